@@ -1,0 +1,28 @@
+"""Runs migrations on a connection that the caller hands in, or on LOSSBOARD_DATABASE_URL from the command line."""
+
+from __future__ import annotations
+
+import os
+
+from alembic import context
+from sqlalchemy import Connection
+
+from service.ledger.engine import open_engine
+from service.ledger.tables import METADATA
+
+
+def run(connection: Connection) -> None:
+    """Run what was asked for, in one transaction: a migration that fails leaves nothing behind."""
+    context.configure(connection=connection, target_metadata=METADATA, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if isinstance(given, Connection):
+    run(given)
+else:
+    engine = open_engine(os.environ["LOSSBOARD_DATABASE_URL"], "writer")
+    with engine.begin() as opened:
+        run(opened)
+    engine.dispose()

@@ -1,0 +1,149 @@
+"""Local days, and the periods that a board can show. Pure: the clock and the zone are handed in.
+
+A day is an ordinal (`date.toordinal()`); a moment is an `Instant`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from service.model import SECOND, Instant
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_YEARS: Final = range(2000, 2101)
+_RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
+
+
+class PeriodError(ValueError):
+    """The text names no period; whoever wrote the address mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A range of local days, inclusive; `key` is how it is asked for."""
+
+    key: str
+    first: int
+    last: int
+
+
+def _aware(moment: Instant, zone: ZoneInfo) -> datetime:
+    return (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+
+
+def local_day(moment: Instant, zone: ZoneInfo) -> int:
+    """The local day of a moment."""
+    return _aware(moment, zone).toordinal()
+
+
+def day_start(day: int, zone: ZoneInfo) -> Instant:
+    """The first moment of a local day, or of the next one that there is (a zone can skip a day).
+
+    Midnight need not exist: where clocks go forward at 00:00 the day starts at 01:00. Found by looking for the first
+    moment that belongs to the day, because no formula holds for every zone.
+    """
+    noon = datetime.fromordinal(day).replace(hour=12, tzinfo=UTC)
+    low = (noon - _EPOCH) // _MICROSECOND - 30 * 3600 * SECOND
+    high = low + 60 * 3600 * SECOND
+    naive = datetime.fromordinal(day).replace(tzinfo=zone)
+    guess = (naive.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    if local_day(guess, zone) == day and local_day(guess - 1, zone) < day:
+        return guess
+    while high - low > 1:
+        middle = (low + high) // 2
+        if local_day(middle, zone) < day:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def next_midnight(moment: Instant, zone: ZoneInfo) -> Instant:
+    """The first moment of the local day after that of `moment`."""
+    return day_start(local_day(moment, zone) + 1, zone)
+
+
+def parse_period(text: str, today: int) -> Period:
+    """The period that `today`, `week`, `month`, `quarter`, `year` or `2026-11-01..2026-11-30` names.
+
+    Raises:
+        PeriodError: It names none.
+    """
+    now = date.fromordinal(today)
+    if text == "today":
+        return Period(text, today, today)
+    if text == "week":
+        monday = today - now.weekday()
+        return Period(text, monday, monday + 6)
+    months = {"month": 1, "quarter": 3, "year": 12}.get(text)
+    if months is not None:
+        first = _month(now, -((now.month - 1) % months))
+        return Period(text, first.toordinal(), _month(first, months).toordinal() - 1)
+    return _explicit(text)
+
+
+def _explicit(text: str) -> Period:
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise PeriodError("period is today, week, month, quarter, year, or like 2026-11-01..2026-11-30")
+    try:
+        first, last = (date.fromisoformat(part).toordinal() for part in match.groups())
+    except ValueError as error:
+        raise PeriodError(f"period {text}: {error}") from None
+    if last < first:
+        raise PeriodError(f"period {text} ends before it begins")
+    if any(date.fromordinal(day).year not in _YEARS for day in (first, last)):
+        raise PeriodError(f"period {text} is outside the years {_YEARS[0]} to {_YEARS[-1]}")
+    return Period(text, first, last)
+
+
+def _month(day: date, later: int) -> date:
+    """The first of the month so many months later."""
+    years, month = divmod(day.month - 1 + later, 12)
+    return date(day.year + years, month + 1, 1)
+
+
+def previous(period: Period, today: int) -> tuple[int, int]:
+    """The days of the period before that stand against the days of this one so far, inclusive (SPEC section 2.6).
+
+    A month to date stands against the same days of the month before, as far as that month has them; an explicit range
+    against the same number of days right before it.
+    """
+    so_far = max(0, min(today, period.last) - period.first)
+    months = {"month": 1, "quarter": 3, "year": 12}.get(period.key)
+    if months is None:
+        length = period.last - period.first + 1
+        return period.first - length, period.first - length + so_far
+    first = _month(date.fromordinal(period.first), -months)
+    return first.toordinal(), min(_same_day(date.fromordinal(period.first + so_far), months), period.first - 1)
+
+
+def _same_day(day: date, months: int) -> int:
+    """The same day so many months before, or the last of that month."""
+    first = _month(day, -months)
+    return min(first.toordinal() + day.day - 1, _month(first, 1).toordinal() - 1)
+
+
+def parse_instant(text: str) -> Instant:
+    """The moment that ISO 8601 text with an offset (or Z) names; below a microsecond it is cut.
+
+    Raises:
+        ValueError: It names none, or one outside the years 2000 to 2100.
+    """
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        raise ValueError("a time needs its offset, such as Z or +03:00")
+    moment = (parsed - _EPOCH) // _MICROSECOND
+    if parsed.astimezone(UTC).year not in _YEARS:
+        raise ValueError(f"a time must be in the years {_YEARS[0]} to {_YEARS[-1]}")
+    return moment
+
+
+def iso(moment: Instant, zone: ZoneInfo) -> str:
+    """A moment in local time with its offset, to the millisecond: `2026-11-23T10:00:00.123+03:00`."""
+    return _aware(moment, zone).isoformat(timespec="milliseconds")

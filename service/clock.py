@@ -1,0 +1,40 @@
+"""The only reader of the time of day. Everything else is handed a `Clock`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from service.model import SECOND, Instant
+
+
+class Clock(Protocol):
+    """Where the time comes from; tests bring their own."""
+
+    def now(self) -> Instant:
+        """The present moment."""
+        ...
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        """Return when `wake` is set, or when `seconds` have passed by this clock, whichever is first."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Instant:
+        return time.time_ns() // 1000
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await wake.wait()
+        except TimeoutError:
+            return
+
+
+def seconds_between(earlier: Instant, later: Instant) -> float:
+    """Seconds from `earlier` to `later`; negative when they are the other way round."""
+    return (later - earlier) / SECOND

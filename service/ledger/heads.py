@@ -1,0 +1,109 @@
+"""The head row of an account: its sequence number, its moment, and the lock that serialises its commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from service.calendar import next_midnight
+from service.config import Account, zone_version
+from service.ledger.engine import upsert
+from service.ledger.tables import HEADS, TASKS
+from service.model import SECOND, Instant
+from service.projections import REVISION
+from service.projections.views import Rules
+
+HELD_BACK: Final = 60 * SECOND
+"""A clock that is this little behind the board's moment is taken for another node's, and the moment is kept; one that
+is further behind was set back, and the board follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """See `tables.HEADS`."""
+
+    account: str
+    seq: int
+    deliveries: int
+    as_of: Instant
+    next_tick_at: Instant
+    last_delivery_at: Instant | None
+    pruned: int
+    shape: str
+
+
+def rules_of(account: Account) -> Rules:
+    """What of an account's configuration the projections depend on."""
+    return Rules(account.zone, account.currency, account.rates)
+
+
+def shape_of(account: Account) -> str:
+    """What the projections are computed with; when it changes they are rebuilt from state."""
+    rates = ",".join(f"{currency}={rate}" for currency, rate in sorted(account.rates.items()))
+    return f"{REVISION}|{account.timezone}|{zone_version()}|{account.currency}|{rates}"
+
+
+_HEAD = select(*HEADS.c).where(HEADS.c.account == bindparam("account"))
+_LOCKED_HEAD = _HEAD.with_for_update()
+_DUE = select(HEADS.c.account).where(
+    HEADS.c.account.in_(bindparam("accounts", expanding=True)), HEADS.c.next_tick_at <= bindparam("now")
+)
+
+
+def head(connection: Connection, account: str, *, lock: bool = False) -> Head | None:
+    """The head row; `lock` keeps other nodes from committing to the account until this transaction ends."""
+    row = connection.execute(_LOCKED_HEAD if lock else _HEAD, {"account": account}).one_or_none()
+    return None if row is None else Head(*row)
+
+
+def store(connection: Connection, changed: Head) -> None:
+    """Write a head row, which the transaction holds the lock of."""
+    values = {column.name: getattr(changed, column.name) for column in HEADS.c}
+    connection.execute(update(HEADS).where(HEADS.c.account == changed.account).values(values))
+
+
+def ensure(connection: Connection, account: Account, now: Instant) -> None:
+    """Make the head row of a new account."""
+    statement = upsert(connection, HEADS).values(
+        account=account.id,
+        seq=0,
+        deliveries=0,
+        as_of=now,
+        next_tick_at=next_midnight(now, account.zone),
+        last_delivery_at=None,
+        pruned=0,
+        shape=shape_of(account),
+    )
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def moment_after(as_of: Instant, now: Instant) -> Instant:
+    """The board's next moment, given its last one and the clock: it goes back only when the clock was set back."""
+    return max(as_of, now) if as_of - now <= HELD_BACK else now
+
+
+def due_accounts(connection: Connection, accounts: list[str], now: Instant) -> list[str]:
+    """Those accounts whose boards change by the clock alone, now."""
+    return list(connection.execute(_DUE, {"accounts": accounts, "now": now}).scalars())
+
+
+def earliest_tick(connection: Connection, accounts: list[str]) -> Instant | None:
+    """The next moment at which some board changes by the clock alone; None without accounts."""
+    found = select(func.min(HEADS.c.next_tick_at)).where(HEADS.c.account.in_(accounts))
+    return connection.execute(found).scalar()
+
+
+_NEXT_DUE = select(func.min(TASKS.c.due_at)).where(
+    TASKS.c.account == bindparam("account"), TASKS.c.done_at.is_(None), TASKS.c.due_at > bindparam("now")
+)
+
+
+def next_tick(connection: Connection, account: Account, now: Instant) -> Instant:
+    """The account's next due time or local midnight after `now`, whichever is first."""
+    midnight = next_midnight(now, account.zone)
+    due = connection.execute(_NEXT_DUE, {"account": account.id, "now": now}).scalar()
+    return midnight if due is None else min(midnight, due)
+
+

@@ -1,0 +1,39 @@
+"""What became of a delivery that was handed to the writer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A delivery is durably stored, and its effect on every projection is committed.
+
+    Args:
+        status: `duplicate` when a delivery with the same key was stored before (then this one changed
+        nothing);
+            `quarantined` when it, or a part of it, could not be decoded or applied and is kept to be retried.
+        number: The delivery's number in its account.
+        seq: The board's sequence number that shows it.
+    """
+
+    status: Literal["applied", "duplicate", "quarantined"]
+    number: int
+    seq: int
+
+
+class Overloaded(Exception):
+    """The writer's queue is full: nothing was stored.
+
+    Args:
+        retry_after: Seconds after which the sender may try again.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"the queue is full; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class Unavailable(Exception):
+    """The database is away: the delivery is not known to be stored."""

@@ -1,0 +1,107 @@
+"""What a read of the ledger gives: one board's figures at one sequence number. Plain values, no database.
+
+Amounts are minor units of the account's currency; moments are `Instant`s; days are `date.toordinal()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from service.model import Instant
+
+DayRange: TypeAlias = tuple[int, int]
+"""First and last day, inclusive, as ordinals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A number of things and their amount."""
+
+    count: int = 0
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """An overdue task that puts a client at risk. `amount` is its deal's (0 for a task on the client)."""
+
+    task_id: str
+    text: str | None
+    deal_id: str | None
+    deal: str | None
+    manager_id: str | None
+    due_at: Instant
+    amount: int
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A client at risk: `amount` is at stake; `tasks` longest overdue first.
+
+    `client_id` is `deal:<deal id>` for a deal with no client (or a deal not known yet).
+    """
+
+    client_id: str
+    client: str | None
+    amount: int
+    tasks: tuple[TaskRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A manager's habit: tasks that went overdue within some days, and the mean time they stayed so."""
+
+    tasks: int = 0
+    mean_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerRow:
+    """A manager with overdue tasks now, or with a habit in the last 30 days. Unknown manager: id None."""
+
+    manager_id: str | None
+    tasks: int
+    amount: int
+    late_7d: Late
+    late_30d: Late
+
+
+@dataclass(frozen=True, slots=True)
+class LossRow:
+    """Refusals with one reason within a range of days. No reason at all: `reason_id` None."""
+
+    reason_id: str | None
+    reason: str | None
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A whole board, true at `as_of`, after the commit numbered `seq`. Rows are in no promised order.
+
+    Args:
+        last_delivery_at: When the CRM was last heard from; None before the first delivery.
+        at_risk: Clients at risk, and the amount at stake.
+        overdue_tasks: Overdue tasks of the clients at risk.
+        losses: For each range of days asked for, the refusals by reason (of every kind).
+        manager_names: The name of every manager that is known.
+        unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
+    """
+
+    account: str
+    seq: int
+    as_of: Instant
+    last_delivery_at: Instant | None
+    at_risk: Sum
+    overdue_tasks: int
+    no_next_step: Sum
+    saved_today: Sum
+    unconverted: Mapping[str, int]
+    clients: Mapping[str, ClientRow]
+    managers: tuple[ManagerRow, ...]
+    manager_names: Mapping[str, str]
+    losses: Mapping[DayRange, tuple[LossRow, ...]]

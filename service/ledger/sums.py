@@ -1,0 +1,90 @@
+"""The projections in the database: rows of keyed sums out, deltas in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
+
+from service.ledger.engine import execute_many, upsert
+from service.ledger.states import chunks
+from service.ledger.tables import SUMS
+from service.projections.flow import Deltas, Key, Measures, Relation
+
+
+@cache
+def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
+    table = SUMS[relation]
+    return select(*(table.c[name] for name in (*relation.key, *relation.measures))).where(
+        table.c.account == bindparam("account"),
+        table.c[relation.key[0]].in_(bindparam("ids", expanding=True)),
+    )
+
+
+@cache
+def _zero_row(relation: Relation) -> Delete:
+    table = SUMS[relation]
+    return delete(table).where(
+        table.c.account == bindparam("_account"),
+        *(table.c[name] == bindparam(f"_{name}") for name in relation.key),
+        *(table.c[name] == 0 for name in relation.measures),
+    )
+
+
+def cells(
+    connection: Connection, account: str, relation: Relation, ids: Collection[str]
+) -> dict[Key, Measures]:
+    """The rows of a relation about some entities."""
+    width = len(relation.key)
+    found: dict[Key, Measures] = {}
+    for chunk in chunks(ids):
+        for row in connection.execute(_about(relation), {"account": account, "ids": chunk}):
+            found[tuple(row[:width])] = tuple(row[width:])
+    return found
+
+
+def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:
+    """Every row of a relation."""
+    table, width = SUMS[relation], len(relation.key)
+    columns = (table.c[name] for name in (*relation.key, *relation.measures))
+    for row in connection.execute(select(*columns).where(table.c.account == account)):
+        yield tuple(row[:width]), tuple(row[width:])
+
+
+def add(connection: Connection, account: str, deltas: Deltas) -> None:
+    """Add deltas to the relations; rows that come to nothing are deleted."""
+    for relation, changes in deltas.of.items():
+        if not changes:
+            continue
+        table = SUMS[relation]
+        statement = upsert(connection, table)
+        execute_many(
+            connection,
+            statement.on_conflict_do_update(
+                index_elements=["account", *relation.key],
+                set_={name: table.c[name] + statement.excluded[name] for name in relation.measures},
+            ),
+            [
+                {
+                    "account": account,
+                    **dict(zip(relation.key, key, strict=True)),
+                    **dict(zip(relation.measures, measures, strict=True)),
+                }
+                for key, measures in sorted(changes.items())
+            ],
+        )
+        shrunk = [key for key, measures in sorted(changes.items()) if min(measures) < 0]
+        if shrunk:
+            connection.execute(_zero_row(relation), [_zero_key(account, relation, key) for key in shrunk])
+
+
+def _zero_key(account: str, relation: Relation, key: Key) -> dict[str, object]:
+    return {"_account": account, **{f"_{name}": part for name, part in zip(relation.key, key, strict=True)}}
+
+
+def clear(connection: Connection, account: str) -> None:
+    """Delete every row of every relation of an account."""
+    for table in SUMS.values():
+        connection.execute(delete(table).where(table.c.account == account))

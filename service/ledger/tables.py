@@ -1,0 +1,138 @@
+"""Every table. Each primary key starts with `account`, so that the schema can be sharded by it.
+
+State tables follow `model.FIELDS`, projection tables follow the relations of `projections`; the migrations in `alembic/`
+spell them out, and a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from service.model import FIELDS, Entity
+from service.projections import FLOW
+from service.projections.flow import Relation
+
+METADATA: Final = MetaData(
+    naming_convention={"pk": "%(table_name)s_pkey", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
+)
+
+HEADS: Final = Table(
+    "heads",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False, comment="counts the commits"),
+    Column("deliveries", BigInteger, nullable=False, comment="the newest delivery's number"),
+    Column("as_of", BigInteger, nullable=False, comment="the moment that the projections are true at"),
+    Column("next_tick_at", BigInteger, nullable=False, comment="no board changes by itself before it"),
+    Column("last_delivery_at", BigInteger, comment="when the CRM was last heard from"),
+    Column("pruned", BigInteger, nullable=False, comment="bodies are gone up to this delivery's number"),
+    Column("shape", Text, nullable=False, comment="what the projections were computed with"),
+    sqlite_with_rowid=False,
+)
+"""One row for each account; its lock serialises the account's commits."""
+
+DELIVERIES: Final = Table(
+    "deliveries",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="gapless, in the order of storing"),
+    Column("key", Text, nullable=False, comment="the webhook's id, or a digest of the body"),
+    Column("received_at", BigInteger, nullable=False),
+    Column("headers", Text, nullable=False, comment="JSON; those that decoding needs"),
+    Column("body", LargeBinary, comment="raw; null once pruned"),
+    Column("changed", Text, nullable=False, comment="JSON; what it changed, for people"),
+    PrimaryKeyConstraint("account", "number"),
+    UniqueConstraint("account", "key"),
+)
+"""The log: every delivery, once."""
+
+QUARANTINE: Final = Table(
+    "quarantine",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="the delivery's"),
+    Column("part", Integer, nullable=False, comment="which event of its body, from 0"),
+    Column("error", Text, nullable=False),
+    Column("detail", Text, nullable=False, comment="a traceback, or empty"),
+    PrimaryKeyConstraint("account", "number", "part"),
+    sqlite_with_rowid=False,
+)
+"""Deliveries, or parts of one, that could not be decoded or applied."""
+
+PATCHES: Final = Table(
+    "patches",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("touched", Text, nullable=False, comment="JSON; which rows of the board may look different"),
+    PrimaryKeyConstraint("account", "seq"),
+    sqlite_with_rowid=False,
+)
+"""What each recent commit touched on the board."""
+
+_TYPES: Final = {str: Text, int: BigInteger, bool: Boolean}
+
+_DERIVED: Final[Mapping[Entity, tuple[str, ...]]] = {"deal": ("lost_at",), "task": ("done_at",)}
+"""Moments that follow from a record and are kept beside it, to be searched by."""
+
+
+def _state_table(entity: Entity) -> Table:
+    return Table(
+        f"{entity}s",
+        METADATA,
+        Column("account", Text, nullable=False),
+        Column("id", Text, nullable=False),
+        *(Column(name, _TYPES[kind]) for name, kind in FIELDS[entity].items()),
+        *(Column(name, BigInteger) for name in _DERIVED.get(entity, ())),
+        Column("stamps", Text, nullable=False, comment="JSON; the version of each field's value"),
+        Column("deleted", BigInteger, comment="the version of the newest delete"),
+        PrimaryKeyConstraint("account", "id"),
+        sqlite_with_rowid=False,
+    )
+
+
+STATE: Final[Mapping[Entity, Table]] = {entity: _state_table(entity) for entity in FIELDS}
+"""State: what is known now about each entity."""
+
+TASKS: Final = STATE["task"]
+DEALS: Final = STATE["deal"]
+
+_OPEN = TASKS.c.done_at.is_(None)
+for _name, _column, _where in (
+    ("tasks_due", TASKS.c.due_at, _OPEN & TASKS.c.due_at.is_not(None)),
+    ("tasks_done", TASKS.c.done_at, TASKS.c.done_at.is_not(None)),
+    ("tasks_deal", TASKS.c.deal_id, _OPEN & TASKS.c.deal_id.is_not(None)),
+    ("tasks_client", TASKS.c.client_id, _OPEN & TASKS.c.client_id.is_not(None)),
+):
+    Index(_name, TASKS.c.account, _column, sqlite_where=_where, postgresql_where=_where)
+
+
+def _relation_table(relation: Relation) -> Table:
+    return Table(
+        relation.name,
+        METADATA,
+        Column("account", Text, nullable=False),
+        *(Column(name, Integer if name == "day" else Text, nullable=False) for name in relation.key),
+        *(Column(name, BigInteger, nullable=False) for name in relation.measures),
+        PrimaryKeyConstraint("account", *relation.key),
+        sqlite_with_rowid=False,
+    )
+
+
+SUMS: Final[Mapping[Relation, Table]] = {each: _relation_table(each) for each in FLOW.relations}
+"""The projections."""

@@ -1,0 +1,44 @@
+"""Who lets tasks go overdue, and for how long, by the manager and the day they were due (SPEC section 3.8). Pure.
+
+The time that a still open task has been overdue grows by itself, so it is not stored: the number of such tasks and the
+sum of their due times are, and the mean follows from them at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from service.model import SECOND, Instant
+from service.projections.flow import Contribution, Projection, Relation
+from service.projections.views import Moment, TaskView
+
+HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us"))
+"""Tasks due that day: completed late, and by how many microseconds in all; still open past due, and the sum of
+their due times as microseconds after `day_origin`."""
+
+_DAY: Final = 24 * 3600 * SECOND
+_EPOCH_DAY: Final = 719_163  # date(1970, 1, 1).toordinal()
+
+
+def day_origin(day: int) -> Instant:
+    """The moment that due times of a day are counted from: its midnight in UTC. Keeps the sums small."""
+    return (day - _EPOCH_DAY) * _DAY
+
+
+def overdue_time(day: int, tasks: int, due_us: int, now: Instant) -> int:
+    """How long the still open tasks of one day have been overdue in all, in microseconds."""
+    return tasks * (now - day_origin(day)) - due_us
+
+
+def from_task(task: TaskView, moment: Moment) -> Iterator[Contribution]:
+    """A task counts on its due day once it is overdue, or was completed after it was due."""
+    if task.due_day is None or task.due_at is None:
+        return
+    if task.late and task.done_at is not None:
+        yield HABITS, (task.due_day, task.manager_id), (1, task.done_at - task.due_at, 0, 0)
+    elif task.overdue(moment.now):
+        yield HABITS, (task.due_day, task.manager_id), (0, 0, 1, task.due_at - day_origin(task.due_day))
+
+
+PROJECTION = Projection("habits", (HABITS,), from_task=from_task)

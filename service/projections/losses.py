@@ -1,0 +1,28 @@
+"""Money lost on refusals, by the day, reason, manager and pipeline (SPEC section 2). Pure.
+
+Every refusal is kept, of every kind: what is controllable, objective or excluded is looked up when the sums are read,
+so that reclassifying a reason moves its money without recomputing anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.views import DealView
+
+LOSSES = Relation("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount"))
+"""Lost deals by the local day on which they were lost."""
+
+LOSS_DAYS = Relation("loss_days", ("day", "reason_id"), ("count", "amount"))
+"""The same by day and reason alone: what the board is read from, so that a year costs no more than its days."""
+
+
+def from_deal(deal: DealView, _node: Node) -> Iterator[Contribution]:
+    """A lost deal counts on its day."""
+    if deal.lost_day is not None:
+        yield LOSSES, (deal.lost_day, deal.reason_id, deal.manager_id, deal.pipeline_id), (1, deal.amount)
+        yield LOSS_DAYS, (deal.lost_day, deal.reason_id), (1, deal.amount)
+
+
+PROJECTION = Projection("losses", (LOSSES, LOSS_DAYS), from_deal=from_deal)

@@ -1,0 +1,21 @@
+"""The blind spot: open deals with no open task at all (SPEC section 3.9). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from service.projections.at_risk import DEAL_TASKS
+from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.views import DealView
+
+NO_NEXT_STEP = Relation("no_next_step", (), ("deals", "amount"))
+"""Open deals without a next step."""
+
+
+def from_deal(deal: DealView, node: Node) -> Iterator[Contribution]:
+    """An open deal with no open task counts, dated or not."""
+    if deal.phase == "open" and not node.sum(DEAL_TASKS)[0]:
+        yield NO_NEXT_STEP, (), (1, deal.amount)
+
+
+PROJECTION = Projection("no_next_step", (NO_NEXT_STEP,), from_deal=from_deal)

@@ -1,0 +1,166 @@
+"""What the projections see: an entity's state as plain facts, and the moment that they are seen at. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from service.calendar import local_day
+from service.model import Instant, Value
+from service.money import convert
+from service.projections.merge import Record
+
+Phase: TypeAlias = Literal["open", "won", "lost", "deleted", "unknown"]
+"""A deal's status, or why it has none: it was deleted, or no change about the deal itself came yet."""
+
+NOBODY = ""
+"""Stands in a key for an id that is not there: no manager, no reason, no pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What of an account's configuration the projections depend on; a change of it rebuilds them."""
+
+    zone: ZoneInfo
+    currency: str
+    rates: Mapping[str, Decimal]
+
+    def day(self, moment: Instant) -> int:
+        """The local day of a moment, as an ordinal."""
+        return _day(moment, self.zone)
+
+
+@lru_cache(maxsize=65_536)
+def _day(moment: Instant, zone: ZoneInfo) -> int:
+    return local_day(moment, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, and the account's local day of it."""
+
+    now: Instant
+    today: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task that is not deleted. `done_at` is None while it is open."""
+
+    id: str
+    deal_id: str | None
+    client_id: str | None
+    manager_id: str
+    due_at: Instant | None
+    done_at: Instant | None
+    due_day: int | None
+    done_day: int | None
+
+    def overdue(self, now: Instant) -> bool:
+        """Open, and its due time has come (SPEC section 3.1)."""
+        return self.done_at is None and self.due_at is not None and self.due_at <= now
+
+    @property
+    def late(self) -> bool:
+        """Completed after its due time."""
+        return self.done_at is not None and self.due_at is not None and self.done_at > self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class DealView:
+    """A deal as far as money and people go. `amount` is in the account's currency, 0 without a rate.
+
+    `client_id` is `deal:<id>` for a deal with no client, and for one that is not known yet.
+    """
+
+    id: str
+    phase: Phase
+    amount: int
+    unconverted: str | None
+    lost_day: int | None
+    reason_id: str
+    client_id: str
+    manager_id: str
+    pipeline_id: str
+
+
+def _text(record: Record, name: str) -> str | None:
+    value = record.values.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _number(record: Record, name: str) -> int | None:
+    value: Value = record.values.get(name)
+    return value if isinstance(value, int) else None
+
+
+def task_view(task_id: str, record: Record, rules: Rules) -> TaskView | None:
+    """What a task's record says; None when nothing is known of it or it was deleted."""
+    if not record.values:
+        return None
+    due_at = _number(record, "due_at")
+    done_at = done_moment(record)
+    deal_id = _text(record, "deal_id")
+    return TaskView(
+        id=task_id,
+        deal_id=deal_id,
+        client_id=_text(record, "client_id") if deal_id is None else None,
+        manager_id=_text(record, "manager_id") or NOBODY,
+        due_at=due_at,
+        done_at=done_at,
+        due_day=None if due_at is None else rules.day(due_at),
+        done_day=None if done_at is None else rules.day(done_at),
+    )
+
+
+def deal_view(deal_id: str, record: Record | None, rules: Rules) -> DealView:
+    """What a deal's record says; a deal of which there is no record is not known yet."""
+    own_client = f"deal:{deal_id}"
+    phase = deal_phase(record)
+    if record is None or phase in ("unknown", "deleted"):
+        return DealView(deal_id, phase, 0, None, None, NOBODY, own_client, NOBODY, NOBODY)
+    currency = _text(record, "currency") or rules.currency
+    amount = _number(record, "amount") or 0
+    converted = convert(amount, currency, rules.currency, rules.rates)
+    lost_at = lost_moment(record)
+    return DealView(
+        id=deal_id,
+        phase=phase,
+        amount=converted or 0,
+        unconverted=currency if converted is None and amount else None,
+        lost_day=None if lost_at is None else rules.day(lost_at),
+        reason_id=_text(record, "reason_id") or NOBODY,
+        client_id=_text(record, "client_id") or own_client,
+        manager_id=_text(record, "manager_id") or NOBODY,
+        pipeline_id=_text(record, "pipeline_id") or NOBODY,
+    )
+
+
+def deal_phase(record: Record | None) -> Phase:
+    """Where a deal stands. A mere link to a deal (no change about the deal itself) does not make it known."""
+    if record is None or not record.values.get("known"):
+        return "unknown" if record is None or record.deleted is None else "deleted"
+    status = record.values.get("status")
+    if status == "lost":
+        return "lost"
+    return "won" if status == "won" else "open"
+
+
+def lost_moment(record: Record) -> Instant | None:
+    """When a lost deal was lost: as the CRM says, else when the change happened that made it lost."""
+    if deal_phase(record) != "lost":
+        return None
+    closed_at = _number(record, "closed_at")
+    return record.since if closed_at is None else closed_at
+
+
+def done_moment(record: Record) -> Instant | None:
+    """When a completed task was completed: as the CRM says, else when the change happened that completed it."""
+    if not record.values.get("completed"):
+        return None
+    completed_at = _number(record, "completed_at")
+    return record.since if completed_at is None else completed_at

@@ -1,0 +1,59 @@
+"""Loss reasons: which are the department's fault, which nobody's, and which are no refusals at all (SPEC section 2.2).
+
+Pure. The kind of a reason is looked up when the figures are read, so that reclassifying one recomputes nothing.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from service.model import ID_LENGTH
+
+Kind: TypeAlias = Literal["controllable", "objective", "excluded", "unclassified"]
+
+
+def reason_key(name: str) -> str:
+    """A reason's name as it is compared: NFKC, casefold, ё = е, white space trimmed and collapsed."""
+    folded = unicodedata.normalize("NFKC", name).casefold().replace("ё", "е")
+    return " ".join(unicodedata.normalize("NFKC", folded).split())[:ID_LENGTH].rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonTable:
+    """The kind of each listed reason, by `reason_key` of its name or of the CRM's id."""
+
+    kinds: Mapping[str, Kind]
+
+    def kind_of(self, reason_id: str | None, name: str | None) -> Kind:
+        """The kind of a reason; one that is in no list, or no reason at all, is unclassified."""
+        for text in (name, reason_id):
+            kind = self.kinds.get(reason_key(text)) if text else None
+            if kind is not None:
+                return kind
+        return "unclassified"
+
+
+DEFAULT_REASONS: Final = ReasonTable(
+    {
+        reason_key(name): kind
+        for kind, names in (
+            ("controllable", ("Не отвечает более 3-х раз", "Выбрал других")),
+            (
+                "objective",
+                (
+                    "Хочет, но не сейчас",
+                    "Нет у нас услуги",
+                    "Целевой, но нет потребности",
+                    "Не подходит график",
+                    "Больше не звонить",
+                ),
+            ),
+            ("excluded", ("Спам", "Дубль", "Нецелевой")),
+        )
+        for name in names
+    }
+)
+"""The table of an account that configures none."""

@@ -1,0 +1,118 @@
+"""A ledger without a service around it: deliveries and ticks go straight into transactions, in the test's own time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from service.config import Account, Secret, zone
+from service.ledger import heads, recompute
+from service.ledger.apply import apply
+from service.ledger.engine import open_engine
+from service.ledger.outcome import Outcome
+from service.ledger.reader import Reader
+from service.ledger.reading import DayRange, Reading
+from service.ledger.recompute import Difference
+from service.ledger.tables import METADATA, SUMS
+from service.model import Change, Decoded, Delivery, Instant
+
+OFFICE: Final = Account(
+    id="office",
+    title="Отдел продаж",
+    crm="standard",
+    webhook_secrets=(Secret("whsec_" + "A" * 32),),
+    timezone="Europe/Moscow",
+    zone=zone("Europe/Moscow"),
+    currency="RUB",
+    language="ru",
+)
+
+
+class FixedClock:
+    """Stands where it was set."""
+
+    def __init__(self, now: Instant) -> None:
+        self.moment = now
+
+    def now(self) -> Instant:
+        return self.moment
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        await wake.wait()
+
+
+class Ledger:
+    """One account's ledger on a migrated database."""
+
+    def __init__(self, url: str, now: Instant, account: Account = OFFICE) -> None:
+        self.account = account
+        self.clock = FixedClock(now)
+        self.engine = open_engine(url, "writer")
+        self.readers = open_engine(url, "reader")
+        self.reader = Reader(self.readers, {account.id: account}, self.clock)
+        with self.engine.begin() as connection:
+            heads.ensure(connection, account, now)
+
+    def deliver(self, *deliveries: Delivery, now: Instant | None = None) -> list[Outcome]:
+        """Apply deliveries in one transaction."""
+        self.clock.moment = self.clock.moment if now is None else now
+        with self.engine.begin() as connection:
+            return apply(connection, self.account, deliveries, self.clock.moment)[0]
+
+    def say(self, *changes: Change, now: Instant | None = None) -> Outcome:
+        """Apply one delivery of some changes, with a key of its own."""
+        key = f"key-{self.head.deliveries + 1}"
+        moment = self.clock.moment if now is None else now
+        return self.deliver(
+            Delivery(self.account.id, moment, {}, key.encode(), Decoded(key, changes)), now=now
+        )[0]
+
+    def tick(self, now: Instant) -> None:
+        """Bring the board up to a moment."""
+        self.deliver(now=now)
+
+    def read(self, ranges: Sequence[DayRange] = (), since: Reading | None = None) -> Reading:
+        """The board now."""
+        return self.reader.read(self.account.id, ranges, since)
+
+    @property
+    def head(self) -> heads.Head:
+        """The account's head row."""
+        with self.engine.begin() as connection:
+            found = heads.head(connection, self.account.id)
+        assert found is not None
+        return found
+
+    def differences(self) -> list[Difference]:
+        """What `verify` finds in the projections."""
+        with self.readers.begin() as connection:
+            return list(recompute.differences_from_state(connection, self.account, lambda _: None))
+
+    def tables(self) -> Mapping[str, list[tuple[Any, ...]]]:
+        """Every projection row, sorted."""
+        with self.readers.begin() as connection:
+            return {
+                table.name: sorted(tuple(row) for row in connection.execute(select(table)))
+                for table in SUMS.values()
+            }
+
+    def configure(self, account: Account) -> None:
+        """Go on with another configuration of the account."""
+        self.account = account
+        self.reader = Reader(self.readers, {account.id: account}, self.clock)
+
+    def restart(self, now: Instant) -> None:
+        """Forget everything, and begin again at a moment."""
+        self.clock.moment = now
+        with self.engine.begin() as connection:
+            for table in METADATA.tables.values():
+                connection.execute(table.delete())
+            heads.ensure(connection, self.account, now)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+        self.readers.dispose()

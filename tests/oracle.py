@@ -1,0 +1,469 @@
+"""What the board must show, restated from the spec in the most obvious way: each rule loops over everything.
+
+It shares nothing with the service but its words (`service.model`) and the shape of its answer
+(`service.ledger.reading`), so that the two can be compared. It is quadratic and does not mind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from itertools import groupby
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.model import SECOND, Change, Entity, Instant, Value
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+DIGITS: Final[Mapping[str, int]] = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "KWD": 3, "BHD": 3}
+"""Digits of the minor unit where they are not two (ISO 4217); as many as the tests need."""
+
+
+class Terms(Protocol):
+    """What the figures depend on in an account's configuration; `service.config.Account` has it all."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def zone(self) -> ZoneInfo: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def rates(self) -> Mapping[str, Decimal]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A known deal that is not deleted.
+
+    Args:
+        amount: In minor units of the account's currency; 0 for want of a rate.
+        unconverted: The currency that there is no rate for, unless the amount is 0 anyway.
+        closed_at: What the CRM gives, else when the deal was made lost; None for want of both.
+    """
+
+    id: str
+    name: str | None
+    status: str
+    reason_id: str | None
+    amount: int
+    unconverted: str | None
+    closed_at: Instant | None
+    url: str | None
+    client_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that is not deleted; `completed_at` is None while it is open."""
+
+    id: str
+    text: str | None
+    deal_id: str | None
+    client_id: str | None
+    manager_id: str | None
+    due_at: Instant | None
+    completed_at: Instant | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Everything that is known at a moment. A deal that is neither in `deals` nor in `deleted` is unknown."""
+
+    now: Instant
+    zone: ZoneInfo
+    deals: Mapping[str, Deal]
+    deleted: frozenset[str]
+    tasks: Mapping[str, Task]
+    client_names: Mapping[str, str]
+    manager_names: Mapping[str, str]
+    reason_names: Mapping[str, str]
+
+
+def board(
+    history: Sequence[tuple[int, Change]], now: Instant, account: Terms, ranges: Sequence[DayRange]
+) -> Reading:
+    """The board that `history` amounts to at `now`.
+
+    Args:
+        history: (delivery number, change), in any order; changes of one delivery in their body's order.
+        now: The moment that the figures are true for.
+        account: Whose board it is.
+        ranges: The ranges of days for which losses are wanted.
+
+    Returns:
+        A reading with `seq` 0 and `last_delivery_at` None, which are not a matter of figures.
+    """
+    truth = truth_of(history, now, account)
+    clients = clients_at_risk(truth)
+    return Reading(
+        account=account.id,
+        seq=0,
+        as_of=now,
+        last_delivery_at=None,
+        at_risk=Sum(len(clients), sum(row.amount for row in clients.values())),
+        overdue_tasks=sum(len(row.tasks) for row in clients.values()),
+        no_next_step=no_next_step(truth),
+        saved_today=saved_today(truth),
+        unconverted=unconverted(truth),
+        clients=clients,
+        managers=managers(truth),
+        manager_names=truth.manager_names,
+        losses={days: losses(truth, days) for days in ranges},
+    )
+
+
+# --- State (SPEC sections 1 and 4) ---
+
+
+def living(history: Sequence[tuple[int, Change]], entity: Entity) -> dict[str, list[Change]]:
+    """By id, the changes that no delete makes void, the one that wins last. A deleted entity has none."""
+    found: dict[str, list[Change]] = {}
+    for key in {change.id for _, change in history if change.entity == entity}:
+        own = [(n, change) for n, change in history if change.entity == entity and change.id == key]
+        deletes = [change.version for _, change in own if change.deleted]
+        # A delete wins over every change of an earlier or equal version.
+        valid = [(n, c) for n, c in own if not c.deleted and all(c.version > delete for delete in deletes)]
+        found[key] = [change for _, change in sorted(valid, key=lambda pair: (pair[1].version, pair[0]))]
+    return found
+
+
+def value(changes: Iterable[Change], field: str) -> Value:
+    """The field's value with the highest (version, delivery number); None if it is unset, too."""
+    last: Value = None
+    for change in changes:
+        if field in change.fields:
+            last = change.fields[field]
+    return last
+
+
+def text(changes: Iterable[Change], field: str) -> str | None:
+    """`value` of a field of text."""
+    found = value(changes, field)
+    assert found is None or isinstance(found, str)
+    return found
+
+
+def number(changes: Iterable[Change], field: str) -> int | None:
+    """`value` of a field of an integer."""
+    found = value(changes, field)
+    assert found is None or isinstance(found, int)
+    return found
+
+
+def became(changes: Iterable[Change], field: str, wanted: Value) -> Instant | None:
+    """The version of the change that made the field `wanted`: the first one since it was last otherwise."""
+    moment: Instant | None = None
+    for change in changes:
+        if field in change.fields:
+            if change.fields[field] != wanted:
+                moment = None
+            elif moment is None:
+                moment = change.version
+    return moment
+
+
+def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms) -> Truth:
+    """The state that a history amounts to, at a moment."""
+    deals = living(history, "deal")
+
+    def gone(deal_id: str) -> bool:
+        return any(each.deleted for _, each in history if each.entity == "deal" and each.id == deal_id)
+
+    return Truth(
+        now=now,
+        zone=account.zone,
+        deals={key: deal_of(key, own, account) for key, own in deals.items() if value(own, "known") is True},
+        deleted=frozenset(key for key, own in deals.items() if value(own, "known") is not True and gone(key)),
+        tasks={key: task_of(key, own) for key, own in living(history, "task").items() if own},
+        client_names=names(history, "client"),
+        manager_names=names(history, "manager"),
+        reason_names=names(history, "reason"),
+    )
+
+
+def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
+    """The deal that its changes amount to."""
+    closed_at = number(changes, "closed_at")
+    amount = number(changes, "amount") or 0
+    currency = text(changes, "currency") or account.currency
+    converted = in_currency_of(account, amount, currency)
+    return Deal(
+        id=deal_id,
+        name=text(changes, "name"),
+        status=text(changes, "status") or "open",
+        reason_id=text(changes, "reason_id"),
+        amount=0 if converted is None else converted,
+        unconverted=currency if converted is None and amount != 0 else None,
+        # 2.1: where the CRM gives no moment of closing, it is that of the change that made the deal lost.
+        closed_at=closed_at if closed_at is not None else became(changes, "status", "lost"),
+        url=text(changes, "url"),
+        client_id=text(changes, "client_id"),
+    )
+
+
+def task_of(task_id: str, changes: Sequence[Change]) -> Task:
+    """The task that its changes amount to."""
+    completed_at = None
+    if value(changes, "completed") is True:
+        # 3.8: `completed_at` is what the CRM gives, else the version of the change that completed the task.
+        given = number(changes, "completed_at")
+        completed_at = given if given is not None else became(changes, "completed", True)
+    return Task(
+        id=task_id,
+        text=text(changes, "text"),
+        deal_id=text(changes, "deal_id"),
+        client_id=text(changes, "client_id"),
+        manager_id=text(changes, "manager_id"),
+        due_at=number(changes, "due_at"),
+        completed_at=completed_at,
+        url=text(changes, "url"),
+    )
+
+
+def names(history: Sequence[tuple[int, Change]], entity: Entity) -> dict[str, str]:
+    """The name of everything of a kind that has one."""
+    found = {key: text(changes, "name") for key, changes in living(history, entity).items()}
+    return {key: name for key, name in found.items() if name is not None}
+
+
+def in_currency_of(account: Terms, amount: int, currency: str) -> int | None:
+    """Minor units of the account's currency, rounded half to even once; None without a rate."""
+    if currency == account.currency:
+        return amount
+    if currency not in account.rates:
+        return None
+    with localcontext(prec=100):
+        major = Decimal(amount).scaleb(-DIGITS.get(currency, 2)) * account.rates[currency]
+        return int(major.scaleb(DIGITS.get(account.currency, 2)).to_integral_value(ROUND_HALF_EVEN))
+
+
+def local_day(moment: Instant, zone: ZoneInfo) -> int:
+    """The local date, as an ordinal."""
+    return (EPOCH + timedelta(microseconds=moment)).astimezone(zone).date().toordinal()
+
+
+# --- Losses (SPEC section 2) ---
+
+
+def losses(truth: Truth, days: DayRange) -> tuple[LossRow, ...]:
+    """2.1: the deals lost on these days, by reason. Reasons of every kind: kinds are a matter of reading."""
+    lost = [deal for deal in truth.deals.values() if deal.status == "lost"]
+    closed = [deal for deal in lost if days[0] <= closing_day(truth, deal) <= days[1]]
+    rows = []
+    for reason_id in {deal.reason_id for deal in closed}:
+        amounts = [deal.amount for deal in closed if deal.reason_id == reason_id]
+        reason = None if reason_id is None else truth.reason_names.get(reason_id)
+        rows.append(LossRow(reason_id, reason, len(amounts), sum(amounts)))
+    return tuple(rows)
+
+
+def closing_day(truth: Truth, deal: Deal) -> int:
+    """2.1: the local day on which a lost deal was closed."""
+    assert deal.closed_at is not None
+    return local_day(deal.closed_at, truth.zone)
+
+
+def unconverted(truth: Truth) -> dict[str, int]:
+    """4, money: open or lost deals that count with amount 0 for want of a rate, by currency."""
+    deals = [deal for deal in truth.deals.values() if deal.status in ("open", "lost")]
+    return dict(Counter(deal.unconverted for deal in deals if deal.unconverted is not None))
+
+
+# --- At risk (SPEC section 3) ---
+
+
+def is_overdue(truth: Truth, task: Task) -> bool:
+    """3.1: it is open, and now is its due time or later."""
+    return task.completed_at is None and task.due_at is not None and truth.now >= task.due_at
+
+
+def is_open(truth: Truth, deal_id: str) -> bool:
+    """The deal is known, not deleted, and neither won nor lost."""
+    return deal_id in truth.deals and truth.deals[deal_id].status == "open"
+
+
+def is_unknown(truth: Truth, deal_id: str) -> bool:
+    """Nothing was heard about the deal itself (since a delete, if a link to it is newer than that)."""
+    return deal_id not in truth.deals and deal_id not in truth.deleted
+
+
+def puts_at_risk(truth: Truth, task: Task) -> bool:
+    """3.2: it is overdue on an open deal, on a deal not known yet, or on the client itself."""
+    if not is_overdue(truth, task):
+        return False
+    if task.deal_id is not None:
+        return is_open(truth, task.deal_id) or is_unknown(truth, task.deal_id)
+    return task.client_id is not None
+
+
+def client_of_deal(truth: Truth, deal_id: str) -> str:
+    """3.2, 3.3: a deal with no client, or not known yet, is its own client."""
+    client_id = truth.deals[deal_id].client_id if deal_id in truth.deals else None
+    return f"deal:{deal_id}" if client_id is None else client_id
+
+
+def client_of_task(truth: Truth, task: Task) -> str | None:
+    """The client whom a task is about: its deal's, or its own if it is on no deal."""
+    return task.client_id if task.deal_id is None else client_of_deal(truth, task.deal_id)
+
+
+def risky(truth: Truth) -> list[Task]:
+    """The tasks that put a client at risk."""
+    return [task for task in truth.tasks.values() if puts_at_risk(truth, task)]
+
+
+def stake(truth: Truth, tasks: Sequence[Task]) -> int:
+    """3.3: what these tasks put at stake, or saved.
+
+    The deals that have such a task, and, with such a task on a client itself, all of the client's open deals;
+    each deal once. On which deals a task may count is for `puts_at_risk` and `is_saving` to say.
+    """
+    deals = {task.deal_id for task in tasks}
+    clients = {task.client_id for task in tasks if task.deal_id is None}
+    total = 0
+    for deal in truth.deals.values():
+        if deal.id in deals or (deal.client_id in clients and deal.status == "open"):
+            total += deal.amount
+    return total
+
+
+def clients_at_risk(truth: Truth) -> dict[str, ClientRow]:
+    """3.2, 3.3, 3.5: each client at risk with its stake and its tasks, longest overdue first."""
+    rows = {}
+    for client_id in {client_of_task(truth, task) for task in risky(truth)}:
+        assert client_id is not None
+        tasks = [task for task in risky(truth) if client_of_task(truth, task) == client_id]
+        listed = sorted((task_row(truth, task) for task in tasks), key=lambda row: (row.due_at, row.task_id))
+        rows[client_id] = ClientRow(
+            client_id, client_name(truth, client_id, tasks[0]), stake(truth, tasks), tuple(listed)
+        )
+    return rows
+
+
+def client_name(truth: Truth, client_id: str, task: Task) -> str | None:
+    """The client's name; of a deal that is its own client, the deal's; None while it is not known."""
+    if task.deal_id is not None and client_id == f"deal:{task.deal_id}":
+        return truth.deals[task.deal_id].name if task.deal_id in truth.deals else None
+    return truth.client_names.get(client_id)
+
+
+def task_row(truth: Truth, task: Task) -> TaskRow:
+    """3.5: a row of «Кому срочно позвонить»."""
+    deal = None if task.deal_id is None else truth.deals.get(task.deal_id)
+    assert task.due_at is not None
+    return TaskRow(
+        task_id=task.id,
+        text=task.text,
+        deal_id=task.deal_id,
+        deal=deal.name if deal else None,
+        manager_id=task.manager_id,
+        due_at=task.due_at,
+        amount=deal.amount if deal else 0,
+        url=(deal.url if deal else None) or task.url,
+    )
+
+
+def managers(truth: Truth) -> tuple[ManagerRow, ...]:
+    """3.8: everyone with overdue tasks now or with a habit in the last 30 days."""
+    rows = []
+    for manager_id in {task.manager_id for task in truth.tasks.values()}:
+        tasks = [task for task in risky(truth) if task.manager_id == manager_id]
+        week, month = (late(truth, manager_id, days) for days in (7, 30))
+        if tasks or month.tasks:
+            rows.append(ManagerRow(manager_id, len(tasks), stake(truth, tasks), week, month))
+    return tuple(rows)
+
+
+def late(truth: Truth, manager_id: str | None, days: int) -> Late:
+    """3.8: of a manager's tasks due within the last `days` days, today included, those that went overdue."""
+    today = local_day(truth.now, truth.zone)
+    spans = []
+    for task in truth.tasks.values():
+        if task.manager_id != manager_id or task.due_at is None:
+            continue
+        if not today - days < local_day(task.due_at, truth.zone) <= today:
+            continue
+        if is_overdue(truth, task):
+            spans.append(truth.now - task.due_at)
+        elif task.completed_at is not None and task.completed_at > task.due_at:
+            spans.append(task.completed_at - task.due_at)
+    return Late(len(spans), sum(spans) // (len(spans) * SECOND)) if spans else Late()
+
+
+def no_next_step(truth: Truth) -> Sum:
+    """3.9: open deals that no open task is linked to."""
+    with_task = {task.deal_id for task in truth.tasks.values() if task.completed_at is None}
+    amounts = [d.amount for d in truth.deals.values() if d.status == "open" and d.id not in with_task]
+    return Sum(len(amounts), sum(amounts))
+
+
+def saved_today(truth: Truth) -> Sum:
+    """3.10: clients with a task completed today after its due time and with no overdue task left now."""
+    at_risk = clients_at_risk(truth)
+    saving = [
+        task
+        for task in truth.tasks.values()
+        if is_saving(truth, task) and client_of_task(truth, task) not in at_risk
+    ]
+    clients = {client_of_task(truth, task) for task in saving}
+    return Sum(len(clients), stake(truth, saving))
+
+
+def is_saving(truth: Truth, task: Task) -> bool:
+    """3.10: it was completed today, after its due time, and there was somebody to save."""
+    if task.completed_at is None or task.due_at is None or task.completed_at <= task.due_at:
+        return False
+    if local_day(task.completed_at, truth.zone) != local_day(truth.now, truth.zone):
+        return False
+    if task.deal_id is None:
+        return task.client_id is not None
+    won = task.deal_id in truth.deals and truth.deals[task.deal_id].status == "won"
+    return won or is_open(truth, task.deal_id) or is_unknown(truth, task.deal_id)
+
+
+# --- Comparing ---
+
+
+def comparable(reading: Reading) -> dict[str, object]:
+    """A reading so put that two of them are equal when they show the same figures.
+
+    Rows are sorted (but tasks of a client keep their promised order, save for equal due times); rows that say
+    nothing are dropped, and so are `seq`, `as_of` and `last_delivery_at`.
+    """
+    idle = (0, 0, Late(), Late())
+    shown = [m for m in reading.managers if (m.tasks, m.amount, m.late_7d, m.late_30d) != idle]
+    return {
+        "account": reading.account,
+        "at_risk": asdict(reading.at_risk),
+        "overdue_tasks": reading.overdue_tasks,
+        "no_next_step": asdict(reading.no_next_step),
+        "saved_today": asdict(reading.saved_today),
+        "unconverted": {currency: count for currency, count in reading.unconverted.items() if count},
+        "clients": {key: _client(row) for key, row in reading.clients.items() if row.tasks or row.amount},
+        "managers": [asdict(row) for row in sorted(shown, key=lambda row: _nulls_first(row.manager_id))],
+        "manager_names": dict(reading.manager_names),
+        "losses": {days: rows for days, found in reading.losses.items() if (rows := _losses(found))},
+    }
+
+
+def _client(row: ClientRow) -> dict[str, object]:
+    tasks: list[dict[str, object]] = []
+    for _, equal in groupby(row.tasks, key=lambda task: task.due_at):
+        tasks += [asdict(task) for task in sorted(equal, key=lambda task: task.task_id)]
+    return {"client_id": row.client_id, "client": row.client, "amount": row.amount, "tasks": tasks}
+
+
+def _losses(rows: Iterable[LossRow]) -> list[dict[str, object]]:
+    shown = [row for row in rows if row.count or row.amount]
+    return [asdict(row) for row in sorted(shown, key=lambda row: _nulls_first(row.reason_id))]
+
+
+def _nulls_first(key: str | None) -> tuple[bool, str]:
+    return (key is not None, key or "")
