@@ -1,0 +1,1 @@
+"""In: webhooks are authenticated, decoded and handed to the ledger's writer."""

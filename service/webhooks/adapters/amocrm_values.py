@@ -1,0 +1,128 @@
+"""The values in an amoCRM webhook. All are strings, and some are malformed, in the vendor's own examples too
+(`date_create=17265663a90`): each function says "unset" or None for what it cannot read, and raises nothing.
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+from typing import Final
+from urllib.parse import urlsplit
+
+from msgspec import UNSET, UnsetType
+
+from service.model import SECOND, Instant, Status
+from service.money import parse_amount
+from service.reasons import reason_key
+from service.webhooks.forms import Form, Node
+
+WON: Final = "142"
+LOST: Final = "143"
+"""Stages that every pipeline has, with these ids (LOST_STATUS_ID, WON_STATUS_ID in the vendor's PHP
+library)."""
+
+NONE: Final = frozenset({"", "0"})
+"""How the vendor writes "no such thing" where an id or a time is expected."""
+
+_ID = re.compile(r"[0-9]{1,20}")
+_SECONDS = re.compile(r"[0-9]{9,10}")
+_NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_SUBDOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_OWN_DOMAINS: Final = (".amocrm.ru", ".amocrm.com", ".kommo.com")
+_YEAR_2000: Final = 946_684_800 * SECOND
+_YEAR_2100: Final = 4_102_444_800 * SECOND
+
+
+def linked_id(value: Node | None) -> str | None | UnsetType:
+    """An id; None where the vendor says that there is none."""
+    if not isinstance(value, str):
+        return UNSET
+    if value in NONE:
+        return None
+    return value if _ID.fullmatch(value) else UNSET
+
+
+def moment(value: Node | None, zone: tzinfo) -> Instant | None:
+    """A moment from unix seconds, or from a naive time in `zone`; None unless it is one within 2000..2099."""
+    if not isinstance(value, str):
+        return None
+    if _SECONDS.fullmatch(value):
+        instant = int(value) * SECOND
+    elif _NAIVE_TIME.fullmatch(value):
+        try:
+            instant = int(datetime.fromisoformat(value).replace(tzinfo=zone).timestamp()) * SECOND
+        except (ValueError, OverflowError):
+            return None
+    else:
+        return None
+    return instant if _YEAR_2000 <= instant < _YEAR_2100 else None
+
+
+def stage_status(value: Node | None) -> Status | None:
+    """What being in a stage, `status_id`, means for a lead."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        return None
+    return "won" if value == WON else "lost" if value == LOST else "open"
+
+
+def budget(value: Node | None, currency: str) -> int | None:
+    """A lead's price in minor units; 0 for an empty one, by which older deliveries say that there is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_amount(value, currency) if value else 0
+    except ValueError:
+        return None
+
+
+def custom_value(custom_fields: Node | None, wanted: str | None) -> str | None:
+    """The value of the custom field with that name or id; empty when it was sent without one, None when not
+    sent."""
+    if wanted is None or not isinstance(custom_fields, dict):
+        return None
+    wanted_key = reason_key(wanted)
+    for custom_field in custom_fields.values():
+        if not isinstance(custom_field, dict):
+            continue
+        name = custom_field.get("name")
+        if custom_field.get("id") == wanted or (isinstance(name, str) and reason_key(name) == wanted_key):
+            return _first_value(custom_field.get("values"))
+    return None
+
+
+def _first_value(values: Node | None) -> str:
+    """The first value in any of the shapes seen: `values[0][value]`, `values[0]`, `values[value]`."""
+    if not isinstance(values, dict):
+        return values or ""
+    for value in (values, *values.values()):
+        text = value.get("value") if isinstance(value, dict) else value
+        if isinstance(text, str) and text:
+            return text
+    return ""
+
+
+def origin_of(form: Form) -> str | None:
+    """Where the account's pages are: `account[_links][self]` if that is the vendor's own domain, else by
+    subdomain."""
+    account = form.get("account")
+    if not isinstance(account, dict):
+        return None
+    links = account.get("_links")
+    own = links.get("self") if isinstance(links, dict) else None
+    if isinstance(own, str) and (host := _own_host(own)):
+        return f"https://{host}"
+    subdomain = account.get("subdomain")
+    if isinstance(subdomain, str) and _SUBDOMAIN.fullmatch(subdomain):
+        return f"https://{subdomain}.amocrm.ru"
+    return None
+
+
+def _own_host(address: str) -> str | None:
+    """The address's host, if it is one right below a domain of the vendor's."""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return None
+    subdomain, dot, domain = host.partition(".")
+    return host if _SUBDOMAIN.fullmatch(subdomain) and dot + domain in _OWN_DOMAINS else None

@@ -1,0 +1,204 @@
+"""`POST /webhooks/{account}`: one request in, one answer out (SPEC sections 4 and 5).
+
+A raw ASGI callable rather than a Starlette handler: on this, the busiest route, that is measurably cheaper.
+It answers 2xx only after the writer says that the delivery is committed, and it never logs a query string,
+which may hold a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from service.clock import Clock
+from service.config import Account
+from service.ledger.outcome import Outcome, Overloaded, Unavailable
+from service.model import Decoded, Delivery, Rejection, Request
+from service.problems import Message, Problem, Receive, Send
+from service.webhooks.adapters import ADAPTERS, Adapter, NotAuthentic
+from service.webhooks.fields import digest
+from service.webhooks.reading import Disconnected, TooLarge, TooSlow, read_body
+
+BODY_SECONDS: Final = 10.0
+"""Seconds in which a body must have come in."""
+
+LARGE: Final = 64 * 1024
+"""Bytes above which a body is decoded in a thread, so that other requests need not wait for it."""
+
+RETRY_UNAVAILABLE: Final = 5
+"""Seconds after which a sender may try again when the database is away."""
+
+MAX_ERRORS: Final = 100
+"""Errors told in an answer; all are in quarantine."""
+
+_CLOSE: Final = ((b"connection", b"close"),)
+_CONTENT_TYPE: Final = (b"content-type", b"application/json")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_METHOD = Problem(405, "a webhook is a POST", ((b"allow", b"POST"),))
+_NO_ACCOUNT = Problem(404, "there is no such account")
+_TOO_LARGE = Problem(413, "a body may have 1 MiB at most", _CLOSE)
+_TOO_SLOW = Problem(408, f"the body was not complete within {BODY_SECONDS:.0f} seconds", _CLOSE)
+_ENCODED = Problem(415, "a body must not be compressed", ((b"accept-encoding", b"identity"),))
+# The same whatever is wrong, so that it teaches nothing to somebody who guesses.
+_NOT_AUTHENTIC = Problem(401, "not authentic", ((b"www-authenticate", b'Webhook realm="lossboard"'),))
+_UNAVAILABLE = Problem(
+    503, "the database is away; nothing was stored", ((b"retry-after", b"%d" % RETRY_UNAVAILABLE),)
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """The ledger's writer, as this module needs it."""
+
+    def submit(self, delivery: Delivery) -> Awaitable[Outcome]:
+        """Queue a delivery. Raises `Overloaded` at once; what is awaited raises `Unavailable`."""
+        ...
+
+
+class Metrics(Protocol):
+    """Where each request is counted."""
+
+    def webhook(self, account_id: str, result: str) -> None:
+        """Count one request. The account's id is empty when there is no such account."""
+        ...
+
+
+class WebhookEndpoint:
+    """The ASGI callable; the route's path parameter is `account`.
+
+    Args:
+        accounts: By id.
+        body_seconds: See `BODY_SECONDS`.
+
+    Raises:
+        KeyError: An account's CRM kind has no adapter.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        writer: Writer,
+        clock: Clock,
+        metrics: Metrics,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        self._accounts = {key: (account, ADAPTERS[account.crm]) for key, account in accounts.items()}
+        self._writer = writer
+        self._clock = clock
+        self._metrics = metrics
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        account_id: str = scope["path_params"]["account"]
+        known = self._accounts.get(account_id)
+        try:
+            result, answer = await self._serve(scope, receive, known)
+        except Disconnected:
+            self._metrics.webhook(account_id, "disconnected")
+            return
+        self._metrics.webhook(account_id if known else "", result)
+        if isinstance(answer, Problem):
+            await answer(scope, receive, send)
+        else:
+            await _send_json(send, answer)
+
+    async def _serve(
+        self, scope: Message, receive: Receive, known: tuple[Account, Adapter] | None
+    ) -> tuple[str, Problem | bytes]:
+        """What to count, and what to answer."""
+        if scope["method"] != "POST":
+            return "wrong_method", _METHOD
+        if known is None:
+            return "no_account", _NO_ACCOUNT
+        account, adapter = known
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        unsupported = _unsupported(headers, adapter)
+        if unsupported:
+            return "wrong_type", unsupported
+        try:
+            body = await read_body(receive, headers.get("content-length", ""), self._body_seconds)
+        except TooLarge:
+            return "too_large", _TOO_LARGE
+        except TooSlow:
+            return "too_slow", _TOO_SLOW
+        request = _request(scope, headers, body, self._clock.now())
+        try:
+            adapter.authenticate(request, account)
+        except NotAuthentic as refusal:
+            return f"not_authentic_{refusal.cause}", _NOT_AUTHENTIC
+        return await self._store(request, account, adapter)
+
+    async def _store(
+        self, request: Request, account: Account, adapter: Adapter
+    ) -> tuple[str, Problem | bytes]:
+        if len(request.body) > LARGE:
+            decoded = await asyncio.to_thread(_decode, request, account, adapter)
+        else:
+            decoded = _decode(request, account, adapter)
+        kept = {name: request.headers[name] for name in adapter.kept_headers if name in request.headers}
+        try:
+            outcome = await self._writer.submit(
+                Delivery(account.id, request.received_at, kept, request.body, decoded)
+            )
+        except Overloaded as overloaded:
+            retry = ((b"retry-after", b"%d" % overloaded.retry_after),)
+            return "overloaded", Problem(503, "too many webhooks at once; nothing was stored", retry)
+        except Unavailable:
+            return "unavailable", _UNAVAILABLE
+        return outcome.status, _answer(outcome, decoded)
+
+
+def _unsupported(headers: Mapping[str, str], adapter: Adapter) -> Problem | None:
+    """The problem with the body's type, if there is one."""
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        return _ENCODED
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in adapter.content_types:
+        return None
+    return Problem(415, f"the content type must be {' or '.join(sorted(adapter.content_types))}")
+
+
+def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_at: int) -> Request:
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        query.setdefault(name, value)
+    raw_path: bytes | None = scope.get("raw_path")
+    path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
+    return Request(scope["method"], path, query, headers, body, received_at)
+
+
+def _decode(request: Request, account: Account, adapter: Adapter) -> Decoded:
+    """What the body says. An adapter is total; should it fail all the same, the delivery is quarantined, not
+    lost."""
+    try:
+        return adapter.decode(request, account)
+    except Exception as error:
+        _log.error("the %s adapter failed (%s): account %s", adapter.kind, type(error).__name__, account.id)
+        rejection = Rejection(0, f"the {adapter.kind} adapter failed: a defect", traceback.format_exc())
+        return Decoded(digest(request.body, str(request.received_at)), (), (rejection,))
+
+
+def _answer(outcome: Outcome, decoded: Decoded) -> bytes:
+    errors = [{"part": told.part, "error": told.error} for told in decoded.rejections[:MAX_ERRORS]]
+    document: dict[str, Any] = {
+        "status": outcome.status,
+        "delivery": outcome.number,
+        "seq": outcome.seq,
+        "errors": errors,
+    }
+    return msgspec.json.encode(document)
+
+
+async def _send_json(send: Send, body: bytes) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": 200, "headers": [_CONTENT_TYPE, _NO_STORE, length]})
+    await send({"type": "http.response.body", "body": body})

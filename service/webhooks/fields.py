@@ -1,0 +1,92 @@
+"""What the adapters have in common: how a CRM's ids, names, addresses and times become a change's fields.
+
+Pure. Each function raises `ValueError` with one line that a person connecting a CRM understands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from service.calendar import parse_instant
+from service.model import ID_LENGTH, SECOND, TEXT_LENGTH, Change, Instant, Value, cleaned
+from service.reasons import reason_key
+
+MAX_AHEAD: Final = 24 * 60 * 60 * SECOND
+"""How far ahead of its arrival a change may be dated. A skewed clock is tolerated; a wild date is not, for it
+would win over every later change of its fields, for good."""
+
+_ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
+
+
+def identifier(value: str | int) -> str:
+    """An entity's id. Raises `ValueError` when it is empty or longer than `ID_LENGTH`."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) > ID_LENGTH:
+        raise ValueError(f"an id is longer than {ID_LENGTH} characters")
+    text = cleaned(text)
+    if not text:
+        raise ValueError("an id is empty")
+    return text
+
+
+def optional_identifier(value: str | int | None) -> str | None:
+    """A link to another entity; null and the empty string are "none"."""
+    return None if value is None or value == "" else identifier(value)
+
+
+def optional_text(value: str | None) -> str | None:
+    """A name or a text; one with nothing in it is "none"."""
+    return None if value is None else cleaned(value) or None
+
+
+def web_address(value: str | None) -> str | None:
+    """An address that is safe to put in a link, else None.
+
+    Only http and https with a host and no spaces: whoever can post a webhook could otherwise put
+    `javascript:` on every screen. The rest of the event is sound, so an odd address costs only itself.
+    """
+    text = optional_text(value)
+    if text is None or len(text) >= TEXT_LENGTH or not _ADDRESS.fullmatch(text):
+        return None
+    try:
+        return text if urlsplit(text).hostname else None
+    except ValueError:
+        return None
+
+
+def refuse_future(version: Instant, received_at: Instant) -> Instant:
+    """The version. Raises `ValueError` when it is more than a day later than the time received."""
+    if version - received_at > MAX_AHEAD:
+        raise ValueError("it is dated more than a day in the future: check the sender's clock")
+    return version
+
+
+def event_time(text: str, received_at: Instant) -> Instant:
+    """When an event says that it happened, in ISO 8601 with an offset. Raises `ValueError`."""
+    return refuse_future(parse_instant(text), received_at)
+
+
+def loss_reason(name: str | None, version: Instant) -> tuple[dict[str, Value], tuple[Change, ...]]:
+    """For a CRM that sends the loss reason's name: the deal's fields, and the change that names the
+    reason."""
+    name = optional_text(name)
+    key = reason_key(name) if name else ""
+    if not key:
+        return {"reason_id": None}, ()
+    return {"reason_id": key}, (Change("reason", key, version, {"name": name}),)
+
+
+def one_line(error: Exception) -> str:
+    """An error's text, on one line and of bounded length, for a `Rejection`."""
+    return cleaned(" ".join(str(error).split())) or type(error).__name__
+
+
+def digest(body: bytes, occasion: str = "") -> str:
+    """SHA-256 of a body, as `sha256sum` prints it; with an `occasion`, of the body on that occasion alone."""
+    sha = hashlib.sha256(body)
+    if occasion:
+        sha.update(b"\0" + occasion.encode("utf-8", "replace"))
+    return sha.hexdigest()

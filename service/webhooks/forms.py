@@ -1,0 +1,75 @@
+"""Form bodies whose keys nest with brackets, as PHP's `http_build_query` writes them: `leads[add][0][id]=42`.
+
+Pure. The tree is made of dicts only: an index is a key like any other, so a huge one allocates nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
+
+Node: TypeAlias = "str | Form"
+Form: TypeAlias = dict[str, Node]
+"""Keys in the order in which the body first gave them."""
+
+MAX_FIELDS: Final = 10_000
+"""Fields in the largest form that is taken: a lead has some 25, and one with every custom field some
+hundreds."""
+
+MAX_DEPTH: Final = 8
+"""Levels of nesting; the deepest documented field, `leads[add][0][custom_fields][0][values][0][value]`, has
+all 8."""
+
+
+class FormError(ValueError):
+    """The body is not a form that is taken; the text says why."""
+
+
+def parse_form(body: bytes) -> Form:
+    """The tree that the body describes. Total but for its size.
+
+    What one field of a form spoils must not cost the others, so a key with unbalanced brackets or nested too
+    deep is left out, bytes that are not UTF-8 become U+FFFD, of two values for one key the last one counts,
+    and of a value and a branch for one key the branch counts, in whichever order they come.
+
+    Raises:
+        FormError: It has more than `MAX_FIELDS` fields.
+    """
+    # Brackets come percent-encoded as a rule. To decode them first lets the decoder pass over the whole key,
+    # which has nothing else to decode; it changes no meaning, since no other escape contains "%5B" or "%5D".
+    text = body.decode("utf-8", "replace").replace("%5B", "[").replace("%5D", "]")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise FormError(f"the form has more than {MAX_FIELDS} fields") from None
+    form: Form = {}
+    for key, value in pairs:
+        path = key_path(key)
+        if path:
+            _put(form, path, value)
+    return form
+
+
+def key_path(key: str) -> list[str]:
+    """The parts of a key: `a[b][0]` is a, b, 0. Empty for a key that is not well formed or is too deep."""
+    head, bracket, rest = key.partition("[")
+    if not bracket:
+        return [head] if head else []
+    if not head or not rest.endswith("]"):
+        return []
+    path = [head, *rest[:-1].split("][")]
+    return path if len(path) <= MAX_DEPTH else []
+
+
+def _put(form: Form, path: list[str], value: str) -> None:
+    """Put a value at a path. An empty part, PHP's `a[]`, is the next index."""
+    node = form
+    for part in path[:-1]:
+        key = part or str(len(node))
+        child = node.get(key)
+        if not isinstance(child, dict):
+            child = node[key] = {}
+        node = child
+    last = path[-1] or str(len(node))
+    if not isinstance(node.get(last), dict):
+        node[last] = value

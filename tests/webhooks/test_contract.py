@@ -1,0 +1,207 @@
+"""What every adapter promises, run over the registry: a new one is tested the moment it is registered."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.config import AmoCRM, Crm
+from service.model import (
+    AMOUNT_LIMIT,
+    FIELDS,
+    ID_LENGTH,
+    SECOND,
+    TEXT_LENGTH,
+    Change,
+    Decoded,
+    Request,
+    cleaned,
+)
+from service.webhooks.adapters import ADAPTERS, NotAuthentic
+from tests.webhooks.posts import NOW, account, post, utc
+
+SAMPLES = Path(__file__).parent / "samples"
+KINDS = sorted(ADAPTERS)
+EARLIEST, LATEST = utc("2000-01-01"), NOW + 86_400 * SECOND
+AMOCRM = AmoCRM(reason_field="reason")
+
+bodies = st.sampled_from(sorted(path.read_bytes() for path in SAMPLES.glob("*/*")))
+WORDS = """
+    id name status type timestamp data deal.changed task.changed deal.deleted task.deleted amount currency url
+    client manager pipeline reason closed_at due_at deal_id completed lost RUB 2026-11-23T10:00:00Z 12.5
+    leads task contacts add update delete restore 0 1 2 143 status_id price custom_fields values value
+    linked_leads_id ID updated_at complete_before complete_till 1795420000 9999999999 element_type element_id
+    account _links self
+"""
+words = st.sampled_from(WORDS.split())
+texts = words | st.text(max_size=20)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=6),
+    max_leaves=20,
+)
+events = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["deal.changed", "task.changed", "deal.deleted", "task.deleted"]),
+        "timestamp": st.just("2026-11-23T09:00:00Z") | texts,
+        "data": st.dictionaries(words, values, max_size=8).map(lambda data: {"id": "1", **data}),
+    }
+)
+json_bodies = (events | st.lists(events | values, max_size=4) | values).map(
+    lambda value: json.dumps(value).encode()
+)
+keys = st.lists(texts, min_size=1, max_size=8).map(
+    lambda path: path[0] + "".join(f"[{part}]" for part in path[1:])
+)
+lead_keys = st.builds(
+    lambda entity, action, field: f"{entity}[{action}][0][{field}]",
+    st.sampled_from(["leads", "task", "contacts", "companies"]),
+    st.sampled_from(["add", "update", "status", "delete", "restore"]),
+    words,
+)
+form_bodies = st.lists(
+    st.tuples(keys | lead_keys, texts.map(lambda text: text.encode("utf-8", "replace").decode())), max_size=12
+).map(
+    lambda pairs: urlencode(
+        [(key.encode("utf-8", "replace"), value) for key, value in pairs] + [("leads[add][0][id]", "1")]
+    ).encode()
+)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> bytes:
+    """A sound body with some bytes cut out and others put in."""
+    body = draw(bodies)
+    start = draw(st.integers(0, len(body)))
+    end = draw(st.integers(start, min(len(body), start + 30)))
+    return (
+        body[:start]
+        + draw(st.binary(max_size=10) | texts.map(lambda t: t.encode("utf-8", "replace")))
+        + body[end:]
+    )
+
+
+any_body = st.binary() | spoiled() | json_bodies | form_bodies
+
+
+def decode(kind: Crm, body: bytes, **headers: str) -> Decoded:
+    return ADAPTERS[kind].decode(post(body, headers), account(kind, amocrm=AMOCRM))
+
+
+def assert_sound(change: Change) -> None:
+    """The change keeps every promise that the ledger builds on."""
+    assert 0 < len(change.id) <= ID_LENGTH
+    assert cleaned(change.id) == change.id
+    assert EARLIEST <= change.version <= LATEST
+    assert not (change.deleted and change.fields)
+    for name, value in change.fields.items():
+        assert value is None or type(value) is FIELDS[change.entity][name]
+        if isinstance(value, str):
+            assert cleaned(value) == value
+            assert len(value) <= (ID_LENGTH if name.endswith("_id") else TEXT_LENGTH)
+    amount, url = change.fields.get("amount"), change.fields.get("url")
+    assert amount is None or abs(int(amount)) <= AMOUNT_LIMIT
+    assert url is None or str(url).lower().startswith(("http://", "https://"))
+    assert change.fields.get("status") in (None, "open", "won", "lost")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_adapter_is_registered_under_its_kind(kind: Crm) -> None:
+    adapter = ADAPTERS[kind]
+    assert adapter.kind == kind
+    assert adapter.content_types
+    for name in adapter.content_types | adapter.kept_headers:
+        assert name == name.lower().strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_adapter_keeps_no_header_that_may_hold_a_secret(kind: Crm) -> None:
+    assert not ADAPTERS[kind].kept_headers & {
+        "authorization",
+        "cookie",
+        "webhook-signature",
+        "proxy-authorization",
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sample_is_decoded_into_sound_changes(kind: Crm) -> None:
+    samples = sorted((SAMPLES / kind).iterdir())
+    assert samples
+    for path in samples:
+        decoded = decode(kind, path.read_bytes())
+        assert decoded.changes, path.name
+        for change in decoded.changes:
+            assert_sound(change)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(body=any_body)
+def test_no_body_raises_and_every_change_is_sound(kind: Crm, body: bytes) -> None:
+    decoded = decode(kind, body)
+    assert 0 < len(decoded.key) <= ID_LENGTH
+    for change in decoded.changes:
+        assert_sound(change)
+    for rejection in decoded.rejections:
+        assert rejection.error
+        assert rejection.error.splitlines() == [rejection.error]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(body=any_body, name=st.text(max_size=300))
+def test_decoding_is_repeatable_from_what_is_stored(kind: Crm, body: bytes, name: str) -> None:
+    adapter, office = ADAPTERS[kind], account(kind, amocrm=AMOCRM)
+    headers = {"webhook-id": name, "x-amocrm-requestid": name, "host": name}
+    request = post(body, headers, query={"token": name})
+    kept = {key: value for key, value in headers.items() if key in adapter.kept_headers}
+    stored = dataclasses.replace(request, method="", path="", query={}, headers=kept)
+    assert adapter.decode(request, office) == adapter.decode(stored, office)
+
+
+requests = st.builds(
+    Request,
+    method=st.just("POST"),
+    path=st.just("/webhooks/office"),
+    query=st.dictionaries(st.just("token") | texts, texts),
+    headers=st.dictionaries(
+        st.sampled_from(["authorization", "webhook-id", "webhook-timestamp", "webhook-signature"]), st.text()
+    ),
+    body=any_body,
+    received_at=st.just(NOW),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(request=requests)
+def test_a_forged_request_is_refused_and_nothing_else_is_raised(kind: Crm, request: Request) -> None:
+    with pytest.raises(NotAuthentic):
+        ADAPTERS[kind].authenticate(request, account(kind))
+
+
+HUGE: dict[str, Any] = {
+    "nothing but brackets": b"[" * 1_048_576,
+    "nothing but ampersands": b"&" * 1_048_576,
+    "one long word": b"a" * 1_048_576,
+    "many ones": b"[" + b"1," * 500_000 + b"1]",
+    "many fields": b"&".join(b"leads[add][%d][id]=1" % number for number in range(40_000)),
+    "one deep key": b"a" + b"[b]" * 300_000 + b"=1",
+    "one long id": b'{"type":"deal.deleted","timestamp":"2026-11-23T09:00:00Z","data":{"id":"'
+    + b"x" * 10**6
+    + b'"}}',
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", HUGE)
+def test_the_largest_hostile_bodies_come_to_one_rejection(kind: Crm, name: str) -> None:
+    decoded = decode(kind, HUGE[name])
+    assert decoded.changes == ()
+    assert len(decoded.rejections) == 1
+    assert len(decoded.rejections[0].error) <= TEXT_LENGTH
