@@ -9,8 +9,10 @@ from typing import TypeVar
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
-from service.ledger import log, writer as writer_module
+from service.ledger import log
+from service.ledger import writer as writer_module
 from service.ledger.heads import Head
 from service.ledger.outcome import Outcome, Overloaded, Unavailable
 from service.ledger.writer import Writer
@@ -51,11 +53,6 @@ def run(work: Awaitable[T]) -> T:
     return asyncio.run(bounded())
 
 
-@pytest.fixture
-def ledger(ledger_url: str) -> Ledger:
-    return Ledger(ledger_url, NOW)
-
-
 def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) -> None:
     sizes: list[int] = []
 
@@ -63,9 +60,6 @@ def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) ->
         writer = Writer(
             ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None, lambda size, _: sizes.append(size)
         )
-        futures = []
-        loop = asyncio.get_running_loop()
-        assert loop
         futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(100)]
         writer.start()
         outcomes = await asyncio.gather(*futures)
@@ -77,7 +71,6 @@ def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) ->
     assert {outcome.status for outcome in outcomes} == {"applied"}
     assert sizes == [100]
     assert ledger.head.seq == 1
-    ledger.close()
 
 
 def test_a_repeat_is_known_in_the_same_batch_and_later(ledger: Ledger) -> None:
@@ -95,7 +88,6 @@ def test_a_repeat_is_known_in_the_same_batch_and_later(ledger: Ledger) -> None:
         ("duplicate", 1),
     ]
     assert ledger.head.deliveries == 1
-    ledger.close()
 
 
 def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_applied(ledger: Ledger) -> None:
@@ -114,8 +106,6 @@ def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_applied(l
 
     outcomes = run(story())
     assert [outcome.status for outcome in outcomes] == ["applied", "quarantined", "applied"]
-    day = OFFICE.zone and NOW
-    assert day
     with ledger.engine.begin() as connection:
         held = log.quarantined(connection, "office")
         stored = log.one(connection, "office", outcomes[1].number)
@@ -124,7 +114,6 @@ def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_applied(l
     assert stored is not None
     assert stored.body == b"b"
     assert ledger.differences() == []
-    ledger.close()
 
 
 def test_rejected_parts_are_kept_and_the_rest_is_applied(ledger: Ledger) -> None:
@@ -136,7 +125,6 @@ def test_rejected_parts_are_kept_and_the_rest_is_applied(ledger: Ledger) -> None
     with ledger.engine.begin() as connection:
         assert [(each.part, each.error) for each in log.quarantined(connection, "office")] == [(1, "no id")]
     assert ledger.tables()["loss_days"] != []
-    ledger.close()
 
 
 def test_a_full_queue_refuses_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +144,6 @@ def test_a_full_queue_refuses_at_once(ledger: Ledger, monkeypatch: pytest.Monkey
 
     run(story())
     assert ledger.head.deliveries == 2
-    ledger.close()
 
 
 def test_a_commit_that_fails_is_unavailable_and_stores_nothing(sqlite_ledgers: Callable[[], str]) -> None:
@@ -166,7 +153,7 @@ def test_a_commit_that_fails_is_unavailable_and_stores_nothing(sqlite_ledgers: C
     @event.listens_for(ledger.engine, "before_cursor_execute")
     def _fail(_c: object, _u: object, statement: str, *_rest: object) -> None:
         if broken and "INSERT INTO deliveries" in statement:
-            raise __import__("sqlalchemy").exc.OperationalError(statement, {}, OSError("disk I/O error"))
+            raise OperationalError(statement, {}, OSError("disk I/O error"))
 
     async def story() -> Outcome:
         nonlocal broken
@@ -190,7 +177,6 @@ def test_stopping_commits_what_is_queued(ledger: Ledger) -> None:
 
     assert len(run(story())) == 600
     assert ledger.head.deliveries == 600
-    ledger.close()
 
 
 def test_committed_is_told_before_the_sender_is_answered(ledger: Ledger) -> None:
@@ -202,4 +188,3 @@ def test_committed_is_told_before_the_sender_is_answered(ledger: Ledger) -> None
             assert told == [outcome.seq]
 
     run(story())
-    ledger.close()

@@ -1,0 +1,66 @@
+"""One delivery costs the same however much there is: statements are counted, and plans are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, event
+
+from service.model import Change
+from tests.histories import HOUR, at
+from tests.ledger.offices import Ledger
+
+NOW = at("2026-11-23T12:00:00+03:00")
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    """The statements that run meanwhile."""
+    statements: list[str] = []
+
+    def _note(_c: object, _u: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", _note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", _note)
+
+
+def deal(number: int) -> Change:
+    return Change("deal", f"d{number}", NOW, {"known": True, "amount": 100, "client_id": "walk-in"})
+
+
+def overdue(number: int) -> Change:
+    fields = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "m"}
+    return Change("task", f"t{number}", NOW, fields)
+
+
+def cost(ledger: Ledger, version: int) -> int:
+    """Statements that one re-priced deal of the walk-in client costs, with an overdue task on it."""
+    with counted(ledger.engine) as statements:
+        ledger.say(Change("deal", "d0", NOW + version, {"amount": 100 + version}))
+    return len(statements)
+
+
+def test_a_popular_client_and_manager_cost_no_more_statements(ledger: Ledger) -> None:
+    ledger.say(*(change for number in range(10) for change in (deal(number), overdue(number))))
+    few = cost(ledger, 1)
+    ledger.say(*(change for number in range(10, 3000) for change in (deal(number), overdue(number))))
+    assert cost(ledger, 2) == few
+    assert few < 40
+    assert ledger.read().at_risk.amount == 300_002
+
+
+def test_every_statement_names_the_account(ledger: Ledger) -> None:
+    with counted(ledger.engine) as written, counted(ledger.readers) as read:
+        ledger.say(deal(1), overdue(1))
+        ledger.say(Change("deal", "d1", NOW + 1, deleted=True))
+        ledger.tick(NOW + 48 * HOUR)
+        ledger.read([(1, 2)], ledger.read([(1, 2)]))
+        assert ledger.differences() == []
+    statements = written + read
+    assert len(statements) > 50
+    for statement in statements:
+        if not statement.startswith(("BEGIN", "PRAGMA", "SELECT pg_catalog", "show ")):
+            assert "account" in statement, statement

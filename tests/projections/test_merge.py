@@ -1,0 +1,113 @@
+"""Last writer wins, field by field, with deletes: any order and any repeats give the same record (SPEC section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.model import Change, Value
+from service.projections.merge import Record, merge
+
+DEAL = "deal"
+
+
+def deal(version: int, **fields: Value) -> Change:
+    return Change("deal", "1", version, fields)
+
+
+def deleted(version: int) -> Change:
+    return Change("deal", "1", version, deleted=True)
+
+
+def merged(*changes: Change) -> Record:
+    return merged_numbered([(number, change) for number, change in enumerate(changes, start=1)])
+
+
+def merged_numbered(numbered: Sequence[tuple[int, Change]]) -> Record:
+    record = Record()
+    for number, change in numbered:
+        merge(record, change, number)
+    return record
+
+
+def test_each_field_keeps_its_own_newest_value() -> None:
+    record = merged(deal(5, name="new"), deal(3, name="old", amount=7))
+    assert record.values == {"name": "new", "amount": 7}
+
+
+def test_a_field_that_was_not_sent_stays_as_it_was() -> None:
+    assert merged(deal(1, amount=7), deal(2, name="x")).values == {"amount": 7, "name": "x"}
+
+
+def test_null_is_a_value() -> None:
+    assert merged(deal(1, manager_id="3"), deal(2, manager_id=None)).values == {"manager_id": None}
+
+
+def test_of_equal_versions_the_later_received_wins() -> None:
+    assert merged(deal(1, amount=7), deal(1, amount=8)).values == {"amount": 8}
+    assert merged_numbered([(2, deal(1, amount=8)), (1, deal(1, amount=7))]).values == {"amount": 8}
+
+
+def test_a_delete_wins_over_an_earlier_or_equal_version() -> None:
+    for changes in ([deal(1, amount=7), deleted(1)], [deleted(1), deal(1, amount=7)]):
+        assert merged(*changes).values == {}
+
+
+def test_a_change_newer_than_the_delete_brings_only_its_own_fields() -> None:
+    for changes in (
+        [deal(1, amount=7), deleted(2), deal(3, name="x")],
+        [deal(3, name="x"), deleted(2), deal(1, amount=7)],
+    ):
+        assert merged(*changes).values == {"name": "x"}
+
+
+def test_merge_says_what_changed() -> None:
+    record = Record()
+    assert merge(record, deal(1, amount=7, name="x"), 1) == {"amount": (None, 7), "name": (None, "x")}
+    assert merge(record, deal(2, amount=7, name="y"), 2) == {"name": ("x", "y")}
+    assert merge(record, deal(1, amount=9), 3) == {}
+    assert merge(record, deleted(3), 4) == {"amount": (7, None), "name": ("y", None)}
+
+
+def test_a_later_edit_of_a_lost_deal_does_not_make_it_lost_again() -> None:
+    assert merged(deal(10, status="lost"), deal(20, status="lost")).since == 10
+
+
+def test_a_late_reopening_cuts_the_run_in_two() -> None:
+    lost, again, reopened = deal(10, status="lost"), deal(20, status="lost"), deal(15, status="open")
+    for order in ((lost, again, reopened), (again, reopened, lost), (reopened, again, lost)):
+        assert merged(*order).since == 20
+
+
+changes = st.builds(
+    lambda version, status, gone: deleted(version) if gone else deal(version, status=status),
+    st.integers(1, 12),
+    st.sampled_from(["open", "won", "lost"]),
+    st.sampled_from([False, False, False, True]),
+)
+
+
+def _since(numbered: Sequence[tuple[int, Change]]) -> int | None:
+    """By the definition: the first change to the present value after the last one to another."""
+    last_delete = max((c.version for _, c in numbered if c.deleted), default=0)
+    told = sorted((c.version, n, c.fields["status"]) for n, c in numbered if not c.deleted and c.version > last_delete)
+    since: int | None = None
+    value: Value = None
+    for version, _, status in told:
+        if status != value or since is None:
+            since = version
+        value = status
+    return since
+
+
+@given(st.lists(changes, max_size=10), st.randoms(use_true_random=False))
+def test_since_when_a_deal_is_lost_depends_on_no_order(history: list[Change], random: object) -> None:
+    numbered = list(enumerate(history, start=1))
+    shuffled = [*numbered, *numbered[:2]]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # the strategy gives a `random.Random`
+    record, straight = merged_numbered(shuffled), merged_numbered(numbered)
+    assert (record.values, record.deleted) == (straight.values, straight.deleted)
+    if record.values.get("status") == "lost":
+        assert record.since == straight.since == _since(numbered)
