@@ -16,6 +16,8 @@ from service.model import SECOND, Instant
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _YEARS: Final = range(2000, 2101)
+_FIRST: Final = (datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_END: Final = (datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 
 
@@ -138,8 +140,8 @@ def parse_instant(text: str) -> Instant:
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError("a time needs its offset, such as Z or +03:00")
-    moment = (parsed - _EPOCH) // _MICROSECOND
-    if parsed.astimezone(UTC).year not in _YEARS:
+    moment: Instant = (parsed - _EPOCH) // _MICROSECOND
+    if not _FIRST <= moment < _END:
         raise ValueError(f"a time must be in the years {_YEARS[0]} to {_YEARS[-1]}")
     return moment
 

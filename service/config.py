@@ -64,7 +64,7 @@ def zone(key: str) -> ZoneInfo:
 
 def zone_version() -> str:
     """The release of the time zone rules in use."""
-    return tzdata.IANA_VERSION
+    return str(tzdata.IANA_VERSION)
 
 
 @dataclass(frozen=True, slots=True)

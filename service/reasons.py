@@ -36,24 +36,19 @@ class ReasonTable:
         return "unclassified"
 
 
+_DEFAULT_NAMES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "controllable": ("Не отвечает более 3-х раз", "Выбрал других"),
+    "objective": (
+        "Хочет, но не сейчас",
+        "Нет у нас услуги",
+        "Целевой, но нет потребности",
+        "Не подходит график",
+        "Больше не звонить",
+    ),
+    "excluded": ("Спам", "Дубль", "Нецелевой"),
+}
+
 DEFAULT_REASONS: Final = ReasonTable(
-    {
-        reason_key(name): kind
-        for kind, names in (
-            ("controllable", ("Не отвечает более 3-х раз", "Выбрал других")),
-            (
-                "objective",
-                (
-                    "Хочет, но не сейчас",
-                    "Нет у нас услуги",
-                    "Целевой, но нет потребности",
-                    "Не подходит график",
-                    "Больше не звонить",
-                ),
-            ),
-            ("excluded", ("Спам", "Дубль", "Нецелевой")),
-        )
-        for name in names
-    }
+    {reason_key(name): kind for kind, names in _DEFAULT_NAMES.items() for name in names}
 )
 """The table of an account that configures none."""

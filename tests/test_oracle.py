@@ -572,9 +572,9 @@ def test_a_change_newer_than_the_delete_revives_with_what_is_newer_alone() -> No
     assert lost(*changes) == lost(*reversed(changes)) == {None: Sum(1, 8)}
 
 
-def test_a_deal_revived_by_a_mere_link_is_not_known() -> None:
+def test_a_mere_link_does_not_bring_a_deleted_deal_back() -> None:
     changes = deal("1", amount=5), deleted("deal", "1", "11 12:00"), link("1", "7", "12 12:00")
-    assert clients(*changes, task("t1", due="22 12:00", deal_id="1")) == {"deal:1": 0}
+    assert clients(*changes, task("t1", due="22 12:00", deal_id="1")) == {}
 
 
 def test_a_name_that_was_deleted_is_not_shown() -> None:

@@ -8,9 +8,8 @@ checkpoints.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import pysqlite3
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -19,8 +18,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 if TYPE_CHECKING:
-    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -31,6 +28,8 @@ BUSY_TIMEOUT: Final = 10_000  # milliseconds that a connection waits for another
 CONNECT_TIMEOUT: Final = 3  # seconds, PostgreSQL
 
 Role = Literal["writer", "reader"]
+
+Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 
 
 class AlreadyServed(Exception):
@@ -93,19 +92,9 @@ def is_away(error: DBAPIError) -> bool:
     return error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
 
 
-def upsert(connection: Connection, table: Table) -> SqliteInsert | PostgresInsert:
-    """An INSERT of the connection's dialect that knows ON CONFLICT."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
-
-
-def execute_many(
-    connection: Connection, statement: SqliteInsert | PostgresInsert, rows: Sequence[Mapping[str, object]]
-) -> None:
-    """Run one statement for many rows; for none, do nothing."""
-    if rows:
-        connection.execute(statement, list(rows))
+def insert_into(dialect: str, table: Table) -> Upsert:
+    """An INSERT of a dialect that knows ON CONFLICT."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 class SqliteLock:

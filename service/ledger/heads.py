@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from service.calendar import next_midnight
 from service.config import Account, zone_version
-from service.ledger.engine import upsert
+from service.ledger.engine import insert_into
 from service.ledger.tables import HEADS, TASKS
 from service.model import SECOND, Instant
 from service.projections import REVISION
@@ -58,15 +58,22 @@ def head(connection: Connection, account: str, *, lock: bool = False) -> Head | 
     return None if row is None else Head(*row)
 
 
+_STORE = (
+    update(HEADS)
+    .where(HEADS.c.account == bindparam("the_account"))
+    .values({column: bindparam(column.name) for column in HEADS.c if not column.primary_key})
+)
+
+
 def store(connection: Connection, changed: Head) -> None:
     """Write a head row, which the transaction holds the lock of."""
-    values = {column.name: getattr(changed, column.name) for column in HEADS.c}
-    connection.execute(update(HEADS).where(HEADS.c.account == changed.account).values(values))
+    values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
+    connection.execute(_STORE, {"the_account": changed.account, **values})
 
 
 def ensure(connection: Connection, account: Account, now: Instant) -> None:
     """Make the head row of a new account."""
-    statement = upsert(connection, HEADS).values(
+    statement = insert_into(connection.dialect.name, HEADS).values(
         account=account.id,
         seq=0,
         deliveries=0,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from service.ledger.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import SECOND, Delivery, Instant, Rejection, Value
@@ -44,12 +44,18 @@ class Quarantined:
     detail: str
 
 
+_KNOWN_KEYS = select(DELIVERIES.c.key, DELIVERIES.c.number).where(
+    DELIVERIES.c.account == bindparam("account"), DELIVERIES.c.key.in_(bindparam("keys", expanding=True))
+)
+_APPEND = insert(DELIVERIES)
+_HOLD = insert(QUARANTINE)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
 def known_keys(connection: Connection, account: str, keys: Collection[str]) -> dict[str, int]:
     """Which of some keys are stored already, and under which number."""
-    found = select(DELIVERIES.c.key, DELIVERIES.c.number).where(
-        DELIVERIES.c.account == account, DELIVERIES.c.key.in_(list(keys))
-    )
-    return {key: number for key, number in connection.execute(found)}
+    found = connection.execute(_KNOWN_KEYS, {"account": account, "keys": list(keys)})
+    return {key: number for key, number in found}
 
 
 def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
@@ -57,41 +63,38 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
     if not deliveries:
         return
     connection.execute(
-        insert(DELIVERIES),
+        _APPEND,
         [
             {
                 "account": delivery.account,
                 "number": number,
                 "key": delivery.decoded.key,
                 "received_at": delivery.received_at,
-                "headers": msgspec.json.encode(dict(delivery.headers)).decode(),
+                "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
                 "body": delivery.body,
-                "changed": msgspec.json.encode(changed).decode(),
+                "changed": _ENCODER.encode(changed).decode(),
             }
             for number, delivery, changed in deliveries
         ],
     )
-    for number, delivery, _ in deliveries:
-        hold(connection, delivery.account, number, delivery.decoded.rejections)
+    held = [row for number, each, _ in deliveries for row in _held(each.account, number, each.decoded.rejections)]
+    if held:
+        connection.execute(_HOLD, held)
 
 
 def hold(connection: Connection, account: str, number: int, rejections: Sequence[Rejection]) -> None:
     """Put rejections of a delivery in quarantine, in the place of those that it had."""
     release(connection, account, number)
     if rejections:
-        connection.execute(
-            insert(QUARANTINE),
-            [
-                {
-                    "account": account,
-                    "number": number,
-                    "part": part,
-                    "error": rejection.error,
-                    "detail": rejection.detail,
-                }
-                for part, rejection in {each.part: each for each in rejections}.items()
-            ],
-        )
+        connection.execute(_HOLD, _held(account, number, rejections))
+
+
+def _held(account: str, number: int, rejections: Sequence[Rejection]) -> list[dict[str, object]]:
+    by_part = {rejection.part: rejection for rejection in rejections}
+    return [
+        {"account": account, "number": number, "part": part, "error": each.error, "detail": each.detail}
+        for part, each in by_part.items()
+    ]
 
 
 def release(connection: Connection, account: str, number: int) -> int:

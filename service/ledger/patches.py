@@ -65,10 +65,13 @@ def touched_by(
     )
 
 
+_STORE = insert(PATCHES)
+
+
 def store(connection: Connection, account: str, seq: int, touched: Touched) -> None:
     """Keep the patch of a commit, and drop old ones now and then."""
     connection.execute(
-        insert(PATCHES), {"account": account, "seq": seq, "touched": msgspec.json.encode(touched).decode()}
+        _STORE, {"account": account, "seq": seq, "touched": msgspec.json.encode(touched).decode()}
     )
     if seq % KEPT == 0:
         connection.execute(delete(PATCHES).where(PATCHES.c.account == account, PATCHES.c.seq <= seq - KEPT))

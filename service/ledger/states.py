@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Column, Connection, Row, Select, bindparam, select
 
-from service.ledger.engine import execute_many, upsert
+from service.ledger.engine import Upsert, insert_into
 from service.ledger.tables import STATE
 from service.model import FIELDS, Entity, Instant
 from service.projections.merge import Record, Run, Stamp
@@ -95,22 +95,21 @@ def _record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
     return Record(values=values, stamps=kept, deleted=row[2], run=run)
 
 
+@cache
+def _upsert(dialect: str, entity: Entity) -> Upsert:
+    table = STATE[entity]
+    statement = insert_into(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=["account", "id"],
+        set_={each.name: statement.excluded[each.name] for each in table.columns if not each.primary_key},
+    )
+
+
 def save(connection: Connection, account: str, entity: Entity, records: Mapping[str, Record]) -> None:
     """Store records, over what was stored of the same entities."""
-    table = STATE[entity]
-    statement = upsert(connection, table)
-    execute_many(
-        connection,
-        statement.on_conflict_do_update(
-            index_elements=["account", "id"],
-            set_={
-                column.name: statement.excluded[column.name]
-                for column in table.columns
-                if not column.primary_key
-            },
-        ),
-        [_row(account, entity, entity_id, record) for entity_id, record in sorted(records.items())],
-    )
+    if records:
+        rows = [_row(account, entity, each, record) for each, record in sorted(records.items())]
+        connection.execute(_upsert(connection.dialect.name, entity), rows)
 
 
 def _row(account: str, entity: Entity, entity_id: str, record: Record) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
 
-from service.ledger.engine import execute_many, upsert
+from service.ledger.engine import Upsert, insert_into
 from service.ledger.states import chunks
 from service.ledger.tables import SUMS
 from service.projections.flow import Deltas, Key, Measures, Relation
@@ -53,31 +53,34 @@ def rows(connection: Connection, account: str, relation: Relation) -> Iterator[t
         yield tuple(row[:width]), tuple(row[width:])
 
 
+@cache
+def _addition(dialect: str, relation: Relation) -> Upsert:
+    table = SUMS[relation]
+    statement = insert_into(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=["account", *relation.key],
+        set_={name: table.c[name] + statement.excluded[name] for name in relation.measures},
+    )
+
+
 def add(connection: Connection, account: str, deltas: Deltas) -> None:
     """Add deltas to the relations; rows that come to nothing are deleted."""
     for relation, changes in deltas.of.items():
         if not changes:
             continue
-        table = SUMS[relation]
-        statement = upsert(connection, table)
-        execute_many(
-            connection,
-            statement.on_conflict_do_update(
-                index_elements=["account", *relation.key],
-                set_={name: table.c[name] + statement.excluded[name] for name in relation.measures},
-            ),
+        columns = (*relation.key, *relation.measures)
+        ordered = sorted(changes.items())
+        connection.execute(
+            _addition(connection.dialect.name, relation),
             [
-                {
-                    "account": account,
-                    **dict(zip(relation.key, key, strict=True)),
-                    **dict(zip(relation.measures, measures, strict=True)),
-                }
-                for key, measures in sorted(changes.items())
+                {"account": account, **dict(zip(columns, (*key, *measures), strict=True))}
+                for key, measures in ordered
             ],
         )
-        shrunk = [key for key, measures in sorted(changes.items()) if min(measures) < 0]
+        # Each relation has a count, so a row can only come to nothing when something was taken from it.
+        shrunk = [_zero_key(account, relation, key) for key, measures in ordered if min(measures) < 0]
         if shrunk:
-            connection.execute(_zero_row(relation), [_zero_key(account, relation, key) for key in shrunk])
+            connection.execute(_zero_row(relation), shrunk)
 
 
 def _zero_key(account: str, relation: Relation, key: Key) -> dict[str, object]:

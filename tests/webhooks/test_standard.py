@@ -183,6 +183,7 @@ def test_a_link_without_a_name_names_nobody() -> None:
 @pytest.mark.parametrize(
     ("sent", "minor"),
     [("5184.00", 518400), (5184, 518400), ("0", 0), (0, 0), ("-12.5", -1250), ("0.005", 0), ("0.015", 2)],
+    ids=repr,
 )
 def test_amounts_are_exact(sent: str | int, minor: int) -> None:
     assert deal(amount=sent) == {"amount": minor}

@@ -1,0 +1,33 @@
+"""`python -m bench [NAME …]`: measure, and print figures with the ratio that each is judged by.
+
+Machines are noisy, so what is compared is measured in one run, in turns.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+
+from bench import cost, screens, throughput
+
+BENCHES = {"cost": cost.main, "throughput": throughput.main, "screens": screens.main}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benches, or all."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"no bench is called {unknown[0]}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    print(f"{platform.machine()}, Python {platform.python_version()}")
+    for name in names or list(BENCHES):
+        began = time.monotonic()
+        print(f"\n== {name}")
+        BENCHES[name]()
+        print(f"({time.monotonic() - began:.0f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

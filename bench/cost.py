@@ -1,0 +1,138 @@
+"""What one webhook costs the ledger, by how much there is already: it must not grow.
+
+Databases of different sizes are loaded through the same code that webhooks go through, with one walk-in client that has
+up to 50 000 of the deals and an overdue task of its own, and one manager who has most of the overdue tasks. Then the same mix of changes
+is applied to each in turns, one delivery a commit and 64 a commit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from bench.office import ACCOUNT, DAY, HOUR, NOW
+from service.ledger import heads, schema
+from service.ledger.apply import apply
+from service.ledger.engine import open_engine
+from service.model import Change, Decoded, Delivery
+
+SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))
+WALK_IN: Final = 50_000
+ROUNDS: Final = 12
+SINGLES: Final = 100
+BATCHES: Final = 8
+BATCH: Final = 64
+
+
+class Office:
+    """A ledger with so many deals."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        url = f"sqlite:///{folder}/{size}.db"
+        schema.migrate(url)
+        self.size = size
+        self.random = random.Random(size)
+        self._engine = open_engine(url, "writer")
+        self._keys = 0
+        self.walk_in = min(WALK_IN, size // 2)
+        with self._engine.begin() as connection:
+            heads.ensure(connection, ACCOUNT, NOW)
+        self._load()
+
+    def _load(self) -> None:
+        with click.progressbar(length=self.size, label=f"Loading {self.size} deals") as bar:
+            for start in range(0, self.size, 2_000):
+                numbers = range(start, min(start + 2_000, self.size))
+                changes = [change for number in numbers for change in self._deal(number)]
+                self.commit([changes])
+                bar.update(len(numbers))
+        fields = {"client_id": "walk-in", "due_at": NOW - HOUR, "manager_id": "m0"}
+        self.commit([[Change("task", "walk-in", NOW - DAY, fields)]])
+
+    def _deal(self, number: int) -> list[Change]:
+        chance = self.random.random()
+        status = "open" if chance < 0.4 else "lost" if chance < 0.8 else "won"
+        client = "walk-in" if number < self.walk_in else f"c{number}"
+        moment = NOW - int(self.random.random() * 300 * DAY)
+        found = [
+            Change(
+                "deal",
+                f"d{number}",
+                moment,
+                {
+                    "known": True,
+                    "name": f"Deal {number}",
+                    "status": status,
+                    "reason_id": f"r{number % 8}",
+                    "amount": 100_00 + number,
+                    "client_id": client,
+                    "manager_id": f"m{number % 20}",
+                    "pipeline_id": "p1",
+                },
+            )
+        ]
+        if number % 10 == 0:
+            due = NOW - HOUR if number % 1000 == 0 else NOW + DAY
+            fields = {"deal_id": f"d{number}", "due_at": due, "manager_id": "m0", "text": "call"}
+            found.append(Change("task", f"t{number}", moment, fields))
+        return found
+
+    def commit(self, deliveries: list[list[Change]]) -> None:
+        """Apply deliveries in one commit."""
+        made = []
+        for changes in deliveries:
+            self._keys += 1
+            key = f"k{self._keys}"
+            made.append(Delivery(ACCOUNT.id, NOW, {}, b"x" * 400, Decoded(key, tuple(changes))))
+        with self._engine.begin() as connection:
+            apply(connection, ACCOUNT, made, NOW)
+
+    def webhook(self) -> list[Change]:
+        """One change such as an office makes: a deal re-priced, lost, re-opened; a task set or completed."""
+        self._keys += 1
+        version = NOW + self._keys
+        popular = self.random.random() < 0.1
+        number = self.random.randrange(self.walk_in) if popular else self.random.randrange(self.size)
+        kind = self.random.randrange(4)
+        if kind == 0:
+            return [Change("deal", f"d{number}", version, {"known": True, "amount": version % 1_000_000})]
+        if kind == 1:
+            status = self.random.choice(["lost", "open"])
+            return [Change("deal", f"d{number}", version, {"known": True, "status": status})]
+        task = f"t{number - number % 10}"
+        if kind == 2:
+            return [Change("task", task, version, {"completed": self.random.random() < 0.5})]
+        fields = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "m0", "text": "call"}
+        return [Change("task", f"n{self._keys}", version, fields)]
+
+
+def _timed(office: Office, commits: int, batch: int) -> float:
+    """Microseconds a webhook."""
+    work = [[office.webhook() for _ in range(batch)] for _ in range(commits)]
+    began = time.perf_counter()
+    for deliveries in work:
+        office.commit(deliveries)
+    return (time.perf_counter() - began) / (commits * batch) * 1e6
+
+
+def main() -> None:
+    """Print the cost at each size, and the ratio of the largest to the smallest."""
+    with tempfile.TemporaryDirectory() as folder:
+        offices = [Office(Path(folder), size) for size in SIZES]
+        for label, commits, batch in (("one a commit", SINGLES, 1), (f"{BATCH} a commit", BATCHES, BATCH)):
+            times: dict[int, list[float]] = {office.size: [] for office in offices}
+            for _ in range(ROUNDS):
+                for office in offices:
+                    times[office.size].append(_timed(office, commits, batch))
+            medians = {size: statistics.median(found) for size, found in times.items()}
+            for size, median in medians.items():
+                print(f"{label:>14}: {size:>9,} deals: {median:7.0f} µs a webhook")
+            ratio = medians[SIZES[-1]] / medians[SIZES[0]]
+            print(f"{label:>14}: largest to smallest: {ratio:.2f}")

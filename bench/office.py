@@ -1,0 +1,26 @@
+"""The account that the benches feed, and its moment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.config import Account, Secret, zone
+from service.model import SECOND
+
+HOUR: Final = 3600 * SECOND
+DAY: Final = 24 * HOUR
+NOW: Final = 1_795_417_200 * SECOND
+"""2026-11-23T10:00:00+03:00."""
+
+SECRET: Final = "whsec_" + "A" * 32
+
+ACCOUNT: Final = Account(
+    id="office",
+    title="Office",
+    crm="standard",
+    webhook_secrets=(Secret(SECRET),),
+    timezone="Europe/Moscow",
+    zone=zone("Europe/Moscow"),
+    currency="RUB",
+    language="ru",
+)

@@ -1,0 +1,87 @@
+"""Makes sure that there is a Chromium for the tests: the system's, else Playwright's own; else installs one.
+
+No network is used when there is one already.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""What a system's Chromium may be called."""
+
+ENVIRONMENT = "LOSSBOARD_CHROMIUM"
+"""Names another executable."""
+
+APT = ("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium")
+
+
+def system_browser() -> str | None:
+    """The path of the Chromium that was named, else of one that is installed on the system.
+
+    Raises:
+        FileNotFoundError: There is none where one was named.
+    """
+    if named := os.environ.get(ENVIRONMENT):
+        if found := shutil.which(named):
+            return found
+        raise FileNotFoundError(f"{ENVIRONMENT} names no program: {named}")
+    return next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+def playwright_browser() -> str | None:
+    """The path of the Chromium that Playwright downloaded."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def _run(*command: str, seconds: int) -> bool:
+    print("+", " ".join(command), flush=True)
+    try:
+        return subprocess.run(command, check=False, timeout=seconds).returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(error, flush=True)
+        return False
+
+
+def _is_debian() -> bool:
+    """Whether the system's package called chromium is a browser; Ubuntu's only says to install a snap."""
+    return platform.freedesktop_os_release().get("ID") == "debian"
+
+
+def _install() -> None:
+    apt = os.geteuid() == 0 and shutil.which("apt-get")
+    if apt and _is_debian():
+        _run("apt-get", "update", "-q", seconds=300)
+        _run(*APT, seconds=600)
+    if not system_browser():
+        libraries = ["--with-deps"] if apt else []
+        _run(sys.executable, "-m", "playwright", "install", *libraries, "chromium", seconds=600)
+
+
+def main() -> int:
+    """Exit code 0 when there is a browser."""
+    try:
+        if system_browser() or playwright_browser():
+            return 0
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("No Chromium is installed: installing one for the tests.", flush=True)
+    _install()
+    if system_browser() or playwright_browser():
+        return 0
+    print(f"No Chromium: install one, or name one with {ENVIRONMENT}=PATH.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The one place where the parts meet: `create_app` puts the writer, the ticker, the hub and the routes together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from service.clock import Clock
+from service.config import Config, ConfigError
+from service.ledger import schema
+from service.ledger.engine import open_engine
+from service.ledger.heads import Head
+from service.ledger.overdue import Ticker
+from service.ledger.reader import Reader
+from service.ledger.retention import Retention
+from service.ledger.writer import Writer
+from service.live import endpoint as live
+from service.live.hub import Hub
+from service.metrics import CONTENT_TYPE, Metrics
+from service.model import SECOND
+from service.webhooks.adapters import ADAPTERS
+from service.webhooks.endpoint import WebhookEndpoint
+
+
+@dataclass(slots=True)
+class Service:
+    """The running parts, for whoever starts and stops them. `app` starts them with its lifespan."""
+
+    app: Starlette
+    writer: Writer
+    hub: Hub
+    metrics: Metrics
+
+
+def create_app(config: Config, clock: Clock) -> Service:
+    """Put a service together on a database that is migrated and prepared.
+
+    Raises:
+        ConfigError: An account is of a CRM kind that has no adapter.
+    """
+    accounts = {account.id: account for account in config.accounts}
+    for account in config.accounts:
+        if account.crm not in ADAPTERS:
+            known = ", ".join(sorted(ADAPTERS))
+            raise ConfigError(f"account {account.id}: {account.crm} is not supported; supported are: {known}")
+    writing, reading = open_engine(config.database_url, "writer"), open_engine(config.database_url, "reader")
+    hub = Hub(Reader(reading, accounts, clock), accounts, clock)
+
+    def committed(heads: Mapping[str, Head]) -> None:
+        hub.committed(heads)
+        ticker.committed(heads)
+        for account_id, head in heads.items():
+            if head.last_delivery_at is not None:
+                metrics.heard(account_id, head.last_delivery_at / SECOND)
+
+    metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
+    writer = Writer(writing, accounts, clock, committed, metrics.commit)
+    ticker = Ticker(reading, list(accounts), writer, clock)
+    retention = Retention(writing, list(accounts), config.keep_bodies_days, clock)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        writer.start()
+        tasks = [asyncio.create_task(each.run()) for each in (ticker, retention)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await hub.stop()
+            await writer.stop()
+            writing.dispose()
+            reading.dispose()
+
+    routes = [
+        Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
+        *live.routes(hub, Reader(reading, accounts, clock), accounts, clock),
+        *_health(reading, metrics),
+    ]
+    return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
+
+
+def _health(engine: Engine, metrics: Metrics) -> list[Route]:
+    """`/healthz`: the process is up. `/readyz`: the database is there, with the schema of this version."""
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            await asyncio.to_thread(schema.check, engine)
+        except (DBAPIError, schema.SchemaError) as error:
+            reason = str(error) if isinstance(error, schema.SchemaError) else "the database is away"
+            return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+        return PlainTextResponse("ready")
+
+    async def metrics_text(_request: Request) -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics_text),
+    ]
+
+

@@ -1,0 +1,64 @@
+"""What the service counts, for Prometheus. One registry for each application, so that tests do not share figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The service's metrics; docs/operations.md lists them.
+
+    Args:
+        queue_depth: Deliveries that wait for the writer.
+        screens: Open event streams.
+    """
+
+    def __init__(self, queue_depth: Callable[[], int], screens: Callable[[], int]) -> None:
+        self.registry = CollectorRegistry()
+        self._webhooks = Counter(
+            "lossboard_webhooks", "Webhook requests by result", ("account", "result"), registry=self.registry
+        )
+        self._batch = Histogram(
+            "lossboard_commit_deliveries",
+            "Deliveries in one commit",
+            buckets=(0, 1, 2, 4, 8, 16, 32, 64, 128, 256),
+            registry=self.registry,
+        )
+        self._commit = Histogram(
+            "lossboard_commit_seconds",
+            "Time from the start of a batch to its commit",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+            registry=self.registry,
+        )
+        self._heard = Gauge(
+            "lossboard_last_delivery_timestamp_seconds",
+            "When an account's CRM was last heard from",
+            ("account",),
+            registry=self.registry,
+        )
+        depth = Gauge("lossboard_queue_depth", "Deliveries waiting for a commit", registry=self.registry)
+        depth.set_function(queue_depth)
+        streams = Gauge("lossboard_screens", "Open event streams", registry=self.registry)
+        streams.set_function(screens)
+
+    def webhook(self, account_id: str, result: str) -> None:
+        """Count one webhook request; the account's id is empty when there is no such account."""
+        self._webhooks.labels(account_id, result).inc()
+
+    def commit(self, deliveries: int, seconds: float) -> None:
+        """Count one commit."""
+        self._batch.observe(deliveries)
+        self._commit.observe(seconds)
+
+    def heard(self, account_id: str, seconds: float) -> None:
+        """An account's CRM was heard from at a moment, in seconds since 1970."""
+        self._heard.labels(account_id).set(seconds)
+
+    def text(self) -> bytes:
+        """All metrics, as Prometheus reads them."""
+        return generate_latest(self.registry)

@@ -1,0 +1,111 @@
+"""The HTTP server: uvicorn, with what it leaves open.
+
+It has no deadline for a request's head, so that a client may hold a connection by sending a byte now and then; and at
+shutdown it waits for open streams, which only their owner can end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEAD_SECONDS: Final = 10.0
+"""Seconds in which a request's head must be complete, from the opening of the connection or its first byte."""
+
+GRACE_SECONDS: Final = 10
+"""Seconds that requests have to finish at shutdown."""
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that closes a connection whose request's head is not complete in time."""
+
+    head_seconds = HEAD_SECONDS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """A byte after a finished request begins the next one's head."""
+        if self._deadline is None and self._is_idle():
+            self._await_head()
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._forget()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever its type says
+        return cycle is None or cycle.response_complete
+
+    def _await_head(self) -> None:
+        self._deadline = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Server(uvicorn.Server):
+    """Serves an application until a signal, and ends its streams first.
+
+    Args:
+        app: The ASGI application.
+        end_streams: Ends every open stream; called on the event loop.
+        started: Told the address once requests are taken.
+    """
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        host: str,
+        port: int,
+        end_streams: Callable[[], None],
+        started: Callable[[str], None],
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=DeadlineProtocol,
+            ws="none",
+            access_log=False,  # addresses hold tokens
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        super().__init__(config)
+        self._end_streams = end_streams
+        self._started = started
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Listen, then say where."""
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        if self.started:
+            listening = self.servers[0].sockets[0].getsockname()
+            host = self.config.host if ":" not in self.config.host else f"[{self.config.host}]"
+            self._started(f"http://{host}:{listening[1]}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the streams before the server waits for its connections."""
+        if self._loop is not None and sig in (signal.SIGTERM, signal.SIGINT):
+            self._loop.call_soon_threadsafe(self._end_streams)
+        super().handle_exit(sig, frame)

@@ -1,0 +1,73 @@
+"""What the tests share: databases of both kinds, and a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser
+
+from tests.browser import launched
+from tests.databases import PostgresDatabases, SqliteFiles, postgres_server
+
+settings.register_profile(
+    "lossboard",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("lossboard")
+
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[PostgresDatabases]:
+    with postgres_server() as uri:
+        yield PostgresDatabases(uri)
+
+
+@pytest.fixture(scope="session")
+def sqlite_ledgers(sqlite_files: SqliteFiles) -> Callable[[], str]:
+    """Makes URLs of fresh, migrated SQLite databases."""
+    return sqlite_files.migrated
+
+
+@pytest.fixture(scope="session")
+def postgres_ledgers(postgres_databases: PostgresDatabases) -> Callable[[], str]:
+    """Makes URLs of fresh, migrated PostgreSQL databases."""
+    return postgres_databases.migrated
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> SqliteFiles | PostgresDatabases:
+    name = "sqlite_files" if request.param == "sqlite" else "postgres_databases"
+    found = request.getfixturevalue(name)
+    assert isinstance(found, SqliteFiles | PostgresDatabases)
+    return found
+
+
+@pytest.fixture
+def database_url(databases: SqliteFiles | PostgresDatabases) -> Iterator[str]:
+    """An empty database of each kind."""
+    url = databases.empty()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def ledger_url(databases: SqliteFiles | PostgresDatabases) -> Iterator[str]:
+    """A migrated database of each kind."""
+    url = databases.migrated()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(scope="module")  # while Playwright runs, no test in this thread can start an event loop
+def browser() -> Iterator[Browser]:
+    with launched() as started:
+        yield started
