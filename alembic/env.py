@@ -1,4 +1,5 @@
-"""Runs migrations on a connection that the caller hands in, or on LOSSBOARD_DATABASE_URL from the command line."""
+"""Runs migrations on a connection that the caller hands in, or on LOSSBOARD_DATABASE_URL from the command
+line."""
 
 from __future__ import annotations
 

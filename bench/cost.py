@@ -1,8 +1,9 @@
 """What one webhook costs the ledger, by how much there is already: it must not grow.
 
-Databases of different sizes are loaded through the same code that webhooks go through, with one walk-in client that has
-up to 50 000 of the deals and an overdue task of its own, and one manager who has most of the overdue tasks. Then the same mix of changes
-is applied to each in turns, one delivery a commit and 64 a commit.
+Databases of different sizes are loaded through the same code that webhooks go through, with one walk-in
+client that has up to 50 000 of the deals and an overdue task of its own, and one manager who has most of the
+overdue tasks. Then the same mix of changes is applied to each in turns, one delivery a commit and 64 a
+commit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Lossboard: where a sales office loses its money, live on its wall. `ARCHITECTURE.md` is the map."""

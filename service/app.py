@@ -1,4 +1,5 @@
-"""The one place where the parts meet: `create_app` puts the writer, the ticker, the hub and the routes together."""
+"""The one place where the parts meet: `create_app` puts the writer, the ticker, the hub and the routes
+together."""
 
 from __future__ import annotations
 
@@ -112,5 +113,3 @@ def _health(engine: Engine, metrics: Metrics) -> list[Route]:
         Route("/readyz", readyz),
         Route("/metrics", metrics_text),
     ]
-
-

@@ -46,8 +46,8 @@ def local_day(moment: Instant, zone: ZoneInfo) -> int:
 def day_start(day: int, zone: ZoneInfo) -> Instant:
     """The first moment of a local day, or of the next one that there is (a zone can skip a day).
 
-    Midnight need not exist: where clocks go forward at 00:00 the day starts at 01:00. Found by looking for the first
-    moment that belongs to the day, because no formula holds for every zone.
+    Midnight need not exist: where clocks go forward at 00:00 the day starts at 01:00. Found by looking for
+    the first moment that belongs to the day, because no formula holds for every zone.
     """
     noon = datetime.fromordinal(day).replace(hour=12, tzinfo=UTC)
     low = (noon - _EPOCH) // _MICROSECOND - 30 * 3600 * SECOND
@@ -111,10 +111,11 @@ def _month(day: date, later: int) -> date:
 
 
 def previous(period: Period, today: int) -> tuple[int, int]:
-    """The days of the period before that stand against the days of this one so far, inclusive (SPEC section 2.6).
+    """The days of the period before that stand against the days of this one so far, inclusive (SPEC section
+    2.6).
 
-    A month to date stands against the same days of the month before, as far as that month has them; an explicit range
-    against the same number of days right before it.
+    A month to date stands against the same days of the month before, as far as that month has them; an
+    explicit range against the same number of days right before it.
     """
     so_far = max(0, min(today, period.last) - period.first)
     months = {"month": 1, "quarter": 3, "year": 12}.get(period.key)
@@ -122,7 +123,9 @@ def previous(period: Period, today: int) -> tuple[int, int]:
         length = period.last - period.first + 1
         return period.first - length, period.first - length + so_far
     first = _month(date.fromordinal(period.first), -months)
-    return first.toordinal(), min(_same_day(date.fromordinal(period.first + so_far), months), period.first - 1)
+    return first.toordinal(), min(
+        _same_day(date.fromordinal(period.first + so_far), months), period.first - 1
+    )
 
 
 def _same_day(day: date, months: int) -> int:

@@ -255,4 +255,3 @@ def tail_deliveries(config: Config, account_id: str | None, lines: int, once: bo
         if once:
             return
         time.sleep(tail.INTERVAL)
-

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Protocol
 
-from service.model import SECOND, Instant
+from service.model import Instant
 
 
 class Clock(Protocol):
@@ -25,16 +25,13 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> Instant:
+        """See `Clock`."""
         return time.time_ns() // 1000
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        """See `Clock`."""
         try:
             async with asyncio.timeout(seconds):
                 await wake.wait()
         except TimeoutError:
             return
-
-
-def seconds_between(earlier: Instant, later: Instant) -> float:
-    """Seconds from `earlier` to `later`; negative when they are the other way round."""
-    return (later - earlier) / SECOND

@@ -1,4 +1,5 @@
-"""`lossboard.toml` → `Config`, with errors that name the key, and secrets that are resolved and never shown."""
+"""`lossboard.toml` → `Config`, with errors that name the key, and secrets that are resolved and never
+shown."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
 
 class ConfigError(ValueError):
-    """The configuration cannot be used; the text names the key, and what was expected. The operator mends it."""
+    """The configuration cannot be used; the text names the key, and what was expected. The operator mends
+    it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +228,7 @@ def _database_url(url: str) -> str:
 def _account(section: _Account, key: str) -> Account:
     _check(_ACCOUNT_ID.fullmatch(section.id), f"{key}.id", "expected 1 to 40 of a-z, 0-9 and -")
     _check(section.title.strip(), f"{key}.title", "expected a title")
-    _check(
-        _CURRENCY.fullmatch(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB"
-    )
+    _check(_CURRENCY.fullmatch(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB")
     amocrm = section.amocrm or _AmoCRM()
     _check(section.amocrm is None or section.crm == "amocrm", f"{key}.amocrm", 'only with crm = "amocrm"')
     return Account(
@@ -295,7 +295,9 @@ def _reasons(section: _Account, key: str) -> ReasonTable:
         for name in names:
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")
             _check(
-                kinds.get(reason_key(name), kind) == kind, f"{key}.{kind}", f"{name!r} has another kind already"
+                kinds.get(reason_key(name), kind) == kind,
+                f"{key}.{kind}",
+                f"{name!r} has another kind already",
             )
             kinds[reason_key(name)] = kind
     return ReasonTable(kinds)
@@ -304,11 +306,11 @@ def _reasons(section: _Account, key: str) -> ReasonTable:
 def _rates(given: Mapping[str, str], key: str) -> Mapping[str, Decimal]:
     rates: dict[str, Decimal] = {}
     for currency, rate in given.items():
+        _check(_CURRENCY.fullmatch(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD")
         _check(
-            _CURRENCY.fullmatch(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD"
-        )
-        _check(
-            _RATE.fullmatch(rate) and Decimal(rate) > 0, f"{key}.{currency}", 'expected a rate such as "92.50"'
+            _RATE.fullmatch(rate) and Decimal(rate) > 0,
+            f"{key}.{currency}",
+            'expected a rate such as "92.50"',
         )
         rates[currency] = Decimal(rate)
     return rates

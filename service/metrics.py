@@ -1,4 +1,5 @@
-"""What the service counts, for Prometheus. One registry for each application, so that tests do not share figures."""
+"""What the service counts, for Prometheus. One registry for each application, so that tests do not share
+figures."""
 
 from __future__ import annotations
 

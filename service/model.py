@@ -22,7 +22,7 @@ Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipe
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
-FIELDS: Final[Mapping[Entity, Mapping[str, type[str] | type[int] | type[bool]]]] = {
+FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "deal": {
         "known": bool,  # set by every change about the deal itself; a mere link to it leaves it unset
         "name": str,

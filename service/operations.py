@@ -63,7 +63,8 @@ def alone(config: Config) -> Iterator[None]:
 
 
 def accounts_to_rebuild(engine: Engine, config: Config) -> list[Account]:
-    """Accounts whose projections were computed by other rules than today's; new accounts get their head row."""
+    """Accounts whose projections were computed by other rules than today's; new accounts get their head
+    row."""
     with engine.begin() as connection:
         return [each for each in config.accounts if recompute.rules_changed(connection, each)]
 

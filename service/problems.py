@@ -48,7 +48,7 @@ class Problem:
             }
         )
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's three
         """Send it as the answer to the request in `scope`."""
         body = self.body()
         headers = [

@@ -1,6 +1,8 @@
-"""Loss reasons: which are the department's fault, which nobody's, and which are no refusals at all (SPEC section 2.2).
+"""Loss reasons: which are the department's fault, which nobody's, and which are no refusals at all (SPEC
+section 2.2).
 
-Pure. The kind of a reason is looked up when the figures are read, so that reclassifying one recomputes nothing.
+Pure. The kind of a reason is looked up when the figures are read, so that reclassifying one recomputes
+nothing.
 """
 
 from __future__ import annotations

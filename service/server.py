@@ -1,7 +1,7 @@
 """The HTTP server: uvicorn, with what it leaves open.
 
-It has no deadline for a request's head, so that a client may hold a connection by sending a byte now and then; and at
-shutdown it waits for open streams, which only their owner can end.
+It has no deadline for a request's head, so that a client may hold a connection by sending a byte now and
+then; and at shutdown it waits for open streams, which only their owner can end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_SECONDS: Final = 10.0
-"""Seconds in which a request's head must be complete, from the opening of the connection or its first byte."""
+"""Seconds in which a request's head must be complete, from the opening of the connection or its first
+byte."""
 
 GRACE_SECONDS: Final = 10
 """Seconds that requests have to finish at shutdown."""
@@ -50,7 +51,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _is_idle(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever its type says
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # None before the first request, whatever its type says
         return cycle is None or cycle.response_complete
 
     def _await_head(self) -> None:

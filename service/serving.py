@@ -1,4 +1,5 @@
-"""From a configuration to a listening service: migrate, prepare, rebuild what is due, serve, and stop in order."""
+"""From a configuration to a listening service: migrate, prepare, rebuild what is due, serve, and stop in
+order."""
 
 from __future__ import annotations
 
@@ -60,9 +61,7 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
         rebuild(config, account)
 
 
-async def _serve(
-    config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]
-) -> None:
+async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
     service = create_app(config, clock)
     server = Server(service.app, host, port, service.hub.close, started)
     await server.serve()

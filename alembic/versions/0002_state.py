@@ -1,4 +1,5 @@
-"""State: what is known of each deal, task, client, manager, reason and pipeline. New tables only: nothing reads them yet."""
+"""State: what is known of each deal, task, client, manager, reason and pipeline. New tables only: nothing
+reads them yet."""
 
 from __future__ import annotations
 
@@ -62,9 +63,7 @@ def upgrade() -> None:
         ("tasks_client", "client_id", "done_at IS NULL AND client_id IS NOT NULL"),
     ):
         partial = sa.text(where)
-        op.create_index(
-            name, "tasks", ["account", column], sqlite_where=partial, postgresql_where=partial
-        )
+        op.create_index(name, "tasks", ["account", column], sqlite_where=partial, postgresql_where=partial)
 
 
 def downgrade() -> None:

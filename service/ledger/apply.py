@@ -1,4 +1,5 @@
-"""One account's part of a batch, in one transaction: append, merge, propagate, bump the sequence, note what was touched."""
+"""One account's part of a batch, in one transaction: append, merge, propagate, bump the sequence, note what
+was touched."""
 
 from __future__ import annotations
 
@@ -18,8 +19,7 @@ from service.projections import FLOW
 from service.projections.flow import Key, Measures, Relation
 from service.projections.merge import Record, merge
 from service.projections.propagate import Pair, propagate
-from service.projections.views import DealView, Moment, Rules, TaskView, deal_view, task_view
-
+from service.projections.views import Moment, Rules, TaskView, deal_view, task_view
 
 Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
 """What each delivery changed: number → "deal 42" → field → (old, new)."""
@@ -48,8 +48,8 @@ def apply(
     """Apply deliveries to one account, and everything that fell due by `now`.
 
     Returns:
-        What became of each delivery, in their order, and the head that the account now has. Nothing lasts before the
-        caller's commit.
+        What became of each delivery, in their order, and the head that the account now has. Nothing lasts
+        before the caller's commit.
 
     Raises:
         LookupError: The account has no head row: the service did not prepare it.
@@ -71,10 +71,9 @@ def apply(
     return [replace(outcome, seq=head.seq) for outcome in outcomes], head
 
 
-def reapply(
-    connection: Connection, account: Account, number: int, delivery: Delivery, now: Instant
-) -> Head:
-    """Apply a stored delivery again, as it is decoded today; what still cannot be decoded stays in quarantine.
+def reapply(connection: Connection, account: Account, number: int, delivery: Delivery, now: Instant) -> Head:
+    """Apply a stored delivery again, as it is decoded today; what still cannot be decoded stays in
+    quarantine.
 
     It keeps its number, so that whatever came after it still wins over it.
 
@@ -174,7 +173,8 @@ def _merge(batch: Batch, changes: Sequence[tuple[int, Change]], ticked: set[str]
 
 
 def _settle(batch: Batch) -> patches.Touched:
-    """Propagate what the batch changed, store state and projections, and say what of the board was touched."""
+    """Propagate what the batch changed, store state and projections, and say what of the board was
+    touched."""
     connection, account_id = batch.connection, batch.account.id
 
     def deals_of(ids: set[str]) -> Mapping[str, Pair]:
@@ -197,7 +197,8 @@ def _settle(batch: Batch) -> patches.Touched:
 
 
 def _ticked_tasks(batch: Batch) -> set[str]:
-    """Tasks that look different at the second moment by the clock alone: due since, or completed on a day that ended."""
+    """Tasks that look different at the second moment by the clock alone: due since, or completed on a day
+    that ended."""
     before, after = batch.moments
     low, high = sorted((before.now, after.now))
     windows: list[ColumnElement[bool]] = [

@@ -1,8 +1,8 @@
 """Connections: what differs between SQLite and PostgreSQL, in one place.
 
-SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when two connections
-write or checkpoint at once. `synchronous=FULL`: what was acknowledged survives a power cut. Only a writing connection
-checkpoints.
+SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when
+two connections write or checkpoint at once. `synchronous=FULL`: what was acknowledged survives a power cut.
+Only a writing connection checkpoints.
 """
 
 from __future__ import annotations
@@ -48,13 +48,19 @@ def open_engine(url: str, role: Role) -> Engine:
         RuntimeError: The SQLite library is one that can corrupt a write-ahead log.
     """
     parsed = make_url(url)
-    return _open_sqlite(parsed, role) if parsed.get_backend_name() == "sqlite" else _open_postgresql(parsed, role)
+    return (
+        _open_sqlite(parsed, role)
+        if parsed.get_backend_name() == "sqlite"
+        else _open_postgresql(parsed, role)
+    )
 
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
     if pysqlite3.sqlite_version_info < SAFE_SQLITE:
         wanted = ".".join(map(str, SAFE_SQLITE))
-        raise RuntimeError(f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {wanted} or newer is needed")
+        raise RuntimeError(
+            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {wanted} or newer is needed"
+        )
     engine = create_engine(url, module=pysqlite3, connect_args={"check_same_thread": False})
     begin = "BEGIN IMMEDIATE" if role == "writer" else "BEGIN"
 

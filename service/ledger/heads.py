@@ -16,8 +16,8 @@ from service.projections import REVISION
 from service.projections.views import Rules
 
 HELD_BACK: Final = 60 * SECOND
-"""A clock that is this little behind the board's moment is taken for another node's, and the moment is kept; one that
-is further behind was set back, and the board follows it."""
+"""A clock that is this little behind the board's moment is taken for another node's, and the moment is kept;
+one that is further behind was set back, and the board follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,8 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
 
 
 def moment_after(as_of: Instant, now: Instant) -> Instant:
-    """The board's next moment, given its last one and the clock: it goes back only when the clock was set back."""
+    """The board's next moment, given its last one and the clock: it goes back only when the clock was set
+    back."""
     return max(as_of, now) if as_of - now <= HELD_BACK else now
 
 
@@ -112,5 +113,3 @@ def next_tick(connection: Connection, account: Account, now: Instant) -> Instant
     midnight = next_midnight(now, account.zone)
     due = connection.execute(_NEXT_DUE, {"account": account.id, "now": now}).scalar()
     return midnight if due is None else min(midnight, due)
-
-

@@ -55,7 +55,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 def known_keys(connection: Connection, account: str, keys: Collection[str]) -> dict[str, int]:
     """Which of some keys are stored already, and under which number."""
     found = connection.execute(_KNOWN_KEYS, {"account": account, "keys": list(keys)})
-    return {key: number for key, number in found}
+    return dict(tuple(row) for row in found)
 
 
 def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
@@ -77,7 +77,9 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
             for number, delivery, changed in deliveries
         ],
     )
-    held = [row for number, each, _ in deliveries for row in _held(each.account, number, each.decoded.rejections)]
+    held = [
+        row for number, each, _ in deliveries for row in _held(each.account, number, each.decoded.rejections)
+    ]
     if held:
         connection.execute(_HOLD, held)
 
@@ -168,7 +170,8 @@ def everything(connection: Connection, account: str) -> Iterator[Stored]:
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
-    """Drop raw bodies older than `keep_days`, except of deliveries in quarantine; returns the last number dropped."""
+    """Drop raw bodies older than `keep_days`, except of deliveries in quarantine; returns the last number
+    dropped."""
     before = now - keep_days * 24 * 3600 * SECOND
     old = connection.execute(
         select(DELIVERIES.c.number, DELIVERIES.c.received_at)

@@ -1,7 +1,8 @@
 """The clock's part: no webhook says that a task fell due or that midnight passed, so somebody must look.
 
-Sleeps until the earliest moment at which some board changes by the clock alone, or until a commit may have brought an
-earlier one, and has the writer bring those boards up to now: becoming overdue is ordered with webhooks like any change.
+Sleeps until the earliest moment at which some board changes by the clock alone, or until a commit may have
+brought an earlier one, and has the writer bring those boards up to now: becoming overdue is ordered with
+webhooks like any change.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from service.ledger.writer import Writer
 from service.model import SECOND, Instant
 
 LONGEST_SLEEP: Final = 5.0
-"""Seconds after which the ticker looks again whatever it knows: the machine may have slept, or its clock been set."""
+"""Seconds after which the ticker looks again whatever it knows: the machine may have slept, or its clock
+been set."""
 
 PAUSE: Final = 0.5
 """Seconds before it tries again when the database was away."""

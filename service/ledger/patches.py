@@ -13,15 +13,16 @@ from sqlalchemy import Connection, delete, insert, select
 
 from service.ledger.tables import PATCHES
 from service.model import Entity
-from service.projections.habits import HABITS
 from service.projections.at_risk import MANAGER_STAKES
+from service.projections.habits import HABITS
 from service.projections.losses import LOSS_DAYS
 from service.projections.merge import Record
 from service.projections.propagate import Propagated
 from service.projections.views import Moment
 
 KEPT: Final = 1_000
-"""Commits of an account whose patches are kept, at the least; a reader further behind reads the whole board."""
+"""Commits of an account whose patches are kept, at the least; a reader further behind reads the whole
+board."""
 
 MANY: Final = 500
 """More clients than this in one patch: the whole board."""

@@ -1,6 +1,8 @@
-"""Reads of boards: whole, or only the rows that the commits since another read have touched. Never recomputes.
+"""Reads of boards: whole, or only the rows that the commits since another read have touched. Never
+recomputes.
 
-A read is one transaction that sees one state of the database, so a `Reading` is a board at one sequence number.
+A read is one transaction that sees one state of the database, so a `Reading` is a board at one sequence
+number.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from service.projections.flow import Relation
 from service.projections.next_step import NO_NEXT_STEP
 from service.projections.saved import SAVED_TODAY
 from service.projections.unconverted import UNCONVERTED
+
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
@@ -139,5 +142,3 @@ def _losses(
         else:
             losses[days] = board_rows.losses(read.connection, read.account.id, days)
     return losses
-
-

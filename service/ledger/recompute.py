@@ -1,7 +1,8 @@
 """Everything again from what it follows from: projections from state, and state from the log.
 
-`rebuild` writes the result, `verify` compares it with what is there. Both go through the same flow as a live commit, so
-there is one definition of every figure; that the flow itself is right is what the tests' own recomputation is for.
+`rebuild` writes the result, `verify` compares it with what is there. Both go through the same flow as a live
+commit, so there is one definition of every figure; that the flow itself is right is what the tests' own
+recomputation is for.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
-    """Recompute an account's projections from state, and write them; boards that are open read everything anew."""
+    """Recompute an account's projections from state, and write them; boards that are open read everything
+    anew."""
     head = heads.head(connection, account.id, lock=True)
     if head is None:
         raise LookupError(f"account {account.id} has no head row")
@@ -115,7 +117,8 @@ def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -
 
 
 def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
-    """Merge state again from the log with today's adapters, and write it. The projections are to be rebuilt after it.
+    """Merge state again from the log with today's adapters, and write it. The projections are to be rebuilt
+    after it.
 
     Raises:
         LogPruned: See there; nothing was changed.
@@ -165,7 +168,7 @@ def differences_from_log(
 
 
 def rules_changed(connection: Connection, account: Account) -> bool:
-    """Whether the projections were computed with other rules (zone, currency, rates, revision) than today's."""
+    """Whether the projections were computed with other rules (zone, currency, rates, revision) than
+    today's."""
     head = heads.head(connection, account.id)
     return head is not None and head.shape != heads.shape_of(account)
-

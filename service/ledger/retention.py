@@ -1,4 +1,5 @@
-"""Drops raw bodies after their time (`keep_bodies_days`); keys stay, so that a repeat is still known as one."""
+"""Drops raw bodies after their time (`keep_bodies_days`); keys stay, so that a repeat is still known as
+one."""
 
 from __future__ import annotations
 
@@ -54,8 +55,6 @@ class Retention:
                 head = heads.head(connection, account_id, lock=True)
                 if head is None:
                     continue
-                pruned = log.prune(
-                    connection, account_id, self._clock.now(), self._keep_days, head.pruned
-                )
+                pruned = log.prune(connection, account_id, self._clock.now(), self._keep_days, head.pruned)
                 more = more or pruned - head.pruned >= log.PRUNE_AT_ONCE
         return more

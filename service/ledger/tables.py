@@ -1,7 +1,7 @@
 """Every table. Each primary key starts with `account`, so that the schema can be sharded by it.
 
-State tables follow `model.FIELDS`, projection tables follow the relations of `projections`; the migrations in `alembic/`
-spell them out, and a test holds the two against each other.
+State tables follow `model.FIELDS`, projection tables follow the relations of `projections`; the migrations
+in `alembic/` spell them out, and a test holds the two against each other.
 """
 
 from __future__ import annotations

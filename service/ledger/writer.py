@@ -1,7 +1,8 @@
 """The one writer of a process, with group commit.
 
-Deliveries that arrive while a transaction is being committed form the next one: no timer, no artificial delay. An idle
-service commits one delivery at once; under load the batches grow, up to a bound. Ticks of the clock go the same way.
+Deliveries that arrive while a transaction is being committed form the next one: no timer, no artificial
+delay. An idle service commits one delivery at once; under load the batches grow, up to a bound. Ticks of the
+clock go the same way.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ Committed = Callable[[Mapping[str, Head]], None]
 
 
 class Writer:
-    """Takes deliveries and ticks from the event loop, commits them in its own thread, and resolves their futures.
+    """Takes deliveries and ticks from the event loop, commits them in its own thread, and resolves their
+    futures.
 
     Args:
         engine: Opened with the role `writer`.
@@ -184,7 +186,8 @@ class Writer:
     def _commit(
         self, batch: Sequence[_Waiting]
     ) -> tuple[list[Outcome | Unavailable | None], dict[str, Head]]:
-        """Commit a batch; if that fails for another reason than the database's absence, each delivery by itself."""
+        """Commit a batch; if that fails for another reason than the database's absence, each delivery by
+        itself."""
         deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
         ticks = len(deliveries) < len(batch)
         try:
@@ -202,7 +205,8 @@ class Writer:
     def _one_by_one(
         self, deliveries: Sequence[Delivery]
     ) -> tuple[list[Outcome | Unavailable], dict[str, Head]]:
-        """Isolate the delivery that fails: it goes to quarantine with its traceback, its neighbours are applied."""
+        """Isolate the delivery that fails: it goes to quarantine with its traceback, its neighbours are
+        applied."""
         results: list[Outcome | Unavailable] = []
         new_heads: dict[str, Head] = {}
         for delivery in deliveries:

@@ -1,4 +1,5 @@
-"""What the board shows, as tables that are a pure function of state and are kept so by retraction (`flow`)."""
+"""What the board shows, as tables that are a pure function of state and are kept so by retraction
+(`flow`)."""
 
 from __future__ import annotations
 
@@ -20,4 +21,5 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
 FLOW: Final = Flow(PROJECTIONS)
 
 REVISION: Final = 1
-"""Counts up when what a projection computes changes; every account is then rebuilt from state at the next start."""
+"""Counts up when what a projection computes changes; every account is then rebuilt from state at the next
+start."""

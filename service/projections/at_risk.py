@@ -1,4 +1,5 @@
-"""Clients that can be lost right now: overdue tasks, and the money at stake (SPEC section 3.1 to 3.6 and 3.8). Pure."""
+"""Clients that can be lost right now: overdue tasks, and the money at stake (SPEC section 3.1 to 3.6 and
+3.8). Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ CLIENT_STAKES = Relation(
     ("open_deals", "open_amount", "deal_amount", "deal_tasks", "own_tasks"),
     feeds="client",
 )
-"""A client's open deals; those of them with overdue tasks, and these tasks; overdue tasks on the client itself."""
+"""A client's open deals; those of them with overdue tasks, and these tasks; overdue tasks on the client
+itself."""
 
 CLIENT_MANAGERS = Relation(
     "client_managers",
@@ -67,7 +69,8 @@ def from_deal(deal: DealView, node: Node) -> Iterator[Contribution]:
 
 
 def from_client(client: Node) -> Iterator[Contribution]:
-    """A client with an overdue task is at risk; one on the client itself puts all of its open deals at stake."""
+    """A client with an overdue task is at risk; one on the client itself puts all of its open deals at
+    stake."""
     _, open_amount, deal_amount, deal_tasks, own_tasks = client.sum(CLIENT_STAKES)
     if not deal_tasks + own_tasks:
         return

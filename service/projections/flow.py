@@ -1,8 +1,9 @@
 """Keyed sums with retraction: how a change moves money. Pure.
 
-A projection declares *relations* (tables of keyed sums) and pure functions that say what an entity contributes to
-them. When an entity changes, what its old state contributed is retracted and what its new state contributes is
-inserted; what cancels out is never written. Deltas flow in three short hops, and only to the keys that they change:
+A projection declares *relations* (tables of keyed sums) and pure functions that say what an entity
+contributes to them. When an entity changes, what its old state contributed is retracted and what its new
+state contributes is inserted; what cancels out is never written. Deltas flow in three short hops, and only
+to the keys that they change:
 
     task ──▶ sums by deal ──▶ deal ──▶ sums by client ──▶ client ──▶ sums by manager, and of the whole board
 
@@ -31,7 +32,8 @@ class Relation:
         name: The table's name.
         key: The columns of its key, after `account`. A column called `day` holds an ordinal, the others text.
         measures: The columns that are summed. A row whose measures are all zero does not exist.
-        feeds: The entity whose id is the first column of the key, and which contributes further by these sums.
+        feeds: The entity whose id is the first column of the key, and which contributes further by these
+        sums.
     """
 
     name: str
@@ -68,7 +70,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What one projection adds to the flow: its tables, and what tasks, deals and clients contribute to them."""
+    """What one projection adds to the flow: its tables, and what tasks, deals and clients contribute to
+    them."""
 
     name: str
     relations: tuple[Relation, ...]

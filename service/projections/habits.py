@@ -1,7 +1,8 @@
-"""Who lets tasks go overdue, and for how long, by the manager and the day they were due (SPEC section 3.8). Pure.
+"""Who lets tasks go overdue, and for how long, by the manager and the day they were due (SPEC section 3.8).
+Pure.
 
-The time that a still open task has been overdue grows by itself, so it is not stored: the number of such tasks and the
-sum of their due times are, and the mean follows from them at any moment.
+The time that a still open task has been overdue grows by itself, so it is not stored: the number of such
+tasks and the sum of their due times are, and the mean follows from them at any moment.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from service.projections.flow import Contribution, Projection, Relation
 from service.projections.views import Moment, TaskView
 
 HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us"))
-"""Tasks due that day: completed late, and by how many microseconds in all; still open past due, and the sum of
-their due times as microseconds after `day_origin`."""
+"""Tasks due that day: completed late, and by how many microseconds in all; still open past due, and the sum
+of their due times as microseconds after `day_origin`."""
 
 _DAY: Final = 24 * 3600 * SECOND
 _EPOCH_DAY: Final = 719_163  # date(1970, 1, 1).toordinal()

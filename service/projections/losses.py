@@ -1,7 +1,7 @@
 """Money lost on refusals, by the day, reason, manager and pipeline (SPEC section 2). Pure.
 
-Every refusal is kept, of every kind: what is controllable, objective or excluded is looked up when the sums are read,
-so that reclassifying a reason moves its money without recomputing anything.
+Every refusal is kept, of every kind: what is controllable, objective or excluded is looked up when the sums
+are read, so that reclassifying a reason moves its money without recomputing anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ LOSSES = Relation("losses", ("day", "reason_id", "manager_id", "pipeline_id"), (
 """Lost deals by the local day on which they were lost."""
 
 LOSS_DAYS = Relation("loss_days", ("day", "reason_id"), ("count", "amount"))
-"""The same by day and reason alone: what the board is read from, so that a year costs no more than its days."""
+"""The same by day and reason alone: what the board is read from, so that a year costs no more than its
+days."""
 
 
 def from_deal(deal: DealView, _node: Node) -> Iterator[Contribution]:

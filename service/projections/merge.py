@@ -1,11 +1,13 @@
 """State: last writer wins, field by field, with deletes. Pure.
 
-Each field of each entity is a register that keeps the stamp (version, delivery number) of its value, so merging is
-commutative, associative and idempotent: partial, late and repeated webhooks need no case of their own (SPEC section 4).
+Each field of each entity is a register that keeps the stamp (version, delivery number) of its value, so
+merging is commutative, associative and idempotent: partial, late and repeated webhooks need no case of their
+own (SPEC section 4).
 
-Two registers also remember since when they have held their value, for "the change that made the deal lost" and "the
-change that completed the task": not the last change that says so (every later edit repeats it), but the first one after
-the last that said otherwise, by version. A late change can cut such a run in two, so the run keeps all of its stamps.
+Two registers also remember since when they have held their value, for "the change that made the deal lost"
+and "the change that completed the task": not the last change that says so (every later edit repeats it), but
+the first one after the last that said otherwise, by version. A late change can cut such a run in two, so the
+run keeps all of its stamps.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class Record:
 
 
 def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value, Value]]:
-    """Merge `change` of delivery `number` into `record`, and return the values it changed: field → (old, new)."""
+    """Merge `change` of delivery `number` into `record`, and return the values it changed: field → (old,
+    new)."""
     if change.deleted:
         return _delete(record, change.version)
     if record.deleted is not None and change.version <= record.deleted:

@@ -1,7 +1,8 @@
-"""«Спасено сегодня»: clients whose overdue task was completed today, and that are at risk no more (SPEC section 3.10).
+"""«Спасено сегодня»: clients whose overdue task was completed today, and that are at risk no more (SPEC
+section 3.10).
 
-A task counts on the local day on which it was completed, and only as long as that day is today. A task on a lost or
-deleted deal saved nobody. Pure.
+A task counts on the local day on which it was completed, and only as long as that day is today. A task on a
+lost or deleted deal saved nobody. Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Deals that count with amount 0 because their currency has no rate: the board warns (SPEC section 4). Pure."""
+"""Deals that count with amount 0 because their currency has no rate: the board warns (SPEC section 4).
+Pure."""
 
 from __future__ import annotations
 

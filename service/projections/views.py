@@ -159,7 +159,8 @@ def lost_moment(record: Record) -> Instant | None:
 
 
 def done_moment(record: Record) -> Instant | None:
-    """When a completed task was completed: as the CRM says, else when the change happened that completed it."""
+    """When a completed task was completed: as the CRM says, else when the change happened that completed
+    it."""
     if not record.values.get("completed"):
         return None
     completed_at = _number(record, "completed_at")

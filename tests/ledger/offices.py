@@ -1,4 +1,5 @@
-"""A ledger without a service around it: deliveries and ticks go straight into transactions, in the test's own time."""
+"""A ledger without a service around it: deliveries and ticks go straight into transactions, in the test's
+own time."""
 
 from __future__ import annotations
 

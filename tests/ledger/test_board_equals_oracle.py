@@ -1,7 +1,8 @@
 """The ledger against the tests' own statement of the spec, on both databases (SPEC section 4).
 
-Random histories, permuted, repeated and cut into random batches between readings of the clock: after every step the
-board read whole, the board read incrementally, and the oracle's are the same, and recomputing finds no difference.
+Random histories, permuted, repeated and cut into random batches between readings of the clock: after every
+step the board read whole, the board read incrementally, and the oracle's are the same, and recomputing finds
+no difference.
 """
 
 from __future__ import annotations

@@ -77,7 +77,9 @@ def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) ->
 
     assert differences() == []
     with ledger.engine.begin() as connection:
-        connection.execute(update(DEALS).where(DEALS.c.account == "office", DEALS.c.id == "2").values(amount=1))
+        connection.execute(
+            update(DEALS).where(DEALS.c.account == "office", DEALS.c.id == "2").values(amount=1)
+        )
     assert [(each.table, each.key) for each in differences()] == [("deals", ("2",))]
     with ledger.engine.begin() as connection:
         recompute.rebuild_state(connection, OFFICE, decode, lambda _: None)
@@ -93,9 +95,7 @@ def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:
         assert log.prune(connection, "office", NOW + 31 * DAY, 30, len(HISTORY)) == len(HISTORY)
     with ledger.readers.begin() as connection, pytest.raises(LogPruned):
         list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None))
-    repeated = ledger.deliver(
-        *(repeat(number) for number in range(1, len(HISTORY) + 1)), now=NOW + 31 * DAY
-    )
+    repeated = ledger.deliver(*(repeat(number) for number in range(1, len(HISTORY) + 1)), now=NOW + 31 * DAY)
     assert {outcome.status for outcome in repeated} == {"duplicate"}
 
 

@@ -1,4 +1,5 @@
-"""Migrations, on both databases: up from nothing, down to nothing, and the same as the tables that the code uses."""
+"""Migrations, on both databases: up from nothing, down to nothing, and the same as the tables that the code
+uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the clock alone changes: due times, midnight, and a clock that was set (SPEC sections 2.6, 3.1, 3.10)."""
+"""What the clock alone changes: due times, midnight, and a clock that was set (SPEC sections 2.6, 3.1,
+3.10)."""
 
 from __future__ import annotations
 

@@ -58,7 +58,11 @@ def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) ->
 
     async def story() -> list[Outcome]:
         writer = Writer(
-            ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None, lambda size, _: sizes.append(size)
+            ledger.engine,
+            {"office": OFFICE},
+            ledger.clock,
+            lambda _: None,
+            lambda size, _: sizes.append(size),
         )
         futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(100)]
         writer.start()

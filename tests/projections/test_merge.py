@@ -1,4 +1,5 @@
-"""Last writer wins, field by field, with deletes: any order and any repeats give the same record (SPEC section 4)."""
+"""Last writer wins, field by field, with deletes: any order and any repeats give the same record (SPEC
+section 4)."""
 
 from __future__ import annotations
 
@@ -92,7 +93,9 @@ changes = st.builds(
 def _since(numbered: Sequence[tuple[int, Change]]) -> int | None:
     """By the definition: the first change to the present value after the last one to another."""
     last_delete = max((c.version for _, c in numbered if c.deleted), default=0)
-    told = sorted((c.version, n, c.fields["status"]) for n, c in numbered if not c.deleted and c.version > last_delete)
+    told = sorted(
+        (c.version, n, c.fields["status"]) for n, c in numbered if not c.deleted and c.version > last_delete
+    )
     since: int | None = None
     value: Value = None
     for version, _, status in told:

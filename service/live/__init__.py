@@ -1,0 +1,1 @@
+"""Out: boards as JSON, as a page, and as a stream of patches to every screen."""

@@ -1,0 +1,157 @@
+"""What the templates say besides plain messages: names of kinds and periods, changes, shares, links. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Final, Literal, TypeAlias, get_args
+from urllib.parse import urlencode
+
+from service.config import Language
+from service.live import formats
+from service.live.figures import Losses, Range, Reason, Sort, Total, Caveat
+from service.live.wording import NO_REASON, Wording, wording
+from service.reasons import Kind
+
+PERIODS: Final = ("today", "week", "month", "quarter", "year")
+"""The periods that the page offers; any range of dates can be asked for besides."""
+
+_NO_REASON: Final = frozenset(wording(language).text(NO_REASON) for language in get_args(Language))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure against the period before: the words for it, and which way it went."""
+
+    way: Literal["more", "less", "same"]
+    text: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A reason's line: its share of all refusals' money, in words and as a width in percent."""
+
+    reason: Reason
+    name: str
+    share: str
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The reasons of one kind."""
+
+    kind: Kind
+    name: str
+    meaning: str
+    total: Total
+    bars: tuple[Bar, ...]
+
+
+Global: TypeAlias = Callable[..., object] | tuple[str, ...]
+
+
+def globals_of(language: Language) -> dict[str, Global]:
+    """What the templates of a language can call."""
+    words = wording(language)
+    return {
+        "money": partial(formats.money, language=language),
+        "number": partial(formats.number, language=language),
+        "duration": partial(formats.duration, language=language),
+        "moment": partial(formats.moment, language=language),
+        "due": partial(formats.due, language=language),
+        "days": partial(formats.days, language=language),
+        "change": partial(change, language=language),
+        "groups": partial(groups, language=language),
+        "period_name": partial(_period_name, words),
+        "warning_text": partial(_warning_text, words),
+        "size": size,
+        "query": query,
+        "web_address": web_address,
+        "offered": PERIODS,
+    }
+
+
+def change(now: Total, before: Total, currency: str, language: Language) -> Change:
+    """What a figure is more or less than it was, in money and number."""
+    amount = Decimal(now.amount) - Decimal(before.amount)
+    count = now.count - before.count
+    if not amount and not count:
+        return Change("same", wording(language).text("unchanged"), f"{amount:f}")
+    way: Literal["more", "less"] = "more" if (amount, count) > (0, 0) else "less"
+    money = formats.signed_money(amount, currency, language)
+    return Change(way, f"{money} · {formats.signed_number(count, language)}", f"{amount:f}")
+
+
+def groups(losses: Losses, language: Language) -> list[Group]:
+    """The reasons by kind, each with its share of the total amount (of the number, where all is for nothing)."""
+    words = wording(language)
+    totals = {
+        "controllable": losses.controllable,
+        "objective": losses.objective,
+        "unclassified": losses.unclassified,
+    }
+    shown = []
+    for kind, total in totals.items():
+        name, meaning = _kind(words, kind)
+        bars = tuple(_bars((each for each in losses.reasons if each.kind == kind), losses.total, language))
+        if bars:
+            shown.append(Group(bars[0].reason.kind, name, meaning, total, bars))
+    return shown
+
+
+def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterable[Bar]:
+    whole = Decimal(total.amount)
+    for reason in reasons:
+        part = Decimal(reason.amount) / whole if whole > 0 else Decimal(reason.count) / total.count
+        share = min(max(part, Decimal(0)), Decimal(1))
+        name = wording(language).text(NO_REASON) if reason.reason in _NO_REASON else reason.reason
+        yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
+
+
+def _kind(words: Wording, kind: str) -> tuple[str, str]:
+    return {
+        "controllable": (words.text("Controllable"), words.text("the department's fault")),
+        "objective": (words.text("Objective"), words.text("hard to prevent")),
+        "unclassified": (words.text("Unclassified"), words.text("in no list")),
+    }[kind]
+
+
+def _period_name(words: Wording, key: str) -> str:
+    return {
+        "today": words.text("Today"),
+        "week": words.text("Week"),
+        "month": words.text("Month"),
+        "quarter": words.text("Quarter"),
+        "year": words.text("Year"),
+    }[key]
+
+
+def _warning_text(words: Wording, warning: Caveat) -> str:
+    """A warning in the page's language, which need not be the account's."""
+    if warning.code == "unclassified":
+        return words.unclassified(warning.count)
+    return words.unconverted(warning.count, warning.currency or "")
+
+
+def size(text: str) -> Literal["l", "m", "s", "xs"]:
+    """How large a figure can be written: the longer it is, the smaller, so that it fits its place."""
+    if len(text) <= 9:
+        return "l"
+    if len(text) <= 12:
+        return "m"
+    return "s" if len(text) <= 16 else "xs"
+
+
+def query(period: Range | str, sort: Sort, language: Language) -> str:
+    """The query of the page's address."""
+    key = period if isinstance(period, str) else period.key
+    return urlencode({"period": key, "sort": sort, "lang": language})
+
+
+def web_address(url: str | None) -> str | None:
+    """An address that may be linked to; what a CRM sends could be a script."""
+    return url if url is not None and url.lower().startswith(("https://", "http://")) else None

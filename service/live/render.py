@@ -1,0 +1,191 @@
+"""A board as HTML: the whole page for the first paint, and its parts, by the same macros, for the stream.
+
+The server renders; a screen only puts a part where the element with its id stands. No part depends on the time
+of day (a due time is written as such, and the page's script counts from it), so that a part changes only when
+its figures do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from service.config import Account, Language
+from service.live import formats, phrases
+from service.live.difference import Json
+from service.live.figures import Snapshot
+from service.live.wording import wording
+
+STATIC: Final = Path(__file__).parent / "static"
+"""What the page loads, to be served as it is and never cached without asking (`no-cache`)."""
+
+CLIENTS_SHOWN: Final = 200
+"""Clients that the page lists; the JSON has them all."""
+
+TASKS_SHOWN: Final = 20
+"""Tasks that the page lists of one client."""
+
+_DUE: Final = re.compile(r'(<time [^<>]*data-due="(\d+)"[^<>]*>)[^<>]*(?=</time>)')
+
+_Part: TypeAlias = tuple[str, tuple[Hashable, ...]]
+"""A macro of `parts.html` and what it is called with: equal parts have equal HTML."""
+
+
+def page(snapshot: Snapshot, account: Account, language: Language, *, static: str = "../static") -> str:
+    """The whole page, complete without JavaScript.
+
+    Args:
+        static: Where `STATIC` is served, as seen from the page's address.
+    """
+    now = _milliseconds(snapshot.as_of)
+
+    def overdue(found: re.Match[str]) -> str:
+        return found[1] + formats.duration((now - int(found[2])) / 1000, language)
+
+    parts = {
+        name: Markup(_DUE.sub(overdue, html))  # noqa: S704 - made by our own autoescaping templates
+        for name, html in html_parts(snapshot, language).items()
+    }
+    return _template(language, "board.html").render(
+        snapshot=snapshot,
+        account=account,
+        parts=parts,
+        rows=[parts[name] for name in _order(snapshot)],
+        version=version(),
+        static=static,
+        script_words=msgspec.json.encode(wording(language).script()).decode(),
+    )
+
+
+def html_parts(snapshot: Snapshot, language: Language) -> dict[str, str]:
+    """The HTML of every element that the stream can replace, by its id."""
+    return {name: _rendered(language, part) for name, part in _parts(snapshot, language).items()}
+
+
+def html_snapshot(snapshot: Snapshot, language: Language) -> dict[str, Json]:
+    """What brings any screen up to date, whatever it shows; `version` is that of the page's own files."""
+    return {
+        **_moment(snapshot),
+        "version": version(),
+        "set": dict(html_parts(snapshot, language)),
+        "order": {"list": list[Json](_order(snapshot))},
+    }
+
+
+def html_patch(old: Snapshot, new: Snapshot, language: Language) -> dict[str, Json]:
+    """What turns a screen that shows `old` into one that shows `new`.
+
+    `set` has the elements that are new or changed, `remove` the clients that are no longer at risk, `hide`
+    those that are, but no longer among the first that the page lists; `order` the children of `list`, if that
+    changed.
+    """
+    before, after = _parts(old, language), _parts(new, language)
+    changed = [name for name, part in after.items() if before.get(name) != part]
+    gone = [name for name in before if name not in after]
+    hidden: set[str] = set()
+    if gone and len(new.at_risk.list) > CLIENTS_SHOWN:
+        hidden = {element_id(client.client_id) for client in new.at_risk.list[CLIENTS_SHOWN:]}
+    order = _order(new)
+    return {
+        **_moment(new),
+        "set": {name: _rendered(language, after[name]) for name in changed},
+        "remove": [name for name in gone if name not in hidden],
+        "hide": [name for name in gone if name in hidden],
+        "order": {} if order == _order(old) else {"list": list[Json](order)},
+    }
+
+
+def element_id(client_id: str) -> str:
+    """The id of a client's element: of one length and harmless, whatever the CRM calls the client."""
+    return "client-" + hashlib.blake2b(client_id.encode(), digest_size=12).hexdigest()
+
+
+@cache
+def version() -> str:
+    """A digest of the page's own files: a screen that was loaded with other ones loads itself again."""
+    digest = hashlib.blake2b(digest_size=8)
+    for folder in (STATIC, STATIC.with_name("templates")):
+        for file in sorted(folder.iterdir()):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _moment(snapshot: Snapshot) -> dict[str, Json]:
+    return {
+        "seq": snapshot.seq,
+        "as_of": snapshot.as_of,
+        "last_delivery_at": snapshot.last_delivery_at,
+    }
+
+
+def _order(snapshot: Snapshot) -> list[str]:
+    return [element_id(client.client_id) for client in snapshot.at_risk.list[:CLIENTS_SHOWN]]
+
+
+def _parts(snapshot: Snapshot, language: Language) -> dict[str, _Part]:
+    losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
+    shown = risk.list[:CLIENTS_SHOWN]
+    return {
+        "periods": ("periods", (snapshot.period, snapshot.sort, language)),
+        "period": ("period", (snapshot.period,)),
+        "losses-figures": ("losses_figures", (losses, currency)),
+        "losses-reasons": ("losses_reasons", (losses, currency)),
+        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
+        "sorting": ("sorting", (snapshot.period, snapshot.sort, language)),
+        **{element_id(client.client_id): ("client", (client, currency)) for client in shown},
+        "rest": ("rest", (len(risk.list) - len(shown), len(risk.list) == 0)),
+        "managers": ("managers", (risk.managers, currency)),
+        "gaps": ("gaps", (risk.no_next_step, risk.saved_today, currency)),
+        "warnings": ("warnings", (snapshot.warnings,)),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _rendered(language: Language, part: _Part) -> str:
+    name, arguments = part
+    macro: Callable[..., str] = getattr(_template(language, "parts.html").module, name)
+    return str(macro(*arguments)).strip()
+
+
+@cache
+def _template(language: Language, name: str) -> Template:
+    return _environment(language).get_template(name)
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    words = wording(language)
+    environment = Environment(
+        loader=PackageLoader("service.live", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    # The extension has this method, and the type of an environment does not know it.
+    install: Callable[..., None] = vars(environment)["install_gettext_callables"]
+    install(words.catalogue.gettext, words.catalogue.ngettext, newstyle=True)
+    environment.globals.update(
+        phrases.globals_of(language),
+        language=language,
+        element_id=element_id,
+        milliseconds=_milliseconds,
+        tasks_shown=TASKS_SHOWN,
+    )
+    return environment
+
+
+def _milliseconds(at: str) -> int:
+    """An ISO moment as milliseconds since 1970, which is what the page's script counts in."""
+    return round(datetime.fromisoformat(at).timestamp() * 1000)

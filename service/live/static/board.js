@@ -1,0 +1,128 @@
+// The live board: a stream of rendered parts, times that tick, and the state of the connection in plain sight.
+
+import { listen } from "./keys.js";
+import { keepOnly, show } from "./parts.js";
+import { Stream } from "./stream.js";
+import { duration, fill, moment } from "./words.js";
+
+const page = document.documentElement;
+const words = JSON.parse(page.dataset.words);
+const RELOADED = "lossboard.reloaded"; // the version that this tab has reloaded itself for
+
+let seen = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null };
+let ahead = Date.parse(seen.as_of) - Date.now(); // milliseconds that the server's clock is ahead of the screen's
+let behind = 0; // heartbeats in a row that named a later state than the one shown
+
+const serverNow = () => Date.now() + ahead;
+
+function address() {
+  const query = new URLSearchParams(location.search);
+  query.set("lang", page.lang);
+  query.set("form", "html");
+  return `${location.pathname.replace(/\/$/, "")}/events?${query}`;
+}
+
+function take(name, frame, first) {
+  keepTime(name, frame);
+  if (name === "heartbeat") return notice(frame.seq);
+  if (frame.version && frame.version !== page.dataset.version && reload(frame.version)) return;
+  const news = !first || !("busy" in document.body.dataset);
+  if (name === "snapshot") keepOnly(frame.order.list, news);
+  show(frame, news);
+  page.dataset.seq = frame.seq;
+  delete document.body.dataset.busy;
+  tick();
+}
+
+function keepTime(name, frame) {
+  const measured = Date.parse(frame.as_of) - Date.now();
+  // A heartbeat is sent the moment that it is true for; another frame may have waited, so it can only raise the offset.
+  ahead = name === "heartbeat" ? measured : Math.max(ahead, measured);
+  if (Date.parse(frame.as_of) >= Date.parse(seen.as_of)) seen = frame;
+}
+
+function notice(seq) {
+  behind = seq > Number(page.dataset.seq) ? behind + 1 : 0;
+  if (behind > 1) {
+    behind = 0;
+    stream.open(); // a patch went missing: take a snapshot
+  }
+  tick();
+}
+
+/** The service was upgraded: its parts are not for this page's files. Once for each version, or a stale cache would loop. */
+function reload(version) {
+  if (sessionStorage.getItem(RELOADED) === version) return false;
+  sessionStorage.setItem(RELOADED, version);
+  location.reload();
+  return true;
+}
+
+function tick() {
+  for (const each of document.querySelectorAll("time[data-due]")) {
+    write(each, duration((serverNow() - Number(each.dataset.due)) / 1000, words, page.lang));
+  }
+  for (const each of document.querySelectorAll("time[data-moment]")) {
+    const at = seen[each.dataset.moment];
+    if (!at) continue;
+    each.dateTime = at;
+    write(each, moment(at, seen.as_of, words));
+  }
+  const age = duration((serverNow() - Date.parse(seen.as_of)) / 1000, words, page.lang);
+  write(document.getElementById("stale-text"), fill(words.stale, { age }));
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function say(state) {
+  page.dataset.state = state;
+  document.getElementById("stale").hidden = state !== "lost";
+  write(document.getElementById("connection"), words[state]);
+}
+
+function go() {
+  document.body.dataset.busy = "";
+  stream.open(address());
+}
+
+const stream = new Stream(address(), take, say);
+
+setInterval(() => {
+  stream.check();
+  tick();
+}, 1_000);
+
+const checkNow = () => {
+  if (!document.hidden) {
+    stream.check(true);
+    tick();
+  }
+};
+document.addEventListener("visibilitychange", checkNow);
+addEventListener("online", checkNow);
+addEventListener("pageshow", (event) => event.persisted && stream.open());
+addEventListener("popstate", go);
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-switch]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  history.pushState(null, "", link.href);
+  go();
+});
+
+const range = document.getElementById("range");
+range.hidden = false;
+range.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const [from, to] = [range.elements.from.value, range.elements.to.value].sort();
+  const query = new URLSearchParams(location.search);
+  query.set("period", `${from}..${to}`);
+  history.pushState(null, "", `?${query}`);
+  go();
+});
+
+listen();
+tick();
