@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
 
 from service.clock import Clock
 from service.config import Account
 from service.ledger import board_rows, heads, patches
 from service.ledger.heads import Head
+from service.ledger.outcome import Unavailable
 from service.ledger.patches import Touched
 from service.ledger.reading import ClientRow, DayRange, LossRow, Reading, Sum
 from service.ledger.tables import SUMS
@@ -60,21 +62,34 @@ class Reader:
 
         Raises:
             KeyError: No such account.
-            sqlalchemy.exc.DBAPIError: The database is away.
+            Unavailable: The database is away.
         """
         account = self._accounts[account_id]
         now = self._clock.now()
-        with self._engine.begin() as connection:
-            head = heads.head(connection, account_id)
-            if head is None:
-                raise LookupError(f"account {account_id} has no head row")
-            read = _Reader(connection, account, head, _true_at(head, now))
-            touched = (
-                Touched(everything=True)
-                if since is None or since.seq > head.seq
-                else patches.between(connection, account_id, since.seq, head.seq)
-            )
-            return _read(read, ranges, None if touched.everything else since, touched)
+        try:
+            with self._engine.begin() as connection:
+                return _board(connection, account, now, ranges, since)
+        except DBAPIError as error:
+            raise Unavailable(str(error.orig)) from error
+
+
+def _board(
+    connection: Connection,
+    account: Account,
+    now: Instant,
+    ranges: Sequence[DayRange],
+    since: Reading | None,
+) -> Reading:
+    head = heads.head(connection, account.id)
+    if head is None:
+        raise LookupError(f"account {account.id} has no head row")
+    read = _Reader(connection, account, head, _true_at(head, now))
+    touched = (
+        Touched(everything=True)
+        if since is None or since.seq > head.seq
+        else patches.between(connection, account.id, since.seq, head.seq)
+    )
+    return _read(read, ranges, None if touched.everything else since, touched)
 
 
 def _true_at(head: Head, now: Instant) -> Instant:

@@ -16,6 +16,7 @@ from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRo
 from service.live.difference import apply_patch, parts, patch
 from service.live.figures import (
     AtRisk,
+    Caveat,
     Client,
     LateTasks,
     Losses,
@@ -29,7 +30,6 @@ from service.live.figures import (
     Stake,
     Task,
     Total,
-    Caveat,
 )
 from service.live.wording import NO_REASON, Wording, wording
 from service.money import decimal_string

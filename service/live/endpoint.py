@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp
 from service.calendar import PeriodError, local_day, parse_period, previous
 from service.clock import Clock
 from service.config import Account
+from service.ledger.outcome import Unavailable
 from service.live import access, board, render
 from service.live.board import Snapshot
 from service.live.hub import BoardReader, Hub, TooManyScreens, View
@@ -120,7 +120,7 @@ class Boards:
         ranges = sorted({(period.first, period.last), before})
         try:
             reading = await asyncio.to_thread(self._readers.read, account.id, ranges)
-        except DBAPIError:
+        except Unavailable:
             raise _Refused(Problem(503, "the database is away", RETRY)) from None
         return board.snapshot(reading, account, period, before, view.sort)
 

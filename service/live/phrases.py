@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from service.config import Language
 from service.live import formats
-from service.live.figures import Losses, Range, Reason, Sort, Total, Caveat
+from service.live.figures import Caveat, Losses, Range, Reason, Sort, Total
 from service.live.wording import NO_REASON, Wording, wording
 from service.reasons import Kind
 
@@ -87,7 +87,7 @@ def change(now: Total, before: Total, currency: str, language: Language) -> Chan
 
 
 def groups(losses: Losses, language: Language) -> list[Group]:
-    """The reasons by kind, each with its share of the total amount (of the number, where all is for nothing)."""
+    """The reasons by kind, each with its share of the total amount (of the number, where it is nothing)."""
     words = wording(language)
     totals = {
         "controllable": losses.controllable,

@@ -1,8 +1,8 @@
 """A board as HTML: the whole page for the first paint, and its parts, by the same macros, for the stream.
 
-The server renders; a screen only puts a part where the element with its id stands. No part depends on the time
-of day (a due time is written as such, and the page's script counts from it), so that a part changes only when
-its figures do.
+The server renders; a screen only puts a part where the element with its id stands. No part depends on the
+time of day (a due time is written as such, and the page's script counts from it), so that a part changes only
+when its figures do.
 """
 
 from __future__ import annotations
