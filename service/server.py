@@ -107,8 +107,10 @@ class Server(uvicorn.Server):
             host = self.config.host if ":" not in self.config.host else f"[{self.config.host}]"
             self._started(f"http://{host}:{listening[1]}")
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End the streams before the server waits for its connections."""
-        if self._loop is not None and sig in (signal.SIGTERM, signal.SIGINT):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's two
+        """End the streams before the server waits for its connections; exit with 0, for this was asked for."""
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._end_streams)
-        super().handle_exit(sig, frame)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True

@@ -29,7 +29,12 @@ def serve_config(config: Config, clock: Clock, host: str, port: int, rebuild: Re
     """
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
-        asyncio.run(_serve(config, clock, host, port, lambda _url: None))
+        asyncio.run(_serve(config, clock, host, port, lambda url: _say_where(config, url)))
+
+
+def _say_where(config: Config, url: str) -> None:
+    for account in config.accounts:
+        click.echo(f"{account.title}: {url}/boards/{account.id}; webhooks to {url}/webhooks/{account.id}")
 
 
 def serve_demo(config: Config, clock: Clock, host: str, port: int, token: str, *, still: bool) -> None:

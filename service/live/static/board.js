@@ -117,7 +117,9 @@ const range = document.getElementById("range");
 range.hidden = false;
 range.addEventListener("submit", (event) => {
   event.preventDefault();
-  const [from, to] = [range.elements.from.value, range.elements.to.value].sort();
+  range.open = false;
+  const { from: first, to: last } = event.target.elements;
+  const [from, to] = [first.value, last.value].sort();
   const query = new URLSearchParams(location.search);
   query.set("period", `${from}..${to}`);
   history.pushState(null, "", `?${query}`);

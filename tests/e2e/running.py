@@ -1,0 +1,231 @@
+"""The real service in a process of its own, as an operator starts it, and what a CRM and a screen do to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+from standardwebhooks import Webhook
+
+SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOKEN: Final = "long-and-random-9f2c"
+T = TypeVar("T")
+
+DEADLINE: Final = 30.0
+"""Seconds after which something that was to happen has not."""
+
+CONFIG: Final = f"""
+[[accounts]]
+id = "office"
+title = "Отдел продаж"
+crm = "standard"
+webhook_secret = "{SECRET}"
+timezone = "Europe/Moscow"
+currency = "RUB"
+language = "ru"
+
+[[accounts]]
+id = "amo"
+title = "amoCRM"
+crm = "amocrm"
+webhook_secret = "{TOKEN}"
+timezone = "Europe/Moscow"
+currency = "RUB"
+language = "ru"
+
+[accounts.amocrm]
+reason_field = "Причина отказа"
+users = {{"11087123" = "Анна"}}
+"""
+
+
+def iso(moment: datetime) -> str:
+    """A moment as the standard format has it."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def soon(seconds: float) -> datetime:
+    """A moment that is still to come, or was."""
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@dataclass
+class Service:
+    """A running service."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    url: str
+    lines: list[str]
+    reader: threading.Thread
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=DEADLINE, trust_env=False))
+    sent: int = 0
+
+    def post(self, event: Mapping[str, Any], webhook_id: str | None = None) -> httpx.Response:
+        """Post an event in the standard format, signed."""
+        self.sent += 1
+        body = json.dumps({"timestamp": iso(datetime.now(UTC)), **event})
+        name = webhook_id or f"msg_{os.getpid()}_{id(self)}_{self.sent}"
+        return self.client.post(f"{self.url}/webhooks/office", content=body, headers=signed(name, body))
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Post an event that must be applied."""
+        answer = self.post(event)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["status"] == "applied", answer.text
+
+    def deal(self, deal_id: str, **data: Any) -> None:
+        """Tell of a deal."""
+        self.tell({"type": "deal.changed", "data": {"id": deal_id, **data}})
+
+    def task(self, task_id: str, **data: Any) -> None:
+        """Tell of a task."""
+        self.tell({"type": "task.changed", "data": {"id": task_id, **data}})
+
+    def snapshot(self, account: str = "office", **query: str) -> dict[str, Any]:
+        """The board as JSON."""
+        answer = self.client.get(f"{self.url}/boards/{account}/snapshot", params=query)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(DEADLINE)
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the test holds of it."""
+        self.client.close()
+        self.reader.join(DEADLINE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def stop(self) -> int:
+        """End it as an operator does; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE)
+
+
+def signed(webhook_id: str, body: str) -> dict[str, str]:
+    """The headers of a signed webhook."""
+    now = datetime.now(UTC)
+    return {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign(webhook_id, now, body),
+    }
+
+
+def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        cwd=folder,
+        env=_environment(folder, url),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE * 3,
+        check=False,
+    )
+
+
+def _environment(folder: Path, url: str | None) -> dict[str, str]:
+    root = str(Path(__file__).resolve().parents[2])
+    database = {} if url is None else {"LOSSBOARD_DATABASE_URL": url}
+    return {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", **database}
+
+
+def start(folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG) -> Service:
+    """Start `lossboard` with some arguments on a free port, and wait until it takes requests."""
+    (folder / "lossboard.toml").write_text(config, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
+        cwd=folder,
+        env=_environment(folder, url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    output = process.stdout
+    reader = threading.Thread(target=lambda: lines.extend(iter(output.readline, "")), daemon=True)
+    reader.start()
+    service = Service(folder, process, "", lines, reader)
+    service.url = until(lambda: _address(lines, process))
+    return service
+
+
+def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
+    assert process.poll() is None, "".join(lines)
+    found = re.search(r"(http://127\.0\.0\.1:\d+)/boards/", "".join(lines))
+    return found[1] if found else None
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG
+) -> Iterator[Service]:
+    """A service that is ended afterwards, whatever happens."""
+    service = start(folder, *arguments, url=url, config=config)
+    try:
+        yield service
+    finally:
+        if service.process.poll() is None:
+            service.kill()
+        service.close()
+
+
+def until(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
+    """What `look` gives as soon as it gives something; fails when it does not in time."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event."""
+
+    name: str
+    id: str | None
+    data: dict[str, Any]
+
+
+@contextlib.contextmanager
+def events(url: str, **query: str) -> Iterator[Iterator[Event]]:
+    """An open event stream."""
+    timeout = httpx.Timeout(DEADLINE)
+    with httpx.stream("GET", url, params=query, timeout=timeout, trust_env=False) as answer:
+        assert answer.status_code == 200, answer.read()
+        yield _parsed(answer.iter_lines())
+
+
+def _parsed(lines: Iterator[str]) -> Iterator[Event]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            yield Event(fields["event"], fields.get("id"), json.loads(fields["data"]))
+            fields = {}

@@ -1,0 +1,82 @@
+"""Every amoCRM body that there is, over HTTP into a running service, ends in the right row; others change nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from service.ledger import log
+from service.ledger.engine import open_engine
+from service.ledger.tables import DEALS, TASKS
+from tests.e2e.running import TOKEN, running
+from tests.webhooks import captures
+from tests.webhooks.test_amocrm_golden import SPECIAL
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+OTHERS = {
+    "unsorted": b"unsorted[add][0][uid]=a1&unsorted[add][0][created_at]=1763712005&account[id]=5",
+    "customers": b"customers[add][0][id]=77&customers[add][0][name]=x&account[id]=5",
+    "note": b"leads[note][0][note][element_id]=6000001&leads[note][0][note][text]=hello&account[id]=5",
+}
+
+
+def account(number: int) -> str:
+    """Each body has an account of its own, so that none is older than another about the same lead."""
+    return f"""
+[[accounts]]
+id = "a{number}"
+title = "amoCRM"
+crm = "amocrm"
+webhook_secret = "{TOKEN}"
+timezone = "Europe/Moscow"
+currency = "RUB"
+"""
+
+
+def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
+    bodies = {**captures.bodies(), **OTHERS}
+    accounts = {name: f"a{number}" for number, name in enumerate(bodies)}
+    config = "".join(account(number) for number in range(len(bodies)))
+    with running(tmp_path, config=config) as service:
+        for name, body in bodies.items():
+            address = f"{service.url}/webhooks/{accounts[name]}"
+            answer = service.client.post(address, params={"token": TOKEN}, content=body, headers=FORM)
+            assert answer.status_code == 200, (name, answer.text)
+            assert answer.json()["status"] == "applied", (name, answer.text)
+            repeated = service.client.post(address, params={"token": "wrong"}, content=body, headers=FORM)
+            assert repeated.status_code == 401
+            assert service.snapshot(accounts[name])["seq"] == 1
+        assert service.stop() == 0
+    engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
+    with engine.begin() as connection:
+        for name, body in bodies.items():
+            stored = list(log.everything(connection, accounts[name]))
+            assert [each.body for each in stored] == [body]
+            assert log.quarantined(connection, accounts[name]) == []
+            if name in OTHERS:
+                assert stored[0].changed == {}
+                assert _rows(connection, accounts[name]) == []
+            else:
+                _is_in_its_row(connection, accounts[name], body, name)
+    engine.dispose()
+
+
+def _rows(connection: Connection, account_id: str) -> list[Row[*tuple[Any, ...]]]:
+    return [
+        row
+        for table in (DEALS, TASKS)
+        for row in connection.execute(select(*table.c).where(table.c.account == account_id))
+    ]
+
+
+def _is_in_its_row(connection: Connection, account_id: str, body: bytes, name: str) -> None:
+    """What the body says by a plain reading stands in the row of its lead or task."""
+    item = captures.plain(body)
+    if item is None or name in SPECIAL:
+        return
+    wanted = captures.expected(item, 0)
+    row = next(row for row in _rows(connection, account_id) if row.id == wanted.id)
+    assert (row.deleted is not None) == wanted.deleted, name
+    assert {field: getattr(row, field) for field in wanted.fields} == dict(wanted.fields), name
