@@ -48,7 +48,7 @@ bench: setup ## Measure; prints ratios taken in one run
 
 screenshots: setup ## Make docs/screenshots
 	@$(BIN)/python scripts/browser.py
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m scripts.screenshots
 
 requirements: setup ## Pin the requirements anew
 	$(BIN)/python -m pip install --quiet pip-tools
