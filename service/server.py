@@ -108,7 +108,8 @@ class Server(uvicorn.Server):
             self._started(f"http://{host}:{listening[1]}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's two
-        """End the streams before the server waits for its connections; exit with 0, for this was asked for."""
+        """End the streams before the server waits for its connections; exit with 0, for this was asked
+        for."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._end_streams)
         if self.should_exit and sig == signal.SIGINT:

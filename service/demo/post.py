@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
 from service.clock import Clock
@@ -67,7 +67,7 @@ class Poster:
         ]
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="demo")
 
-    async def __aenter__(self) -> Poster:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

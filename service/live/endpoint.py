@@ -184,7 +184,8 @@ def _file(name: str) -> tuple[bytes, str] | None:
 
 
 async def _static(request: Request) -> ASGIApp:
-    """A file of the page. Browsers keep it, and ask each time whether it changed: all belong to one version."""
+    """A file of the page. Browsers keep it, and ask each time whether it changed: all belong to one
+    version."""
     found = _file(request.path_params["name"])
     if found is None:
         return Problem(404, "there is no such file")

@@ -72,7 +72,7 @@ class Wording:
             "live": self.text("Live"),
             "connecting": self.text("Connecting…"),
             "lost": self.text("Connection lost"),
-            "stale": self.text("No connection: the figures are %(age)s old"),
+            "stale": self.text("No connection: the figures are those of %(time)s, %(age)s ago"),
         }
 
     def _forms(self, one: str, many: str) -> list[str]:

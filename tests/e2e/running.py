@@ -1,4 +1,5 @@
-"""The real service in a process of its own, as an operator starts it, and what a CRM and a screen do to it."""
+"""The real service in a process of its own, as an operator starts it, and what a CRM and a screen do to
+it."""
 
 from __future__ import annotations
 
@@ -179,9 +180,7 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 
 
 @contextlib.contextmanager
-def running(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG
-) -> Iterator[Service]:
+def running(folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG) -> Iterator[Service]:
     """A service that is ended afterwards, whatever happens."""
     service = start(folder, *arguments, url=url, config=config)
     try:

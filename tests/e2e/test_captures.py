@@ -1,4 +1,5 @@
-"""Every amoCRM body that there is, over HTTP into a running service, ends in the right row; others change nothing."""
+"""Every amoCRM body that there is, over HTTP into a running service, ends in the right row; others change
+nothing."""
 
 from __future__ import annotations
 

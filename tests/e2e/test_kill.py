@@ -1,4 +1,5 @@
-"""kill -9 in the middle of a burst: every acknowledged delivery is there, applied once, and the figures are right."""
+"""kill -9 in the middle of a burst: every acknowledged delivery is there, applied once, and the figures are
+right."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ import json
 from pathlib import Path
 
 import httpx
-import pytest
 
 from service.ledger import log
 from service.ledger.engine import open_engine
-from tests.e2e.running import iso, lossboard, running, signed, soon, start, until
+from tests.e2e.running import Service, iso, lossboard, running, signed, soon, start, until
 
 ROUNDS = 3
 SENDERS = 8
+VICTIMS = 60
 
 
 async def _burst(url: str, began: int, acknowledged: set[int], killed: asyncio.Event) -> int:
@@ -42,32 +43,30 @@ async def _burst(url: str, began: int, acknowledged: set[int], killed: asyncio.E
     return number
 
 
-@pytest.mark.parametrize("victims", [60])
-def test_what_was_acknowledged_survives_kill_9_and_is_applied_once(
-    tmp_path: Path, ledger_url: str, victims: int
-) -> None:
+async def _burst_until_killed(service: Service, began: int, acknowledged: set[int], enough: int) -> int:
+    """The burst, and `kill -9` as soon as so many deliveries are acknowledged."""
+    killed = asyncio.Event()
+
+    async def executioner() -> None:
+        while len(acknowledged) < enough:
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(service.kill)
+        killed.set()
+
+    tried, _ = await asyncio.gather(_burst(service.url, began, acknowledged, killed), executioner())
+    return tried
+
+
+def test_what_was_acknowledged_survives_kill_9_and_is_applied_once(tmp_path: Path, ledger_url: str) -> None:
     acknowledged: set[int] = set()
     tried = 0
     for _ in range(ROUNDS):
         service = start(tmp_path, url=ledger_url)
-        goal = len(acknowledged) + victims
-
-        async def story(url: str = service.url, enough: int = goal) -> int:
-            killed = asyncio.Event()
-
-            async def executioner() -> None:
-                while len(acknowledged) < enough:
-                    await asyncio.sleep(0.001)
-                await asyncio.to_thread(service.kill)
-                killed.set()
-
-            burst, _ = await asyncio.gather(_burst(url, tried, acknowledged, killed), executioner())
-            return burst
-
-        tried = asyncio.run(story())
+        enough = len(acknowledged) + VICTIMS
+        tried = asyncio.run(_burst_until_killed(service, tried, acknowledged, enough))
     with running(tmp_path, url=ledger_url) as service:
         losses = service.snapshot()["losses"]["controllable"]
-        assert len(acknowledged) >= ROUNDS * victims
+        assert len(acknowledged) >= ROUNDS * VICTIMS
         assert len(acknowledged) <= losses["count"] <= tried
         assert losses["amount"] == f"{losses['count']}.00"
         assert service.stop() == 0

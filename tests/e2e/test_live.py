@@ -1,10 +1,10 @@
-"""From the webhook, and from the clock alone, to an open stream and a real browser's page, by the real clock."""
+"""From the webhook, and from the clock alone, to an open stream and a real browser's page, by the real
+clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -1,7 +1,8 @@
-"""Every amoCRM body that there is, and what it says by a plain reading of its pairs, apart from the adapter's own.
+"""Every amoCRM body that there is, and what it says by a plain reading of its pairs, apart from the
+adapter's own.
 
-With `LOSSBOARD_CAPTURES` set to a folder of captured bodies, those are read (they are not ours to hand on); without it,
-bodies of the same shapes that were written for the purpose.
+With `LOSSBOARD_CAPTURES` set to a folder of captured bodies, those are read (they are not ours to hand on);
+without it, bodies of the same shapes that were written for the purpose.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def version(item: Plain, received_at: Instant) -> Instant:
 
 
 def expected(item: Plain, received_at: Instant) -> Change:
-    """The change about the lead or task itself; `url` and the loss reason are left to the samples' golden test."""
+    """The change about the lead or task itself; `url` and the loss reason are left to the samples' golden
+    test."""
     entity = "deal" if item.entity == "leads" else "task"
     entity_id = item.get("id")
     assert entity_id is not None

@@ -1,4 +1,5 @@
-"""amoCRM bodies, against what they say: our own read by hand, and captured ones by a plain reading of their pairs."""
+"""amoCRM bodies, against what they say: our own read by hand, and captured ones by a plain reading of their
+pairs."""
 
 from __future__ import annotations
 

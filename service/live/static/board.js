@@ -3,7 +3,7 @@
 import { listen } from "./keys.js";
 import { keepOnly, show } from "./parts.js";
 import { Stream } from "./stream.js";
-import { duration, fill, moment } from "./words.js";
+import { duration, fill, localText, moment } from "./words.js";
 
 const page = document.documentElement;
 const words = JSON.parse(page.dataset.words);
@@ -59,6 +59,7 @@ function reload(version) {
 }
 
 function tick() {
+  const today = localText(serverNow(), seen.as_of);
   for (const each of document.querySelectorAll("time[data-due]")) {
     write(each, duration((serverNow() - Number(each.dataset.due)) / 1000, words, page.lang));
   }
@@ -66,10 +67,10 @@ function tick() {
     const at = seen[each.dataset.moment];
     if (!at) continue;
     each.dateTime = at;
-    write(each, moment(at, seen.as_of, words));
+    write(each, moment(at, today, words));
   }
   const age = duration((serverNow() - Date.parse(seen.as_of)) / 1000, words, page.lang);
-  write(document.getElementById("stale-text"), fill(words.stale, { age }));
+  write(document.getElementById("stale-text"), fill(words.stale, { age, time: moment(seen.as_of, today, words) }));
 }
 
 function write(element, text) {

@@ -26,6 +26,12 @@ export function moment(at, seen, words) {
   return fill(words.date, { day, month, year, time });
 }
 
+/** Milliseconds since 1970 as local ISO text, in the zone of another such text. */
+export function localText(milliseconds, like) {
+  const offset = Date.parse(`${like.slice(0, 23)}Z`) - Date.parse(like);
+  return new Date(milliseconds + offset).toISOString();
+}
+
 /** A message with its `%(name)s` filled in. */
 export function fill(message, values) {
   return message.replace(/%\((\w+)\)s/g, (_, name) => values[name]);

@@ -1,0 +1,107 @@
+"""Boards for the live tests, a clock that stands, and a reader that gives what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.config import Account, Secret, zone
+from service.ledger.heads import Head
+from service.ledger.reading import ClientRow, DayRange, LossRow, Reading, Sum, TaskRow
+from service.model import SECOND, Instant
+
+NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
+
+OFFICE = Account(
+    id="office",
+    title="Отдел продаж",
+    crm="standard",
+    webhook_secrets=(Secret("whsec_" + "A" * 32),),
+    timezone="Europe/Moscow",
+    zone=zone("Europe/Moscow"),
+    currency="RUB",
+    language="ru",
+)
+
+
+def client(name: str, amount: int = 518_400, tasks: int = 1) -> ClientRow:
+    """A client at risk, with overdue tasks."""
+    rows = tuple(
+        TaskRow(f"{name}-{n}", "позвонить", f"d-{name}", "Абонемент", "3", NOW - 60 * SECOND, amount, None)
+        for n in range(tasks)
+    )
+    return ClientRow(name, f"Клиент {name}", amount, rows)
+
+
+def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) -> Reading:
+    """A board with some clients at risk and some refusals."""
+    return Reading(
+        account="office",
+        seq=seq,
+        as_of=as_of,
+        last_delivery_at=NOW,
+        at_risk=Sum(len(clients), sum(each.amount for each in clients)),
+        overdue_tasks=sum(len(each.tasks) for each in clients),
+        no_next_step=Sum(),
+        saved_today=Sum(),
+        unconverted={},
+        clients={each.client_id: each for each in clients},
+        managers=(),
+        manager_names={"3": "Анна"},
+        losses={(0, 0): (LossRow("r", "Выбрал других", lost, lost * 100),) if lost else ()},
+    )
+
+
+class Books:
+    """A reader whose board is set by the test; any range of days has the same losses."""
+
+    def __init__(self) -> None:
+        self.board = reading(1)
+        self.reads = 0
+        self.broken: Exception | None = None
+
+    def read(self, account_id: str, ranges: Sequence[DayRange], since: Reading | None = None) -> Reading:
+        self.reads += 1
+        if self.broken is not None:
+            raise self.broken
+        (losses,) = self.board.losses.values()
+        return replace(self.board, account=account_id, losses=dict.fromkeys(ranges, losses))
+
+
+class StandingClock:
+    """Stands until it is advanced; waits end when their time has come, or they are woken."""
+
+    def __init__(self) -> None:
+        self.moment = NOW
+        self._sleepers: list[tuple[Instant, asyncio.Event]] = []
+
+    def now(self) -> Instant:
+        return self.moment
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        if wake.is_set() or seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        due = asyncio.Event()
+        self._sleepers.append((self.moment + int(seconds * SECOND), due))
+        waits = [asyncio.create_task(each.wait()) for each in (due, wake)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.moment += int(seconds * SECOND)
+        for at, due in self._sleepers:
+            if at <= self.moment:
+                due.set()
+        self._sleepers = [(at, due) for at, due in self._sleepers if at > self.moment]
+
+
+def head(seq: int) -> Head:
+    """The head of a commit."""
+    return Head("office", seq, 0, NOW, NOW + SECOND, NOW, 0, "")
