@@ -1,0 +1,151 @@
+"""Readings of made-up offices, and the boards that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from hypothesis import strategies as st
+
+from service.calendar import Period, parse_instant
+from service.config import Account, Language, zone
+from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.live.board import Snapshot, Sort, snapshot
+from service.model import SECOND, Instant
+from service.reasons import reason_key
+
+NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
+MONTH: Final = Period("month", date(2026, 11, 1).toordinal(), date(2026, 11, 30).toordinal())
+BEFORE: Final[DayRange] = (date(2026, 10, 1).toordinal(), date(2026, 10, 23).toordinal())
+OFFICE: Final = Account(
+    "office", "Отдел продаж", "standard", (), "Europe/Moscow", zone("Europe/Moscow"), "RUB", "ru"
+)
+
+EXAMPLE: Final = (
+    ("Не отвечает более 3-х раз", 60, 11119700),
+    ("Выбрал других", 1, 1641600),
+    ("Хочет, но не сейчас", 48, 14200000),
+    ("Нет у нас услуги", 21, 6120000),
+    ("Целевой, но нет потребности", 19, 4074700),
+    ("Не подходит график", 13, 3000000),
+    ("Больше не звонить", 8, 1100000),
+    ("Спам", 40, 0),
+)
+"""The refusals of the worked example, and spam, which does not count."""
+
+
+def account(language: Language = "ru", currency: str = "RUB") -> Account:
+    return replace(OFFICE, language=language, currency=currency)
+
+
+def losses(*rows: tuple[str | None, int, int]) -> tuple[LossRow, ...]:
+    """Refusals by the reason's name (or none), with count and minor units."""
+    return tuple(LossRow(name and reason_key(name), name, count, amount) for name, count, amount in rows)
+
+
+def task(task_id: str, hours: float = 1, **given: object) -> TaskRow:
+    """A task that many hours overdue."""
+    row = TaskRow(
+        task_id, "позвонить", "42", "Абонемент", "3", NOW - int(hours * 3600) * SECOND, 518400, None
+    )
+    return replace(row, **given)  # type: ignore[arg-type]  # the fields of a task
+
+
+def client(client_id: str, name: str | None, amount: int, *tasks: TaskRow) -> ClientRow:
+    return ClientRow(client_id, name, amount, tasks)
+
+
+def reading(
+    clients: Sequence[ClientRow] = (),
+    refusals: tuple[LossRow, ...] = (),
+    *,
+    managers: tuple[ManagerRow, ...] = (),
+    before: tuple[LossRow, ...] = (),
+    unconverted: Mapping[str, int] | None = None,
+    seq: int = 1,
+) -> Reading:
+    return Reading(
+        account="office",
+        seq=seq,
+        as_of=NOW,
+        last_delivery_at=NOW - 40 * SECOND,
+        at_risk=Sum(len(clients), sum(row.amount for row in clients)),
+        overdue_tasks=sum(len(row.tasks) for row in clients),
+        no_next_step=Sum(14, 38650000),
+        saved_today=Sum(2, 3140000),
+        unconverted=unconverted or {},
+        clients={row.client_id: row for row in clients},
+        managers=managers,
+        manager_names={"3": "Анна"},
+        losses={(MONTH.first, MONTH.last): refusals, BEFORE: before},
+    )
+
+
+def board(read: Reading, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:
+    return snapshot(read, office, MONTH, BEFORE, sort)
+
+
+def worked_example() -> Reading:
+    """412 560 ₽ on 170 refusals; one client, three tasks on one deal of 5 184 ₽ (SPEC 2.7 and 3.11)."""
+    row = client("7", "Иван Петров", 518400, task("t1", 28), task("t2", 3), task("t3", 0.4))
+    habits = (ManagerRow("3", 3, 518400, Late(5, 7200), Late(9, 5400)),)
+    return reading([row], losses(*EXAMPLE), managers=habits)
+
+
+IDS: Final = st.text(st.sampled_from("ab:/1é"), min_size=1, max_size=3)
+AMOUNTS: Final = st.integers(-500, 10**9)
+TASKS: Final = st.builds(
+    TaskRow,
+    task_id=IDS,
+    text=st.none() | IDS,
+    deal_id=st.none() | IDS,
+    deal=st.none() | IDS,
+    manager_id=st.none() | IDS,
+    due_at=st.integers(0, 3).map(lambda hours: NOW - hours * 3600 * SECOND),
+    amount=AMOUNTS,
+    url=st.none() | st.sampled_from(["https://crm.example/1", "javascript:alert(1)"]),
+)
+CLIENTS: Final = st.lists(
+    st.builds(
+        ClientRow,
+        client_id=IDS,
+        client=st.none() | IDS,
+        amount=st.integers(0, 3),
+        tasks=st.lists(TASKS, min_size=1, max_size=3).map(tuple),
+    ),
+    max_size=5,
+    unique_by=lambda row: row.client_id,
+)
+LATES: Final = st.builds(Late, tasks=st.integers(0, 3), mean_s=st.integers(0, 10**6))
+MANAGERS: Final = st.lists(
+    st.builds(
+        ManagerRow,
+        manager_id=st.none() | IDS,
+        tasks=st.integers(0, 2),
+        amount=AMOUNTS,
+        late_7d=LATES,
+        late_30d=LATES,
+    ),
+    max_size=4,
+    unique_by=lambda row: row.manager_id,
+).map(tuple)
+REFUSALS: Final = st.lists(
+    st.tuples(
+        st.sampled_from([None, "Спам", "Дорого", "дорого ", *(name for name, _, _ in EXAMPLE)]),
+        st.integers(1, 5),
+        AMOUNTS,
+    ),
+    max_size=6,
+    unique_by=lambda row: row[0],
+).map(lambda rows: losses(*rows))
+READINGS: Final = st.builds(
+    reading,
+    CLIENTS,
+    REFUSALS,
+    managers=MANAGERS,
+    before=REFUSALS,
+    unconverted=st.dictionaries(st.sampled_from(["USD", "EUR"]), st.integers(0, 3)),
+    seq=st.integers(1, 9),
+)
