@@ -1,0 +1,91 @@
+"""From a POST to the frame on open streams: the first screen and the last, at 1, 100 and 1 000 screens."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from bench.load import answered, request
+from bench.service import lossboard
+
+SCREENS: Final = (1, 100, 1_000)
+MESSAGES: Final = 60
+WARM_UP: Final = 5
+PAUSE: Final = 0.12
+"""Seconds between two webhooks, so that each finds the board quiet."""
+
+
+def main() -> None:
+    """Print the latencies at each number of screens, and the ratio of the largest to one."""
+    with tempfile.TemporaryDirectory() as folder, lossboard(Path(folder)) as port:
+        firsts: dict[int, float] = {}
+        for number in SCREENS:
+            first, last = _measure(port, number)
+            firsts[number] = statistics.median(last)
+            print(
+                f"{number:>5} screens: first p50 {_ms(first, 50)} p99 {_ms(first, 99)}; "
+                f"all p50 {_ms(last, 50)} p99 {_ms(last, 99)}"
+            )
+        print(f"all of {SCREENS[-1]} to one: {firsts[SCREENS[-1]] / firsts[1]:.1f}")
+
+
+def _ms(seconds: list[float], percentile: int) -> str:
+    ordered = sorted(seconds)
+    found = ordered[min(len(ordered) - 1, len(ordered) * percentile // 100)]
+    return f"{found * 1000:5.1f} ms"
+
+
+def _measure(port: int, number: int) -> tuple[list[float], list[float]]:
+    """Seconds until the first and until the last screen had the frame, for each message."""
+    selector = selectors.DefaultSelector()
+    streams = [_opened(port) for _ in range(number)]
+    for stream in streams:
+        stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        selector.register(stream, selectors.EVENT_READ)
+    _drain(selector, seconds=1.0)
+    poster = _opened(port)
+    first, last = [], []
+    for message in range(MESSAGES + WARM_UP):
+        _drain(selector, seconds=PAUSE)
+        began = time.perf_counter()
+        poster.sendall(request(message, f"s{number}-"))
+        seq = json.loads(answered(poster))["seq"]
+        arrived = _arrivals(selector, number, b"id: %d\n" % seq, began)
+        if message >= WARM_UP:
+            first.append(arrived[0])
+            last.append(arrived[-1])
+    for stream in [*streams, poster]:
+        stream.close()
+    return first, last
+
+
+def _opened(port: int) -> socket.socket:
+    opened = socket.create_connection(("127.0.0.1", port))
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return opened
+
+
+def _drain(selector: selectors.BaseSelector, seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0:
+        for key, _ in selector.select(left):
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.recv(1 << 20)
+
+
+def _arrivals(
+    selector: selectors.BaseSelector, number: int, wanted: bytes, began: float
+) -> list[float]:
+    arrived: list[float] = []
+    while len(arrived) < number:
+        for key, _ in selector.select(10):
+            assert isinstance(key.fileobj, socket.socket)
+            if wanted in key.fileobj.recv(1 << 20):
+                arrived.append(time.perf_counter() - began)
+    return arrived

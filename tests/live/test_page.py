@@ -1,0 +1,339 @@
+"""The page's script in a real browser, under the page's real policy, on a stream that the test plays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from service.ledger.reading import Reading, Sum
+from service.live import render
+from service.live.difference import Json
+from service.live.endpoint import SECURITY
+from service.live.figures import Sort
+from service.model import SECOND
+from tests.live.boards import NOW, account, board, client, reading, task, worked_example
+
+ADDRESS: Final = "http://127.0.0.1:9/boards/office"
+STREAM: Final = """
+window.streams = [];
+window.EventSource = class extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSED = 2;
+  constructor(address) {
+    super();
+    this.address = address;
+    this.readyState = 0;
+    window.streams.push(this);
+  }
+  close() { this.readyState = 2; }
+};
+window.play = (name, data) => {
+  const stream = window.streams.at(-1);
+  stream.readyState = 1;
+  stream.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }));
+};
+window.fail = () => {
+  const stream = window.streams.at(-1);
+  stream.readyState = 2;
+  stream.dispatchEvent(new Event("error"));
+};
+"""
+"""Stands in for the network: the test plays the events of the newest stream."""
+
+
+@dataclass(slots=True)
+class Screen:
+    """A page, and what it shows."""
+
+    page: Page
+    shown: Reading
+
+    def open(self, shown: Reading) -> None:
+        """Play the snapshot that every stream begins with."""
+        self.shown = shown
+        self.play("snapshot", render.html_snapshot(board(shown), "ru"))
+
+    def change(self, new: Reading) -> None:
+        """Play the patch to another board."""
+        self.play("patch", render.html_patch(board(self.shown), board(new), "ru"))
+        self.shown = new
+
+    def beat(self, seconds: int = 0) -> None:
+        """Play a heartbeat of a moment so long after the first paint."""
+        later = board(replace(self.shown, as_of=NOW + seconds * SECOND))
+        self.play("heartbeat", {name: getattr(later, name) for name in ("seq", "as_of", "last_delivery_at")})
+
+    def play(self, name: str, data: Mapping[str, Json]) -> None:
+        self.page.evaluate("([name, data]) => window.play(name, data)", [name, dict(data)])
+
+    def streams(self) -> list[str]:
+        found = self.page.evaluate("window.streams.map((stream) => stream.address)")
+        assert isinstance(found, list)
+        return found
+
+    def state(self, expected: str) -> None:
+        expect(self.page.locator("html")).to_have_attribute("data-state", expected)
+
+
+def serve(context: BrowserContext, shown: Reading) -> None:
+    def answer(route: Route) -> None:
+        address = urlsplit(route.request.url)
+        if address.path.startswith("/static/"):
+            route.fulfill(path=render.STATIC / address.path.removeprefix("/static/"))
+        else:
+            sort: Sort = "count" if parse_qs(address.query).get("sort") == ["count"] else "amount"
+            content = render.page(board(shown, sort=sort), account(), "ru")
+            route.fulfill(body=content, content_type="text/html; charset=utf-8", headers=dict(SECURITY))
+
+    context.route("http://127.0.0.1:9/**", answer)
+
+
+@pytest.fixture
+def screen(browser: Browser) -> Iterator[Screen]:
+    with browser.new_context(locale="ru") as context:
+        serve(context, worked_example())
+        page = context.new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        page.add_init_script(STREAM)
+        page.clock.install(time=datetime.fromtimestamp(NOW / SECOND, UTC))
+        page.goto(ADDRESS)
+        page.wait_for_function("window.streams.length === 1")
+        yield Screen(page, worked_example())
+        assert problems == []
+
+
+def later(read: Reading, seq: int, **changes: object) -> Reading:
+    return replace(read, seq=seq, **changes)  # type: ignore[arg-type]  # the fields of a reading
+
+
+def without_clients(read: Reading, seq: int) -> Reading:
+    return later(read, seq, clients={}, at_risk=Sum(), overdue_tasks=0)
+
+
+def with_another(read: Reading, seq: int, amount: int = 10**6) -> Reading:
+    other = client("8", "Ольга", amount, task("t9", 2, deal_id="43"))
+    return later(read, seq, clients={**read.clients, "8": other}, at_risk=Sum(2, 518400 + amount))
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#list .client:not(.leaving) h4").all_inner_texts()
+
+
+def test_the_stream_is_asked_for_the_view_that_the_page_shows(screen: Screen) -> None:
+    [address] = screen.streams()
+    assert address == "/boards/office/events?lang=ru&form=html"
+
+
+def test_the_page_is_live_only_when_its_stream_has_spoken(screen: Screen) -> None:
+    screen.state("connecting")
+    expect(screen.page.locator("#connection")).to_have_text("Подключаемся…")
+    expect(screen.page.get_by_text("Без JavaScript")).to_be_hidden()
+    screen.open(worked_example())
+    screen.state("live")
+    expect(screen.page.locator("#connection")).to_have_text("На связи")
+    expect(screen.page.locator("#stale")).to_be_hidden()
+
+
+def test_a_patch_changes_figures_and_rows_without_a_reload(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.change(with_another(worked_example(), 2))
+    assert names(screen.page) == ["Ольга", "Иван Петров"]
+    expect(screen.page.locator("[data-figure=clients] [data-value]")).to_have_attribute("data-value", "2")
+    expect(screen.page.locator("[data-figure=clients] .news")).to_have_count(1)
+    expect(screen.page.locator("html")).to_have_attribute("data-seq", "2")
+
+
+def test_a_client_that_is_safe_is_struck_out_and_then_gone(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.change(without_clients(worked_example(), 2))
+    row = screen.page.locator("#list .client")
+    expect(row).to_have_class("client leaving")
+    assert "line-through" in row.locator("h4").evaluate("(each) => getComputedStyle(each).textDecoration")
+    expect(screen.page.locator("#rest")).to_contain_text("Все клиенты на связи")
+    screen.page.clock.run_for(2_500)
+    expect(row).to_have_count(0)
+
+
+def test_a_client_can_come_back_while_its_row_is_leaving(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.change(without_clients(worked_example(), 2))
+    screen.change(later(worked_example(), 3))
+    assert names(screen.page) == ["Иван Петров"]
+    expect(screen.page.locator("#list .leaving")).to_have_count(1)
+    screen.page.clock.run_for(2_500)
+    expect(screen.page.locator("#list .client")).to_have_count(1)
+
+
+def test_overdue_times_tick_by_the_servers_clock(screen: Screen) -> None:
+    screen.page.clock.set_system_time(datetime(2031, 1, 1, tzinfo=UTC))  # a screen can be wrong by years
+    screen.open(worked_example())
+    screen.beat()
+    due = screen.page.locator("time[data-due]")
+    assert due.all_inner_texts() == ["1\u00a0день\u00a04\u00a0ч", "3\u00a0ч", "24\u00a0мин"]
+    screen.beat(60)
+    assert due.all_inner_texts()[1:] == ["3\u00a0ч\u00a01\u00a0мин", "25\u00a0мин"]
+    expect(screen.page.locator("[data-moment=as_of]").first).to_have_text("10:01:00")
+
+
+def test_silence_of_three_heartbeats_is_a_loss_in_plain_sight(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.page.clock.run_for(14_000)
+    screen.state("live")
+    screen.page.clock.run_for(3_000)
+    screen.state("lost")
+    screen.page.clock.run_for(120_000)
+    stale = screen.page.locator("#stale")
+    expect(stale).to_be_visible()
+    expect(stale).to_contain_text("Нет связи: цифры на 10:00:00, 2\u00a0мин назад")
+    assert "grayscale" in screen.page.locator("main").evaluate("(each) => getComputedStyle(each).filter")
+    width = screen.page.evaluate("document.documentElement.clientWidth")
+    box = stale.bounding_box()
+    assert box is not None
+    assert box["width"] == width
+    screen.open(later(worked_example(), 2, as_of=NOW + 140 * SECOND))
+    screen.state("live")
+    expect(stale).to_be_hidden()
+
+
+def test_a_stream_that_was_refused_is_made_anew_after_growing_pauses(screen: Screen) -> None:
+    screen.open(worked_example())
+    pauses = []
+    for attempt in range(2, 6):
+        screen.page.evaluate("window.fail()")
+        waited = 0
+        while len(screen.streams()) < attempt:
+            screen.page.clock.run_for(500)
+            waited += 500
+            assert waited <= 60_000
+        pauses.append(waited)
+    assert pauses[0] <= 2_500
+    assert pauses[-1] > pauses[0]
+    assert pauses[-1] >= 4_500
+
+
+def test_a_page_that_comes_back_to_a_dead_stream_makes_a_new_one_at_once(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.page.evaluate("window.streams.at(-1).readyState = 2; dispatchEvent(new Event('online'))")
+    assert len(screen.streams()) == 2
+
+
+def test_a_patch_that_went_missing_is_made_up_for_by_a_snapshot(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.shown = with_another(worked_example(), 5)
+    screen.beat(5)
+    assert len(screen.streams()) == 1
+    screen.beat(10)
+    assert len(screen.streams()) == 2
+    screen.open(screen.shown)
+    assert names(screen.page) == ["Ольга", "Иван Петров"]
+
+
+def test_a_snapshot_takes_away_what_it_does_not_have(screen: Screen) -> None:
+    screen.open(with_another(worked_example(), 2))
+    screen.open(worked_example())
+    assert names(screen.page) == ["Иван Петров"]
+
+
+def test_another_order_is_shown_without_a_reload_and_back_again(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.page.evaluate("window.kept = true")
+    screen.page.get_by_role("link", name="Количество").click()
+    expect(screen.page).to_have_url(re.compile(r"\?period=month&sort=count&lang=ru$"))
+    assert parse_qs(urlsplit(screen.streams()[-1]).query)["sort"] == ["count"]
+    shown = board(worked_example(), sort="count")
+    screen.play("snapshot", render.html_snapshot(shown, "ru"))
+    current = screen.page.locator("#sorting [aria-current]")
+    expect(current).to_have_text("Количество")
+    expect(current).to_be_focused()
+    screen.page.go_back()
+    screen.page.wait_for_function("window.streams.length === 3")
+    assert screen.page.evaluate("window.kept") is True
+    assert "sort" not in parse_qs(urlsplit(screen.streams()[-1]).query)
+
+
+def test_a_range_of_dates_can_be_chosen_whichever_way_round(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.page.get_by_text("Даты…").click()
+    screen.page.get_by_label("Первый день").fill("2026-11-20")
+    screen.page.get_by_label("Последний день").fill("2026-11-10")
+    screen.page.get_by_role("button", name="Показать").click()
+    expect(screen.page).to_have_url(re.compile(r"\?period=2026-11-10\.\.2026-11-20$"))
+    assert parse_qs(urlsplit(screen.streams()[-1]).query)["period"] == ["2026-11-10..2026-11-20"]
+
+
+def test_the_keyboard_switches_order_and_period_in_any_layout(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ы', code: 'KeyS', bubbles: true }))"
+    )
+    expect(screen.page).to_have_url(re.compile("sort=count"))
+    screen.page.keyboard.press("p")
+    expect(screen.page).to_have_url(re.compile("period=quarter"))
+    screen.page.keyboard.press("?")
+    expect(screen.page.locator("#help")).to_be_visible()
+    screen.page.keyboard.press("Escape")
+    expect(screen.page.locator("#help")).to_be_hidden()
+
+
+def test_a_patch_leaves_the_keyboards_focus_where_it_was(screen: Screen) -> None:
+    def linked(seq: int, *hours: float) -> Reading:
+        rows = [task(f"t{n}", each, url=f"https://crm.example/{n}") for n, each in enumerate(hours)]
+        return reading([client("7", "Иван", 1, *rows)], seq=seq)
+
+    screen.open(linked(1, 3, 1))
+    link = screen.page.locator("a[href='https://crm.example/1']")
+    link.focus()
+    screen.change(linked(2, 3, 1, 2))
+    expect(link).to_be_focused()
+
+
+def test_an_upgraded_service_reloads_the_page_once(screen: Screen) -> None:
+    snapshot = {**render.html_snapshot(board(worked_example()), "ru"), "version": "another"}
+    screen.page.evaluate("window.kept = true")
+    with screen.page.expect_navigation():
+        screen.play("snapshot", snapshot)
+    screen.page.wait_for_function("window.streams.length === 1")
+    assert screen.page.evaluate("window.kept") is None
+    screen.play("snapshot", snapshot)
+    screen.state("live")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [390, 1366, 1920, 3840])
+def test_the_page_fits_every_screen_and_is_accessible(browser: Browser, width: int, scheme: str) -> None:
+    height = 844 if width == 390 else round(width * 9 / 16)
+    with browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        bypass_csp=True,
+    ) as context:
+        serve(context, with_another(worked_example(), 2))
+        page = context.new_page()
+        page.add_init_script(STREAM)
+        page.goto(ADDRESS)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+
+
+def test_the_page_works_without_javascript(browser: Browser) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        serve(context, worked_example())
+        page = context.new_page()
+        page.goto(ADDRESS)
+        expect(page.get_by_text("Без JavaScript они не обновляются")).to_be_visible()
+        expect(page.get_by_text("1\u00a0день\u00a04\u00a0ч")).to_be_visible()
+        expect(page.locator("#connection")).to_have_text("")
+        expect(page.locator("#range")).to_be_hidden()
+        page.get_by_role("link", name="Количество").click()
+        expect(page.locator("#sorting [aria-current]")).to_have_text("Количество")
