@@ -22,7 +22,7 @@ from bench.office import ACCOUNT, DAY, HOUR, NOW
 from service.ledger import heads, schema
 from service.ledger.apply import apply
 from service.ledger.engine import open_engine
-from service.model import Change, Decoded, Delivery
+from service.model import Change, Decoded, Delivery, Value
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))
 WALK_IN: Final = 50_000
@@ -54,7 +54,7 @@ class Office:
                 changes = [change for number in numbers for change in self._deal(number)]
                 self.commit([changes])
                 bar.update(len(numbers))
-        fields = {"client_id": "walk-in", "due_at": NOW - HOUR, "manager_id": "m0"}
+        fields: dict[str, Value] = {"client_id": "walk-in", "due_at": NOW - HOUR, "manager_id": "m0"}
         self.commit([[Change("task", "walk-in", NOW - DAY, fields)]])
 
     def _deal(self, number: int) -> list[Change]:
@@ -81,7 +81,12 @@ class Office:
         ]
         if number % 10 == 0:
             due = NOW - HOUR if number % 1000 == 0 else NOW + DAY
-            fields = {"deal_id": f"d{number}", "due_at": due, "manager_id": "m0", "text": "call"}
+            fields: dict[str, Value] = {
+                "deal_id": f"d{number}",
+                "due_at": due,
+                "manager_id": "m0",
+                "text": "call",
+            }
             found.append(Change("task", f"t{number}", moment, fields))
         return found
 
@@ -110,7 +115,12 @@ class Office:
         task = f"t{number - number % 10}"
         if kind == 2:
             return [Change("task", task, version, {"completed": self.random.random() < 0.5})]
-        fields = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "m0", "text": "call"}
+        fields: dict[str, Value] = {
+            "deal_id": f"d{number}",
+            "due_at": NOW - HOUR,
+            "manager_id": "m0",
+            "text": "call",
+        }
         return [Change("task", f"n{self._keys}", version, fields)]
 
 

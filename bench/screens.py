@@ -79,9 +79,7 @@ def _drain(selector: selectors.BaseSelector, seconds: float) -> None:
             key.fileobj.recv(1 << 20)
 
 
-def _arrivals(
-    selector: selectors.BaseSelector, number: int, wanted: bytes, began: float
-) -> list[float]:
+def _arrivals(selector: selectors.BaseSelector, number: int, wanted: bytes, began: float) -> list[float]:
     arrived: list[float] = []
     while len(arrived) < number:
         for key, _ in selector.select(10):

@@ -17,7 +17,11 @@ CONNECTIONS: Final = (1, 64)
 
 def main() -> None:
     """Print both rates in turns, and their ratio."""
-    with tempfile.TemporaryDirectory() as folder, lossboard(Path(folder)) as ours, bare(Path(folder)) as theirs:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lossboard(Path(folder)) as ours,
+        bare(Path(folder)) as theirs,
+    ):
         for connections in CONNECTIONS:
             number = WEBHOOKS if connections > 1 else WEBHOOKS // 6
             rates: dict[str, list[float]] = {"lossboard": [], "bare route": []}
@@ -27,6 +31,8 @@ def main() -> None:
             medians = {name: statistics.median(found) for name, found in rates.items()}
             for name, median in medians.items():
                 spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
-                print(f"{connections:>3} connections: {name:>10}: {median:8,.0f} webhooks a second ({spread})")
+                print(
+                    f"{connections:>3} connections: {name:>10}: {median:8,.0f} webhooks a second ({spread})"
+                )
             ratio = medians["lossboard"] / medians["bare route"]
             print(f"{connections:>3} connections: ratio {ratio:.2f}")

@@ -39,7 +39,9 @@ def test_without_a_configuration_a_command_says_how_to_make_one(tmp_path: Path, 
 
 
 def test_a_mistake_in_the_configuration_is_named_by_its_key(tmp_path: Path) -> None:
-    (tmp_path / "lossboard.toml").write_text(CONFIG.replace("Europe/Moscow", "Europe/Moskva"), encoding="utf-8")
+    (tmp_path / "lossboard.toml").write_text(
+        CONFIG.replace("Europe/Moscow", "Europe/Moskva"), encoding="utf-8"
+    )
     done = lossboard(tmp_path, "check-config")
     assert done.returncode == 1
     assert "accounts[0].timezone" in done.stderr

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ledger.reading import Reading
-from service.model import Change, Delivery
-from tests.histories import RATES, SCENES, SECOND, Scene, Tick, batches, histories, numbered, steps
+from service.model import SECOND, Change, Delivery
+from tests.histories import RATES, SCENES, Scene, Tick, batches, histories, numbered, steps
 from tests.ledger.offices import OFFICE, Ledger
 from tests.oracle import board, comparable
 

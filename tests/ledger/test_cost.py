@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, event
 
-from service.model import Change
+from service.model import Change, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
 
@@ -32,7 +32,7 @@ def deal(number: int) -> Change:
 
 
 def overdue(number: int) -> Change:
-    fields = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "m"}
+    fields: dict[str, Value] = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "m"}
     return Change("task", f"t{number}", NOW, fields)
 
 

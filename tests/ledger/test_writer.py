@@ -16,7 +16,7 @@ from service.ledger import writer as writer_module
 from service.ledger.heads import Head
 from service.ledger.outcome import Outcome, Overloaded, Unavailable
 from service.ledger.writer import Writer
-from service.model import Change, Decoded, Delivery, Rejection
+from service.model import Change, Decoded, Delivery, Rejection, Value
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -29,7 +29,7 @@ def delivery(key: str, *changes: Change, rejections: tuple[Rejection, ...] = ())
 
 
 def lost(deal_id: str, amount: int = 100) -> Change:
-    fields = {"known": True, "status": "lost", "amount": amount, "closed_at": NOW}
+    fields: dict[str, Value] = {"known": True, "status": "lost", "amount": amount, "closed_at": NOW}
     return Change("deal", deal_id, NOW, fields)
 
 

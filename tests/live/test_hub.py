@@ -40,6 +40,10 @@ class Watcher:
         elif fields["event"] == "patch":
             self.board = apply_patch(self.board, data)
 
+    def has(self, seq: int) -> Callable[[], bool]:
+        """Whether the board that it shows is that of a sequence number."""
+        return lambda: bool(self.board) and self.board["seq"] == seq
+
     @property
     def names(self) -> list[str]:
         return [name for name, _, _ in self.events]
@@ -148,7 +152,7 @@ def test_views_differ_in_order_and_period() -> None:
         by_count = await office.watch(JSON._replace(sort="count"))
         office.commit(2, client("rich", 900), client("busy", 100, tasks=3))
         for screen, first in ((by_amount, "rich"), (by_count, "busy")):
-            await office.settle(lambda screen=screen: screen.board.get("seq") == 2)
+            await office.settle(screen.has(2))
             assert screen.board["at_risk"]["list"][0]["client_id"] == first
 
     run(story)
@@ -202,7 +206,7 @@ def test_a_screen_resumes_where_it_was() -> None:
         for seq in (2, 3):
             await office.settle(lambda: bool(screen.board))
             office.commit(seq, client("7", seq))
-            await office.settle(lambda seq=seq: screen.board.get("seq") == seq)
+            await office.settle(screen.has(seq))
         resumed = await office.watch(seen=2)
         await office.settle(lambda: bool(resumed.events))
         assert [(name, event_id) for name, event_id, _ in resumed.events] == [("patch", "3")]
