@@ -1,7 +1,8 @@
 """The HTTP server: uvicorn, with what it leaves open.
 
 It has no deadline for a request's head, so that a client may hold a connection by sending a byte now and
-then; and at shutdown it waits for open streams, which only their owner can end.
+then; none for a client that takes nothing of what it asked for; and at shutdown it waits for open streams,
+which only their owner can end.
 """
 
 from __future__ import annotations
@@ -19,35 +20,66 @@ HEAD_SECONDS: Final = 10.0
 """Seconds in which a request's head must be complete, from the opening of the connection or its first
 byte."""
 
+WRITE_SECONDS: Final = 20.0
+"""Seconds that a full connection may take no bytes before it is cut: a screen that was switched off without
+saying so."""
+
+LEAVE_SECONDS: Final = 1.0
+"""The same at shutdown, when somebody waits for this process to end."""
+
 GRACE_SECONDS: Final = 10
 """Seconds that requests have to finish at shutdown."""
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that closes a connection whose request's head is not complete in time."""
+    """HTTP/1.1 that cuts a connection whose request's head is not complete in time, or that takes no bytes.
+
+    The connection is the one place that knows: an application that is asked to end a response to a client
+    that reads nothing can only wait for it.
+    """
 
     head_seconds = HEAD_SECONDS
+    write_seconds = WRITE_SECONDS
+    leave_seconds = LEAVE_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._deadline: asyncio.TimerHandle | None = None
+        self._head: asyncio.TimerHandle | None = None
+        self._write: asyncio.TimerHandle | None = None
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """A byte after a finished request begins the next one's head."""
-        if self._deadline is None and self._is_idle():
+        if self._head is None and self._is_idle():
             self._await_head()
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._forget()
+        self._forget_head()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """The connection is full: begin to wait until it takes bytes."""
+        super().pause_writing()
+        self._await_write(self.write_seconds)
+
+    def resume_writing(self) -> None:
+        """It took them."""
+        self._forget_write()
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Finish what is under way; a connection that is full has less time for it."""
+        super().shutdown()
+        if self._write is not None:
+            self._await_write(self.leave_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
-        self._forget()
+        self._forget_head()
+        self._forget_write()
         super().connection_lost(exc)
 
     def _is_idle(self) -> bool:
@@ -57,12 +89,21 @@ class DeadlineProtocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def _await_head(self) -> None:
-        self._deadline = self.loop.call_later(self.head_seconds, self.transport.abort)
+        self._head = self.loop.call_later(self.head_seconds, self.transport.abort)
 
-    def _forget(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _forget_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _await_write(self, seconds: float) -> None:
+        self._forget_write()
+        self._write = self.loop.call_later(seconds, self.transport.abort)
+
+    def _forget_write(self) -> None:
+        if self._write is not None:
+            self._write.cancel()
+            self._write = None
 
 
 class Server(uvicorn.Server):

@@ -26,12 +26,15 @@ class Ring:
     A cursor is the number of frames that a screen is past. Event ids are sequence numbers; several frames
     may carry the same one, because some figures move with time alone. Whoever resumes from an id gets
     everything after the *first* frame with it: frames set values, so that seeing one twice does no harm.
+    Nobody resumes from where the ring began: such an id may be from another process, with another
+    configuration or period, whose board of the same number was a different one.
     """
 
     def __init__(self) -> None:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._first = 0
-        self._base: int | None = None
+        self._begun = 0
+        self._dropped: int | None = None
         self._make: Callable[[], bytes] | None = None
         self._snapshot: bytes | None = None
 
@@ -39,21 +42,27 @@ class Ring:
         """Begin anew from a snapshot: nobody can go on by patches from before it."""
         self._first += len(self._frames) + 1
         self._frames.clear()
-        self._base = seq
+        self._begun, self._dropped = seq, None
+        self.refresh(make)
+
+    def refresh(self, make: Callable[[], bytes]) -> None:
+        """Nothing changed but the moment for which it is known; `make` makes the snapshot that says so."""
         self._make, self._snapshot = make, None
 
     def push(self, seq: int, frame: bytes, make: Callable[[], bytes]) -> None:
         """Add a patch; `make` makes the snapshot after it."""
         self._frames.append((seq, frame))
         if len(self._frames) > RING:
-            self._base = self._frames.popleft()[0]
+            self._dropped = self._frames.popleft()[0]
             self._first += 1
-        self._make, self._snapshot = make, None
+        self.refresh(make)
 
     def cursor_of(self, seq: int) -> int | None:
         """Where a screen goes on that has seen the board at a sequence number; None if it must have a
         snapshot."""
-        if seq == self._base:
+        if seq <= self._begun:
+            return None
+        if seq == self._dropped:
             return self._first
         for index, (held, _) in enumerate(self._frames):
             if held == seq:

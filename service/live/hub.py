@@ -206,14 +206,11 @@ class Hub:
         reading, changes = await loop.run_in_executor(self._thread, self._read, watched, feeds)
         watched.reading, watched.seq = reading, reading.seq
         for feed, change in zip(feeds, changes, strict=True):
-            if change is not None:
-                change()
+            change()
             for screen in list(feed.screens):
                 screen.pump()
 
-    def _read(
-        self, watched: _Board, feeds: Sequence[_Feed]
-    ) -> tuple[Reading, list[Callable[[], None] | None]]:
+    def _read(self, watched: _Board, feeds: Sequence[_Feed]) -> tuple[Reading, list[Callable[[], None]]]:
         """In the thread: read, and make each view's frame. Returns what then changes each feed, on the
         loop."""
         account = watched.account
@@ -223,7 +220,7 @@ class Hub:
             days for period in periods for days in ((period.first, period.last), previous(period, today))
         }
         reading = self._reader.read(account.id, sorted(ranges), watched.reading)
-        changes: list[Callable[[], None] | None] = []
+        changes: list[Callable[[], None]] = []
         for feed, period in zip(feeds, periods, strict=True):
             new = board.snapshot(reading, account, period, previous(period, today), feed.view.sort)
             changes.append(_change(feed, new, period))
@@ -245,9 +242,9 @@ class Hub:
                 screen.say(frame)
 
 
-def _change(feed: _Feed, new: Snapshot, period: Period) -> Callable[[], None] | None:
-    """What a new snapshot means for a feed: nothing, a patch, or (another period, the first one) a
-    snapshot."""
+def _change(feed: _Feed, new: Snapshot, period: Period) -> Callable[[], None]:
+    """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
+    one) a snapshot."""
     old, language = feed.shown, feed.view.language
 
     def make() -> bytes:
@@ -268,7 +265,12 @@ def _change(feed: _Feed, new: Snapshot, period: Period) -> Callable[[], None] | 
         patch = difference.patch(old, new)
         news = bool(patch.get("set") or patch.get("remove") or patch.get("order"))
     if not news and old.seq == new.seq:
-        return None
+
+        def refresh() -> None:
+            feed.shown = new
+            feed.ring.refresh(make)
+
+        return refresh
     frame = event("patch", patch, new.seq)
 
     def follow() -> None:

@@ -13,12 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from service.problems import Message
-
-SEND_TIMEOUT: Final = 20.0
-"""Seconds that a connection may take no bytes before its screen is given up."""
 
 StreamSend: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
 
@@ -88,9 +85,8 @@ class Screen:
     async def _finish(self, rest: _Rest) -> None:
         """See a suspended `send` to its end, then catch up."""
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await rest
-        except (TimeoutError, OSError):
+            await rest
+        except OSError:
             self._task = None
             self.end()
             return

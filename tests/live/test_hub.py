@@ -218,6 +218,28 @@ def test_a_screen_resumes_where_it_was() -> None:
     run(story)
 
 
+def test_a_screen_that_joins_a_quiet_board_is_told_the_moment_of_now() -> None:
+    async def story(office: Office) -> None:
+        screen = await office.watch()
+        await office.settle(lambda: bool(screen.board))
+        office.books.board = replace(office.books.board, as_of=office.clock.moment + 60 * SECOND)
+        joined = await office.watch()
+        await office.settle(lambda: bool(joined.board))
+        assert joined.board["as_of"].startswith("2026-11-23T10:01:0")
+        assert screen.names == ["snapshot"]
+
+    run(story)
+
+
+def test_a_screen_from_before_a_restart_gets_a_snapshot() -> None:
+    async def story(office: Office) -> None:
+        screen = await office.watch(seen=office.books.board.seq)
+        await office.settle(lambda: bool(screen.events))
+        assert screen.names == ["snapshot"]
+
+    run(story)
+
+
 def test_another_day_is_a_new_snapshot() -> None:
     async def story(office: Office) -> None:
         screen = await office.watch(JSON._replace(period="today"))
