@@ -3,7 +3,9 @@
 Databases of different sizes are loaded through the same code that webhooks go through, with one walk-in
 client that has up to 50 000 of the deals and an overdue task of its own, and one manager who has most of the
 overdue tasks. Then the same mix of changes is applied to each in turns, one delivery a commit and 64 a
-commit.
+commit: first to the deals of a day (the newest ones and some of the walk-in's, as many at each size, for an
+office works on as many deals a day however long its history is), then to any deal at all, which no office
+does: there every change dirties pages that no other does, and what grows is the writing of them.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import random
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +29,8 @@ from service.model import Change, Decoded, Delivery, Value
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))
 WALK_IN: Final = 50_000
+NEWEST: Final = 450
+OF_WALK_IN: Final = 50
 ROUNDS: Final = 12
 SINGLES: Final = 100
 BATCHES: Final = 8
@@ -100,12 +105,20 @@ class Office:
         with self._engine.begin() as connection:
             apply(connection, ACCOUNT, made, NOW)
 
-    def webhook(self) -> list[Change]:
+    def deals(self, *, any_at_all: bool) -> Sequence[int]:
+        """The deals that are worked on."""
+        if any_at_all:
+            return range(self.size)
+        return [
+            *range(0, self.walk_in, self.walk_in // OF_WALK_IN),
+            *range(self.size - NEWEST, self.size),
+        ]
+
+    def webhook(self, deals: Sequence[int]) -> list[Change]:
         """One change such as an office makes: a deal re-priced, lost, re-opened; a task set or completed."""
         self._keys += 1
         version = NOW + self._keys
-        popular = self.random.random() < 0.1
-        number = self.random.randrange(self.walk_in) if popular else self.random.randrange(self.size)
+        number = self.random.choice(deals)
         kind = self.random.randrange(4)
         if kind == 0:
             return [Change("deal", f"d{number}", version, {"known": True, "amount": version % 1_000_000})]
@@ -124,9 +137,9 @@ class Office:
         return [Change("task", f"n{self._keys}", version, fields)]
 
 
-def _timed(office: Office, commits: int, batch: int) -> float:
+def _timed(office: Office, deals: Sequence[int], commits: int, batch: int) -> float:
     """Microseconds a webhook."""
-    work = [[office.webhook() for _ in range(batch)] for _ in range(commits)]
+    work = [[office.webhook(deals) for _ in range(batch)] for _ in range(commits)]
     began = time.perf_counter()
     for deliveries in work:
         office.commit(deliveries)
@@ -137,13 +150,21 @@ def main() -> None:
     """Print the cost at each size, and the ratio of the largest to the smallest."""
     with tempfile.TemporaryDirectory() as folder:
         offices = [Office(Path(folder), size) for size in SIZES]
-        for label, commits, batch in (("one a commit", SINGLES, 1), (f"{BATCH} a commit", BATCHES, BATCH)):
-            times: dict[int, list[float]] = {office.size: [] for office in offices}
-            for _ in range(ROUNDS):
-                for office in offices:
-                    times[office.size].append(_timed(office, commits, batch))
-            medians = {size: statistics.median(found) for size, found in times.items()}
-            for size, median in medians.items():
-                print(f"{label:>14}: {size:>9,} deals: {median:7.0f} µs a webhook")
-            ratio = medians[SIZES[-1]] / medians[SIZES[0]]
-            print(f"{label:>14}: largest to smallest: {ratio:.2f}")
+        for any_at_all, deals in ((False, "a day's deals"), (True, "any deal")):
+            for label, commits, batch in (
+                ("one a commit", SINGLES, 1),
+                (f"{BATCH} a commit", BATCHES, BATCH),
+            ):
+                _compare(offices, f"{deals}, {label}", commits, batch, any_at_all=any_at_all)
+
+
+def _compare(offices: Sequence[Office], label: str, commits: int, batch: int, *, any_at_all: bool) -> None:
+    times: dict[int, list[float]] = {office.size: [] for office in offices}
+    for _ in range(ROUNDS):
+        for office in offices:
+            deals = office.deals(any_at_all=any_at_all)
+            times[office.size].append(_timed(office, deals, commits, batch))
+    medians = {size: statistics.median(found) for size, found in times.items()}
+    for size, median in medians.items():
+        print(f"{label}: {size:>9,} deals: {median:6.0f} µs a webhook")
+    print(f"{label}: largest to smallest: {medians[SIZES[-1]] / medians[SIZES[0]]:.2f}")

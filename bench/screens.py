@@ -80,10 +80,17 @@ def _drain(selector: selectors.BaseSelector, seconds: float) -> None:
 
 
 def _arrivals(selector: selectors.BaseSelector, number: int, wanted: bytes, began: float) -> list[float]:
-    arrived: list[float] = []
+    """Seconds until each stream had what is wanted, which may come in two pieces."""
+    arrived: dict[int, float] = {}
+    ends: dict[int, bytes] = {}
     while len(arrived) < number:
-        for key, _ in selector.select(10):
+        ready = selector.select(10)
+        if not ready:
+            raise RuntimeError(f"{number - len(arrived)} screens were sent nothing")
+        for key, _ in ready:
             assert isinstance(key.fileobj, socket.socket)
-            if wanted in key.fileobj.recv(1 << 20):
-                arrived.append(time.perf_counter() - began)
-    return arrived
+            received = ends.get(key.fd, b"") + key.fileobj.recv(1 << 20)
+            ends[key.fd] = received[-len(wanted) :]
+            if wanted in received:
+                arrived.setdefault(key.fd, time.perf_counter() - began)
+    return list(arrived.values())

@@ -27,6 +27,10 @@ SAFE_SQLITE: Final = (3, 51, 3)
 BUSY_TIMEOUT: Final = 10_000  # milliseconds that a connection waits for another one's lock
 CONNECT_TIMEOUT: Final = 3  # seconds, PostgreSQL
 
+WRITER_CACHE: Final = 64 * 1024
+"""KiB of pages that the writer keeps: a webhook touches a few rows anywhere in a year of deals, and SQLite's
+default of 2 MiB would read most of them from the file again."""
+
 Role = Literal["writer", "reader"]
 
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
@@ -72,7 +76,9 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        if role == "reader":
+        if role == "writer":
+            cursor.execute(f"PRAGMA cache_size=-{WRITER_CACHE}")
+        else:
             cursor.execute("PRAGMA wal_autocheckpoint=0")
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()

@@ -159,7 +159,7 @@ def _events(body: bytes) -> list[bytes]:
 def _changes(event: bytes, account: Account, received_at: Instant) -> Iterable[Change]:
     """The changes of one event. Raises one of `_UNDECODABLE`; then none of them counts."""
     kind = _KIND.decode(event).type
-    json.loads(event.decode(), object_pairs_hook=_refuse_repeated_keys)
+    _STRICT.decode(event.decode())
     if kind == "deal.changed":
         deal = _DEAL_CHANGED.decode(event)
         return _deal(deal.data, event_time(deal.timestamp, received_at), account)
@@ -177,6 +177,10 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
     """Raise `ValueError` for an object that gives a key twice, which msgspec, like most, lets pass."""
     if len({key for key, _ in pairs}) != len(pairs):
         raise ValueError("an object gives one key twice")
+
+
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated_keys)
+"""Finds the keys that are given twice; what it decodes to is not used."""
 
 
 def _deal(data: _Deal, version: Instant, account: Account) -> list[Change]:

@@ -1,0 +1,153 @@
+"""`lossboard.toml`: what it may say, and how a mistake in it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.config import Config, ConfigError, Secret, load, parse, zone
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+EXAMPLE = Path(__file__).parents[1] / "lossboard.example.toml"
+ENVIRONMENT = {
+    "OFFICE_SECRET": SECRET,
+    "OFFICE_VIEWER": "a-token-that-is-hard-to-guess",
+    "AMO_SECRET": "long-and-random",
+}
+
+
+def account(**fields: object) -> dict[str, object]:
+    return {
+        "id": "office",
+        "title": "Office",
+        "crm": "standard",
+        "webhook_secret": SECRET,
+        "timezone": "Europe/Moscow",
+        "currency": "RUB",
+        **fields,
+    }
+
+
+def read(environ: Mapping[str, str] | None = None, **fields: Any) -> Config:
+    return parse({"accounts": [account(**fields)]}, environ or {})
+
+
+def test_the_example_is_right_and_its_environment_is_all_it_needs() -> None:
+    config = load(EXAMPLE, ENVIRONMENT)
+    office, amo = config.accounts
+    assert office.webhook_secrets == (Secret(SECRET),)
+    assert office.rates == {"USD": Decimal("92.50")}
+    assert office.reasons.kind_of(None, "спам") == "excluded"
+    assert amo.amocrm.users == {"2852878": "Анна"}
+    assert amo.amocrm.account == "16700680"
+    assert config.keep_bodies_days == 30
+    for name in ENVIRONMENT:
+        with pytest.raises(ConfigError, match=f"the environment variable {name} is not set"):
+            load(EXAMPLE, {key: value for key, value in ENVIRONMENT.items() if key != name})
+
+
+def test_the_example_gives_every_key_its_own_default() -> None:
+    office = load(EXAMPLE, ENVIRONMENT).accounts[0]
+    assert office.reasons == read().accounts[0].reasons
+
+
+def test_secrets_are_never_shown() -> None:
+    config = load(EXAMPLE, ENVIRONMENT)
+    shown = f"{config!r} {config} {config.accounts[0].webhook_secrets} {config.accounts[0].viewer_token}"
+    for secret in ENVIRONMENT.values():
+        assert secret not in shown
+    assert "***" in shown
+
+
+def test_several_secrets_let_one_be_replaced() -> None:
+    second = "whsec_" + "A" * 32
+    found = read({"NEW": second}, webhook_secret=["env:NEW", SECRET]).accounts[0]
+    assert [each.value for each in found.webhook_secrets] == [second, SECRET]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"id": "Office!"}, r"accounts\[0\].id: expected 1 to 40"),
+        ({"title": " "}, r"accounts\[0\].title"),
+        ({"crm": "sugar"}, r"accounts\[0\].crm: Invalid enum value 'sugar'"),
+        ({"webhook_secret": ""}, r"accounts\[0\].webhook_secret"),
+        ({"webhook_secret": []}, r"accounts\[0\].webhook_secret"),
+        ({"webhook_secret": "plain"}, r"accounts\[0\].webhook_secret: expected whsec_"),
+        ({"webhook_secret": "whsec_c2hvcnQ="}, r"accounts\[0\].webhook_secret: expected whsec_"),
+        ({"webhook_secret": "whsec_***"}, r"accounts\[0\].webhook_secret: expected whsec_"),
+        ({"timezone": "Europe/Atlantis"}, r"accounts\[0\].timezone: .*Europe/Atlantis"),
+        ({"timezone": "../../etc/passwd"}, r"accounts\[0\].timezone"),
+        ({"currency": "rub"}, r"accounts\[0\].currency: expected an ISO 4217"),
+        ({"language": "fr"}, r"accounts\[0\].language"),
+        ({"viewer_token": "short"}, r"accounts\[0\].viewer_token: expected at least 16"),
+        ({"colour": "red"}, r"accounts\[0\]: Object contains unknown field `colour`"),
+        ({"reasons": {"mine": ["x"]}}, r"accounts\[0\].reasons"),
+        ({"reasons": {"objective": [" "]}}, r"accounts\[0\].reasons.objective"),
+        (
+            {"reasons": {"objective": ["Спам"], "excluded": ["спам "]}},
+            r"accounts\[0\].reasons.excluded: 'спам ' has another kind",
+        ),
+        ({"rates": {"usd": "1"}}, r"accounts\[0\].rates.usd"),
+        ({"rates": {"USD": "0"}}, r"accounts\[0\].rates.USD"),
+        ({"rates": {"USD": "1e3"}}, r"accounts\[0\].rates.USD"),
+        ({"rates": {"USD": 92.5}}, r"accounts\[0\].rates"),
+        ({"amocrm": {}}, r'accounts\[0\].amocrm: only with crm = "amocrm"'),
+        ({"crm": "amocrm", "amocrm": {"timezone": "X"}}, r"accounts\[0\].amocrm.timezone"),
+    ],
+)
+def test_a_mistake_names_its_key(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read(**fields)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({}, "accounts"),
+        ({"accounts": []}, "accounts: at least one"),
+        ({"accounts": [account(), account()]}, r"accounts\[1\].id: 'office' is used twice"),
+        ({"accounts": [account()], "keep_bodies_days": 0}, "keep_bodies_days"),
+        ({"accounts": [account()], "database_url": "mysql://x"}, "database_url"),
+        ({"accounts": [account()], "database_url": "lossboard.db"}, "database_url"),
+    ],
+)
+def test_a_mistake_in_the_file_itself_is_told(raw: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(raw, {})
+
+
+def test_a_file_that_is_not_there_or_is_no_toml_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "lossboard.toml"
+    with pytest.raises(ConfigError, match=r"lossboard.toml: no such file; lossboard.example.toml"):
+        load(missing, {})
+    missing.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"lossboard.toml"):
+        load(missing, {})
+    missing.write_text("accounts = [\n  oops\n]")
+    with pytest.raises(ConfigError, match=r"lossboard.toml: .*line 2"):
+        load(missing, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:///here.db", "sqlite:///here.db"),
+        ("postgres://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("postgresql://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("postgresql+psycopg://u@h/d", "postgresql+psycopg://u@h/d"),
+    ],
+)
+def test_database_addresses(given: str, used: str) -> None:
+    assert read({"LOSSBOARD_DATABASE_URL": given}).database_url == used
+
+
+def test_zones_come_from_the_wheel_by_their_name_alone() -> None:
+    assert zone("Europe/Moscow").key == "Europe/Moscow"
+    for name in ("", ".", "..", "/etc/localtime", "Europe", "Europe/Moscow/", "zone.tab"):
+        with pytest.raises(ValueError, match="time zone"):
+            zone(name)
