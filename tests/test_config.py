@@ -100,7 +100,7 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ({"crm": "amocrm", "amocrm": {"timezone": "X"}}, r"accounts\[0\].amocrm.timezone"),
     ],
 )
-def test_a_mistake_names_its_key(fields: dict[str, object], said: str) -> None:
+def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         read(**fields)
 

@@ -65,7 +65,7 @@ def signed_number(value: int, language: Language) -> str:
 def percent(share: Decimal, language: Language) -> str:
     """A share (0 to 1) in whole percent; what is there but rounds to nothing is `<1 %`."""
     space = NO_BREAK if language == "ru" else ""
-    if 0 < share < Decimal("0.005"):
+    if 0 < share <= Decimal("0.005"):
         return f"<1{space}%"
     return f"{share * 100:.0f}{space}%"
 

@@ -1,0 +1,128 @@
+"""The documents say what is there: links, commands, settings, routes, metrics, tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+import pytest
+
+from service import cli, config
+from service.live.hub import HEARTBEAT
+from service.metrics import Metrics
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+DOCUMENTS: Final = sorted(
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+)
+LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+ADDRESS: Final = re.compile(r"[a-z]+:")
+
+
+def text(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def anchors(document: Path) -> set[str]:
+    """What a heading is linked by."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    for link in LINK.findall(text(document)):
+        if ADDRESS.match(link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_is_the_same_in_both_languages() -> None:
+    def commands(document: str) -> list[str]:
+        return re.findall(r"(?:`|\$ )((?:make|lossboard) [\w-]+)", text(document).split("## Run it")[0])
+
+    assert commands("README.ru.md") == commands("README.md")
+    assert "127 613 ₽" in text("README.ru.md")
+
+
+def test_the_readme_has_every_command() -> None:
+    listed = re.findall(r"^\| `lossboard ([\w-]+)", text("README.md"), re.MULTILINE)
+    assert sorted(listed) == sorted(cli.main.commands)
+    quarantine = cli.main.commands["quarantine"]
+    assert isinstance(quarantine, click.Group)
+    for name in quarantine.commands:
+        assert re.search(rf"quarantine [^`]*\b{name}\b", text("README.md"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_that_are_told_exist(document: str) -> None:
+    for name in re.findall(r"`lossboard ([a-z-]+)", text(document)):
+        assert name in cli.main.commands
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_that_are_told_exist(document: str) -> None:
+    targets = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
+    for name in re.findall(r"(?:`|\$ )make ([a-z]+)", text(document)):
+        assert name in targets
+
+
+def _settings(section: type[msgspec.Struct]) -> Iterator[str]:
+    for field in msgspec.structs.fields(section):
+        yield field.encode_name
+
+
+def test_the_example_has_every_setting() -> None:
+    example = text("lossboard.example.toml")
+    sections = config._File, config._Account, config._AmoCRM
+    for name in [each for section in sections for each in _settings(section)]:
+        assert re.search(rf"^(# )?{name} =|^\[+(accounts\.)?{name}\]+", example, re.MULTILINE), name
+
+
+def test_the_operations_manual_has_every_metric_and_no_other() -> None:
+    metrics = Metrics(lambda: 0, lambda: 0)
+    exposed = {
+        metric.name + ("_total" if metric.type == "counter" else "") for metric in metrics.registry.collect()
+    }
+    told = set(re.findall(r"`(lossboard_\w+)", text("docs/operations.md")))
+    assert told == exposed
+
+
+def test_every_route_is_told() -> None:
+    told = " ".join(text(document) for document in DOCUMENTS)
+    code = " ".join(path.read_text(encoding="utf-8") for path in ROOT.glob("service/**/*.py"))
+    paths = [path for path in re.findall(r'\bRoute\("([^"]+)"', code) if not path.startswith("/static/")]
+    assert len(paths) >= 7
+    for path in paths:
+        assert path.partition("{account}")[0] in told, path
+        assert path.rpartition("/")[2].strip("{}") in told, path
+
+
+def test_the_tests_that_prove_the_invariants_are_there() -> None:
+    invariants = text("ARCHITECTURE.md").partition("## Invariants")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (I\d+) \|.*\| ([^|]+) \|$", invariants, re.MULTILINE)
+    assert [number for number, _ in rows] == [f"I{number + 1}" for number in range(len(rows))]
+    for _, proof in rows:
+        for path in re.findall(r"`([\w/]*test_\w+\.py)`", proof):
+            assert any(found.as_posix().endswith(path) for found in ROOT.glob("tests/**/*.py")), path
+
+
+def test_the_layout_names_what_is_there() -> None:
+    layout = text("ARCHITECTURE.md").partition("## Layout")[2].partition("\n## ")[0]
+    for path in re.findall(r"`(service/[\w/]+(?:\.py)?)`?", layout):
+        assert (ROOT / path).exists() or path == "service/migrations/", path
+    packages = {path.parent.name for path in ROOT.glob("service/*/__init__.py")}
+    modules = {path.name for path in ROOT.glob("service/*.py")} - {"__init__.py", "__main__.py"}
+    for name in packages | modules:
+        assert name in layout, name
+
+
+def test_the_live_protocol_gives_the_right_heartbeat() -> None:
+    assert f"every {HEARTBEAT:g} seconds" in text("docs/live-protocol.md")
