@@ -85,10 +85,13 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
 
 
 def hold(connection: Connection, account: str, number: int, rejections: Sequence[Rejection]) -> None:
-    """Put rejections of a delivery in quarantine, in the place of those that it had."""
-    release(connection, account, number)
-    if rejections:
-        connection.execute(_HOLD, _held(account, number, rejections))
+    """Put rejections of a delivery in quarantine, in the place of those that it had; without any it is
+    released."""
+    if not rejections:
+        release(connection, account, number)
+        return
+    _take_out(connection, account, number)
+    connection.execute(_HOLD, _held(account, number, rejections))
 
 
 def _held(account: str, number: int, rejections: Sequence[Rejection]) -> list[dict[str, object]]:
@@ -100,7 +103,19 @@ def _held(account: str, number: int, rejections: Sequence[Rejection]) -> list[di
 
 
 def release(connection: Connection, account: str, number: int) -> int:
-    """Take a delivery out of quarantine; returns how many of its parts were there."""
+    """Take a delivery out of quarantine, and drop its body if quarantine alone still kept it; returns how
+    many of its parts were there."""
+    parts = _take_out(connection, account, number)
+    pruned = select(HEADS.c.pruned).where(HEADS.c.account == account).scalar_subquery()
+    connection.execute(
+        update(DELIVERIES)
+        .where(DELIVERIES.c.account == account, DELIVERIES.c.number == number, DELIVERIES.c.number <= pruned)
+        .values(body=None)
+    )
+    return parts
+
+
+def _take_out(connection: Connection, account: str, number: int) -> int:
     return connection.execute(
         delete(QUARANTINE).where(QUARANTINE.c.account == account, QUARANTINE.c.number == number)
     ).rowcount

@@ -93,6 +93,11 @@ class StandingClock:
                 each.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
+    @property
+    def sleeping(self) -> bool:
+        """Whether somebody waits for a later moment."""
+        return bool(self._sleepers)
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.moment += int(seconds * SECOND)
