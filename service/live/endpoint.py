@@ -23,9 +23,10 @@ from service.config import Account
 from service.ledger.outcome import Unavailable
 from service.live import access, board, render
 from service.live.board import Snapshot
-from service.live.hub import BoardReader, Hub, TooManyScreens, View
+from service.live.hub import BoardReader, Hub, TooManyScreens
 from service.live.screen import StreamSend
 from service.live.stream import EventStream
+from service.live.view import View, ViewError, parse_view
 from service.problems import Problem
 
 RETRY: Final = ((b"retry-after", b"5"),)
@@ -44,12 +45,6 @@ SECURITY: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
 }
 """Headers of everything that shows figures."""
-
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "sort": ("amount", "count"),
-    "form": ("json", "html"),
-    "lang": ("ru", "en"),
-}
 
 _REFUSALS: Final[Mapping[access.Answer, Problem]] = {
     "no_token": Problem(
@@ -98,18 +93,10 @@ class Boards:
         return checked  # type: ignore[return-value]  # Starlette awaits whatever ASGI app comes back
 
     def _view(self, request: Request, account: Account) -> View:
-        chosen = {"sort": "amount", "form": "json", "lang": account.language}
-        for name, choices in _CHOICES.items():
-            given = request.query_params.get(name, chosen[name])
-            if given not in choices:
-                raise _Refused(Problem(400, f"{name} is {' or '.join(choices)}"))
-            chosen[name] = given
-        period = request.query_params.get("period", "month")
         try:
-            parse_period(period, self._today(account))
-        except PeriodError as error:
+            return parse_view(request.query_params, account, self._today(account))
+        except (PeriodError, ViewError) as error:
             raise _Refused(Problem(400, str(error))) from None
-        return msgspec.convert((account.id, period, chosen["sort"], chosen["form"], chosen["lang"]), View)
 
     def _today(self, account: Account) -> int:
         return local_day(self._clock.now(), account.zone)

@@ -14,17 +14,18 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from service.calendar import Period, iso, local_day, parse_period, previous
 from service.clock import Clock
-from service.config import Account, Language
+from service.config import Account
 from service.ledger.heads import Head
 from service.ledger.reading import DayRange, Reading
 from service.live import board, difference, render
-from service.live.board import Snapshot, Sort
+from service.live.board import Snapshot
 from service.live.frames import Ring, event
 from service.live.screen import Screen, StreamSend
+from service.live.view import View
 from service.model import SECOND, Instant
 
 HEARTBEAT: Final = 5.0
@@ -48,16 +49,6 @@ class BoardReader(Protocol):
     def read(self, account_id: str, ranges: Sequence[DayRange], since: Reading | None = None) -> Reading:
         """The board of an account."""
         ...
-
-
-class View(NamedTuple):
-    """What a screen asked for."""
-
-    account: str
-    period: str
-    sort: Sort
-    form: Literal["json", "html"]
-    language: Language
 
 
 @dataclass(slots=True, eq=False)

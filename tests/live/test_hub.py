@@ -14,7 +14,8 @@ import pytest
 from service.ledger.outcome import Unavailable
 from service.live import hub as hub_module
 from service.live.difference import apply_patch
-from service.live.hub import HEARTBEAT, LINGER, Hub, TooManyScreens, View
+from service.live.hub import HEARTBEAT, LINGER, Hub, TooManyScreens
+from service.live.view import View
 from service.model import SECOND
 from service.problems import Message
 from tests.live.readings import OFFICE, Books, StandingClock, client, head, reading
