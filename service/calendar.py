@@ -18,6 +18,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _YEARS: Final = range(2000, 2101)
 _FIRST: Final = (datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _END: Final = (datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 
 
@@ -82,7 +83,7 @@ def parse_period(text: str, today: int) -> Period:
     if text == "week":
         monday = today - now.weekday()
         return Period(text, monday, monday + 6)
-    months = {"month": 1, "quarter": 3, "year": 12}.get(text)
+    months = _MONTHS.get(text)
     if months is not None:
         first = _month(now, -((now.month - 1) % months))
         return Period(text, first.toordinal(), _month(first, months).toordinal() - 1)
@@ -118,7 +119,7 @@ def previous(period: Period, today: int) -> tuple[int, int]:
     explicit range against the same number of days right before it.
     """
     so_far = max(0, min(today, period.last) - period.first)
-    months = {"month": 1, "quarter": 3, "year": 12}.get(period.key)
+    months = _MONTHS.get(period.key)
     if months is None:
         length = period.last - period.first + 1
         return period.first - length, period.first - length + so_far
@@ -126,6 +127,35 @@ def previous(period: Period, today: int) -> tuple[int, int]:
     return first.toordinal(), min(
         _same_day(date.fromordinal(period.first + so_far), months), period.first - 1
     )
+
+
+def previous_whole(period: Period) -> tuple[int, int]:
+    """The days of the period before, all of them, inclusive."""
+    months = _MONTHS.get(period.key)
+    if months is None:
+        return 2 * period.first - period.last - 1, period.first - 1
+    return _month(date.fromordinal(period.first), -months).toordinal(), period.first - 1
+
+
+def buckets(first: int, last: int) -> list[tuple[int, int]]:
+    """The days of a range in parts that a chart can show, 45 or so: days, weeks, months, or years.
+
+    Weeks are counted from the first day, so that two ranges can be held against each other.
+    """
+    days = last - first + 1
+    if days <= 45:
+        return [(day, day) for day in range(first, last + 1)]
+    if days <= 45 * 7:
+        return [(day, min(day + 6, last)) for day in range(first, last + 1, 7)]
+    months = 1 if days <= 45 * 30 else 12
+    found = []
+    start = first
+    while start <= last:
+        day = date.fromordinal(start)
+        end = min(_month(day, months - (day.month - 1) % months).toordinal() - 1, last)
+        found.append((start, end))
+        start = end + 1
+    return found
 
 
 def _same_day(day: date, months: int) -> int:

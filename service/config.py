@@ -103,6 +103,7 @@ class Account:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     public_url: str | None = None
     domain: str | None = None
+    mask_clients: bool = False
     amocrm: AmoCRM = field(default_factory=AmoCRM)
 
 
@@ -143,6 +144,7 @@ class _Account(_Section):
     rates: dict[str, str] = {}
     public_url: str | None = None
     domain: str | None = None
+    mask_clients: bool = False
     amocrm: _AmoCRM | None = None
 
 
@@ -245,6 +247,7 @@ def _account(section: _Account, key: str) -> Account:
         rates=_rates(section.rates, f"{key}.rates"),
         public_url=section.public_url,
         domain=section.domain,
+        mask_clients=section.mask_clients,
         amocrm=AmoCRM(
             amocrm.account,
             amocrm.reason_field,

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from service.ledger.reading import DayRange
+from service.ledger.reading import Selection
 from service.model import SECOND, Change, Decoded, Delivery, Entity, Instant, Value
 from tests.oracle import EPOCH, local_day
 
@@ -69,16 +69,21 @@ class Scene:
         return tuple(dict.fromkeys([*near, *starts, *shifts, *edges, self.now + 1, *far]))
 
     @cached_property
-    def ranges(self) -> tuple[DayRange, ...]:
-        """Ranges of days that cut the moments differently."""
+    def selections(self) -> tuple[Selection, ...]:
+        """Ranges of days that cut the moments differently; and whose refusals."""
         today = local_day(self.now, self.office.zone)
         first = date.fromordinal(today).replace(day=1).toordinal()
+        long_ago = today - 60
         return (
-            (today, today),
-            (today - 1, today - 1),
-            (today - 6, today),
-            (first, today),
-            (today - 60, today),
+            Selection(today, today),
+            Selection(today - 1, today - 1),
+            Selection(today - 6, today),
+            Selection(first, today),
+            Selection(long_ago, today),
+            Selection(long_ago, today, manager_id="m1"),
+            Selection(long_ago, today, manager_id=""),
+            Selection(long_ago, today, pipeline_id="p1"),
+            Selection(long_ago, today, manager_id="m1", pipeline_id=""),
         )
 
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +56,8 @@ class Deal:
     closed_at: Instant | None
     url: str | None
     client_id: str | None
+    manager_id: str | None
+    pipeline_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,11 @@ class Truth:
     client_names: Mapping[str, str]
     manager_names: Mapping[str, str]
     reason_names: Mapping[str, str]
+    pipeline_names: Mapping[str, str]
 
 
 def board(
-    history: Sequence[tuple[int, Change]], now: Instant, account: Terms, ranges: Sequence[DayRange]
+    history: Sequence[tuple[int, Change]], now: Instant, account: Terms, selections: Sequence[Selection]
 ) -> Reading:
     """The board that `history` amounts to at `now`.
 
@@ -95,7 +98,7 @@ def board(
         history: (delivery number, change), in any order; changes of one delivery in their body's order.
         now: The moment that the figures are true for.
         account: Whose board it is.
-        ranges: The ranges of days for which losses are wanted.
+        selections: The losses that are wanted.
 
     Returns:
         A reading with `seq` 0 and `last_delivery_at` None, which are not a matter of figures.
@@ -111,11 +114,13 @@ def board(
         overdue_tasks=sum(len(row.tasks) for row in clients.values()),
         no_next_step=no_next_step(truth),
         saved_today=saved_today(truth),
+        saved=saved(truth),
         unconverted=unconverted(truth),
         clients=clients,
         managers=managers(truth),
         manager_names=truth.manager_names,
-        losses={days: losses(truth, days) for days in ranges},
+        pipeline_names=truth.pipeline_names,
+        losses={each: losses(truth, each) for each in selections},
     )
 
 
@@ -185,6 +190,7 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
         client_names=names(history, "client"),
         manager_names=names(history, "manager"),
         reason_names=names(history, "reason"),
+        pipeline_names=names(history, "pipeline"),
     )
 
 
@@ -205,6 +211,8 @@ def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
         closed_at=closed_at if closed_at is not None else became(changes, "status", "lost"),
         url=text(changes, "url"),
         client_id=text(changes, "client_id"),
+        manager_id=text(changes, "manager_id"),
+        pipeline_id=text(changes, "pipeline_id"),
     )
 
 
@@ -252,16 +260,25 @@ def local_day(moment: Instant, zone: ZoneInfo) -> int:
 # --- Losses (SPEC section 2) ---
 
 
-def losses(truth: Truth, days: DayRange) -> tuple[LossRow, ...]:
-    """2.1: the deals lost on these days, by reason. Reasons of every kind: kinds are a matter of reading."""
-    lost = [deal for deal in truth.deals.values() if deal.status == "lost"]
-    closed = [deal for deal in lost if days[0] <= closing_day(truth, deal) <= days[1]]
+def losses(truth: Truth, selection: Selection) -> tuple[LossRow, ...]:
+    """2.1: the selected deals that were lost, by reason. Reasons of every kind: kinds are a matter of
+    reading."""
+    lost = [deal for deal in truth.deals.values() if deal.status == "lost" and is_selected(deal, selection)]
+    closed = [deal for deal in lost if selection.first <= closing_day(truth, deal) <= selection.last]
     rows = []
     for reason_id in {deal.reason_id for deal in closed}:
         amounts = [deal.amount for deal in closed if deal.reason_id == reason_id]
         reason = None if reason_id is None else truth.reason_names.get(reason_id)
         rows.append(LossRow(reason_id, reason, len(amounts), sum(amounts)))
     return tuple(rows)
+
+
+def is_selected(deal: Deal, selection: Selection) -> bool:
+    """It is the manager's, and in the pipeline, that are asked for; an empty id asks for those without."""
+    return selection.manager_id in (None, deal.manager_id or "") and selection.pipeline_id in (
+        None,
+        deal.pipeline_id or "",
+    )
 
 
 def closing_day(truth: Truth, deal: Deal) -> int:
@@ -342,9 +359,19 @@ def clients_at_risk(truth: Truth) -> dict[str, ClientRow]:
         tasks = [task for task in risky(truth) if client_of_task(truth, task) == client_id]
         listed = sorted((task_row(truth, task) for task in tasks), key=lambda row: (row.due_at, row.task_id))
         rows[client_id] = ClientRow(
-            client_id, client_name(truth, client_id, tasks[0]), stake(truth, tasks), tuple(listed)
+            client_id,
+            client_name(truth, client_id, tasks[0]),
+            stake(truth, tasks),
+            tuple(listed),
+            sum(deal.amount for deal in open_deals(truth, client_id)),
         )
     return rows
+
+
+def open_deals(truth: Truth, client_id: str) -> list[Deal]:
+    """The open deals of a client."""
+    mine = [deal for deal in truth.deals.values() if client_of_deal(truth, deal.id) == client_id]
+    return [deal for deal in mine if deal.status == "open"]
 
 
 def client_name(truth: Truth, client_id: str, task: Task) -> str | None:
@@ -367,6 +394,7 @@ def task_row(truth: Truth, task: Task) -> TaskRow:
         due_at=task.due_at,
         amount=deal.amount if deal else 0,
         url=(deal.url if deal else None) or task.url,
+        pipeline_id=deal.pipeline_id if deal else None,
     )
 
 
@@ -406,14 +434,19 @@ def no_next_step(truth: Truth) -> Sum:
 
 def saved_today(truth: Truth) -> Sum:
     """3.10: clients with a task completed today after its due time and with no overdue task left now."""
+    by_client = saved(truth)
+    return Sum(len(by_client), sum(by_client.values()))
+
+
+def saved(truth: Truth) -> dict[str, int]:
+    """3.10: those clients, and the amount of each."""
     at_risk = clients_at_risk(truth)
-    saving = [
-        task
-        for task in truth.tasks.values()
-        if is_saving(truth, task) and client_of_task(truth, task) not in at_risk
-    ]
-    clients = {client_of_task(truth, task) for task in saving}
-    return Sum(len(clients), stake(truth, saving))
+    saving: dict[str, list[Task]] = {}
+    for task in truth.tasks.values():
+        client_id = client_of_task(truth, task)
+        if is_saving(truth, task) and client_id is not None and client_id not in at_risk:
+            saving.setdefault(client_id, []).append(task)
+    return {client_id: stake(truth, tasks) for client_id, tasks in saving.items()}
 
 
 def is_saving(truth: Truth, task: Task) -> bool:
@@ -449,6 +482,8 @@ def comparable(reading: Reading) -> dict[str, object]:
         "clients": {key: _client(row) for key, row in reading.clients.items() if row.tasks or row.amount},
         "managers": [asdict(row) for row in sorted(shown, key=lambda row: _nulls_first(row.manager_id))],
         "manager_names": dict(reading.manager_names),
+        "pipeline_names": dict(reading.pipeline_names),
+        "saved": dict(reading.saved),
         "losses": {days: rows for days, found in reading.losses.items() if (rows := _losses(found))},
     }
 
@@ -457,7 +492,13 @@ def _client(row: ClientRow) -> dict[str, object]:
     tasks: list[dict[str, object]] = []
     for _, equal in groupby(row.tasks, key=lambda task: task.due_at):
         tasks += [asdict(task) for task in sorted(equal, key=lambda task: task.task_id)]
-    return {"client_id": row.client_id, "client": row.client, "amount": row.amount, "tasks": tasks}
+    return {
+        "client_id": row.client_id,
+        "client": row.client,
+        "amount": row.amount,
+        "tasks": tasks,
+        "open": row.open_amount,
+    }
 
 
 def _losses(rows: Iterable[LossRow]) -> list[dict[str, object]]:

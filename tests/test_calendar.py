@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from service.calendar import (
     Period,
     PeriodError,
+    buckets,
     day_start,
     iso,
     local_day,
@@ -18,6 +19,7 @@ from service.calendar import (
     parse_instant,
     parse_period,
     previous,
+    previous_whole,
 )
 from service.config import zone
 from service.model import SECOND
@@ -172,6 +174,49 @@ def test_the_period_before_is_before_and_about_as_long(key: str, today: int) -> 
     assert period.first <= today <= period.last
     assert first <= last < period.first
     assert abs((last - first) - (today - period.first)) <= MONTHS_DIFFER
+
+
+@pytest.mark.parametrize(
+    ("key", "today", "whole"),
+    [
+        ("today", "2026-11-23", ("2026-11-22", "2026-11-22")),
+        ("week", "2026-11-23", ("2026-11-16", "2026-11-22")),
+        ("month", "2026-03-31", ("2026-02-01", "2026-02-28")),
+        ("quarter", "2026-11-23", ("2026-07-01", "2026-09-30")),
+        ("year", "2026-11-23", ("2025-01-01", "2025-12-31")),
+        ("2026-11-05..2026-11-09", "2026-11-23", ("2026-10-31", "2026-11-04")),
+    ],
+)
+def test_the_whole_period_before(key: str, today: str, whole: tuple[str, str]) -> None:
+    assert shown(previous_whole(parse_period(key, day(today)))) == whole
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "number", "second"),
+    [
+        ("2026-11-23", "2026-11-23", 1, None),
+        ("2026-11-01", "2026-11-30", 30, ("2026-11-02", "2026-11-02")),
+        ("2026-10-01", "2026-12-31", 14, ("2026-10-08", "2026-10-14")),
+        ("2026-01-01", "2026-12-31", 12, ("2026-02-01", "2026-02-28")),
+        ("2025-11-15", "2026-11-14", 13, ("2025-12-01", "2025-12-31")),
+        ("2000-01-01", "2100-12-31", 101, ("2001-01-01", "2001-12-31")),
+    ],
+)
+def test_a_chart_has_parts_that_it_can_show(
+    first: str, last: str, number: int, second: tuple[str, str] | None
+) -> None:
+    found = buckets(day(first), day(last))
+    assert len(found) == number
+    assert second is None or shown(found[1]) == second
+
+
+@given(st.integers(FIRST, LAST), st.integers(0, 4_000))
+def test_parts_are_the_whole_range_each_day_once(first: int, days: int) -> None:
+    found = buckets(first, first + days)
+    assert [each for part in found for each in range(part[0], part[1] + 1)] == list(
+        range(first, first + days + 1)
+    )
+    assert len(found) <= 46
 
 
 def test_a_period_is_what_it_says() -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 from tests.histories import (
     AUTUMN,
@@ -50,8 +50,8 @@ def day(number: int, month: int = 11) -> int:
 
 
 NOW: Final = clock("23 10:00")
-TODAY: Final = (day(23), day(23))
-NOVEMBER: Final = (day(1), day(30))
+TODAY: Final = Selection(day(23), day(23))
+NOVEMBER: Final = Selection(day(1), day(30))
 
 
 def deal(deal_id: str, version: str = "02 09:00", **fields: Value) -> Change:
@@ -81,15 +81,18 @@ def deleted(entity: Entity, key: str, version: str) -> Change:
 
 
 def read(
-    *changes: Change, now: Instant = NOW, office: Office = OFFICE, ranges: Sequence[DayRange] = (NOVEMBER,)
+    *changes: Change,
+    now: Instant = NOW,
+    office: Office = OFFICE,
+    selections: Sequence[Selection] = (NOVEMBER,),
 ) -> Reading:
     """The board after these changes, each in a delivery of its own, in this order."""
-    return board(list(enumerate(changes, start=1)), now, office, ranges)
+    return board(list(enumerate(changes, start=1)), now, office, selections)
 
 
-def lost(*changes: Change, days: DayRange = NOVEMBER) -> dict[str | None, Sum]:
+def lost(*changes: Change, days: Selection = NOVEMBER) -> dict[str | None, Sum]:
     """Losses of the given days by reason."""
-    rows = read(*changes, ranges=(days,)).losses[days]
+    rows = read(*changes, selections=(days,)).losses[days]
     return {row.reason_id: Sum(row.count, row.amount) for row in rows}
 
 
@@ -162,29 +165,29 @@ def test_a_loss_is_dated_by_the_local_day_of_its_closing(closed: str, counted: b
 
 def test_a_range_holds_its_first_and_last_day() -> None:
     days = [deal(str(n), f"{n:02} 12:00", status="lost", amount=1) for n in (9, 10, 11, 12, 13)]
-    assert lost(*days, days=(day(10), day(12))) == {None: Sum(3, 3)}
+    assert lost(*days, days=Selection(day(10), day(12))) == {None: Sum(3, 3)}
 
 
 def test_without_closed_at_the_day_is_that_of_the_change_that_made_the_deal_lost() -> None:
     changes = deal("1", "10 12:00"), deal("1", "11 12:00", status="lost"), deal("1", "12 12:00", amount=5)
-    assert lost(*changes, days=(day(11), day(11))) == {None: Sum(1, 5)}
+    assert lost(*changes, days=Selection(day(11), day(11))) == {None: Sum(1, 5)}
 
 
 def test_an_edit_of_a_lost_deal_that_repeats_its_status_does_not_move_its_day() -> None:
     changes = deal("1", "11 12:00", status="lost"), deal("1", "15 12:00", status="lost", amount=5)
-    assert lost(*changes, days=(day(11), day(11))) == {None: Sum(1, 5)}
+    assert lost(*changes, days=Selection(day(11), day(11))) == {None: Sum(1, 5)}
 
 
 def test_a_deal_lost_again_is_dated_by_the_second_time() -> None:
     changes = [deal("1", f"{n} 12:00", status=s) for n, s in (("11", "lost"), ("13", "open"), ("15", "lost"))]
-    assert lost(*changes, days=(day(15), day(15))) == {None: Sum(1, 0)}
+    assert lost(*changes, days=Selection(day(15), day(15))) == {None: Sum(1, 0)}
 
 
 def test_the_making_of_a_loss_is_ordered_by_version_and_not_by_arrival() -> None:
     lost_on_15, lost_on_11 = deal("1", "15 12:00", status="lost"), deal("1", "11 12:00", status="lost")
     open_on_13 = deal("1", "13 12:00", status="open")
-    assert lost(lost_on_15, lost_on_11, days=(day(11), day(11))) == {None: Sum(1, 0)}
-    assert lost(lost_on_15, lost_on_11, open_on_13, days=(day(15), day(15))) == {None: Sum(1, 0)}
+    assert lost(lost_on_15, lost_on_11, days=Selection(day(11), day(11))) == {None: Sum(1, 0)}
+    assert lost(lost_on_15, lost_on_11, open_on_13, days=Selection(day(15), day(15))) == {None: Sum(1, 0)}
 
 
 def test_a_closed_at_of_null_is_none_given() -> None:
@@ -192,7 +195,7 @@ def test_a_closed_at_of_null_is_none_given() -> None:
         deal("1", "11 12:00", status="lost", closed_at=clock("05 12:00")),
         deal("1", "12 12:00", closed_at=None),
     )
-    assert lost(*changes, days=(day(11), day(11))) == {None: Sum(1, 0)}
+    assert lost(*changes, days=Selection(day(11), day(11))) == {None: Sum(1, 0)}
 
 
 def test_reopening_deleting_repricing_and_another_reason_move_the_money() -> None:
@@ -652,8 +655,10 @@ def test_any_order_repetition_and_cut_of_a_history_without_ties_gives_the_same_b
     history = data.draw(histories(scene))
     parts = data.draw(batches(history))
     arrived = [delivery for part in parts for delivery in part]
-    expected = board(numbered(history), scene.now, scene.office, scene.ranges)
-    assert comparable(board(numbered(arrived), scene.now, scene.office, scene.ranges)) == comparable(expected)
+    expected = board(numbered(history), scene.now, scene.office, scene.selections)
+    assert comparable(board(numbered(arrived), scene.now, scene.office, scene.selections)) == comparable(
+        expected
+    )
 
 
 @settings(deadline=None, max_examples=60)

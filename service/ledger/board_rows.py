@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     null,
@@ -21,13 +22,14 @@ from sqlalchemy import (
 )
 
 from service.config import Account
-from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRow, TaskRow
+from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
 from service.ledger.states import chunks
 from service.ledger.tables import DEALS, STATE, SUMS, TASKS
 from service.model import SECOND, Instant
 from service.projections.at_risk import CLIENT_STAKES, DEALS_AT_RISK, MANAGER_STAKES
 from service.projections.habits import HABITS, overdue_time
-from service.projections.losses import LOSS_DAYS
+from service.projections.losses import LOSS_DAYS, LOSSES
+from service.projections.saved import CLIENT_SAVES
 from service.projections.views import NOBODY
 
 WEEK: Final = 7
@@ -35,7 +37,7 @@ MONTH: Final = 30
 """Days of the two habits, today among them."""
 
 _RISK, _STAKES, _MANAGERS = SUMS[DEALS_AT_RISK], SUMS[CLIENT_STAKES], SUMS[MANAGER_STAKES]
-_HABITS, _LOSSES = SUMS[HABITS], SUMS[LOSS_DAYS]
+_HABITS, _SAVES = SUMS[HABITS], SUMS[CLIENT_SAVES]
 
 
 @cache
@@ -55,6 +57,7 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
             TASKS.c.due_at,
             _RISK.c.amount,
             func.coalesce(DEALS.c.url, TASKS.c.url),
+            DEALS.c.pipeline_id,
         )
         .select_from(_RISK.join(TASKS, of_deal).outerjoin(DEALS, the_deal))
         .where(_RISK.c.account == bindparam("account"), *_among(_RISK.c.client_id, some=some))
@@ -74,6 +77,7 @@ def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
         TASKS.c.due_at,
         literal_column("0"),
         TASKS.c.url,
+        null(),
     ).where(
         TASKS.c.account == bindparam("account"),
         TASKS.c.done_at.is_(None),
@@ -93,6 +97,7 @@ def _among(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool
 class _Stake:
     name: str | None
     amount: int
+    open_amount: int
 
 
 def clients(
@@ -112,14 +117,25 @@ def clients(
             client=stakes[each].name or _deal_name(each, rows),
             amount=stakes[each].amount,
             tasks=tuple(sorted(rows, key=lambda task: (task.due_at, task.task_id))),
+            open_amount=stakes[each].open_amount,
         )
         for each, rows in tasks.items()
     }
 
 
 def _task_row(row: Row[*tuple[Any, ...]]) -> TaskRow:
-    _, task_id, text, deal_id, deal, manager_id, due_at, amount, url = row
-    return TaskRow(task_id, text, deal_id or None, deal, manager_id or None, due_at, amount, url)
+    _, task_id, text, deal_id, deal, manager_id, due_at, amount, url, pipeline_id = row
+    return TaskRow(
+        task_id,
+        text,
+        deal_id or None,
+        deal,
+        manager_id or None,
+        due_at,
+        amount,
+        url,
+        pipeline_id or None,
+    )
 
 
 def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
@@ -148,7 +164,7 @@ def _stakes(connection: Connection, account: str, ids: Collection[str]) -> Mappi
             .where(_STAKES.c.account == account, _STAKES.c.client_id.in_(some))
         )
         for client_id, name, open_amount, deal_amount, own_tasks in connection.execute(statement):
-            found[client_id] = _Stake(name, open_amount if own_tasks else deal_amount)
+            found[client_id] = _Stake(name, open_amount if own_tasks else deal_amount, open_amount)
     return found
 
 
@@ -199,17 +215,45 @@ def manager_names(connection: Connection, account: Account) -> dict[str, str]:
     return {**account.amocrm.users, **{each: name for each, name in connection.execute(found) if name}}
 
 
-def losses(connection: Connection, account: str, days: DayRange) -> tuple[LossRow, ...]:
-    """Refusals within some days by reason, of every kind."""
+def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
+    """The name of every pipeline that is known."""
+    table = STATE["pipeline"]
+    found = select(table.c.id, table.c.name).where(table.c.account == account)
+    return {each: name for each, name in connection.execute(found) if name}
+
+
+def saved(connection: Connection, account: str) -> dict[str, int]:
+    """The clients that were saved today, and the amount of each (SPEC section 3.10)."""
+    same = and_(_STAKES.c.account == _SAVES.c.account, _STAKES.c.client_id == _SAVES.c.client_id)
+    overdue = func.coalesce(_STAKES.c.deal_tasks + _STAKES.c.own_tasks, 0)
+    all_open = func.coalesce(_STAKES.c.open_amount, 0)
+    amount = case((_SAVES.c.own_tasks > 0, all_open), else_=_SAVES.c.open_amount) + _SAVES.c.won_amount
+    found = (
+        select(_SAVES.c.client_id, amount)
+        .select_from(_SAVES.outerjoin(_STAKES, same))
+        .where(_SAVES.c.account == account, _SAVES.c.deals + _SAVES.c.own_tasks > 0, overdue == 0)
+    )
+    return {client_id: int(total) for client_id, total in connection.execute(found)}
+
+
+def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
+    """Refusals by reason, of every kind."""
     names = STATE["reason"]
+    everything = selection.manager_id is None and selection.pipeline_id is None
+    table = SUMS[LOSS_DAYS if everything else LOSSES]
+    chosen = [table.c.account == account, table.c.day >= selection.first, table.c.day <= selection.last]
+    if selection.manager_id is not None:
+        chosen.append(table.c.manager_id == selection.manager_id)
+    if selection.pipeline_id is not None:
+        chosen.append(table.c.pipeline_id == selection.pipeline_id)
     summed = (
         select(
-            _LOSSES.c.reason_id,
-            func.sum(_LOSSES.c["count"]).label("deals"),
-            func.sum(_LOSSES.c.amount).label("amount"),
+            table.c.reason_id,
+            func.sum(table.c["count"]).label("deals"),
+            func.sum(table.c.amount).label("amount"),
         )
-        .where(_LOSSES.c.account == account, _LOSSES.c.day >= days[0], _LOSSES.c.day <= days[1])
-        .group_by(_LOSSES.c.reason_id)
+        .where(*chosen)
+        .group_by(table.c.reason_id)
         .subquery()
     )
     found = select(summed.c.reason_id, names.c.name, summed.c.deals, summed.c.amount).select_from(

@@ -15,7 +15,7 @@ from service.ledger.tables import PATCHES
 from service.model import Entity
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.habits import HABITS
-from service.projections.losses import LOSS_DAYS
+from service.projections.losses import LOSSES
 from service.projections.merge import Record
 from service.projections.propagate import Propagated
 from service.projections.views import Moment
@@ -36,6 +36,7 @@ class Touched(msgspec.Struct, omit_defaults=True):
         days: Days on which losses changed, as ordinals.
         managers: The managers' figures or names may differ.
         reasons: Some reason's name changed.
+        pipelines: Some pipeline's name changed.
         everything: All of the board may differ (another day, a rebuild, too much to name).
     """
 
@@ -43,6 +44,7 @@ class Touched(msgspec.Struct, omit_defaults=True):
     days: list[int] = []
     managers: bool = False
     reasons: bool = False
+    pipelines: bool = False
     everything: bool = False
 
     def __bool__(self) -> bool:
@@ -59,9 +61,10 @@ def touched_by(
     of = propagated.deltas.of
     return Touched(
         clients=sorted(clients) if len(clients) <= MANY else [],
-        days=sorted({int(key[0]) for key in of.get(LOSS_DAYS, ())}),
+        days=sorted({int(key[0]) for key in of.get(LOSSES, ())}),
         managers=bool(of.get(MANAGER_STAKES) or of.get(HABITS) or records.get("manager")),
         reasons=bool(records.get("reason")),
+        pipelines=bool(records.get("pipeline")),
         everything=moments[0].today != moments[1].today or len(clients) > MANY,
     )
 
@@ -95,5 +98,6 @@ def between(connection: Connection, account: str, after: int, upto: int) -> Touc
         days=sorted({day for one in each for day in one.days}),
         managers=any(one.managers for one in each),
         reasons=any(one.reasons for one in each),
+        pipelines=any(one.pipelines for one in each),
         everything=any(one.everything for one in each),
     )

@@ -19,7 +19,7 @@ from service.ledger import board_rows, heads, patches
 from service.ledger.heads import Head
 from service.ledger.outcome import Unavailable
 from service.ledger.patches import Touched
-from service.ledger.reading import ClientRow, DayRange, LossRow, Reading, Sum
+from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum
 from service.ledger.tables import SUMS
 from service.model import Instant
 from service.projections.at_risk import AT_RISK
@@ -53,11 +53,11 @@ class Reader:
         self._accounts = accounts
         self._clock = clock
 
-    def read(self, account_id: str, ranges: Sequence[DayRange], since: Reading | None = None) -> Reading:
+    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
         """The board of an account.
 
         Args:
-            ranges: The days whose losses are wanted.
+            selections: The losses that are wanted.
             since: An earlier reading of the same account: what was not touched since is taken from it.
 
         Raises:
@@ -68,7 +68,7 @@ class Reader:
         now = self._clock.now()
         try:
             with self._engine.begin() as connection:
-                return _board(connection, account, now, ranges, since)
+                return _board(connection, account, now, selections, since)
         except DBAPIError as error:
             raise Unavailable(str(error.orig)) from error
 
@@ -77,7 +77,7 @@ def _board(
     connection: Connection,
     account: Account,
     now: Instant,
-    ranges: Sequence[DayRange],
+    selections: Sequence[Selection],
     since: Reading | None,
 ) -> Reading:
     head = heads.head(connection, account.id)
@@ -89,7 +89,7 @@ def _board(
         if since is None or since.seq > head.seq
         else patches.between(connection, account.id, since.seq, head.seq)
     )
-    return _read(read, ranges, None if touched.everything else since, touched)
+    return _read(read, selections, None if touched.everything else since, touched)
 
 
 def _true_at(head: Head, now: Instant) -> Instant:
@@ -97,7 +97,7 @@ def _true_at(head: Head, now: Instant) -> Instant:
     return max(head.as_of, min(now, head.next_tick_at - 1))
 
 
-def _read(read: _Reader, ranges: Sequence[DayRange], since: Reading | None, touched: Touched) -> Reading:
+def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched) -> Reading:
     connection, account_id = read.connection, read.account.id
     risk = _single(read, AT_RISK)
     step, saved = _single(read, NO_NEXT_STEP), _single(read, SAVED_TODAY)
@@ -111,6 +111,9 @@ def _read(read: _Reader, ranges: Sequence[DayRange], since: Reading | None, touc
         overdue_tasks=risk[2],
         no_next_step=Sum(*step),
         saved_today=Sum(*saved),
+        saved=since.saved
+        if since is not None and not touched.clients
+        else board_rows.saved(connection, account_id),
         unconverted={
             row.currency: row.deals
             for row in connection.execute(
@@ -124,7 +127,10 @@ def _read(read: _Reader, ranges: Sequence[DayRange], since: Reading | None, touc
         manager_names=since.manager_names
         if since is not None and not touched.managers
         else board_rows.manager_names(connection, read.account),
-        losses=_losses(read, ranges, since, touched),
+        pipeline_names=since.pipeline_names
+        if since is not None and not touched.pipelines
+        else board_rows.pipeline_names(connection, account_id),
+        losses=_losses(read, selections, since, touched),
     )
 
 
@@ -147,13 +153,13 @@ def _clients(read: _Reader, since: Reading | None, touched: Touched) -> Mapping[
 
 
 def _losses(
-    read: _Reader, ranges: Sequence[DayRange], since: Reading | None, touched: Touched
-) -> dict[DayRange, tuple[LossRow, ...]]:
-    losses: dict[DayRange, tuple[LossRow, ...]] = {}
-    for days in ranges:
-        held = None if since is None or touched.reasons else since.losses.get(days)
-        if held is not None and not any(days[0] <= day <= days[1] for day in touched.days):
-            losses[days] = held
+    read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched
+) -> dict[Selection, tuple[LossRow, ...]]:
+    losses: dict[Selection, tuple[LossRow, ...]] = {}
+    for each in selections:
+        held = None if since is None or touched.reasons else since.losses.get(each)
+        if held is not None and not any(each.first <= day <= each.last for day in touched.days):
+            losses[each] = held
         else:
-            losses[days] = board_rows.losses(read.connection, read.account.id, days)
+            losses[each] = board_rows.losses(read.connection, read.account.id, each)
     return losses

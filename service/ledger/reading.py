@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple
 
 from service.model import Instant
 
-DayRange: TypeAlias = tuple[int, int]
-"""First and last day, inclusive, as ordinals."""
+
+class Selection(NamedTuple):
+    """Which refusals: those of some days (ordinals, inclusive), of one manager, in one pipeline.
+
+    None: of all managers, in all pipelines; empty: of none.
+    """
+
+    first: int
+    last: int
+    manager_id: str | None = None
+    pipeline_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,8 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """An overdue task that puts a client at risk. `amount` is its deal's (0 for a task on the client)."""
+    """An overdue task that puts a client at risk. `amount` and `pipeline_id` are its deal's (0 and None for a
+    task on the client)."""
 
     task_id: str
     text: str | None
@@ -35,11 +45,13 @@ class TaskRow:
     due_at: Instant
     amount: int
     url: str | None
+    pipeline_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRow:
-    """A client at risk: `amount` is at stake; `tasks` longest overdue first.
+    """A client at risk: `amount` is at stake; `tasks` longest overdue first; `open_amount` is that of all its
+    open deals.
 
     `client_id` is `deal:<deal id>` for a deal with no client (or a deal not known yet).
     """
@@ -48,6 +60,7 @@ class ClientRow:
     client: str | None
     amount: int
     tasks: tuple[TaskRow, ...]
+    open_amount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +100,9 @@ class Reading:
         last_delivery_at: When the CRM was last heard from; None before the first delivery.
         at_risk: Clients at risk, and the amount at stake.
         overdue_tasks: Overdue tasks of the clients at risk.
-        losses: For each range of days asked for, the refusals by reason (of every kind).
-        manager_names: The name of every manager that is known.
+        saved: The clients of `saved_today`, and the amount of each.
+        losses: For each selection asked for, the refusals by reason (of every kind).
+        manager_names: The name of every manager that is known; `pipeline_names` likewise.
         unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
     """
 
@@ -100,8 +114,10 @@ class Reading:
     overdue_tasks: int
     no_next_step: Sum
     saved_today: Sum
+    saved: Mapping[str, int]
     unconverted: Mapping[str, int]
     clients: Mapping[str, ClientRow]
     managers: tuple[ManagerRow, ...]
     manager_names: Mapping[str, str]
-    losses: Mapping[DayRange, tuple[LossRow, ...]]
+    pipeline_names: Mapping[str, str]
+    losses: Mapping[Selection, tuple[LossRow, ...]]

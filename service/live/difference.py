@@ -17,7 +17,17 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 _CLIENT: Final = "clients/"
 _MANAGER: Final = "managers/"
 _ORDERS: Final = ("order", "managers_order")
-_PLAIN: Final = ("account", "currency", "period", "sort", "losses", "warnings")
+_PLAIN: Final = (
+    "account",
+    "currency",
+    "period",
+    "sort",
+    "losses",
+    "warnings",
+    "shown",
+    "managers",
+    "pipelines",
+)
 
 
 def parts(snapshot: Snapshot) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from service.calendar import PeriodError, local_day, parse_period, previous
+from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.outcome import Unavailable
@@ -25,6 +25,7 @@ from service.live import access, board, render
 from service.live.board import Snapshot
 from service.live.hub import BoardReader, Hub, TooManyScreens
 from service.live.screen import StreamSend
+from service.live.spans import spans
 from service.live.stream import EventStream
 from service.live.view import View, ViewError, parse_view
 from service.problems import Problem
@@ -102,14 +103,12 @@ class Boards:
         return local_day(self._clock.now(), account.zone)
 
     async def _read(self, account: Account, view: View) -> Snapshot:
-        period = parse_period(view.period, self._today(account))
-        before = previous(period, self._today(account))
-        ranges = sorted({(period.first, period.last), before})
+        shown = spans(view, self._today(account))
         try:
-            reading = await asyncio.to_thread(self._readers.read, account.id, ranges)
+            reading = await asyncio.to_thread(self._readers.read, account.id, shown.selections)
         except Unavailable:
             raise _Refused(Problem(503, "the database is away", RETRY)) from None
-        return board.snapshot(reading, account, period, before, view.sort)
+        return board.snapshot(reading, account, view, shown)
 
     async def page(self, _request: Request, account: Account, view: View) -> ASGIApp:
         """The page, with the figures in it."""

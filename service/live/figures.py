@@ -26,11 +26,19 @@ class Stake(msgspec.Struct, frozen=True):
     amount: str
 
 
+class SavedClient(msgspec.Struct, frozen=True):
+    """A client that was saved today, and the amount of its deals that were."""
+
+    client_id: str
+    amount: str
+
+
 class Saved(msgspec.Struct, frozen=True):
-    """A number of clients and the amount of their deals."""
+    """A number of clients and the amount of their deals; who they are."""
 
     clients: int
     amount: str
+    list: tuple[SavedClient, ...] = ()
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -61,6 +69,22 @@ class Reason(msgspec.Struct, frozen=True):
     amount: str
 
 
+class Part(msgspec.Struct, frozen=True):
+    """The refusals of one part of the period: a day, a week or a month.
+
+    Args:
+        controllable: The amount of those that are.
+        previous: The amount of the same part of the period before; null where that has none.
+    """
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    count: int
+    amount: str
+    controllable: str
+    previous: str | None
+
+
 class Losses(msgspec.Struct, frozen=True):
     """Card «Отказы целевых лидов» (SPEC section 2)."""
 
@@ -70,6 +94,7 @@ class Losses(msgspec.Struct, frozen=True):
     total: Total
     previous: Previous
     reasons: tuple[Reason, ...]
+    series: tuple[Part, ...] = ()
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -114,15 +139,19 @@ class Manager(msgspec.Struct, frozen=True):
 
 
 class AtRisk(msgspec.Struct, frozen=True):
-    """Card «Потенциально потерянная выручка» (SPEC section 3)."""
+    """Card «Потенциально потерянная выручка» (SPEC section 3).
+
+    `no_next_step` and `saved_today` are of the whole office: null on a board of one manager or pipeline. So
+    is `managers` empty on that of a pipeline, for a habit has none.
+    """
 
     clients: int
     amount: str
     tasks: int
     list: tuple[Client, ...]
     managers: tuple[Manager, ...]
-    no_next_step: Stake
-    saved_today: Saved
+    no_next_step: Stake | None
+    saved_today: Saved | None
 
 
 class Caveat(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -132,6 +161,23 @@ class Caveat(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     count: int
     currency: str | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A manager or a pipeline, to be chosen."""
+
+    id: str
+    name: str
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """Whose figures these are: everybody's (null), nobody's (empty id), or one's."""
+
+    manager_id: str | None = None
+    pipeline_id: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.manager_id is not None or self.pipeline_id is not None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -147,3 +193,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     losses: Losses
     at_risk: AtRisk
     warnings: tuple[Caveat, ...]
+    shown: Shown = Shown()
+    managers: tuple[Named, ...] = ()
+    pipelines: tuple[Named, ...] = ()

@@ -16,15 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from service.calendar import Period, iso, local_day, parse_period, previous
+from service.calendar import Period, iso, local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.heads import Head
-from service.ledger.reading import DayRange, Reading
+from service.ledger.reading import Reading, Selection
 from service.live import board, difference, render
 from service.live.board import Snapshot
 from service.live.frames import Ring, event
 from service.live.screen import Screen, StreamSend
+from service.live.spans import spans
 from service.live.view import View
 from service.model import SECOND, Instant
 
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 class BoardReader(Protocol):
     """Reads boards; `ledger.reader.Reader` does."""
 
-    def read(self, account_id: str, ranges: Sequence[DayRange], since: Reading | None = None) -> Reading:
+    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
         """The board of an account."""
         ...
 
@@ -206,15 +207,13 @@ class Hub:
         loop."""
         account = watched.account
         today = local_day(self._clock.now(), account.zone)
-        periods = [parse_period(feed.view.period, today) for feed in feeds]
-        ranges = {
-            days for period in periods for days in ((period.first, period.last), previous(period, today))
-        }
-        reading = self._reader.read(account.id, sorted(ranges), watched.reading)
+        shown = [spans(feed.view, today) for feed in feeds]
+        wanted = dict.fromkeys(each for span in shown for each in span.selections)
+        reading = self._reader.read(account.id, list(wanted), watched.reading)
         changes: list[Callable[[], None]] = []
-        for feed, period in zip(feeds, periods, strict=True):
-            new = board.snapshot(reading, account, period, previous(period, today), feed.view.sort)
-            changes.append(_change(feed, new, period))
+        for feed, span in zip(feeds, shown, strict=True):
+            new = board.snapshot(reading, account, feed.view, span)
+            changes.append(_change(feed, new, span.period))
         return reading, changes
 
     def _beat(self, watched: _Board) -> None:

@@ -15,7 +15,7 @@ from service.ledger.apply import apply
 from service.ledger.engine import open_engine
 from service.ledger.outcome import Outcome
 from service.ledger.reader import Reader
-from service.ledger.reading import DayRange, Reading
+from service.ledger.reading import Reading, Selection
 from service.ledger.recompute import Difference
 from service.ledger.tables import METADATA, SUMS
 from service.model import Change, Decoded, Delivery, Instant
@@ -75,9 +75,9 @@ class Ledger:
         """Bring the board up to a moment."""
         self.deliver(now=now)
 
-    def read(self, ranges: Sequence[DayRange] = (), since: Reading | None = None) -> Reading:
+    def read(self, selections: Sequence[Selection] = (), since: Reading | None = None) -> Reading:
         """The board now."""
-        return self.reader.read(self.account.id, ranges, since)
+        return self.reader.read(self.account.id, selections, since)
 
     @property
     def head(self) -> heads.Head:

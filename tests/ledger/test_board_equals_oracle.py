@@ -58,9 +58,9 @@ def _plays_like_the_oracle(ledger: Ledger, data: st.DataObject) -> None:
         else:
             ledger.deliver(*step.deliveries)
             applied.extend(step.deliveries)
-        expected = comparable(board(numbered(applied), ledger.clock.moment, ledger.account, scene.ranges))
-        assert comparable(ledger.read(scene.ranges)) == expected
-        since = ledger.read(scene.ranges, since)
+        expected = comparable(board(numbered(applied), ledger.clock.moment, ledger.account, scene.selections))
+        assert comparable(ledger.read(scene.selections)) == expected
+        since = ledger.read(scene.selections, since)
         assert comparable(since) == expected
         assert ledger.differences() == []
 

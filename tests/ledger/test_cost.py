@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, event
 
+from service.ledger.reading import Selection
 from service.model import Change, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
@@ -57,7 +58,7 @@ def test_every_statement_names_the_account(ledger: Ledger) -> None:
         ledger.say(deal(1), overdue(1))
         ledger.say(Change("deal", "d1", NOW + 1, deleted=True))
         ledger.tick(NOW + 48 * HOUR)
-        ledger.read([(1, 2)], ledger.read([(1, 2)]))
+        ledger.read([Selection(1, 2, "m")], ledger.read([Selection(1, 2)]))
         assert ledger.differences() == []
     statements = written + read
     assert len(statements) > 50

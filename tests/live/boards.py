@@ -9,16 +9,18 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from service.calendar import Period, parse_instant
+from service.calendar import parse_instant
 from service.config import Account, Language, zone
-from service.ledger.reading import ClientRow, DayRange, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
 from service.live.board import Snapshot, Sort, snapshot
+from service.live.spans import spans
+from service.live.view import View
 from service.model import SECOND, Instant
 from service.reasons import reason_key
 
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
-MONTH: Final = Period("month", date(2026, 11, 1).toordinal(), date(2026, 11, 30).toordinal())
-BEFORE: Final[DayRange] = (date(2026, 10, 1).toordinal(), date(2026, 10, 23).toordinal())
+VIEW: Final = View("office", "month", "amount", "json", "ru")
+MONTH: Final = spans(VIEW, date(2026, 11, 23).toordinal())
 OFFICE: Final = Account(
     "office", "Отдел продаж", "standard", (), "Europe/Moscow", zone("Europe/Moscow"), "RUB", "ru"
 )
@@ -75,16 +77,23 @@ def reading(
         overdue_tasks=sum(len(row.tasks) for row in clients),
         no_next_step=Sum(14, 38650000),
         saved_today=Sum(2, 3140000),
+        saved={"7": 2000000, "8": 1140000},
         unconverted=unconverted or {},
         clients={row.client_id: row for row in clients},
         managers=managers,
         manager_names={"3": "Анна"},
-        losses={(MONTH.first, MONTH.last): refusals, BEFORE: before},
+        pipeline_names={"1": "Продажи"},
+        losses={
+            **dict.fromkeys(MONTH.selections, ()),
+            MONTH.now: refusals,
+            MONTH.parts[-8].now: refusals,
+            MONTH.before: before,
+        },
     )
 
 
 def board(read: Reading, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:
-    return snapshot(read, office, MONTH, BEFORE, sort)
+    return snapshot(read, office, VIEW._replace(sort=sort), MONTH)
 
 
 def worked_example() -> Reading:

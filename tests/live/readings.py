@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from service.config import Account, Secret, zone
 from service.ledger.heads import Head
-from service.ledger.reading import ClientRow, DayRange, LossRow, Reading, Sum, TaskRow
+from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Instant
 
 NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
@@ -45,11 +45,13 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         overdue_tasks=sum(len(each.tasks) for each in clients),
         no_next_step=Sum(),
         saved_today=Sum(),
+        saved={},
         unconverted={},
         clients={each.client_id: each for each in clients},
         managers=(),
         manager_names={"3": "Анна"},
-        losses={(0, 0): (LossRow("r", "Выбрал других", lost, lost * 100),) if lost else ()},
+        pipeline_names={"1": "Продажи"},
+        losses={Selection(0, 0): (LossRow("r", "Выбрал других", lost, lost * 100),) if lost else ()},
     )
 
 
@@ -61,12 +63,12 @@ class Books:
         self.reads = 0
         self.broken: Exception | None = None
 
-    def read(self, account_id: str, ranges: Sequence[DayRange], since: Reading | None = None) -> Reading:
+    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
         self.reads += 1
         if self.broken is not None:
             raise self.broken
         (losses,) = self.board.losses.values()
-        return replace(self.board, account=account_id, losses=dict.fromkeys(ranges, losses))
+        return replace(self.board, account=account_id, losses=dict.fromkeys(selections, losses))
 
 
 class StandingClock:

@@ -14,13 +14,14 @@ from service.config import Language
 from service.ledger.reading import Late, ManagerRow, Reading
 from service.live.board import Sort, snapshot
 from service.live.difference import Json, apply_patch, parts, patch
+from service.live.spans import spans
 from service.model import SECOND
 from service.reasons import ReasonTable
 from tests.live.boards import (
-    MONTH,
     NOW,
     OFFICE,
     READINGS,
+    VIEW,
     account,
     board,
     client,
@@ -77,7 +78,11 @@ def test_the_worked_example_is_encoded_as_the_specification_says() -> None:
         }
     ]
     assert risk["no_next_step"] == {"deals": 14, "amount": "386500.00"}
-    assert risk["saved_today"] == {"clients": 2, "amount": "31400.00"}
+    assert risk["saved_today"] == {
+        "clients": 2,
+        "amount": "31400.00",
+        "list": [{"client_id": "7", "amount": "20000.00"}, {"client_id": "8", "amount": "11400.00"}],
+    }
     assert encoded["warnings"] == []
 
 
@@ -127,7 +132,7 @@ def test_the_previous_period_is_classified_too_and_says_its_days() -> None:
 
 def test_a_range_that_was_not_read_is_an_error() -> None:
     with pytest.raises(KeyError):
-        snapshot(reading(), OFFICE, MONTH, (1, 2), "amount")
+        snapshot(reading(), OFFICE, VIEW, spans(VIEW, 700_000))
 
 
 CLIENTS = (
