@@ -23,9 +23,11 @@ from service.ledger.heads import Head
 from service.ledger.overdue import Ticker
 from service.ledger.reader import Reader
 from service.ledger.retention import Retention
+from service.ledger.screens import Screens
 from service.ledger.writer import Writer
 from service.live import endpoint as live
 from service.live.hub import Hub
+from service.live.named_screens import NamedScreens
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
 from service.webhooks.adapters import ADAPTERS
@@ -63,6 +65,7 @@ def create_app(config: Config, clock: Clock) -> Service:
             if head.last_delivery_at is not None:
                 metrics.heard(account_id, head.last_delivery_at / SECOND)
 
+    screens = NamedScreens(Screens(reading, writing), clock)
     metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
     ticker = Ticker(reading, list(accounts), writer, clock)
@@ -85,7 +88,7 @@ def create_app(config: Config, clock: Clock) -> Service:
 
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
-        *live.routes(hub, Reader(reading, accounts, clock), accounts, clock),
+        *live.routes(hub, Reader(reading, accounts, clock), accounts, screens, clock),
         *_health(reading, metrics),
     ]
     return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)

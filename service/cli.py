@@ -2,88 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import click
-from sqlalchemy.exc import DBAPIError
 
 from service import operations, tail
 from service.clock import SystemClock
-from service.config import Account, Config, ConfigError, load
+from service.config import Account, Config
 from service.demo.run import config as demo_config
 from service.demo.run import new_token
 from service.ledger import schema
-from service.ledger.engine import AlreadyServed
-from service.ledger.recompute import LogPruned, Progress
+from service.options import accounts, bar, plain_errors, with_config
+from service.screens import screens
 from service.serving import serve_config, serve_demo
-
-CONFIG: Final = "lossboard.toml"
-CONFIG_HELP: Final = f"The configuration file (default: {CONFIG})."
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class _Stop(click.ClickException):
-    """An error for the operator: one line, exit code 1."""
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Errors that the operator can mend are told in a line, not in a traceback."""
-    try:
-        yield
-    except (
-        ConfigError,
-        AlreadyServed,
-        schema.SchemaError,
-        operations.UnknownAccount,
-        LogPruned,
-        LookupError,
-    ) as error:
-        raise _Stop(str(error)) from None
-    except DBAPIError as error:
-        raise _Stop(f"the database cannot be used: {error.orig}") from None
-
-
-def _config_option(command: Callable[P, T]) -> Callable[P, T]:
-    return click.option(
-        "--config", "config_path", type=click.Path(path_type=Path), default=CONFIG, help=CONFIG_HELP
-    )(command)
-
-
-def _with_config(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--config`, and hand the loaded configuration to the command."""
-
-    @functools.wraps(command)
-    def wrapped(config_path: Path, **arguments: object) -> None:
-        with _plain_errors():
-            command(load(config_path, os.environ), **arguments)
-
-    return _config_option(wrapped)
 
 
 def _address(command: Callable[P, T]) -> Callable[P, T]:
     port = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
     host = click.option("--host", default="127.0.0.1", show_default=True)
     return host(port(command))
-
-
-@contextmanager
-def _bar(length: int, label: str) -> Iterator[Progress]:
-    """A progress bar on a terminal."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
-        yield bar.update
 
 
 @click.group()
@@ -96,7 +41,7 @@ def main() -> None:
 
 @main.command()
 @_address
-@_with_config
+@with_config
 def serve(config: Config, host: str, port: int) -> None:
     """Take webhooks and serve the boards."""
     serve_config(config, SystemClock(), host, port, _rebuilding)
@@ -108,14 +53,14 @@ def serve(config: Config, host: str, port: int) -> None:
 @click.option("--database-url", default=None, help="An empty database (default: a temporary SQLite file).")
 def demo(host: str, port: int, still: bool, database_url: str | None) -> None:
     """Serve a simulated sales office that posts real amoCRM-format webhooks."""
-    with _plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
+    with plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
         url = database_url or f"sqlite:///{folder}/demo.db"
         token = new_token()
         serve_demo(demo_config(url, token), SystemClock(), host, port, token, still=still)
 
 
 @main.command()
-@_with_config
+@with_config
 def migrate(config: Config) -> None:
     """Bring the database's schema up to date."""
     with operations.alone(config):
@@ -124,7 +69,7 @@ def migrate(config: Config) -> None:
 
 
 @main.command("check-config")
-@_with_config
+@with_config
 def check_config(config: Config) -> None:
     """Check the configuration, and say what it amounts to."""
     for account in config.accounts:
@@ -136,13 +81,13 @@ def check_config(config: Config) -> None:
 
 @main.command()
 @click.argument("account_id", required=False)
-@_with_config
+@with_config
 def verify(config: Config, account_id: str | None) -> None:
     """Recompute everything and compare it with what is stored; exit code 1 if anything differs."""
     clean = True
-    for account in _accounts(config, account_id):
+    for account in accounts(config, account_id):
         length = operations.size(config, account, with_log=True)
-        with _bar(length, f"Checking {account.id}") as progress:
+        with bar(length, f"Checking {account.id}") as progress:
             found = operations.verify(config, account, progress)
         for each in found.differences:
             click.echo(f"{account.id}: {each.table} {each.key}: {each.actual}, expected {each.expected}")
@@ -156,17 +101,17 @@ def verify(config: Config, account_id: str | None) -> None:
 @main.command()
 @click.argument("account_id", required=False)
 @click.option("--from-log", is_flag=True, help="First decode the raw bodies again with today's adapters.")
-@_with_config
+@with_config
 def rebuild(config: Config, account_id: str | None, from_log: bool) -> None:
     """Recompute the projections from state."""
     with operations.alone(config):
-        for account in _accounts(config, account_id):
+        for account in accounts(config, account_id):
             _rebuild(config, account, from_log=from_log)
 
 
 def _rebuild(config: Config, account: Account, *, from_log: bool) -> None:
     length = operations.size(config, account, with_log=from_log)
-    with _bar(length, f"Rebuilding {account.id}") as progress:
+    with bar(length, f"Rebuilding {account.id}") as progress:
         operations.rebuild(config, account, SystemClock(), progress, from_log=from_log)
     click.echo(f"{account.id}: rebuilt")
 
@@ -176,8 +121,7 @@ def _rebuilding(config: Config, account: Account) -> None:
     _rebuild(config, account, from_log=False)
 
 
-def _accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:
-    return config.accounts if account_id is None else (operations.account_of(config, account_id),)
+main.add_command(screens)
 
 
 @main.group()
@@ -187,10 +131,10 @@ def quarantine() -> None:
 
 @quarantine.command("list")
 @click.argument("account_id", required=False)
-@_with_config
+@with_config
 def quarantine_list(config: Config, account_id: str | None) -> None:
     """List what is in quarantine, oldest first."""
-    for account in _accounts(config, account_id):
+    for account in accounts(config, account_id):
         for each in operations.quarantined(config, account):
             click.echo(f"{account.id} {each.number} part {each.part}: {each.error}")
 
@@ -198,7 +142,7 @@ def quarantine_list(config: Config, account_id: str | None) -> None:
 @quarantine.command("show")
 @click.argument("account_id")
 @click.argument("number", type=int)
-@_with_config
+@with_config
 def quarantine_show(config: Config, account_id: str, number: int) -> None:
     """Show a delivery: when it came, what is wrong with it, and its raw body."""
     account = operations.account_of(config, account_id)
@@ -212,13 +156,13 @@ def quarantine_show(config: Config, account_id: str, number: int) -> None:
 @quarantine.command("retry")
 @click.argument("account_id")
 @click.argument("number", type=int, required=False)
-@_with_config
+@with_config
 def quarantine_retry(config: Config, account_id: str, number: int | None) -> None:
     """Decode and apply a delivery (or all that are in quarantine) again."""
     account = operations.account_of(config, account_id)
     held = sorted({each.number for each in operations.quarantined(config, account)})
     numbers = held if number is None else [number]
-    with _bar(len(numbers), f"Retrying {account.id}") as progress:
+    with bar(len(numbers), f"Retrying {account.id}") as progress:
         for each in numbers:
             decoded = operations.retry(config, account, each, SystemClock())
             progress(1)
@@ -229,7 +173,7 @@ def quarantine_retry(config: Config, account_id: str, number: int | None) -> Non
 @quarantine.command("drop")
 @click.argument("account_id")
 @click.argument("number", type=int)
-@_with_config
+@with_config
 def quarantine_drop(config: Config, account_id: str, number: int) -> None:
     """Give a delivery up: it leaves quarantine, and stays in the log."""
     account = operations.account_of(config, account_id)
@@ -242,13 +186,13 @@ def quarantine_drop(config: Config, account_id: str, number: int) -> None:
 @click.argument("account_id", required=False)
 @click.option("--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier ones shown.")
 @click.option("--once", is_flag=True, help="Show them and end.")
-@_with_config
+@with_config
 def tail_deliveries(config: Config, account_id: str | None, lines: int, once: bool) -> None:
     """Follow deliveries and what each changed: for whoever connects a CRM."""
-    accounts = _accounts(config, account_id)
-    seen = {each.id: max(0, operations.newest(config, each) - lines) for each in accounts}
+    followed = accounts(config, account_id)
+    seen = {each.id: max(0, operations.newest(config, each) - lines) for each in followed}
     while True:
-        for account in accounts:
+        for account in followed:
             for stored in operations.deliveries(config, account, seen[account.id]):
                 seen[account.id] = stored.number
                 click.echo(tail.line(stored, account))

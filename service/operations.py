@@ -1,26 +1,38 @@
-"""What the commands do to a database, apart from serving: prepare, verify, rebuild, quarantine, tail."""
+"""What the commands do to a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
+tail."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, Engine
 
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger import heads, log, recompute, schema
+from service.ledger import heads, log, recompute, schema, screens
 from service.ledger.apply import reapply
 from service.ledger.engine import Role, SqliteLock, open_engine
 from service.ledger.log import Quarantined, Stored
 from service.ledger.recompute import Difference, LogPruned, Progress
+from service.ledger.screens import NamedScreen
+from service.live import access
 from service.model import Decoded, Delivery, Request
 from service.webhooks.adapters import ADAPTERS
+
+SCREEN_NAME: Final = 60
+"""Characters in a screen's name, at most."""
 
 
 class UnknownAccount(Exception):
     """The configuration has no such account."""
+
+
+class ScreenError(Exception):
+    """A screen cannot be added like this; the operator chooses another name or address."""
 
 
 def account_of(config: Config, account_id: str) -> Account:
@@ -166,6 +178,43 @@ def drop(config: Config, account: Account, number: int) -> int:
     """Take a delivery out of quarantine for good (the log keeps it); returns how many parts it had there."""
     with _transaction(config, "writer") as connection:
         return log.release(connection, account.id, number)
+
+
+def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str:
+    """Add a named screen; returns its token, which is kept nowhere.
+
+    Raises:
+        ScreenError: The name is none, or taken.
+    """
+    if not (0 < len(name) <= SCREEN_NAME and name.isprintable() and name.strip() == name):
+        raise ScreenError(
+            f"a screen's name has 1 to {SCREEN_NAME} printable characters, and no space at either end"
+        )
+    token = secrets.token_urlsafe(24)
+    digest = access.screen_digest(account.id, token)
+    with _transaction(config, "writer") as connection:
+        if not screens.add(connection, account.id, name, digest, clock.now()):
+            raise ScreenError(
+                f"{account.id} has a screen called {name}: revoke that first, or choose another"
+            )
+    return token
+
+
+def named_screens(config: Config, account: Account) -> list[NamedScreen]:
+    """An account's named screens."""
+    with _transaction(config, "reader") as connection:
+        return screens.listed(connection, account.id)
+
+
+def revoke_screen(config: Config, account: Account, name: str) -> None:
+    """Forget a named screen: a running service shows it nothing more within seconds.
+
+    Raises:
+        LookupError: No such screen.
+    """
+    with _transaction(config, "writer") as connection:
+        if not screens.revoke(connection, account.id, name):
+            raise LookupError(f"{account.id} has no screen called {name}")
 
 
 def newest(config: Config, account: Account) -> int:

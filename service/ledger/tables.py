@@ -85,6 +85,20 @@ PATCHES: Final = Table(
 )
 """What each recent commit touched on the board."""
 
+SCREENS: Final = Table(
+    "screens",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False, comment="of the link's token"),
+    Column("added_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, comment="when it was last known to be open"),
+    PrimaryKeyConstraint("account", "name"),
+    UniqueConstraint("account", "digest"),
+    sqlite_with_rowid=False,
+)
+"""Named screens: who may see the account's board by a link of its own."""
+
 _TYPES: Final = {str: Text, int: BigInteger, bool: Boolean}
 
 _DERIVED: Final[Mapping[Entity, tuple[str, ...]]] = {"deal": ("lost_at",), "task": ("done_at",)}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
@@ -24,6 +24,7 @@ from service.ledger.outcome import Unavailable
 from service.live import access, board, render
 from service.live.board import Snapshot
 from service.live.hub import BoardReader, Hub, TooManyScreens
+from service.live.named_screens import NamedScreens
 from service.live.screen import StreamSend
 from service.live.spans import spans
 from service.live.stream import EventStream
@@ -31,6 +32,7 @@ from service.live.view import View, ViewError, parse_view
 from service.problems import Problem
 
 RETRY: Final = ((b"retry-after", b"5"),)
+AWAY: Final = Problem(503, "the database is away", RETRY)
 
 SECURITY: Final[Mapping[str, str]] = {
     "content-security-policy": (
@@ -47,13 +49,13 @@ SECURITY: Final[Mapping[str, str]] = {
 }
 """Headers of everything that shows figures."""
 
-_REFUSALS: Final[Mapping[access.Answer, Problem]] = {
+_REFUSALS: Final[Mapping[access.Refusal, Problem]] = {
     "no_token": Problem(
         401, "the board is shown to whoever has its link", ((b"www-authenticate", b"Bearer"),)
     ),
     "wrong_token": Problem(401, "the link is not valid any more", ((b"www-authenticate", b"Bearer"),)),
     "not_loopback": Problem(
-        403, "without a viewer_token the board is shown on the service's own machine only"
+        403, "without a viewer_token or a named screen the board is shown on the service's own machine only"
     ),
 }
 
@@ -72,10 +74,18 @@ Handler: TypeAlias = Callable[[Request, Account, View], Awaitable[ASGIApp]]
 class Boards:
     """The handlers. `readers` reads for requests, apart from the hub's own reading."""
 
-    def __init__(self, hub: Hub, readers: BoardReader, accounts: Mapping[str, Account], clock: Clock) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        readers: BoardReader,
+        accounts: Mapping[str, Account],
+        screens: NamedScreens,
+        clock: Clock,
+    ) -> None:
         self._hub = hub
         self._readers = readers
         self._accounts = accounts
+        self._screens = screens
         self._clock = clock
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -86,10 +96,12 @@ class Boards:
             if account is None:
                 return Problem(404, "there is no such account")
             try:
-                welcome = _admit(request, account)
+                welcome = _admit(request, account, await self._screens.digests(account.id))
                 return welcome or await handler(request, account, self._view(request, account))
             except _Refused as refused:
                 return refused.problem
+            except Unavailable:
+                return AWAY
 
         return checked  # type: ignore[return-value]  # Starlette awaits whatever ASGI app comes back
 
@@ -104,10 +116,7 @@ class Boards:
 
     async def _read(self, account: Account, view: View) -> Snapshot:
         shown = spans(view, self._today(account))
-        try:
-            reading = await asyncio.to_thread(self._readers.read, account.id, shown.selections)
-        except Unavailable:
-            raise _Refused(Problem(503, "the database is away", RETRY)) from None
+        reading = await asyncio.to_thread(self._readers.read, account.id, shown.selections)
         return board.snapshot(reading, account, view, shown)
 
     async def page(self, _request: Request, account: Account, view: View) -> ASGIApp:
@@ -120,7 +129,7 @@ class Boards:
         shown = await self._read(account, view)
         return Response(msgspec.json.encode(shown), media_type="application/json", headers=SECURITY)
 
-    async def events(self, request: Request, _account: Account, view: View) -> ASGIApp:
+    async def events(self, request: Request, account: Account, view: View) -> ASGIApp:
         """The event stream."""
         try:
             self._hub.admit()
@@ -129,28 +138,32 @@ class Boards:
         seen = _sequence_number(
             request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         )
+        screen: str | None = request.state.screen
 
         async def show(send: StreamSend) -> None:
-            await self._hub.show(view, seen, send)
+            stream = self._hub.show(view, seen, send)
+            await (stream if screen is None else self._screens.attend(account.id, screen, stream))
 
         return EventStream(show, SECURITY)
 
 
-def _admit(request: Request, account: Account) -> Response | None:
-    """Nothing when the request may see the board; a redirect that leaves the token behind; or `_Refused`."""
+def _admit(request: Request, account: Account, screens: Collection[str]) -> Response | None:
+    """Nothing when the request may see the board (its `state.screen` is the named screen's that it comes
+    from); a redirect that leaves the token behind; or `_Refused`."""
     client = request.client.host if request.client else None
-    token = request.query_params.get("token")
-    answer = access.answer(account, access.Asking(client, request.headers, token))
-    if answer == "welcome":
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-        address = request.scope["path"] + (f"?{urlencode(kept)}" if kept else "")
-        welcome = RedirectResponse(address, status_code=303, headers=SECURITY)
-        secure = request.scope["scheme"] == "https"
-        welcome.headers.append("set-cookie", access.set_cookie(account, secure=secure))
-        return welcome
-    if answer != "granted":
+    asking = access.Asking(client, request.headers, request.query_params.get("token"))
+    answer = access.answer(account, asking, screens)
+    if not isinstance(answer, access.Granted):
         raise _Refused(_REFUSALS[answer])
-    return None
+    request.state.screen = answer.screen
+    if answer.cookie is None:
+        return None
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
+    address = request.scope["path"] + (f"?{urlencode(kept)}" if kept else "")
+    welcome = RedirectResponse(address, status_code=303, headers=SECURITY)
+    secure = request.scope["scheme"] == "https"
+    welcome.headers.append("set-cookie", access.set_cookie(account, answer.cookie, secure=secure))
+    return welcome
 
 
 def _sequence_number(text: str | None) -> int | None:
@@ -184,9 +197,15 @@ async def _static(request: Request) -> ASGIApp:
     return Response(content, media_type=kind, headers=headers)
 
 
-def routes(hub: Hub, readers: BoardReader, accounts: Mapping[str, Account], clock: Clock) -> list[Route]:
+def routes(
+    hub: Hub,
+    readers: BoardReader,
+    accounts: Mapping[str, Account],
+    screens: NamedScreens,
+    clock: Clock,
+) -> list[Route]:
     """The routes of all boards."""
-    boards = Boards(hub, readers, accounts, clock)
+    boards = Boards(hub, readers, accounts, screens, clock)
     return [
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),

@@ -1,0 +1,251 @@
+"""Named screens, as an operator and a television meet them: a link, a cookie, the board, and the end of
+it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import segno
+
+from service.calendar import parse_instant
+from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
+
+AWAY: Final = {"x-forwarded-for": "203.0.113.9"}
+"""A request that does not come from the service's own machine."""
+
+GUARDED: Final = """
+[[accounts]]
+id = "guarded"
+title = "Guarded"
+crm = "amocrm"
+webhook_secret = "long-and-random"
+timezone = "Asia/Vladivostok"
+currency = "RUB"
+language = "en"
+viewer_token = "a-token-that-is-hard-to-guess"
+public_url = "https://somebody@board.example:8443/behind/a/proxy"
+"""
+MANY: Final = 10
+"""Heartbeats, five seconds apart, after which a stream that should have ended goes on for good."""
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("screens"), config=CONFIG + GUARDED) as started:
+        yield started
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A configuration and a migrated database."""
+    (tmp_path / "lossboard.toml").write_text(CONFIG + GUARDED, encoding="utf-8")
+    assert lossboard(tmp_path, "migrate").returncode == 0
+    return tmp_path
+
+
+@contextlib.contextmanager
+def television() -> Iterator[httpx.Client]:
+    """A browser with cookies, away from the service."""
+    with httpx.Client(headers=AWAY, timeout=DEADLINE, trust_env=False) as browser:
+        yield browser
+
+
+def added(service: Service, account: str, name: str) -> str:
+    """The link of a screen that is added while the service runs."""
+    done = lossboard(service.folder, "screens", "add", account, name, "--url", service.url)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def admitted(browser: httpx.Client, link: str) -> httpx.Response:
+    """The first answer to a link that the service knows within moments."""
+
+    def opened() -> httpx.Response | None:
+        answer = browser.get(link)
+        return answer if answer.status_code != 401 else None
+
+    return until(opened)
+
+
+def to_its_end(lines: Iterator[str]) -> list[str]:
+    """What a stream says until it ends, which it does."""
+    said: list[str] = []
+    for line in lines:
+        said.append(line)
+        assert said.count("event: heartbeat") < MANY, "the stream goes on"
+    return said
+
+
+@pytest.mark.parametrize("account", ["office", "guarded"])
+def test_a_link_becomes_a_cookie_that_shows_the_board_until_it_is_revoked(
+    service: Service, account: str
+) -> None:
+    link = added(service, account, "Переговорная")
+    board = f"{service.url}/boards/{account}"
+    with television() as browser:
+        welcome = admitted(browser, link)
+        assert welcome.status_code == 303
+        assert welcome.headers["location"] == f"/boards/{account}?mode=wall"
+        page = browser.get(f"{service.url}{welcome.headers['location']}")
+        assert page.status_code == 200
+        assert parse_qs(urlsplit(link).query)["token"][0] not in page.text
+        with browser.stream("GET", f"{board}/events") as stream:
+            assert stream.status_code == 200
+            lines = stream.iter_lines()
+            assert next(line for line in lines if line.startswith("event:")) == "event: snapshot"
+            until(lambda: "last seen" in lossboard(service.folder, "screens", "list", account).stdout)
+            assert lossboard(service.folder, "screens", "revoke", account, "Переговорная").returncode == 0
+            to_its_end(lines)
+        for path in ("", "/snapshot", "/events"):
+            answer = browser.get(board + path)
+            assert answer.status_code == 401
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert browser.get(link).status_code == 401
+
+
+def test_the_stream_of_another_screen_goes_on(service: Service) -> None:
+    kept, revoked = (added(service, "office", name) for name in ("kept", "revoked"))
+    with television() as browser, television() as other:
+        assert admitted(browser, kept).status_code == 303
+        assert admitted(other, revoked).status_code == 303
+        with (
+            browser.stream("GET", f"{service.url}/boards/office/events") as stream,
+            other.stream("GET", f"{service.url}/boards/office/events") as ending,
+        ):
+            lines = stream.iter_lines()
+            assert lossboard(service.folder, "screens", "revoke", "office", "revoked").returncode == 0
+            assert "event: snapshot" in to_its_end(ending.iter_lines())
+            assert other.get(f"{service.url}/boards/office/snapshot").status_code == 401
+            service.deal("s1", amount="5.00")
+            assert next(line for line in lines if line == "event: patch")
+
+
+def test_the_token_is_a_bearer_token_too_and_good_for_its_account_alone(service: Service) -> None:
+    link = added(service, "office", "program")
+    bearer = {"authorization": f"Bearer {parse_qs(urlsplit(link).query)['token'][0]}"}
+    with television() as browser:
+        admitted(browser, link)
+        browser.cookies.clear()
+        assert browser.get(f"{service.url}/boards/office/snapshot", headers=bearer).status_code == 200
+        assert browser.get(f"{service.url}/boards/guarded/snapshot", headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize("account", ["office", "guarded"])
+def test_a_wrong_token_and_none_are_refused_from_afar(service: Service, account: str) -> None:
+    added(service, account, "there is a screen")
+    board = f"{service.url}/boards/{account}"
+    with television() as browser:
+        assert browser.get(board, params={"token": "wrong"}).status_code == 401
+        assert browser.get(board, headers={"authorization": "Bearer wrong"}).status_code == 401
+        assert browser.get(board, headers={"cookie": f"lossboard_{account}=wrong"}).status_code == 401
+        until(lambda: browser.get(board).status_code == 401)
+
+
+def test_a_board_with_named_screens_alone_is_still_shown_on_the_services_machine(service: Service) -> None:
+    added(service, "office", "one more")
+    assert service.client.get(f"{service.url}/boards/office").status_code == 200
+
+
+def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
+    nothing = lossboard(folder, "screens", "list", "guarded")
+    assert (nothing.returncode, nothing.stdout) == (0, "guarded: no screen has a link of its own\n")
+    first = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
+    assert first.returncode == 0
+    [link] = first.stdout.splitlines()
+    assert re.fullmatch(r"https://board\.example:8443/boards/guarded\?mode=wall&token=[\w-]{32}", link)
+    listed = lossboard(folder, "screens", "list", "guarded").stdout
+    found = re.fullmatch(r"guarded Цех № 2: added (\S+\+10:00), never seen\n", listed)
+    assert found is not None
+    assert parse_instant(found[1])
+    assert "guarded Цех № 2" in lossboard(folder, "screens", "list").stdout
+    assert lossboard(folder, "screens", "list", "office").stdout == (
+        "office: no screen has a link of its own\n"
+    )
+    again = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "revoke that first" in again.stderr
+    assert lossboard(folder, "screens", "revoke", "guarded", "Цех № 2").returncode == 0
+    assert lossboard(folder, "screens", "add", "guarded", "Цех № 2").stdout.strip() != link
+
+
+def test_the_token_is_not_kept_anywhere(folder: Path) -> None:
+    link = lossboard(folder, "screens", "add", "office", "tv").stdout.strip()
+    token = parse_qs(urlsplit(link).query)["token"][0]
+    kept = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert b"screens" in kept
+    assert token.encode() not in kept
+
+
+def test_the_link_begins_with_what_is_said_or_configured_or_this_machine(folder: Path) -> None:
+    here = lossboard(folder, "screens", "add", "office", "here")
+    assert here.stdout.startswith("http://127.0.0.1:8000/boards/office?mode=wall&token=")
+    assert "--url" in here.stderr
+    said = lossboard(folder, "screens", "add", "guarded", "said", "--url", "http://192.168.0.7:8000/")
+    assert said.stdout.startswith("http://192.168.0.7:8000/boards/guarded?mode=wall&token=")
+    assert said.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("add", "nobody", "tv"), "no account is called nobody"),
+        (("list", "nobody"), "no account is called nobody"),
+        (("revoke", "nobody", "tv"), "no account is called nobody"),
+        (("revoke", "office", "tv"), "office has no screen called tv"),
+        (("add", "office", ""), "1 to 60 printable characters"),
+        (("add", "office", "x" * 61), "1 to 60 printable characters"),
+        (("add", "office", " tv"), "1 to 60 printable characters"),
+        (("add", "office", "a\x1b[2Jb"), "1 to 60 printable characters"),
+        (("add", "office", "tv", "--url", "board.example"), "--url: 'board.example' is no address"),
+        (("add", "office", "tv", "--url", "http://[::1"), "--url: 'http://[::1' is no address"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line_and_adds_nothing(
+    folder: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = lossboard(folder, "screens", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert said in line
+    assert lossboard(folder, "screens", "list", "office").stdout.startswith("office: no screen")
+
+
+def test_a_terminal_gets_the_link_as_a_code_to_scan_too(folder: Path) -> None:
+    outside, inside = pty.openpty()
+    root = str(Path(__file__).resolve().parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "screens", "add", "guarded", "tv"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root, "TERM": "xterm-256color"},
+        stdout=inside,
+        stderr=subprocess.PIPE,
+    )
+    os.close(inside)
+    text = _read(outside).decode().replace("\r\n", "\n")
+    _, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, errors
+    link, _, drawn = text.partition("\n")
+    expected = io.StringIO()
+    segno.make_qr(link).terminal(expected, compact=True)
+    assert re.sub(r"\x1b\[[\d;]*m", "", drawn) == expected.getvalue()
+
+
+def _read(terminal: int) -> bytes:
+    """What a program writes to its terminal until it ends."""
+    text = b""
+    with contextlib.suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as output:
+        while part := output.read(65536):
+            text += part
+    return text
