@@ -115,6 +115,7 @@ def board(
         no_next_step=no_next_step(truth),
         saved_today=saved_today(truth),
         saved=saved(truth),
+        closed=frozenset(),
         unconverted=unconverted(truth),
         clients=clients,
         managers=managers(truth),

@@ -236,6 +236,17 @@ def saved(connection: Connection, account: str) -> dict[str, int]:
     return {client_id: int(total) for client_id, total in connection.execute(found)}
 
 
+def completed(connection: Connection, account: str, task_ids: Collection[str]) -> frozenset[str]:
+    """Those of some tasks that are completed."""
+    found: set[str] = set()
+    for some in chunks(task_ids):
+        statement = select(TASKS.c.id).where(
+            TASKS.c.account == account, TASKS.c.id.in_(some), TASKS.c.done_at.is_not(None)
+        )
+        found.update(connection.execute(statement).scalars())
+    return frozenset(found)
+
+
 def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
     """Refusals by reason, of every kind."""
     names = STATE["reason"]

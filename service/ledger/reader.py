@@ -99,6 +99,7 @@ def _true_at(head: Head, now: Instant) -> Instant:
 
 def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched) -> Reading:
     connection, account_id = read.connection, read.account.id
+    clients = _clients(read, since, touched)
     risk = _single(read, AT_RISK)
     step, saved = _single(read, NO_NEXT_STEP), _single(read, SAVED_TODAY)
     unconverted = SUMS[UNCONVERTED]
@@ -114,13 +115,14 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
         saved=since.saved
         if since is not None and not touched.clients
         else board_rows.saved(connection, account_id),
+        closed=_closed(read, since, clients),
         unconverted={
             row.currency: row.deals
             for row in connection.execute(
                 select(unconverted.c.currency, unconverted.c.deals).where(unconverted.c.account == account_id)
             )
         },
-        clients=_clients(read, since, touched),
+        clients=clients,
         managers=board_rows.managers(
             connection, account_id, read.as_of, heads.rules_of(read.account).day(read.as_of)
         ),  # always: the mean times of tasks that are still overdue grow by themselves
@@ -150,6 +152,14 @@ def _clients(read: _Reader, since: Reading | None, touched: Touched) -> Mapping[
     again = board_rows.clients(read.connection, read.account.id, read.head.as_of, touched.clients)
     kept = {each: row for each, row in since.clients.items() if each not in set(touched.clients)}
     return {**kept, **again}
+
+
+def _closed(read: _Reader, since: Reading | None, clients: Mapping[str, ClientRow]) -> frozenset[str]:
+    if since is None or since.clients is clients:
+        return frozenset()
+    listed = {task.task_id for row in clients.values() for task in row.tasks}
+    gone = [task.task_id for row in since.clients.values() for task in row.tasks if task.task_id not in listed]
+    return board_rows.completed(read.connection, read.account.id, gone)
 
 
 def _losses(

@@ -103,6 +103,7 @@ class Reading:
         saved: The clients of `saved_today`, and the amount of each.
         losses: For each selection asked for, the refusals by reason (of every kind).
         manager_names: The name of every manager that is known; `pipeline_names` likewise.
+        closed: Of the overdue tasks of the reading before, those that were completed since.
         unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
     """
 
@@ -115,6 +116,7 @@ class Reading:
     no_next_step: Sum
     saved_today: Sum
     saved: Mapping[str, int]
+    closed: frozenset[str]
     unconverted: Mapping[str, int]
     clients: Mapping[str, ClientRow]
     managers: tuple[ManagerRow, ...]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Final, TypeAlias
 
 import msgspec
@@ -41,11 +42,12 @@ def parts(snapshot: Snapshot) -> dict[str, Json]:
     return plain
 
 
-def patch(old: Snapshot, new: Snapshot) -> dict[str, Json]:
+def patch(old: Snapshot, new: Snapshot, closed: Set[str] = frozenset()) -> dict[str, Json]:
     """What turns `old` into `new`, and nothing else.
 
     `set` holds the parts that are new or changed, `remove` the names of those that are gone; `order`, the ids
-    of all clients in order, is there only if it changed.
+    of all clients in order, is there only if it changed. `closed` names the tasks that left because they
+    were completed, for a screen that wants to say so.
     """
     before, after = _parts(old), _parts(new)
     changed = {name: part for name, part in after.items() if name not in before or before[name] != part}
@@ -57,6 +59,8 @@ def patch(old: Snapshot, new: Snapshot) -> dict[str, Json]:
         "set": msgspec.to_builtins(changed),
         "remove": [name for name in before if name not in after],
     }
+    if closed:
+        found["closed"] = list[Json](sorted(closed))
     if order is not None:
         found["order"] = msgspec.to_builtins(order)
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -213,7 +213,7 @@ class Hub:
         changes: list[Callable[[], None]] = []
         for feed, span in zip(feeds, shown, strict=True):
             new = board.snapshot(reading, account, feed.view, span)
-            changes.append(_change(feed, new, span.period))
+            changes.append(_change(feed, new, span.period, reading.closed))
         return reading, changes
 
     def _beat(self, watched: _Board) -> None:
@@ -232,13 +232,13 @@ class Hub:
                 screen.say(frame)
 
 
-def _change(feed: _Feed, new: Snapshot, period: Period) -> Callable[[], None]:
+def _change(feed: _Feed, new: Snapshot, period: Period, closed: Set[str]) -> Callable[[], None]:
     """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
     one) a snapshot."""
-    old, language = feed.shown, feed.view.language
+    old, view = feed.shown, feed.view
 
     def make() -> bytes:
-        whole = render.html_snapshot(new, language) if feed.view.form == "html" else new
+        whole = render.html_snapshot(new, view) if view.form == "html" else new
         return event("snapshot", whole, new.seq)
 
     if old is None or period != feed.period:
@@ -248,11 +248,11 @@ def _change(feed: _Feed, new: Snapshot, period: Period) -> Callable[[], None]:
             feed.ring.reset(new.seq, make)
 
         return begin
-    if feed.view.form == "html":
-        patch = render.html_patch(old, new, language)
+    if view.form == "html":
+        patch = render.html_patch(old, new, view, closed)
         news = bool(patch["set"] or patch["remove"] or patch["hide"] or patch["order"])
     else:
-        patch = difference.patch(old, new)
+        patch = difference.patch(old, new, closed)
         news = bool(patch.get("set") or patch.get("remove") or patch.get("order"))
     if not news and old.seq == new.seq:
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
-from urllib.parse import urlencode
 
 from service.config import Language
-from service.live import formats
-from service.live.figures import Caveat, Losses, Range, Reason, Sort, Total
+from service.live import chart, formats
+from service.live.figures import Caveat, Losses, Reason, Total
 from service.live.wording import NO_REASON, Wording, wording
 from service.reasons import Kind
 
@@ -66,10 +65,10 @@ def globals_of(language: Language) -> dict[str, Global]:
         "days": partial(formats.days, language=language),
         "change": partial(change, language=language),
         "groups": partial(groups, language=language),
+        "chart": partial(chart.chart, language=language),
         "period_name": partial(_period_name, words),
         "warning_text": partial(_warning_text, words),
         "size": size,
-        "query": query,
         "web_address": web_address,
         "offered": PERIODS,
     }
@@ -144,12 +143,6 @@ def size(text: str) -> Literal["l", "m", "s", "xs"]:
     if len(text) <= 12:
         return "m"
     return "s" if len(text) <= 16 else "xs"
-
-
-def query(period: Range | str, sort: Sort, language: Language) -> str:
-    """The query of the page's address."""
-    key = period if isinstance(period, str) else period.key
-    return urlencode({"period": key, "sort": sort, "lang": language})
 
 
 def web_address(url: str | None) -> str | None:

@@ -16,6 +16,12 @@ from service.model import ID_LENGTH
 Form: TypeAlias = Literal["json", "html"]
 Mode: TypeAlias = Literal["desk", "wall"]
 """`wall`: read from afar, nobody clicks."""
+Theme: TypeAlias = Literal["auto", "dark", "light"]
+"""`auto`: as the screen's system asks for; a wall is then dark."""
+
+
+NONE: Final = "-"
+"""In an address: what has no manager, or is in no pipeline."""
 
 
 class ViewError(ValueError):
@@ -40,6 +46,14 @@ class View(NamedTuple):
     mode: Mode = "desk"
     manager: str | None = None
     pipeline: str | None = None
+    theme: Theme = "auto"
+
+    @property
+    def light_where(self) -> str:
+        """The media query for which the page is light."""
+        if self.theme == "auto" and self.mode == "desk":
+            return "(prefers-color-scheme: light)"
+        return "all" if self.theme == "light" else "not all"
 
     def query(self, **other: str | None) -> str:
         """The query of the page's address for this view, or one that differs in something."""
@@ -48,11 +62,12 @@ class View(NamedTuple):
             "sort": self.sort,
             "lang": self.language,
             "mode": "wall" if self.mode == "wall" else None,
+            "theme": None if self.theme == "auto" else self.theme,
             "manager": self.manager,
             "pipeline": self.pipeline,
             **other,
         }
-        return urlencode({name: value for name, value in given.items() if value is not None})
+        return urlencode({name: value or NONE for name, value in given.items() if value is not None})
 
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -60,6 +75,7 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "form": get_args(Form),
     "lang": get_args(Language),
     "mode": get_args(Mode),
+    "theme": get_args(Theme),
 }
 
 
@@ -70,23 +86,29 @@ def parse_view(query: Mapping[str, str], account: Account, today: int) -> View:
         ViewError: See there.
         PeriodError: The period is none.
     """
-    chosen = {"sort": "amount", "form": "json", "lang": account.language, "mode": "desk"}
+    chosen = {"sort": "amount", "form": "json", "lang": account.language, "mode": "desk", "theme": "auto"}
     for name, choices in _CHOICES.items():
         chosen[name] = query.get(name, chosen[name])
         if chosen[name] not in choices:
             raise ViewError(f"{name} is {' or '.join(choices)}")
     period = query.get("period", "month")
     parse_period(period, today)
-    for name in ("manager", "pipeline"):
-        if len(query.get(name, "")) > ID_LENGTH:
-            raise ViewError(f"{name} has at most {ID_LENGTH} characters")
     return msgspec.convert(
         (
             account.id,
             period,
             *(chosen[name] for name in ("sort", "form", "lang", "mode")),
-            query.get("manager"),
-            query.get("pipeline"),
+            _chosen(query, "manager"),
+            _chosen(query, "pipeline"),
+            chosen["theme"],
         ),
         View,
     )
+
+
+def _chosen(query: Mapping[str, str], name: str) -> str | None:
+    """An id; None for what is left empty, as a form does; empty for `-`, which asks for those without."""
+    given = query.get(name, "")
+    if len(given) > ID_LENGTH:
+        raise ViewError(f"{name} has at most {ID_LENGTH} characters")
+    return "" if given == NONE else given or None

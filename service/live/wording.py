@@ -72,6 +72,11 @@ class Wording:
             "live": self.text("Live"),
             "connecting": self.text("Connecting…"),
             "lost": self.text("Connection lost"),
+            "client": self._forms("%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"),
+            "arrived": self._forms("Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"),
+            "saved": self.text("Saved: %(names)s"),
+            "credit": self.text("✓ %(by)s"),
+            "done": self.text("✓ Done"),
             "stale": self.text("No connection: the figures are those of %(time)s, %(age)s ago"),
         }
 

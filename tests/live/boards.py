@@ -78,6 +78,7 @@ def reading(
         no_next_step=Sum(14, 38650000),
         saved_today=Sum(2, 3140000),
         saved={"7": 2000000, "8": 1140000},
+        closed=frozenset(),
         unconverted=unconverted or {},
         clients={row.client_id: row for row in clients},
         managers=managers,

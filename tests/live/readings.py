@@ -46,6 +46,7 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         no_next_step=Sum(),
         saved_today=Sum(),
         saved={},
+        closed=frozenset(),
         unconverted={},
         clients={each.client_id: each for each in clients},
         managers=(),

@@ -1,17 +1,28 @@
 // The live board: a stream of rendered parts, times that tick, and the state of the connection in plain sight.
 
 import { listen } from "./keys.js";
+import { News } from "./news.js";
 import { keepOnly, show } from "./parts.js";
 import { Stream } from "./stream.js";
+import { Wall } from "./wall.js";
 import { duration, fill, localText, moment } from "./words.js";
 
 const page = document.documentElement;
 const words = JSON.parse(page.dataset.words);
+const QUIET = 4_000; // milliseconds without news or a hand on the page, after which it may load itself again
+const PATIENCE = 300_000; // milliseconds that it waits for such a moment
+const STORM = 4; // frames in a second, above which pointing out each change would show nothing and cost much
 const RELOADED = "lossboard.reloaded"; // the version that this tab has reloaded itself for
 
 let seen = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null };
 let ahead = Date.parse(seen.as_of) - Date.now(); // milliseconds that the server's clock is ahead of the screen's
 let behind = 0; // heartbeats in a row that named a later state than the one shown
+let upgrade = null; // the version that the service has now, and since when this page knows
+let recent = []; // when frames came, within the last second
+let busy = Date.now(); // when something last happened on the page
+
+const news = new News(words);
+const wall = page.dataset.mode === "wall" ? new Wall(words) : null;
 
 const serverNow = () => Date.now() + ahead;
 
@@ -25,10 +36,12 @@ function address() {
 function take(name, frame, first) {
   keepTime(name, frame);
   if (name === "heartbeat") return notice(frame.seq);
-  if (frame.version && frame.version !== page.dataset.version && reload(frame.version)) return;
-  const news = !first || !("busy" in document.body.dataset);
-  if (name === "snapshot") keepOnly(frame.order.list, news);
-  show(frame, news);
+  if (frame.version && frame.version !== page.dataset.version) upgrade ??= { version: frame.version, since: Date.now() };
+  const isNews = (!first || !("busy" in document.body.dataset)) && !storm() && !document.hidden;
+  if (name === "snapshot") keepOnly(frame.order.list, isNews);
+  news.add(show(frame, isNews, words));
+  wall?.fit();
+  busy = Date.now();
   page.dataset.seq = frame.seq;
   delete document.body.dataset.busy;
   tick();
@@ -41,6 +54,12 @@ function keepTime(name, frame) {
   if (Date.parse(frame.as_of) >= Date.parse(seen.as_of)) seen = frame;
 }
 
+function storm() {
+  const now = Date.now();
+  recent = [...recent.filter((at) => now - at < 1_000), now];
+  return recent.length > STORM;
+}
+
 function notice(seq) {
   behind = seq > Number(page.dataset.seq) ? behind + 1 : 0;
   if (behind > 1) {
@@ -50,12 +69,14 @@ function notice(seq) {
   tick();
 }
 
-/** The service was upgraded: its parts are not for this page's files. Once for each version, or a stale cache would loop. */
-function reload(version) {
-  if (sessionStorage.getItem(RELOADED) === version) return false;
-  sessionStorage.setItem(RELOADED, version);
+/** The service was upgraded, and its parts are not for this page's files: load them at a quiet moment. Once for each
+ * version, or a stale cache would loop. */
+function reload() {
+  if (!upgrade || sessionStorage.getItem(RELOADED) === upgrade.version) return;
+  const quiet = Date.now() - busy > QUIET && !document.querySelector("dialog[open], details[open], select:focus, input:focus");
+  if (!quiet && Date.now() - upgrade.since < PATIENCE) return;
+  sessionStorage.setItem(RELOADED, upgrade.version);
   location.reload();
-  return true;
 }
 
 function tick() {
@@ -93,6 +114,7 @@ const stream = new Stream(address(), take, say);
 setInterval(() => {
   stream.check();
   tick();
+  reload();
 }, 1_000);
 
 const checkNow = () => {
@@ -113,6 +135,22 @@ document.addEventListener("click", (event) => {
   history.pushState(null, "", link.href);
   go();
 });
+
+// A part that the stream replaces: so the whole page listens.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("#filters");
+  if (!form) return;
+  const query = new URLSearchParams(location.search);
+  for (const { name, value } of form.querySelectorAll("select")) {
+    if (value) query.set(name, value);
+    else query.delete(name);
+  }
+  history.pushState(null, "", `?${query}`);
+  go();
+});
+for (const event of ["pointerdown", "keydown", "wheel"]) {
+  addEventListener(event, () => (busy = Date.now()), { passive: true });
+}
 
 const range = document.getElementById("range");
 range.hidden = false;

@@ -1,19 +1,38 @@
 // Puts rendered parts into the page: each replaces the element with its id.
 
-const LEAVING = 2_000; // milliseconds that a row stays, struck out, after its client was saved
-const FOCUSABLE = "a, button, [tabindex]";
+import { count, fly, glide, grow } from "./motion.js";
+
+const LEAVING = 2_600; // milliseconds that a row stays, struck out, after its task was done
+const FOCUSABLE = "a, button, select, [tabindex]";
+const OWNERS = ["reason", "manager", "figure", "task", "client"]; // whose value a [data-value] is
 
 // The one place where text becomes HTML. It comes only from our own stream (same origin, `connect-src 'self'`), where
 // the server's templates have escaped whatever a CRM sent.
 const policy = globalThis.trustedTypes?.createPolicy("lossboard", { createHTML: (html) => html });
 
-/** Show a frame's parts. With `news`, what changed is pointed out. */
-export function show({ set, remove = [], hide = [], order = {} }, news) {
-  for (const id of hide) document.getElementById(id)?.remove();
-  for (const id of remove) leave(document.getElementById(id), news);
+/**
+ * Show a frame's parts. With `news`, what changed is pointed out. `words` say who did the work.
+ * Returns the names of the clients that came, and of those that somebody took care of.
+ */
+export function show({ set, remove = [], hide = [], order = {}, closed = {} }, news, words) {
   const list = document.getElementById("list");
-  for (const [id, html] of Object.entries(set)) put(id, html, list, news);
-  if (order.list) arrange(list, order.list);
+  const arrived = [];
+  const done = [];
+  for (const id of hide) document.getElementById(id)?.remove();
+  for (const id of remove) leave(document.getElementById(id), news, credit(closed[id], words), closed[id]?.saved);
+  const change = () => {
+    for (const [id, html] of Object.entries(set)) {
+      const fresh = element(html);
+      const old = document.getElementById(id);
+      if (old) replace(old, fresh, news, closed[id], words);
+      else if (fresh.matches(".client")) arrived.push(arrive(fresh, list, news));
+    }
+    if (order.list) arrange(list, order.list);
+  };
+  if (order.list && news) glide(list, change);
+  else change();
+  if (news) for (const each of Object.values(closed)) if (each.saved) done.push(each.client);
+  return { arrived: news ? arrived : [], done };
 }
 
 /** Take away every row that a snapshot does not have. */
@@ -22,36 +41,97 @@ export function keepOnly(ids, news) {
   for (const row of [...document.getElementById("list").children]) if (!kept.has(row.id)) leave(row, news);
 }
 
-function put(id, html, list, news) {
+function element(html) {
   const template = document.createElement("template");
   template.innerHTML = policy ? policy.createHTML(html) : html;
-  const fresh = template.content.firstElementChild;
-  const old = document.getElementById(id);
-  if (!old) {
-    list.append(fresh);
-    if (news) fresh.classList.add("arriving");
-    return;
+  return template.content.firstElementChild;
+}
+
+function arrive(row, list, news) {
+  list.append(row);
+  if (news) row.classList.add("arriving");
+  return row.dataset.name;
+}
+
+function replace(old, fresh, news, closed, words) {
+  if (news) {
+    pointOut(old, fresh);
+    if (closed) keepStruck(old, fresh, new Set(closed.tasks), credit(closed, words));
   }
-  if (news) pointOut(old, fresh);
   const focus = focused(old);
+  const values = news ? valuesOf(old) : new Map();
+  const bars = news ? barsOf(old) : new Map();
   old.replaceWith(fresh);
+  for (const [key, each] of elementsOf(fresh)) if (values.has(key) && each.matches(".value")) count(each, Number(values.get(key)));
+  for (const [key, width] of barsOf(fresh)) if (bars.has(key)) grow(width.bar, bars.get(key).width);
   restore(focus, fresh);
 }
 
-function pointOut(old, fresh) {
-  const before = old.querySelectorAll("[data-value]");
-  const after = fresh.querySelectorAll("[data-value]");
-  if (before.length !== after.length) return;
-  after.forEach((each, i) => each.classList.toggle("news", each.dataset.value !== before[i].dataset.value));
+/** By whose value it is and which: a row that moved is compared with itself. */
+function elementsOf(part) {
+  const found = new Map();
+  for (const each of part.querySelectorAll("[data-value]")) {
+    const owner = each.closest(OWNERS.map((name) => `[data-${name}]`).join());
+    const whose = owner ? OWNERS.map((name) => owner.dataset[name]).join("/") : "";
+    const key = `${whose} ${each.className.replace(/ ?\bnews\b/, "")} ${[...each.parentElement.children].indexOf(each)}`;
+    found.set(key, each);
+  }
+  return found;
 }
 
-function leave(row, news) {
+function valuesOf(part) {
+  return new Map([...elementsOf(part)].map(([key, each]) => [key, each.dataset.value]));
+}
+
+function barsOf(part) {
+  const bars = [...part.querySelectorAll("[data-reason] .fill")];
+  return new Map(bars.map((bar) => [bar.closest("[data-reason]").dataset.reason, { bar, width: bar.getAttribute("width") }]));
+}
+
+function pointOut(old, fresh) {
+  const before = valuesOf(old);
+  for (const [key, each] of elementsOf(fresh)) {
+    if (before.get(key) === each.dataset.value) continue;
+    (each.closest("[data-reason], [data-task]") ?? each).classList.add("news");
+  }
+}
+
+/** Tasks that were done stay in their client's row for a while, struck out. */
+function keepStruck(old, fresh, tasks, by) {
+  for (const task of old.querySelectorAll("[data-task]")) {
+    if (!tasks.has(task.dataset.task)) continue;
+    const struck = task.cloneNode(true);
+    strike(struck, by);
+    fresh.querySelector(".tasks").prepend(struck);
+    setTimeout(() => struck.remove(), LEAVING);
+  }
+}
+
+function credit(closed, words) {
+  if (!closed) return null;
+  return closed.by ? words.credit.replace("%(by)s", () => closed.by) : words.done;
+}
+
+function strike(row, by) {
+  row.classList.add("leaving", "done");
+  row.inert = true;
+  const said = document.createElement("span");
+  said.className = "credit";
+  said.textContent = by;
+  (row.querySelector(".lead") ?? row).append(said);
+}
+
+function leave(row, news, by, saved) {
   if (!row || row.classList.contains("leaving")) return;
   if (!news) return row.remove();
   row.removeAttribute("id"); // the client can come back while this row is on its way out
   row.classList.add("leaving");
   row.inert = true;
-  setTimeout(() => row.remove(), LEAVING);
+  if (by) strike(row, by);
+  if (saved) fly(saved, row.querySelector(".lead .amount"), document.querySelector("#gaps .saved .value"));
+  setTimeout(() => {
+    if (row.isConnected) glide(row.parentElement, () => row.remove());
+  }, LEAVING);
 }
 
 function arrange(list, ids) {
@@ -66,9 +146,9 @@ function arrange(list, ids) {
 }
 
 function focused(part) {
-  const element = document.activeElement;
-  if (!part.contains(element)) return null;
-  return { id: element.id, index: [...part.querySelectorAll(FOCUSABLE)].indexOf(element) };
+  const focus = document.activeElement;
+  if (!part.contains(focus)) return null;
+  return { id: focus.id, index: [...part.querySelectorAll(FOCUSABLE)].indexOf(focus) };
 }
 
 function restore(focus, part) {

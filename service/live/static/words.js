@@ -37,7 +37,15 @@ export function fill(message, values) {
   return message.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
 }
 
-function plural(forms, count, language) {
+/** A figure written as another one is: `412 560 ₽` and 5184 make `5 184 ₽`. */
+export function like(text, value) {
+  const digits = Number.isInteger(value) ? 0 : 2;
+  const format = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return text.replace(/\d(?:[\d\s.,]*\d)?/, () => format.format(value));
+}
+
+/** The form that a number asks for. */
+export function plural(forms, count, language) {
   const category = new Intl.PluralRules(language).select(count);
   return forms[FORMS.indexOf(category)] ?? forms.at(-1);
 }

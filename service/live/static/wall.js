@@ -1,0 +1,66 @@
+// A wall: nobody scrolls it. The most urgent rows stay, the others take turns, and the screen stays awake.
+
+import { fill, like, plural } from "./words.js";
+
+const TURN = 12_000; // milliseconds that a page of the other rows is shown
+
+/** Keeps as many rows in sight as there is room for. `fit` is to be called whenever the rows may have changed. */
+export class Wall {
+  #turn = 0;
+
+  constructor(words) {
+    this.words = words;
+    this.list = document.getElementById("list");
+    this.further = document.getElementById("further");
+    this.further.hidden = false; // it has its place even where it has nothing to say
+    new ResizeObserver(() => this.fit()).observe(this.list);
+    setInterval(() => {
+      this.#turn += 1;
+      this.fit(true);
+    }, TURN);
+    document.addEventListener("visibilitychange", stayAwake);
+    stayAwake();
+    this.fit();
+  }
+
+  fit(turned = false) {
+    const rows = [...this.list.children].filter((row) => !row.classList.contains("leaving"));
+    const leaving = this.list.childElementCount - rows.length;
+    const height = rows.find((row) => row.offsetHeight)?.offsetHeight;
+    const fitting = height ? Math.max(1, Math.floor(this.list.clientHeight / height) - leaving) : rows.length;
+    const staying = rows.length > fitting ? Math.ceil(fitting / 2) : rows.length;
+    const turning = rows.slice(staying);
+    const size = Math.max(1, fitting - staying);
+    const first = turning.length ? (this.#turn % Math.ceil(turning.length / size)) * size : 0;
+    const seen = new Set([...rows.slice(0, staying), ...(fitting > staying ? turning.slice(first, first + size) : [])]);
+    for (const row of rows) {
+      const hidden = !seen.has(row);
+      row.classList.toggle("turning", turned && row.hidden && !hidden);
+      row.hidden = hidden;
+    }
+    this.#say([...seen]);
+  }
+
+  /** How many clients are not in sight, and what is at stake for them. */
+  #say(seen) {
+    const clients = Number(value("clients")) - seen.length;
+    const amount = Number(value("stake")) - seen.reduce((sum, row) => sum + Number(row.dataset.amount), 0);
+    const sample = this.list.querySelector(".lead .amount")?.textContent ?? "";
+    const forms = plural(this.words.client, clients, document.documentElement.lang);
+    const said = clients > 0 ? fill(forms, { num: clients, amount: like(sample, Math.round(amount * 100) / 100) }) : "";
+    if (this.further.textContent !== said) this.further.textContent = said;
+  }
+}
+
+function value(figure) {
+  return document.querySelector(`[data-figure="${figure}"] .value`).dataset.value;
+}
+
+async function stayAwake() {
+  if (document.hidden || !("wakeLock" in navigator)) return;
+  try {
+    await navigator.wakeLock.request("screen");
+  } catch {
+    // the browser decides: on battery, or in a page that is not seen, it may refuse
+  }
+}

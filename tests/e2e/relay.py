@@ -1,0 +1,80 @@
+"""A network between a browser and the service, which can be cut."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+
+class Relay:
+    """Passes connections on to the service until it is cut; after that it refuses them."""
+
+    def __init__(self, url: str) -> None:
+        port = urlsplit(url).port
+        assert port is not None
+        self._there = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = set()
+        self._whole = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where the browser finds the service."""
+        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def cut(self) -> None:
+        """End every connection, and let nobody through."""
+        self._whole = False
+        for each in list(self._open):
+            _shut(each)
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._whole = True
+
+    def close(self) -> None:
+        """End everything."""
+        self.cut()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listening.accept()
+            except OSError:
+                return
+            if not self._whole:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self._there))
+            self._open |= {near, far}
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while part := source.recv(65_536):
+                sink.sendall(part)
+        for each in (source, sink):  # the thread of the other direction then ends, too
+            _shut(each)
+        self._open.discard(source)
+        source.close()
+
+
+def _shut(each: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def relayed(url: str) -> Iterator[Relay]:
+    """A relay to a service, closed afterwards."""
+    relay = Relay(url)
+    try:
+        yield relay
+    finally:
+        relay.close()

@@ -1,0 +1,139 @@
+"""The page in a real browser, under its real policy, on a stream that the test plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from service.ledger.reading import Reading, Sum
+from service.live import render
+from service.live.board import snapshot
+from service.live.difference import Json
+from service.live.endpoint import SECURITY
+from service.live.figures import Snapshot, Sort
+from service.live.view import View
+from service.model import SECOND
+from tests.live.boards import MONTH, NOW, VIEW, account, board, client, task, worked_example
+
+ADDRESS: Final = "http://127.0.0.1:9/boards/office"
+STREAM: Final = """
+window.streams = [];
+window.EventSource = class extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSED = 2;
+  constructor(address) {
+    super();
+    this.address = address;
+    this.readyState = 0;
+    window.streams.push(this);
+  }
+  close() { this.readyState = 2; }
+};
+window.play = (name, data) => {
+  const stream = window.streams.at(-1);
+  stream.readyState = 1;
+  stream.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }));
+};
+window.fail = () => {
+  const stream = window.streams.at(-1);
+  stream.readyState = 2;
+  stream.dispatchEvent(new Event("error"));
+};
+"""
+"""Stands in for the network: the test plays the events of the newest stream."""
+
+
+@dataclass(slots=True)
+class Screen:
+    """A page, and what it shows."""
+
+    page: Page
+    shown: Reading
+    view: View = VIEW
+
+    def board(self, read: Reading) -> Snapshot:
+        """What the page shows of a reading."""
+        return snapshot(read, account(), self.view, MONTH)
+
+    def open(self, shown: Reading) -> None:
+        """Play the snapshot that every stream begins with."""
+        self.shown = shown
+        self.play("snapshot", render.html_snapshot(self.board(shown), self.view))
+
+    def change(self, new: Reading) -> None:
+        """Play the patch to another board."""
+        self.play("patch", render.html_patch(self.board(self.shown), self.board(new), self.view, new.closed))
+        self.shown = new
+
+    def beat(self, seconds: int = 0) -> None:
+        """Play a heartbeat of a moment so long after the first paint."""
+        later = board(replace(self.shown, as_of=NOW + seconds * SECOND))
+        self.play("heartbeat", {name: getattr(later, name) for name in ("seq", "as_of", "last_delivery_at")})
+
+    def play(self, name: str, data: Mapping[str, Json]) -> None:
+        self.page.evaluate("([name, data]) => window.play(name, data)", [name, dict(data)])
+
+    def streams(self) -> list[str]:
+        found = self.page.evaluate("window.streams.map((stream) => stream.address)")
+        assert isinstance(found, list)
+        return found
+
+    def state(self, expected: str) -> None:
+        expect(self.page.locator("html")).to_have_attribute("data-state", expected)
+
+
+def serve(context: BrowserContext, shown: Reading, view: View = VIEW) -> None:
+    """Answer for the service: the page of a reading, and its files."""
+
+    def answer(route: Route) -> None:
+        address = urlsplit(route.request.url)
+        if address.path.startswith("/static/"):
+            route.fulfill(path=render.STATIC / address.path.removeprefix("/static/"))
+        else:
+            sort: Sort = "count" if parse_qs(address.query).get("sort") == ["count"] else "amount"
+            sorted_view = view._replace(sort=sort)
+            content = render.page(snapshot(shown, account(), sorted_view, MONTH), account(), sorted_view)
+            route.fulfill(body=content, content_type="text/html; charset=utf-8", headers=dict(SECURITY))
+
+    context.route("http://127.0.0.1:9/**", answer)
+
+
+@contextmanager
+def opened(browser: Browser, view: View = VIEW, **how: object) -> Iterator[Screen]:
+    """A page whose stream has not spoken yet, on a clock that stands; it must not complain."""
+    with browser.new_context(locale="ru", **how) as context:  # type: ignore[arg-type]  # Playwright's options
+        serve(context, worked_example(), view)
+        page = context.new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        page.add_init_script(STREAM)
+        page.clock.install(time=datetime.fromtimestamp(NOW / SECOND, UTC))
+        page.goto(f"{ADDRESS}?{view.query()}" if view != VIEW else ADDRESS)
+        page.wait_for_function("window.streams.length === 1")
+        yield Screen(page, worked_example(), view)
+        assert problems == []
+
+
+def later(read: Reading, seq: int, **changes: object) -> Reading:
+    return replace(read, seq=seq, **changes)  # type: ignore[arg-type]  # the fields of a reading
+
+
+def without_clients(read: Reading, seq: int) -> Reading:
+    return later(read, seq, clients={}, at_risk=Sum(), overdue_tasks=0)
+
+
+def with_another(read: Reading, seq: int, amount: int = 10**6) -> Reading:
+    other = client("8", "Ольга", amount, task("t9", 2, deal_id="43"))
+    return later(read, seq, clients={**read.clients, "8": other}, at_risk=Sum(2, 518400 + amount))
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#list .client:not(.leaving) h4").all_inner_texts()

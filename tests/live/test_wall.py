@@ -1,0 +1,151 @@
+"""The wall: everything in one screen, the most urgent in sight, the others in turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from service.ledger.reading import Reading, Sum
+from tests.live.boards import VIEW, client, task, worked_example
+from tests.live.screens import Screen, opened
+
+WALL = VIEW._replace(mode="wall")
+SIZES = ((1366, 768), (1920, 1080), (3840, 2160))
+FITS = """() => document.documentElement.scrollWidth <= innerWidth
+  && document.documentElement.scrollHeight <= innerHeight"""
+FIGURES = "main .value, .lead h4, .lead .amount, .lead .times, .late, .heard, .gap, .figure dt, .change"
+CUT = f"""() => [...document.querySelectorAll("{FIGURES}")].filter((each) => {{
+  if (!each.offsetParent) return false;
+  const box = each.getBoundingClientRect();
+  const inline = getComputedStyle(each).display === "inline";
+  const wide = !inline && each.scrollWidth > each.clientWidth + 1;
+  return wide || box.right > innerWidth + 1 || box.bottom > innerHeight + 1;
+}}).map((each) => each.className + " " + each.textContent)"""
+"""Figures that are not to be seen whole."""
+AWAKE = """() => Object.defineProperty(navigator, "wakeLock", {
+  value: { request: (kind) => { window.asked = kind; } },
+})"""
+ROW = "#list .client:not(.leaving):visible"
+
+
+def crowd(number: int, seq: int = 1) -> Reading:
+    """So many clients at risk, the first with the most at stake."""
+    rows = [
+        client(f"c{n}", f"Клиент {n}", (number - n) * 100_000, task(f"t{n}", n + 1, deal_id=str(n)))
+        for n in range(number)
+    ]
+    stake = sum(row.amount for row in rows)
+    return replace(
+        worked_example(),
+        seq=seq,
+        clients={row.client_id: row for row in rows},
+        at_risk=Sum(number, stake),
+        overdue_tasks=number,
+    )
+
+
+def names(screen: Screen) -> list[str]:
+    return screen.page.locator(f"{ROW} h4").all_inner_texts()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("number", [0, 1, 3, 40])
+def test_a_wall_shows_everything_in_one_screen(browser: Browser, size: tuple[int, int], number: int) -> None:
+    width, height = size
+    with opened(browser, WALL, viewport={"width": width, "height": height}) as screen:
+        screen.open(crowd(number))
+        assert screen.page.evaluate(FITS) is True
+        assert screen.page.evaluate(CUT) == []
+
+
+def test_the_headline_is_read_at_ten_metres_and_the_list_at_five(browser: Browser) -> None:
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.open(crowd(8))
+
+        def minutes_of_arc(selector: str, metres: float) -> float:
+            element = screen.page.locator(selector).first
+            size = float(element.evaluate("(each) => parseFloat(getComputedStyle(each).fontSize)"))
+            millimetres = size / 1080 * 685 * 0.7  # a 55-inch screen is 685 mm high; 0.7: of capitals
+            return millimetres / (metres * 1000) * 3437.75
+
+        assert minutes_of_arc(".losses .figure .value", 10) >= 16
+        for selector in (".lead h4", ".lead .amount"):
+            assert minutes_of_arc(selector, 5) >= 16
+
+
+def test_the_most_urgent_stay_and_the_others_take_turns(browser: Browser) -> None:
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.open(crowd(12))
+        first = names(screen)
+        assert 4 <= len(first) <= 8
+        assert first == [f"Клиент {n}" for n in range(len(first))]
+        hidden = 12 - len(first)
+        amount = sum(12 - n for n in range(len(first), 12))
+        expect(screen.page.locator("#further")).to_have_text(
+            f"ещё {hidden} клиентов · {amount}\u00a0000\u00a0₽"
+        )
+        seen = set(first)
+        staying = set(first)
+        for _ in range(8):
+            screen.page.clock.run_for(12_000)
+            screen.beat()
+            now = names(screen)
+            assert now[0] == "Клиент 0"
+            staying &= set(now)
+            seen |= set(now)
+        assert len(seen) == 12
+        assert len(staying) >= len(first) // 2
+
+
+def test_when_all_fit_nothing_turns(browser: Browser) -> None:
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.open(crowd(3))
+        before = names(screen)
+        assert len(before) == 3
+        expect(screen.page.locator("#further")).to_have_text("")
+        screen.page.clock.run_for(12_500)
+        assert names(screen) == before
+
+
+def test_a_new_most_urgent_client_is_in_sight_at_once(browser: Browser) -> None:
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.open(crowd(12))
+        more = crowd(12, 2)
+        urgent = client("new", "Новый", 99_000_000, task("n", 1, deal_id="n"))
+        screen.change(
+            replace(
+                more,
+                clients={**more.clients, "new": urgent},
+                at_risk=Sum(13, more.at_risk.amount + urgent.amount),
+            )
+        )
+        assert names(screen)[0] == "Новый"
+
+
+def test_a_wall_moves_by_pixels_and_has_nothing_to_click(browser: Browser) -> None:
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.open(worked_example())
+        assert screen.page.evaluate("getComputedStyle(document.body).animationName") == "wander"
+        for selector in ("#periods", "#filters", "#sorting", "#range"):
+            expect(screen.page.locator(selector)).to_be_hidden()
+
+
+def test_the_screen_is_asked_to_stay_awake(browser: Browser) -> None:
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.page.evaluate(AWAKE)
+        screen.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        assert screen.page.evaluate("window.asked") == "screen"
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_wall_is_accessible_in_both_themes(browser: Browser, theme: str) -> None:
+    view = WALL._replace(theme="light" if theme == "light" else "dark")
+    with opened(browser, view, viewport={"width": 1920, "height": 1080}, bypass_csp=True) as screen:
+        screen.open(crowd(12))
+        screen.page.clock.run_for(5_000)
+        ground = screen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(11, 15, 20)") is (theme == "dark")
+        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
