@@ -18,6 +18,7 @@ from starlette.routing import Route
 from service.clock import Clock
 from service.config import Config, ConfigError
 from service.ledger import schema
+from service.ledger.deal_rows import RefusalReader
 from service.ledger.engine import open_engine
 from service.ledger.heads import Head
 from service.ledger.overdue import Ticker
@@ -65,6 +66,7 @@ def create_app(config: Config, clock: Clock) -> Service:
             if head.last_delivery_at is not None:
                 metrics.heard(account_id, head.last_delivery_at / SECOND)
 
+    refusals = RefusalReader(reading, accounts, clock)
     screens = NamedScreens(Screens(reading, writing), clock)
     metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
@@ -88,7 +90,7 @@ def create_app(config: Config, clock: Clock) -> Service:
 
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
-        *live.routes(hub, Reader(reading, accounts, clock), accounts, screens, clock),
+        *live.routes(hub, Reader(reading, accounts, clock), refusals, accounts, screens, clock),
         *_health(reading, metrics),
     ]
     return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)

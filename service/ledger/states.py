@@ -41,13 +41,14 @@ def chunks(ids: Collection[str]) -> Iterator[list[str]]:
 @cache
 def _by_ids(entity: Entity) -> Select[*tuple[Any, ...]]:
     table = STATE[entity]
-    return select(*_columns(entity)).where(
+    return select(*columns(entity)).where(
         table.c.account == bindparam("account"), table.c.id.in_(bindparam("ids", expanding=True))
     )
 
 
 @cache
-def _columns(entity: Entity) -> tuple[Column[Any], ...]:
+def columns(entity: Entity) -> tuple[Column[Any], ...]:
+    """What a statement selects first, for `record` to read its rows; the first of all is the id."""
     table = STATE[entity]
     return (table.c.id, table.c.stamps, table.c.deleted, *(table.c[name] for name in FIELDS[entity]))
 
@@ -56,7 +57,7 @@ def _columns(entity: Entity) -> tuple[Column[Any], ...]:
 def _after(entity: Entity) -> Select[*tuple[Any, ...]]:
     table = STATE[entity]
     return (
-        select(*_columns(entity))
+        select(*columns(entity))
         .where(table.c.account == bindparam("account"), table.c.id > bindparam("after"))
         .order_by(table.c.id)
         .limit(bindparam("limit"))
@@ -68,7 +69,7 @@ def load(connection: Connection, account: str, entity: Entity, ids: Collection[s
     records: dict[str, Record] = {}
     for chunk in chunks(ids):
         for row in connection.execute(_by_ids(entity), {"account": account, "ids": chunk}):
-            records[str(row[0])] = _record(entity, row)
+            records[str(row[0])] = record(entity, row)
     return records
 
 
@@ -81,11 +82,12 @@ def pages(
         rows = connection.execute(_after(entity), {"account": account, "after": after, "limit": size}).all()
         if not rows:
             return
-        yield {str(row[0]): _record(entity, row) for row in rows}
+        yield {str(row[0]): record(entity, row) for row in rows}
         after = str(rows[-1][0])
 
 
-def _record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
+def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
+    """The record in a row that begins with `columns`."""
     stamps = _DECODER.decode(row[1])
     kept: dict[str, Stamp] = {}
     for version, number, names in stamps.fields:

@@ -135,6 +135,9 @@ for _name, _column, _where in (
 ):
     Index(_name, TASKS.c.account, _column, sqlite_where=_where, postgresql_where=_where)
 
+_LOST = DEALS.c.lost_at.is_not(None)
+Index("deals_lost", DEALS.c.account, DEALS.c.lost_at, sqlite_where=_LOST, postgresql_where=_LOST)
+
 
 def _relation_table(relation: Relation) -> Table:
     return Table(

@@ -20,10 +20,12 @@ from starlette.types import ASGIApp
 from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
+from service.ledger.deal_rows import RefusalReader
 from service.ledger.outcome import Unavailable
 from service.live import access, board, render
 from service.live.board import Snapshot
 from service.live.hub import BoardReader, Hub, TooManyScreens
+from service.live.list_endpoint import Lists
 from service.live.named_screens import NamedScreens
 from service.live.screen import StreamSend
 from service.live.spans import spans
@@ -100,6 +102,8 @@ class Boards:
                 return welcome or await handler(request, account, self._view(request, account))
             except _Refused as refused:
                 return refused.problem
+            except ViewError as error:
+                return Problem(400, str(error))
             except Unavailable:
                 return AWAY
 
@@ -122,7 +126,7 @@ class Boards:
     async def page(self, _request: Request, account: Account, view: View) -> ASGIApp:
         """The page, with the figures in it."""
         shown = await self._read(account, view)
-        return HTMLResponse(render.page(shown, account, view.language), headers=SECURITY)
+        return HTMLResponse(render.page(shown, account, view), headers=SECURITY)
 
     async def snapshot(self, _request: Request, account: Account, view: View) -> ASGIApp:
         """The board as JSON."""
@@ -200,15 +204,21 @@ async def _static(request: Request) -> ASGIApp:
 def routes(
     hub: Hub,
     readers: BoardReader,
+    refusals: RefusalReader,
     accounts: Mapping[str, Account],
     screens: NamedScreens,
     clock: Clock,
 ) -> list[Route]:
     """The routes of all boards."""
     boards = Boards(hub, readers, accounts, screens, clock)
+    lists = Lists(readers, refusals, clock, SECURITY)
     return [
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
+        Route("/boards/{account}/deals", boards.guarded(lists.refusal_page)),
+        Route("/boards/{account}/deals.csv", boards.guarded(lists.refusal_file)),
+        Route("/boards/{account}/tasks", boards.guarded(lists.task_page)),
+        Route("/boards/{account}/tasks.csv", boards.guarded(lists.task_file)),
         Route("/static/{name}", _static),
     ]
