@@ -6,10 +6,13 @@ import asyncio
 import csv
 import io
 import re
+import threading
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -26,7 +29,8 @@ from service.ledger.reading import LossRow, Reading
 from service.live import endpoint, list_page, lists, spreadsheet
 from service.live.at_risk import at_risk
 from service.live.board import snapshot
-from service.live.hub import Hub
+from service.live.hub import BoardReader, Hub
+from service.live.list_endpoint import AT_ONCE, Lists
 from service.live.lists import Asked, RefusalList, parse_asked
 from service.live.named_screens import NamedScreens
 from service.live.view import View, ViewError
@@ -362,14 +366,11 @@ class NoScreens:
         """Nothing to note."""
 
 
-@pytest.mark.parametrize("path", ["deals", "deals.csv", "tasks", "tasks.csv"])
-def test_a_database_that_is_away_is_a_problem_to_come_back_after(path: str) -> None:
-    clock, books = readings.StandingClock(), readings.Books()
-    books.broken = Unavailable("gone")
-    accounts = {"office": readings.OFFICE}
+def answered(books: BoardReader, path: str) -> httpx.Response:
+    """What is answered with the database of refusals away."""
+    clock, accounts = readings.StandingClock(), {"office": readings.OFFICE}
     away = RefusalReader(open_engine("sqlite:////nowhere/at/all.db", "reader"), accounts, clock)
-    screens = NamedScreens(NoScreens(), clock)
-    hub = Hub(books, accounts, clock)
+    screens, hub = NamedScreens(NoScreens(), clock), Hub(books, accounts, clock)
     app = Starlette(routes=endpoint.routes(hub, books, away, accounts, screens, clock))
 
     async def ask() -> httpx.Response:
@@ -377,6 +378,48 @@ def test_a_database_that_is_away_is_a_problem_to_come_back_after(path: str) -> N
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
             return await browser.get(f"/boards/office/{path}")
 
-    answer = asyncio.run(ask())
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("path", ["deals", "deals.csv", "tasks", "tasks.csv"])
+def test_a_database_that_is_away_is_a_problem_to_come_back_after(path: str) -> None:
+    books = readings.Books()
+    books.broken = Unavailable("gone")
+    answer = answered(books, path)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_lists_are_made_a_few_at_a_time() -> None:
+    began: list[threading.Thread] = []
+    goes_on = threading.Event()
+
+    def make() -> str:
+        began.append(threading.current_thread())
+        goes_on.wait(30)
+        return "made"
+
+    class Threads(ThreadPoolExecutor):
+        """Knows how many calls it was given."""
+
+        given = 0
+
+        def submit(self, *call: Any, **keywords: Any) -> Future[Any]:
+            self.given += 1
+            return super().submit(*call, **keywords)
+
+    async def story() -> None:
+        threads = Threads()
+        asyncio.get_running_loop().set_default_executor(threads)
+        clock = readings.StandingClock()
+        refusals = RefusalReader(open_engine("sqlite://", "reader"), {}, clock)
+        lists = Lists(readings.Books(), refusals, clock, {})
+        asking = [asyncio.create_task(lists._in_turn(make)) for _ in range(AT_ONCE * 3)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert threads.given == AT_ONCE
+        goes_on.set()
+        assert await asyncio.gather(*asking) == ["made"] * AT_ONCE * 3
+        assert threading.current_thread() not in began
+
+    asyncio.run(story())
