@@ -9,9 +9,9 @@ import platform
 import sys
 import time
 
-from bench import cost, screens, throughput
+from bench import cost, pages, screens, throughput
 
-BENCHES = {"cost": cost.main, "throughput": throughput.main, "screens": screens.main}
+BENCHES = {"cost": cost.main, "throughput": throughput.main, "screens": screens.main, "pages": pages.main}
 
 
 def main(names: list[str]) -> int:

@@ -46,7 +46,11 @@ def test_a_due_time_that_passes_is_on_the_stream_within_a_second_and_a_closed_ta
         assert board["at_risk"]["list"][0]["tasks"][0]["text"] == "позвонить"
         service.task("t1", completed=True)
         board = _until(stream, board, 0)
-        assert board["at_risk"]["saved_today"] == {"clients": 1, "amount": "5184.00"}
+        assert board["at_risk"]["saved_today"] == {
+            "clients": 1,
+            "amount": "5184.00",
+            "list": [{"client_id": "7", "amount": "5184.00"}],
+        }
         whole = service.snapshot()
         assert {key: board[key] for key in ("seq", "losses", "at_risk")} == {
             key: whole[key] for key in ("seq", "losses", "at_risk")

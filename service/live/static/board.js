@@ -11,7 +11,7 @@ const page = document.documentElement;
 const words = JSON.parse(page.dataset.words);
 const QUIET = 4_000; // milliseconds without news or a hand on the page, after which it may load itself again
 const PATIENCE = 300_000; // milliseconds that it waits for such a moment
-const STORM = 4; // frames in a second, above which pointing out each change would show nothing and cost much
+const STORM = 4; // frames in a second, above which nothing moves: it would show nothing, and cost much
 const RELOADED = "lossboard.reloaded"; // the version that this tab has reloaded itself for
 
 let seen = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null };
@@ -37,7 +37,9 @@ function take(name, frame, first) {
   keepTime(name, frame);
   if (name === "heartbeat") return notice(frame.seq);
   if (frame.version && frame.version !== page.dataset.version) upgrade ??= { version: frame.version, since: Date.now() };
-  const isNews = (!first || !("busy" in document.body.dataset)) && !storm() && !document.hidden;
+  recent.push(Date.now());
+  storm();
+  const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden;
   if (name === "snapshot") keepOnly(frame.order.list, isNews);
   news.add(show(frame, isNews, words));
   wall?.fit();
@@ -55,9 +57,8 @@ function keepTime(name, frame) {
 }
 
 function storm() {
-  const now = Date.now();
-  recent = [...recent.filter((at) => now - at < 1_000), now];
-  return recent.length > STORM;
+  recent = recent.filter((at) => Date.now() - at < 1_000);
+  page.toggleAttribute("data-storm", recent.length > STORM);
 }
 
 function notice(seq) {
@@ -113,6 +114,7 @@ const stream = new Stream(address(), take, say);
 
 setInterval(() => {
   stream.check();
+  storm();
   tick();
   reload();
 }, 1_000);

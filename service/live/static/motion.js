@@ -4,11 +4,12 @@ import { like } from "./words.js";
 
 const GLIDE = 450; // milliseconds
 const COUNT = 700;
+const FRAME = 80; // of a figure that counts: nobody reads more of them, and each is a layout of the page
 const FLIGHT = 1_100;
 const EASE = "cubic-bezier(0.2, 0, 0, 1)";
 
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
-const still = () => reduced.matches || document.hidden;
+const still = () => reduced.matches || document.hidden || document.documentElement.hasAttribute("data-storm");
 
 /** Change a list; what had a place in it and has another one now glides there. Rows are known by their ids. */
 export function glide(list, change) {
@@ -32,14 +33,14 @@ export function count(element, from) {
   const text = element.textContent;
   const to = Number(element.dataset.value);
   if (still() || element.childElementCount || !Number.isFinite(from) || !Number.isFinite(to)) return;
-  const began = performance.now();
-  const step = (now) => {
+  const began = Date.now();
+  const step = () => {
     if (!element.isConnected) return;
-    const left = (1 - Math.min(1, Math.max(0, now - began) / COUNT)) ** 3;
+    const left = (1 - Math.min(1, (Date.now() - began) / COUNT)) ** 3;
     element.textContent = left ? like(text, Math.round(Math.abs(to + (from - to) * left))) : text;
-    if (left) requestAnimationFrame(step);
+    if (left) setTimeout(step, FRAME);
   };
-  requestAnimationFrame(step);
+  step();
 }
 
 /** Let the bars of a part grow from what they were. */

@@ -3,6 +3,8 @@
 import { fill, like, plural } from "./words.js";
 
 const TURN = 12_000; // milliseconds that a page of the other rows is shown
+const STEP = 180_000; // milliseconds between two steps of the whole picture, against burning in
+const PLACES = [[0, 0], [3, 2], [0, 4], [-3, 2]]; // pixels
 
 /** Keeps as many rows in sight as there is room for. `fit` is to be called whenever the rows may have changed. */
 export class Wall {
@@ -18,6 +20,11 @@ export class Wall {
       this.#turn += 1;
       this.fit(true);
     }, TURN);
+    let step = 0;
+    setInterval(() => {
+      const [x, y] = PLACES[++step % PLACES.length];
+      document.body.style.transform = `translate(${x}px, ${y}px)`;
+    }, STEP);
     document.addEventListener("visibilitychange", stayAwake);
     stayAwake();
     this.fit();
