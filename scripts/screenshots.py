@@ -1,58 +1,149 @@
-"""Makes docs/screenshots: the demo's first screen in a real browser, in several sizes."""
+"""Makes docs/screenshots in a real browser: the demo's first screen, the wall, a busy day, and the lists."""
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.browser import system_browser
+from tests.e2e.running import Service, iso, running, soon
 
 FOLDER = Path("docs/screenshots")
 SIZES = ((1920, 1080), (1366, 768), (390, 844))
+WALLS = ((1920, 1080), (3840, 2160), (1366, 768))
 SECONDS = 60
+CLIENTS = (
+    *("Иван Петров", "Мария Седова", "ООО «Северный ветер»", "Ольга Константинопольская", "Пётр Сидоров"),
+    *("Анна Ким", "Дмитрий Орлов", "Елена Смирнова", "Сергей Волков", "Наталья Зайцева", "Ирина Морозова"),
+)
+MANAGERS = ("Анна Белова", "Борис Громов", "Вера Зимина", "Глеб Орлов")
+REASONS = (
+    "Не отвечает более 3-х раз",
+    "Выбрал других",
+    "Хочет, но не сейчас",
+    "Не подходит график",
+    "Дорого",
+)
+WORK = ("позвонить", "отправить счёт", "согласовать договор", "напомнить об оплате")
 
 
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if found := re.search(r"http://\S+/boards/demo", line):
-            return found[0]
-    raise RuntimeError("the demo did not start")
-
-
-def main() -> None:
-    """Start the demo, wait for its figures, and take the pictures."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _demo() -> Iterator[str]:
+    """The demo, quiet after the worked examples; the address of its board."""
     command = [sys.executable, "-m", "service", "demo", "--still", "--port", "0"]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert demo.stdout is not None
     try:
-        address = _address(demo)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=system_browser(), args=["--no-sandbox", "--disable-background-networking"]
-            )
-            for width, height in SIZES:
-                for scheme in ("dark", "light"):
-                    page = browser.new_page(
-                        viewport={"width": width, "height": height},
-                        color_scheme="dark" if scheme == "dark" else "light",
-                    )
-                    page.goto(address)
-                    page.get_by_text("5 184").first.wait_for(timeout=SECONDS * 1000)
-                    page.get_by_text(re.compile("412.560")).first.wait_for(timeout=SECONDS * 1000)
-                    time.sleep(1.5)  # for the motion of the first figures to end
-                    suffix = "" if scheme == "dark" else "-light"
-                    page.screenshot(path=FOLDER / f"board-{width}x{height}{suffix}.png")
-                    page.close()
-            browser.close()
+        for line in demo.stdout:
+            if found := re.search(r"http://\S+/boards/demo", line):
+                yield found[0]
+                return
+        raise RuntimeError("the demo did not start")
     finally:
         demo.terminate()
         demo.wait(SECONDS)
+
+
+def _busy(service: Service) -> None:
+    """A day on which much is due, and a month in which much was lost."""
+    chance = random.Random(7)
+    for number, name in enumerate(CLIENTS):
+        deal = f"d{number}"
+        service.deal(
+            deal,
+            name="Абонемент",
+            amount=f"{chance.randrange(3, 90)}000.00",
+            client={"id": str(number), "name": name},
+        )
+        for task in range(chance.randrange(1, 4)):
+            manager = chance.randrange(4)
+            service.task(
+                f"{deal}-{task}",
+                deal_id=deal,
+                text=chance.choice(WORK),
+                due_at=iso(soon(-chance.randrange(600, 200_000))),
+                completed=False,
+                manager={"id": str(manager), "name": MANAGERS[manager]},
+            )
+    for number in range(150):
+        service.deal(
+            f"l{number}",
+            amount=f"{chance.randrange(1, 20)}00.00",
+            status="lost",
+            reason=chance.choice(REASONS),
+            closed_at=iso(soon(-chance.randrange(0, 50 * 86_400))),
+        )
+
+
+def _page(browser: Browser, size: tuple[int, int], scheme: str, address: str) -> Page:
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page.goto(address)
+    if "?mode" in address or address.rpartition("/")[2] in ("demo", "office"):
+        page.locator("html[data-state=live]").wait_for(timeout=SECONDS * 1000)
+        time.sleep(5)  # for what is pointed out to be plain again
+    return page
+
+
+def _shoot(page: Page, name: str, size: tuple[int, int], scheme: str = "dark") -> None:
+    suffix = "" if scheme == "dark" else "-light"
+    page.screenshot(path=FOLDER / f"{name}-{size[0]}x{size[1]}{suffix}.png")
+    page.close()
+
+
+def _pictures_of_the_demo(browser: Browser) -> None:
+    with _demo() as address:
+        first = _page(browser, SIZES[0], "dark", address)
+        first.get_by_text(re.compile("412.560")).first.wait_for(timeout=SECONDS * 1000)
+        first.locator("[data-figure=tasks] [data-value='3']").wait_for(timeout=SECONDS * 1000)
+        first.close()
+        for size in SIZES:
+            for scheme in ("dark", "light"):
+                _shoot(_page(browser, size, scheme, address), "board", size, scheme)
+        _shoot(_page(browser, WALLS[0], "dark", f"{address}?mode=wall"), "wall-quiet", WALLS[0])
+
+
+def _pictures_of_a_busy_day(browser: Browser) -> None:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as service:
+        _busy(service)
+        board = f"{service.url}/boards/office"
+        for size in WALLS:
+            _shoot(_page(browser, size, "dark", f"{board}?mode=wall"), "wall", size)
+        _shoot(_page(browser, WALLS[0], "light", f"{board}?mode=wall&theme=light"), "wall", WALLS[0], "light")
+        _shoot(_page(browser, SIZES[0], "dark", board), "busy", SIZES[0])
+        for name in ("deals", "tasks"):
+            for size in SIZES[1:]:
+                _shoot(_page(browser, size, "light", f"{board}/{name}"), name, size, "light")
+        closing = _page(browser, WALLS[0], "dark", f"{board}?mode=wall")
+        client = closing.locator("#list .client").nth(1)
+        for task in client.locator("[data-task]").evaluate_all(
+            "(rows) => rows.map((row) => row.dataset.task)"
+        ):
+            service.task(task, completed=True)
+        closing.locator(".credit").first.wait_for(timeout=SECONDS * 1000)
+        _shoot(closing, "wall-closing", WALLS[0])
+
+
+def main() -> None:
+    """Take the pictures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=system_browser(), args=["--no-sandbox", "--disable-background-networking"]
+        )
+        _pictures_of_the_demo(browser)
+        _pictures_of_a_busy_day(browser)
+        browser.close()
     print(f"{FOLDER}: {len(list(FOLDER.glob('*.png')))} pictures")
 
 

@@ -158,7 +158,9 @@ def _closed(read: _Reader, since: Reading | None, clients: Mapping[str, ClientRo
     if since is None or since.clients is clients:
         return frozenset()
     listed = {task.task_id for row in clients.values() for task in row.tasks}
-    gone = [task.task_id for row in since.clients.values() for task in row.tasks if task.task_id not in listed]
+    gone = [
+        task.task_id for row in since.clients.values() for task in row.tasks if task.task_id not in listed
+    ]
     return board_rows.completed(read.connection, read.account.id, gone)
 
 

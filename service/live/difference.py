@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 import msgspec
@@ -42,7 +42,7 @@ def parts(snapshot: Snapshot) -> dict[str, Json]:
     return plain
 
 
-def patch(old: Snapshot, new: Snapshot, closed: Set[str] = frozenset()) -> dict[str, Json]:
+def patch(old: Snapshot, new: Snapshot, closed: AbstractSet[str] = frozenset()) -> dict[str, Json]:
     """What turns `old` into `new`, and nothing else.
 
     `set` holds the parts that are new or changed, `remove` the names of those that are gone; `order`, the ids

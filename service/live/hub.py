@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -232,7 +233,7 @@ class Hub:
                 screen.say(frame)
 
 
-def _change(feed: _Feed, new: Snapshot, period: Period, closed: Set[str]) -> Callable[[], None]:
+def _change(feed: _Feed, new: Snapshot, period: Period, closed: AbstractSet[str]) -> Callable[[], None]:
     """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
     one) a snapshot."""
     old, view = feed.shown, feed.view

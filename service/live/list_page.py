@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from itertools import islice
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
-from service.config import Account, Language
-from service.live import phrases
+from service.config import Account
 from service.live.lists import RefusalList, TaskList
 from service.live.spreadsheet import kind_name
+from service.live.templating import template
 from service.live.view import View
 from service.live.wording import wording
 
@@ -27,7 +23,7 @@ def refusal_page(shown: RefusalList, account: Account, view: View) -> str:
     """The page of a list of refusals."""
     words = wording(view.language)
     rows = list(islice(shown.rows, SHOWN))
-    return _template(view.language, "deals.html").render(
+    return template(view.language, "deals.html").render(
         shown=shown,
         rows=rows,
         more=shown.total.count - len(rows),
@@ -42,7 +38,7 @@ def refusal_page(shown: RefusalList, account: Account, view: View) -> str:
 
 def task_page(shown: TaskList, account: Account, view: View) -> str:
     """The page of a list of overdue tasks."""
-    return _template(view.language, "tasks.html").render(
+    return template(view.language, "tasks.html").render(
         shown=shown,
         rows=shown.rows[:SHOWN],
         more=max(0, len(shown.rows) - SHOWN),
@@ -52,22 +48,3 @@ def task_page(shown: TaskList, account: Account, view: View) -> str:
         view=view,
         static=STATIC,
     )
-
-
-@cache
-def _template(language: Language, name: str) -> Template:
-    words = wording(language)
-    environment = Environment(
-        loader=PackageLoader("service.live", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        extensions=["jinja2.ext.i18n"],
-    )
-    # The extension has this method, and the type of an environment does not know it.
-    install: Callable[..., None] = vars(environment)["install_gettext_callables"]
-    install(words.catalogue.gettext, words.catalogue.ngettext, newstyle=True)
-    environment.globals.update(phrases.globals_of(language), language=language)
-    return environment.get_template(name)

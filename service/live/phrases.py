@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
@@ -70,6 +72,8 @@ def globals_of(language: Language) -> dict[str, Global]:
         "warning_text": partial(_warning_text, words),
         "size": size,
         "web_address": web_address,
+        "element_id": element_id,
+        "milliseconds": milliseconds,
         "offered": PERIODS,
     }
 
@@ -148,3 +152,13 @@ def size(text: str) -> Literal["l", "m", "s", "xs"]:
 def web_address(url: str | None) -> str | None:
     """An address that may be linked to; what a CRM sends could be a script."""
     return url if url is not None and url.lower().startswith(("https://", "http://")) else None
+
+
+def element_id(client_id: str) -> str:
+    """The id of a client's element: of one length and harmless, whatever the CRM calls the client."""
+    return "client-" + hashlib.blake2b(client_id.encode(), digest_size=12).hexdigest()
+
+
+def milliseconds(at: str) -> int:
+    """An ISO moment as milliseconds since 1970, which is what the page's script counts in."""
+    return round(datetime.fromisoformat(at).timestamp() * 1000)

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Hashable, Set
-from datetime import datetime
+from collections.abc import Callable, Hashable
+from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from service.config import Account, Language
-from service.live import formats, phrases
+from service.live import formats
 from service.live.difference import Json
 from service.live.figures import Snapshot
+from service.live.phrases import element_id, milliseconds
+from service.live.templating import template
 from service.live.view import View
 from service.live.wording import wording
 
@@ -47,7 +48,7 @@ def page(snapshot: Snapshot, account: Account, view: View, *, static: str = "../
     Args:
         static: Where `STATIC` is served, as seen from the page's address.
     """
-    now = _milliseconds(snapshot.as_of)
+    now = milliseconds(snapshot.as_of)
 
     def overdue(found: re.Match[str]) -> str:
         return found[1] + formats.duration((now - int(found[2])) / 1000, view.language)
@@ -56,7 +57,7 @@ def page(snapshot: Snapshot, account: Account, view: View, *, static: str = "../
         name: Markup(_DUE.sub(overdue, html))  # noqa: S704 - made by our own autoescaping templates
         for name, html in html_parts(snapshot, view).items()
     }
-    return _template(view.language, "board.html").render(
+    return template(view.language, "board.html").render(
         snapshot=snapshot,
         account=account,
         view=view,
@@ -83,7 +84,9 @@ def html_snapshot(snapshot: Snapshot, view: View) -> dict[str, Json]:
     }
 
 
-def html_patch(old: Snapshot, new: Snapshot, view: View, closed: Set[str] = frozenset()) -> dict[str, Json]:
+def html_patch(
+    old: Snapshot, new: Snapshot, view: View, closed: AbstractSet[str] = frozenset()
+) -> dict[str, Json]:
     """What turns a screen that shows `old` into one that shows `new`.
 
     `set` has the elements that are new or changed, `remove` the clients that are no longer at risk, `hide`
@@ -110,7 +113,7 @@ def html_patch(old: Snapshot, new: Snapshot, view: View, closed: Set[str] = froz
     }
 
 
-def _credits(old: Snapshot, new: Snapshot, closed: Set[str], language: Language) -> dict[str, Json]:
+def _credits(old: Snapshot, new: Snapshot, closed: AbstractSet[str], language: Language) -> dict[str, Json]:
     """Who closed each of the tasks that left, and what that saved, by the id of the client's element."""
     saved = (
         {each.client_id: each.amount for each in new.at_risk.saved_today.list}
@@ -132,11 +135,6 @@ def _credits(old: Snapshot, new: Snapshot, closed: Set[str], language: Language)
             "saved": None if amount is None else formats.money(amount, new.currency, language),
         }
     return found
-
-
-def element_id(client_id: str) -> str:
-    """The id of a client's element: of one length and harmless, whatever the CRM calls the client."""
-    return "client-" + hashlib.blake2b(client_id.encode(), digest_size=12).hexdigest()
 
 
 @cache
@@ -173,7 +171,7 @@ def _parts(snapshot: Snapshot, view: View) -> dict[str, _Part]:
         "losses-reasons": ("losses_reasons", (losses, currency, view)),
         "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
         "sorting": ("sorting", (view,)),
-        **{element_id(client.client_id): ("client", (client, currency)) for client in shown},
+        **{element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN)) for client in shown},
         "rest": ("rest", (len(risk.list) - len(shown), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, view)),
         "gaps": ("gaps", (risk.no_next_step, risk.saved_today, currency)),
@@ -184,40 +182,5 @@ def _parts(snapshot: Snapshot, view: View) -> dict[str, _Part]:
 @lru_cache(maxsize=4096)
 def _rendered(language: Language, part: _Part) -> str:
     name, arguments = part
-    macro: Callable[..., str] = getattr(_template(language, "parts.html").module, name)
+    macro: Callable[..., str] = getattr(template(language, "parts.html").module, name)
     return str(macro(*arguments)).strip()
-
-
-@cache
-def _template(language: Language, name: str) -> Template:
-    return _environment(language).get_template(name)
-
-
-@cache
-def _environment(language: Language) -> Environment:
-    words = wording(language)
-    environment = Environment(
-        loader=PackageLoader("service.live", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        extensions=["jinja2.ext.i18n"],
-    )
-    # The extension has this method, and the type of an environment does not know it.
-    install: Callable[..., None] = vars(environment)["install_gettext_callables"]
-    install(words.catalogue.gettext, words.catalogue.ngettext, newstyle=True)
-    environment.globals.update(
-        phrases.globals_of(language),
-        language=language,
-        element_id=element_id,
-        milliseconds=_milliseconds,
-        tasks_shown=TASKS_SHOWN,
-    )
-    return environment
-
-
-def _milliseconds(at: str) -> int:
-    """An ISO moment as milliseconds since 1970, which is what the page's script counts in."""
-    return round(datetime.fromisoformat(at).timestamp() * 1000)

@@ -25,6 +25,9 @@ Cell: TypeAlias = str | Decimal | None
 """Text, an amount, or nothing."""
 
 _SEPARATORS: Final[dict[Language, str]] = {"ru": ";", "en": ","}
+_POINTS: Final[dict[Language, str]] = {"ru": ",", "en": "."}
+"""Decimal points as a spreadsheet of the language reads them: of another one it makes text, or a date."""
+
 _FORMULA: Final = re.compile(r"[=+\-@\t\r\n]")
 """What a spreadsheet takes a formula by, or looks behind for one."""
 
@@ -137,14 +140,14 @@ def _encoded(header: Sequence[str], rows: Iterable[Sequence[Cell]], language: La
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=_SEPARATORS[language], lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows(_written(row) for row in rows)
+    writer.writerows(_written(row, language) for row in rows)
     return file.getvalue().encode("utf-8-sig")
 
 
-def _written(row: Sequence[Cell]) -> Iterator[str]:
+def _written(row: Sequence[Cell], language: Language) -> Iterator[str]:
     for cell in row:
         if isinstance(cell, Decimal):
-            yield f"{cell:f}"
+            yield f"{cell:f}".replace(".", _POINTS[language])
         else:
             yield harmless(cell or "")
 

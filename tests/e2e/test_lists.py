@@ -87,7 +87,9 @@ def test_what_stands_on_top_is_what_the_board_says(service: Service, query: dict
         assert values(asked(service, "deals", **given)) == [bar["amount"], str(bar["count"])]
         listed = rows(asked(service, "deals.csv", **given))
         assert len(listed) == bar["count"]
-        assert sum(round(float(row["Сумма"]) * 100) for row in listed) == round(float(bar["amount"]) * 100)
+        assert sum(round(float(row["Сумма"].replace(",", ".")) * 100) for row in listed) == round(
+            float(bar["amount"]) * 100
+        )
 
 
 def test_the_page_of_a_reason_shows_its_deals_and_nothing_of_others(service: Service) -> None:
@@ -123,7 +125,7 @@ def test_a_file_is_sent_as_one_that_no_spreadsheet_runs(service: Service) -> Non
     assert answer.content.startswith(b"\xef\xbb\xbf")
     newest, oldest = rows(answer.content.decode())
     assert newest["Клиент"] == f"'{HOSTILE}"
-    assert (oldest["№ сделки"], oldest["Сумма"]) == ("1", "100.50")
+    assert (oldest["№ сделки"], oldest["Сумма"]) == ("1", "100,50")
     assert oldest["Ссылка"] == "https://crm.example/deals/1"
 
 

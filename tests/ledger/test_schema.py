@@ -42,7 +42,13 @@ def test_downgrade_to_empty_leaves_no_table_and_upgrade_works_again(database_url
 
 
 def test_each_revision_goes_up_and_down_by_itself(database_url: str) -> None:
-    for revision, before in (("0001", "base"), ("0002", "0001"), ("0003", "0002"), ("0004", "0003")):
+    for revision, before in (
+        ("0001", "base"),
+        ("0002", "0001"),
+        ("0003", "0002"),
+        ("0004", "0003"),
+        ("0005", "0004"),
+    ):
         schema.migrate(database_url, revision)
         schema.downgrade(database_url, before)
         schema.migrate(database_url, revision)

@@ -274,7 +274,7 @@ def test_a_file_opens_in_a_spreadsheet_of_its_language(
         kind,
         "",
         "Продажи",
-        "-5184.05",
+        "-5184,05" if language == "ru" else "-5184.05",
         "RUB",
         "",
     ]
@@ -339,7 +339,7 @@ def test_a_task_says_how_long_it_is_overdue_and_what_it_is_about() -> None:
     _, first, second = cells(spreadsheet.task_sheet(shown, OFFICE, "ru").content, ";")
     assert first == [
         *("Иван", "позвонить", "Абонемент", "42", "Анна", "2026-11-22 06:00"),
-        *("1 день 4 ч", "5184.00", "RUB"),
+        *("1 день 4 ч", "5184,00", "RUB"),
         "https://crm.example/42",
     ]
     assert second[1:5] == ["", "", "", ""]

@@ -18,7 +18,7 @@ from hypothesis import given
 import service.live
 from service.config import Language
 from service.ledger.reading import Reading, Sum
-from service.live import formats, render
+from service.live import formats, phrases, render
 from service.live.figures import Snapshot
 from service.live.wording import NO_REASON
 from service.model import SECOND
@@ -221,7 +221,7 @@ def test_who_is_pushed_off_the_list_is_hidden_and_not_shown_as_saved() -> None:
     richer = client("new", "Новый", 10**6, task("t"))
     more = replace(full, clients={**full.clients, "new": richer}, at_risk=Sum(201, 10**6))
     change = render.html_patch(board(full), board(more), VIEW)
-    last = render.element_id(f"{render.CLIENTS_SHOWN - 1:03}")
+    last = phrases.element_id(f"{render.CLIENTS_SHOWN - 1:03}")
     assert (change["remove"], change["hide"]) == ([], [last])
 
 
