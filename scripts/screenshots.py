@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import subprocess
 import sys
@@ -15,25 +14,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.browser import system_browser
-from tests.e2e.running import Service, iso, running, soon
+from tests.e2e.busy import busy_day
+from tests.e2e.running import running
 
 FOLDER = Path("docs/screenshots")
 SIZES = ((1920, 1080), (1366, 768), (390, 844))
 WALLS = ((1920, 1080), (3840, 2160), (1366, 768))
 SECONDS = 60
-CLIENTS = (
-    *("Иван Петров", "Мария Седова", "ООО «Северный ветер»", "Ольга Константинопольская", "Пётр Сидоров"),
-    *("Анна Ким", "Дмитрий Орлов", "Елена Смирнова", "Сергей Волков", "Наталья Зайцева", "Ирина Морозова"),
-)
-MANAGERS = ("Анна Белова", "Борис Громов", "Вера Зимина", "Глеб Орлов")
-REASONS = (
-    "Не отвечает более 3-х раз",
-    "Выбрал других",
-    "Хочет, но не сейчас",
-    "Не подходит график",
-    "Дорого",
-)
-WORK = ("позвонить", "отправить счёт", "согласовать договор", "напомнить об оплате")
 
 
 @contextmanager
@@ -51,37 +38,6 @@ def _demo() -> Iterator[str]:
     finally:
         demo.terminate()
         demo.wait(SECONDS)
-
-
-def _busy(service: Service) -> None:
-    """A day on which much is due, and a month in which much was lost."""
-    chance = random.Random(7)
-    for number, name in enumerate(CLIENTS):
-        deal = f"d{number}"
-        service.deal(
-            deal,
-            name="Абонемент",
-            amount=f"{chance.randrange(3, 90)}000.00",
-            client={"id": str(number), "name": name},
-        )
-        for task in range(chance.randrange(1, 4)):
-            manager = chance.randrange(4)
-            service.task(
-                f"{deal}-{task}",
-                deal_id=deal,
-                text=chance.choice(WORK),
-                due_at=iso(soon(-chance.randrange(600, 200_000))),
-                completed=False,
-                manager={"id": str(manager), "name": MANAGERS[manager]},
-            )
-    for number in range(150):
-        service.deal(
-            f"l{number}",
-            amount=f"{chance.randrange(1, 20)}00.00",
-            status="lost",
-            reason=chance.choice(REASONS),
-            closed_at=iso(soon(-chance.randrange(0, 50 * 86_400))),
-        )
 
 
 def _page(browser: Browser, size: tuple[int, int], scheme: str, address: str) -> Page:
@@ -115,7 +71,7 @@ def _pictures_of_the_demo(browser: Browser) -> None:
 
 def _pictures_of_a_busy_day(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as service:
-        _busy(service)
+        busy_day(service)
         board = f"{service.url}/boards/office"
         for size in WALLS:
             _shoot(_page(browser, size, "dark", f"{board}?mode=wall"), "wall", size)

@@ -114,6 +114,8 @@ def test_a_loss_lands_in_its_reason(screen: Screen) -> None:
     expect(news).to_have_count(1)
     expect(news).to_have_attribute("data-reason", first[0])
     expect(screen.page.locator("#losses-figures .controllable .value")).to_have_class("value l news")
+    screen.page.clock.run_for(5_000)
+    expect(screen.page.locator(".news")).to_have_count(0)
 
 
 def test_what_comes_and_what_is_done_is_said_without_shouting(screen: Screen) -> None:
@@ -135,5 +137,5 @@ def test_the_first_snapshot_is_no_news(browser: Browser) -> None:
         screen.page.evaluate("document.body.dataset.busy = ''")
         screen.open(with_another(worked_example(), 2))
         screen.page.clock.run_for(1_000)
-        expect(screen.page.locator(".arriving, .news")).to_have_count(0)
+        expect(screen.page.locator(".news")).to_have_count(0)
         expect(screen.page.locator("#news")).to_have_text("")

@@ -3,6 +3,7 @@
 import { count, fly, glide, grow } from "./motion.js";
 
 const LEAVING = 2_600; // milliseconds that a row stays, struck out, after its task was done
+const NEWS = 4_000; // milliseconds that what is new is pointed out
 const FOCUSABLE = "a, button, select, [tabindex]";
 const OWNERS = ["reason", "manager", "figure", "task", "client"]; // whose value a [data-value] is
 
@@ -49,7 +50,7 @@ function element(html) {
 
 function arrive(row, list, news) {
   list.append(row);
-  if (news) row.classList.add("arriving");
+  if (news) point(row);
   return row.dataset.name;
 }
 
@@ -92,8 +93,14 @@ function pointOut(old, fresh) {
   const before = valuesOf(old);
   for (const [key, each] of elementsOf(fresh)) {
     if (before.get(key) === each.dataset.value) continue;
-    (each.closest("[data-reason], [data-task]") ?? each).classList.add("news");
+    point(each.closest("[data-reason], [data-task]") ?? each);
   }
+}
+
+/** For a while. By a class and a timer: an animation would be a style of the whole page sixty times a second. */
+function point(element) {
+  element.classList.add("news");
+  setTimeout(() => element.classList.remove("news"), NEWS);
 }
 
 /** Tasks that were done stay in their client's row for a while, struck out. */

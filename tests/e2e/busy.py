@@ -1,0 +1,52 @@
+"""An office on a day on which much is due, told to a running service webhook by webhook."""
+
+from __future__ import annotations
+
+import random
+
+from tests.e2e.running import Service, iso, soon
+
+CLIENTS = (
+    *("Иван Петров", "Мария Седова", "ООО «Северный ветер»", "Ольга Константинопольская", "Пётр Сидоров"),
+    *("Анна Ким", "Дмитрий Орлов", "Елена Смирнова", "Сергей Волков", "Наталья Зайцева", "Ирина Морозова"),
+)
+MANAGERS = ("Анна Белова", "Борис Громов", "Вера Зимина", "Глеб Орлов")
+REASONS = (
+    "Не отвечает более 3-х раз",
+    "Выбрал других",
+    "Хочет, но не сейчас",
+    "Не подходит график",
+    "Дорого",
+)
+WORK = ("позвонить", "отправить счёт", "согласовать договор", "напомнить об оплате")
+
+
+def busy_day(service: Service) -> None:
+    """A day on which much is due, and a month in which much was lost."""
+    chance = random.Random(7)
+    for number, name in enumerate(CLIENTS):
+        deal = f"d{number}"
+        service.deal(
+            deal,
+            name="Абонемент",
+            amount=f"{chance.randrange(3, 90)}000.00",
+            client={"id": str(number), "name": name},
+        )
+        for task in range(chance.randrange(1, 4)):
+            manager = chance.randrange(4)
+            service.task(
+                f"{deal}-{task}",
+                deal_id=deal,
+                text=chance.choice(WORK),
+                due_at=iso(soon(-chance.randrange(600, 200_000))),
+                completed=False,
+                manager={"id": str(manager), "name": MANAGERS[manager]},
+            )
+    for number in range(150):
+        service.deal(
+            f"l{number}",
+            amount=f"{chance.randrange(1, 20)}00.00",
+            status="lost",
+            reason=chance.choice(REASONS),
+            closed_at=iso(soon(-chance.randrange(0, 50 * 86_400))),
+        )
