@@ -27,7 +27,8 @@ Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
 
 @dataclass(slots=True)
 class Batch:
-    """State before and after a batch of one account. `numbered` pairs each new delivery with its number."""
+    """State before and after a batch of one account. `numbered` pairs each new delivery with its number;
+    `changed` has the ids of what has another value than before: most webhooks repeat names that are known."""
 
     connection: Connection
     account: Account
@@ -37,6 +38,7 @@ class Batch:
     records: dict[Entity, dict[str, Record]] = field(default_factory=dict)
     tasks: dict[str, tuple[TaskView | None, TaskView | None]] = field(default_factory=dict)
     deals: dict[str, Pair] = field(default_factory=dict)
+    changed: dict[Entity, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rules = heads.rules_of(self.account)
@@ -163,6 +165,7 @@ def _merge(batch: Batch, changes: Sequence[tuple[int, Change]], ticked: set[str]
     for number, change in changes:
         changed = merge(batch.records[change.entity][change.id], change, number)
         if changed:
+            batch.changed.setdefault(change.entity, set()).add(change.id)
             entry = merged.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {})
             entry.update(changed)
     batch.tasks = {each: (old_tasks[each], task_view(each, tasks[each], batch.rules)) for each in tasks}
@@ -193,7 +196,7 @@ def _settle(batch: Batch) -> patches.Touched:
     for entity, records in batch.records.items():
         states.save(connection, account_id, entity, records)
     sums.add(connection, account_id, propagated.deltas)
-    return patches.touched_by(propagated, batch.records, batch.moments)
+    return patches.touched_by(propagated, batch.changed, batch.moments)
 
 
 def _ticked_tasks(batch: Batch) -> set[str]:

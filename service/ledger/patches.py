@@ -6,6 +6,7 @@ A patch is a hint of where to look, and the rows are the truth, so it may name t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -16,7 +17,6 @@ from service.model import Entity
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.habits import HABITS
 from service.projections.losses import LOSSES
-from service.projections.merge import Record
 from service.projections.propagate import Propagated
 from service.projections.views import Moment
 
@@ -53,18 +53,18 @@ class Touched(msgspec.Struct, omit_defaults=True):
 
 def touched_by(
     propagated: Propagated,
-    records: Mapping[Entity, Mapping[str, Record]],
+    changed: Mapping[Entity, AbstractSet[str]],
     moments: tuple[Moment, Moment],
 ) -> Touched:
-    """What propagating a batch touched."""
-    clients = propagated.shown_clients | propagated.deltas.touched("client") | set(records.get("client", ()))
+    """What propagating a batch touched, and the names that it changed."""
+    clients = propagated.shown_clients | propagated.deltas.touched("client") | changed.get("client", set())
     of = propagated.deltas.of
     return Touched(
         clients=sorted(clients) if len(clients) <= MANY else [],
         days=sorted({int(key[0]) for key in of.get(LOSSES, ())}),
-        managers=bool(of.get(MANAGER_STAKES) or of.get(HABITS) or records.get("manager")),
-        reasons=bool(records.get("reason")),
-        pipelines=bool(records.get("pipeline")),
+        managers=bool(of.get(MANAGER_STAKES) or of.get(HABITS) or changed.get("manager")),
+        reasons=bool(changed.get("reason")),
+        pipelines=bool(changed.get("pipeline")),
         everything=moments[0].today != moments[1].today or len(clients) > MANY,
     )
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, event
 
+from service.ledger import patches
+from service.ledger.patches import Touched
 from service.ledger.reading import Selection
-from service.model import Change, Value
+from service.model import Change, Entity, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
 
@@ -65,3 +67,16 @@ def test_every_statement_names_the_account(ledger: Ledger) -> None:
     for statement in statements:
         if not statement.startswith(("BEGIN", "PRAGMA", "SELECT pg_catalog", "show ")):
             assert "account" in statement, statement
+
+
+def test_names_that_are_known_already_touch_nothing(ledger: Ledger) -> None:
+    def touched(name: str, version: int) -> Touched:
+        before = ledger.head.seq
+        entities: tuple[Entity, ...] = ("reason", "pipeline", "manager", "client")
+        ledger.say(*(Change(entity, "1", version, {"name": name}) for entity in entities))
+        with ledger.readers.begin() as connection:
+            return patches.between(connection, "office", before, ledger.head.seq)
+
+    assert touched("new", NOW) == Touched(clients=["1"], managers=True, reasons=True, pipelines=True)
+    assert touched("new", NOW + 1) == Touched()
+    assert touched("renamed", NOW + 2) == Touched(clients=["1"], managers=True, reasons=True, pipelines=True)
