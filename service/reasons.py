@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from service.model import ID_LENGTH
@@ -17,6 +18,7 @@ from service.model import ID_LENGTH
 Kind: TypeAlias = Literal["controllable", "objective", "excluded", "unclassified"]
 
 
+@lru_cache(maxsize=4096)  # a board asks for a few names, over and over
 def reason_key(name: str) -> str:
     """A reason's name as it is compared: NFKC, casefold, ё = е, white space trimmed and collapsed."""
     folded = unicodedata.normalize("NFKC", name).casefold().replace("ё", "е")
