@@ -56,9 +56,7 @@ def apply(
     Raises:
         LookupError: The account has no head row: the service did not prepare it.
     """
-    held = heads.head(connection, account.id, lock=True)
-    if held is None:
-        raise LookupError(f"account {account.id} has no head row")
+    held = heads.prepared(connection, account.id, lock=True)
     moment = heads.moment_after(held.as_of, now)
     fresh, outcomes = _sorted_out(connection, held, deliveries)
     head = held
@@ -82,9 +80,7 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
     Raises:
         LookupError: The account has no head row.
     """
-    held = heads.head(connection, account.id, lock=True)
-    if held is None:
-        raise LookupError(f"account {account.id} has no head row")
+    held = heads.prepared(connection, account.id, lock=True)
     moment = heads.moment_after(held.as_of, now)
     batch = Batch(connection, account, _moments(account, held, moment), [(number, delivery)])
     head, _ = _advance(batch, held)

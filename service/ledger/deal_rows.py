@@ -170,9 +170,7 @@ class RefusalReader:
         now = self._clock.now()
         try:
             with self._engine.begin() as connection:
-                head = heads.head(connection, account.id)
-                if head is None:
-                    raise LookupError(f"account {account.id} has no head row")
+                head = heads.prepared(connection, account.id)
                 yield Refusals(
                     seq=head.seq,
                     as_of=max(head.as_of, now),  # nothing of a refusal changes by the clock alone

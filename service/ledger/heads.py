@@ -58,6 +58,18 @@ def head(connection: Connection, account: str, *, lock: bool = False) -> Head | 
     return None if row is None else Head(*row)
 
 
+def prepared(connection: Connection, account: str, *, lock: bool = False) -> Head:
+    """The head row of an account that the service has prepared; `lock` as above.
+
+    Raises:
+        LookupError: It has not.
+    """
+    found = head(connection, account, lock=lock)
+    if found is None:
+        raise LookupError(f"account {account} has no head row")
+    return found
+
+
 _STORE = (
     update(HEADS)
     .where(HEADS.c.account == bindparam("the_account"))

@@ -80,9 +80,7 @@ def _board(
     selections: Sequence[Selection],
     since: Reading | None,
 ) -> Reading:
-    head = heads.head(connection, account.id)
-    if head is None:
-        raise LookupError(f"account {account.id} has no head row")
+    head = heads.prepared(connection, account.id)
     read = _Reader(connection, account, head, _true_at(head, now))
     touched = (
         Touched(everything=True)

@@ -81,9 +81,7 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
     """Recompute an account's projections from state, and write them; boards that are open read everything
     anew."""
-    head = heads.head(connection, account.id, lock=True)
-    if head is None:
-        raise LookupError(f"account {account.id} has no head row")
+    head = heads.prepared(connection, account.id, lock=True)
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
     sums.add(connection, account.id, from_state(connection, account, as_of, progress))

@@ -105,6 +105,19 @@ def test_rows_glide_to_their_new_places_and_only_if_they_have_one(screen: Screen
     assert screen.page.evaluate(running) >= 1
 
 
+def test_in_a_storm_of_changes_nothing_moves(screen: Screen) -> None:
+    for seq in range(2, 8):
+        screen.change(with_another(worked_example(), seq, seq * 10**6))
+    expect(screen.page.locator("[data-figure=stake] .value")).to_have_text("75\u00a0184\u00a0₽")
+    screen.change(saved(8))
+    expect(screen.page.locator(".flying")).to_have_count(0)
+    expect(screen.page.locator("#list .credit")).to_have_count(1)  # what was done is said all the same
+    screen.page.clock.run_for(4_000)
+    screen.change(with_another(worked_example(), 9))
+    screen.change(replace(saved(10), closed=DONE))
+    expect(screen.page.locator(".flying")).to_have_count(1)
+
+
 def test_a_loss_lands_in_its_reason(screen: Screen) -> None:
     first, *others = EXAMPLE
     more = losses((first[0], first[1] + 1, first[2] + 100_000), *others)

@@ -64,7 +64,7 @@ function replace(old, fresh, news, closed, words) {
   const bars = news ? barsOf(old) : new Map();
   old.replaceWith(fresh);
   for (const [key, each] of elementsOf(fresh)) if (values.has(key) && each.matches(".value")) count(each, Number(values.get(key)));
-  for (const [key, width] of barsOf(fresh)) if (bars.has(key)) grow(width.bar, bars.get(key).width);
+  for (const [key, { bar }] of barsOf(fresh)) if (bars.has(key)) grow(bar, bars.get(key).width);
   restore(focus, fresh);
 }
 
