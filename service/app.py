@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from service import adapters
 from service.clock import Clock
-from service.config import Config, ConfigError
+from service.config import Config
 from service.ledger import schema
 from service.ledger.deal_rows import RefusalReader
 from service.ledger.engine import open_engine
@@ -31,7 +32,6 @@ from service.live.hub import Hub
 from service.live.named_screens import NamedScreens
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
-from service.webhooks.adapters import ADAPTERS
 from service.webhooks.endpoint import WebhookEndpoint
 
 
@@ -49,13 +49,10 @@ def create_app(config: Config, clock: Clock) -> Service:
     """Put a service together on a database that is migrated and prepared.
 
     Raises:
-        ConfigError: An account is of a CRM kind that has no adapter.
+        ConfigError: See `adapters.check`.
     """
+    adapters.check(config)
     accounts = {account.id: account for account in config.accounts}
-    for account in config.accounts:
-        if account.crm not in ADAPTERS:
-            known = ", ".join(sorted(ADAPTERS))
-            raise ConfigError(f"account {account.id}: {account.crm} is not supported; supported are: {known}")
     writing, reading = open_engine(config.database_url, "writer"), open_engine(config.database_url, "reader")
     hub = Hub(Reader(reading, accounts, clock), accounts, clock)
 

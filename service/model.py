@@ -22,6 +22,10 @@ Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipe
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
+Source: TypeAlias = Literal["webhook", "answer", "sync", "import"]
+"""How a delivery came: the CRM posted it; its API answered a need; its API was gone through (a backfill or a
+reconciliation); somebody imported a file. What came by the last two is state, not news."""
+
 FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "deal": {
         "known": bool,  # set by every change about the deal itself; a mere link to it leaves it unset
@@ -97,6 +101,18 @@ class Rejection:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Need:
+    """Something that the CRM's API must be asked for, because what came does not say it.
+
+    A deal or a task is asked for whole; of everything else only the name is wanted, and only as long as none
+    is known.
+    """
+
+    entity: Entity
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What an adapter made of a body.
@@ -105,11 +121,13 @@ class Decoded:
         key: What makes the delivery unique in its account (the webhook's id, or a digest of the body).
         changes: In the order in which the body gave them.
         rejections: The parts that could not be decoded; the others are applied all the same.
+        needs: What the body leaves out. Noted only for an account whose API can be asked.
     """
 
     key: str
     changes: tuple[Change, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +153,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One webhook as it came in, with what it was decoded to. The ledger stores it and applies it.
+    """One webhook as it came in, or one answer of the CRM's API, with what it was decoded to. The ledger
+    stores it and applies it.
 
     Args:
         account: The account's id.
-        received_at: When the service had read it.
+        received_at: When the service had read it; of an answer, when the API was asked.
         headers: Those that matter for decoding it again; names in lower case; never a secret.
         body: Raw.
         decoded: What the adapter made of it.
+        source: How it came.
+        settles: The needs that it settles, each with the number of the delivery that wanted it last when the
+            API was asked: one that was wanted again since stays.
     """
 
     account: str
@@ -150,6 +172,8 @@ class Delivery:
     headers: Mapping[str, str]
     body: bytes
     decoded: Decoded
+    source: Source = "webhook"
+    settles: Mapping[Need, int] = field(default_factory=dict)
 
 
 def cleaned(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
+from service.adapters import ADAPTERS
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger import heads, log, recompute, schema, screens
@@ -21,7 +22,6 @@ from service.ledger.recompute import Difference, LogPruned, Progress
 from service.ledger.screens import NamedScreen
 from service.live import access
 from service.model import Decoded, Delivery, Request
-from service.webhooks.adapters import ADAPTERS
 
 SCREEN_NAME: Final = 60
 """Characters in a screen's name, at most."""

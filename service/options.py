@@ -13,8 +13,9 @@ from typing import Final, ParamSpec, TypeVar
 import click
 from sqlalchemy.exc import DBAPIError
 
-from service import operations
-from service.config import Account, Config, ConfigError, load
+from service import adapters, operations
+from service.config import Account, Config, ConfigError
+from service.config_file import load
 from service.ledger import schema
 from service.ledger.engine import AlreadyServed
 from service.ledger.recompute import LogPruned, Progress
@@ -61,7 +62,9 @@ def with_config(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(config_path: Path, **arguments: object) -> None:
         with plain_errors():
-            command(load(config_path, os.environ), **arguments)
+            config = load(config_path, os.environ)
+            adapters.check(config)
+            command(config, **arguments)
 
     return _config_option(wrapped)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from service.config import Config, ConfigError, Secret, load, parse, zone
+from service.config import Config, ConfigError, Secret, zone
+from service.config_file import load, parse
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EXAMPLE = Path(__file__).parents[1] / "lossboard.example.toml"
@@ -42,8 +43,8 @@ def test_the_example_is_right_and_its_environment_is_all_it_needs() -> None:
     assert office.webhook_secrets == (Secret(SECRET),)
     assert office.rates == {"USD": Decimal("92.50")}
     assert office.reasons.kind_of(None, "спам") == "excluded"
-    assert amo.amocrm.users == {"2852878": "Анна"}
-    assert amo.amocrm.account == "16700680"
+    assert amo.options.users == {"2852878": "Анна"}
+    assert amo.options.account == "16700680"
     assert config.keep_bodies_days == 30
     for name in ENVIRONMENT:
         with pytest.raises(ConfigError, match=f"the environment variable {name} is not set"):
@@ -74,7 +75,6 @@ def test_several_secrets_let_one_be_replaced() -> None:
     [
         ({"id": "Office!"}, r"accounts\[0\].id: expected 1 to 40"),
         ({"title": " "}, r"accounts\[0\].title"),
-        ({"crm": "sugar"}, r"accounts\[0\].crm: Invalid enum value 'sugar'"),
         ({"webhook_secret": ""}, r"accounts\[0\].webhook_secret"),
         ({"webhook_secret": []}, r"accounts\[0\].webhook_secret"),
         ({"webhook_secret": "plain"}, r"accounts\[0\].webhook_secret: expected whsec_"),
@@ -96,8 +96,12 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ({"rates": {"USD": "0"}}, r"accounts\[0\].rates.USD"),
         ({"rates": {"USD": "1e3"}}, r"accounts\[0\].rates.USD"),
         ({"rates": {"USD": 92.5}}, r"accounts\[0\].rates"),
-        ({"amocrm": {}}, r'accounts\[0\].amocrm: only with crm = "amocrm"'),
+        ({"amocrm": {}}, r"accounts\[0\]: Object contains unknown field `amocrm`"),
         ({"crm": "amocrm", "amocrm": {"timezone": "X"}}, r"accounts\[0\].amocrm.timezone"),
+        ({"crm": "amocrm", "amocrm": {"users": 1}}, r"accounts\[0\].amocrm.users: Expected"),
+        ({"crm": "hubspot", "hubspot": {"signature": "v9"}}, r"accounts\[0\].hubspot.signature: Invalid"),
+        ({"api": {"token": ""}}, r"accounts\[0\].api.token"),
+        ({"api": {"token": "x", "url": "zerno.amocrm.ru"}}, r"accounts\[0\].api.url: expected an address"),
     ],
 )
 def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:
@@ -151,3 +155,12 @@ def test_zones_come_from_the_wheel_by_their_name_alone() -> None:
     for name in ("", ".", "..", "/etc/localtime", "Europe", "Europe/Moscow/", "zone.tab"):
         with pytest.raises(ValueError, match="time zone"):
             zone(name)
+
+
+def test_the_token_of_an_api_is_a_secret_and_its_address_may_be_left_out() -> None:
+    api = {"token": "env:TOKEN", "url": "https://zerno.amocrm.ru/"}
+    office = read({"TOKEN": "t0k3n"}, crm="amocrm", api=api).accounts[0]
+    assert office.api is not None
+    assert office.api.token.value == "t0k3n"
+    assert office.api.url == "https://zerno.amocrm.ru"
+    assert "t0k3n" not in repr(office)

@@ -212,7 +212,7 @@ def manager_names(connection: Connection, account: Account) -> dict[str, str]:
     """The name of every manager that is known: from the CRM, else from the configuration."""
     table = STATE["manager"]
     found = select(table.c.id, table.c.name).where(table.c.account == account.id)
-    return {**account.amocrm.users, **{each: name for each, name in connection.execute(found) if name}}
+    return {**account.options.users, **{each: name for each, name in connection.execute(found) if name}}
 
 
 def pipeline_names(connection: Connection, account: str) -> dict[str, str]:

@@ -16,13 +16,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from service.adapters import ADAPTERS, Adapter, NotAuthentic
+from service.adapters.fields import digest
 from service.clock import Clock
 from service.config import Account
 from service.ledger.outcome import Outcome, Overloaded, Unavailable
 from service.model import Decoded, Delivery, Rejection, Request
 from service.problems import Message, Problem, Receive, Send
-from service.webhooks.adapters import ADAPTERS, Adapter, NotAuthentic
-from service.webhooks.fields import digest
 from service.webhooks.reading import Disconnected, TooLarge, TooSlow, read_body
 
 BODY_SECONDS: Final = 10.0

@@ -8,12 +8,12 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from service.adapters import ADAPTERS
 from service.demo import wire
 from service.demo.records import LOST_STAGE, TALKS_STAGE, WON_STAGE, Contact, Lead, Task
 from service.demo.run import account
 from service.demo.wire import Webhook
 from service.model import SECOND, Change, Request, Value
-from service.webhooks.adapters import ADAPTERS
 from tests.demo.replay import fields_of
 
 AT = 1_795_417_200

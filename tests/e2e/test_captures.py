@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, select
 from service.ledger import log
 from service.ledger.engine import open_engine
 from service.ledger.tables import DEALS, TASKS
+from tests.adapters import captures
+from tests.adapters.test_amocrm_golden import SPECIAL
 from tests.e2e.running import TOKEN, running
-from tests.webhooks import captures
-from tests.webhooks.test_amocrm_golden import SPECIAL
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 OTHERS = {

@@ -15,21 +15,21 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from service.adapters.standard import StandardAdapter
 from service.clock import Clock
-from service.config import AmoCRM
+from service.config import Options
 from service.ledger.outcome import Outcome, Overloaded, Unavailable
 from service.model import Decoded, Delivery, Instant
 from service.problems import Message
-from service.webhooks.adapters.standard import StandardAdapter
 from service.webhooks.endpoint import LARGE, MAX_ERRORS, WebhookEndpoint
 from service.webhooks.reading import MAX_BODY
-from tests.webhooks.posts import NOW, TOKEN, account, signed
+from tests.adapters.posts import NOW, TOKEN, account, signed
 
 FORM = "application/x-www-form-urlencoded"
-LEAD = (Path(__file__).parent / "samples" / "amocrm" / "lead_update.txt").read_bytes()
+LEAD = (Path(__file__).parents[1] / "adapters" / "samples" / "amocrm" / "lead_update.txt").read_bytes()
 ACCOUNTS = {
     "office": account("standard"),
-    "amo": account("amocrm", amocrm=AmoCRM(account="zerno")),
+    "amo": account("amocrm", options=Options(account="zerno")),
 }
 
 

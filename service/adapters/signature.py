@@ -16,9 +16,9 @@ import hmac
 from collections.abc import Iterable
 from typing import Final
 
+from service.adapters.adapter import NotAuthentic
 from service.config import Secret
 from service.model import SECOND, Instant, Request
-from service.webhooks.adapters.adapter import NotAuthentic
 
 TOLERANCE: Final = 300 * SECOND
 """How far the time of the attempt may be from the time received, either way."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from service.adapters import NotAuthentic
+from service.adapters.standard import MAX_EVENTS, StandardAdapter
 from service.config import Secret
 from service.model import AMOUNT_LIMIT, ID_LENGTH, SECOND, Change, Decoded, Value
-from service.webhooks.adapters import NotAuthentic
-from service.webhooks.adapters.standard import MAX_EVENTS, StandardAdapter
-from tests.webhooks.posts import KEY, NOW, OTHER_KEY, account, post, signed, utc
+from tests.adapters.posts import KEY, NOW, OTHER_KEY, account, post, signed, utc
 
 SAMPLES = Path(__file__).parent / "samples" / "standard"
 AT = "2026-11-23T09:00:00Z"

@@ -19,12 +19,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from service.calendar import parse_instant
-from service.config import Account
-from service.model import ID_LENGTH, Change, Decoded, Instant, Rejection, Request, Status, Value
-from service.money import parse_amount
-from service.webhooks.adapters.signature import verify
-from service.webhooks.fields import (
+from service.adapters.fields import (
     digest,
     event_time,
     identifier,
@@ -34,6 +29,11 @@ from service.webhooks.fields import (
     optional_text,
     web_address,
 )
+from service.adapters.signature import verify
+from service.calendar import parse_instant
+from service.config import Account
+from service.model import ID_LENGTH, Change, Decoded, Instant, Rejection, Request, Status, Value
+from service.money import parse_amount
 
 MAX_EVENTS: Final = 10_000
 """Events in the longest array that is taken: as many as a body of the largest size can reasonably hold."""
@@ -114,6 +114,7 @@ class StandardAdapter:
     kind = "standard"
     content_types = frozenset({"application/json"})
     kept_headers = frozenset({"webhook-id"})
+    api = None
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: one of the signatures was made with one of the account's secrets."""

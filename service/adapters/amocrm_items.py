@@ -14,9 +14,7 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET
 
-from service.config import Account
-from service.model import Change, Instant, Value
-from service.webhooks.adapters.amocrm_values import (
+from service.adapters.amocrm_values import (
     NONE,
     budget,
     custom_value,
@@ -24,8 +22,10 @@ from service.webhooks.adapters.amocrm_values import (
     moment,
     stage_status,
 )
-from service.webhooks.fields import loss_reason, optional_text, refuse_future
-from service.webhooks.forms import Form, Node
+from service.adapters.fields import loss_reason, optional_text, refuse_future
+from service.adapters.forms import Form, Node
+from service.config import Account
+from service.model import Change, Instant, Value
 
 _PAGES: Final[Mapping[str, str]] = {"1": "contacts", "2": "leads", "3": "companies"}
 """The page of a task's element, by its `element_type`."""
@@ -64,7 +64,7 @@ def vendor_time(item: Item) -> Instant | None:
     updated_at = moment(item.fields.get("updated_at"), UTC)
     if updated_at is not None:
         return updated_at
-    return moment(item.fields.get("last_modified"), item.account.amocrm.timezone)
+    return moment(item.fields.get("last_modified"), item.account.options.timezone)
 
 
 def changes_of(item: Item, happened_at: Instant | None) -> list[Change]:
@@ -103,7 +103,7 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
     _set_link(fields, "pipeline_id", sent.get("pipeline_id"))
     if item.origin:
         fields["url"] = f"{item.origin}/leads/detail/{deal_id}"
-    reason = custom_value(sent.get("custom_fields"), item.account.amocrm.reason_field)
+    reason = custom_value(sent.get("custom_fields"), item.account.options.reason_field)
     if reason is not None:
         reason_fields, named = loss_reason(reason, version)
         fields |= reason_fields
@@ -123,7 +123,7 @@ def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
     if (status := sent.get("status")) in ("0", "1"):
         fields["completed"] = status == "1"
     _set_link(fields, "manager_id", sent.get("responsible_user_id"))
-    _set_due(fields, sent, item.account.amocrm.timezone)
+    _set_due(fields, sent, item.account.options.timezone)
     _set_element(fields, sent, item.origin)
     yield Change("task", task_id, version, fields)
 

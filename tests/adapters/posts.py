@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from standardwebhooks import Webhook
 
-from service.config import Account, AmoCRM, Crm, Secret, zone
+from service.config import Account, Options, Secret, zone
 from service.model import SECOND, Instant, Request
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -24,7 +24,7 @@ def utc(text: str) -> Instant:
 NOW = utc("2026-11-23 10:00:00.123456")
 
 
-def account(crm: Crm, *secrets: str, amocrm: AmoCRM | None = None) -> Account:
+def account(crm: str, *secrets: str, options: Options | None = None) -> Account:
     """An account with the secrets, or with the one that the CRM kind's requests here are made with."""
     return Account(
         id="office",
@@ -35,7 +35,7 @@ def account(crm: Crm, *secrets: str, amocrm: AmoCRM | None = None) -> Account:
         timezone="Europe/Moscow",
         currency="RUB",
         language="ru",
-        amocrm=amocrm or AmoCRM(),
+        options=options or Options(),
     )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from service.adapters.adapter import NotAuthentic, is_secret
+from service.adapters.amocrm_items import Item, changes_of, vendor_time
+from service.adapters.amocrm_values import origin_of
+from service.adapters.fields import digest, one_line
+from service.adapters.forms import Form, FormError, parse_form
 from service.config import Account
 from service.model import Change, Decoded, Rejection, Request
-from service.webhooks.adapters.adapter import NotAuthentic, is_secret
-from service.webhooks.adapters.amocrm_items import Item, changes_of, vendor_time
-from service.webhooks.adapters.amocrm_values import origin_of
-from service.webhooks.fields import digest, one_line
-from service.webhooks.forms import Form, FormError, parse_form
 
 _REQUEST_ID = "x-amocrm-requestid"
 
@@ -26,13 +26,14 @@ class AmoCRMAdapter:
     kind = "amocrm"
     content_types = frozenset({"application/x-www-form-urlencoded"})
     kept_headers = frozenset({_REQUEST_ID})
+    api = None
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `?token=` is a secret, and the body names the configured account where one is
         configured."""
         if not is_secret(request.query.get("token", "").encode("utf-8", "replace"), account.webhook_secrets):
             raise NotAuthentic("token")
-        wanted = account.amocrm.account
+        wanted = account.options.account
         if wanted is not None and wanted not in _senders(request.body):
             raise NotAuthentic("account")
 

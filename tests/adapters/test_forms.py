@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.webhooks.forms import MAX_DEPTH, MAX_FIELDS, Form, FormError, key_path, parse_form
+from service.adapters.forms import MAX_DEPTH, MAX_FIELDS, Form, FormError, key_path, parse_form
 
 
 def test_brackets_nest_whether_encoded_or_not() -> None:

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Iterable
 from typing import Literal, Protocol, TypeAlias
 
+from service.adapters.api import Api
 from service.config import Account, Secret
 from service.model import Decoded, Request
 
@@ -39,6 +40,11 @@ class Adapter(Protocol):
         """Headers that `decode` reads, in lower case; they are stored with the body. Never a secret."""
         ...
 
+    @property
+    def api(self) -> Api | None:
+        """What the CRM can be asked for; None for one that only tells."""
+        ...
+
     def authenticate(self, request: Request, account: Account) -> None:
         """Return if the request comes from the account's CRM (SPEC section 6).
 
@@ -53,7 +59,7 @@ class Adapter(Protocol):
         request.
 
         Total: what cannot be decoded becomes a `Rejection`. Repeatable: the same stored delivery gives the
-        same changes at any time.
+        same changes at any time. What the body leaves out and the API can tell becomes a `Need`.
         """
         ...
 

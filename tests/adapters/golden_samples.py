@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from service.model import Change
-from tests.webhooks.posts import NOW, utc
+from tests.adapters.posts import NOW, utc
 
 _PAGE: Final = "https://zerno.amocrm.ru"
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from service.adapters import NotAuthentic
+from service.adapters.signature import verify
 from service.config import Secret
 from service.model import SECOND
-from service.webhooks.adapters import NotAuthentic
-from service.webhooks.adapters.signature import verify
-from tests.webhooks.posts import KEY, NOW, OTHER_KEY, post, signed
+from tests.adapters.posts import KEY, NOW, OTHER_KEY, post, signed
 
 BODY = '{"type": "deal.deleted"}'
 SECRETS = (Secret(KEY),)

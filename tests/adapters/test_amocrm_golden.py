@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from service.config import AmoCRM
-from service.webhooks.adapters.amocrm import AmoCRMAdapter
-from tests.webhooks import captures, golden_samples
-from tests.webhooks.posts import NOW, account, post
+from service.adapters.amocrm import AmoCRMAdapter
+from service.config import Options
+from tests.adapters import captures, golden_samples
+from tests.adapters.posts import NOW, account, post
 
-OFFICE = account("amocrm", amocrm=AmoCRM(reason_field="Причина отказа"))
+OFFICE = account("amocrm", options=Options(reason_field="Причина отказа"))
 BODIES = captures.bodies()
 SPECIAL = ("lead_malformed_fields", "task_on_contact_naive_times")
 """Samples with broken fields or naive times, which only the golden test can judge."""

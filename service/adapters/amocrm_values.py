@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET, UnsetType
 
+from service.adapters.forms import Form, Node
 from service.model import SECOND, Instant, Status
 from service.money import parse_amount
 from service.reasons import reason_key
-from service.webhooks.forms import Form, Node
 
 WON: Final = "142"
 LOST: Final = "143"
