@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger import board_rows, heads, patches
+from service.ledger import board_rows, heads, patches, syncs
 from service.ledger.heads import Head
 from service.ledger.outcome import Unavailable
 from service.ledger.patches import Touched
@@ -101,6 +101,7 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
     risk = _single(read, AT_RISK)
     step, saved = _single(read, NO_NEXT_STEP), _single(read, SAVED_TODAY)
     unconverted = SUMS[UNCONVERTED]
+    sync = syncs.shown(connection, read.account)
     return Reading(
         account=account_id,
         seq=read.head.seq,
@@ -131,6 +132,9 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
         if since is not None and not touched.pipelines
         else board_rows.pipeline_names(connection, account_id),
         losses=_losses(read, selections, since, touched),
+        quiet=touched.quiet,
+        missed=sync.missed,
+        trouble=sync.trouble,
     )
 
 
