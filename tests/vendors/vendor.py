@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Final, Protocol, TypeAlias
 
 from starlette.applications import Starlette
@@ -98,7 +99,6 @@ class Vendor(ABC):
         limiter: How many requests it takes.
 
     Attributes:
-        app: The API, an ASGI application: for `httpx.ASGITransport(app=vendor.app)`, or for uvicorn.
         requests: How many requests came, by method and path; refused ones too.
         statuses: How many answers there were, by status.
         down: While set, every request is answered as a proxy answers whose server is gone: 502, and HTML.
@@ -117,7 +117,11 @@ class Vendor(ABC):
         self.down = False
         self.disabled = False
         self._failures: deque[int] = deque()
-        self.app = Starlette(routes=self.routes(), middleware=[Middleware(_Door, vendor=self)])
+
+    @cached_property
+    def app(self) -> Starlette:
+        """The API, an ASGI application: for `httpx.ASGITransport(app=vendor.app)`, or for uvicorn."""
+        return Starlette(routes=self.routes(), middleware=[Middleware(_Door, vendor=self)])
 
     @abstractmethod
     def routes(self) -> list[Route]:
