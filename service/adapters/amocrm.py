@@ -7,7 +7,7 @@ fields are read in `amocrm_items`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.adapters.adapter import NotAuthentic, is_secret
 from service.adapters.amocrm_api import AmoCRMApi
@@ -28,6 +28,17 @@ class AmoCRMAdapter:
     content_types = frozenset({"application/x-www-form-urlencoded"})
     kept_headers = frozenset({_REQUEST_ID})
     api = AmoCRMApi()
+
+    def steps(self, account: Account, address: str) -> Sequence[str]:
+        """See `Adapter`."""
+        del account
+        return [
+            "In amoCRM, as an administrator: amoМаркет → ⋯ → WebHooks → «Добавить хук».",
+            f"Address: {address}?token=<the webhook_secret of the configuration>",
+            "Leads: added, changed, stage changed, responsible changed, deleted, restored.",
+            "Tasks: added, changed, responsible changed, deleted.",
+            "Contacts and companies: added, changed, deleted.",
+        ]
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `?token=` is a secret, and the body names the configured account where one is

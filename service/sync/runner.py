@@ -101,7 +101,7 @@ class AccountSync:
             while True:
                 self._wake.clear()
                 try:
-                    seconds = await self._turn()
+                    seconds = await self.turn()
                 except Unavailable as error:
                     _log.warning("%s: asking the CRM waits: %s", self._account.id, error)
                     self._gap = True
@@ -117,7 +117,7 @@ class AccountSync:
                     partial(syncs.release, account=self._account.id, holder=self._crm.holder)
                 )
 
-    async def _turn(self) -> float:
+    async def turn(self) -> float:
         """Do one thing; the seconds until there is another."""
         now = self._clock.now()
         held = await self._take(now)
