@@ -308,7 +308,7 @@ def test_pages_by_time_of_change_slide_as_the_vendors_do() -> None:
 
 def test_links_of_pages_keep_the_query() -> None:
     scene = Scene()
-    for _ in range(3):
+    for _ in range(4):
         scene.office.add_deal("x", 100, None, 31, 11)
     body = scene.get("leads", limit=2, **{"filter[pipeline_id]": 11}).json()
     assert body["_page"] == 1
