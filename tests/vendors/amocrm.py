@@ -21,6 +21,7 @@ from starlette.routing import Route
 from tests.vendors import amocrm_posts
 from tests.vendors.amocrm_api import HAL, Api, problem
 from tests.vendors.amocrm_records import Books, Entry, Json, Object
+from tests.vendors.life import Habits
 from tests.vendors.php import form
 from tests.vendors.truth import Event, Office, Second
 from tests.vendors.vendor import Settings, Vendor, Webhook, Window
@@ -60,7 +61,7 @@ class AmoCRM(Vendor):
     """The simulated vendor.
 
     Args:
-        office: Its truth; its amounts must be whole roubles and its tasks dated.
+        office: Its truth, lived by `habits`: amounts are whole roubles, and tasks are dated.
         token: The long-lived token that the API asks for.
         webhook_secret: Stands in the address of the webhook that is registered from the start.
         limit: Requests in a second.
@@ -69,6 +70,7 @@ class AmoCRM(Vendor):
     """
 
     kind: ClassVar[str] = "amocrm"
+    habits: ClassVar[Habits] = Habits(undated=0.0)
     retries: ClassVar[Sequence[float]] = (
         300.0,
         900.0,

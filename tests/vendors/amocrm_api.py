@@ -83,19 +83,25 @@ class Api:
             (_part(each, "pipeline_id"), _part(each, "status_id"))
             for each in values(query.filters.get("statuses"))
         }
-        found = [
-            deal
-            for deal in self.office.deals.values()
-            if deal.deleted == ("only_deleted" in query.include)
-            and (not stages or (str(deal.pipeline_id), str(status_id(deal))) in stages)
-            and query.among("id", deal.id)
-            and query.among("name", deal.name)
-            and query.among("pipeline_id", deal.pipeline_id)
-            and query.among("responsible_user_id", deal.manager_id)
-            and query.within("created_at", deal.created_at)
-            and query.within("updated_at", deal.updated_at)
-            and query.within("closed_at", deal.closed_at)
-        ]
+        found = query.chosen(
+            (
+                deal
+                for deal in self.office.deals.values()
+                if deal.deleted == ("only_deleted" in query.include)
+                and (not stages or (str(deal.pipeline_id), str(status_id(deal))) in stages)
+            ),
+            {
+                "id": lambda deal: deal.id,
+                "name": lambda deal: deal.name,
+                "pipeline_id": lambda deal: deal.pipeline_id,
+                "responsible_user_id": lambda deal: deal.manager_id,
+            },
+            {
+                "created_at": lambda deal: deal.created_at,
+                "updated_at": lambda deal: deal.updated_at,
+                "closed_at": lambda deal: deal.closed_at,
+            },
+        )
         return self._page(query, "leads", found, lambda deal: self.books.lead(deal, query.include))
 
     def _lead(self, request: Request) -> Response:
@@ -109,18 +115,18 @@ class Api:
         query = Query(request, TASKS)
         if "entity_id" in query.filters and "entity_type" not in query.filters:
             raise BadRequest("filter[entity_id] needs filter[entity_type]")
-        found = [
-            task
-            for task in self.office.tasks.values()
-            if not task.deleted
-            and query.among("id", task.id)
-            and query.among("responsible_user_id", task.manager_id)
-            and query.among("is_completed", int(task.completed))
-            and query.among("task_type", 1)
-            and query.among("entity_type", linked(self.office, task)[0])
-            and query.among("entity_id", linked(self.office, task)[1])
-            and query.within("updated_at", task.updated_at)
-        ]
+        found = query.chosen(
+            (task for task in self.office.tasks.values() if not task.deleted),
+            {
+                "id": lambda task: task.id,
+                "responsible_user_id": lambda task: task.manager_id,
+                "is_completed": lambda task: int(task.completed),
+                "task_type": lambda _: 1,
+                "entity_type": lambda task: linked(self.office, task)[0],
+                "entity_id": lambda task: linked(self.office, task)[1],
+            },
+            {"updated_at": lambda task: task.updated_at},
+        )
         return self._page(query, "tasks", found, self.books.task)
 
     def _task(self, request: Request) -> Response:
@@ -131,16 +137,18 @@ class Api:
 
     def _clients(self, request: Request, name: str) -> Response:
         query = Query(request, CLIENTS)
-        found = [
-            client
-            for client in self.office.clients.values()
-            if entity_of(client) == name
-            and query.among("id", client.id)
-            and query.among("name", client.name)
-            and query.among("responsible_user_id", next(iter(self.office.managers)))
-            and query.within("created_at", client.created_at)
-            and query.within("updated_at", client.updated_at)
-        ]
+        found = query.chosen(
+            (client for client in self.office.clients.values() if entity_of(client) == name),
+            {
+                "id": lambda client: client.id,
+                "name": lambda client: client.name,
+                "responsible_user_id": lambda _: next(iter(self.office.managers)),
+            },
+            {
+                "created_at": lambda client: client.created_at,
+                "updated_at": lambda client: client.updated_at,
+            },
+        )
         return self._page(query, name, found, self.books.client)
 
     def _client(self, request: Request, name: str) -> Response:
@@ -152,16 +160,17 @@ class Api:
     def _events(self, request: Request) -> Response:
         """The newest first."""
         query = Query(request, EVENTS)
-        found = [
-            (n, entry)
-            for n, entry in enumerate(self.log, start=1)
-            if query.among("id", event_id(n))
-            and query.within("created_at", entry.created_at)
-            and query.among("created_by", entry.created_by)
-            and query.among("entity", entry.entity_type)
-            and query.among("entity_id", entry.entity_id)
-            and query.among("type", entry.type)
-        ]
+        found = query.chosen(
+            enumerate(self.log, start=1),
+            {
+                "id": lambda numbered: event_id(numbered[0]),
+                "created_by": lambda numbered: numbered[1].created_by,
+                "entity": lambda numbered: numbered[1].entity_type,
+                "entity_id": lambda numbered: numbered[1].entity_id,
+                "type": lambda numbered: numbered[1].type,
+            },
+            {"created_at": lambda numbered: numbered[1].created_at},
+        )
         return self._page(query, "events", found[::-1], lambda numbered: self.books.event(*numbered))
 
     def _reasons(self, request: Request) -> Response:
@@ -178,10 +187,12 @@ class Api:
     def _page(
         self, query: Query, name: str, found: list[_T], render: Callable[[_T], Object], total: bool = False
     ) -> Response:
-        """One page of a list; 204 and no body where there is nothing."""
+        """One page of a list, which comes in the order of its ids, the log by age; 204 where it is empty."""
         by, backwards = query.order
-        if name != "events":
-            found.sort(key=lambda each: (_key(each, by), _key(each, "id")), reverse=backwards)
+        if by != "id":
+            found.sort(key=lambda each: _key(each, by))
+        if backwards:
+            found.reverse()
         start = (query.page - 1) * query.limit
         members: list[Json] = [render(each) for each in found[start : start + query.limit]]
         if not members:
@@ -201,13 +212,10 @@ class Api:
 
 def _key(record: object, name: str) -> int:
     """What a list is ordered by."""
-    if isinstance(record, int):
-        return record
-    if name == "complete_till":
-        assert isinstance(record, Task)
+    assert isinstance(record, Deal | Task | Client)
+    if isinstance(record, Task) and name == "complete_till":
         return due(record)
     found = getattr(record, name)
-    assert isinstance(record, Deal | Task | Client)
     assert isinstance(found, int)
     return found
 

@@ -7,15 +7,18 @@ client that misspells a filter should hear of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 
 from tests.vendors.amocrm_records import Json
 from tests.vendors.php import Node, nested, values
 from tests.vendors.truth import Second
+
+_T = TypeVar("_T")
+_EVER: Final = 2**40
 
 
 class BadRequest(Exception):
@@ -68,25 +71,41 @@ class Query:
             raise BadRequest(f"order: {order}")
         self.order = (by, way == "desc")
 
-    def among(self, name: str, value: Json) -> bool:
-        """Whether a value is the one, or one of those, that a filter names; true without such a filter."""
-        wanted = self.filters.get(name)
-        given = [str(each) for each in values(wanted)]
-        if self.spec.commas:
-            given = [part for each in given for part in each.split(",")]
-        return wanted is None or str(value) in given
+    def chosen(
+        self,
+        records: Iterable[_T],
+        values_of: Mapping[str, Callable[[_T], Json]],
+        times_of: Mapping[str, Callable[[_T], Second | None]],
+    ) -> list[_T]:
+        """The records that the filters let through.
 
-    def within(self, name: str, moment: Second | None) -> bool:
-        """Whether a moment is after the one that a filter names, or in the range that it gives."""
-        wanted = self.filters.get(name)
-        if wanted is None:
-            return True
-        if isinstance(wanted, Mapping):
-            if set(wanted) - {"from", "to"}:
-                raise BadRequest(f"filter[{name}]: {wanted}")
-            low, high = _whole(wanted.get("from", "0")), _whole(wanted.get("to", str(2**40)))
-            return moment is not None and low <= moment <= high
-        return moment is not None and moment > _whole(wanted)
+        Args:
+            values_of: The fields that a filter names one of the values of.
+            times_of: The fields that a filter gives a range of, or the moment after which they are.
+        """
+        found = list(records)
+        for name, read in values_of.items():
+            if name in self.filters:
+                wanted = self._values(name)
+                found = [each for each in found if str(read(each)) in wanted]
+        for name, when in times_of.items():
+            if name in self.filters:
+                low, high = self._range(name)
+                found = [each for each in found if (at := when(each)) is not None and low <= at <= high]
+        return found
+
+    def _values(self, name: str) -> set[str]:
+        given = {str(each) for each in values(self.filters[name])}
+        return {part for each in given for part in each.split(",")} if self.spec.commas else given
+
+    def _range(self, name: str) -> tuple[Second, Second]:
+        """The first and the last moment of a filter."""
+        wanted = self.filters[name]
+        if not isinstance(wanted, Mapping):
+            return _whole(wanted) + 1, _EVER
+        if set(wanted) - {"from", "to"}:
+            raise BadRequest(f"filter[{name}]: {wanted}")
+        return _whole(wanted.get("from", "0")), _whole(wanted.get("to", str(_EVER)))
 
 
 def _whole(text: Node) -> int:

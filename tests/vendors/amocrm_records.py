@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from tests.vendors.truth import Client, Deal, Office, Second, Task
+from tests.vendors.truth import Client, Deal, Event, Office, Second, Task
 
 Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
 Object: TypeAlias = dict[str, Json]
@@ -39,7 +39,7 @@ class Entry:
 
 
 class Books:
-    """Renders records.
+    """Renders records; it must be there before the first event, for it remembers which tasks a deal has.
 
     Args:
         origin: Where the account is, such as `https://zerno.amocrm.ru`.
@@ -50,6 +50,12 @@ class Books:
         self.office = office
         self.origin = origin
         self.account_id = account_id
+        self._tasks: dict[int, list[int]] = {}
+        office.listeners.append(self._watch)
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event.after, Task) and event.before is None and event.after.deal_id is not None:
+            self._tasks.setdefault(event.after.deal_id, []).append(event.id)
 
     def links(self, path: str) -> Object:
         """The `_links` of what is found at a path below `/api/v4`."""
@@ -67,8 +73,8 @@ class Books:
             }
         tasks = [
             task.due_at
-            for task in self.office.tasks.values()
-            if task.deal_id == deal.id and task.due_at and not task.completed and not task.deleted
+            for task in map(self.office.tasks.__getitem__, self._tasks.get(deal.id, ()))
+            if task.due_at and not task.completed and not task.deleted
         ]
         return {
             "id": deal.id,
@@ -258,15 +264,13 @@ def status_id(deal: Deal) -> int:
 def roubles(deal: Deal) -> int:
     """A lead's price, which the API gives as an integer."""
     price, kopecks = divmod(deal.amount, 100)
-    assert not kopecks, "a lead's price is a whole number: give the history `Habits(unit=100)`"
+    assert not kopecks, "a lead's price is a whole number: give the history `AmoCRM.habits`"
     return price
 
 
 def due(task: Task) -> int:
     """A task's due time, which amoCRM asks for."""
-    assert task.due_at is not None, (
-        "amoCRM has no task without a due time: give the history `Habits(undated=0)`"
-    )
+    assert task.due_at is not None, "amoCRM has no task without a due time: give the history `AmoCRM.habits`"
     return task.due_at
 
 

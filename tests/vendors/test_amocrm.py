@@ -14,12 +14,13 @@ import pytest
 
 from tests.vendors.amocrm import ABUSE, INVALID, SETTINGS, AmoCRM
 from tests.vendors.clock import START, StillClock
-from tests.vendors.life import Habits, random_history
+from tests.vendors.life import random_history
+from tests.vendors.post import Postman
 from tests.vendors.truth import Event, Office
+from tests.vendors.vendor import Webhook
 from tests.webhooks import captures
 
 NOW = int(START)
-DATED = Habits(undated=0.0)
 
 
 class Scene:
@@ -33,7 +34,7 @@ class Scene:
 
     def live(self, seed: int, steps: int, pause: float = 90.0) -> list[Event]:
         events = []
-        for event in random_history(self.office, Random(seed), steps, DATED):
+        for event in random_history(self.office, Random(seed), steps, AmoCRM.habits):
             events.append(event)
             self.clock.advance(pause)
         return events
@@ -307,7 +308,7 @@ def test_pages_by_time_of_change_slide_as_the_vendors_do() -> None:
 
 def test_links_of_pages_keep_the_query() -> None:
     scene = Scene()
-    for _ in range(3):
+    for _ in range(4):
         scene.office.add_deal("x", 100, None, 31, 11)
     body = scene.get("leads", limit=2, **{"filter[pipeline_id]": 11}).json()
     assert body["_page"] == 1
@@ -374,6 +375,27 @@ def test_more_than_a_hundred_invalid_answers_in_two_hours_disable_the_webhook(sc
     hook = scene.found("webhooks")[0]
     scene.ask(lambda client: client.post("webhooks", json=hook))
     assert scene.found("webhooks")[0]["disabled"] is False
+
+
+def test_a_service_that_is_away_is_tried_again_and_in_the_end_told_nothing_more(scene: Scene) -> None:
+    async def away(_: Webhook) -> int:
+        return 503
+
+    async def run() -> None:
+        postman = Postman(scene.vendor, away, Random(1))
+        await postman.tell(scene.office.edit_deal(70002, amount=200))
+        for pause in (300, 900, 900, 3600):
+            scene.clock.advance(pause)
+            await postman.retry()
+        assert (postman.posted, len(postman.lost)) == (5, 1)
+        for _ in range(INVALID):
+            await postman.tell(scene.office.edit_deal(70002, amount=300))
+        assert scene.vendor.disabled
+        posted = postman.posted
+        await postman.tell(scene.office.edit_deal(70002, amount=400))
+        assert postman.posted == posted
+
+    asyncio.run(run())
 
 
 Shape = tuple[str, str, frozenset[str]]

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.vendors.life import Habits
 from tests.vendors.truth import Event, Office
 
 Settings: TypeAlias = Mapping[str, str | bool | int]
@@ -106,6 +107,9 @@ class Vendor(ABC):
     """
 
     kind: ClassVar[str]
+    habits: ClassVar[Habits] = Habits()
+    """Of an office that can keep its books with this vendor."""
+
     retries: ClassVar[Sequence[float]] = ()
     """Seconds from a webhook's failure to its next attempt, one for each attempt after the first."""
 
