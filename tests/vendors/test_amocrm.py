@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+from tests.adapters import captures
 from tests.vendors.amocrm import ABUSE, INVALID, SETTINGS, AmoCRM
 from tests.vendors.clock import START, StillClock
 from tests.vendors.life import random_history
 from tests.vendors.post import Postman
 from tests.vendors.truth import Event, Office
 from tests.vendors.vendor import Webhook
-from tests.webhooks import captures
 
 NOW = int(START)
 
