@@ -43,6 +43,7 @@ from tests.vendors.hubspot_requests import (
     wants_archived,
 )
 from tests.vendors.hubspot_search import found, page
+from tests.vendors.life import Habits
 from tests.vendors.truth import Event, Office, Record
 from tests.vendors.vendor import Settings, Vendor, Webhook, Window
 
@@ -76,6 +77,7 @@ class HubSpot(Vendor):
     """
 
     kind: ClassVar[str] = "hubspot"
+    habits: ClassVar[Habits] = Habits(unit=1, undated=0.0)  # `hs_timestamp` is required
     retries: ClassVar[Sequence[float]] = (60, 300, 900, 1800, 3600, 7200, 10800, 14400, 18000, 21600)
 
     def __init__(
