@@ -90,8 +90,12 @@ def growing_bar(label: str) -> Iterator[Reached]:
     """A progress bar on a terminal, of something whose length shows as it goes on."""
     hidden = not sys.stderr.isatty()
     said = [""]
+
+    def word_said(_done: int | None) -> str:
+        return said[0]
+
     with click.progressbar(
-        length=1, label=label, file=sys.stderr, hidden=hidden, item_show_func=lambda _: said[0]
+        length=1, label=label, file=sys.stderr, hidden=hidden, item_show_func=word_said
     ) as shown:
 
         def reached(done: int, length: int, word: str) -> None:

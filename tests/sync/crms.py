@@ -8,25 +8,16 @@ from typing import Final
 
 from service.config import Account, Api, Options, Secret, zone
 from tests.vendors.amocrm import AmoCRM
-from tests.vendors.clock import StillClock
-from tests.vendors.life import Habits
 from tests.vendors.truth import Office
 from tests.vendors.vendor import Vendor
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One CRM kind.
-
-    Args:
-        vendor: Makes its simulation.
-        account: Makes the account, from what the simulation must be given.
-        habits: What an office with this CRM can do.
-    """
+    """One CRM kind: how its simulation is made, and an account from what the simulation must be given."""
 
     vendor: Callable[[Office], Vendor]
     account: Callable[[Vendor], Account]
-    habits: Habits
 
 
 def account(vendor: Vendor, api: Api, *secrets: str, options: Options | None = None, **more: str) -> Account:
@@ -54,10 +45,5 @@ def _amocrm(vendor: Vendor) -> Account:
 
 
 CRMS: Final[Mapping[str, Connection]] = {
-    "amocrm": Connection(AmoCRM, _amocrm, Habits(undated=0.0)),
+    "amocrm": Connection(AmoCRM, _amocrm),
 }
-
-
-def office(clock: StillClock) -> Office:
-    """A simulated office by a clock."""
-    return Office(clock)

@@ -9,10 +9,11 @@ from random import Random
 import pytest
 
 from tests.sync.connected import connected
-from tests.sync.crms import CRMS, office
+from tests.sync.crms import CRMS
 from tests.vendors.clock import StillClock
 from tests.vendors.life import random_history
 from tests.vendors.post import Faults
+from tests.vendors.truth import Office
 
 CHANGES = 2_000
 
@@ -23,10 +24,10 @@ def test_after_one_reconciliation_the_board_is_the_vendors_truth(
 ) -> None:
     async def story() -> None:
         random, clock = Random(f"{kind} 1"), StillClock()
-        truth = office(clock)
+        truth = Office(clock)
         vendor = CRMS[kind].vendor(truth)
         account = CRMS[kind].account(vendor)
-        history = random_history(truth, random, CHANGES + 300, CRMS[kind].habits)
+        history = random_history(truth, random, CHANGES + 300, vendor.habits)
         for _ in range(300):
             next(history)
             clock.advance(random.uniform(1, 900))
