@@ -39,6 +39,7 @@ WORDS = """
     leads task contacts add update delete restore 0 1 2 143 status_id price custom_fields values value
     linked_leads_id ID updated_at complete_before complete_till 1795420000 9999999999 element_type element_id
     account _links self
+    specversion 1.0 source time datacontenttype application/json data_base64 com.example.deal.changed
 """
 words = st.sampled_from(WORDS.split())
 texts = words | st.text(max_size=20)
@@ -54,7 +55,18 @@ events = st.fixed_dictionaries(
         "data": st.dictionaries(words, values, max_size=8).map(lambda data: {"id": "1", **data}),
     }
 )
-json_bodies = (events | st.lists(events | values, max_size=4) | values).map(
+cloud_events = events.map(
+    lambda event: {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/",
+        "type": f"com.example.{event['type']}",
+        "time": event["timestamp"],
+        "data": event["data"],
+    }
+)
+either = events | cloud_events
+json_bodies = (either | st.lists(either | values, max_size=4) | values).map(
     lambda value: json.dumps(value).encode()
 )
 keys = st.lists(texts, min_size=1, max_size=8).map(
