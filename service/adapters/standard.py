@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from service.adapters import cloud_events
+from service.adapters.adapter import Adapter
 from service.adapters.fields import UNDECODABLE, digest, one_line
 from service.adapters.signature import verify
 from service.adapters.standard_events import TYPES, Event, changes_of, refuse_repeated_keys
@@ -118,3 +119,6 @@ def _event(document: bytes, headers: Mapping[str, str]) -> Event | None:
     if envelope.type not in TYPES:
         return None
     return Event(envelope.type, _TIMED.decode(document).timestamp, document)
+
+
+ADAPTER: Final[Adapter] = StandardAdapter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -120,6 +121,7 @@ def spoiled(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
     )
 
 
+@cache
 def any_body(kind: str) -> st.SearchStrategy[bytes]:
     """Anything, and most of all what is almost a body of the kind or of another."""
     own, all_samples = (
@@ -129,6 +131,7 @@ def any_body(kind: str) -> st.SearchStrategy[bytes]:
     return st.binary() | spoiled(own) | altered(own) | spoiled(all_samples) | json_bodies | form_bodies
 
 
+@cache
 def any_headers(kind: str) -> st.SearchStrategy[dict[str, str]]:
     """Any of the headers that the kind keeps, of those that prove something, and of others."""
     proofs = ["authorization", "webhook-id", "webhook-timestamp", "webhook-signature"]
