@@ -38,7 +38,7 @@ from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.ledger.offices import Ledger
 from tests.vendors.clock import StillClock
-from tests.vendors.post import NO_FAULTS, Faults, Postman, through
+from tests.vendors.post import NO_FAULTS, Deliver, Faults, Postman, through
 from tests.vendors.truth import changes_of
 from tests.vendors.vendor import Vendor
 
@@ -96,6 +96,7 @@ class Connected:
     reader: Reader
     transactions: Transactions
     metrics: Counted
+    deliver: Deliver
     ledgers: Callable[[], str]
 
     async def work(self) -> None:
@@ -185,15 +186,17 @@ async def connected(
         httpx.AsyncClient(transport=httpx.ASGITransport(app=service)) as posting,
         httpx.AsyncClient(transport=httpx.ASGITransport(app=vendor.app)) as asking,
     ):
+        deliver = through(posting, ADDRESS)
         yield Connected(
             account,
             waiting,
             vendor,
-            Postman(vendor, through(posting, ADDRESS), Random(seed), faults),
+            Postman(vendor, deliver, Random(seed), faults),
             AccountSync(account, api, transactions, writer, asking, waiting, metrics),
             Reader(readers, accounts, waiting),
             transactions,
             metrics,
+            deliver,
             ledgers,
         )
     await writer.stop()
