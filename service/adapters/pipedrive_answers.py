@@ -14,7 +14,7 @@ from service.adapters.fields import digest, one_line, refuse_future
 from service.adapters.pipedrive_items import Fact, Item, facts_of, gone, id_in, pages_of
 from service.adapters.pipedrive_values import Node, identifier_of, moment, parse
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Instant, Need, Rejection, Request
+from service.model import Change, Decoded, Instant, Need, Rejection, Request
 
 KINDS: Final[Mapping[str, str]] = {
     "deals": "deal",
@@ -52,7 +52,7 @@ def decode(request: Request, account: Account) -> Decoded:
         except ValueError as error:
             rejections.append(Rejection(part, one_line(error)))
     found += _missing(resource, items, asked, request.received_at)
-    changes = as_of((fact for fact in found if isinstance(fact, Change)), _settled_at(request.received_at))
+    changes = as_of((fact for fact in found if isinstance(fact, Change)), request.received_at)
     needs = dict.fromkeys(fact for fact in found if isinstance(fact, Need))
     return Decoded(key, tuple(changes), tuple(rejections), tuple(needs))
 
@@ -66,12 +66,6 @@ def listed(body: bytes) -> list[Node]:
     if data is None:
         return []
     return data if isinstance(data, list) else [data]
-
-
-def _settled_at(asked_at: Instant) -> Instant:
-    """The last moment before the second in which the API was asked. The vendor dates changes to the second,
-    so that one which came after the answer, within that second, would seem older than the answer."""
-    return asked_at // SECOND * SECOND - 1
 
 
 def _item(kind: str, sent: Node, asked_at: Instant, account: Account) -> Item:

@@ -1,5 +1,5 @@
-"""Requests that do not come from the account's CRM, for each CRM, through the endpoint: refused, and they leave
-no trace but a metric. One that comes again changes nothing."""
+"""Requests that do not come from the account's CRM, for each CRM, through the endpoint: refused, and without
+a trace but a metric. One that comes again changes nothing."""
 
 from __future__ import annotations
 
