@@ -14,6 +14,7 @@ __all__ = ["ADAPTERS", "Adapter", "NotAuthentic", "check"]
 KINDS: Final = (
     "standard",
     "amocrm",
+    "bitrix24",
 )
 """Each is called as its file here, which ends with its `ADAPTER`; there mypy holds it to the interface."""
 
