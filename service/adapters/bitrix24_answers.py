@@ -119,11 +119,10 @@ def _wait(time: Json) -> float | None:
     """From the moment of the answer to `operating_reset_at`, both by the vendor's clock; a day at most."""
     try:
         remaining = Decimal(str(time["operating_reset_at"])) - Decimal(str(time["finish"]))
+        within_a_day = 0 < remaining <= 24 * 60 * 60
     except (KeyError, InvalidOperation):
         return None
-    if not 0 < remaining <= 24 * 60 * 60:
-        return None
-    return float(remaining.to_integral_value(ROUND_CEILING))
+    return float(remaining.to_integral_value(ROUND_CEILING)) if within_a_day else None
 
 
 def rows(resource: Resource, result: object) -> list[object]:
