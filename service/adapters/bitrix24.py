@@ -8,11 +8,11 @@ signed: each carries the token that Bitrix24 showed when the webhook was made (S
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.adapters.adapter import NotAuthentic, is_secret
+from service.adapters.adapter import Adapter, NotAuthentic, is_secret
 from service.adapters.bitrix24_api import Bitrix24Api
 from service.adapters.bitrix24_values import ACTIVITY
 from service.adapters.fields import digest
@@ -80,9 +80,20 @@ class Bitrix24Adapter:
         if account.domain is not None and _text(sender, "domain").casefold() != account.domain.casefold():
             raise NotAuthentic("account")
 
-    def decode(self, request: Request, account: Account) -> Decoded:  # noqa: ARG002  # a body says all itself
+    def steps(self, account: Account, address: str) -> Sequence[str]:
+        """See `Adapter`. The vendor makes the secret, which the configuration must then have."""
+        del account
+        return [
+            "In Bitrix24, as an administrator: Разработчикам → Другое → Исходящий вебхук.",
+            f"URL вашего обработчика: {address}",
+            f"Событие, each of these: {', '.join(_EVENTS)}.",
+            "Токен приложения, which is shown there, is the webhook_secret of the configuration.",
+        ]
+
+    def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A deletion is dated by its arrival: `ts` is when the event was sent, not when it
         happened."""
+        del account
         try:
             form = parse_form(request.body)
         except FormError as error:
@@ -93,39 +104,43 @@ class Bitrix24Adapter:
             return Decoded(digest(request.body), (), (Rejection(0, said),))
         event = _EVENTS.get(name.upper())
         if event is None:
-            return Decoded(_delivery_key(request, form, ""))
+            return Decoded(digest(request.body))
         object_id = _object_id(form, event)
-        key = _delivery_key(request, form, object_id)
         if not object_id:
-            where = " or ".join("data" + "".join(f"[{part}]" for part in path) for path in event.paths)
-            return Decoded(key, (), (Rejection(0, f"{name.upper()}: {where} is missing or is not a number"),))
+            where = " or ".join(f"data[{side}][{field}]" for side, field in event.paths)
+            said = f"{name.upper()}: {where} is missing or is not a number"
+            return Decoded(digest(request.body), (), (Rejection(0, said),))
         entity_id = event.prefix + object_id
         if event.deleted:
-            return Decoded(key, (Change(event.entity, entity_id, request.received_at, deleted=True),))
+            change = Change(event.entity, entity_id, request.received_at, deleted=True)
+            return Decoded(_delivery_key(form, object_id), (change,))
+        key = _delivery_key(form, object_id, str(request.received_at))
         return Decoded(key, needs=(Need(event.entity, entity_id),))
 
 
-def _delivery_key(request: Request, form: Form, object_id: str) -> str:
+def _delivery_key(form: Form, object_id: str, occasion: str = "") -> str:
     """What makes the delivery unique: portal, event, object, second of sending, and webhook.
 
-    The vendor never sends twice, and gives a delivery no id. What it sends of one object within a second says
-    the same thing: look at it now. A body without these is itself, on this occasion.
+    The vendor gives a delivery no id, and sends none twice; but of an object that changes several times in a
+    second it tells as often, in equal bodies. To take a repeat for news asks for the object once more; to
+    take news for a repeat would lose it. So the occasion belongs to the key, but for a deletion: it is final.
     """
-    auth = form.get("auth")
-    portal = _text(auth, "member_id") if isinstance(auth, dict) else ""
-    sent_at = _text(form, "ts")
-    if not (object_id and sent_at):
-        return digest(request.body, str(request.received_at))
-    parts = portal, _text(form, "event").upper(), object_id, sent_at, _text(form, "event_handler_id")
-    return digest("\0".join(parts).encode("utf-8", "replace"))
+    portal = _text(form.get("auth"), "member_id")
+    parts = (
+        portal,
+        _text(form, "event").upper(),
+        object_id,
+        _text(form, "ts"),
+        _text(form, "event_handler_id"),
+    )
+    return digest("\0".join(parts).encode("utf-8", "replace"), occasion)
 
 
 def _object_id(form: Form, event: _Event) -> str:
     """The id of what the event is about; empty when the body has none."""
     data = form.get("data")
-    for side, name in event.paths if isinstance(data, dict) else ():
-        fields = data.get(side) if isinstance(data, dict) else None
-        found = _text(fields, name)
+    for side, field in event.paths:
+        found = _text(data.get(side), field) if isinstance(data, dict) else ""
         if _ID.fullmatch(found):
             return found
     return ""
@@ -144,3 +159,6 @@ def _text(node: Node | None, name: str) -> str:
     """The text under a name; empty when there is none."""
     value = node.get(name) if isinstance(node, dict) else None
     return value if isinstance(value, str) else ""
+
+
+ADAPTER: Final[Adapter] = Bitrix24Adapter()

@@ -118,9 +118,10 @@ class Bitrix24Api:
         """See `Api`: the token is the `<user>/<code>` of the incoming webhook."""
         return f"/rest/{account.api.token.value.strip('/')}" if account.api else ""
 
-    def headers(self, account: Account) -> Mapping[str, str]:  # noqa: ARG002  # the address proves who it is
-        """See `Api`."""
-        return {"accept": "application/json"}
+    def headers(self, account: Account) -> Mapping[str, str]:
+        """See `Api`. The address proves who asks."""
+        del account
+        return {}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Where the board's ids are of two kinds of things, one `batch` asks for both."""
@@ -143,10 +144,13 @@ class Bitrix24Api:
         return [*_names(account), *_counting(account, now)]
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """See `Api`. To rename a stage or a pipeline changes no deal, so the names are read each time."""
+        """See `Api`. Names too: of contacts and companies those that changed, of stages, pipelines and
+        managers all, since the vendor does not say when they changed."""
         then = _time(since)
         return [
             *_names(account),
+            _stage("changed contacts", "contacts", account, {">=updatedTime": then}),
+            _stage("changed companies", "companies", account, {">=updatedTime": then}),
             _stage("changed deals", "deals", account, {">=updatedTime": then}),
             _stage("changed activities", "activities", account, {">=LAST_UPDATED": then}),
             _stage("changed tasks", "tasks", account, {">=CHANGED_DATE": then}),

@@ -229,8 +229,9 @@ def _set_reason(fields: dict[str, Value], row: Row, version: Instant) -> tuple[C
     """
     wanted = row.account.options.reason_field
     if wanted is None:
-        if fields.get("status") == "lost":
-            _set(fields, "reason_id", code(row.sent.get("stageId")))
+        status = fields.get("status", UNSET)
+        if status is not UNSET:
+            _set(fields, "reason_id", code(row.sent.get("stageId")) if status == "lost" else None)
         return ()
     value = row.sent.get(wanted, UNSET)
     if isinstance(value, list):  # a field that takes several

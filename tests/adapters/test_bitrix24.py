@@ -162,20 +162,31 @@ def test_a_body_without_an_event_is_rejected() -> None:
     assert "names no event" in rejection.error
 
 
-def test_a_repeat_is_known_by_portal_event_object_second_and_webhook() -> None:
-    key = decoded(sent()).key
-    assert decoded(sent("onCrmDealUpdate", **{"auth[access_token]": "x"}), NOW + SECOND).key == key
+def test_a_deletion_is_known_by_portal_event_object_second_and_webhook() -> None:
+    key = decoded(sent("ONCRMDEALDELETE")).key
+    assert decoded(sent("onCrmDealDelete", **{"auth[access_token]": "x"}), NOW + SECOND).key == key
     others = (
-        sent("ONCRMDEALADD"),
-        sent(event_handler_id="18"),
-        sent(ts="1795420001"),
-        sent(**{"data[FIELDS][ID]": "43"}),
-        sent(**{"auth[member_id]": "6e1d2a8b"}),
+        sent("ONCRMACTIVITYDELETE"),
+        sent("ONCRMDEALDELETE", event_handler_id="18"),
+        sent("ONCRMDEALDELETE", ts="1795420001"),
+        sent("ONCRMDEALDELETE", **{"data[FIELDS][ID]": "43"}),
+        sent("ONCRMDEALDELETE", **{"auth[member_id]": "6e1d2a8b"}),
     )
     assert len({key, *(decoded(each).key for each in others)}) == 6
 
 
-def test_a_body_without_a_time_of_sending_is_itself_on_this_occasion_alone() -> None:
-    pairs = {key: value for key, value in sent().items() if key != "ts"}
-    assert decoded(pairs).key == decoded(pairs).key
-    assert decoded(pairs).key != decoded(pairs, NOW + SECOND).key
+def test_of_two_changes_within_a_second_neither_is_taken_for_the_other() -> None:
+    assert decoded(sent()).key == decoded(sent()).key
+    assert decoded(sent()).key != decoded(sent(), NOW + 1).key
+
+
+def test_what_has_no_effect_is_known_by_its_body() -> None:
+    for pairs in (sent("ONCRMLEADUPDATE"), sent(**{"data[FIELDS][ID]": "0"})):
+        assert decoded(pairs).key == decoded(pairs, NOW + SECOND).key
+
+
+def test_somebody_is_told_what_to_click_and_no_secret() -> None:
+    steps = "\n".join(ADAPTER.steps(OFFICE, "https://board.example/webhooks/office"))
+    assert "https://board.example/webhooks/office" in steps
+    assert "ONTASKCOMMENTADD" in steps
+    assert TOKEN not in steps

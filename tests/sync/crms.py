@@ -8,6 +8,7 @@ from typing import Final
 
 from service.config import Account, Api, Options, Secret, zone
 from tests.vendors.amocrm import AmoCRM
+from tests.vendors.bitrix24 import Bitrix24
 from tests.vendors.truth import Office
 from tests.vendors.vendor import Vendor
 
@@ -44,6 +45,14 @@ def _amocrm(vendor: Vendor) -> Account:
     return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(told["account"])))
 
 
+def _bitrix24(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    url, _, code = str(told["rest_url"]).partition("/rest/")
+    api = Api(Secret(code.strip("/")), url)
+    return account(vendor, api, str(told["webhook_secret"]), domain=str(told["domain"]))
+
+
 CRMS: Final[Mapping[str, Connection]] = {
     "amocrm": Connection(AmoCRM, _amocrm),
+    "bitrix24": Connection(Bitrix24, _bitrix24),
 }
