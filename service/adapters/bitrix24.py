@@ -81,12 +81,12 @@ class Bitrix24Adapter:
             raise NotAuthentic("account")
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
-        """See `Adapter`. The vendor makes the secret, which the configuration must then have."""
+        """See `Adapter`. The vendor makes the secret. Comments are left out: they change nothing here."""
         del account
         return [
             "In Bitrix24, as an administrator: Разработчикам → Другое → Исходящий вебхук.",
             f"URL вашего обработчика: {address}",
-            f"Событие, each of these: {', '.join(_EVENTS)}.",
+            f"Событие, each of these: {', '.join(name for name in _EVENTS if 'COMMENT' not in name)}.",
             "Токен приложения, which is shown there, is the webhook_secret of the configuration.",
         ]
 
