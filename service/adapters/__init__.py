@@ -15,6 +15,7 @@ KINDS: Final = (
     "standard",
     "amocrm",
     "pipedrive",
+    "bitrix24",
 )
 """Each is called as its file here, which ends with its `ADAPTER`; there mypy holds it to the interface."""
 

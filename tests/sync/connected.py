@@ -139,11 +139,16 @@ class Connected:
         found: set[tuple[str, int]] = set()
         for each, record in truth["deal"].items():
             known = states.load(connection, self.account.id, "deal", [each]).get(each)
-            if _facts(deal_view(each, record, rules)) != _facts(deal_view(each, known, rules)):
+            true, held = deal_view(each, record, rules), deal_view(each, known, rules)
+            if true.phase == "deleted" and held.phase in ("unknown", "won"):
+                continue  # such a deal counts nowhere, and not every CRM tells what was deleted
+            if _facts(true) != _facts(held):
                 found.add(("deal", int(each)))
         for each, record in truth["task"].items():
             known = states.load(connection, self.account.id, "task", [each]).get(each, Record())
-            if _task_facts(task_view(each, record, rules)) != _task_facts(task_view(each, known, rules)):
+            if _facts_of_task(task_view(each, record, rules)) != _facts_of_task(
+                task_view(each, known, rules)
+            ):
                 found.add(("task", int(each)))
         return found
 
@@ -205,17 +210,22 @@ async def connected(
 
 
 def _facts(deal: DealView) -> tuple[object, ...]:
-    """What is true of a deal whatever the CRM calls its reason."""
+    """What is true of a deal whatever the CRM calls its reason and its client."""
     has_client = not deal.client_id.startswith("deal:")
     return deal.phase, deal.amount, deal.lost_day, bool(deal.reason_id), has_client, deal.manager_id
 
 
-def _task_facts(task: TaskView | None) -> TaskView | None:
-    """What is true of a task whatever the CRM calls its client."""
-    return task and replace(task, client_id="one" if task.client_id else None)
+def _facts_of_task(task: TaskView | None) -> TaskView | None:
+    """What is true of a task whatever the CRM calls its client. Of one that was completed and was never due,
+    nothing need be known: it counts nowhere."""
+    if task is None or (task.done_at is not None and task.due_at is None):
+        return None
+    return replace(task, client_id="somebody" if task.client_id else None)
 
 
-_OWN: Final = frozenset({"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id"})
+_OWN: Final = frozenset(
+    {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
+)
 
 
 def plain(board: Snapshot) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from service.config import Account, Api, Options, Secret, zone
 from tests.vendors.amocrm import AmoCRM
+from tests.vendors.bitrix24 import Bitrix24
 from tests.vendors.pipedrive import Pipedrive
 from tests.vendors.pipedrive_posts import COMPANY
 from tests.vendors.truth import Office
@@ -60,8 +61,16 @@ def _pipedrive_v1(office: Office) -> Vendor:
     return vendor
 
 
+def _bitrix24(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    url, _, code = str(told["rest_url"]).partition("/rest/")
+    api = Api(Secret(code.strip("/")), url)
+    return account(vendor, api, str(told["webhook_secret"]), domain=str(told["domain"]))
+
+
 CRMS: Final[Mapping[str, Connection]] = {
     "amocrm": Connection(AmoCRM, _amocrm),
     "pipedrive": Connection(Pipedrive, _pipedrive),
     "pipedrive v1": Connection(_pipedrive_v1, _pipedrive),
+    "bitrix24": Connection(Bitrix24, _bitrix24),
 }
