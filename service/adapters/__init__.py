@@ -7,6 +7,7 @@ from typing import Final
 
 from service.adapters.adapter import Adapter, NotAuthentic
 from service.adapters.amocrm import AmoCRMAdapter
+from service.adapters.hubspot import HubSpotAdapter
 from service.adapters.standard import StandardAdapter
 from service.config import Config, ConfigError
 
@@ -15,6 +16,7 @@ __all__ = ["ADAPTERS", "Adapter", "NotAuthentic", "check"]
 ADAPTERS: Final[Mapping[str, Adapter]] = {
     "standard": StandardAdapter(),
     "amocrm": AmoCRMAdapter(),
+    "hubspot": HubSpotAdapter(),
 }
 
 
