@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.adapters import ADAPTERS, NotAuthentic
+from service.adapters.hubspot_properties import DEAL_PROPERTIES, TASK_PROPERTIES
 from service.config import Options
 from service.model import (
     AMOUNT_LIMIT,
@@ -39,6 +40,9 @@ WORDS = """
     leads task contacts add update delete restore 0 1 2 143 status_id price custom_fields values value
     linked_leads_id ID updated_at complete_before complete_till 1795420000 9999999999 element_type element_id
     account _links self
+    subscriptionType occurredAt objectId objectTypeId 0-3 0-27 portalId propertyName propertyValue dealstage
+    deal.propertyChange object.creation object.associationChange object.merge fromObjectId toObjectId
+    closedlost hs_task_status hs_timestamp closedate closed_lost_reason 1795420000000
 """
 words = st.sampled_from(WORDS.split())
 texts = words | st.text(max_size=20)
@@ -54,9 +58,33 @@ events = st.fixed_dictionaries(
         "data": st.dictionaries(words, values, max_size=8).map(lambda data: {"id": "1", **data}),
     }
 )
-json_bodies = (events | st.lists(events | values, max_size=4) | values).map(
-    lambda value: json.dumps(value).encode()
+hubspot_events = st.fixed_dictionaries(
+    {
+        "subscriptionType": st.builds(
+            "{}.{}".format,
+            st.sampled_from(["deal", "object", "contact"]),
+            st.sampled_from(["creation", "propertyChange", "deletion", "merge", "associationChange"]),
+        ),
+        "occurredAt": st.just(1_795_420_000_000) | st.integers() | texts,
+    },
+    optional={
+        "objectTypeId": st.sampled_from(["0-1", "0-2", "0-3", "0-27", "0-5"]),
+        "portalId": st.integers() | texts,
+        "propertyName": st.sampled_from([*DEAL_PROPERTIES, *TASK_PROPERTIES, "reason"]) | texts,
+        "propertyValue": words | st.none() | st.text(max_size=600) | st.decimals().map(str),
+        **{
+            name: st.integers(0, 99) | texts | st.none()
+            for name in ("objectId", "primaryObjectId", "newObjectId", "fromObjectId", "toObjectId")
+        },
+        "mergedObjectIds": st.lists(st.integers(0, 99), max_size=3),
+        "fromObjectTypeId": st.sampled_from(["0-1", "0-3", "0-27"]),
+        "toObjectTypeId": st.sampled_from(["0-1", "0-3", "0-27"]),
+        "associationRemoved": st.booleans(),
+    },
 )
+json_bodies = (
+    st.lists(hubspot_events, max_size=4) | events | st.lists(events | values, max_size=4) | values
+).map(lambda value: json.dumps(value).encode())
 keys = st.lists(texts, min_size=1, max_size=8).map(
     lambda path: path[0] + "".join(f"[{part}]" for part in path[1:])
 )
@@ -127,6 +155,8 @@ def test_an_adapter_keeps_no_header_that_may_hold_a_secret(kind: str) -> None:
         "authorization",
         "cookie",
         "webhook-signature",
+        "x-hubspot-signature",
+        "x-hubspot-signature-v3",
         "proxy-authorization",
     }
 
@@ -171,7 +201,18 @@ requests = st.builds(
     path=st.just("/webhooks/office"),
     query=st.dictionaries(st.just("token") | texts, texts),
     headers=st.dictionaries(
-        st.sampled_from(["authorization", "webhook-id", "webhook-timestamp", "webhook-signature"]), st.text()
+        st.sampled_from(
+            [
+                "authorization",
+                "webhook-id",
+                "webhook-timestamp",
+                "webhook-signature",
+                "x-hubspot-signature-v3",
+                "x-hubspot-request-timestamp",
+                "x-forwarded-host",
+            ]
+        ),
+        st.just(str(NOW // 1000)) | st.text(),
     ),
     body=any_body,
     received_at=st.just(NOW),
