@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+import httpx
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
@@ -16,8 +17,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from service import adapters
+from service.adapters.api import Api
 from service.clock import Clock
-from service.config import Config
+from service.config import Account, Config
 from service.ledger import schema
 from service.ledger.deal_rows import RefusalReader
 from service.ledger.engine import open_engine
@@ -26,12 +28,14 @@ from service.ledger.overdue import Ticker
 from service.ledger.reader import Reader
 from service.ledger.retention import Retention
 from service.ledger.screens import Screens
+from service.ledger.transactions import Transactions
 from service.ledger.writer import Writer
 from service.live import endpoint as live
 from service.live.hub import Hub
 from service.live.named_screens import NamedScreens
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
+from service.sync.runner import Runner
 from service.webhooks.endpoint import WebhookEndpoint
 
 
@@ -59,6 +63,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     def committed(heads: Mapping[str, Head]) -> None:
         hub.committed(heads)
         ticker.committed(heads)
+        runner.committed(heads)
         for account_id, head in heads.items():
             if head.last_delivery_at is not None:
                 metrics.heard(account_id, head.last_delivery_at / SECOND)
@@ -68,12 +73,15 @@ def create_app(config: Config, clock: Clock) -> Service:
     metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
     ticker = Ticker(reading, list(accounts), writer, clock)
+    runner = Runner(
+        _asked(config), Transactions(reading, writing), writer, httpx.AsyncClient(), clock, metrics
+    )
     retention = Retention(writing, list(accounts), config.keep_bodies_days, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
-        tasks = [asyncio.create_task(each.run()) for each in (ticker, retention)]
+        tasks = [asyncio.create_task(each.run()) for each in (ticker, retention, runner)]
         try:
             yield
         finally:
@@ -91,6 +99,12 @@ def create_app(config: Config, clock: Clock) -> Service:
         *_health(reading, metrics),
     ]
     return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
+
+
+def _asked(config: Config) -> list[tuple[Account, Api]]:
+    """The accounts whose CRM is asked, each with its adapter's API."""
+    apis = [(account, adapters.ADAPTERS[account.crm].api) for account in config.accounts if account.api]
+    return [(account, api) for account, api in apis if api is not None]
 
 
 def _health(engine: Engine, metrics: Metrics) -> list[Route]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -115,6 +115,14 @@ class StandardAdapter:
     content_types = frozenset({"application/json"})
     kept_headers = frozenset({"webhook-id"})
     api = None
+
+    def steps(self, account: Account, address: str) -> Sequence[str]:
+        """See `Adapter`."""
+        del account
+        return [
+            f"Have the system POST its events to {address}",
+            "signed by Standard Webhooks, with the webhook_secret of the configuration.",
+        ]
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: one of the signatures was made with one of the account's secrets."""
