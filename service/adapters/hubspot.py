@@ -8,6 +8,7 @@ promises neither order nor that an event comes once; `occurredAt` orders them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from service.adapters.adapter import NotAuthentic
 from service.adapters.fields import digest, one_line
 from service.adapters.hubspot_api import HubSpotApi
 from service.adapters.hubspot_events import Kind, told_by
+from service.adapters.hubspot_properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot_signature import verify_v1, verify_v3
 from service.config import Account
 from service.model import Change, Decoded, Need, Rejection, Request
@@ -72,6 +74,22 @@ class HubSpotAdapter:
             needs += told.needs
             rejections += [Rejection(part, error) for error in told.errors]
         return Decoded(key, tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
+
+    def steps(self, account: Account, address: str) -> Sequence[str]:
+        """See `Adapter`. Webhooks are the app's own settings, which no token of an account may change."""
+        deal = [name for name in deal_properties(account) if not name.startswith("hs_is_closed")]
+        return [
+            "In HubSpot, as a super admin. An app of a project: put what follows in its file",
+            "webhooks-hsmeta.json (docs/crm/hubspot.md has it whole), then: hs project upload.",
+            "An old private app: Development → Legacy apps → the app → Edit app → Webhooks.",
+            f"Target URL: {address}",
+            "Deals: created, deleted, restored, merged, association changed, and changes of the properties",
+            f"    {', '.join(deal)}",
+            "Tasks: created, deleted, restored, association changed, and changes of the properties",
+            f"    {', '.join(TASK_PROPERTIES)}",
+            "Contacts: deleted. Companies: deleted, and changes of the property name.",
+            "The webhook_secret of the configuration is the app's client secret: the app → Auth.",
+        ]
 
 
 def _portals(body: bytes) -> set[str]:

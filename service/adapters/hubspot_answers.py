@@ -92,6 +92,10 @@ class _Asked:
     account: Account
 
 
+_When: TypeAlias = Callable[[Raw, _Asked], Instant]
+"""When a name is so: as the record was changed, or as the API was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """How the answers to one resource are read.
@@ -171,43 +175,54 @@ def _link_fields(entity: _Entity, linked: Linked | None, target: str | None) -> 
     return {"deal_id": target if linked == "deals" else None, "client_id": client}
 
 
-def _contact(result: Raw, asked: _Asked) -> Told:
-    contact = _RECORD.decode(result)
-    first, last, email = (contact.properties.get(name) for name in ("firstname", "lastname", "email"))
-    return _named("client", record_id(contact.id), (f"{first or ''} {last or ''}", email), asked)
+def _contact(when: _When, result: Raw, asked: _Asked) -> Told:
+    record = _RECORD.decode(result)
+    first, last, email = (record.properties.get(name) for name in ("firstname", "lastname", "email"))
+    names = (f"{first or ''} {last or ''}", email)
+    return _named("client", record_id(record.id), names, when(result, asked))
 
 
-def _company(result: Raw, asked: _Asked) -> Told:
-    company = _RECORD.decode(result)
-    names = (company.properties.get("name"), company.properties.get("domain"))
-    return _named("client", client_id(True, record_id(company.id)), names, asked)
+def _company(when: _When, result: Raw, asked: _Asked) -> Told:
+    record = _RECORD.decode(result)
+    names = (record.properties.get("name"), record.properties.get("domain"))
+    return _named("client", client_id(True, record_id(record.id)), names, when(result, asked))
+
+
+def _now(_result: Raw, asked: _Asked) -> Instant:
+    return asked.at
+
+
+def _then(result: Raw, asked: _Asked) -> Instant:
+    return _record(result, asked)[2]
 
 
 def _owner(result: Raw, asked: _Asked) -> Told:
     owner = _OWNER.decode(result)
     names = (f"{owner.first_name or ''} {owner.last_name or ''}", owner.email)
-    return _named("manager", record_id(owner.id), names, asked)
+    return _named("manager", record_id(owner.id), names, asked.at)
 
 
 def _pipeline(result: Raw, asked: _Asked) -> Told:
     pipeline = _PIPELINE.decode(result)
-    return _named("pipeline", identifier(pipeline.id), (pipeline.label,), asked)
+    return _named("pipeline", identifier(pipeline.id), (pipeline.label,), asked.at)
 
 
 def _named(
-    entity: Literal["client", "manager", "pipeline"], key: str, names: Sequence[str | None], asked: _Asked
+    entity: Literal["client", "manager", "pipeline"], key: str, names: Sequence[str | None], version: Instant
 ) -> Told:
     """The first name that has something in it."""
     found = [name for each in names if (name := optional_text(each))]
-    return Told([Change(entity, key, asked.at, {"name": found[0]})] if found else [])
+    return Told([Change(entity, key, version, {"name": found[0]})] if found else [])
 
 
 _ENTITIES: Final[Mapping[str, _Entity]] = {"deals": "deal", "tasks": "task"}
 _READERS: Final[Mapping[str, _Reader]] = {
     "owners": _Reader(_owner),
     "pipelines": _Reader(_pipeline),
-    "names:contacts": _Reader(_contact),
-    "names:companies": _Reader(_company),
+    "names:contacts": _Reader(partial(_contact, _now)),
+    "names:companies": _Reader(partial(_company, _now)),
+    "search:contacts": _Reader(partial(_contact, _then), is_dated_here=False),
+    "search:companies": _Reader(partial(_company, _then), is_dated_here=False),
     **{
         f"read:{objects}": _Reader(partial(_read, entity), partial(_gone, entity))
         for objects, entity in _ENTITIES.items()

@@ -46,6 +46,9 @@ _WAITS: Final[Mapping[str, float]] = {"SECONDLY": 1, "TEN_SECONDLY_ROLLING": 10,
 
 _LOCKED: Final = 2.0
 
+_CONTACT: Final = ("firstname", "lastname", "email")
+_COMPANY: Final = ("name", "domain")
+
 _Filter = dict[str, str]
 
 
@@ -88,9 +91,13 @@ class HubSpotApi:
         )
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """See `Api`. Of what was deleted there is a list, without a way to ask for a part of it."""
+        """See `Api`; and the names of clients, which webhooks say in parts. Of what was deleted there is a
+        list, without a way to ask for a part of it."""
         changed = [[_filter(_MODIFIED, "GTE", _milliseconds(since))]]
+        contacts = [[_filter("lastmodifieddate", "GTE", _milliseconds(since))]]
         return (
+            Stage("contacts", _search("search:contacts", contacts, _CONTACT)),
+            Stage("companies", _search("search:companies", changed, _COMPANY)),
             Stage("deals", _search("search:deals", changed, _of_deals(account))),
             Stage("tasks", _search("search:tasks", changed, (*TASK_PROPERTIES, _MODIFIED))),
             Stage("deleted deals", _deleted("deals")),
@@ -149,13 +156,13 @@ def _read(objects: str, ids: Sequence[str], properties: Sequence[str]) -> Call |
 
 def _contacts(clients: tuple[str, ...]) -> Call | None:
     records = numbers(clients)
-    call = _batch("names:contacts", "contacts", records, ("firstname", "lastname", "email"))
+    call = _batch("names:contacts", "contacts", records, _CONTACT)
     return replace(call, asked=clients) if records else None
 
 
 def _companies(clients: tuple[str, ...]) -> Call | None:
     records = companies_of(clients)
-    call = _batch("names:companies", "companies", records, ("name", "domain"))
+    call = _batch("names:companies", "companies", records, _COMPANY)
     return replace(call, asked=clients) if records else None
 
 
@@ -175,8 +182,8 @@ def _milliseconds(moment: Instant) -> str:
 
 def _counting_deals(now: Instant) -> list[list[_Filter]]:
     since = _milliseconds(now - LOSSES_DAYS * _DAY)
-    lost = [_filter("hs_is_closed_lost", "EQ", "true"), _filter("closedate", "GTE", since)]
-    return [[_filter("hs_is_closed", "EQ", "false")], lost]
+    lost = [_filter("hs_is_closed", "EQ", "true"), _filter("hs_is_closed_won", "EQ", "false")]
+    return [[_filter("hs_is_closed", "EQ", "false")], [*lost, _filter("closedate", "GTE", since)]]
 
 
 def _counting_tasks(now: Instant) -> list[list[_Filter]]:

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from service.adapters.fields import refuse_future
+from service.adapters.fields import optional_text, refuse_future
 from service.adapters.hubspot_properties import (
     TASK_PROPERTIES,
     Properties,
@@ -113,10 +113,17 @@ def _seen(news: _News) -> Told:
 
 
 def _changed(news: _News) -> Told:
-    """One property has another value. One that is not read costs the API no question."""
+    """One property has another value. One that is not read costs the API no question.
+
+    A company has its name in one property; a contact's is in two, of which an event says one.
+    """
     name = news.event.property_name
     if name is None:
         raise ValueError("the event has no propertyName")
+    if news.about == "company" and name == "name":
+        client = client_id(True, record_id(news.event.object_id))
+        named = {"name": optional_text(news.event.property_value)}
+        return Told([Change("client", client, news.version, named)])
     entity = _ENTITIES.get(news.about)
     read = deal_properties(news.account) if entity == "deal" else TASK_PROPERTIES
     return (

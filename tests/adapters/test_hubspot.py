@@ -357,6 +357,20 @@ def test_another_property_can_be_the_reason() -> None:
     )
 
 
+def test_a_companys_name_comes_whole() -> None:
+    one = event("company.propertyChange", propertyName="name", propertyValue="Ромашка")
+    assert told(one).changes == (Change("client", "company-42", VERSION, {"name": "Ромашка"}),)
+
+
+def test_what_is_to_be_done_names_every_property_and_no_secret() -> None:
+    steps = "\n".join(ADAPTER.steps(office(TOKEN, reason_field="lost_because"), ADDRESS))
+    assert f"Target URL: {ADDRESS}\n" in steps
+    for name in ("dealstage", "lost_because", "hubspot_owner_id", "hs_task_status", "hs_timestamp"):
+        assert name in steps
+    assert TOKEN not in steps
+    assert "hs_is_closed" not in steps
+
+
 def test_a_tasks_properties() -> None:
     assert task("hs_task_subject", "позвонить") == {"text": "позвонить"}
     assert task("hs_timestamp", str(OCCURRED)) == {"due_at": VERSION}

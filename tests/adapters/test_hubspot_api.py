@@ -232,7 +232,7 @@ def test_owners_are_listed_and_then_those_who_left() -> None:
 
 
 def test_a_list_ends_when_a_cursor_does_not_lead_on() -> None:
-    (_, _, listed, _) = (stage.first for stage in API.changes(OFFICE, NOW))
+    listed = next(stage.first for stage in API.changes(OFFICE, NOW) if stage.name == "deleted deals")
     second = API.following(listed, answered(page(after="200")))
     assert second is not None
     for after in ("200", "199", "0", ""):
@@ -266,7 +266,8 @@ def test_a_backfill_brings_names_and_what_counts() -> None:
     assert [group["filters"] for group in asked["filterGroups"]] == [
         [{"propertyName": "hs_is_closed", "operator": "EQ", "value": "false"}, first_id],
         [
-            {"propertyName": "hs_is_closed_lost", "operator": "EQ", "value": "true"},
+            {"propertyName": "hs_is_closed", "operator": "EQ", "value": "true"},
+            {"propertyName": "hs_is_closed_won", "operator": "EQ", "value": "false"},
             {"propertyName": "closedate", "operator": "GTE", "value": str(now_ms - LOSSES_DAYS * DAY_MS)},
             first_id,
         ],
@@ -286,11 +287,12 @@ def test_a_roll_call_asks_for_the_same_records_and_no_more_than_their_time() -> 
 
 
 def test_changes_are_searched_by_their_time_and_deletions_listed() -> None:
-    deals, tasks, gone_deals, gone_tasks = API.changes(OFFICE, utc("2026-11-23 09:00:00.25"))
-    for stage in (deals, tasks):
+    *searches, gone_deals, gone_tasks = API.changes(OFFICE, utc("2026-11-23 09:00:00.25"))
+    assert [stage.name for stage in searches] == ["contacts", "companies", "deals", "tasks"]
+    for stage in searches:
         (group,) = content(stage.first)["filterGroups"]
         assert group["filters"][0] == {
-            "propertyName": "hs_lastmodifieddate",
+            "propertyName": "lastmodifieddate" if stage.name == "contacts" else "hs_lastmodifieddate",
             "operator": "GTE",
             "value": str(utc("2026-11-23 09:00:00.25") // 1000),
         }
@@ -520,6 +522,15 @@ def test_names() -> None:
     ]
     pipelines = {"id": "default", "label": "Продажи", "stages": [{"id": "closedlost"}]}
     assert name("pipelines", pipelines) == [("pipeline", "default", "Продажи")]
+
+
+def test_a_name_that_a_search_finds_is_as_old_as_its_record() -> None:
+    company = said("search:companies", page(record("1", {"name": "Ромашка"})))
+    assert company.changes == (Change("client", "company-1", VERSION, {"name": "Ромашка"}),)
+    assert company.needs == ()
+    contact = page(record("1", {"firstname": "Иван", "lastmodifieddate": CHANGED}))
+    assert said("search:contacts", contact).changes == (Change("client", "1", VERSION, {"name": "Иван"}),)
+    assert said("search:contacts", contact, at=NOW + 1).key == said("search:contacts", contact).key
 
 
 def test_a_bad_result_does_not_spoil_its_neighbours() -> None:

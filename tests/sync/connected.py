@@ -32,7 +32,7 @@ from service.live.spans import Spans, spans
 from service.live.view import View
 from service.model import SECOND, Entity, Instant
 from service.projections.merge import Record, merge
-from service.projections.views import DealView, deal_view, task_view
+from service.projections.views import DealView, TaskView, deal_view, task_view
 from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.ledger.offices import Ledger
@@ -137,7 +137,9 @@ class Connected:
                 found.add(("deal", int(each)))
         for each, record in truth["task"].items():
             known = states.load(connection, self.account.id, "task", [each]).get(each, Record())
-            if task_view(each, record, rules) != task_view(each, known, rules):
+            if _facts_of_task(task_view(each, record, rules)) != _facts_of_task(
+                task_view(each, known, rules)
+            ):
                 found.add(("task", int(each)))
         return found
 
@@ -197,9 +199,19 @@ async def connected(
 
 
 def _facts(deal: DealView) -> tuple[object, ...]:
-    """What is true of a deal whatever the CRM calls its reason."""
+    """What is true of a deal whatever the CRM calls its reason and its client. Of one that was deleted before
+    anything was known of it, nothing need be known."""
     has_client = not deal.client_id.startswith("deal:")
-    return deal.phase, deal.amount, deal.lost_day, bool(deal.reason_id), has_client, deal.manager_id
+    phase = "deleted" if deal.phase == "unknown" else deal.phase
+    return phase, deal.amount, deal.lost_day, bool(deal.reason_id), has_client, deal.manager_id
+
+
+def _facts_of_task(task: TaskView | None) -> TaskView | None:
+    """What is true of a task whatever the CRM calls its client. Of one that was completed and was never due,
+    nothing need be known: it counts nowhere."""
+    if task is None or (task.done_at is not None and task.due_at is None):
+        return None
+    return replace(task, client_id="somebody" if task.client_id else None)
 
 
 _OWN: Final = frozenset({"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id"})

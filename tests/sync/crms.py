@@ -8,6 +8,8 @@ from typing import Final
 
 from service.config import Account, Api, Options, Secret, zone
 from tests.vendors.amocrm import AmoCRM
+from tests.vendors.hubspot import HubSpot
+from tests.vendors.hubspot_posts import PORTAL
 from tests.vendors.truth import Office
 from tests.vendors.vendor import Vendor
 
@@ -44,6 +46,13 @@ def _amocrm(vendor: Vendor) -> Account:
     return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(told["account"])))
 
 
+def _hubspot(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    api = Api(Secret(str(told["token"])), str(told["base_url"]))
+    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(PORTAL)))
+
+
 CRMS: Final[Mapping[str, Connection]] = {
     "amocrm": Connection(AmoCRM, _amocrm),
+    "hubspot": Connection(HubSpot, _hubspot),
 }
