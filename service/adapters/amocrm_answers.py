@@ -33,16 +33,16 @@ def decode(request: Request, account: Account) -> Decoded:
         found = document(request.body)
     except ValueError as error:
         return Decoded(_key(request), (), (Rejection(0, one_line(error)),))
-    seen: set[str] = set()
+    there: set[str | None] = set()
     for part, item in enumerate(items(found)):
         try:
             changes += reader(item, request.received_at, account) if reader else ()
-            seen.add(_id(item.get("id")))
+            there.add(optional_id(item.get("id")))
         except ValueError as error:
             rejections.append(Rejection(part, one_line(error)))
     entity = _WHOLE.get(request.headers.get(RESOURCE, ""))
     if entity is not None and not rejections:
-        gone = [each for each in request.headers.get(ASKED, "").split() if each not in seen]
+        gone = [each for each in request.headers.get(ASKED, "").split() if each not in there]
         changes += [Change(entity, each, request.received_at, deleted=True) for each in gone]
     return Decoded(_key(request), tuple(changes), tuple(rejections), tuple(_needs(changes)))
 

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from service.adapters.adapter import NotAuthentic
-from service.adapters.fields import digest, one_line
+from service.adapters.adapter import Adapter, NotAuthentic
+from service.adapters.fields import UNDECODABLE, digest, one_line
 from service.adapters.hubspot_api import HubSpotApi
 from service.adapters.hubspot_events import Kind, told_by
 from service.adapters.hubspot_properties import TASK_PROPERTIES, deal_properties
@@ -26,7 +26,6 @@ from service.model import Change, Decoded, Need, Rejection, Request
 MAX_EVENTS: Final = 1_000
 """Events in the longest array that is taken; the vendor sends fewer than 100."""
 
-_UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
 _ATTEMPT: Final = re.compile(rb'"attemptNumber"\s*:\s*[0-9]+')
 """All that differs in a body that is sent again."""
 
@@ -62,12 +61,12 @@ class HubSpotAdapter:
         rejections: list[Rejection] = []
         try:
             events = _events(request.body)
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             return Decoded(key, (), (Rejection(0, one_line(error)),))
         for part, event in enumerate(events):
             try:
                 told = told_by(event, account, request.received_at)
-            except _UNDECODABLE as error:
+            except UNDECODABLE as error:
                 rejections.append(Rejection(part, one_line(error)))
                 continue
             changes += told.changes
@@ -97,7 +96,7 @@ def _portals(body: bytes) -> set[str]:
     say."""
     try:
         return {str(each.portal_id) for each in _KINDS.decode(body) if each.portal_id is not None}
-    except _UNDECODABLE:
+    except UNDECODABLE:
         return set()
 
 
@@ -108,3 +107,6 @@ def _events(body: bytes) -> list[Raw]:
     if len(events) > MAX_EVENTS:
         raise ValueError(f"the array has more than {MAX_EVENTS} events")
     return events
+
+
+ADAPTER: Final[Adapter] = HubSpotAdapter()

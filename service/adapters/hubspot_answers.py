@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Raw
 
 from service.adapters.api import ASKED, RESOURCE, as_of
-from service.adapters.fields import digest, identifier, one_line, optional_text, refuse_future
-from service.adapters.hubspot_pages import LINKS, RESULTS, UNDECODABLE, Id, Numbered, page_of
+from service.adapters.fields import UNDECODABLE, digest, identifier, one_line, optional_text, refuse_future
+from service.adapters.hubspot_pages import LINKS, RESULTS, Id, Numbered, page_of
 from service.adapters.hubspot_properties import Record, Told, read_record
 from service.adapters.hubspot_records import LINKED, Linked, client_id, numbers, record_id
 from service.calendar import parse_instant

@@ -8,10 +8,8 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Raw
 
+from service.adapters.fields import UNDECODABLE
 from service.adapters.hubspot_records import record_id
-
-UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
-"""What reading hostile JSON raises."""
 
 Id: TypeAlias = str | int
 

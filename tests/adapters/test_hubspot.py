@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.adapters import NotAuthentic
 from service.adapters.hubspot import MAX_EVENTS, HubSpotAdapter
+from service.adapters.hubspot_properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot_signature import TOLERANCE, address
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
@@ -27,6 +31,7 @@ from tests.adapters.hubspot_posts import (
     signed,
 )
 from tests.adapters.posts import NOW, TOKEN, post
+from tests.adapters.test_contract import assert_sound
 
 SAMPLES = Path(__file__).parent / "samples" / "hubspot"
 ADAPTER = HubSpotAdapter()
@@ -371,6 +376,19 @@ def test_what_is_to_be_done_names_every_property_and_no_secret() -> None:
     assert "hs_is_closed" not in steps
 
 
+def test_the_page_subscribes_to_every_property_that_is_read() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "crm" / "hubspot.md").read_text(encoding="utf-8")
+    (file,) = (block for block in re.findall(r"```json\n(.*?)```", told, re.DOTALL) if "targetUrl" in block)
+    subscribed = json.loads(file)["config"]["subscriptions"]["crmObjects"]
+    for kind, read in (("deal", deal_properties(OFFICE)), ("task", TASK_PROPERTIES)):
+        named = {
+            each["propertyName"]
+            for each in subscribed
+            if each["objectType"] == kind and "propertyName" in each
+        }
+        assert named == {name for name in read if not name.startswith("hs_is_closed")}
+
+
 def test_a_tasks_properties() -> None:
     assert task("hs_task_subject", "позвонить") == {"text": "позвонить"}
     assert task("hs_timestamp", str(OCCURRED)) == {"due_at": VERSION}
@@ -495,6 +513,44 @@ def test_what_is_wrong_is_said_in_a_line() -> None:
     assert rejection() == "the body holds no events"
     assert rejection(*[event("deal.creation")] * (MAX_EVENTS + 1)) == "the array has more than 1000 events"
     assert ADAPTER.decode(post(json.dumps(event("deal.creation")).encode()), OFFICE).rejections != ()
+
+
+words = st.sampled_from(
+    ["1", "x", "closedlost", "COMPLETED", "true", "0-3", "DEAL_TO_CONTACT", str(OCCURRED)]
+)
+hostile = st.fixed_dictionaries(
+    {
+        "subscriptionType": st.builds(
+            "{}.{}".format,
+            st.sampled_from(["deal", "object", "contact"]),
+            st.sampled_from(["creation", "propertyChange", "deletion", "merge", "associationChange"]),
+        ),
+        "occurredAt": st.just(OCCURRED) | st.integers() | words,
+    },
+    optional={
+        "objectTypeId": st.sampled_from(["0-1", "0-2", "0-3", "0-27", "0-5"]),
+        "portalId": st.integers() | words,
+        "propertyName": st.sampled_from([*deal_properties(OFFICE), *TASK_PROPERTIES, "name"]) | words,
+        "propertyValue": words | st.none() | st.text(max_size=600) | st.decimals().map(str),
+        **{
+            name: st.integers(0, 99) | words | st.none()
+            for name in ("objectId", "primaryObjectId", "newObjectId", "fromObjectId", "toObjectId")
+        },
+        "mergedObjectIds": st.lists(st.integers(0, 99), max_size=3),
+        "fromObjectTypeId": st.sampled_from(["0-1", "0-3", "0-27"]),
+        "toObjectTypeId": st.sampled_from(["0-1", "0-3", "0-27"]),
+        "associationType": words,
+        "associationRemoved": st.booleans(),
+    },
+)
+
+
+@given(events=st.lists(hostile, min_size=1, max_size=4))
+def test_no_event_raises_and_every_change_is_sound(events: list[dict[str, Any]]) -> None:
+    result = decoded(*events)
+    for change in result.changes:
+        assert_sound(change)
+    assert all(0 <= each.part < len(events) and each.error for each in result.rejections)
 
 
 def stages(content: bytes) -> list[tuple[str, Instant, str]]:

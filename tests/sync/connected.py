@@ -20,8 +20,9 @@ from starlette.routing import Route
 from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
-from service.ledger import heads, states, syncs
+from service.ledger import heads, log, states, syncs
 from service.ledger.engine import open_engine
+from service.ledger.log import Quarantined
 from service.ledger.reader import Reader
 from service.ledger.syncs import Pass, Sync
 from service.ledger.transactions import Transactions
@@ -114,6 +115,10 @@ class Connected:
     async def state(self) -> Sync:
         """How far the account has come."""
         return await self.transactions.read(lambda connection: syncs.read(connection, self.account.id))
+
+    async def quarantined(self) -> list[Quarantined]:
+        """What could not be understood of what the vendor posted or answered."""
+        return await self.transactions.read(lambda connection: log.quarantined(connection, self.account.id))
 
     async def board(self) -> dict[str, Any]:
         """The board, without what depends on the CRM's ids."""

@@ -52,5 +52,6 @@ def test_after_one_reconciliation_the_board_is_the_vendors_truth(
             assert mended >= len(differing)
             assert await service.differing() == set()
             assert await service.reconcile() == 0
+            assert await service.quarantined() == []
 
     asyncio.run(story())
