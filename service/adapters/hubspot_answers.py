@@ -1,30 +1,43 @@
 """What the answers of HubSpot's API say, as changes. Pure.
 
-An answer's resource is a verb and what it is done to: `read:deals` (by id, whole), `search:deals` (what
-changed, or counts), `roll:deals` (only which), `archived:deals`, `links:deals:contacts`, `names:contacts`,
-`owners`, `pipelines`. A batch answer is a 207 where a part of it failed; its `errors` say which.
+An answer's resource is a verb and what it is done to: `list:deals` (all, with their links), `read:deals` (by
+id), `links:deals:contacts` (of those), `search:deals` (what changed), `roll:deals` (only which),
+`archived:deals`, `names:contacts`, `owners`, `pipelines`. A batch answer is a 207 where a part of it failed;
+its `errors` say which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw
 
-from service.adapters.api import ASKED, RESOURCE, as_of
+from service.adapters.api import ASKED, RESOURCE, TASKS_DAYS, as_of
 from service.adapters.fields import UNDECODABLE, digest, identifier, one_line, optional_text, refuse_future
 from service.adapters.hubspot_pages import LINKS, RESULTS, Id, Numbered, page_of
 from service.adapters.hubspot_properties import Record, Told, read_record
 from service.adapters.hubspot_records import LINKED, Linked, client_id, numbers, record_id
 from service.calendar import parse_instant
 from service.config import Account
-from service.model import Change, Decoded, Instant, Need, Rejection, Request, Value
+from service.model import SECOND, Change, Decoded, Instant, Need, Rejection, Request, Value
+
+_DAY: Final = 86_400 * SECOND
+_PRIMARY: Final = "deal_to_company"
+"""How a list calls the link to a deal's primary company; every other has a longer name."""
 
 _Entity: TypeAlias = Literal["deal", "task"]
+
+
+class _End(Numbered):
+    type: str = ""
+
+
+class _Ends(msgspec.Struct):
+    results: list[_End] = []
 
 
 class _Record(msgspec.Struct, rename="camel"):
@@ -33,6 +46,7 @@ class _Record(msgspec.Struct, rename="camel"):
     updated_at: str | None = None
     archived: bool = False
     archived_at: str | None = None
+    associations: dict[str, _Ends] = {}
 
 
 class _Owner(Numbered, rename="camel"):
@@ -142,6 +156,40 @@ def _read(entity: _Entity, result: Raw, asked: _Asked) -> Told:
     return told
 
 
+def _listed(entity: _Entity, result: Raw, asked: _Asked) -> Told:
+    """A record of a list, with its links; true at that moment. A task that was done with long ago counts
+    nowhere, and there can be very many."""
+    told = _read(entity, result, asked)
+    if told.changes[0].deleted:
+        return told
+    if _is_over(told.changes[0], asked.at - TASKS_DAYS * _DAY):
+        return Told()
+    linked, target = _target(entity, _RECORD.decode(result).associations)
+    links = _link_fields(entity, linked, target)
+    told.changes = [
+        replace(each, fields={**each.fields, **links}) if each.entity == entity else each
+        for each in told.changes
+    ]
+    if (client := links["client_id"]) is not None:
+        told.needs.append(Need("client", str(client)))
+    return told
+
+
+def _is_over(task: Change, since: Instant) -> bool:
+    times = [task.fields.get(name) for name in ("due_at", "completed_at")]
+    return task.fields.get("completed") is True and all(each is None or int(each) < since for each in times)
+
+
+def _target(entity: _Entity, associations: Mapping[str, _Ends]) -> tuple[Linked | None, str | None]:
+    """What a record is linked to first, of what it may be."""
+    for linked in LINKED[f"{entity}s"]:
+        ends = associations.get(linked, _Ends()).results
+        ranked = [(each.type != _PRIMARY, int(record_id(each.id))) for each in ends]
+        if ranked:
+            return linked, str(min(ranked)[1])
+    return None, None
+
+
 def _rolled(entity: _Entity, result: Raw, asked: _Asked) -> Told:
     """A record that there is; nothing else was asked of it."""
     _, key, version = _record(result, asked)
@@ -223,6 +271,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "names:companies": _Reader(partial(_company, _now)),
     "search:contacts": _Reader(partial(_contact, _then), is_dated_here=False),
     "search:companies": _Reader(partial(_company, _then), is_dated_here=False),
+    **{f"list:{objects}": _Reader(partial(_listed, entity)) for objects, entity in _ENTITIES.items()},
     **{
         f"read:{objects}": _Reader(partial(_read, entity), partial(_gone, entity))
         for objects, entity in _ENTITIES.items()

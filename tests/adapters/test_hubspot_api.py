@@ -251,14 +251,22 @@ def test_pipelines_come_in_one_answer() -> None:
     assert API.following(call, answered(page(after="1"))) is None
 
 
-def test_a_backfill_brings_names_and_what_counts() -> None:
+def test_a_backfill_lists_all_with_their_links() -> None:
     managers, pipelines, deals, tasks = API.backfill(OFFICE, NOW)
-    assert [managers.name, pipelines.name, deals.name, tasks.name] == [
-        "managers",
-        "pipelines",
-        "deals",
-        "tasks",
-    ]
+    assert [managers.name, pipelines.name] == ["managers", "pipelines"]
+    for stage, links in ((deals, "contacts,companies"), (tasks, "deals,contacts,companies")):
+        assert stage.first.path == f"/crm/objects/2026-09/{stage.name}"
+        query = dict(stage.first.query)
+        assert (query["archived"], query["limit"], query["associations"]) == ("false", "100", links)
+        assert "hs_lastmodifieddate" in query["properties"].split(",")
+        second = API.following(stage.first, answered(page(after="200")))
+        assert second is not None
+        assert dict(second.query) == query | {"after": "200"}
+        assert API.following(second, answered(page())) is None
+
+
+def test_a_roll_call_searches_for_what_counts_and_asks_no_more_than_its_time() -> None:
+    deals, tasks = API.roll_call(OFFICE, NOW)
     now_ms = NOW // 1000
     assert deals.first.path == "/crm/objects/2026-09/deals/search"
     asked = content(deals.first)
@@ -274,16 +282,11 @@ def test_a_backfill_brings_names_and_what_counts() -> None:
     ]
     assert asked["sorts"] == [{"propertyName": "hs_object_id", "direction": "ASCENDING"}]
     assert asked["limit"] == SEARCHED
+    assert asked["properties"] == content(tasks.first)["properties"] == ["hs_lastmodifieddate"]
     assert [group["filters"][0] for group in content(tasks.first)["filterGroups"]] == [
         {"propertyName": "hs_task_status", "operator": "NEQ", "value": "COMPLETED"},
         {"propertyName": "hs_timestamp", "operator": "GTE", "value": str(now_ms - TASKS_DAYS * DAY_MS)},
     ]
-
-
-def test_a_roll_call_asks_for_the_same_records_and_no_more_than_their_time() -> None:
-    for backfill, roll in zip(API.backfill(OFFICE, NOW)[2:], API.roll_call(OFFICE, NOW), strict=True):
-        assert content(roll.first)["filterGroups"] == content(backfill.first)["filterGroups"]
-        assert content(roll.first)["properties"] == ["hs_lastmodifieddate"]
 
 
 def test_changes_are_searched_by_their_time_and_deletions_listed() -> None:
@@ -302,7 +305,7 @@ def test_changes_are_searched_by_their_time_and_deletions_listed() -> None:
 
 
 def test_a_search_goes_on_from_the_largest_id_and_keeps_its_filters() -> None:
-    first = API.backfill(OFFICE, NOW)[2].first
+    first = API.roll_call(OFFICE, NOW)[0].first
     second = API.following(first, answered(page(record("900", DEAL), record("1000", DEAL), after="200")))
     assert second is not None
     assert (second.resource, second.path) == (first.resource, first.path)
@@ -455,6 +458,49 @@ def test_what_a_search_finds_is_asked_for_whole_and_not_held_to_be_so_still() ->
     assert said("search:tasks", page(record("42", DEAL | TASK))).key != result.key
 
 
+def ends(**linked: list[tuple[int, str]]) -> dict[str, Any]:
+    """A record's links as a list has them."""
+    return {
+        "associations": {
+            name: {"results": [{"id": str(key), "type": kind} for key, kind in found]}
+            for name, found in linked.items()
+        }
+    }
+
+
+def test_a_list_has_the_links_too() -> None:
+    def client(**linked: list[tuple[int, str]]) -> tuple[Value, tuple[Need, ...]]:
+        result = said("list:deals", page(record("42", DEAL, **ends(**linked))))
+        assert {change.version for change in result.changes} == {VERSION, NOW}
+        assert len({repr(change.fields) for change in result.changes}) == 1
+        return fields(result)["client_id"], tuple(need for need in result.needs if need.entity == "client")
+
+    companies = [(7, "deal_to_company_unlabeled"), (80, "deal_to_company"), (80, "deal_to_company_unlabeled")]
+    both = client(contacts=[(80, "deal_to_contact"), (9, "deal_to_contact")], companies=companies)
+    assert both == ("9", (Need("client", "9"),))
+    assert client(companies=companies) == ("company-80", (Need("client", "company-80"),))
+    assert client() == (None, ())
+    on_deal = ends(deals=[(42, "task_to_deal")], contacts=[(9, "task_to_contact")])
+    task = said("list:tasks", page(record("7", TASK, **on_deal)))
+    assert (fields(task)["deal_id"], fields(task)["client_id"]) == ("42", None)
+    itself = said("list:tasks", page(record("7", TASK, **ends(contacts=[(9, "task_to_contact")]))))
+    assert (fields(itself)["deal_id"], fields(itself)["client_id"]) == (None, "9")
+    assert Need("task", "7") not in task.needs
+
+
+def test_tasks_that_were_done_with_long_ago_are_left_out_of_a_list() -> None:
+    def listed(due: str | None, completed: str | None, status: str = "COMPLETED") -> bool:
+        times = {"hs_timestamp": due, "hs_task_completion_date": completed, "hs_task_status": status}
+        return bool(said("list:tasks", page(record("7", TASK | times))).changes)
+
+    long_ago, lately = "2026-10-01T00:00:00Z", "2026-11-20T00:00:00Z"
+    assert not listed(long_ago, long_ago)
+    assert not listed(None, None)
+    assert listed(long_ago, lately)
+    assert listed(lately, long_ago)
+    assert listed(long_ago, None, "NOT_STARTED")
+
+
 def test_a_roll_call_names_every_record() -> None:
     listed = page(*(record(key, {"hs_lastmodifieddate": CHANGED}) for key in ("1", "2")))
     assert said("roll:deals", listed).changes == tuple(
@@ -584,6 +630,6 @@ def test_no_answer_raises_and_every_change_is_sound(resource: str, body: bytes, 
     for change in result.changes:
         assert_sound(change)
     assert said(resource, body, "1", *asked) == result
-    call = Call(resource, "/", (("archived", "false"),), API.backfill(OFFICE, NOW)[2].first.body, ("1", "2"))
+    call = Call(resource, "/", (("archived", "false"),), API.roll_call(OFFICE, NOW)[0].first.body, ("1", "2"))
     following = API.following(call, answered(body))
     assert following is None or following != call
