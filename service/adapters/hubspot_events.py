@@ -126,11 +126,9 @@ def _changed(news: _News) -> Told:
         return Told([Change("client", client, news.version, named)])
     entity = _ENTITIES.get(news.about)
     read = deal_properties(news.account) if entity == "deal" else TASK_PROPERTIES
-    return (
-        Told()
-        if entity is None or name not in read
-        else _sent(news, entity, {name: news.event.property_value})
-    )
+    if entity is None or name not in read:
+        return Told()
+    return _sent(news, entity, {name: news.event.property_value})
 
 
 def _sent(news: _News, entity: _Entity, sent: Properties) -> Told:
