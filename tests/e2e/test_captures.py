@@ -1,5 +1,5 @@
-"""Every body that there is of amoCRM's and of Bitrix24's, over HTTP into a running service: what it says ends
-in the right row; others change nothing."""
+"""Every body that there is of a CRM, over HTTP into a running service, ends in the right row; others change
+nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection, Row, select
 
+from service.clock import SystemClock
 from service.ledger import log
 from service.ledger.engine import open_engine
 from service.ledger.tables import DEALS, TASKS
 from tests.adapters import captures
+from tests.adapters.hubspot_posts import signed
 from tests.adapters.test_amocrm_golden import SPECIAL
+from tests.adapters.test_hubspot import stages
 from tests.e2e.running import TOKEN, running
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -62,6 +65,43 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
                 assert _rows(connection, accounts[name]) == []
             else:
                 _is_in_its_row(connection, accounts[name], body, name)
+    engine.dispose()
+
+
+def hubspot_account(number: int) -> str:
+    return account(number).replace('crm = "amocrm"', 'crm = "hubspot"')
+
+
+def test_every_hubspot_body_is_stored_and_its_deals_have_their_status(tmp_path: Path) -> None:
+    bodies = captures.bodies("hubspot")
+    accounts = {name: f"a{number}" for number, name in enumerate(bodies)}
+    config = "".join(hubspot_account(number) for number in range(len(bodies)))
+    with running(tmp_path, config=config) as service:
+        for name, body in bodies.items():
+            address = f"{service.url}/webhooks/{accounts[name]}?from=a%3Ab%20c"
+            called = address.replace("http:", "https:").replace("%3A", ":")
+            proof = signed(body, called, SystemClock().now())
+            del proof["host"]
+            headers = {"content-type": "application/json", **proof}
+            answer = service.client.post(address, content=body, headers=headers)
+            assert answer.status_code == 200, (name, answer.text)
+            assert answer.json()["status"] == "applied", (name, answer.text)
+            assert answer.json()["errors"] == []
+            again = body.replace(b'"attemptNumber":0', b'"attemptNumber":1')
+            headers |= signed(again, called, SystemClock().now()) | {"host": service.url.partition("//")[2]}
+            assert (
+                service.client.post(address, content=again, headers=headers).json()["status"] == "duplicate"
+            )
+            assert service.client.post(address, content=body + b" ", headers=headers).status_code == 401
+        assert service.stop() == 0
+    engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
+    with engine.begin() as connection:
+        for name, body in bodies.items():
+            assert [each.body for each in log.everything(connection, accounts[name])] == [body]
+            assert log.quarantined(connection, accounts[name]) == []
+            rows = {row.id: row for row in _rows(connection, accounts[name])}
+            for deal_id, _, status in stages(body):
+                assert rows[deal_id].status == status, name
     engine.dispose()
 
 

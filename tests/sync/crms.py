@@ -9,6 +9,8 @@ from typing import Final
 from service.config import Account, Api, Options, Secret, zone
 from tests.vendors.amocrm import AmoCRM
 from tests.vendors.bitrix24 import Bitrix24
+from tests.vendors.hubspot import HubSpot
+from tests.vendors.hubspot_posts import PORTAL
 from tests.vendors.pipedrive import Pipedrive
 from tests.vendors.pipedrive_posts import COMPANY
 from tests.vendors.truth import Office
@@ -68,9 +70,16 @@ def _bitrix24(vendor: Vendor) -> Account:
     return account(vendor, api, str(told["webhook_secret"]), domain=str(told["domain"]))
 
 
+def _hubspot(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    api = Api(Secret(str(told["token"])), str(told["base_url"]))
+    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(PORTAL)))
+
+
 CRMS: Final[Mapping[str, Connection]] = {
     "amocrm": Connection(AmoCRM, _amocrm),
+    "bitrix24": Connection(Bitrix24, _bitrix24),
+    "hubspot": Connection(HubSpot, _hubspot),
     "pipedrive": Connection(Pipedrive, _pipedrive),
     "pipedrive v1": Connection(_pipedrive_v1, _pipedrive),
-    "bitrix24": Connection(Bitrix24, _bitrix24),
 }
