@@ -19,6 +19,7 @@ class Relay:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._whole = True
+        self._passed = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -26,9 +27,15 @@ class Relay:
         """Where the browser finds the service."""
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
+    @property
+    def passed(self) -> int:
+        """Connections that were passed on since it was last cut."""
+        return self._passed
+
     def cut(self) -> None:
         """End every connection, and let nobody through."""
         self._whole = False
+        self._passed = 0
         for each in list(self._open):
             _shut(each)
 
@@ -52,6 +59,7 @@ class Relay:
                 continue
             far = socket.create_connection(("127.0.0.1", self._there))
             self._open |= {near, far}
+            self._passed += 1
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
