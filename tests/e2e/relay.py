@@ -13,9 +13,7 @@ class Relay:
     """Passes connections on to the service until it is cut; after that it refuses them."""
 
     def __init__(self, url: str) -> None:
-        port = urlsplit(url).port
-        assert port is not None
-        self._there = port
+        self._there = _port(url)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._whole = True
@@ -39,8 +37,10 @@ class Relay:
         for each in list(self._open):
             _shut(each)
 
-    def mend(self) -> None:
-        """Let connections through again."""
+    def mend(self, url: str | None = None) -> None:
+        """Let connections through again; to another place, if the service has moved."""
+        if url is not None:
+            self._there = _port(url)
         self._whole = True
 
     def close(self) -> None:
@@ -71,6 +71,12 @@ class Relay:
             _shut(each)
         self._open.discard(source)
         source.close()
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
 
 
 def _shut(each: socket.socket) -> None:

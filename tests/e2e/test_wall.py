@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import math
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.e2e.relay import relayed
-from tests.e2e.running import DEADLINE, Service, iso, running, soon, until
+from tests.e2e.running import CONFIG, DEADLINE, Service, iso, running, soon, until
+from tests.e2e.test_http import GUARDED, VIEWER
 
 ASSETS: Final = 60_000
 """Bytes that the page's own files may weigh, compressed."""
@@ -72,7 +75,7 @@ class Size(NamedTuple):
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("wall")) as started:
+    with running(tmp_path_factory.mktemp("wall"), config=CONFIG + GUARDED) as started:
         yield started
 
 
@@ -155,7 +158,8 @@ def test_a_page_that_was_away_for_an_hour_and_a_thousand_changes_shows_exactly_t
         expect(page.locator("#stale-text")).to_contain_text("1\u00a0ч")
         network.mend()
         truth = expected(service.snapshot())
-        until(lambda: page.clock.run_for(1_000) or network.passed)  # until its own next attempt
+        while not network.passed:  # until its own next attempt, which comes within a minute
+            page.clock.run_for(1_000)
         expect(state).to_have_attribute("data-state", "live")
         until(lambda: figures(page) == truth)
         expect(page.locator("#stale")).to_be_hidden()
@@ -256,3 +260,38 @@ def test_a_manager_who_closes_a_task_is_credited_on_the_wall(service: Service, b
         expect(saved).to_have_attribute("data-value", f"{before + 5184:.2f}")
         page.clock.run_for(3_000)
         expect(row).to_have_count(0)
+
+
+def test_a_link_that_is_followed_from_a_message_opens_the_board_and_leaves_the_address(
+    service: Service, browser: Browser
+) -> None:
+    link = f"{service.url}/boards/guarded?mode=wall&token={VIEWER}"
+    with browser.new_context() as context:
+        page = context.new_page()
+        message = "http://localhost:9/message"  # another site than the board's
+        page.route(message, lambda route: route.fulfill(body=f"<a href='{link}'>", content_type="text/html"))
+        page.goto(message)
+        page.evaluate("document.querySelector('a').click()")
+        expect(page.locator("html")).to_have_attribute("data-state", "live")
+        assert page.url == f"{service.url}/boards/guarded?mode=wall"
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("data-state", "live")
+
+
+def test_a_screen_of_an_older_version_loads_the_new_one_when_nothing_happens(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with contextlib.ExitStack() as stack, browser.new_context() as context:
+        service = stack.enter_context(running(tmp_path))
+        network = stack.enter_context(relayed(service.url))
+        page = context.new_page()
+        page.goto(f"{network.url}/boards/office?mode=wall")
+        state = page.locator("html")
+        expect(state).to_have_attribute("data-state", "live")
+        page.evaluate("window.kept = document.documentElement.dataset.version = 'older'")
+        network.cut()
+        assert service.stop() == 0
+        network.mend(stack.enter_context(running(tmp_path)).url)
+        expect(state).not_to_have_attribute("data-version", "older")
+        expect(state).to_have_attribute("data-state", "live")
+        assert page.evaluate("window.kept") is None

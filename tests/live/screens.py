@@ -19,6 +19,7 @@ from service.live.endpoint import SECURITY
 from service.live.figures import Snapshot, Sort
 from service.live.view import View
 from service.model import SECOND
+from tests.e2e.running import until
 from tests.live.boards import MONTH, NOW, VIEW, account, board, client, task, worked_example
 
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
@@ -126,7 +127,7 @@ def opened(browser: Browser, view: View = VIEW, **how: object) -> Iterator[Scree
         page.clock.install(time=began - timedelta(minutes=1))
         page.clock.pause_at(began)
         page.goto(f"{ADDRESS}?{view.query()}" if view != VIEW else ADDRESS)
-        page.wait_for_function("window.streams.length === 1")
+        until(lambda: page.evaluate("window.streams.length === 1"))
         yield Screen(page, worked_example(), view)
         assert problems == []
 

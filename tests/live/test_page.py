@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from service.ledger.reading import Reading
 from service.live import render
 from service.model import SECOND
+from tests.e2e.running import until
 from tests.live.boards import NOW, VIEW, board, client, reading, task, worked_example
 from tests.live.screens import (
     ADDRESS,
@@ -150,7 +151,7 @@ def test_another_order_is_shown_without_a_reload_and_back_again(screen: Screen) 
     expect(current).to_have_text("Количество")
     expect(current).to_be_focused()
     screen.page.go_back()
-    screen.page.wait_for_function("window.streams.length === 3")
+    until(lambda: screen.page.evaluate("window.streams.length === 3"))
     assert screen.page.evaluate("window.kept") is True
     assert "sort" not in parse_qs(urlsplit(screen.streams()[-1]).query)
 
@@ -199,7 +200,7 @@ def test_an_upgraded_service_reloads_the_page_once_at_a_quiet_moment(screen: Scr
     assert screen.page.evaluate("window.kept") is True  # not while something happens on the page
     with screen.page.expect_navigation():
         screen.page.clock.run_for(4_000)
-    screen.page.wait_for_function("window.streams.length === 1")
+    until(lambda: screen.page.evaluate("window.streams.length === 1"))
     assert screen.page.evaluate("window.kept") is None
     screen.page.evaluate("window.kept = true")
     screen.play("snapshot", snapshot)

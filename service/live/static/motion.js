@@ -51,8 +51,8 @@ export function grow(bar, from) {
 
 /** Let an amount fly from where it was lost to where it is counted as saved. */
 export function fly(text, from, to) {
-  if (still() || !to) return;
   const start = from.getBoundingClientRect();
+  if (still() || !to || !start.height) return;
   const end = to.getBoundingClientRect();
   const flying = document.createElement("span");
   flying.className = "flying";
