@@ -1,5 +1,4 @@
-"""Makes docs/screenshots in a real browser: the demo's first screen, walls of a busy day and without the service,
-the lists."""
+"""Makes docs/screenshots in a real browser: the demo's first screen, a busy day, lists, a lost service."""
 
 from __future__ import annotations
 
@@ -93,6 +92,7 @@ def _pictures_of_a_busy_day(browser: Browser) -> None:
         ):
             service.task(task, completed=True)
         closing.locator(".client.leaving.done").wait_for(timeout=SECONDS * 1000)
+        time.sleep(0.3)  # the amount is on its way
         _shoot(closing, "wall-closing", WALLS[0])
         lost = _page(browser, WALLS[0], "dark", f"{board}?mode=wall")
         assert service.stop() == 0

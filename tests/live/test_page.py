@@ -225,6 +225,35 @@ def test_the_page_fits_every_screen_and_is_accessible(browser: Browser, width: i
         assert [each["id"] for each in Axe().run(page).response["violations"]] == []
 
 
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("mode", ["desk", "wall"])
+def test_a_page_that_says_more_is_accessible_too(browser: Browser, mode: str, scheme: str) -> None:
+    view = VIEW._replace(mode="wall" if mode == "wall" else "desk")
+    view = view._replace(theme="light" if scheme == "light" else "dark")
+    with opened(browser, view, bypass_csp=True) as screen:
+        screen.open(worked_example())
+        screen.change(without_clients(worked_example(), 2))
+        screen.page.clock.run_for(130_000)
+        screen.state("lost")
+        expect(screen.page.get_by_text("Все клиенты на связи")).to_be_visible()
+        if mode == "desk":
+            screen.page.get_by_text("Даты…").click()
+        screen.page.clock.resume()  # axe waits for itself
+        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
+        screen.page.keyboard.press("?")
+        expect(screen.page.locator("#help")).to_be_visible()
+        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
+
+
+def test_f_fills_the_screen_and_gives_it_back(screen: Screen) -> None:
+    full = "document.fullscreenElement === document.documentElement"
+    screen.open(worked_example())
+    screen.page.keyboard.press("f")
+    until(lambda: screen.page.evaluate(full))
+    screen.page.keyboard.press("f")
+    until(lambda: not screen.page.evaluate(full))
+
+
 def test_the_page_works_without_javascript(browser: Browser) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         serve(context, worked_example())

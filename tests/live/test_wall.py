@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from service.ledger.reading import Reading, Sum
 from tests.e2e.running import until
-from tests.live.boards import VIEW, client, task, worked_example
+from tests.live.boards import EXAMPLE, MONTH, VIEW, client, losses, task, worked_example
 from tests.live.screens import Screen, opened
 
 WALL = VIEW._replace(mode="wall")
@@ -181,6 +181,25 @@ def test_a_crowd_that_leaves_at_once_does_not_push_out_the_most_urgent(browser: 
         assert names(screen)[0] == "Клиент 0"
         assert screen.page.evaluate(CUT) == []
         assert screen.page.locator("#list .leaving:visible").count() <= 3
+
+
+def test_of_more_reasons_than_fit_the_largest_are_seen_and_the_sum_of_every_kind(browser: Browser) -> None:
+    own = [(name, 1, 100_000 * (20 - n)) for n, (name, _, _) in enumerate(EXAMPLE[:-1])]
+    others = [(f"Причина {n}", 1, 100 * (10 - n)) for n in range(10)]
+    before = worked_example()
+    many = replace(before, losses={**before.losses, MONTH.now: losses(*own, *others)})
+    with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
+        screen.open(many)
+        screen.page.clock.run_for(5_000)  # until that is no news any more
+        screen.change(replace(many, seq=2))
+        screen.page.clock.run_for(12_500)
+        part = screen.page.locator("#losses-reasons")
+        assert part.evaluate("(each) => each.scrollHeight <= each.clientHeight") is True
+        shown = part.locator("li:visible").evaluate_all("(rows) => rows.map((row) => row.dataset.reason)")
+        assert shown[:2] == [name for name, _, _ in EXAMPLE[:2]]
+        assert {name for name, _, _ in EXAMPLE[:-1]} >= set(shown) - {"Причина 0", "Причина 1"}
+        assert 6 <= len(shown) < 17
+        expect(part.locator("h3:visible")).to_have_count(3)
 
 
 def test_a_wall_that_lost_the_service_says_so_across_the_screen_and_keeps_its_places(

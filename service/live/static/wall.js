@@ -50,6 +50,7 @@ export class Wall {
       row.hidden = hidden;
     }
     this.#say([...seen]);
+    fitReasons();
   }
 
   /** For how many rows there is room. */
@@ -75,6 +76,16 @@ export class Wall {
     const said = clients > 0 ? fill(forms, { num: clients, amount: like(sample, Math.round(amount * 100) / 100) }) : "";
     if (this.further.textContent !== said) this.further.textContent = said;
   }
+}
+
+/** Where there are more reasons than room, the smallest are left out: the sums of their kinds stand for them. */
+function fitReasons() {
+  const part = document.getElementById("losses-reasons");
+  const rows = [...part.querySelectorAll("li")];
+  for (const row of rows) row.hidden = false;
+  const weight = (row) => (row.classList.contains("news") ? Infinity : Number(row.querySelector(".amount").dataset.value));
+  rows.sort((one, other) => weight(one) - weight(other));
+  while (rows.length && part.scrollHeight > part.clientHeight) rows.shift().hidden = true;
 }
 
 function value(figure) {
