@@ -29,6 +29,15 @@ CUT = f"""() => [...document.querySelectorAll("{FIGURES}")].filter((each) => {{
 AWAKE = """Object.defineProperty(navigator, "wakeLock", {
   value: { request: (kind) => { (window.asked ??= []).push(kind); } },
 })"""
+FLIGHT = """(() => {
+  const amount = document.querySelector(".flying");
+  const saved = document.querySelector("[data-figure=saved]").getBoundingClientRect();
+  const began = amount.getBoundingClientRect();
+  amount.getAnimations()[0].currentTime = 1_000;
+  const there = amount.getBoundingClientRect();
+  return [began.top, there.left >= saved.left && there.right <= saved.right + 1 && there.top >= saved.top];
+})()"""
+"""Where the amount that was saved sets out, and whether it lands in the figure."""
 ROW = "#list .client:not(.leaving):visible"
 
 
@@ -152,21 +161,23 @@ def test_what_was_done_is_seen_wherever_it_stood_and_its_place_is_taken(browser:
         [gone] = [row for row in fewer.clients.values() if row.client == "Клиент 11"]
         clients = {key: row for key, row in fewer.clients.items() if row is not gone}
         row = screen.page.locator("#list .leaving")
-        height = screen.change(
+        height, lands = screen.change(
             replace(
                 fewer,
                 clients=clients,
                 at_risk=Sum(11, fewer.at_risk.amount - gone.amount),
                 closed=frozenset({"t11"}),
                 saved={"c11": gone.amount},
+                saved_today=Sum(),  # the smallest of figures to land in
             ),
-            "document.querySelector('.flying').getBoundingClientRect().top",
+            FLIGHT,
         )
         expect(row).to_be_visible()
         expect(row.locator(".credit")).to_have_text("✓ Анна")
         box = row.bounding_box()
         assert box is not None
         assert box["y"] <= height <= box["y"] + box["height"]
+        assert lands is True
         assert len(names(screen)) == room - 1
         screen.page.clock.run_for(3_000)
         expect(row).to_have_count(0)

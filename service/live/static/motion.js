@@ -62,7 +62,8 @@ export function fly(text, from, to) {
   flying.style.top = `${start.top}px`;
   flying.style.fontSize = getComputedStyle(from).fontSize;
   document.body.append(flying);
-  const there = `translate(${end.left - start.left}px, ${end.top - start.top}px)`;
+  const left = Math.min(end.left, to.closest("[data-figure]").getBoundingClientRect().right - flying.offsetWidth);
+  const there = `translate(${left - start.left}px, ${end.top - start.top}px)`;
   const flight = [{ transform: "none", opacity: 1 }, { transform: there, opacity: 1, offset: 0.85 }, { transform: there, opacity: 0 }];
   flying.animate(flight, { duration: FLIGHT, easing: EASE }).finished.finally(() => flying.remove());
 }
