@@ -1,4 +1,4 @@
-"""Makes docs/screenshots in a real browser: the demo's first screen, the wall, a busy day, and the lists."""
+"""Makes docs/screenshots in a real browser: the demo's first screen, a busy day, lists, a lost service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.e2e.running import running
 
 FOLDER = Path("docs/screenshots")
 SIZES = ((1920, 1080), (1366, 768), (390, 844))
-WALLS = ((1920, 1080), (3840, 2160), (1366, 768))
+WALLS = ((1920, 1080), (3840, 2160), (1366, 768), (1080, 1920))
 SECONDS = 60
 
 
@@ -76,7 +76,12 @@ def _pictures_of_a_busy_day(browser: Browser) -> None:
         for size in WALLS:
             _shoot(_page(browser, size, "dark", f"{board}?mode=wall"), "wall", size)
         _shoot(_page(browser, WALLS[0], "light", f"{board}?mode=wall&theme=light"), "wall", WALLS[0], "light")
+        english = f"{board}?mode=wall&theme=light&lang=en"
+        _shoot(_page(browser, WALLS[0], "light", english), "wall-english", WALLS[0], "light")
         _shoot(_page(browser, SIZES[0], "dark", board), "busy", SIZES[0])
+        _shoot(_page(browser, WALLS[1], "dark", board), "busy", WALLS[1])
+        _shoot(_page(browser, SIZES[1], "light", f"{board}?lang=en"), "busy-english", SIZES[1], "light")
+        _shoot(_page(browser, SIZES[2], "dark", f"{board}?lang=en"), "busy-english", SIZES[2])
         for name in ("deals", "tasks"):
             for size in SIZES[1:]:
                 _shoot(_page(browser, size, "light", f"{board}/{name}"), name, size, "light")
@@ -86,8 +91,13 @@ def _pictures_of_a_busy_day(browser: Browser) -> None:
             "(rows) => rows.map((row) => row.dataset.task)"
         ):
             service.task(task, completed=True)
-        closing.locator(".credit").first.wait_for(timeout=SECONDS * 1000)
+        closing.locator(".client.leaving.done").wait_for(timeout=SECONDS * 1000)
+        time.sleep(0.3)  # the amount is on its way
         _shoot(closing, "wall-closing", WALLS[0])
+        lost = _page(browser, WALLS[0], "dark", f"{board}?mode=wall")
+        assert service.stop() == 0
+        lost.locator("html[data-state=lost]").wait_for(timeout=SECONDS * 1000)
+        _shoot(lost, "wall-lost", WALLS[0])
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser import launched
 from tests.databases import PostgresDatabases, SqliteFiles, postgres_server
@@ -18,6 +18,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("lossboard")
+expect.set_options(
+    timeout=30_000
+)  # milliseconds after which what was to happen has not, on a busy machine too
 
 
 @pytest.fixture(scope="session")

@@ -95,8 +95,12 @@ def screen_digest(account_id: str, token: str) -> str:
 
 
 def set_cookie(account: Account, value: str, *, secure: bool) -> str:
-    """The Set-Cookie header that has a browser keep `value` in place of the token."""
-    attributes = f"Path=/boards/{account.id}; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Strict"
+    """The Set-Cookie header that has a browser keep `value` in place of the token.
+
+    Lax: with Strict, a link that is followed from a message on another site would be refused after its own
+    redirect. Nothing that the cookie opens changes anything.
+    """
+    attributes = f"Path=/boards/{account.id}; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
     return f"{cookie_name(account)}={value}; {attributes}" + ("; Secure" if secure else "")
 
 

@@ -162,6 +162,7 @@ def _order(snapshot: Snapshot) -> list[str]:
 def _parts(snapshot: Snapshot, view: View) -> dict[str, _Part]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     shown = risk.list[:CLIENTS_SHOWN]
+    linked = view.mode == "desk"  # nobody clicks on a wall
     return {
         "periods": ("periods", (snapshot.period, view)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, view)),
@@ -171,7 +172,10 @@ def _parts(snapshot: Snapshot, view: View) -> dict[str, _Part]:
         "losses-reasons": ("losses_reasons", (losses, currency, view)),
         "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
         "sorting": ("sorting", (view,)),
-        **{element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN)) for client in shown},
+        **{
+            element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
+            for client in shown
+        },
         "rest": ("rest", (len(risk.list) - len(shown), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, view)),
         "gaps": ("gaps", (risk.no_next_step, risk.saved_today, currency)),

@@ -10,6 +10,7 @@ CLIENTS = (
     *("Иван Петров", "Мария Седова", "ООО «Северный ветер»", "Ольга Константинопольская", "Пётр Сидоров"),
     *("Анна Ким", "Дмитрий Орлов", "Елена Смирнова", "Сергей Волков", "Наталья Зайцева", "Ирина Морозова"),
 )
+NAMES = ("Алексей", "Виктория", "Евгений", "Ксения", "Максим", "Полина", "Юлия")
 MANAGERS = ("Анна Белова", "Борис Громов", "Вера Зимина", "Глеб Орлов")
 REASONS = (
     "Не отвечает более 3-х раз",
@@ -43,8 +44,12 @@ def busy_day(service: Service) -> None:
                 manager={"id": str(manager), "name": MANAGERS[manager]},
             )
     for number in range(150):
+        manager = chance.randrange(4)
         service.deal(
-            f"l{number}",
+            f"{4100 + number}",
+            name="Абонемент",
+            client={"id": f"l{number}", "name": f"{chance.choice(NAMES)} {chance.choice('АБВГДКЛМНПРСТ')}."},
+            manager={"id": str(manager), "name": MANAGERS[manager]},
             amount=f"{chance.randrange(1, 20)}00.00",
             status="lost",
             reason=chance.choice(REASONS),

@@ -13,12 +13,11 @@ class Relay:
     """Passes connections on to the service until it is cut; after that it refuses them."""
 
     def __init__(self, url: str) -> None:
-        port = urlsplit(url).port
-        assert port is not None
-        self._there = port
+        self._there = _port(url)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._whole = True
+        self._passed = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -26,14 +25,22 @@ class Relay:
         """Where the browser finds the service."""
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
+    @property
+    def passed(self) -> int:
+        """Connections that were passed on since it was last cut."""
+        return self._passed
+
     def cut(self) -> None:
         """End every connection, and let nobody through."""
         self._whole = False
+        self._passed = 0
         for each in list(self._open):
             _shut(each)
 
-    def mend(self) -> None:
-        """Let connections through again."""
+    def mend(self, url: str | None = None) -> None:
+        """Let connections through again; to another place, if the service has moved."""
+        if url is not None:
+            self._there = _port(url)
         self._whole = True
 
     def close(self) -> None:
@@ -52,6 +59,7 @@ class Relay:
                 continue
             far = socket.create_connection(("127.0.0.1", self._there))
             self._open |= {near, far}
+            self._passed += 1
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
@@ -63,6 +71,12 @@ class Relay:
             _shut(each)
         self._open.discard(source)
         source.close()
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
 
 
 def _shut(each: socket.socket) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
@@ -19,6 +19,7 @@ from service.live.endpoint import SECURITY
 from service.live.figures import Snapshot, Sort
 from service.live.view import View
 from service.model import SECOND
+from tests.e2e.running import until
 from tests.live.boards import MONTH, NOW, VIEW, account, board, client, task, worked_example
 
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
@@ -67,10 +68,17 @@ class Screen:
         self.shown = shown
         self.play("snapshot", render.html_snapshot(self.board(shown), self.view))
 
-    def change(self, new: Reading) -> None:
-        """Play the patch to another board."""
-        self.play("patch", render.html_patch(self.board(self.shown), self.board(new), self.view, new.closed))
+    def change(self, new: Reading, look: str = "null") -> Any:
+        """Play the patch to another board.
+
+        Args:
+            look: An expression that is evaluated at once: what moves goes by the browser's own time.
+        """
+        patch = render.html_patch(self.board(self.shown), self.board(new), self.view, new.closed)
         self.shown = new
+        return self.page.evaluate(
+            f"([name, data]) => {{ window.play(name, data); return {look}; }}", ["patch", patch]
+        )
 
     def beat(self, seconds: int = 0) -> None:
         """Play a heartbeat of a moment so long after the first paint."""
@@ -115,9 +123,11 @@ def opened(browser: Browser, view: View = VIEW, **how: object) -> Iterator[Scree
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
         page.add_init_script(STREAM)
-        page.clock.install(time=datetime.fromtimestamp(NOW / SECOND, UTC))
+        began = datetime.fromtimestamp(NOW / SECOND, UTC)
+        page.clock.install(time=began - timedelta(minutes=1))
+        page.clock.pause_at(began)
         page.goto(f"{ADDRESS}?{view.query()}" if view != VIEW else ADDRESS)
-        page.wait_for_function("window.streams.length === 1")
+        until(lambda: page.evaluate("window.streams.length === 1"))
         yield Screen(page, worked_example(), view)
         assert problems == []
 

@@ -14,6 +14,9 @@ from tests.live.boards import EXAMPLE, MONTH, client, losses, task, worked_examp
 from tests.live.screens import Screen, later, names, opened, with_another, without_clients
 
 DONE = frozenset({"t1", "t2", "t3"})
+FLYING = "[...document.querySelectorAll('.flying')].map((each) => each.textContent)"
+GLIDING = "[...document.querySelectorAll('#list > *')].flatMap((row) => row.getAnimations()).length"
+STAKE = "document.querySelector('[data-figure=stake] .value').textContent"
 
 
 @pytest.fixture
@@ -38,12 +41,11 @@ def saved(seq: int, amount: int = 518_400) -> Any:
 
 
 def test_a_task_that_was_done_is_struck_out_and_credited_and_its_money_is_saved(screen: Screen) -> None:
-    screen.change(saved(2))
+    assert screen.change(saved(2), FLYING) == ["5\u00a0184\u00a0₽"]
     row = screen.page.locator("#list .client")
     expect(row).to_have_class("client leaving done")
     assert "line-through" in style(row.locator("h4"), "textDecoration")
     expect(row.locator(".credit")).to_have_text("✓ Анна")
-    expect(screen.page.locator(".flying")).to_have_text("5\u00a0184\u00a0₽")
     expect(screen.page.locator("#rest")).to_contain_text("Все клиенты на связи")
     screen.page.clock.run_for(3_000)
     expect(row).to_have_count(0)
@@ -52,12 +54,11 @@ def test_a_task_that_was_done_is_struck_out_and_credited_and_its_money_is_saved(
 
 
 def test_a_client_that_left_for_another_reason_is_not_credited_to_anybody(screen: Screen) -> None:
-    screen.change(without_clients(worked_example(), 2))
+    assert screen.change(without_clients(worked_example(), 2), FLYING) == []
     row = screen.page.locator("#list .client")
     expect(row).to_have_class("client leaving")
     assert "line-through" not in style(row.locator("h4"), "textDecoration")
     expect(row.locator(".credit")).to_have_count(0)
-    assert screen.page.locator(".flying").count() == 0
     screen.page.clock.run_for(3_000)
     expect(row).to_have_count(0)
 
@@ -75,7 +76,6 @@ def test_one_task_of_several_is_struck_out_in_its_clients_row(screen: Screen) ->
 
 def test_figures_count_to_what_they_are_now(screen: Screen) -> None:
     stake = screen.page.locator("[data-figure=stake] .value")
-    screen.page.clock.pause_at(screen.page.evaluate("Date.now() + 1000"))
     screen.change(with_another(worked_example(), 2))
     screen.page.clock.run_for(200)
     between = int("".join(filter(str.isdigit, stake.inner_text())))
@@ -88,35 +88,26 @@ def test_figures_count_to_what_they_are_now(screen: Screen) -> None:
 def test_nothing_moves_for_who_does_not_want_it(browser: Browser) -> None:
     with opened(browser, reduced_motion="reduce") as screen:
         screen.open(worked_example())
-        screen.change(with_another(worked_example(), 2))
-        expect(screen.page.locator("[data-figure=stake] .value")).to_have_text("15\u00a0184\u00a0₽")
-        assert screen.page.evaluate("document.getAnimations().length") == 0
-        screen.change(replace(saved(3), at_risk=Sum()))
-        assert screen.page.locator(".flying").count() == 0
+        look = f"[{STAKE}, document.getAnimations().length]"
+        assert screen.change(with_another(worked_example(), 2), look) == ["15\u00a0184\u00a0₽", 0]
+        assert screen.change(replace(saved(3), at_risk=Sum()), FLYING) == []
         expect(screen.page.locator("#list .credit")).to_have_count(1)
 
 
 def test_rows_glide_to_their_new_places_and_only_if_they_have_one(screen: Screen) -> None:
-    running = "[...document.querySelectorAll('#list > *')].flatMap((row) => row.getAnimations()).length"
-    screen.change(later(worked_example(), 2, saved_today=Sum(3, 1)))
-    assert screen.page.evaluate(running) == 0
-    screen.change(with_another(worked_example(), 3))
+    assert screen.change(later(worked_example(), 2, saved_today=Sum(3, 1)), GLIDING) == 0
+    assert screen.change(with_another(worked_example(), 3), GLIDING) >= 1
     assert names(screen.page) == ["Ольга", "Иван Петров"]
-    assert screen.page.evaluate(running) >= 1
 
 
 def test_in_a_storm_of_changes_nothing_moves(screen: Screen) -> None:
-    for seq in range(2, 8):
-        screen.change(with_another(worked_example(), seq, seq * 10**6))
-    # At once, without waiting: what moves is over in a second.
-    assert screen.page.locator("[data-figure=stake] .value").inner_text() == "75\u00a0184\u00a0₽"
-    screen.change(saved(8))
-    assert screen.page.locator(".flying").count() == 0
+    stakes = [screen.change(with_another(worked_example(), seq, seq * 10**6), STAKE) for seq in range(2, 8)]
+    assert stakes[-1] == "75\u00a0184\u00a0₽"
+    assert screen.change(saved(8), FLYING) == []
     expect(screen.page.locator("#list .credit")).to_have_count(1)  # what was done is said all the same
     screen.page.clock.run_for(4_000)
     screen.change(with_another(worked_example(), 9))
-    screen.change(replace(saved(10), closed=DONE))
-    expect(screen.page.locator(".flying")).to_have_count(1)
+    assert len(screen.change(replace(saved(10), closed=DONE), FLYING)) == 1
 
 
 def test_a_loss_lands_in_its_reason(screen: Screen) -> None:

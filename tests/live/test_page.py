@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from service.ledger.reading import Reading
 from service.live import render
 from service.model import SECOND
+from tests.e2e.running import until
 from tests.live.boards import NOW, VIEW, board, client, reading, task, worked_example
 from tests.live.screens import (
     ADDRESS,
@@ -150,7 +151,7 @@ def test_another_order_is_shown_without_a_reload_and_back_again(screen: Screen) 
     expect(current).to_have_text("Количество")
     expect(current).to_be_focused()
     screen.page.go_back()
-    screen.page.wait_for_function("window.streams.length === 3")
+    until(lambda: screen.page.evaluate("window.streams.length === 3"))
     assert screen.page.evaluate("window.kept") is True
     assert "sort" not in parse_qs(urlsplit(screen.streams()[-1]).query)
 
@@ -199,7 +200,7 @@ def test_an_upgraded_service_reloads_the_page_once_at_a_quiet_moment(screen: Scr
     assert screen.page.evaluate("window.kept") is True  # not while something happens on the page
     with screen.page.expect_navigation():
         screen.page.clock.run_for(4_000)
-    screen.page.wait_for_function("window.streams.length === 1")
+    until(lambda: screen.page.evaluate("window.streams.length === 1"))
     assert screen.page.evaluate("window.kept") is None
     screen.page.evaluate("window.kept = true")
     screen.play("snapshot", snapshot)
@@ -222,6 +223,35 @@ def test_the_page_fits_every_screen_and_is_accessible(browser: Browser, width: i
         page.goto(ADDRESS)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("mode", ["desk", "wall"])
+def test_a_page_that_says_more_is_accessible_too(browser: Browser, mode: str, scheme: str) -> None:
+    view = VIEW._replace(mode="wall" if mode == "wall" else "desk")
+    view = view._replace(theme="light" if scheme == "light" else "dark")
+    with opened(browser, view, bypass_csp=True) as screen:
+        screen.open(worked_example())
+        screen.change(without_clients(worked_example(), 2))
+        screen.page.clock.run_for(130_000)
+        screen.state("lost")
+        expect(screen.page.get_by_text("Все клиенты на связи")).to_be_visible()
+        if mode == "desk":
+            screen.page.get_by_text("Даты…").click()
+        screen.page.clock.resume()  # axe waits for itself
+        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
+        screen.page.keyboard.press("?")
+        expect(screen.page.locator("#help")).to_be_visible()
+        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
+
+
+def test_f_fills_the_screen_and_gives_it_back(screen: Screen) -> None:
+    full = "document.fullscreenElement === document.documentElement"
+    screen.open(worked_example())
+    screen.page.keyboard.press("f")
+    until(lambda: screen.page.evaluate(full))
+    screen.page.keyboard.press("f")
+    until(lambda: not screen.page.evaluate(full))
 
 
 def test_the_page_works_without_javascript(browser: Browser) -> None:

@@ -1,6 +1,7 @@
 // The live board: a stream of rendered parts, times that tick, and the state of the connection in plain sight.
 
 import { listen } from "./keys.js";
+import { fly } from "./motion.js";
 import { News } from "./news.js";
 import { keepOnly, show } from "./parts.js";
 import { Stream } from "./stream.js";
@@ -41,8 +42,10 @@ function take(name, frame, first) {
   storm();
   const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden && !frame.quiet;
   if (name === "snapshot") keepOnly(frame.order.list, isNews);
-  news.add(show(frame, isNews, words));
-  wall?.fit();
+  const shown = show(frame, isNews, words);
+  news.add(shown);
+  wall?.fit(); // first, so that what was saved flies from where it is seen
+  for (const [amount, row] of shown.saved) fly(amount, row.querySelector(".lead .amount"), document.querySelector("#gaps .saved .value"));
   busy = Date.now();
   page.dataset.seq = frame.seq;
   delete document.body.dataset.busy;

@@ -51,8 +51,8 @@ export function grow(bar, from) {
 
 /** Let an amount fly from where it was lost to where it is counted as saved. */
 export function fly(text, from, to) {
-  if (still() || !to) return;
   const start = from.getBoundingClientRect();
+  if (still() || !to || !start.height) return;
   const end = to.getBoundingClientRect();
   const flying = document.createElement("span");
   flying.className = "flying";
@@ -62,7 +62,8 @@ export function fly(text, from, to) {
   flying.style.top = `${start.top}px`;
   flying.style.fontSize = getComputedStyle(from).fontSize;
   document.body.append(flying);
-  const there = `translate(${end.left - start.left}px, ${end.top - start.top}px)`;
+  const left = Math.min(end.left, to.closest("[data-figure]").getBoundingClientRect().right - flying.offsetWidth);
+  const there = `translate(${left - start.left}px, ${end.top - start.top}px)`;
   const flight = [{ transform: "none", opacity: 1 }, { transform: there, opacity: 1, offset: 0.85 }, { transform: there, opacity: 0 }];
   flying.animate(flight, { duration: FLIGHT, easing: EASE }).finished.finally(() => flying.remove());
 }

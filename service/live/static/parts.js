@@ -1,6 +1,6 @@
 // Puts rendered parts into the page: each replaces the element with its id.
 
-import { count, fly, glide, grow } from "./motion.js";
+import { count, glide, grow } from "./motion.js";
 
 const LEAVING = 2_600; // milliseconds that a row stays, struck out, after its task was done
 const NEWS = 4_000; // milliseconds that what is new is pointed out
@@ -13,14 +13,20 @@ const policy = globalThis.trustedTypes?.createPolicy("lossboard", { createHTML: 
 
 /**
  * Show a frame's parts. With `news`, what changed is pointed out. `words` say who did the work.
- * Returns the names of the clients that came, and of those that somebody took care of.
+ * Returns the names of the clients that came, and of those that somebody took care of; and what that saved, by row.
  */
 export function show({ set, remove = [], hide = [], order = {}, closed = {} }, news, words) {
   const list = document.getElementById("list");
   const arrived = [];
   const done = [];
+  const saved = [];
   for (const id of hide) document.getElementById(id)?.remove();
-  for (const id of remove) leave(document.getElementById(id), news, credit(closed[id], words), closed[id]?.saved);
+  for (const id of remove) {
+    const row = document.getElementById(id);
+    if (!row || row.classList.contains("leaving")) continue;
+    leave(row, news, credit(closed[id], words));
+    if (news && closed[id]?.saved) saved.push([closed[id].saved, row]);
+  }
   const change = () => {
     for (const [id, html] of Object.entries(set)) {
       const fresh = element(html);
@@ -33,7 +39,7 @@ export function show({ set, remove = [], hide = [], order = {}, closed = {} }, n
   if (order.list && news) glide(list, change);
   else change();
   if (news) for (const each of Object.values(closed)) if (each.saved) done.push(each.client);
-  return { arrived: news ? arrived : [], done };
+  return { arrived: news ? arrived : [], done, saved };
 }
 
 /** Take away every row that a snapshot does not have. */
@@ -128,14 +134,13 @@ function strike(row, by) {
   (row.querySelector(".lead") ?? row).append(said);
 }
 
-function leave(row, news, by, saved) {
-  if (!row || row.classList.contains("leaving")) return;
+function leave(row, news, by) {
+  if (row.classList.contains("leaving")) return;
   if (!news) return row.remove();
   row.removeAttribute("id"); // the client can come back while this row is on its way out
   row.classList.add("leaving");
   row.inert = true;
   if (by) strike(row, by);
-  if (saved) fly(saved, row.querySelector(".lead .amount"), document.querySelector("#gaps .saved .value"));
   setTimeout(() => {
     if (row.isConnected) glide(row.parentElement, () => row.remove());
   }, LEAVING);
