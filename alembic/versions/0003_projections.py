@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+oldest = "0001"
 
 SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount")),

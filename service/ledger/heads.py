@@ -82,6 +82,13 @@ def check_rules(held: Head, account: Account) -> None:
         raise OtherRules(f"account {account.id} is computed by other rules ({held.shape}): restart this node")
 
 
+def check_revision(held: Head) -> None:
+    """Raise `OtherRules` if an account's figures were computed by a newer version of the service: an old one
+    that is started once more during an upgrade must not take them back."""
+    if int(held.shape.partition("|")[0]) > REVISION:
+        raise OtherRules(f"account {held.account} is computed by a newer version of the service")
+
+
 def prepared(connection: Connection, account: str, *, lock: bool = False) -> Head:
     """The head row of an account that the service has prepared; `lock` as above.
 
