@@ -93,11 +93,18 @@ def decode(stored: Stored, account: Account) -> Decoded:
 
     Raises:
         LogPruned: Its body was dropped after its time.
+        LookupError: It is an answer of an API that the adapter no longer has.
     """
     if stored.body is None:
         raise LogPruned(f"the body of delivery {stored.number} was dropped after its time")
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
-    decoded = ADAPTERS[account.crm].decode(request, account)
+    adapter = ADAPTERS[account.crm]
+    if stored.source == "webhook":
+        decoded = adapter.decode(request, account)
+    elif adapter.api is not None:
+        decoded = adapter.api.decode(request, account)
+    else:
+        raise LookupError(f"delivery {stored.number} is an answer of an API that {account.crm} has not")
     return Decoded(stored.key, decoded.changes, decoded.rejections)
 
 
@@ -169,7 +176,9 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
         if stored is None:
             raise LookupError(f"there is no delivery {number}")
         decoded = decode(stored, account)
-        again = Delivery(account.id, stored.received_at, stored.headers, stored.body or b"", decoded)
+        again = Delivery(
+            account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
+        )
         reapply(connection, account, number, again, clock.now())
         return decoded
 

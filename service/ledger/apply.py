@@ -5,21 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from service.calendar import day_start
 from service.config import Account
-from service.ledger import heads, log, patches, states, sums
+from service.ledger import heads, log, needs, patches, states, sums
 from service.ledger.heads import Head
 from service.ledger.outcome import Outcome
 from service.ledger.tables import TASKS
-from service.model import Change, Delivery, Entity, Instant, Value
+from service.model import Change, Delivery, Entity, Instant, Source, Value
 from service.projections import FLOW
 from service.projections.flow import Key, Measures, Relation
 from service.projections.merge import Record, merge
 from service.projections.propagate import Pair, propagate
 from service.projections.views import Moment, Rules, TaskView, deal_view, task_view
+
+QUIET: Final[frozenset[Source]] = frozenset({"sync", "import"})
+"""What came so is state, not news: screens show it, and announce nothing."""
 
 Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
 """What each delivery changed: number → "deal 42" → field → (old, new)."""
@@ -62,15 +66,37 @@ def apply(
     moment = heads.moment_after(held.as_of, now)
     fresh, outcomes = _sorted_out(connection, held, deliveries)
     head = held
-    if deliveries:
-        head = replace(head, last_delivery_at=max(item.received_at for item in deliveries))
+    heard = [item.received_at for item in deliveries if item.source == "webhook"]
+    if heard:
+        head = replace(head, last_delivery_at=max(heard))
+    merged: Merged = {}
     if fresh or _ticks(held, moment):
         batch = Batch(connection, account, _moments(account, held, moment), fresh)
         head, merged = _advance(batch, replace(head, deliveries=head.deliveries + len(fresh)))
         log.append(connection, [(number, delivery, merged.get(number, {})) for number, delivery in fresh])
+    if account.api is not None:
+        _note_needs(connection, account.id, deliveries, fresh, now)
     if head != held:
         heads.store(connection, head)
-    return [replace(outcome, seq=head.seq) for outcome in outcomes], head
+    return [
+        replace(outcome, seq=head.seq, changed=frozenset(merged.get(outcome.number, ())))
+        for outcome in outcomes
+    ], head
+
+
+def _note_needs(
+    connection: Connection,
+    account_id: str,
+    deliveries: Sequence[Delivery],
+    fresh: Sequence[tuple[int, Delivery]],
+    now: Instant,
+) -> None:
+    """Forget the needs that answers settle, be they repeats; store those that new deliveries have."""
+    for delivery in deliveries:
+        needs.settle(connection, account_id, delivery.settles)
+    wanted = {need: number for number, delivery in fresh for need in delivery.decoded.needs}
+    if wanted:
+        needs.note(connection, account_id, wanted, now)
 
 
 def reapply(connection: Connection, account: Account, number: int, delivery: Delivery, now: Instant) -> Head:
@@ -196,7 +222,9 @@ def _settle(batch: Batch) -> patches.Touched:
     for entity, records in batch.records.items():
         states.save(connection, account_id, entity, records)
     sums.add(connection, account_id, propagated.deltas)
-    return patches.touched_by(propagated, batch.changed, batch.moments)
+    touched = patches.touched_by(propagated, batch.changed, batch.moments)
+    touched.quiet = bool(touched) and any(each.source in QUIET for _, each in batch.numbered)
+    return touched
 
 
 def _ticked_tasks(batch: Batch) -> set[str]:

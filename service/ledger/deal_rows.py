@@ -21,7 +21,7 @@ from service.ledger.engine import or_unavailable
 from service.ledger.reading import LossRow, Selection
 from service.ledger.tables import DEALS, STATE
 from service.model import SECOND, Instant
-from service.projections.views import NOBODY, Rules, deal_view
+from service.projections.views import NOBODY, PENDING, Rules, deal_view
 
 PAGE: Final = 1_000
 """Deals that one statement gives."""
@@ -129,7 +129,9 @@ def _statement(
         if wanted is not None:
             chosen.append(func.coalesce(column, NOBODY) == wanted)
     if len(reason_ids) <= ASKED_FOR:
-        chosen.append(func.coalesce(DEALS.c.reason_id, NOBODY).in_(sorted(reason_ids)))
+        # A reason that is still to be told is null too; which it is shows in the record.
+        stored = {NOBODY if each == PENDING else each for each in reason_ids}
+        chosen.append(func.coalesce(DEALS.c.reason_id, NOBODY).in_(sorted(stored)))
     if last is not None:
         moment, deal_id = last
         chosen += [lost_at <= moment, or_(lost_at < moment, DEALS.c.id < deal_id)]

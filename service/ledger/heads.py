@@ -46,13 +46,14 @@ class Head:
 
 def rules_of(account: Account) -> Rules:
     """What of an account's configuration the projections depend on."""
-    return Rules(account.zone, account.currency, account.rates)
+    return Rules(account.zone, account.currency, account.rates, asks=account.api is not None)
 
 
 def shape_of(account: Account) -> str:
     """What the projections are computed with; when it changes they are rebuilt from state."""
     rates = ",".join(f"{currency}={rate}" for currency, rate in sorted(account.rates.items()))
-    return f"{REVISION}|{account.timezone}|{zone_version()}|{account.currency}|{rates}"
+    asks = "|asks" if account.api is not None else ""
+    return f"{REVISION}|{account.timezone}|{zone_version()}|{account.currency}|{rates}{asks}"
 
 
 _HEAD = select(*HEADS.c).where(HEADS.c.account == bindparam("account"))
@@ -112,6 +113,11 @@ def store(connection: Connection, changed: Head) -> None:
     """Write a head row, which the transaction holds the lock of."""
     values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
     connection.execute(_STORE, {"the_account": changed.account, **values})
+
+
+def bump(connection: Connection, held: Head) -> None:
+    """Count the sequence up: open boards read anew what the patch of the new number names."""
+    connection.execute(update(HEADS).where(HEADS.c.account == held.account).values(seq=held.seq + 1))
 
 
 def ensure(connection: Connection, account: Account, now: Instant) -> None:

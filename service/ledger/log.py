@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from service.ledger.tables import DELIVERIES, HEADS, QUARANTINE
-from service.model import SECOND, Delivery, Instant, Rejection, Value
+from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
 
 Changed = Mapping[str, Mapping[str, tuple[Value, Value]]]
 """What a delivery changed: "deal 42" → field → (old, new)."""
@@ -30,6 +30,7 @@ class Stored:
     headers: Mapping[str, str]
     body: bytes | None
     changed: Changed
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
                 "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
                 "body": delivery.body,
                 "changed": _ENCODER.encode(changed).decode(),
+                "source": delivery.source,
             }
             for number, delivery, changed in deliveries
         ],
@@ -165,6 +167,7 @@ def stored(connection: Connection, account: str, after: int, limit: int = 500) -
             headers=msgspec.json.decode(row.headers, type=dict[str, str]),
             body=row.body,
             changed=msgspec.json.decode(row.changed, type=dict[str, dict[str, tuple[Value, Value]]]),
+            source=row.source,
         )
         for row in rows
     ]

@@ -16,11 +16,13 @@ class Outcome:
             `quarantined` when it, or a part of it, could not be decoded or applied and is kept to be retried.
         number: The delivery's number in its account.
         seq: The board's sequence number that shows it.
+        changed: What it changed, such as "deal 42".
     """
 
     status: Literal["applied", "duplicate", "quarantined"]
     number: int
     seq: int
+    changed: frozenset[str] = frozenset()
 
 
 class Overloaded(Exception):

@@ -14,8 +14,12 @@ from sqlalchemy import Connection, Engine, select
 
 from service.clock import Clock
 from service.config import Account
+<<<<<<< HEAD
 from service.ledger import board_rows, heads, patches
 from service.ledger.engine import or_unavailable
+=======
+from service.ledger import board_rows, heads, patches, syncs
+>>>>>>> main
 from service.ledger.heads import Head
 from service.ledger.patches import Touched
 from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum
@@ -97,6 +101,7 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
     risk = _single(read, AT_RISK)
     step, saved = _single(read, NO_NEXT_STEP), _single(read, SAVED_TODAY)
     unconverted = SUMS[UNCONVERTED]
+    sync = syncs.shown(connection, read.account)
     return Reading(
         account=account_id,
         seq=read.head.seq,
@@ -127,6 +132,9 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
         if since is not None and not touched.pipelines
         else board_rows.pipeline_names(connection, account_id),
         losses=_losses(read, selections, since, touched),
+        quiet=touched.quiet,
+        missed=sync.missed,
+        trouble=sync.trouble,
     )
 
 

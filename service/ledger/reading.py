@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from service.model import Instant
+
+Trouble: TypeAlias = Literal["", "webhook_off", "api_refused"]
+"""What somebody must see to: the CRM has switched the webhook off; its API takes our token no more."""
 
 
 class Selection(NamedTuple):
@@ -104,6 +107,9 @@ class Reading:
         losses: For each selection asked for, the refusals by reason (of every kind).
         manager_names: The name of every manager that is known; `pipeline_names` likewise.
         closed: Of the overdue tasks of the reading before, those that were completed since.
+        quiet: What differs from the reading before is no news: it came by going through the CRM's API.
+        missed: What the last reconciliation mended: deals and tasks whose webhooks were lost.
+        trouble: What somebody must see to with the CRM, as `ledger.syncs` has it; or empty.
         unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
     """
 
@@ -123,3 +129,6 @@ class Reading:
     manager_names: Mapping[str, str]
     pipeline_names: Mapping[str, str]
     losses: Mapping[Selection, tuple[LossRow, ...]]
+    quiet: bool = False
+    missed: int = 0
+    trouble: Trouble = ""

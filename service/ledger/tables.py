@@ -56,6 +56,7 @@ DELIVERIES: Final = Table(
     Column("headers", Text, nullable=False, comment="JSON; those that decoding needs"),
     Column("body", LargeBinary, comment="raw; null once pruned"),
     Column("changed", Text, nullable=False, comment="JSON; what it changed, for people"),
+    Column("source", Text, nullable=False, server_default="webhook", comment="how it came"),
     PrimaryKeyConstraint("account", "number"),
     UniqueConstraint("account", "key"),
 )
@@ -98,6 +99,36 @@ SCREENS: Final = Table(
     sqlite_with_rowid=False,
 )
 """Named screens: who may see the account's board by a link of its own."""
+
+NEEDS: Final = Table(
+    "needs",
+    METADATA,
+    Column("account", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("wanted_by", BigInteger, nullable=False, comment="the newest delivery that wants it"),
+    Column("tries", Integer, nullable=False, comment="how often the API was asked in vain"),
+    Column("ask_at", BigInteger, nullable=False, comment="not before it is the API asked"),
+    PrimaryKeyConstraint("account", "entity", "id"),
+    sqlite_with_rowid=False,
+)
+"""What the CRM's API is to be asked for."""
+
+Index("needs_ask", NEEDS.c.account, NEEDS.c.ask_at)
+
+SYNCS: Final = Table(
+    "syncs",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("holder", Text, nullable=False, comment="which process works the account's API"),
+    Column("held_until", BigInteger, nullable=False, comment="when others may take it over"),
+    Column("pass", Text, comment="JSON; what is being gone through, and how far it has come"),
+    Column("synced_at", BigInteger, comment="state is the CRM's up to then"),
+    Column("missed", Integer, nullable=False, comment="what the last reconciliation mended"),
+    Column("trouble", Text, nullable=False, comment="what somebody must see to, or empty"),
+    sqlite_with_rowid=False,
+)
+"""One row for each account whose CRM's API is asked."""
 
 _TYPES: Final = {str: Text, int: BigInteger, bool: Boolean}
 

@@ -30,7 +30,7 @@ from service.live.figures import (
 from service.live.spans import Part as SpanPart
 from service.live.spans import Spans
 from service.live.view import View
-from service.live.wording import NO_REASON, Wording, wording
+from service.live.wording import Wording, wording
 from service.money import decimal_string
 from service.reasons import Kind, reason_key
 
@@ -65,7 +65,7 @@ def snapshot(reading: Reading, account: Account, view: View, spans: Spans) -> Sn
         sort=view.sort,
         losses=losses,
         at_risk=at_risk(reading, account, view),
-        warnings=_warnings(reading.unconverted, losses.unclassified.count, words),
+        warnings=_warnings(reading, losses.unclassified.count, words),
         shown=Shown(view.manager, view.pipeline),
         managers=_named(reading.manager_names),
         pipelines=_named(reading.pipeline_names),
@@ -128,7 +128,7 @@ def _by_reason(rows: Iterable[LossRow], account: Account, words: Wording) -> lis
         kind = account.reasons.kind_of(row.reason_id, row.reason)
         if kind == "excluded":
             continue
-        name = row.reason or row.reason_id or words.text(NO_REASON)
+        name = words.reason(row.reason_id, row.reason)
         key = (kind, reason_key(name))
         _, shown, known = grouped.get(key, (kind, name, Sum()))
         grouped[key] = (kind, shown, Sum(known.count + row.count, known.amount + row.amount))
@@ -150,12 +150,16 @@ def _totals(grouped: Iterable[_Grouped], currency: str) -> tuple[Total, dict[str
     return Total(sum(counts.values()), decimal_string(sum(amounts.values()), currency)), by_kind
 
 
-def _warnings(unconverted: Mapping[str, int], unclassified: int, words: Wording) -> tuple[Caveat, ...]:
+def _warnings(reading: Reading, unclassified: int, words: Wording) -> tuple[Caveat, ...]:
     found = [
         Caveat("unconverted", words.unconverted(count, currency), count, currency)
-        for currency, count in sorted(unconverted.items())
+        for currency, count in sorted(reading.unconverted.items())
         if count
     ]
+    if reading.trouble:
+        found.append(Caveat(reading.trouble, words.trouble(reading.trouble), 1))
+    if reading.missed:
+        found.append(Caveat("missed", words.missed(reading.missed), reading.missed))
     if unclassified:
         found.append(Caveat("unclassified", words.unclassified(unclassified), unclassified))
     return tuple(found)

@@ -157,7 +157,7 @@ class AtRisk(msgspec.Struct, frozen=True):
 class Caveat(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the figures leave out. `text` is in the account's language; `currency` only for `unconverted`."""
 
-    code: Literal["unconverted", "unclassified"]
+    code: Literal["unconverted", "unclassified", "missed", "webhook_off", "api_refused"]
     text: str
     count: int
     currency: str | None = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -226,7 +225,7 @@ class Hub:
         changes: list[Callable[[], None]] = []
         for feed, span in zip(feeds, shown, strict=True):
             new = board.snapshot(reading, account, feed.view, span)
-            changes.append(_change(feed, new, span.period, reading.closed))
+            changes.append(_change(feed, new, span.period, reading))
         return reading, changes
 
     def _beat(self, watched: _Board) -> None:
@@ -245,10 +244,10 @@ class Hub:
                 screen.say(frame)
 
 
-def _change(feed: _Feed, new: Snapshot, period: Period, closed: AbstractSet[str]) -> Callable[[], None]:
+def _change(feed: _Feed, new: Snapshot, period: Period, reading: Reading) -> Callable[[], None]:
     """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
     one) a snapshot."""
-    old, view = feed.shown, feed.view
+    old, view, closed = feed.shown, feed.view, reading.closed
 
     def make() -> bytes:
         whole = render.html_snapshot(new, view) if view.form == "html" else new
@@ -274,6 +273,8 @@ def _change(feed: _Feed, new: Snapshot, period: Period, closed: AbstractSet[str]
             feed.ring.refresh(make)
 
         return refresh
+    if reading.quiet:
+        patch["quiet"] = True
     frame = event("patch", patch, new.seq)
 
     def follow() -> None:

@@ -19,13 +19,19 @@ from service.live.board import KINDS
 from service.live.figures import Task, Total
 from service.live.masking import masked
 from service.live.view import View, ViewError
-from service.live.wording import NO_REASON, wording
+from service.live.wording import NO_REASON, PENDING_REASON, wording
 from service.model import TEXT_LENGTH
 from service.money import decimal_string
+from service.projections.views import PENDING
 from service.reasons import Kind, reason_key
 
 _KINDS: Final[Mapping[str, Kind]] = {each: each for each in KINDS}
-_NO_REASON: Final = frozenset(reason_key(wording(each).text(NO_REASON)) for each in get_args(Language))
+_GIVEN: Final[Mapping[str, str | None]] = {
+    reason_key(wording(language).text(message)): reason_id
+    for message, reason_id in ((NO_REASON, None), (PENDING_REASON, PENDING))
+    for language in get_args(Language)
+}
+"""The id behind each name that the board itself gives, in every language."""
 
 
 class Asked(NamedTuple):
@@ -39,9 +45,9 @@ class Asked(NamedTuple):
     kind: Kind | None = None
 
     @property
-    def without(self) -> bool:
-        """Whether it is those without a reason that are asked for."""
-        return self.reason is not None and reason_key(self.reason) in _NO_REASON
+    def unnamed(self) -> bool:
+        """Whether it is those that are asked for whose reason has no name but what the board itself gives."""
+        return self.reason is not None and reason_key(self.reason) in _GIVEN
 
 
 def parse_asked(query: Mapping[str, str]) -> Asked:
@@ -171,18 +177,20 @@ def _is_asked_for(row: LossRow, asked: Asked, account: Account) -> bool:
     kind = account.reasons.kind_of(row.reason_id, row.reason)
     if kind == "excluded" or asked.kind not in (None, kind):
         return False
-    name = row.reason or row.reason_id
-    if asked.reason is None or (name is None and asked.without):
+    if asked.reason is None:
         return True
-    return name is not None and reason_key(name) == reason_key(asked.reason)
+    wanted = reason_key(asked.reason)
+    if row.reason is None and row.reason_id in (None, PENDING):
+        return asked.unnamed and _GIVEN[wanted] == row.reason_id
+    return reason_key(row.reason or row.reason_id or "") == wanted
 
 
 def _reason(asked: Asked, chosen: Iterable[LossRow], language: Language) -> str | None:
     """The reason that is asked for, as the board spells it; in the language of the page where it is none."""
-    if asked.without:
-        return wording(language).text(NO_REASON)
     if asked.reason is None:
         return None
+    if asked.unnamed:
+        return wording(language).reason(_GIVEN[reason_key(asked.reason)], None)
     first = min(chosen, key=lambda row: (row.reason or "", row.reason_id or ""), default=None)
     return asked.reason if first is None else first.reason or first.reason_id
 
@@ -190,14 +198,14 @@ def _reason(asked: Asked, chosen: Iterable[LossRow], language: Language) -> str 
 def _refusal(
     deal: LostDeal, found: Refusals, names: Mapping[str, str], account: Account, view: View
 ) -> Refusal:
-    reason = _named(deal.reason_id, names)
+    reason = None if deal.reason_id is None else names.get(deal.reason_id)
     client = deal.client or deal.client_id
     masks = view.mode == "wall" and account.mask_clients
     return Refusal(
         client=masked(client) if masks and client else client,
         deal_id=deal.deal_id,
         deal=None if masks else deal.name,  # people write clients' names into those of deals
-        reason=reason or wording(view.language).text(NO_REASON),
+        reason=wording(view.language).reason(deal.reason_id, reason),
         kind=account.reasons.kind_of(deal.reason_id, reason),
         manager=_named(deal.manager_id, found.manager_names),
         pipeline=_named(deal.pipeline_id, found.pipeline_names),

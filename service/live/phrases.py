@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 from service.config import Language
 from service.live import chart, formats
 from service.live.figures import Caveat, Losses, Reason, Total
-from service.live.wording import NO_REASON, Wording, wording
+from service.live.wording import Wording, same_reason, wording
 from service.reasons import Kind
 
 PERIODS: Final = ("today", "week", "month", "quarter", "year")
 """The periods that the page offers; any range of dates can be asked for besides."""
-
-_NO_REASON: Final = frozenset(wording(language).text(NO_REASON) for language in get_args(Language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
     for reason in reasons:
         part = Decimal(reason.amount) / whole if whole > 0 else Decimal(reason.count) / total.count
         share = min(max(part, Decimal(0)), Decimal(1))
-        name = wording(language).text(NO_REASON) if reason.reason in _NO_REASON else reason.reason
+        name = same_reason(reason.reason, language)
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
 
 
@@ -135,9 +133,15 @@ def _period_name(words: Wording, key: str) -> str:
 
 def _warning_text(words: Wording, warning: Caveat) -> str:
     """A warning in the page's language, which need not be the account's."""
-    if warning.code == "unclassified":
-        return words.unclassified(warning.count)
-    return words.unconverted(warning.count, warning.currency or "")
+    match warning.code:
+        case "unclassified":
+            return words.unclassified(warning.count)
+        case "missed":
+            return words.missed(warning.count)
+        case "unconverted":
+            return words.unconverted(warning.count, warning.currency or "")
+        case trouble:
+            return words.trouble(trouble)
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:

@@ -10,18 +10,23 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, get_args
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.config import Language
+from service.ledger.reading import Trouble
+from service.projections.views import PENDING
 
 SOURCE: Final[Language] = "en"
 """The language of the messages in the source."""
 
 NO_REASON: Final = "No reason given"
 """The name of the refusals that have none; translated with `Wording.text`."""
+
+PENDING_REASON: Final = "Reason being asked for"
+"""The name of those whose reason the CRM is still being asked for."""
 
 
 class Wording:
@@ -39,6 +44,24 @@ class Wording:
     def plural(self, one: str, many: str, count: int, **values: str | int) -> str:
         """A message in the form that a number asks for; `%(num)s` is the number."""
         return self.catalogue.ngettext(one, many, count) % {"num": count, **values}
+
+    def reason(self, reason_id: str | None, name: str | None) -> str:
+        """What a reason is called: by its name, else by its id."""
+        if name:
+            return name
+        if reason_id == PENDING:
+            return self.text(PENDING_REASON)
+        return reason_id or self.text(NO_REASON)
+
+    def trouble(self, trouble: Trouble) -> str:
+        """What somebody must see to with the CRM."""
+        if trouble == "webhook_off":
+            return self.text("The CRM has switched its webhook off: switch it on in the CRM's settings.")
+        return self.text("The CRM's API refuses the token: names and reasons stay unknown.")
+
+    def missed(self, count: int) -> str:
+        """What the last reconciliation mended."""
+        return self.text("Missed changes found: %(num)s", num=count)
 
     def unconverted(self, count: int, currency: str) -> str:
         """The warning that deals in a currency without a rate count with amount 0."""
@@ -83,6 +106,15 @@ class Wording:
     def _forms(self, one: str, many: str) -> list[str]:
         """The forms for one, few and many (or one and other): what 1, 2 and 5 take."""
         return [self.catalogue.ngettext(one, many, count) for count in (1, 2, 5)]
+
+
+@cache
+def same_reason(name: str, language: Language) -> str:
+    """A reason's name, in another language if it is one that the board itself gives."""
+    for message in (NO_REASON, PENDING_REASON):
+        if name in {wording(each).text(message) for each in get_args(Language)}:
+            return wording(language).text(message)
+    return name
 
 
 @cache

@@ -20,14 +20,23 @@ Phase: TypeAlias = Literal["open", "won", "lost", "deleted", "unknown"]
 NOBODY = ""
 """Stands in a key for an id that is not there: no manager, no reason, no pipeline."""
 
+PENDING = "…"
+"""Stands in a key for a reason that nobody has told yet, but that the CRM's API can be asked for. No reason
+is called so: of a name, the key would be three dots."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What of an account's configuration the projections depend on; a change of it rebuilds them."""
+    """What of an account's configuration the projections depend on; a change of it rebuilds them.
+
+    Args:
+        asks: The CRM's API is asked for what webhooks leave out.
+    """
 
     zone: ZoneInfo
     currency: str
     rates: Mapping[str, Decimal]
+    asks: bool = False
 
     def day(self, moment: Instant) -> int:
         """The local day of a moment, as an ordinal."""
@@ -133,7 +142,8 @@ def deal_view(deal_id: str, record: Record | None, rules: Rules) -> DealView:
         amount=converted or 0,
         unconverted=currency if converted is None and amount else None,
         lost_day=None if lost_at is None else rules.day(lost_at),
-        reason_id=_text(record, "reason_id") or NOBODY,
+        reason_id=_text(record, "reason_id")
+        or (PENDING if rules.asks and "reason_id" not in record.values else NOBODY),
         client_id=_text(record, "client_id") or own_client,
         manager_id=_text(record, "manager_id") or NOBODY,
         pipeline_id=_text(record, "pipeline_id") or NOBODY,

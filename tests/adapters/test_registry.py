@@ -16,7 +16,9 @@ def config(office: Account) -> Config:
 
 
 def test_a_crm_that_there_is_not_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"account office: crm = 'sugar' is not supported.*amocrm.*standard"):
+    with pytest.raises(
+        ConfigError, match=r"account office: crm = 'sugar' is not supported.*amocrm.*standard"
+    ):
         adapters.check(config(replace(account("standard"), crm="sugar")))
 
 

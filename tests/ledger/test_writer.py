@@ -167,7 +167,7 @@ def test_a_commit_that_fails_is_unavailable_and_stores_nothing(sqlite_ledgers: C
             broken = False
             return await writer.submit(delivery("k", lost("1")))
 
-    assert run(story()) == Outcome("applied", 1, 1)
+    assert run(story()) == Outcome("applied", 1, 1, frozenset({"deal 1"}))
     ledger.close()
 
 

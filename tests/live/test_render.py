@@ -20,7 +20,7 @@ from service.config import Language
 from service.ledger.reading import Reading, Sum
 from service.live import formats, phrases, render
 from service.live.figures import Snapshot
-from service.live.wording import NO_REASON
+from service.live.wording import NO_REASON, PENDING_REASON
 from service.model import SECOND
 from tests.live.boards import (
     NOW,
@@ -238,7 +238,7 @@ def messages() -> Iterator[str | tuple[str, ...]]:
     methods = [("**.py", "python"), ("templates/**.html", "jinja2")]
     for _, _, message, _, _ in extract_from_dir(folder, methods, keywords=keywords):
         yield message
-    yield NO_REASON
+    yield from (NO_REASON, PENDING_REASON)
 
 
 @pytest.mark.parametrize("language", [each for each in get_args(Language) if each != "en"])

@@ -39,7 +39,7 @@ function take(name, frame, first) {
   if (frame.version && frame.version !== page.dataset.version) upgrade ??= { version: frame.version, since: Date.now() };
   recent.push(Date.now());
   storm();
-  const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden;
+  const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden && !frame.quiet;
   if (name === "snapshot") keepOnly(frame.order.list, isNews);
   news.add(show(frame, isNews, words));
   wall?.fit();
