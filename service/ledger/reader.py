@@ -14,12 +14,8 @@ from sqlalchemy import Connection, Engine, select
 
 from service.clock import Clock
 from service.config import Account
-<<<<<<< HEAD
-from service.ledger import board_rows, heads, patches
-from service.ledger.engine import or_unavailable
-=======
 from service.ledger import board_rows, heads, patches, syncs
->>>>>>> main
+from service.ledger.engine import or_unavailable
 from service.ledger.heads import Head
 from service.ledger.patches import Touched
 from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum
