@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import pysqlite3
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -162,11 +163,8 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
 def listen_address(url: str) -> str:
     """Where a connection to listen on is opened, for the driver itself."""
     direct, _ = _without_pooler(make_url(url))
-    given = {name: str(value) for name, value in _ALWAYS.items()}
-    named = direct.set(drivername="postgresql").update_query_dict(
-        {"application_name": "lossboard listener", **given}
-    )
-    return named.render_as_string(hide_password=False)
+    named = direct.translate_connect_args(username="user", database="dbname")
+    return make_conninfo(**{**named, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
 
 
 def _without_pooler(url: URL) -> tuple[URL, bool]:

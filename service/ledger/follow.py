@@ -35,7 +35,7 @@ LOOK: Final = 1.0
 PAUSE: Final = 0.05
 """Seconds between two notifications of a node; what is committed meanwhile goes into one."""
 
-RECONNECT: Final = 1.0
+RECONNECT: Final = 0.5
 """Seconds before a lost listening connection is made anew."""
 
 QUIET: Final = 30.0
