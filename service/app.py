@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+import httpx
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -16,8 +17,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from service import adapters
+from service.adapters.api import Api
 from service.clock import Clock
-from service.config import Config
+from service.config import Account, Config
 from service.ledger import schema
 from service.ledger.deal_rows import RefusalReader
 from service.ledger.engine import is_sqlite, open_engine
@@ -29,12 +31,14 @@ from service.ledger.reader import Reader
 from service.ledger.retention import Retention
 from service.ledger.screens import Screens
 from service.ledger.threads import in_time
+from service.ledger.transactions import Transactions
 from service.ledger.writer import Writer
 from service.live import endpoint as live
 from service.live.hub import Hub
 from service.live.named_screens import NamedScreens
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
+from service.sync.runner import Runner
 from service.webhooks.endpoint import WebhookEndpoint
 
 
@@ -57,6 +61,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     adapters.check(config)
     accounts = {account.id: account for account in config.accounts}
     writing = open_engine(config.database_url, "writer", serving=True)
+    noting = open_engine(config.database_url, "writer", serving=True)  # so that the writer never waits for it
     reading = open_engine(config.database_url, "reader", serving=True)
     hub = Hub(Reader(reading, accounts, clock), accounts, clock)
 
@@ -64,6 +69,7 @@ def create_app(config: Config, clock: Clock) -> Service:
         seqs = {account_id: head.seq for account_id, head in heads.items()}
         hub.moved(seqs)
         ticker.committed(heads)
+        runner.committed(heads)
         if follower is not None:
             follower.committed(seqs)
         for account_id, head in heads.items():
@@ -71,13 +77,16 @@ def create_app(config: Config, clock: Clock) -> Service:
                 metrics.heard(account_id, head.last_delivery_at / SECOND)
 
     refusals = RefusalReader(reading, accounts, clock)
-    screens = NamedScreens(Screens(reading, writing), clock)
+    screens = NamedScreens(Screens(reading, noting), clock)
     follower = _follower(config, reading, hub, clock)
     metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
     ticker = Ticker(reading, list(accounts), writer, clock)
-    retention = Retention(writing, list(accounts), config.keep_bodies_days, clock)
-    by_themselves = [ticker.run, retention.run, *([] if follower is None else [follower.run])]
+    runner = Runner(
+        _asked(config), Transactions(reading, noting), writer, httpx.AsyncClient(), clock, metrics
+    )
+    retention = Retention(noting, list(accounts), config.keep_bodies_days, clock)
+    by_themselves = [ticker.run, retention.run, runner.run, *([] if follower is None else [follower.run])]
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -91,8 +100,8 @@ def create_app(config: Config, clock: Clock) -> Service:
             await asyncio.gather(*tasks, return_exceptions=True)
             await hub.stop()
             await writer.stop()
-            writing.dispose()
-            reading.dispose()
+            for engine in (writing, noting, reading):
+                engine.dispose()
 
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
@@ -108,6 +117,12 @@ def _follower(config: Config, reading: Engine, hub: Hub, clock: Clock) -> Follow
         return None
     url = config.listen_url or config.database_url
     return Follower(reading, url, lambda: hub.watched, hub.moved, clock)
+
+
+def _asked(config: Config) -> list[tuple[Account, Api]]:
+    """The accounts whose CRM is asked, each with its adapter's API."""
+    apis = [(account, adapters.ADAPTERS[account.crm].api) for account in config.accounts if account.api]
+    return [(account, api) for account, api in apis if api is not None]
 
 
 def _health(engine: Engine, writer: Writer, metrics: Metrics) -> list[Route]:

@@ -14,6 +14,7 @@ import click
 from service import operations, tail
 from service.clock import SystemClock
 from service.config import Account, Config
+from service.crm_commands import subscribe, sync
 from service.demo.run import config as demo_config
 from service.demo.run import new_token
 from service.ledger import schema
@@ -122,6 +123,8 @@ def _rebuilding(config: Config, account: Account) -> None:
 
 
 main.add_command(screens)
+main.add_command(sync)
+main.add_command(subscribe)
 
 
 @main.group()

@@ -86,10 +86,12 @@ class Api:
     Args:
         token: Proves that it is us. What kind of token it is says the CRM's page in docs/crm/.
         url: Where the API is; None: where the CRM kind has it for everybody.
+        per_second: Calls a second, where the vendor grants this account another pace than it does most.
     """
 
     token: Secret
     url: str | None = None
+    per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class _Options(_Section):
 class _Api(_Section):
     token: str
     url: str | None = None
+    per_second: float | None = None
 
 
 class _Account(_Section):
@@ -207,7 +208,9 @@ def _api(section: _Api | None, key: str) -> Api | None:
         f"{key}.url",
         "expected an address such as https://office.amocrm.ru",
     )
-    return Api(Secret(section.token), section.url.rstrip("/") if section.url else None)
+    pace = section.per_second
+    _check(pace is None or 0 < pace <= 1000, f"{key}.per_second", "expected calls a second, such as 5")
+    return Api(Secret(section.token), section.url.rstrip("/") if section.url else None, pace)
 
 
 def _zone(name: str, key: str) -> ZoneInfo:

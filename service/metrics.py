@@ -24,6 +24,18 @@ class Metrics:
         self._webhooks = Counter(
             "lossboard_webhooks", "Webhook requests by result", ("account", "result"), registry=self.registry
         )
+        self._calls = Counter(
+            "lossboard_api_calls",
+            "Calls of CRMs' APIs by result",
+            ("account", "verdict"),
+            registry=self.registry,
+        )
+        self._missed = Counter(
+            "lossboard_missed",
+            "Deals and tasks that a reconciliation mended",
+            ("account",),
+            registry=self.registry,
+        )
         self._batch = Histogram(
             "lossboard_commit_deliveries",
             "Deliveries in one commit",
@@ -46,6 +58,14 @@ class Metrics:
         depth.set_function(queue_depth)
         streams = Gauge("lossboard_screens", "Open event streams", registry=self.registry)
         streams.set_function(screens)
+
+    def api_call(self, account_id: str, verdict: str) -> None:
+        """Count one call of a CRM's API."""
+        self._calls.labels(account_id, verdict).inc()
+
+    def missed(self, account_id: str, changes: int) -> None:
+        """Count what a reconciliation mended."""
+        self._missed.labels(account_id).inc(changes)
 
     def webhook(self, account_id: str, result: str) -> None:
         """Count one webhook request; the account's id is empty when there is no such account."""

@@ -13,12 +13,13 @@ from typing import Final, ParamSpec, TypeVar
 import click
 from sqlalchemy.exc import DBAPIError
 
-from service import adapters, operations
+from service import adapters, asking, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
 from service.ledger import schema
 from service.ledger.engine import AlreadyServed
 from service.ledger.heads import OtherRules
+from service.ledger.outcome import Unavailable
 from service.ledger.recompute import LogPruned, Progress
 
 CONFIG: Final = "lossboard.toml"
@@ -43,6 +44,8 @@ def plain_errors() -> Iterator[None]:
         schema.SchemaError,
         operations.UnknownAccount,
         operations.ScreenError,
+        asking.NotAsked,
+        Unavailable,
         LogPruned,
         OtherRules,
         LookupError,
@@ -78,6 +81,31 @@ def accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:
         UnknownAccount: There is none of that name.
     """
     return config.accounts if account_id is None else (operations.account_of(config, account_id),)
+
+
+Reached = Callable[[int, int, str], None]
+"""Told how far it is, of what length, and a word for people."""
+
+
+@contextmanager
+def growing_bar(label: str) -> Iterator[Reached]:
+    """A progress bar on a terminal, of something whose length shows as it goes on."""
+    hidden = not sys.stderr.isatty()
+    said = [""]
+
+    def word_said(_done: int | None) -> str:
+        return said[0]
+
+    with click.progressbar(
+        length=1, label=label, file=sys.stderr, hidden=hidden, item_show_func=word_said
+    ) as shown:
+
+        def reached(done: int, length: int, word: str) -> None:
+            said[0] = word
+            shown.length = max(1, length)
+            shown.update(done - shown.pos)
+
+        yield reached
 
 
 @contextmanager

@@ -32,12 +32,19 @@ def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
     SEEN.note(statement)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """What another process of the same run has seen."""
+    SEEN.offending.update(getattr(node, "workeroutput", {}).get("offending", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for statement, caller in SEEN.offending.items():
         terminalreporter.write_line(f"not held to an account: {caller}\n{statement}\n", red=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    getattr(session.config, "workeroutput", {})["offending"] = SEEN.offending
     if SEEN.offending:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "OFFICE_SECRET": SECRET,
     "OFFICE_VIEWER": "a-token-that-is-hard-to-guess",
     "AMO_SECRET": "long-and-random",
+    "AMO_TOKEN": "a-long-lived-token",
 }
 
 

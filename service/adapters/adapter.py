@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
@@ -43,6 +43,11 @@ class Adapter(Protocol):
     @property
     def api(self) -> Api | None:
         """What the CRM can be asked for; None for one that only tells."""
+        ...
+
+    def steps(self, account: Account, address: str) -> Sequence[str]:
+        """What somebody does in the CRM, a line each, to have it post its webhooks to an address. Names the
+        secret by its key, never by its value."""
         ...
 
     def authenticate(self, request: Request, account: Account) -> None:

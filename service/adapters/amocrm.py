@@ -7,10 +7,12 @@ fields are read in `amocrm_items`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from service.adapters.adapter import NotAuthentic, is_secret
-from service.adapters.amocrm_items import Item, changes_of, vendor_time
+from service.adapters.adapter import Adapter, NotAuthentic, is_secret
+from service.adapters.amocrm_api import AmoCRMApi
+from service.adapters.amocrm_items import Item, changes_of, needs_of, vendor_time
 from service.adapters.amocrm_values import origin_of
 from service.adapters.fields import digest, one_line
 from service.adapters.forms import Form, FormError, parse_form
@@ -26,7 +28,18 @@ class AmoCRMAdapter:
     kind = "amocrm"
     content_types = frozenset({"application/x-www-form-urlencoded"})
     kept_headers = frozenset({_REQUEST_ID})
-    api = None
+    api = AmoCRMApi()
+
+    def steps(self, account: Account, address: str) -> Sequence[str]:
+        """See `Adapter`."""
+        del account
+        return [
+            "In amoCRM, as an administrator: amoМаркет → ⋯ → WebHooks → «Добавить хук».",
+            f"Address: {address}?token=<the webhook_secret of the configuration>",
+            "Leads: added, changed, stage changed, responsible changed, deleted, restored.",
+            "Tasks: added, changed, responsible changed, deleted.",
+            "Contacts and companies: added, changed, deleted.",
+        ]
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `?token=` is a secret, and the body names the configured account where one is
@@ -60,7 +73,7 @@ class AmoCRMAdapter:
             timed = timed and (happened_at is not None or not told)
         if part < 0:
             rejections.append(Rejection(0, "the body holds no items, such as leads[update][0][id]=42"))
-        return Decoded(_delivery_key(request, timed), tuple(changes), tuple(rejections))
+        return Decoded(_delivery_key(request, timed), tuple(changes), tuple(rejections), needs_of(changes))
 
 
 def _delivery_key(request: Request, timed: bool) -> str:
@@ -106,3 +119,6 @@ def _senders(body: bytes) -> set[str]:
         if named:
             return named
     return {name for _, _, fields in _items(form) if isinstance(name := fields.get("account_id"), str)}
+
+
+ADAPTER: Final[Adapter] = AmoCRMAdapter()

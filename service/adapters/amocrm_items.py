@@ -7,7 +7,7 @@ item without a usable id, or dated in the future, is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final, TypeAlias
@@ -25,10 +25,17 @@ from service.adapters.amocrm_values import (
 from service.adapters.fields import loss_reason, optional_text, refuse_future
 from service.adapters.forms import Form, Node
 from service.config import Account
-from service.model import Change, Instant, Value
+from service.model import Change, Entity, Instant, Need, Value
 
 _PAGES: Final[Mapping[str, str]] = {"1": "contacts", "2": "leads", "3": "companies"}
 """The page of a task's element, by its `element_type`."""
+
+_LINKS: Final[Mapping[str, Entity]] = {
+    "client_id": "client",
+    "manager_id": "manager",
+    "pipeline_id": "pipeline",
+}
+"""Fields that link to something whose name the body does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,19 @@ def changes_of(item: Item, happened_at: Instant | None) -> list[Change]:
         raise ValueError(f"{item.entity}[{item.action}]: the id is missing or is not a number")
     version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
     return list(reader(item, entity_id, version))
+
+
+def needs_of(changes: Iterable[Change]) -> tuple[Need, ...]:
+    """What the changes of a body leave out: of a lead its reason, its contacts and, in the SHORT form, all
+    but its stage; of managers, pipelines and contacts their names."""
+    needs: dict[Need, None] = {}
+    for change in changes:
+        if change.entity == "deal" and change.fields.get("known"):
+            needs[Need("deal", change.id)] = None
+        for name, entity in _LINKS.items():
+            if isinstance(linked := change.fields.get(name), str):
+                needs[Need(entity, linked)] = None
+    return tuple(needs)
 
 
 def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:

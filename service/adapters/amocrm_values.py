@@ -30,8 +30,8 @@ _SECONDS = re.compile(r"[0-9]{9,10}")
 _NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _SUBDOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _OWN_DOMAINS: Final = (".amocrm.ru", ".amocrm.com", ".kommo.com")
-_YEAR_2000: Final = 946_684_800 * SECOND
-_YEAR_2100: Final = 4_102_444_800 * SECOND
+YEAR_2000: Final = 946_684_800 * SECOND
+YEAR_2100: Final = 4_102_444_800 * SECOND
 
 
 def linked_id(value: Node | None) -> str | None | UnsetType:
@@ -56,7 +56,7 @@ def moment(value: Node | None, zone: tzinfo) -> Instant | None:
             return None
     else:
         return None
-    return instant if _YEAR_2000 <= instant < _YEAR_2100 else None
+    return instant if YEAR_2000 <= instant < YEAR_2100 else None
 
 
 def stage_status(value: Node | None) -> Status | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from service.config import Account
 from service.model import Change, Decoded, Instant, Need, Request
@@ -146,6 +146,7 @@ class Api(Protocol):
         ...
 
 
+@runtime_checkable
 class Subscribing(Protocol):
     """An API that can also say which webhooks there are, and add one."""
 

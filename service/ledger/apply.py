@@ -15,7 +15,7 @@ from service.ledger import heads, log, needs, patches, states, sums
 from service.ledger.heads import Head
 from service.ledger.outcome import Outcome
 from service.ledger.tables import TASKS
-from service.model import Change, Delivery, Entity, Instant, Source, Value
+from service.model import Change, Delivery, Entity, Instant, Need, Source, Value
 from service.projections import FLOW
 from service.projections.flow import Key, Measures, Relation
 from service.projections.merge import Record, merge
@@ -74,8 +74,10 @@ def apply(
         batch = Batch(connection, account, _moments(account, held, moment), fresh)
         head, merged = _advance(batch, replace(head, deliveries=head.deliveries + len(fresh)))
         log.append(connection, [(number, delivery, merged.get(number, {})) for number, delivery in fresh])
-    if account.api is not None:
-        _note_needs(connection, account.id, deliveries, fresh, now)
+        if account.api is not None and fresh:
+            needs.note(connection, account.id, _wanted(batch), now)
+    for delivery in deliveries:
+        needs.settle(connection, account.id, delivery.settles)
     if head != held:
         heads.store(connection, head)
     return [
@@ -84,19 +86,12 @@ def apply(
     ], head
 
 
-def _note_needs(
-    connection: Connection,
-    account_id: str,
-    deliveries: Sequence[Delivery],
-    fresh: Sequence[tuple[int, Delivery]],
-    now: Instant,
-) -> None:
-    """Forget the needs that answers settle, be they repeats; store those that new deliveries have."""
-    for delivery in deliveries:
-        needs.settle(connection, account_id, delivery.settles)
-    wanted = {need: number for number, delivery in fresh for need in delivery.decoded.needs}
-    if wanted:
-        needs.note(connection, account_id, wanted, now)
+def _wanted(batch: Batch) -> dict[Need, int]:
+    """What new deliveries leave out, each with the number of the newest one that does: what their adapter
+    says, and the deals of which only a task or a link has spoken."""
+    newest = batch.numbered[-1][0]
+    wanted = {Need("deal", each): newest for each, (_, new) in batch.deals.items() if new.phase == "unknown"}
+    return wanted | {need: number for number, each in batch.numbered for need in each.decoded.needs}
 
 
 def reapply(connection: Connection, account: Account, number: int, delivery: Delivery, now: Instant) -> Head:

@@ -56,7 +56,7 @@ DEADLINES: Final[Mapping[str, str]] = {
 while it holds an account's lock loses it. Commands have no deadlines, for a rebuild may take minutes."""
 
 WRITERS: Final = 2
-"""Connections of a serving process for writing: its writer's, and one for small notes."""
+"""Connections of each of a serving process's two engines for writing: the writer's, and that for notes."""
 
 READERS: Final = 6
 """Connections of a serving process for reading: boards, the ticker, and requests."""

@@ -17,7 +17,7 @@ from service.ledger.engine import insert_into
 from service.ledger.tables import NEEDS
 from service.model import Entity, Instant, Need
 
-_WHOLE: Final = frozenset({"deal", "task"})
+WHOLE: Final = frozenset({"deal", "task"})
 """Entities that are asked for whole; of the others a name is wanted, once."""
 
 
@@ -68,7 +68,7 @@ def _named(connection: Connection, account: str, needs: Iterable[Need]) -> set[N
     """Those needs whose name is known."""
     ids: dict[Entity, set[str]] = {}
     for need in needs:
-        if need.entity not in _WHOLE:
+        if need.entity not in WHOLE:
             ids.setdefault(need.entity, set()).add(need.id)
     return {
         Need(entity, each)

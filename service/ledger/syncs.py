@@ -7,10 +7,10 @@ pass that is under way is stored with the place that it has come to, so that who
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, bindparam, or_, select, update
 
 from service.config import Account
 from service.ledger import heads, patches
@@ -121,21 +121,26 @@ def begin(connection: Connection, account: str, passing: Pass) -> Pass:
     held = read(connection, account).passing
     if held is not None and held.kind in (passing.kind, "backfill"):
         return held
-    store(connection, account, passing)
+    connection.execute(update(SYNCS).where(SYNCS.c.account == account).values(_values(passing)))
     return passing
 
 
-def store(connection: Connection, account: str, passing: Pass) -> None:
-    """Store where a pass has come to."""
-    values = {_PASS: _ENCODER.encode(passing).decode()}
-    connection.execute(update(SYNCS).where(SYNCS.c.account == account).values(values))
+def _values(passing: Pass) -> dict[Column[Any], str]:
+    return {_PASS: _ENCODER.encode(passing).decode()}
 
 
-def finish(connection: Connection, account: str, passing: Pass) -> None:
-    """A pass is complete: the board says what it mended."""
+def advance(connection: Connection, account: str, holder: str, passing: Pass) -> None:
+    """Store where a pass has come to, unless the lease was lost meanwhile."""
+    mine = SYNCS.c.account == account, SYNCS.c.holder == holder
+    connection.execute(update(SYNCS).where(*mine).values(_values(passing)))
+
+
+def finish(connection: Connection, account: str, holder: str, passing: Pass) -> None:
+    """A pass is complete: the board says what it mended. Nothing, if the lease was lost meanwhile."""
+    mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     values = {_PASS: None, SYNCS.c.synced_at: passing.began_at}
-    connection.execute(update(SYNCS).where(SYNCS.c.account == account).values(values))
-    if passing.kind == "reconcile":
+    done = connection.execute(update(SYNCS).where(*mine).values(values)).rowcount
+    if done and passing.kind == "reconcile":
         _show(connection, account, Shown(passing.missed, read(connection, account).trouble))
 
 

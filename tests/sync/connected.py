@@ -1,0 +1,227 @@
+"""A service that is connected to a simulated vendor, without sockets: webhooks come in and the API is asked
+in one process, by one clock that stands until somebody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+import httpx
+import msgspec
+from sqlalchemy import Connection
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from service.adapters import ADAPTERS
+from service.calendar import local_day
+from service.config import Account
+from service.ledger import heads, log, states, syncs
+from service.ledger.engine import open_engine
+from service.ledger.log import Quarantined
+from service.ledger.reader import Reader
+from service.ledger.syncs import Pass, Sync
+from service.ledger.transactions import Transactions
+from service.ledger.writer import Writer
+from service.live.board import snapshot
+from service.live.figures import Snapshot
+from service.live.spans import Spans, spans
+from service.live.view import View
+from service.model import SECOND, Entity, Instant
+from service.projections.merge import Record, merge
+from service.projections.views import DealView, deal_view, task_view
+from service.sync.runner import AccountSync
+from service.webhooks.endpoint import WebhookEndpoint
+from tests.ledger.offices import Ledger
+from tests.vendors.clock import StillClock
+from tests.vendors.post import NO_FAULTS, Faults, Postman, through
+from tests.vendors.truth import changes_of
+from tests.vendors.vendor import Vendor
+
+ADDRESS: Final = "https://board.example/webhooks/office"
+VIEW: Final = View("office", "quarter", "amount", "json", "ru")
+
+
+@dataclass
+class WaitingClock:
+    """The simulated office's clock as the service's: whoever waits moves it on."""
+
+    still: StillClock
+
+    def now(self) -> Instant:
+        """See `Clock`."""
+        return round(self.still() * SECOND)
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        """See `Clock`."""
+        if not wake.is_set():
+            self.still.advance(seconds)
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Counted:
+    """The metrics that the tests look at."""
+
+    calls: list[str] = field(default_factory=list)
+    mended: int = 0
+    webhooks: list[str] = field(default_factory=list)
+
+    def api_call(self, account_id: str, verdict: str) -> None:
+        """See `sync.runner.Metrics`."""
+        self.calls.append(verdict)
+
+    def missed(self, account_id: str, changes: int) -> None:
+        """See `sync.runner.Metrics`."""
+        self.mended += changes
+
+    def webhook(self, account_id: str, result: str) -> None:
+        """See `webhooks.endpoint.Metrics`."""
+        self.webhooks.append(result)
+
+
+@dataclass
+class Connected:
+    """One account, connected."""
+
+    account: Account
+    clock: WaitingClock
+    vendor: Vendor
+    postman: Postman
+    sync: AccountSync
+    reader: Reader
+    transactions: Transactions
+    metrics: Counted
+    ledgers: Callable[[], str]
+
+    async def work(self) -> None:
+        """Ask the CRM until there is nothing to ask for now."""
+        while await self.sync.turn() <= 0:
+            pass
+
+    async def reconcile(self) -> int:
+        """Begin a reconciliation, as if it were time, and complete it; what it mended."""
+        state = await self.state()
+        passing = Pass("reconcile", self.clock.now(), since=state.synced_at or 0)
+        await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, passing))
+        before = self.metrics.mended
+        await self.work()
+        return self.metrics.mended - before
+
+    async def state(self) -> Sync:
+        """How far the account has come."""
+        return await self.transactions.read(lambda connection: syncs.read(connection, self.account.id))
+
+    async def quarantined(self) -> list[Quarantined]:
+        """What could not be understood of what the vendor posted or answered."""
+        return await self.transactions.read(lambda connection: log.quarantined(connection, self.account.id))
+
+    async def board(self) -> dict[str, Any]:
+        """The board, without what depends on the CRM's ids."""
+        read = partial(self.reader.read, self.account.id, self._spans.selections)
+        return plain(snapshot(await asyncio.to_thread(read), self.account, VIEW, self._spans))
+
+    async def differing(self) -> set[tuple[str, int]]:
+        """The deals and tasks of which something else is known than what is true."""
+        return await self.transactions.read(self._differing)
+
+    def _differing(self, connection: Connection) -> set[tuple[str, int]]:
+        truth: dict[Entity, dict[str, Record]] = {"deal": {}, "task": {}}
+        for change in changes_of(self.vendor.office):
+            if change.entity in truth:
+                merge(truth[change.entity].setdefault(change.id, Record()), change, 1)
+        rules = heads.rules_of(self.account)
+        found: set[tuple[str, int]] = set()
+        for each, record in truth["deal"].items():
+            known = states.load(connection, self.account.id, "deal", [each]).get(each)
+            if _facts(deal_view(each, record, rules)) != _facts(deal_view(each, known, rules)):
+                found.add(("deal", int(each)))
+        for each, record in truth["task"].items():
+            known = states.load(connection, self.account.id, "task", [each]).get(each, Record())
+            if task_view(each, record, rules) != task_view(each, known, rules):
+                found.add(("task", int(each)))
+        return found
+
+    def truth(self) -> dict[str, Any]:
+        """The board that a flawless CRM would have led to."""
+        office = replace(self.account, crm="standard", api=None)
+        with contextlib.closing(Ledger(self.ledgers(), self.clock.now(), office)) as ledger:
+            ledger.say(*changes_of(self.vendor.office))
+            return plain(snapshot(ledger.read(self._spans.selections), office, VIEW, self._spans))
+
+    @property
+    def _spans(self) -> Spans:
+        return spans(VIEW, local_day(self.clock.now(), self.account.zone))
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    vendor: Vendor,
+    account: Account,
+    clock: StillClock,
+    ledgers: Callable[[], str],
+    faults: Faults = NO_FAULTS,
+    seed: int = 1,
+) -> AsyncIterator[Connected]:
+    """The account on a database of its own, with nothing in it yet."""
+    url = ledgers()
+    waiting, metrics = WaitingClock(clock), Counted()
+    readers, writers = open_engine(url, "reader"), open_engine(url, "writer")
+    with writers.begin() as connection:
+        heads.ensure(connection, account, waiting.now())
+    accounts = {account.id: account}
+    writer = Writer(writers, accounts, waiting, lambda _heads: None)
+    writer.start()
+    endpoint = WebhookEndpoint(accounts, writer, waiting, metrics)
+    service = Starlette(routes=[Route("/webhooks/{account}", endpoint)])
+    api = ADAPTERS[account.crm].api
+    assert api is not None
+    transactions = Transactions(readers, writers)
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=service)) as posting,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=vendor.app)) as asking,
+    ):
+        yield Connected(
+            account,
+            waiting,
+            vendor,
+            Postman(vendor, through(posting, ADDRESS), Random(seed), faults),
+            AccountSync(account, api, transactions, writer, asking, waiting, metrics),
+            Reader(readers, accounts, waiting),
+            transactions,
+            metrics,
+            ledgers,
+        )
+    await writer.stop()
+    readers.dispose()
+    writers.dispose()
+
+
+def _facts(deal: DealView) -> tuple[object, ...]:
+    """What is true of a deal whatever the CRM calls its reason."""
+    has_client = not deal.client_id.startswith("deal:")
+    return deal.phase, deal.amount, deal.lost_day, bool(deal.reason_id), has_client, deal.manager_id
+
+
+_OWN: Final = frozenset({"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id"})
+
+
+def plain(board: Snapshot) -> dict[str, Any]:
+    """A board as JSON, without moments and ids, its lists in an order of their own."""
+    found: dict[str, Any] = _plain(msgspec.to_builtins(board))
+    del found["managers"], found["pipelines"]  # who there is, to be chosen from: ids again
+    found["at_risk"]["saved_today"].pop("list", None)
+    found["warnings"] = [each for each in found["warnings"] if each["code"] != "missed"]
+    return found
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if name not in _OWN}
+    if isinstance(value, list | tuple):
+        return sorted((_plain(each) for each in value), key=repr)
+    return value

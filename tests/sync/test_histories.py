@@ -1,0 +1,57 @@
+"""Random histories against each simulated vendor, whose webhooks are lost, repeated and late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from tests.sync.connected import connected
+from tests.sync.crms import CRMS
+from tests.vendors.clock import StillClock
+from tests.vendors.life import random_history
+from tests.vendors.post import Faults
+from tests.vendors.truth import Office
+
+CHANGES = 2_000
+
+
+@pytest.mark.parametrize("kind", CRMS)
+def test_after_one_reconciliation_the_board_is_the_vendors_truth(
+    kind: str, sqlite_ledgers: Callable[[], str]
+) -> None:
+    async def story() -> None:
+        random, clock = Random(f"{kind} 1"), StillClock()
+        truth = Office(clock)
+        vendor = CRMS[kind].vendor(truth)
+        account = CRMS[kind].account(vendor)
+        history = random_history(truth, random, CHANGES + 300, vendor.habits)
+        for _ in range(300):
+            next(history)
+            clock.advance(random.uniform(1, 900))
+        async with connected(vendor, account, clock, sqlite_ledgers, Faults()) as service:
+            await service.work()
+            assert await service.board() == service.truth()
+            for event in history:
+                await service.postman.tell(event)
+                clock.advance(random.uniform(0, 60))
+                if random.random() < 0.1:
+                    await service.work()
+            await service.postman.flush()
+            await service.work()
+            assert len(service.postman.lost) > CHANGES // 50
+            # Before it, what differs is only what was lost.
+            differing = await service.differing()
+            assert differing
+            assert differing <= service.postman.untold
+            assert await service.board() != service.truth()
+            mended = await service.reconcile()
+            assert await service.board() == service.truth()
+            assert mended >= len(differing)
+            assert await service.differing() == set()
+            assert await service.reconcile() == 0
+            assert await service.quarantined() == []
+
+    asyncio.run(story())
