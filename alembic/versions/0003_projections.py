@@ -1,4 +1,5 @@
-"""The projections: tables of keyed sums. New tables only; they are filled from state at the next start."""
+"""The projections: tables of keyed sums. New tables only: nothing reads them yet; they are filled from state
+at the next start."""
 
 from __future__ import annotations
 

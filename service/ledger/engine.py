@@ -142,7 +142,7 @@ _POOL: Final[Mapping[Role, int]] = {"writer": WRITERS, "reader": READERS, "annou
 def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
     direct, pooled = _without_pooler(url)
     arguments: dict[str, object] = {**_ALWAYS, "application_name": f"lossboard {role}"}
-    if pooled:
+    if pooled or role == "announcer":  # which takes what comes, also a pooler that nobody told of
         arguments["prepare_threshold"] = None
     elif serving:
         settings = " ".join(f"-c {name}={value}" for name, value in DEADLINES.items())
