@@ -19,6 +19,7 @@ from tests.chaos.storm import Plan, report, run
 @click.option("--node-kills", default=50, show_default=True)
 @click.option("--node-freezes", default=10, show_default=True)
 @click.option("--database-kills", default=10, show_default=True)
+@click.option("--database-freezes", default=5, show_default=True)
 def main(**amounts: int) -> None:
     """Run it, and say what came of it."""
     click.echo(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")

@@ -39,7 +39,7 @@ QUIET_SECONDS: Final = 60.0
 """Seconds in which all screens must have come to show what is there."""
 
 FREEZE: Final = (0.5, 3.0)
-"""Seconds for which a node is frozen."""
+"""Seconds for which a node, or the database, is frozen."""
 
 GAP: Final = (0.2, 1.2)
 """Seconds between two strokes."""
@@ -57,6 +57,7 @@ class Plan:
     node_kills: int = 4
     node_freezes: int = 1
     database_kills: int = 1
+    database_freezes: int = 0
     pause: float = 0.03
 
     def strokes(self, dice: random.Random) -> list[str]:
@@ -65,6 +66,7 @@ class Plan:
             ["kill a node"] * self.node_kills
             + ["freeze a node"] * self.node_freezes
             + ["kill the database"] * self.database_kills
+            + ["freeze the database"] * self.database_freezes
         )
         dice.shuffle(strokes)
         return strokes
@@ -184,6 +186,10 @@ async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random
         node.signal(signal.SIGSTOP)
         await asyncio.sleep(dice.uniform(*FREEZE))
         node.signal(signal.SIGCONT)
+    elif stroke == "freeze the database":
+        server.freeze()
+        await asyncio.sleep(dice.uniform(*FREEZE))
+        server.thaw()
     else:
         server.kill()
         await asyncio.sleep(dice.uniform(0, 3))
