@@ -197,8 +197,8 @@ def test_committed_is_told_before_the_sender_is_answered(ledger: Ledger) -> None
 
 
 def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
-    """The batch, and what waits behind it, is answered; when the database goes on, so does the writer, and what
-    was told to come again is known."""
+    """The batch, and what waits behind it, is answered; when the database goes on, so does the writer, and
+    what was told to come again is known."""
     answers = threading.Event()
 
     def _hang(_connection: object) -> None:
@@ -209,6 +209,8 @@ def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> Non
         writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None, patience=0.1)
         writer.start()
         first = writer.submit(delivery("a", lost("1")))
+        while writer.depth:
+            await asyncio.sleep(0)
         for each in (first, writer.submit(delivery("b", lost("2"))), writer.tick()):
             with pytest.raises(Unavailable, match="does not answer"):
                 await each
