@@ -14,6 +14,9 @@ __all__ = ["ADAPTERS", "Adapter", "NotAuthentic", "check"]
 KINDS: Final = (
     "standard",
     "amocrm",
+    "bitrix24",
+    "hubspot",
+    "pipedrive",
 )
 """Each is called as its file here, which ends with its `ADAPTER`; there mypy holds it to the interface."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from service.adapters.amocrm_values import YEAR_2000, YEAR_2100, stage_status
 from service.adapters.api import ASKED, RESOURCE, as_of
-from service.adapters.fields import digest, loss_reason, one_line, optional_text
+from service.adapters.fields import digest, loss_reason, one_line, optional_text, refuse_future
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Entity, Instant, Need, Rejection, Request, Value
 from service.money import parse_amount
@@ -99,8 +99,9 @@ def _moment(value: object) -> Instant | None:
 
 
 def _changed_at(item: Object, asked_at: Instant) -> Instant:
-    """When the vendor says that it changed; nothing changes after it was asked for."""
-    return min(_moment(item.get("updated_at")) or asked_at, asked_at)
+    """When the vendor says that it changed."""
+    changed_at = _moment(item.get("updated_at"))
+    return asked_at if changed_at is None else refuse_future(changed_at, asked_at)
 
 
 def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
@@ -184,7 +185,7 @@ def _deletion(item: Object, asked_at: Instant, account: Account) -> Iterator[Cha
     entities: Mapping[object, Literal["deal", "task"]] = {"lead_deleted": "deal", "task_deleted": "task"}
     entity = entities.get(item.get("type"))
     if entity is not None:
-        version = min(_moment(item.get("created_at")) or asked_at, asked_at)
+        version = refuse_future(_moment(item.get("created_at")) or asked_at, asked_at)
         yield Change(entity, _id(item.get("entity_id")), version, deleted=True)
 
 

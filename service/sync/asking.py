@@ -19,7 +19,11 @@ LONGEST_WAIT: Final = 15 * 60 * SECOND
 hour late at most."""
 
 NAMELESS_WAIT: Final = 24 * 3600 * SECOND
-"""After which a name is asked for again that the CRM does not have."""
+"""After which a name is asked for again that the CRM does not have, or a deal that cannot be read."""
+
+UNREADABLE_TRIES: Final = 5
+"""Attempts after which a deal or task that cannot be read is given that time: each leaves its answer in
+quarantine."""
 
 MOST_CALLS: Final = 20
 """Calls that one question leads to at most: an answer may come in pages."""
@@ -63,8 +67,9 @@ class Asking:
             return asked.last
         settled = _settled(wanted, [each.told for each in asked.answers])
         left = [each for each in wanted if each.need not in settled]
-        await self._postpone([each for each in left if each.need.entity in needs.WHOLE], 0)
-        await self._postpone([each for each in left if each.need.entity not in needs.WHOLE], NAMELESS_WAIT)
+        soon = [each for each in left if each.need.entity in needs.WHOLE and each.tries < UNREADABLE_TRIES]
+        await self._postpone(soon, 0)
+        await self._postpone([each for each in left if each not in soon], NAMELESS_WAIT)
         return asked.last
 
     async def answers(
@@ -110,16 +115,17 @@ def backoff(tries: int) -> Instant:
 
 
 def _settled(wanted: Sequence[Wanted], told: Sequence[Decoded]) -> dict[Need, int]:
-    """What answers settle, each with the delivery that wanted it: deals and tasks, which they have or which
-    are gone, and the names that they tell. Answers that are not understood settle nothing."""
-    if any(each.rejections for each in told):
-        return {}
-    named = {
-        Need(change.entity, change.id)
-        for each in told
-        for change in each.changes
-        if change.fields.get("name")
+    """What answers settle, each with the delivery that wanted it: names that they tell, and deals and tasks,
+    which they have or which are gone; but where something is not understood, only those that they have."""
+    changes = [change for each in told for change in each.changes]
+    found = {
+        Need(each.entity, each.id)
+        for each in changes
+        if each.entity in needs.WHOLE or each.fields.get("name")
     }
+    understood = not any(each.rejections for each in told)
     return {
-        each.need: each.wanted_by for each in wanted if each.need.entity in needs.WHOLE or each.need in named
+        each.need: each.wanted_by
+        for each in wanted
+        if each.need in found or (understood and each.need.entity in needs.WHOLE)
     }

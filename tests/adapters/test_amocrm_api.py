@@ -215,8 +215,11 @@ def test_odd_values_are_none_or_left_out(changed: dict[str, object], field: str,
     assert one("leads", {**LEAD, **changed}).fields[field] == value
 
 
-def test_a_lead_that_changed_after_it_was_asked_for_did_not() -> None:
-    assert one("leads", {**LEAD, "updated_at": NOW // SECOND + 60}).version == NOW
+def test_a_lead_that_changed_while_it_was_asked_for_is_told_once_and_one_of_tomorrow_is_refused() -> None:
+    meanwhile = NOW // SECOND + 60
+    told = decode("leads", {**LEAD, "updated_at": meanwhile})
+    assert [each.version for each in told.changes if each.entity == "deal"] == [meanwhile * SECOND]
+    assert "future" in decode("leads", {**LEAD, "updated_at": meanwhile + 2 * 86_400}).rejections[0].error
 
 
 @pytest.mark.parametrize("price", [10**20, "x", -(10**16)])

@@ -185,7 +185,7 @@ def test_every_sample_is_decoded_into_sound_changes(kind: str) -> None:
     assert samples
     for path in samples:
         decoded = decode(kind, path.read_bytes())
-        assert decoded.changes, path.name
+        assert decoded.changes or decoded.needs, path.name
         for change in decoded.changes:
             assert_sound(change)
 
