@@ -152,6 +152,17 @@ class Postgres:
         self._process.wait()
         self._process = None
 
+    def processor_seconds(self) -> float:
+        """What its processes that live have used up."""
+        assert self._process is not None
+        postmaster = psutil.Process(self._process.pid)
+        spent = 0.0
+        for each in [postmaster, *postmaster.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = each.cpu_times()
+                spent += times.user + times.system
+        return spent
+
     def freeze(self) -> None:
         """Let it hold everything, and answer nothing."""
         self._send(signal.SIGSTOP)
