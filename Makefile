@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench screenshots requirements clean
+.PHONY: help setup demo test soak check format bench screenshots requirements clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -31,7 +31,11 @@ demo: .venv/.runtime ## Serve a simulated sales office, and print the address
 
 test: setup ## Run every test, PostgreSQL and a browser included
 	@$(BIN)/python scripts/browser.py
+	@$(BIN)/python scripts/pgbouncer.py
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+soak: setup ## A long storm over three nodes; prints what came of it
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 check: setup ## Lint, format, types, import rules
 	$(BIN)/ruff format --check .

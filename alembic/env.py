@@ -8,6 +8,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
+from service.ledger import schema
 from service.ledger.engine import open_engine
 from service.ledger.tables import METADATA
 
@@ -17,6 +18,7 @@ def run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=METADATA, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()
+        schema.declare(connection)
 
 
 given = context.config.attributes.get("connection")

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
+oldest = ${repr(up_revision)}  # the oldest version, by its newest revision, that goes on working after this one
 
 
 def upgrade() -> None:

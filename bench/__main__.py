@@ -9,9 +9,16 @@ import platform
 import sys
 import time
 
-from bench import cost, pages, screens, throughput
+from bench import cost, nodes, pages, scale, screens, throughput
 
-BENCHES = {"cost": cost.main, "throughput": throughput.main, "screens": screens.main, "pages": pages.main}
+BENCHES = {
+    "cost": cost.main,
+    "throughput": throughput.main,
+    "screens": screens.main,
+    "pages": pages.main,
+    "nodes": nodes.main,
+    "scale": scale.main,
+}
 
 
 def main(names: list[str]) -> int:

@@ -7,7 +7,7 @@ import multiprocessing
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 
@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from bench.office import SECRET
 
 
-def request(number: int, prefix: str) -> bytes:
+def request(number: int, prefix: str, account: str = "office") -> bytes:
     """A signed webhook that tells of one deal."""
     now = datetime.now(UTC)
     data = {
@@ -32,17 +32,19 @@ def request(number: int, prefix: str) -> bytes:
     name = f"{prefix}{number}"
     signature = Webhook(SECRET).sign(name, now, body)
     head = (
-        "POST /webhooks/office HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"POST /webhooks/{account} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"webhook-id: {name}\r\nwebhook-timestamp: {int(now.timestamp())}\r\n"
         f"webhook-signature: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return (head + body).encode()
 
 
-def rate(port: int, number: int, connections: int, prefix: str) -> float:
-    """Webhooks answered with 200 in a second."""
+def rate(
+    port: int, number: int, connections: int, prefix: str, accounts: Sequence[str] = ("office",)
+) -> float:
+    """Webhooks answered with 200 in a second, to some accounts in turns."""
     ours, theirs = multiprocessing.Pipe()
-    child = multiprocessing.Process(target=_load, args=(theirs, port, number, connections, prefix))
+    child = multiprocessing.Process(target=_load, args=(theirs, port, number, connections, prefix, accounts))
     child.start()
     theirs.close()
     try:
@@ -53,8 +55,10 @@ def rate(port: int, number: int, connections: int, prefix: str) -> float:
     return found
 
 
-def _load(answer: Connection, port: int, number: int, connections: int, prefix: str) -> None:
-    requests = iter([request(each, prefix) for each in range(number)])
+def _load(
+    answer: Connection, port: int, number: int, connections: int, prefix: str, accounts: Sequence[str]
+) -> None:
+    requests = iter([request(each, prefix, accounts[each % len(accounts)]) for each in range(number)])
     selector = selectors.DefaultSelector()
     began = time.perf_counter()
     for _ in range(connections):

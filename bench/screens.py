@@ -26,35 +26,37 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, lossboard(Path(folder)) as port:
         firsts: dict[int, float] = {}
         for number in SCREENS:
-            first, last = _measure(port, number)
+            first, last = measure(port, port, number)
             firsts[number] = statistics.median(last)
             print(
-                f"{number:>5} screens: first p50 {_ms(first, 50)} p99 {_ms(first, 99)}; "
-                f"all p50 {_ms(last, 50)} p99 {_ms(last, 99)}"
+                f"{number:>5} screens: first p50 {milliseconds(first, 50)} p99 {milliseconds(first, 99)}; "
+                f"all p50 {milliseconds(last, 50)} p99 {milliseconds(last, 99)}"
             )
         print(f"all of {SCREENS[-1]} to one: {firsts[SCREENS[-1]] / firsts[1]:.1f}")
 
 
-def _ms(seconds: list[float], percentile: int) -> str:
+def milliseconds(seconds: list[float], percentile: int) -> str:
+    """A percentile, for people."""
     ordered = sorted(seconds)
     found = ordered[min(len(ordered) - 1, len(ordered) * percentile // 100)]
     return f"{found * 1000:5.1f} ms"
 
 
-def _measure(port: int, number: int) -> tuple[list[float], list[float]]:
-    """Seconds until the first and until the last screen had the frame, for each message."""
+def measure(port: int, posted_to: int, number: int, run: str = "s") -> tuple[list[float], list[float]]:
+    """Seconds until the first and until the last screen had the frame, for each message. The screens are on
+    `port`, perhaps another node's than what is posted to."""
     selector = selectors.DefaultSelector()
-    streams = [_opened(port) for _ in range(number)]
+    streams = [opened_on(port) for _ in range(number)]
     for stream in streams:
         stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         selector.register(stream, selectors.EVENT_READ)
     _drain(selector, seconds=1.0)
-    poster = _opened(port)
+    poster = opened_on(posted_to)
     first, last = [], []
     for message in range(MESSAGES + WARM_UP):
         _drain(selector, seconds=PAUSE)
         began = time.perf_counter()
-        poster.sendall(request(message, f"s{number}-"))
+        poster.sendall(request(message, f"{run}{number}-"))
         seq = json.loads(answered(poster))["seq"]
         arrived = _arrivals(selector, number, b"id: %d\n" % seq, began)
         if message >= WARM_UP:
@@ -65,7 +67,8 @@ def _measure(port: int, number: int) -> tuple[list[float], list[float]]:
     return first, last
 
 
-def _opened(port: int) -> socket.socket:
+def opened_on(port: int) -> socket.socket:
+    """A connection that sends at once what it is given."""
     opened = socket.create_connection(("127.0.0.1", port))
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return opened

@@ -7,18 +7,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.office import SECRET
 
-CONFIG: Final = f"""
+ACCOUNT: Final = """
 [[accounts]]
-id = "office"
+id = "{account}"
 title = "Office"
 crm = "standard"
-webhook_secret = "{SECRET}"
+webhook_secret = "{secret}"
 timezone = "Europe/Moscow"
 currency = "RUB"
 """
@@ -42,32 +43,46 @@ uvicorn.run(Starlette(routes=[Route("/webhooks/office", take, methods=["POST"])]
 @contextlib.contextmanager
 def lossboard(folder: Path) -> Iterator[int]:
     """Lossboard on an SQLite file; its port."""
-    (folder / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
-    with _started([sys.executable, "-m", "service", "serve", "--port", "0"], folder) as port:
+    with node(folder, f"sqlite:///{folder}/lossboard.db") as (port, _):
         yield port
+
+
+@contextlib.contextmanager
+def node(
+    folder: Path, url: str, *arguments: str, accounts: Sequence[str] = ("office",)
+) -> Iterator[tuple[int, int]]:
+    """Lossboard on a database, with more arguments of `serve`; its port and process id."""
+    tables = (ACCOUNT.format(account=each, secret=SECRET) for each in accounts)
+    (folder / "lossboard.toml").write_text("".join(tables), encoding="utf-8")
+    with _started(
+        [sys.executable, "-m", "service", "serve", "--port", "0", *arguments], folder, url
+    ) as found:
+        yield found
 
 
 @contextlib.contextmanager
 def bare(folder: Path) -> Iterator[int]:
     """The bare route; its port."""
-    with _started([sys.executable, "-c", BARE], folder) as port:
+    with _started([sys.executable, "-c", BARE], folder) as (port, _):
         yield port
 
 
 @contextlib.contextmanager
-def _started(command: list[str], folder: Path) -> Iterator[int]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+def _started(command: list[str], folder: Path, url: str = "") -> Iterator[tuple[int, int]]:
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", "LOSSBOARD_DATABASE_URL": url}
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
             break
     else:
         raise RuntimeError("the service did not start")
     try:
-        yield int(found[1])
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # what it says fills no pipe
+        yield int(found[1]), process.pid
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()

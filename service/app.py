@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -22,12 +22,15 @@ from service.clock import Clock
 from service.config import Account, Config
 from service.ledger import schema
 from service.ledger.deal_rows import RefusalReader
-from service.ledger.engine import open_engine
+from service.ledger.engine import is_sqlite, open_engine
+from service.ledger.follow import Follower
 from service.ledger.heads import Head
+from service.ledger.outcome import Unavailable
 from service.ledger.overdue import Ticker
 from service.ledger.reader import Reader
 from service.ledger.retention import Retention
 from service.ledger.screens import Screens
+from service.ledger.threads import in_time
 from service.ledger.transactions import Transactions
 from service.ledger.writer import Writer
 from service.live import endpoint as live
@@ -57,31 +60,38 @@ def create_app(config: Config, clock: Clock) -> Service:
     """
     adapters.check(config)
     accounts = {account.id: account for account in config.accounts}
-    writing, reading = open_engine(config.database_url, "writer"), open_engine(config.database_url, "reader")
+    writing = open_engine(config.database_url, "writer", serving=True)
+    noting = open_engine(config.database_url, "writer", serving=True)  # so that the writer never waits for it
+    reading = open_engine(config.database_url, "reader", serving=True)
     hub = Hub(Reader(reading, accounts, clock), accounts, clock)
 
     def committed(heads: Mapping[str, Head]) -> None:
-        hub.committed(heads)
+        seqs = {account_id: head.seq for account_id, head in heads.items()}
+        hub.moved(seqs)
         ticker.committed(heads)
         runner.committed(heads)
+        if follower is not None:
+            follower.committed(seqs)
         for account_id, head in heads.items():
             if head.last_delivery_at is not None:
                 metrics.heard(account_id, head.last_delivery_at / SECOND)
 
     refusals = RefusalReader(reading, accounts, clock)
-    screens = NamedScreens(Screens(reading, writing), clock)
+    screens = NamedScreens(Screens(reading, noting), clock)
+    follower = _follower(config, reading, hub, clock)
     metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
     ticker = Ticker(reading, list(accounts), writer, clock)
     runner = Runner(
-        _asked(config), Transactions(reading, writing), writer, httpx.AsyncClient(), clock, metrics
+        _asked(config), Transactions(reading, noting), writer, httpx.AsyncClient(), clock, metrics
     )
-    retention = Retention(writing, list(accounts), config.keep_bodies_days, clock)
+    retention = Retention(noting, list(accounts), config.keep_bodies_days, clock)
+    by_themselves = [ticker.run, retention.run, runner.run, *([] if follower is None else [follower.run])]
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
-        tasks = [asyncio.create_task(each.run()) for each in (ticker, retention, runner)]
+        tasks = [asyncio.create_task(each()) for each in by_themselves]
         try:
             yield
         finally:
@@ -90,15 +100,23 @@ def create_app(config: Config, clock: Clock) -> Service:
             await asyncio.gather(*tasks, return_exceptions=True)
             await hub.stop()
             await writer.stop()
-            writing.dispose()
-            reading.dispose()
+            for engine in (writing, noting, reading):
+                engine.dispose()
 
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
         *live.routes(hub, Reader(reading, accounts, clock), refusals, accounts, screens, clock),
-        *_health(reading, metrics),
+        *_health(reading, writer, metrics),
     ]
     return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
+
+
+def _follower(config: Config, reading: Engine, hub: Hub, clock: Clock) -> Follower | None:
+    """What follows other nodes' commits; None on SQLite, which has no other nodes."""
+    if is_sqlite(config.database_url):
+        return None
+    url = config.listen_url or config.database_url
+    return Follower(reading, url, lambda: hub.watched, hub.moved, clock)
 
 
 def _asked(config: Config) -> list[tuple[Account, Api]]:
@@ -107,17 +125,21 @@ def _asked(config: Config) -> list[tuple[Account, Api]]:
     return [(account, api) for account, api in apis if api is not None]
 
 
-def _health(engine: Engine, metrics: Metrics) -> list[Route]:
-    """`/healthz`: the process is up. `/readyz`: the database is there, with the schema of this version."""
+def _health(engine: Engine, writer: Writer, metrics: Metrics) -> list[Route]:
+    """`/healthz`: the process is up. `/readyz`: the database is there, with a schema that this version knows,
+    and no account has been left to nodes with newer rules."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(_request: Request) -> Response:
         try:
-            await asyncio.to_thread(schema.check, engine)
-        except (DBAPIError, schema.SchemaError) as error:
+            await in_time(lambda: schema.check(engine))
+        except (SQLAlchemyError, Unavailable, schema.SchemaError) as error:
             reason = str(error) if isinstance(error, schema.SchemaError) else "the database is away"
+            return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+        if outdated := writer.outdated:
+            reason = f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
             return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
         return PlainTextResponse("ready")
 

@@ -42,10 +42,11 @@ def main() -> None:
 
 @main.command()
 @_address
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="PostgreSQL only.")
 @with_config
-def serve(config: Config, host: str, port: int) -> None:
+def serve(config: Config, host: str, port: int, workers: int) -> None:
     """Take webhooks and serve the boards."""
-    serve_config(config, SystemClock(), host, port, _rebuilding)
+    serve_config(config, SystemClock(), host, port, _rebuilding, workers)
 
 
 @main.command()
@@ -65,8 +66,7 @@ def demo(host: str, port: int, still: bool, database_url: str | None) -> None:
 def migrate(config: Config) -> None:
     """Bring the database's schema up to date."""
     with operations.alone(config):
-        schema.migrate(config.database_url)
-    click.echo(f"schema {schema.newest()}")
+        click.echo(f"schema {schema.migrate(config.database_url)}")
 
 
 @main.command("check-config")

@@ -118,11 +118,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that `lossboard.toml` says."""
+    """Everything that `lossboard.toml` says.
+
+    Args:
+        listen_url: Where commits are announced and listened for; None: where `database_url` leads.
+    """
 
     database_url: str
     accounts: tuple[Account, ...]
     keep_bodies_days: int = 30
+    listen_url: str | None = None
 
     def account(self, account_id: str) -> Account | None:
         """The account with an id."""

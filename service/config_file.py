@@ -64,6 +64,7 @@ class _Account(_Section):
 class _File(_Section):
     accounts: list[_Account]
     database_url: str = "sqlite:///lossboard.db"
+    listen_url: str | None = None
     keep_bodies_days: int = 30
 
 
@@ -104,10 +105,15 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     for index, each in enumerate(ids):
         _check(each not in ids[:index], f"accounts[{index}].id", f"{each!r} is used twice")
     _check(0 < file.keep_bodies_days <= 3650, "keep_bodies_days", "1 to 3650 days")
+    database_url = _database_url(environ.get(DATABASE_VARIABLE) or file.database_url, "database_url")
+    listen_url = None if file.listen_url is None else _database_url(file.listen_url, "listen_url")
+    for url in (database_url, listen_url or ""):
+        _check(listen_url is None or not url.startswith("sqlite"), "listen_url", "only with PostgreSQL")
     return Config(
-        database_url=_database_url(environ.get(DATABASE_VARIABLE) or file.database_url),
+        database_url=database_url if listen_url is None else _through_pooler(database_url),
         accounts=accounts,
         keep_bodies_days=file.keep_bodies_days,
+        listen_url=listen_url,
     )
 
 
@@ -146,15 +152,20 @@ def _key(where: str, file: object) -> str:
     return where or "the file"
 
 
-def _database_url(url: str) -> str:
+def _database_url(url: str, key: str) -> str:
     scheme, separator, rest = url.partition("://")
     scheme = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}.get(scheme, scheme)
     _check(
         separator and scheme in ("sqlite", "postgresql+psycopg"),
-        "database_url",
+        key,
         "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE",
     )
     return f"{scheme}://{rest}"
+
+
+def _through_pooler(url: str) -> str:
+    """The same URL, with what `ledger.engine` must know of its other end."""
+    return f"{url}{'&' if '?' in url else '?'}pooler=transaction"
 
 
 def _account(section: _Account, key: str) -> Account:

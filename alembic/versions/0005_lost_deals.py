@@ -9,6 +9,7 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
+oldest = "0001"
 
 
 def upgrade() -> None:

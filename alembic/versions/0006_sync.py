@@ -9,6 +9,7 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
+oldest = "0001"
 
 
 def upgrade() -> None:

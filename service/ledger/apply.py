@@ -59,8 +59,10 @@ def apply(
 
     Raises:
         LookupError: The account has no head row: the service did not prepare it.
+        OtherRules: See there; nothing was written.
     """
     held = heads.prepared(connection, account.id, lock=True)
+    heads.check_rules(held, account)
     moment = heads.moment_after(held.as_of, now)
     fresh, outcomes = _sorted_out(connection, held, deliveries)
     head = held
@@ -100,8 +102,10 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
 
     Raises:
         LookupError: The account has no head row.
+        OtherRules: See there; nothing was written.
     """
     held = heads.prepared(connection, account.id, lock=True)
+    heads.check_rules(held, account)
     moment = heads.moment_after(held.as_of, now)
     batch = Batch(connection, account, _moments(account, held, moment), [(number, delivery)])
     head, _ = _advance(batch, held)

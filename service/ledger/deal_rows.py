@@ -12,13 +12,12 @@ from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, func, or_, select
-from sqlalchemy.exc import DBAPIError
 
 from service.calendar import day_start
 from service.clock import Clock
 from service.config import Account
 from service.ledger import board_rows, heads, states
-from service.ledger.outcome import Unavailable
+from service.ledger.engine import or_unavailable
 from service.ledger.reading import LossRow, Selection
 from service.ledger.tables import DEALS, STATE
 from service.model import SECOND, Instant
@@ -170,16 +169,13 @@ class RefusalReader:
         """
         account = self._accounts[account_id]
         now = self._clock.now()
-        try:
-            with self._engine.begin() as connection:
-                head = heads.prepared(connection, account.id)
-                yield Refusals(
-                    seq=head.seq,
-                    as_of=max(head.as_of, now),  # nothing of a refusal changes by the clock alone
-                    by_reason=board_rows.losses(connection, account.id, selection),
-                    manager_names=board_rows.manager_names(connection, account),
-                    pipeline_names=board_rows.pipeline_names(connection, account.id),
-                    deals=partial(_deals, connection, account, selection),
-                )
-        except DBAPIError as error:
-            raise Unavailable(str(error.orig)) from error
+        with or_unavailable(), self._engine.begin() as connection:
+            head = heads.prepared(connection, account.id)
+            yield Refusals(
+                seq=head.seq,
+                as_of=max(head.as_of, now),  # nothing of a refusal changes by the clock alone
+                by_reason=board_rows.losses(connection, account.id, selection),
+                manager_names=board_rows.manager_names(connection, account),
+                pipeline_names=board_rows.pipeline_names(connection, account.id),
+                deals=partial(_deals, connection, account, selection),
+            )

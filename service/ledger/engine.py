@@ -3,19 +3,28 @@
 SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when
 two connections write or checkpoint at once. `synchronous=FULL`: what was acknowledged survives a power cut.
 Only a writing connection checkpoints.
+
+PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
+transaction mode). A URL with `pooler=transaction` says so (`config` adds it): then nothing is left on a
+connection, neither prepared statements nor settings.
 """
 
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import pysqlite3
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+
+from service.ledger.outcome import Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -27,11 +36,39 @@ SAFE_SQLITE: Final = (3, 51, 3)
 BUSY_TIMEOUT: Final = 10_000  # milliseconds that a connection waits for another one's lock
 CONNECT_TIMEOUT: Final = 3  # seconds, PostgreSQL
 
+KEEPALIVE: Final[Mapping[str, int]] = {
+    "keepalives": 1,
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+"""How a connection notices, within some ten seconds, that a server's machine is gone without a word."""
+
+_ALWAYS: Final[Mapping[str, int]] = {"connect_timeout": CONNECT_TIMEOUT, **KEEPALIVE}
+
+DEADLINES: Final[Mapping[str, str]] = {
+    "lock_timeout": "2s",
+    "statement_timeout": "8s",
+    "idle_in_transaction_session_timeout": "8s",
+}
+"""What a serving process asks of PostgreSQL. The last one is for the other nodes' sake: a node that is frozen
+while it holds an account's lock loses it. Commands have no deadlines, for a rebuild may take minutes."""
+
+WRITERS: Final = 2
+"""Connections of each of a serving process's two engines for writing: the writer's, and that for notes."""
+
+READERS: Final = 6
+"""Connections of a serving process for reading: boards, the ticker, and requests."""
+
 WRITER_CACHE: Final = 64 * 1024
 """KiB of pages that the writer keeps: a webhook touches a few rows anywhere in a year of deals, and SQLite's
 default of 2 MiB would read most of them from the file again."""
 
-Role = Literal["writer", "reader"]
+ANNOUNCERS: Final = 1
+"""Connections of a serving process for notifying other nodes. One more listens."""
+
+Role = Literal["writer", "reader", "announcer"]
 
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 
@@ -45,8 +82,12 @@ def is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def open_engine(url: str, role: Role) -> Engine:
+def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
     """An engine for reading, or for reading and writing. Nothing connects before the first use.
+
+    Args:
+        serving: For a process that answers requests: on PostgreSQL with a pool of a known size and
+            `DEADLINES`.
 
     Raises:
         RuntimeError: The SQLite library is one that can corrupt a write-ahead log.
@@ -55,7 +96,7 @@ def open_engine(url: str, role: Role) -> Engine:
     return (
         _open_sqlite(parsed, role)
         if parsed.get_backend_name() == "sqlite"
-        else _open_postgresql(parsed, role)
+        else _open_postgresql(parsed, role, serving=serving)
     )
 
 
@@ -90,18 +131,90 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
     return engine
 
 
-def _open_postgresql(url: URL, role: Role) -> Engine:
-    return create_engine(
-        url,
-        isolation_level="READ COMMITTED" if role == "writer" else "REPEATABLE READ",
-        connect_args={"connect_timeout": CONNECT_TIMEOUT, "application_name": f"lossboard {role}"},
+_ISOLATION: Final[Mapping[Role, Literal["READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"]]] = {
+    "writer": "READ COMMITTED",
+    "reader": "REPEATABLE READ",
+    "announcer": "AUTOCOMMIT",
+}
+_POOL: Final[Mapping[Role, int]] = {"writer": WRITERS, "reader": READERS, "announcer": ANNOUNCERS}
+
+
+def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
+    direct, pooled = _without_pooler(url)
+    arguments: dict[str, object] = {**_ALWAYS, "application_name": f"lossboard {role}"}
+    if pooled or role == "announcer":  # which takes what comes, also a pooler that nobody told of
+        arguments["prepare_threshold"] = None
+    elif serving:
+        settings = " ".join(f"-c {name}={value}" for name, value in DEADLINES.items())
+        arguments["options"] = f"{direct.query.get('options', '')} {settings}".strip()
+    pool = {"pool_size": _POOL[role], "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT}
+    engine = create_engine(
+        direct,
+        isolation_level=_ISOLATION[role],
+        connect_args=arguments,
         pool_pre_ping=role == "reader",
+        **(pool if serving else {}),
     )
+    if pooled and serving:
+        _set_deadlines(engine)
+    return engine
 
 
-def is_away(error: DBAPIError) -> bool:
+def listen_address(url: str) -> str:
+    """Where a connection to listen on is opened, for the driver itself."""
+    direct, _ = _without_pooler(make_url(url))
+    named = direct.translate_connect_args(username="user", database="dbname")
+    return make_conninfo(**{**named, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
+
+
+def _without_pooler(url: URL) -> tuple[URL, bool]:
+    """The URL as the driver takes it, and whether a pooler stands between."""
+    return url.difference_update_query(["pooler"]), url.query.get("pooler") == "transaction"
+
+
+def _set_deadlines(engine: Engine) -> None:
+    """Set `DEADLINES` in each transaction: behind a pooler nothing else lasts, and nothing else ends."""
+    each = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in DEADLINES.items())
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT {each}")
+
+
+def _state(error: Exception) -> str:
+    """The SQLSTATE of an error of PostgreSQL; empty when there is none."""
+    return getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
+
+
+def is_away(error: Exception) -> bool:
     """Whether an error says that the database cannot be used now, rather than that the data is at fault."""
-    return error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+    if isinstance(error, TimeoutError):  # all connections are in use
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    refuses_to_write = _state(error) == "25006"  # a replica that is not promoted yet
+    unusable = isinstance(error, (OperationalError, InterfaceError))
+    return error.connection_invalidated or unusable or refuses_to_write
+
+
+@contextmanager
+def or_unavailable() -> Iterator[None]:
+    """Whatever keeps a read from its answer is told as `Unavailable`."""
+    try:
+        yield
+    except (DBAPIError, TimeoutError) as error:
+        raise Unavailable(str(error.orig if isinstance(error, DBAPIError) else error)) from error
+
+
+def is_cut_short(error: Exception) -> bool:
+    """Whether the same transaction may well succeed at once: its connection was lost, perhaps while it was
+    being committed, or it got into another one's way."""
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _state(error)[:2] == "40")
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether a lock that somebody else holds was waited for in vain."""
+    return _state(error) == "55P03"
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:

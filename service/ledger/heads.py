@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,15 @@ from service.projections.views import Rules
 HELD_BACK: Final = 60 * SECOND
 """A clock that is this little behind the board's moment is taken for another node's, and the moment is kept;
 one that is further behind was set back, and the board follows it."""
+
+ACCOUNTS: Final = 10_000
+"""Accounts that one statement asks for, at most; PostgreSQL takes 65 535 values."""
+
+
+class OtherRules(Exception):
+    """An account's figures are computed by other rules than this process has: another node was configured
+    anew, or is of a newer version. To add by the old rules to what was computed by the new ones would spoil
+    them, so this process leaves the account alone until it is restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,9 @@ def shape_of(account: Account) -> str:
 
 _HEAD = select(*HEADS.c).where(HEADS.c.account == bindparam("account"))
 _LOCKED_HEAD = _HEAD.with_for_update()
+_FREE_HEAD = (
+    select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
+)
 _DUE = select(HEADS.c.account).where(
     HEADS.c.account.in_(bindparam("accounts", expanding=True)), HEADS.c.next_tick_at <= bindparam("now")
 )
@@ -57,6 +70,24 @@ def head(connection: Connection, account: str, *, lock: bool = False) -> Head | 
     """The head row; `lock` keeps other nodes from committing to the account until this transaction ends."""
     row = connection.execute(_LOCKED_HEAD if lock else _HEAD, {"account": account}).one_or_none()
     return None if row is None else Head(*row)
+
+
+def lock_if_free(connection: Connection, account: str) -> bool:
+    """Take the lock of a head row unless another transaction holds it; whether it was taken."""
+    return connection.execute(_FREE_HEAD, {"account": account}).one_or_none() is not None
+
+
+def check_rules(held: Head, account: Account) -> None:
+    """Raise `OtherRules` unless an account's figures are computed by the rules of this process."""
+    if held.shape != shape_of(account):
+        raise OtherRules(f"account {account.id} is computed by other rules ({held.shape}): restart this node")
+
+
+def check_revision(held: Head) -> None:
+    """Raise `OtherRules` if an account's figures were computed by a newer version of the service: an old one
+    that is started once more during an upgrade must not take them back."""
+    if int(held.shape.partition("|")[0]) > REVISION:
+        raise OtherRules(f"account {held.account} is computed by a newer version of the service")
 
 
 def prepared(connection: Connection, account: str, *, lock: bool = False) -> Head:
@@ -110,15 +141,46 @@ def moment_after(as_of: Instant, now: Instant) -> Instant:
     return max(as_of, now) if as_of - now <= HELD_BACK else now
 
 
-def due_accounts(connection: Connection, accounts: list[str], now: Instant) -> list[str]:
-    """Those accounts whose boards change by the clock alone, now."""
-    return list(connection.execute(_DUE, {"accounts": accounts, "now": now}).scalars())
+def _some(accounts: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(accounts), ACCOUNTS):
+        yield list(accounts[start : start + ACCOUNTS])
 
 
-def earliest_tick(connection: Connection, accounts: list[str]) -> Instant | None:
+def due_accounts(
+    connection: Connection, accounts: Sequence[str], now: Instant, limit: int = ACCOUNTS
+) -> list[str]:
+    """Some of those accounts whose boards change by the clock alone, now."""
+    due: list[str] = []
+    for some in _some(accounts):
+        found = connection.execute(_DUE.limit(limit - len(due)), {"accounts": some, "now": now})
+        due.extend(found.scalars())
+        if len(due) >= limit:
+            break
+    return due
+
+
+_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(
+    HEADS.c.account.in_(bindparam("accounts", expanding=True))
+)
+
+
+def earliest_tick(connection: Connection, accounts: Sequence[str]) -> Instant | None:
     """The next moment at which some board changes by the clock alone; None without accounts."""
-    found = select(func.min(HEADS.c.next_tick_at)).where(HEADS.c.account.in_(accounts))
-    return connection.execute(found).scalar()
+    found = [connection.execute(_EARLIEST, {"accounts": some}).scalar() for some in _some(accounts)]
+    return min((each for each in found if each is not None), default=None)
+
+
+_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(
+    HEADS.c.account.in_(bindparam("accounts", expanding=True))
+)
+
+
+def sequence_numbers(connection: Connection, accounts: Sequence[str]) -> dict[str, int]:
+    """Where the boards of some accounts are."""
+    found: dict[str, int] = {}
+    for some in _some(accounts):
+        found.update(tuple(row) for row in connection.execute(_SEQUENCE_NUMBERS, {"accounts": some}))
+    return found
 
 
 _NEXT_DUE = select(func.min(TASKS.c.due_at)).where(

@@ -3,6 +3,9 @@
 Sleeps until the earliest moment at which some board changes by the clock alone, or until a commit may have
 brought an earlier one, and has the writer bring those boards up to now: becoming overdue is ordered with
 webhooks like any change.
+
+Any number of nodes may do so at once: whoever has an account's lock brings it up to now, the others pass it
+over, and whoever comes after finds nothing to do, for what is due is decided under the lock.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import Clock
 from service.ledger import heads
@@ -27,7 +30,7 @@ LONGEST_SLEEP: Final = 5.0
 been set."""
 
 PAUSE: Final = 0.5
-"""Seconds before it tries again when the database was away."""
+"""Seconds before it tries again when the database was away, or what is due is in another one's hands."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +64,10 @@ class Ticker:
             try:
                 at = await asyncio.to_thread(self._next)
                 if at is not None and at <= self._clock.now():
-                    await self._writer.tick()
+                    if not await self._writer.tick():
+                        await self._clock.wait(PAUSE, asyncio.Event())
                     continue
-            except (DBAPIError, Unavailable, Overloaded) as error:
+            except (SQLAlchemyError, Unavailable, Overloaded) as error:
                 _log.warning("the clock's tick waits: %s", error)
                 await self._clock.wait(PAUSE, asyncio.Event())
                 continue

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError
 
 from service.clock import Clock
 from service.config import Account
 from service.ledger import board_rows, heads, patches, syncs
+from service.ledger.engine import or_unavailable
 from service.ledger.heads import Head
-from service.ledger.outcome import Unavailable
 from service.ledger.patches import Touched
 from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum
 from service.ledger.tables import SUMS
@@ -66,11 +65,8 @@ class Reader:
         """
         account = self._accounts[account_id]
         now = self._clock.now()
-        try:
-            with self._engine.begin() as connection:
-                return _board(connection, account, now, selections, since)
-        except DBAPIError as error:
-            raise Unavailable(str(error.orig)) from error
+        with or_unavailable(), self._engine.begin() as connection:
+            return _board(connection, account, now, selections, since)
 
 
 def _board(

@@ -80,8 +80,13 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
     """Recompute an account's projections from state, and write them; boards that are open read everything
-    anew."""
+    anew.
+
+    Raises:
+        OtherRules: A newer version of the service computed them.
+    """
     head = heads.prepared(connection, account.id, lock=True)
+    heads.check_revision(head)
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
     sums.add(connection, account.id, from_state(connection, account, as_of, progress))
@@ -167,6 +172,13 @@ def differences_from_log(
 
 def rules_changed(connection: Connection, account: Account) -> bool:
     """Whether the projections were computed with other rules (zone, currency, rates, revision) than
-    today's."""
+    today's.
+
+    Raises:
+        OtherRules: A newer version of the service computed them.
+    """
     head = heads.head(connection, account.id)
-    return head is not None and head.shape != heads.shape_of(account)
+    if head is None:
+        return False
+    heads.check_revision(head)
+    return head.shape != heads.shape_of(account)

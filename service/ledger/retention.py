@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import Clock
 from service.ledger import heads, log
@@ -42,7 +42,7 @@ class Retention:
         while True:
             try:
                 more = await asyncio.to_thread(self.prune)
-            except DBAPIError as error:
+            except SQLAlchemyError as error:
                 _log.warning("old bodies are not dropped now: %s", error)
                 more = False
             await self._clock.wait(PAUSE if more else INTERVAL, asyncio.Event())

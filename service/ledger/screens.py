@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, select, update
-from sqlalchemy.exc import DBAPIError
 
-from service.ledger.engine import insert_into
-from service.ledger.outcome import Unavailable
+from service.ledger.engine import insert_into, or_unavailable
 from service.ledger.tables import SCREENS
 from service.model import Instant
 
@@ -80,11 +78,8 @@ class Screens:
         Raises:
             Unavailable: The database is away.
         """
-        try:
-            with self._readers.begin() as connection:
-                return digests(connection, account_id)
-        except DBAPIError as error:
-            raise Unavailable(str(error.orig)) from error
+        with or_unavailable(), self._readers.begin() as connection:
+            return digests(connection, account_id)
 
     def seen(self, account_id: str, digest: str, now: Instant) -> None:
         """Note that a screen is open now.
@@ -92,8 +87,5 @@ class Screens:
         Raises:
             Unavailable: The database is away.
         """
-        try:
-            with self._writers.begin() as connection:
-                seen(connection, account_id, digest, now)
-        except DBAPIError as error:
-            raise Unavailable(str(error.orig)) from error
+        with or_unavailable(), self._writers.begin() as connection:
+            seen(connection, account_id, digest, now)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from service.ledger.outcome import Unavailable
+from service.ledger.engine import or_unavailable
+from service.ledger.threads import in_time
 
 T = TypeVar("T")
 
@@ -28,16 +27,13 @@ class Transactions:
 
     async def read(self, what: Callable[[Connection], T]) -> T:
         """What a read gives. Raises `Unavailable` when the database is away."""
-        return await asyncio.to_thread(_run, self._readers, what)
+        return await in_time(lambda: _run(self._readers, what))
 
     async def write(self, what: Callable[[Connection], T]) -> T:
         """What a transaction gives, once it is committed. Raises `Unavailable` when the database is away."""
-        return await asyncio.to_thread(_run, self._writers, what)
+        return await in_time(lambda: _run(self._writers, what))
 
 
 def _run(engine: Engine, what: Callable[[Connection], T]) -> T:
-    try:
-        with engine.begin() as connection:
-            return what(connection)
-    except DBAPIError as error:
-        raise Unavailable(str(error.orig)) from error
+    with or_unavailable(), engine.begin() as connection:
+        return what(connection)

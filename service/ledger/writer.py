@@ -2,31 +2,32 @@
 
 Deliveries that arrive while a transaction is being committed form the next one: no timer, no artificial
 delay. An idle service commits one delivery at once; under load the batches grow, up to a bound. Ticks of the
-clock go the same way.
+clock go the same way, each in a transaction of its own.
+
+A thread that waits for a database cannot be called back. So that nobody who sent something waits with it, the
+event loop looks after the thread: what a batch has not answered in time is answered for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
-import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger import heads
-from service.ledger.apply import apply
-from service.ledger.engine import is_away
+from service.ledger.committer import Committer, Heads, Result
 from service.ledger.heads import Head
 from service.ledger.outcome import Outcome, Overloaded, Unavailable
-from service.model import SECOND, Decoded, Delivery, Instant, Rejection
+from service.ledger.threads import PATIENCE
+from service.model import SECOND, Delivery
 
 BATCH_DELIVERIES: Final = 256
 """Deliveries in one transaction at most."""
@@ -43,6 +44,8 @@ QUEUE_BYTES: Final = 64 * 2**20
 RETRY_AFTER: Final = 2
 """Seconds after which a refused sender may try again."""
 
+_LOOK: Final = 0.5  # seconds between two looks at the thread
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +54,7 @@ class _Waiting:
     """A delivery in the queue, or (without one) a tick."""
 
     delivery: Delivery | None
-    future: asyncio.Future[Outcome | None]
+    future: asyncio.Future[Outcome | int]
 
     @property
     def size(self) -> int:
@@ -75,6 +78,7 @@ class Writer:
         clock: Read once for each transaction.
         committed: See `Committed`.
         measured: See `Measured`.
+        patience: Seconds that a batch may take before those who wait are told to try again.
     """
 
     def __init__(
@@ -84,9 +88,10 @@ class Writer:
         clock: Clock,
         committed: Committed,
         measured: Measured = lambda _deliveries, _seconds: None,
+        patience: float = PATIENCE,
     ) -> None:
-        self._engine = engine
-        self._accounts = accounts
+        self._committer = Committer(engine, accounts, clock)
+        self._patience = patience
         self._clock = clock
         self._committed = committed
         self._measured = measured
@@ -95,24 +100,37 @@ class Writer:
         self._ready = threading.Condition()
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._batch: Sequence[_Waiting] = ()
+        self._batch_began = 0.0
+        self._watching: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="lossboard-writer", daemon=True)
 
     def start(self) -> None:
         """Begin to commit; called on the event loop that the futures belong to."""
         self._loop = asyncio.get_running_loop()
+        self._watching = self._loop.create_task(self._watch())
         self._thread.start()
 
     async def stop(self) -> None:
-        """Commit what is in the queue, and end."""
+        """Commit what is in the queue, and end; a database that does not answer is not waited for."""
         with self._ready:
             self._stopping = True
             self._ready.notify()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, 2 * self._patience)
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
 
     @property
     def depth(self) -> int:
         """Deliveries that wait."""
         return len(self._queue)
+
+    @property
+    def outdated(self) -> Collection[str]:
+        """Accounts that this process refuses webhooks for, because their rules are another node's."""
+        return self._committer.outdated
 
     def submit(self, delivery: Delivery) -> asyncio.Future[Outcome]:
         """Queue a delivery. The future resolves after the commit that holds all of its effects.
@@ -122,13 +140,20 @@ class Writer:
             Unavailable: The database is away; the sender is to try again. (From the future.)
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._enqueue(_Waiting(delivery, future))  # type: ignore[arg-type]  # a delivery's future is never None
+        self._enqueue(_Waiting(delivery, future))  # type: ignore[arg-type]  # a delivery gives an outcome
         return future
 
-    def tick(self) -> asyncio.Future[None]:
-        """Queue a tick: every account whose board the clock alone has changed is brought up to now."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._enqueue(_Waiting(None, future))  # type: ignore[arg-type]  # a tick's future is always None
+    def tick(self) -> asyncio.Future[int]:
+        """Queue a tick: boards that the clock alone has changed are brought up to now, some of them at once.
+
+        Returns:
+            How many there were, not counting those that another transaction had in hand.
+
+        Raises:
+            Overloaded, Unavailable: As above.
+        """
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._enqueue(_Waiting(None, future))  # type: ignore[arg-type]  # a tick gives a number
         return future
 
     def _enqueue(self, waiting: _Waiting) -> None:
@@ -158,93 +183,68 @@ class Writer:
     def _run(self) -> None:
         while batch := self._take():
             began = self._clock.now()
+            with self._ready:
+                self._batch, self._batch_began = batch, self._now()
             try:
                 results, new_heads = self._commit(batch)
-                self._measured(len(results), (self._clock.now() - began) / SECOND)
-            except Exception as error:  # whatever it is, the senders must hear that nothing was stored
+            except (
+                Exception
+            ) as error:  # whatever it is, the senders must hear that nothing is known to be stored
                 _log.exception("a batch of %d could not be committed", len(batch))
                 results, new_heads = [Unavailable(str(error))] * len(batch), {}
+            else:
+                self._measured(len(results), (self._clock.now() - began) / SECOND)
+            with self._ready:
+                self._batch = ()
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._resolve, batch, results, new_heads)
 
+    def _commit(self, batch: Sequence[_Waiting]) -> tuple[list[Result | int], Heads]:
+        """Ticks first: they are what screens wait for without knowing."""
+        deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
+        ticked: Unavailable | int = 0
+        new_heads: Heads = {}
+        if len(deliveries) < len(batch):
+            try:
+                new_heads = self._committer.tick()
+                ticked = len(new_heads)
+            except Unavailable as error:
+                ticked = error
+        results, changed = self._committer.commit(deliveries) if deliveries else ([], {})
+        given = iter(results)
+        return (
+            [ticked if waiting.delivery is None else next(given) for waiting in batch],
+            {**new_heads, **changed},
+        )
+
     def _resolve(
-        self,
-        batch: Sequence[_Waiting],
-        results: Sequence[Outcome | Unavailable | None],
-        new_heads: Mapping[str, Head],
+        self, batch: Sequence[_Waiting], results: Sequence[Result | int], new_heads: Mapping[str, Head]
     ) -> None:
         if new_heads:
             self._committed(new_heads)
         for waiting, result in zip(batch, results, strict=True):
             if waiting.future.done():
-                continue  # the sender went away; what it sent is stored all the same
+                continue  # the sender went away, or was told to try again; it may be stored all the same
             if isinstance(result, Unavailable):
                 waiting.future.set_exception(result)
             else:
                 waiting.future.set_result(result)
 
-    def _commit(
-        self, batch: Sequence[_Waiting]
-    ) -> tuple[list[Outcome | Unavailable | None], dict[str, Head]]:
-        """Commit a batch; if that fails for another reason than the database's absence, each delivery by
-        itself."""
-        deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
-        ticks = len(deliveries) < len(batch)
-        try:
-            outcomes, new_heads = self._transact(deliveries, ticks=ticks)
-            results: list[Outcome | Unavailable] = list(outcomes)
-        except Exception as error:
-            if isinstance(error, DBAPIError) and is_away(error):
-                _log.warning("the database is away: %s", error)
-                return [Unavailable("the database is away")] * len(batch), {}
-            _log.exception("a batch of %d failed; each delivery is tried by itself", len(batch))
-            results, new_heads = self._one_by_one(deliveries)
-        given = iter(results)
-        return [None if waiting.delivery is None else next(given) for waiting in batch], new_heads
+    def _now(self) -> float:
+        return self._loop.time() if self._loop is not None else 0.0
 
-    def _one_by_one(
-        self, deliveries: Sequence[Delivery]
-    ) -> tuple[list[Outcome | Unavailable], dict[str, Head]]:
-        """Isolate the delivery that fails: it goes to quarantine with its traceback, its neighbours are
-        applied."""
-        results: list[Outcome | Unavailable] = []
-        new_heads: dict[str, Head] = {}
-        for delivery in deliveries:
-            try:
-                outcomes, changed = self._transact([delivery], ticks=False)
-            except Exception as error:
-                outcomes, changed = self._transact([_refused(delivery, error)], ticks=False)
-            results.extend(outcomes)
-            new_heads.update(changed)
-        return results, new_heads
-
-    def _transact(
-        self, deliveries: Sequence[Delivery], *, ticks: bool
-    ) -> tuple[list[Outcome], dict[str, Head]]:
-        """One transaction. Returns the outcomes in order, and each account's new head."""
-        now = self._clock.now()
-        by_account: dict[str, list[int]] = {}
-        for index, delivery in enumerate(deliveries):
-            by_account.setdefault(delivery.account, []).append(index)
-        outcomes: dict[int, Outcome] = {}
-        new_heads: dict[str, Head] = {}
-        with self._engine.begin() as connection:
-            if ticks:
-                self._add_due(connection, by_account, now)
-            for account_id in sorted(by_account):  # always in this order: no two nodes wait for each other
-                indexes = by_account[account_id]
-                mine = [deliveries[index] for index in indexes]
-                applied, new_heads[account_id] = apply(connection, self._accounts[account_id], mine, now)
-                outcomes.update(zip(indexes, applied, strict=True))
-        return [outcomes[index] for index in range(len(deliveries))], new_heads
-
-    def _add_due(self, connection: Connection, by_account: dict[str, list[int]], now: Instant) -> None:
-        for account_id in heads.due_accounts(connection, sorted(self._accounts), now):
-            by_account.setdefault(account_id, [])
-
-
-def _refused(delivery: Delivery, error: Exception) -> Delivery:
-    """The same delivery, without what could not be applied, and with the reason."""
-    detail = "".join(traceback.format_exception(error))
-    rejection = Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
-    return replace(delivery, decoded=Decoded(delivery.decoded.key, rejections=(rejection,)))
+    async def _watch(self) -> None:
+        """Answer for a batch that takes too long, and for what waits behind it."""
+        while True:
+            await asyncio.sleep(min(_LOOK, self._patience / 4))
+            with self._ready:
+                if not self._batch or self._now() - self._batch_began < self._patience:
+                    continue
+                given_up = [*self._batch, *self._queue]
+                self._queue.clear()
+                self._queued_bytes = 0
+            told = [waiting for waiting in given_up if not waiting.future.done()]
+            if told:
+                _log.warning("the database does not answer: %d are told to try again", len(told))
+            for waiting in told:
+                waiting.future.set_exception(Unavailable("the database does not answer"))

@@ -71,7 +71,7 @@ def apply_patch(snapshot_json: dict[str, Json], patch: dict[str, Json]) -> dict[
     held = _parts_of_json(snapshot_json)
     held.update(_object(patch["set"]))
     for name in _array(patch["remove"]):
-        del held[str(name)]
+        held.pop(str(name), None)  # a screen that resumes may be sent a patch twice
     if "order" in patch:
         held["order"] = patch["order"]
     at_risk = dict(_object(held["at_risk"]))

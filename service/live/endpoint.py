@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import mimetypes
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -22,6 +21,7 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.deal_rows import RefusalReader
 from service.ledger.outcome import Unavailable
+from service.ledger.threads import in_time
 from service.live import access, board, render
 from service.live.board import Snapshot
 from service.live.hub import BoardReader, Hub, TooManyScreens
@@ -120,7 +120,7 @@ class Boards:
 
     async def _read(self, account: Account, view: View) -> Snapshot:
         shown = spans(view, self._today(account))
-        reading = await asyncio.to_thread(self._readers.read, account.id, shown.selections)
+        reading = await in_time(lambda: self._readers.read(account.id, shown.selections))
         return board.snapshot(reading, account, view, shown)
 
     async def page(self, _request: Request, account: Account, view: View) -> ASGIApp:

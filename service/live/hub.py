@@ -2,16 +2,16 @@
 
 For each account that somebody watches, one task reads the board after commits (only what they touched),
 makes one patch for each view, and writes the same bytes to every screen. The first frame after a quiet
-moment goes at once; under a storm at most `FRAMES_PER_SECOND`. Commits only wake it: what a screen is shown
-is always read from the database, and every heartbeat reads too, so that a wake-up that was lost costs a
-heartbeat's time and nothing else.
+moment goes at once; under a storm at most `FRAMES_PER_SECOND`. Commits, of this node or another, only wake
+it: what a screen is shown is always read from the database, and every heartbeat reads too, so that a wake-up
+that was lost costs a heartbeat's time and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from service.calendar import Period, iso, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.heads import Head
+from service.ledger.outcome import Unavailable
 from service.ledger.reading import Reading, Selection
 from service.live import board, difference, render
 from service.live.board import Snapshot
@@ -100,11 +100,16 @@ class Hub:
         """Streams that are open."""
         return sum(len(feed.screens) for each in self._boards.values() for feed in each.feeds.values())
 
-    def committed(self, heads: Mapping[str, Head]) -> None:
-        """Boards were changed: those that are watched are read soon."""
-        for account_id, head in heads.items():
+    @property
+    def watched(self) -> Collection[str]:
+        """The accounts that somebody watches."""
+        return self._boards.keys()
+
+    def moved(self, seqs: Mapping[str, int]) -> None:
+        """Where boards are now: those that are watched and shown elsewhere are read soon."""
+        for account_id, seq in seqs.items():
             watched = self._boards.get(account_id)
-            if watched is not None and head.seq != watched.seq:
+            if watched is not None and seq != watched.seq:
                 watched.wake.set()
 
     async def show(self, view: View, seen: int | None, send: StreamSend) -> None:
@@ -168,6 +173,10 @@ class Hub:
             watched.wake.clear()
             try:
                 await self._update(watched)
+            except Unavailable as error:
+                _log.warning("the board of %s is not read now: %s", watched.account.id, error)
+                await self._clock.wait(1.0, asyncio.Event())
+                continue
             except Exception:  # whatever it is: screens see the age of their figures, and the next try may do
                 _log.exception("the board of %s could not be read", watched.account.id)
                 await self._clock.wait(1.0, asyncio.Event())
@@ -194,12 +203,15 @@ class Hub:
 
     async def _update(self, watched: _Board) -> None:
         feeds = list(watched.feeds.values())
+        # Who comes while the board is read waits for the next read: it may have seen, on another node, a
+        # later board than this one.
+        screens = [list(feed.screens) for feed in feeds]
         loop = asyncio.get_running_loop()
         reading, changes = await loop.run_in_executor(self._thread, self._read, watched, feeds)
         watched.reading, watched.seq = reading, reading.seq
-        for feed, change in zip(feeds, changes, strict=True):
+        for change, waiting in zip(changes, screens, strict=True):
             change()
-            for screen in list(feed.screens):
+            for screen in waiting:
                 screen.pump()
 
     def _read(self, watched: _Board, feeds: Sequence[_Feed]) -> tuple[Reading, list[Callable[[], None]]]:

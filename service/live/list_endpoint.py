@@ -15,6 +15,7 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.deal_rows import RefusalReader
 from service.ledger.reading import Selection
+from service.ledger.threads import in_time
 from service.live import list_page, lists, spreadsheet
 from service.live.hub import BoardReader
 from service.live.lists import Asked, RefusalList, TaskList
@@ -23,6 +24,9 @@ from service.live.view import View
 
 AT_ONCE: Final = 2
 """Lists that are made at a time; others wait. A year's file takes a while, and boards come first."""
+
+PATIENCE: Final = 60.0
+"""Seconds that one may take."""
 
 T = TypeVar("T")
 
@@ -80,7 +84,7 @@ class Lists:
 
     async def _in_turn(self, make: Callable[[], T]) -> T:
         async with self._turns:
-            return await asyncio.to_thread(make)
+            return await in_time(make, PATIENCE)
 
     def _of_refusals(self, account: Account, view: View, asked: Asked, make: Callable[[RefusalList], T]) -> T:
         """What is made of the refusals that are asked for, while they are being read."""

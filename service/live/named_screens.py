@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from service.clock import Clock
 from service.ledger.outcome import Unavailable
+from service.ledger.threads import in_time
 from service.model import SECOND, Instant
 
 FRESH: Final = 3 * SECOND
@@ -72,7 +73,7 @@ class NamedScreens:
         async with known.asking:
             if not self._is_within(known.tried_at, FRESH):
                 try:
-                    known.digests = await asyncio.to_thread(self._ledger.digests, account_id)
+                    known.digests = await in_time(lambda: self._ledger.digests(account_id))
                 except Unavailable as error:
                     _log.warning("the screens of %s are not known anew: %s", account_id, error)
                 known.tried_at = self._clock.now()

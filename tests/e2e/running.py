@@ -138,7 +138,7 @@ def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subproce
     return subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         cwd=folder,
-        env=_environment(folder, url),
+        env=environment(url),
         capture_output=True,
         text=True,
         timeout=DEADLINE * 3,
@@ -146,7 +146,8 @@ def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subproce
     )
 
 
-def _environment(folder: Path, url: str | None) -> dict[str, str]:
+def environment(url: str | None) -> dict[str, str]:
+    """What a process of the service is started with."""
     root = str(Path(__file__).resolve().parents[2])
     database = {} if url is None else {"LOSSBOARD_DATABASE_URL": url}
     return {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", **database}
@@ -158,7 +159,7 @@ def start(folder: Path, *arguments: str, url: str | None = None, config: str = C
     process = subprocess.Popen(
         [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
         cwd=folder,
-        env=_environment(folder, url),
+        env=environment(url),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

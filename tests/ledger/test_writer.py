@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -15,6 +16,7 @@ from service.ledger import log
 from service.ledger import writer as writer_module
 from service.ledger.heads import Head
 from service.ledger.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.threads import in_time
 from service.ledger.writer import Writer
 from service.model import Change, Decoded, Delivery, Rejection, Value
 from tests.histories import at
@@ -190,5 +192,44 @@ def test_committed_is_told_before_the_sender_is_answered(ledger: Ledger) -> None
         async with running(ledger, lambda heads: told.append(heads["office"].seq)) as writer:
             outcome = await writer.submit(delivery("k", lost("1")))
             assert told == [outcome.seq]
+
+    run(story())
+
+
+def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
+    """The batch, and what waits behind it, is answered; when the database goes on, so does the writer, and
+    what was told to come again is known."""
+    answers = threading.Event()
+
+    def _hang(_connection: object) -> None:
+        answers.wait(30)
+
+    async def story() -> list[Outcome]:
+        event.listen(ledger.engine, "commit", _hang)
+        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None, patience=0.1)
+        writer.start()
+        first = writer.submit(delivery("a", lost("1")))
+        while writer.depth:
+            await asyncio.sleep(0)
+        for each in (first, writer.submit(delivery("b", lost("2"))), writer.tick()):
+            with pytest.raises(Unavailable, match="does not answer"):
+                await each
+        answers.set()
+        again = [await writer.submit(delivery(key, lost(key))) for key in ("a", "b")]
+        await writer.stop()
+        return again
+
+    assert [each.status for each in run(story())] == ["duplicate", "applied"]
+    assert ledger.head.deliveries == 2
+
+
+def test_nobody_waits_for_a_read_that_does_not_come_back() -> None:
+    answers = threading.Event()
+
+    async def story() -> None:
+        assert await in_time(lambda: 7) == 7
+        with pytest.raises(Unavailable, match="does not answer"):
+            await in_time(lambda: answers.wait(30), patience=0.05)
+        answers.set()
 
     run(story())

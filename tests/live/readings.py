@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.config import Account, Secret, zone
-from service.ledger.heads import Head
 from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Instant
 
@@ -108,8 +107,3 @@ class StandingClock:
             if at <= self.moment:
                 due.set()
         self._sleepers = [(at, due) for at, due in self._sleepers if at > self.moment]
-
-
-def head(seq: int) -> Head:
-    """The head of a commit."""
-    return Head("office", seq, 0, NOW, NOW + SECOND, NOW, 0, "")

@@ -18,7 +18,7 @@ from service.live.hub import HEARTBEAT, LINGER, Hub, TooManyScreens
 from service.live.view import View
 from service.model import SECOND
 from service.problems import Message
-from tests.live.readings import OFFICE, Books, StandingClock, client, head, reading
+from tests.live.readings import OFFICE, Books, StandingClock, client, reading
 
 JSON = View("office", "month", "amount", "json", "ru")
 
@@ -71,7 +71,7 @@ class Office:
 
     def commit(self, seq: int, *clients: Any) -> None:
         self.books.board = reading(seq, *clients)
-        self.hub.committed({"office": head(seq)})
+        self.hub.moved({"office": seq})
 
     async def settle(self, holds: Callable[[], bool]) -> None:
         """Let the hub work, and a little time pass, until something holds."""

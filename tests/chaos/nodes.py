@@ -1,0 +1,105 @@
+"""Nodes of one service, as a service manager keeps them: each on a port of its own, started again whenever it
+is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tests.e2e.running import environment
+
+READY_SECONDS: Final = 60.0
+
+RESTART: Final = 0.2
+"""Seconds between two looks whether a node is there."""
+
+
+class Node:
+    """One `lossboard serve`.
+
+    Args:
+        folder: Has `lossboard.toml`; the node's output goes to a file in it.
+        arguments: More of `serve`'s.
+    """
+
+    def __init__(self, folder: Path, name: str, database_url: str, *arguments: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._database_url = database_url
+        self._arguments = arguments
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it serves, when it does."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """What it has said."""
+        return (self._folder / f"{self._name}.log").read_text(encoding="utf-8")
+
+    async def keep(self) -> None:
+        """Start it, and start it again whenever it is gone, for whatever reason; until cancelled."""
+        while True:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._started()
+            await asyncio.sleep(RESTART)
+
+    async def ready(self) -> None:
+        """Wait until it takes requests, and the database is there."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + READY_SECONDS
+        while not await self._is_ready():
+            assert loop.time() < end, self.output
+            await asyncio.sleep(0.05)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "service", "serve", "--port", str(self.port), *self._arguments]
+        with (self._folder / f"{self._name}.log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self._folder,
+                env=environment(self._database_url),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    async def _is_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(5):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                answer = await reader.read()
+                writer.close()
+                return answer.startswith(b"HTTP/1.1 200")
+        except (OSError, TimeoutError):
+            return False
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it as an operator does; its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(60)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port

@@ -1,0 +1,279 @@
+"""A storm: several nodes on one PostgreSQL, senders and screens on all of them, and something killed, frozen
+or started again all the time. Afterwards everything is held against everything.
+
+- Each acknowledged delivery is in the log, once; nothing is there that nobody sent (a set checker: what was
+  not acknowledged may be there or not).
+- Numbers and sequence numbers have no gap.
+- `verify` finds no difference, in projections or state.
+- Each screen never went back, and shows what a snapshot shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from sqlalchemy import func, select
+
+from service import operations
+from service.config_file import load
+from service.ledger import log
+from service.ledger.engine import open_engine
+from service.ledger.tables import HEADS, PATCHES
+from tests.chaos.nodes import Node
+from tests.chaos.senders import Sender, Sent
+from tests.chaos.streams import Screen
+from tests.databases import Postgres, own_postgres
+from tests.e2e.running import SECRET
+
+QUIET_SECONDS: Final = 60.0
+"""Seconds in which all screens must have come to show what is there."""
+
+FREEZE: Final = (0.5, 3.0)
+"""Seconds for which a node, or the database, is frozen."""
+
+GAP: Final = (0.2, 1.2)
+"""Seconds between two strokes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything. `pause`: seconds between two webhooks of a sender."""
+
+    seed: int
+    nodes: int = 3
+    accounts: int = 12
+    screens: int = 24
+    senders: int = 6
+    node_kills: int = 4
+    node_freezes: int = 1
+    database_kills: int = 1
+    database_freezes: int = 0
+    pause: float = 0.03
+
+    def strokes(self, dice: random.Random) -> list[str]:
+        """What is done, in which order."""
+        strokes = (
+            ["kill a node"] * self.node_kills
+            + ["freeze a node"] * self.node_freezes
+            + ["kill the database"] * self.database_kills
+            + ["freeze the database"] * self.database_freezes
+        )
+        dice.shuffle(strokes)
+        return strokes
+
+
+@dataclass
+class Result:
+    """What came of it. `problems` is empty, or something is broken."""
+
+    plan: Plan
+    seconds: float = 0.0
+    strokes: Counter[str] = field(default_factory=Counter)
+    tried: int = 0
+    acknowledged: int = 0
+    applied: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+    streams: int = 0
+    events: int = 0
+    screens_agree: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+def run(plan: Plan) -> Result:
+    """Run a storm, and check what it left."""
+    with (
+        tempfile.TemporaryDirectory(prefix="storm") as name,
+        own_postgres("max_connections = 200\n") as server,
+    ):
+        folder = Path(name)
+        (folder / "lossboard.toml").write_text(_config(plan), encoding="utf-8")
+        url = server.databases.migrated()
+        result = Result(plan)
+        sent = asyncio.run(_storm(plan, folder, url, server, result))
+        result.tried, result.acknowledged = sent.count(sent.tried), sent.count(sent.acknowledged)
+        result.answers, result.slowest = sent.answers, sent.slowest
+        result.problems += sent.wrong
+        _check_ledger(folder, url, sent, result)
+    return result
+
+
+def _config(plan: Plan) -> str:
+    return "\n".join(
+        f'[[accounts]]\nid = "{account}"\ntitle = "{account}"\ncrm = "standard"\n'
+        f'webhook_secret = "{SECRET}"\ntimezone = "Europe/Moscow"\ncurrency = "RUB"\n'
+        for account in _accounts(plan)
+    )
+
+
+def _accounts(plan: Plan) -> list[str]:
+    return [f"office-{number}" for number in range(plan.accounts)]
+
+
+async def _storm(plan: Plan, folder: Path, url: str, server: Postgres, result: Result) -> Sent:
+    dice = random.Random(plan.seed)
+    nodes = [Node(folder, f"node-{number}", url) for number in range(plan.nodes)]
+    keeping = [asyncio.create_task(node.keep()) for node in nodes]
+    try:
+        await asyncio.gather(*(node.ready() for node in nodes))
+        began = time.monotonic()
+        sent = await _rage(plan, nodes, server, dice, result)
+        result.seconds = time.monotonic() - began
+        await _cancelled(keeping)
+        result.problems += [f"a node ended with {code}" for node in nodes if (code := node.stop())]
+    except BaseException:
+        await _cancelled(keeping)
+        for node in nodes:
+            node.kill()
+        raise
+    return sent
+
+
+async def _rage(plan: Plan, nodes: list[Node], server: Postgres, dice: random.Random, result: Result) -> Sent:
+    sent, stopped, accounts = Sent(), asyncio.Event(), _accounts(plan)
+    ports, urls = [node.port for node in nodes], [node.url for node in nodes]
+    screens = [
+        Screen(accounts[number % plan.accounts], ports, random.Random(dice.random()))
+        for number in range(plan.screens)
+    ]
+    senders = [
+        Sender(str(number), accounts, urls, sent, random.Random(dice.random()))
+        for number in range(plan.senders)
+    ]
+    following = [asyncio.create_task(screen.follow()) for screen in screens]
+    sending = [asyncio.create_task(sender.run(stopped, plan.pause)) for sender in senders]
+    for stroke in plan.strokes(dice):
+        await asyncio.sleep(dice.uniform(*GAP))
+        await _strike(stroke, dice.choice(nodes), server, dice)
+        result.strokes[stroke] += 1
+    await asyncio.gather(*(node.ready() for node in nodes))
+    stopped.set()
+    await asyncio.gather(*sending)
+    result.screens_agree = await _agreement(screens, nodes, result)
+    await _cancelled(following)
+    result.streams = sum(screen.streams for screen in screens)
+    result.events = sum(screen.events for screen in screens)
+    result.problems += [
+        f"a screen of {screen.account} went back: {screen.backwards}"
+        for screen in screens
+        if screen.backwards
+    ]
+    return sent
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
+
+
+async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random) -> None:
+    if stroke == "kill a node":
+        node.kill()
+    elif stroke == "freeze a node":
+        node.signal(signal.SIGSTOP)
+        await asyncio.sleep(dice.uniform(*FREEZE))
+        node.signal(signal.SIGCONT)
+    elif stroke == "freeze the database":
+        server.freeze()
+        await asyncio.sleep(dice.uniform(*FREEZE))
+        server.thaw()
+    else:
+        server.kill()
+        await asyncio.sleep(dice.uniform(0, 3))
+        await asyncio.to_thread(server.start)
+
+
+async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -> float:
+    """Seconds until every screen shows what a snapshot of some node shows."""
+    began = time.monotonic()
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        while True:
+            wrong = []
+            for number, screen in enumerate(screens):
+                node = nodes[number % len(nodes)]
+                answer = await client.get(f"{node.url}/boards/{screen.account}/snapshot")
+                if answer.status_code != 200 or _lasting(answer.json()) != _lasting(screen.board):
+                    wrong.append(screen.account)
+            if not wrong:
+                return time.monotonic() - began
+            if time.monotonic() - began > QUIET_SECONDS:
+                result.problems.append(f"{len(wrong)} screens do not show what is there: {wrong[:5]}")
+                return time.monotonic() - began
+            await asyncio.sleep(0.2)
+
+
+def _lasting(board: dict[str, Any]) -> dict[str, Any]:
+    """What of a board does not change while time passes: all but its moment, and how long tasks are overdue
+    on an average."""
+    if not board:
+        return {}
+    managers = [
+        {name: value for name, value in each.items() if not name.startswith("late_")}
+        for each in board["at_risk"]["managers"]
+    ]
+    rest = {name: value for name, value in board.items() if name != "as_of"}
+    return {**rest, "at_risk": {**board["at_risk"], "managers": managers}}
+
+
+def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
+    config = load(folder / "lossboard.toml", {"LOSSBOARD_DATABASE_URL": url})
+    engine = open_engine(url, "reader")
+    for account in config.accounts:
+        with engine.begin() as connection:
+            stored = list(log.everything(connection, account.id))
+            head = connection.execute(select(HEADS).where(HEADS.c.account == account.id)).one()
+            patches = connection.execute(
+                select(func.count(), func.max(PATCHES.c.seq)).where(PATCHES.c.account == account.id)
+            ).one()
+        keys = [each.key for each in stored]
+        result.applied += len(keys)
+        found = list(
+            set_problems(sent.tried.get(account.id, set()), sent.acknowledged.get(account.id, set()), keys)
+        )
+        if [each.number for each in stored] != list(range(1, head.deliveries + 1)):
+            found.append("the numbers of deliveries have a gap")
+        if stored and (patches[1] != head.seq or (head.seq <= 1000 and patches[0] != head.seq)):
+            found.append(f"sequence numbers have a gap: {patches[0]} of {head.seq}")
+        found += [str(each) for each in operations.verify(config, account, lambda _: None).differences]
+        result.problems += [f"{account.id}: {each}" for each in found]
+    engine.dispose()
+
+
+def set_problems(tried: set[str], acknowledged: set[str], stored: list[str]) -> Iterator[str]:
+    """What is wrong with what was stored, given what was sent. What was tried and not acknowledged may be
+    stored or not: a sender that had no answer does not know."""
+    once = Counter(stored)
+    if lost := acknowledged - once.keys():
+        yield f"{len(lost)} acknowledged deliveries are lost: {sorted(lost)[:5]}"
+    if twice := [key for key, count in once.items() if count > 1]:
+        yield f"{len(twice)} deliveries were applied twice: {twice[:5]}"
+    if invented := once.keys() - tried:
+        yield f"{len(invented)} deliveries were never sent: {sorted(invented)[:5]}"
+
+
+def report(result: Result) -> str:
+    """What happened, in lines."""
+    plan = result.plan
+    strokes = ", ".join(f"{name} {times} times" for name, times in sorted(result.strokes.items()))
+    answers = ", ".join(f"{name}: {times:,}" for name, times in result.answers.most_common())
+    return f"""\
+seed {plan.seed}: {plan.nodes} nodes, {plan.accounts} accounts, {plan.screens} screens, {plan.senders} senders
+{result.seconds:.0f} s: {strokes}
+deliveries: {result.tried:,} tried, {result.acknowledged:,} acknowledged, {result.applied:,} applied
+answers: {answers}; the slowest took {result.slowest:.1f} s
+screens: {result.streams:,} streams, {result.events:,} events; all agreed after {result.screens_agree:.1f} s
+problems: {len(result.problems)}
+""" + "\n".join(result.problems[:20])

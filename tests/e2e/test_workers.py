@@ -1,0 +1,78 @@
+"""`serve --workers`: several processes behind one socket, on PostgreSQL only."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.databases import PostgresDatabases
+from tests.e2e.running import DEADLINE, Service, events, lossboard, running, start, until
+
+
+@pytest.fixture
+def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    url = postgres_databases.migrated()
+    yield url
+    postgres_databases.drop(url)
+
+
+def workers(service: Service) -> list[psutil.Process]:
+    children = psutil.Process(service.process.pid).children()
+    return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def serving(service: Service) -> int:
+    """Workers that have begun to take requests."""
+    return "".join(service.lines).count("Application startup complete")
+
+
+def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: Path, postgres: str) -> None:
+    with running(tmp_path, "serve", "--workers", "2", url=postgres) as service:
+        until(lambda: serving(service) == 2)
+        before = {each.pid for each in workers(service)}
+        assert len(before) == 2
+        with events(f"{service.url}/boards/office/events") as stream:
+            assert next(stream).name == "snapshot"
+            for number in range(8):  # each over a connection of its own, to whichever worker takes it
+                service.client.close()
+                service.client = httpx.Client(timeout=DEADLINE, trust_env=False)
+                service.deal(f"d{number}", status="lost", amount="1.00", reason="Выбрал других")
+            seqs: list[int] = []
+            while not seqs or seqs[-1] < 8:
+                event = next(stream)
+                if event.id is not None:
+                    seqs.append(int(event.id))
+            assert seqs == sorted(seqs)
+        dead = min(before)
+        os.kill(dead, signal.SIGKILL)
+        until(lambda: serving(service) == 3)
+        assert dead not in {each.pid for each in workers(service)}
+        assert len(workers(service)) == 2
+        assert f"worker {dead} died (-9)" in "".join(service.lines)
+        service.client.close()
+        service.client = httpx.Client(timeout=DEADLINE, trust_env=False)
+        assert service.snapshot()["losses"]["total"]["count"] == 8
+        assert service.stop() == 0
+    assert "".join(service.lines).count("/boards/office") == 1, "the address is told once"
+
+
+def test_workers_do_not_outlive_their_parent(tmp_path: Path, postgres: str) -> None:
+    service = start(tmp_path, "serve", "--workers", "2", url=postgres)
+    until(lambda: serving(service) == 2)
+    children = workers(service)
+    service.kill()
+    until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in children))
+
+
+def test_workers_on_sqlite_are_refused(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        assert service.stop() == 0
+    refused = lossboard(tmp_path, "serve", "--workers", "2")
+    assert refused.returncode == 1
+    assert "--workers needs PostgreSQL" in refused.stderr

@@ -1,0 +1,86 @@
+"""Whether a statement could be sent to one shard: every statement that the service makes during the tests is
+looked at, and one that reaches over accounts fails the run.
+
+A statement is taken as it goes to the database. Each table that it names must be held to an account (or to
+some: whoever looks after many at once names them) by `table.account = …` or `IN …`, or, in what is inserted,
+by a value for that column.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from service.ledger.tables import METADATA
+
+SERVICE: Final = str(Path(__file__).resolve().parents[1] / "service")
+TESTS: Final = str(Path(__file__).resolve().parent)
+LOOKING: Final = frozenset({__file__, str(Path(__file__).with_name("conftest.py"))})
+
+ALLOWED: Final = re.compile(
+    r"BEGIN|PRAGMA |SELECT pg_catalog\.version|show standard_conforming_strings"
+    r"|SELECT pg_catalog\.pg_class|SELECT alembic_version\.|SELECT obj_description"  # the schema's version
+    r"|COMMENT ON TABLE alembic_version|SELECT pg_advisory_xact_lock"  # one migration at a time
+    r"|SELECT set_config"  # deadlines; notifications, too
+)
+"""What has no account by its nature."""
+
+_TABLES = "|".join(METADATA.tables)
+_NAMED: Final = re.compile(
+    rf"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+({_TABLES})\b(?:\s+AS\s+(\w+))?(?!\s*[.=])", re.IGNORECASE
+)
+_INSERT: Final = re.compile(rf"INSERT INTO (?:{_TABLES}) \(account,", re.IGNORECASE)
+
+
+def unsharded(statement: str) -> list[str]:
+    """The tables of a statement that are held to no account."""
+    if _INSERT.match(statement):
+        return []
+    named = {alias or table for table, alias in _NAMED.findall(statement)}
+    return sorted(each for each in named if not _held(statement, each))
+
+
+def _held(statement: str, name: str) -> bool:
+    column = rf"\b{name}\.account"
+    return bool(re.search(rf"{column}\s*(?:=|IN\b)|=\s*{column}\b", statement))
+
+
+@dataclass
+class Seen:
+    """The statements of a test session."""
+
+    statements: set[str] = field(default_factory=set)
+    offending: dict[str, str] = field(default_factory=dict)
+
+    def note(self, statement: str) -> None:
+        """Look at a statement that is about to be executed."""
+        if statement in self.statements:
+            return
+        self.statements.add(statement)
+        if ALLOWED.match(statement) or (_NAMED.search(statement) and not unsharded(statement)):
+            return
+        if caller := _caller():
+            self.offending[statement] = caller
+
+
+def _caller() -> str | None:
+    """Which line of the service makes the statement; None when a test makes it itself."""
+    for path, line in _frames():
+        if path in LOOKING:
+            continue
+        if path.startswith(TESTS) or "/alembic/" in path:  # a migration's, or alembic's own
+            return None
+        if path.startswith(SERVICE):
+            return f"{path}:{line}"
+    return None
+
+
+def _frames() -> Iterator[tuple[str, int]]:
+    frame = sys._getframe(1)
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]  # None after the last
