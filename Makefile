@@ -31,7 +31,7 @@ demo: .venv/.runtime ## Serve a simulated sales office, and print the address
 
 test: setup ## Run every test, PostgreSQL and a browser included
 	@$(BIN)/python scripts/browser.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: setup ## Lint, format, types, import rules
 	$(BIN)/ruff format --check .

@@ -222,6 +222,9 @@ def _secrets(section: _Account, key: str) -> tuple[Secret, ...]:
     if section.crm == "standard":
         for secret in given:
             _check(_is_standard(secret), key, "expected whsec_ followed by at least 16 bytes in base64")
+    if section.crm == "pipedrive":
+        for secret in given:
+            _check(all(secret.partition(":")), key, "expected user:password, as HTTP Basic sends them")
     return tuple(Secret(secret) for secret in given)
 
 

@@ -82,7 +82,8 @@ def _said(imported: Imported) -> Iterator[str]:
     if imported.outcome.status == "duplicate":
         yield "this file was imported before: nothing changed"
         return
-    yield f"{read.entities} {read.kind}{'' if read.entities == 1 else 's'}, new or changed: {imported.changed}"
+    things = read.kind if read.entities == 1 else f"{read.kind}s"
+    yield f"{read.entities} {things}, new or changed: {imported.changed}"
     if read.ignored:
         yield f"columns that are not known, and were left out: {', '.join(read.ignored)}"
     if read.taken_as_open:

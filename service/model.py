@@ -141,6 +141,7 @@ class Request:
         headers: Names in lower case; of repeated ones the last.
         body: Raw.
         received_at: When the service had read it.
+        query_string: What stands behind the question mark, as received.
     """
 
     method: str
@@ -149,6 +150,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     received_at: Instant
+    query_string: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,14 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ({"webhook_secret": []}, r"accounts\[0\].webhook_secret"),
         ({"webhook_secret": "plain"}, r"accounts\[0\].webhook_secret: expected whsec_"),
         ({"webhook_secret": "whsec_c2hvcnQ="}, r"accounts\[0\].webhook_secret: expected whsec_"),
+        (
+            {"crm": "pipedrive", "webhook_secret": "plain"},
+            r"accounts\[0\].webhook_secret: expected user:pass",
+        ),
+        (
+            {"crm": "pipedrive", "webhook_secret": "user:"},
+            r"accounts\[0\].webhook_secret: expected user:pass",
+        ),
         ({"webhook_secret": "whsec_***"}, r"accounts\[0\].webhook_secret: expected whsec_"),
         ({"timezone": "Europe/Atlantis"}, r"accounts\[0\].timezone: .*Europe/Atlantis"),
         ({"timezone": "../../etc/passwd"}, r"accounts\[0\].timezone"),

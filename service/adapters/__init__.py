@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
 from service.adapters.adapter import Adapter, NotAuthentic
-from service.adapters.amocrm import AmoCRMAdapter
-from service.adapters.standard import StandardAdapter
 from service.config import Config, ConfigError
 
 __all__ = ["ADAPTERS", "Adapter", "NotAuthentic", "check"]
 
-ADAPTERS: Final[Mapping[str, Adapter]] = {
-    "standard": StandardAdapter(),
-    "amocrm": AmoCRMAdapter(),
-}
+KINDS: Final = (
+    "standard",
+    "amocrm",
+    "bitrix24",
+    "hubspot",
+    "pipedrive",
+)
+"""Each is called as its file here, which ends with its `ADAPTER`; there mypy holds it to the interface."""
+
+
+def _adapter(kind: str) -> Adapter:
+    adapter: Adapter = import_module(f"{__name__}.{kind}").ADAPTER
+    return adapter
+
+
+ADAPTERS: Final[Mapping[str, Adapter]] = {kind: _adapter(kind) for kind in KINDS}
+"""By the account's `crm`."""
 
 
 def check(config: Config) -> None:

@@ -8,8 +8,9 @@ fields are read in `amocrm_items`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from service.adapters.adapter import NotAuthentic, is_secret
+from service.adapters.adapter import Adapter, NotAuthentic, is_secret
 from service.adapters.amocrm_api import AmoCRMApi
 from service.adapters.amocrm_items import Item, changes_of, needs_of, vendor_time
 from service.adapters.amocrm_values import origin_of
@@ -118,3 +119,6 @@ def _senders(body: bytes) -> set[str]:
         if named:
             return named
     return {name for _, _, fields in _items(form) if isinstance(name := fields.get("account_id"), str)}
+
+
+ADAPTER: Final[Adapter] = AmoCRMAdapter()

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from service.adapters.amocrm_values import YEAR_2000, YEAR_2100, stage_status
 from service.adapters.api import ASKED, RESOURCE, as_of
-from service.adapters.fields import digest, loss_reason, one_line, optional_text
+from service.adapters.fields import digest, loss_reason, one_line, optional_text, refuse_future
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Entity, Instant, Need, Rejection, Request, Value
 from service.money import parse_amount
@@ -33,16 +33,16 @@ def decode(request: Request, account: Account) -> Decoded:
         found = document(request.body)
     except ValueError as error:
         return Decoded(_key(request), (), (Rejection(0, one_line(error)),))
-    seen: set[str] = set()
+    there: set[str | None] = set()
     for part, item in enumerate(items(found)):
         try:
             changes += reader(item, request.received_at, account) if reader else ()
-            seen.add(_id(item.get("id")))
+            there.add(optional_id(item.get("id")))
         except ValueError as error:
             rejections.append(Rejection(part, one_line(error)))
     entity = _WHOLE.get(request.headers.get(RESOURCE, ""))
     if entity is not None and not rejections:
-        gone = [each for each in request.headers.get(ASKED, "").split() if each not in seen]
+        gone = [each for each in request.headers.get(ASKED, "").split() if each not in there]
         changes += [Change(entity, each, request.received_at, deleted=True) for each in gone]
     return Decoded(_key(request), tuple(changes), tuple(rejections), tuple(_needs(changes)))
 
@@ -99,8 +99,9 @@ def _moment(value: object) -> Instant | None:
 
 
 def _changed_at(item: Object, asked_at: Instant) -> Instant:
-    """When the vendor says that it changed; nothing changes after it was asked for."""
-    return min(_moment(item.get("updated_at")) or asked_at, asked_at)
+    """When the vendor says that it changed."""
+    changed_at = _moment(item.get("updated_at"))
+    return asked_at if changed_at is None else refuse_future(changed_at, asked_at)
 
 
 def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
@@ -184,7 +185,7 @@ def _deletion(item: Object, asked_at: Instant, account: Account) -> Iterator[Cha
     entities: Mapping[object, Literal["deal", "task"]] = {"lead_deleted": "deal", "task_deleted": "task"}
     entity = entities.get(item.get("type"))
     if entity is not None:
-        version = min(_moment(item.get("created_at")) or asked_at, asked_at)
+        version = refuse_future(_moment(item.get("created_at")) or asked_at, asked_at)
         yield Change(entity, _id(item.get("entity_id")), version, deleted=True)
 
 

@@ -18,6 +18,9 @@ MAX_AHEAD: Final = 24 * 60 * 60 * SECOND
 """How far ahead of its arrival a change may be dated. A skewed clock is tolerated; a wild date is not, for it
 would win over every later change of its fields, for good."""
 
+UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
+"""What parsing hostile text raises: a wrong value, a date beyond what `datetime` holds, nesting too deep."""
+
 _ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
 
 

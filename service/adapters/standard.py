@@ -1,119 +1,57 @@
 """The `standard` CRM kind: JSON events signed by the Standard Webhooks scheme (SPEC section 6), the reference
-format.
+format; and CloudEvents, signed alike.
 
-Rules that the format leaves open:
-- A bad field spoils its event, which is then quarantined whole; an event never spoils its neighbours in an
-  array.
-- Of a key that is given twice, parsers disagree which one counts, so the event is refused.
-- Null means "none" and clears the field, as does an empty name; a field that is not sent says nothing.
-- An event of an unknown type is no error: a sender may post more than the board needs.
+What is not signed decides nothing: the signature covers `webhook-id`, the attempt's time and the body, so how
+a body is read depends on those alone, never on the content type.
+
+A bad field spoils its event, which is then quarantined whole; an event never spoils its neighbours in an
+array. What the events say is read in `standard_events`, those of CloudEvents are unpacked in `cloud_events`.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from service.adapters.fields import (
-    digest,
-    event_time,
-    identifier,
-    loss_reason,
-    one_line,
-    optional_identifier,
-    optional_text,
-    web_address,
-)
+from service.adapters import cloud_events
+from service.adapters.adapter import Adapter
+from service.adapters.fields import UNDECODABLE, digest, one_line
 from service.adapters.signature import verify
-from service.calendar import parse_instant
+from service.adapters.standard_events import TYPES, Event, changes_of, refuse_repeated_keys
 from service.config import Account
-from service.model import ID_LENGTH, Change, Decoded, Instant, Rejection, Request, Status, Value
-from service.money import parse_amount
+from service.model import ID_LENGTH, Change, Decoded, Rejection, Request
 
 MAX_EVENTS: Final = 10_000
 """Events in the longest array that is taken: as many as a body of the largest size can reasonably hold."""
 
-_UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
-"""What parsing hostile text raises: a wrong value, a date beyond what `datetime` holds, nesting too deep."""
-
 _JSON_SPACE: Final = b" \t\r\n"
-_CURRENCY = re.compile(r"[A-Z]{3}")
-
-_Text: TypeAlias = str | None | UnsetType
-_Id: TypeAlias = str | int | None | UnsetType
 
 
-class _Named(msgspec.Struct):
-    """A client, manager or pipeline inside an event."""
+class _Envelope(msgspec.Struct):
+    """What tells a standard event from a CloudEvent."""
 
-    id: str | int
-    name: _Text = UNSET
-
-
-_Link: TypeAlias = _Named | None | UnsetType
+    type: str | UnsetType = UNSET
+    specversion: Raw | UnsetType = UNSET
 
 
-class _Deal(msgspec.Struct):
-    id: str | int
-    name: _Text = UNSET
-    status: Status | None | UnsetType = UNSET
-    reason: _Text = UNSET
-    amount: str | int | float | None | UnsetType = UNSET  # a float is read only to be refused in clear words
-    currency: _Text = UNSET
-    closed_at: _Text = UNSET
-    url: _Text = UNSET
-    client: _Link = UNSET
-    manager: _Link = UNSET
-    pipeline: _Link = UNSET
-
-
-class _Task(msgspec.Struct):
-    id: str | int
-    deal_id: _Id = UNSET
-    client_id: _Id = UNSET
-    text: _Text = UNSET
-    due_at: _Text = UNSET
-    completed: bool | None | UnsetType = UNSET
-    completed_at: _Text = UNSET
-    url: _Text = UNSET
-    manager: _Link = UNSET
-
-
-class _Deleted(msgspec.Struct):
-    id: str | int
-
-
-class _Kind(msgspec.Struct):
-    type: str
-
-
-_Data = TypeVar("_Data")
-
-
-class _Event(msgspec.Struct, Generic[_Data]):
+class _Timed(msgspec.Struct):
     timestamp: str
-    data: _Data
 
 
-_KIND = msgspec.json.Decoder(_Kind)
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_TIMED = msgspec.json.Decoder(_Timed)
 _ARRAY = msgspec.json.Decoder(list[Raw])
-_DEAL_CHANGED = msgspec.json.Decoder(_Event[_Deal])
-_TASK_CHANGED = msgspec.json.Decoder(_Event[_Task])
-_DELETED = msgspec.json.Decoder(_Event[_Deleted])
-_DELETIONS: Final[Mapping[str, Literal["deal", "task"]]] = {"deal.deleted": "deal", "task.deleted": "task"}
 
 
 class StandardAdapter:
-    """Standard Webhooks, JSON."""
+    """Standard Webhooks, JSON, its own events or CloudEvents."""
 
     kind = "standard"
-    content_types = frozenset({"application/json"})
-    kept_headers = frozenset({"webhook-id"})
+    content_types = frozenset({"application/json", *cloud_events.CONTENT_TYPES})
+    kept_headers = frozenset({"webhook-id", *cloud_events.HEADERS})
     api = None
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -125,22 +63,25 @@ class StandardAdapter:
         ]
 
     def authenticate(self, request: Request, account: Account) -> None:
-        """See `Adapter`: one of the signatures was made with one of the account's secrets."""
+        """See `Adapter`: one of the signatures was made with one of the account's secrets, and covers the
+        headers that will be read."""
         verify(request, account.webhook_secrets)
+        cloud_events.verify_headers(request.headers)
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. The delivery's key is its `webhook-id`, which a sender keeps over its retries."""
         key = _delivery_key(request)
-        try:
-            events = _events(request.body)
-        except _UNDECODABLE as error:
-            return Decoded(key, (), (Rejection(0, one_line(error)),))
         changes: list[Change] = []
         rejections: list[Rejection] = []
-        for part, event in enumerate(events):
+        try:
+            parts = _parts(request)
+        except UNDECODABLE as error:
+            return Decoded(key, (), (Rejection(0, one_line(error)),))
+        for part, document in enumerate(parts):
             try:
-                changes += _changes(event, account, request.received_at)
-            except _UNDECODABLE as error:
+                event = _event(document, request.headers)
+                changes += changes_of(event, account, request.received_at) if event else ()
+            except UNDECODABLE as error:
                 rejections.append(Rejection(part, one_line(error)))
         return Decoded(key, tuple(changes), tuple(rejections))
 
@@ -155,120 +96,29 @@ def _delivery_key(request: Request) -> str:
     return digest(message_id.encode("utf-8", "replace"))
 
 
-def _events(body: bytes) -> list[bytes]:
-    """Each event's JSON. Raises one of `_UNDECODABLE` when the body as a whole is not sound."""
-    if body.lstrip(_JSON_SPACE)[:1] != b"[":
-        return [body]
-    events = _ARRAY.decode(body)
+def _parts(request: Request) -> list[bytes]:
+    """Each event's document. Raises one of `UNDECODABLE` when the body as a whole is not sound."""
+    if cloud_events.is_binary(request.headers) or request.body.lstrip(_JSON_SPACE)[:1] != b"[":
+        return [request.body]
+    events = _ARRAY.decode(request.body)
     if len(events) > MAX_EVENTS:
         raise ValueError(f"the array has more than {MAX_EVENTS} events")
     return [bytes(event) for event in events]
 
 
-def _changes(event: bytes, account: Account, received_at: Instant) -> Iterable[Change]:
-    """The changes of one event. Raises one of `_UNDECODABLE`; then none of them counts."""
-    kind = _KIND.decode(event).type
-    _STRICT.decode(event.decode())
-    if kind == "deal.changed":
-        deal = _DEAL_CHANGED.decode(event)
-        return _deal(deal.data, event_time(deal.timestamp, received_at), account)
-    if kind == "task.changed":
-        task = _TASK_CHANGED.decode(event)
-        return _task(task.data, event_time(task.timestamp, received_at))
-    if kind in _DELETIONS:
-        gone = _DELETED.decode(event)
-        version = event_time(gone.timestamp, received_at)
-        return (Change(_DELETIONS[kind], identifier(gone.data.id), version, deleted=True),)
-    return ()
+def _event(document: bytes, headers: Mapping[str, str]) -> Event | None:
+    """The event; None for one whose type says nothing here. Raises one of `UNDECODABLE`."""
+    if cloud_events.is_binary(headers):
+        return cloud_events.from_headers(headers, document)
+    envelope = _ENVELOPE.decode(document)
+    refuse_repeated_keys(document)
+    if envelope.specversion is not UNSET:
+        return cloud_events.from_json(document)
+    if envelope.type is UNSET:
+        raise ValueError(cloud_events.UNSIGNED if "ce-type" in headers else "the event has no type")
+    if envelope.type not in TYPES:
+        return None
+    return Event(envelope.type, _TIMED.decode(document).timestamp, document)
 
 
-def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
-    """Raise `ValueError` for an object that gives a key twice, which msgspec, like most, lets pass."""
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("an object gives one key twice")
-
-
-_STRICT: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated_keys)
-"""Finds the keys that are given twice; what it decodes to is not used."""
-
-
-def _deal(data: _Deal, version: Instant, account: Account) -> list[Change]:
-    fields: dict[str, Value] = {"known": True, **_money(data, account.currency)}
-    named: list[Change] = []
-    if data.name is not UNSET:
-        fields["name"] = optional_text(data.name)
-    if data.status is not UNSET:
-        fields["status"] = data.status
-    if data.closed_at is not UNSET:
-        fields["closed_at"] = _instant(data.closed_at)
-    if data.url is not UNSET:
-        fields["url"] = web_address(data.url)
-    if data.reason is not UNSET:
-        reason, reason_named = loss_reason(data.reason, version)
-        fields |= reason
-        named += reason_named
-    named += _link(fields, "client", data.client, version)
-    named += _link(fields, "manager", data.manager, version)
-    named += _link(fields, "pipeline", data.pipeline, version)
-    return [Change("deal", identifier(data.id), version, fields), *named]
-
-
-def _task(data: _Task, version: Instant) -> list[Change]:
-    fields: dict[str, Value] = {}
-    if data.deal_id is not UNSET:
-        fields["deal_id"] = optional_identifier(data.deal_id)
-    if data.client_id is not UNSET:
-        fields["client_id"] = optional_identifier(data.client_id)
-    if data.text is not UNSET:
-        fields["text"] = optional_text(data.text)
-    if data.due_at is not UNSET:
-        fields["due_at"] = _instant(data.due_at)
-    if data.completed is not UNSET:
-        fields["completed"] = data.completed
-    if data.completed_at is not UNSET:
-        fields["completed_at"] = _instant(data.completed_at)
-    if data.url is not UNSET:
-        fields["url"] = web_address(data.url)
-    named = list(_link(fields, "manager", data.manager, version))
-    return [Change("task", identifier(data.id), version, fields), *named]
-
-
-def _link(
-    fields: dict[str, Value],
-    entity: Literal["client", "manager", "pipeline"],
-    named: _Link,
-    version: Instant,
-) -> Iterator[Change]:
-    """Set the field that links to the client, manager or pipeline; give the change that names it, if it has a
-    name."""
-    if named is UNSET:
-        return
-    if named is None:
-        fields[f"{entity}_id"] = None
-        return
-    linked = fields[f"{entity}_id"] = identifier(named.id)
-    if named.name is not UNSET:
-        yield Change(entity, linked, version, {"name": optional_text(named.name)})
-
-
-def _money(data: _Deal, account_currency: str) -> dict[str, Value]:
-    """The fields `amount` and `currency`, those that were sent. Raises `ValueError`."""
-    fields: dict[str, Value] = {}
-    currency = account_currency
-    if data.currency is not UNSET:
-        sent = optional_text(data.currency)
-        if sent is not None and not _CURRENCY.fullmatch(sent):
-            raise ValueError("currency must be a code of ISO 4217, such as RUB - at `$.data.currency`")
-        fields["currency"] = sent
-        currency = sent or account_currency
-    if isinstance(data.amount, float):
-        raise ValueError("amount must be a decimal string or an integer, not a float - at `$.data.amount`")
-    if data.amount is None:
-        fields["amount"] = None
-    elif data.amount is not UNSET:
-        fields["amount"] = parse_amount(data.amount, currency)
-    return fields
-
-
-def _instant(text: str | None) -> Instant | None:
-    return parse_instant(text) if text else None
+ADAPTER: Final[Adapter] = StandardAdapter()

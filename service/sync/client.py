@@ -133,6 +133,11 @@ def _true_at(answer: Answer, asked_at: Instant, answered_at: Instant) -> Instant
     try:
         sent = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):
-        return asked_at
+        return _before_its_second(asked_at)
     seconds = int((sent if sent.tzinfo else sent.replace(tzinfo=UTC)).timestamp())
-    return min(asked_at, seconds * SECOND - max(0, answered_at - asked_at))
+    return _before_its_second(min(asked_at, seconds * SECOND - max(0, answered_at - asked_at)))
+
+
+def _before_its_second(moment: Instant) -> Instant:
+    """Vendors date changes by the second: one of this very second may have come after the answer was made."""
+    return moment // SECOND * SECOND - 1

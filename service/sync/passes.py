@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -93,6 +93,9 @@ class Passing:
     async def _read(self, passing: Pass, stage: Stage, stages: int) -> Fetched:
         call = _call(passing.page) or stage.first
         fetched = await self._crm.client.fetch(call)
+        if fetched.verdict == "gone" and not passing.stage:
+            # Every account has what comes first: it is the address that is wrong.
+            return replace(fetched, verdict="refused")
         if fetched.verdict == "gone":
             await self._skip(passing, stage, stages)
         if fetched.verdict != "answered":

@@ -1,5 +1,5 @@
-"""Every amoCRM body that there is, and what it says by a plain reading of its pairs, apart from the
-adapter's own.
+"""Every body of a CRM's that there is, and what amoCRM's say by a plain reading of their pairs, apart from
+the adapter's own.
 
 With `LOSSBOARD_CAPTURES` set to a folder of captured bodies, those are read (they are not ours to hand on);
 without it, bodies of the same shapes that were written for the purpose.
@@ -20,12 +20,12 @@ SAMPLES: Final = Path(__file__).parent / "samples" / "amocrm"
 _ITEM: Final = re.compile(r"(leads|task)\[(\w+)\]\[0\]\[")
 
 
-def bodies() -> dict[str, bytes]:
+def bodies(crm: str = "amocrm") -> dict[str, bytes]:
     """Each body by its file's name."""
     named = os.environ.get("LOSSBOARD_CAPTURES")
-    folder = SAMPLES
+    folder = SAMPLES.parent / crm
     if named:
-        folder = Path(named) / "amocrm" if (Path(named) / "amocrm").is_dir() else Path(named)
+        folder = Path(named) / crm if (Path(named) / crm).is_dir() else Path(named)
     found = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.txt"))}
     assert found, f"no body is in {folder}"
     return found

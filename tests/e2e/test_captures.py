@@ -1,18 +1,22 @@
-"""Every amoCRM body that there is, over HTTP into a running service, ends in the right row; others change
+"""Every body that there is of a CRM, over HTTP into a running service, ends in the right row; others change
 nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection, Row, select
 
+from service.clock import SystemClock
 from service.ledger import log
 from service.ledger.engine import open_engine
 from service.ledger.tables import DEALS, TASKS
 from tests.adapters import captures
+from tests.adapters.hubspot_posts import signed
 from tests.adapters.test_amocrm_golden import SPECIAL
+from tests.adapters.test_hubspot import stages
 from tests.e2e.running import TOKEN, running
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -23,14 +27,14 @@ OTHERS = {
 }
 
 
-def account(number: int) -> str:
+def account(number: int, crm: str = "amocrm", secret: str = TOKEN) -> str:
     """Each body has an account of its own, so that none is older than another about the same lead."""
     return f"""
 [[accounts]]
 id = "a{number}"
-title = "amoCRM"
-crm = "amocrm"
-webhook_secret = "{TOKEN}"
+title = "{crm}"
+crm = "{crm}"
+webhook_secret = "{secret}"
 timezone = "Europe/Moscow"
 currency = "RUB"
 """
@@ -64,6 +68,43 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def hubspot_account(number: int) -> str:
+    return account(number).replace('crm = "amocrm"', 'crm = "hubspot"')
+
+
+def test_every_hubspot_body_is_stored_and_its_deals_have_their_status(tmp_path: Path) -> None:
+    bodies = captures.bodies("hubspot")
+    accounts = {name: f"a{number}" for number, name in enumerate(bodies)}
+    config = "".join(hubspot_account(number) for number in range(len(bodies)))
+    with running(tmp_path, config=config) as service:
+        for name, body in bodies.items():
+            address = f"{service.url}/webhooks/{accounts[name]}?from=a%3Ab%20c"
+            called = address.replace("http:", "https:").replace("%3A", ":")
+            proof = signed(body, called, SystemClock().now())
+            del proof["host"]
+            headers = {"content-type": "application/json", **proof}
+            answer = service.client.post(address, content=body, headers=headers)
+            assert answer.status_code == 200, (name, answer.text)
+            assert answer.json()["status"] == "applied", (name, answer.text)
+            assert answer.json()["errors"] == []
+            again = body.replace(b'"attemptNumber":0', b'"attemptNumber":1')
+            headers |= signed(again, called, SystemClock().now()) | {"host": service.url.partition("//")[2]}
+            assert (
+                service.client.post(address, content=again, headers=headers).json()["status"] == "duplicate"
+            )
+            assert service.client.post(address, content=body + b" ", headers=headers).status_code == 401
+        assert service.stop() == 0
+    engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
+    with engine.begin() as connection:
+        for name, body in bodies.items():
+            assert [each.body for each in log.everything(connection, accounts[name])] == [body]
+            assert log.quarantined(connection, accounts[name]) == []
+            rows = {row.id: row for row in _rows(connection, accounts[name])}
+            for deal_id, _, status in stages(body):
+                assert rows[deal_id].status == status, name
+    engine.dispose()
+
+
 def _rows(connection: Connection, account_id: str) -> list[Row[*tuple[Any, ...]]]:
     return [
         row
@@ -81,3 +122,31 @@ def _is_in_its_row(connection: Connection, account_id: str, body: bytes, name: s
     row = next(row for row in _rows(connection, account_id) if row.id == wanted.id)
     assert (row.deleted is not None) == wanted.deleted, name
     assert {field: getattr(row, field) for field in wanted.fields} == dict(wanted.fields), name
+
+
+def test_every_body_of_bitrix24_is_stored_and_a_deletion_ends_in_its_row(tmp_path: Path) -> None:
+    """The others say no more than that something happened; that the API is not configured loses nothing."""
+    bodies = captures.bodies("bitrix24")
+    said = {name: dict(parse_qsl(body.decode())) for name, body in bodies.items()}
+    accounts = {name: f"a{number}" for number, name in enumerate(bodies)}
+    secrets = [pairs["auth[application_token]"] for pairs in said.values()]
+    config = "".join(account(number, "bitrix24", secret) for number, secret in enumerate(secrets))
+    with running(tmp_path, config=config) as service:
+        for name, body in bodies.items():
+            address = f"{service.url}/webhooks/{accounts[name]}"
+            answer = service.client.post(address, content=body, headers=FORM)
+            assert answer.status_code == 200, (name, answer.text)
+            assert answer.json()["status"] == "applied", (name, answer.text)
+            forged = body.replace(b"application_token", b"token")
+            assert service.client.post(address, content=forged, headers=FORM).status_code == 401
+        assert service.stop() == 0
+    engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
+    with engine.begin() as connection:
+        for name, body in bodies.items():
+            assert [each.body for each in log.everything(connection, accounts[name])] == [body]
+            assert log.quarantined(connection, accounts[name]) == []
+            rows = _rows(connection, accounts[name])
+            assert [row.deleted is not None for row in rows] == [True] * said[name]["event"].upper().endswith(
+                "DELETE"
+            )
+    engine.dispose()

@@ -8,6 +8,11 @@ from typing import Final
 
 from service.config import Account, Api, Options, Secret, zone
 from tests.vendors.amocrm import AmoCRM
+from tests.vendors.bitrix24 import Bitrix24
+from tests.vendors.hubspot import HubSpot
+from tests.vendors.hubspot_posts import PORTAL
+from tests.vendors.pipedrive import Pipedrive
+from tests.vendors.pipedrive_posts import COMPANY
 from tests.vendors.truth import Office
 from tests.vendors.vendor import Vendor
 
@@ -44,6 +49,37 @@ def _amocrm(vendor: Vendor) -> Account:
     return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(told["account"])))
 
 
+def _pipedrive(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    api = Api(Secret(str(told["token"])), str(told["base_url"]))
+    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(COMPANY)))
+
+
+def _pipedrive_v1(office: Office) -> Vendor:
+    """With a webhook of the older version."""
+    vendor = Pipedrive(office, subscribed=False)
+    user, _, password = vendor.webhook_secret.partition(":")
+    vendor.subscribe("https://board.example/webhooks/office", version="1.0", user=user, password=password)
+    return vendor
+
+
+def _bitrix24(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    url, _, code = str(told["rest_url"]).partition("/rest/")
+    api = Api(Secret(code.strip("/")), url)
+    return account(vendor, api, str(told["webhook_secret"]), domain=str(told["domain"]))
+
+
+def _hubspot(vendor: Vendor) -> Account:
+    told = vendor.settings()
+    api = Api(Secret(str(told["token"])), str(told["base_url"]))
+    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(PORTAL)))
+
+
 CRMS: Final[Mapping[str, Connection]] = {
     "amocrm": Connection(AmoCRM, _amocrm),
+    "bitrix24": Connection(Bitrix24, _bitrix24),
+    "hubspot": Connection(HubSpot, _hubspot),
+    "pipedrive": Connection(Pipedrive, _pipedrive),
+    "pipedrive v1": Connection(_pipedrive_v1, _pipedrive),
 }

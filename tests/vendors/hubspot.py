@@ -1,4 +1,5 @@
-"""A simulated HubSpot: the CRM v3 API of a private app with v4 associations, and the app's webhooks.
+"""A simulated HubSpot: the CRM API of a private app, by its dated and its numbered addresses, and the app's
+webhooks.
 
 Sources: HubSpot's OpenAPI of CRM v3 objects, owners, pipelines and v4 associations; its guides "Search the
 CRM", "API usage guidelines" and "Error handling". Where HubSpot passes over a parameter that it does not
@@ -46,6 +47,9 @@ from tests.vendors.hubspot_search import found, page
 from tests.vendors.life import Habits
 from tests.vendors.truth import Event, Office, Record
 from tests.vendors.vendor import Settings, Vendor, Webhook, Window
+
+DATED: Final = "2026-09"
+"""The version of the API whose addresses are answered besides those of v3, and v4 for associations."""
 
 _READ: Final = frozenset({"properties", "associations", "archived"})
 _POLICIES: Final = {"SECONDLY": "secondly", "TEN_SECONDLY_ROLLING": "ten_secondly_rolling", "DAILY": "daily"}
@@ -158,8 +162,15 @@ class HubSpot(Vendor):
 
     def routes(self) -> list[Route]:
         """See `Vendor`."""
-        objects, pipelines, batch = "/crm/v3/objects/{type}", "/crm/v3/pipelines/deals", "batch/read"
-        pairs = "/crm/v4/associations/{type}/{to}"
+        numbered = self._routes(
+            "/crm/v3/objects", "/crm/v4/associations", "/crm/v3/pipelines", "/crm/v3/owners"
+        )
+        parts = ("objects", "associations", "pipelines", "owners")
+        return [*numbered, *self._routes(*(f"/crm/{part}/{DATED}" for part in parts))]
+
+    def _routes(self, objects: str, links: str, pipelines: str, owners: str) -> list[Route]:
+        objects, pairs, batch = f"{objects}/{{type}}", f"{links}/{{type}}/{{to}}", "batch/read"
+        pipelines = f"{pipelines}/deals"
         return [
             Route(f"{objects}/search", self._answer(self._search), methods=["POST"]),
             Route(f"{objects}/{batch}", self._answer(self._batch_read, "archived"), methods=["POST"]),
@@ -168,8 +179,8 @@ class HubSpot(Vendor):
             Route(f"{pairs}/{batch}", self._answer(self._links), methods=["POST"]),
             Route(pipelines, self._answer(self._pipelines)),
             Route(f"{pipelines}/{{id}}", self._answer(self._pipelines)),
-            Route("/crm/v3/owners", self._answer(self._owners, "limit", "after", "archived")),
-            Route("/crm/v3/owners/{id}", self._answer(self._owner, "idProperty", "archived")),
+            Route(owners, self._answer(self._owners, "limit", "after", "archived")),
+            Route(f"{owners}/{{id}}", self._answer(self._owner, "idProperty", "archived")),
         ]
 
     def _answer(self, endpoint: _Endpoint, *known: str) -> _Endpoint:

@@ -15,6 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from service.adapters.cloud_events import vouching_id
 from service.adapters.standard import StandardAdapter
 from service.clock import Clock
 from service.config import Options
@@ -164,6 +165,7 @@ def assert_problem(answer: Answer, status: int) -> None:
 
 
 GONE = '{"type":"deal.deleted","timestamp":"2026-11-23T09:00:00Z","data":{"id":"42"}}'
+TASK = '{"id": "t1"}'
 BAD = '{"type":"deal.deleted","timestamp":"2026-11-23T09:00:00Z","data":{"id":""}}'
 
 
@@ -184,6 +186,20 @@ def test_the_writer_gets_the_raw_body_and_only_the_headers_that_decoding_needs()
     assert (delivery.account, delivery.received_at, delivery.body) == ("office", NOW, GONE.encode())
     assert delivery.headers == {"webhook-id": "msg_1"}
     assert [change.id for change in delivery.decoded.changes] == ["42"]
+
+
+def test_the_writer_gets_the_headers_that_an_event_in_binary_mode_is_read_from() -> None:
+    service = Service()
+    attributes = {"id": "1", "source": "/crm", "specversion": "1.0", "time": "2026-11-23T09:00:00Z"}
+    sent = {f"ce-{name}": value for name, value in attributes.items()} | {"ce-type": "task.deleted"}
+    headers = sent | {"ce-subject": "42"} | signed(TASK, vouching_id(sent))
+    assert service.post(TASK, **headers).json()["errors"] == []
+    (delivery,) = service.writer.deliveries
+    assert delivery.headers == {"webhook-id": vouching_id(sent), **sent}
+    assert [change.entity for change in delivery.decoded.changes] == ["task"]
+    forged = headers | {"ce-type": "deal.deleted"}
+    assert_problem(service.post(TASK, **forged), 401)
+    assert len(service.writer.deliveries) == 1
 
 
 @pytest.mark.parametrize("status", ["duplicate", "quarantined"])
@@ -246,7 +262,8 @@ def test_an_unknown_account_is_answered_404_and_is_no_label_of_a_metric() -> Non
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "text/plain", FORM, "application/jsonx", "application/problem+json"]
+    "content_type",
+    ["", "text/plain", FORM, "application/jsonx", "application/problem+json", "application/cloudevents+avro"],
 )
 def test_another_content_type_is_answered_415(content_type: str) -> None:
     service = Service()
@@ -257,7 +274,14 @@ def test_another_content_type_is_answered_415(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json; charset=utf-8", "Application/JSON", " application/json ;"]
+    "content_type",
+    [
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        " application/json ;",
+        "application/cloudevents+json; charset=UTF-8",
+        "application/cloudevents-batch+json",
+    ],
 )
 def test_parameters_of_the_content_type_are_tolerated(content_type: str) -> None:
     assert Service().post(GONE, content_type=content_type).status == 200

@@ -1,0 +1,153 @@
+"""The values in Pipedrive's JSON, of webhooks v2 and v1 and of the API: each function says None for what it
+cannot read, and raises nothing unless it says so. Pure.
+
+Sources: pipedrive.readme.io/docs/guide-for-webhooks-v2, guide-for-webhooks (v1), and the OpenAPI documents of
+developers.pipedrive.com/docs/api/v1 and v2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET, UnsetType
+
+from service.adapters.fields import optional_text
+from service.calendar import day_start, parse_instant
+from service.model import SECOND, Instant
+from service.money import parse_amount
+
+Node: TypeAlias = "str | int | bool | None | list[Node] | Object"
+Object: TypeAlias = dict[str, Node]
+"""A JSON object whose decimal numbers are text, so that no amount was ever a float."""
+
+ORGANIZATION: Final = "org:"
+"""What an organisation's id begins with: persons and organisations are both clients, and count apart."""
+
+_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+_CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
+_DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
+_YEAR_2000: Final = 946_684_800
+_YEAR_2100: Final = 4_102_444_800
+_LARGEST: Final = 12
+"""The decimal exponent of the largest amount that is read."""
+_FOUR_DECIMALS: Final = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an object says that it is linked to: nothing, if the id is None. Names come with v1 only."""
+
+    id: str | None
+    name: str | None = None
+
+
+def parse(body: bytes) -> Object:
+    """The JSON object in a body. Raises `ValueError` when it holds none."""
+    try:
+        found: Node = json.loads(body, parse_float=str, parse_constant=str)
+    except RecursionError:
+        raise ValueError("the body is nested too deep") from None
+    except ValueError as error:
+        raise ValueError(f"the body is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError("the body is not a JSON object")
+    return found
+
+
+def identifier_of(value: Node) -> str | None:
+    """An id, sent as a number or as its digits; 0 is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value) if isinstance(value, str) or 0 < value < 10**20 else ""
+    return text if _ID.fullmatch(text) and text.strip("0") else None
+
+
+def link_of(sent: Object, key: str, name_key: str = "") -> Link | None:
+    """The link under a key: an id, null, or (v1) an object with `value` or `id`, and `name`; its name may
+    stand beside it. None if it was not sent, or cannot be read."""
+    if key not in sent:
+        return None
+    value, name = sent[key], sent.get(name_key)
+    if isinstance(value, dict):
+        name = value.get("name", name)
+        value = value.get("value", value.get("id"))
+    if value is None or (value == 0 and not isinstance(value, bool)) or value == "":
+        return Link(None)
+    linked = identifier_of(value)
+    if linked is None:
+        return None
+    return Link(linked, optional_text(name) if isinstance(name, str) else None)
+
+
+def moment(value: Node) -> Instant | None:
+    """A moment: ISO 8601 (v2), a naive time in UTC (v1), or a number of seconds, milliseconds or microseconds
+    (v1's `timestamp` and `timestamp_micro`)."""
+    if isinstance(value, str):
+        text = f"{value}+00:00" if _NAIVE_TIME.fullmatch(value) else value
+        try:
+            return parse_instant(text)
+        except (ValueError, OverflowError):
+            return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    for unit in (1, 1000, SECOND):
+        if _YEAR_2000 <= value // unit < _YEAR_2100:
+            return value * (SECOND // unit)
+    return None
+
+
+def due_moment(due_date: Node, due_time: Node, zone: ZoneInfo) -> Instant | None | UnsetType:
+    """When an activity is due; None for one without a date, UNSET for a date that cannot be read.
+
+    With a time, both are in UTC, as the vendor's description of `due_time` says (v2 wraps it in an object,
+    whose `timezone_id` is null). A date alone is due with the last second of that day in the account's zone.
+    """
+    if due_date is None or due_date == "":
+        return None
+    if not isinstance(due_date, str) or not _DATE.fullmatch(due_date):
+        return UNSET
+    if isinstance(due_time, dict):
+        due_time = due_time.get("value")
+    if isinstance(due_time, str) and _CLOCK_TIME.fullmatch(due_time):
+        return UNSET if (due := moment(f"{due_date}T{due_time}Z")) is None else due
+    if due_time is not None and due_time != "":
+        return UNSET
+    try:
+        day = date.fromisoformat(due_date).toordinal()
+    except ValueError:
+        return UNSET
+    return day_start(day + 1, zone) - SECOND
+
+
+def currency_of(value: Node) -> str | None:
+    """A code of ISO 4217."""
+    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
+
+
+def amount_of(value: Node, currency: str) -> int | None:
+    """Minor units of a JSON number. Digits beyond the fourth decimal are the noise of the vendor's own
+    floats."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        number = Decimal(value)
+        if not number.is_finite() or number.adjusted() > _LARGEST:
+            return None
+        return parse_amount(f"{number.quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN):f}", currency)
+    except (ValueError, InvalidOperation):
+        return None
+
+
+def flag(value: Node) -> bool | None:
+    """A boolean; v1 also writes 0 and 1."""
+    if isinstance(value, bool):
+        return value
+    return {0: False, 1: True}.get(value) if isinstance(value, int) else None

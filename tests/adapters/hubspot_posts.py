@@ -1,0 +1,55 @@
+"""HubSpot's signature and events, made apart from the adapter's own code."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import replace
+from typing import Any
+
+from service.config import Account, Api, Options, Secret
+from service.model import SECOND, Instant
+from tests.adapters.posts import NOW, TOKEN, account
+
+ADDRESS = "https://board.example/webhooks/office"
+PORTAL = 4400551
+OCCURRED = 1_795_420_000_000
+VERSION = OCCURRED * 1000
+
+
+def signed(body: bytes, address: str = ADDRESS, at: Instant = NOW, key: str = TOKEN) -> dict[str, str]:
+    """The headers of version 3 of the signature."""
+    timestamp = str(at * 1000 // SECOND)
+    mac = hmac.new(key.encode(), f"POST{address}".encode() + body + timestamp.encode(), hashlib.sha256)
+    return {
+        "x-hubspot-signature-v3": base64.b64encode(mac.digest()).decode(),
+        "x-hubspot-request-timestamp": timestamp,
+        "host": "board.example",
+    }
+
+
+def event(kind: str, /, **fields: Any) -> dict[str, Any]:
+    """An event, of a deal unless another object is given."""
+    return {
+        "eventId": 1,
+        "subscriptionId": 2,
+        "portalId": PORTAL,
+        "appId": 3,
+        "occurredAt": OCCURRED,
+        "subscriptionType": kind,
+        "attemptNumber": 0,
+        **({} if {"objectId", "fromObjectId", "primaryObjectId"} & fields.keys() else {"objectId": 42}),
+        **fields,
+    }
+
+
+def body(*events: Any) -> bytes:
+    return json.dumps(events, ensure_ascii=False).encode()
+
+
+def office(*secrets: str, api: bool = False, **options: Any) -> Account:
+    """A HubSpot account; with an API that can be asked, if wanted."""
+    made = account("hubspot", *secrets, options=Options(**options))
+    return replace(made, api=Api(Secret("pat-na1-secret"))) if api else made

@@ -1,0 +1,59 @@
+"""The moment that an answer is true at is no later than it was made, by whatever clock changes are dated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from service.adapters.amocrm_api import AmoCRMApi
+from service.adapters.api import Call
+from service.model import SECOND, Instant
+from service.sync.client import Client
+from tests.sync.connected import WaitingClock
+from tests.sync.crms import CRMS
+from tests.vendors.amocrm import AmoCRM
+from tests.vendors.clock import START, StillClock
+from tests.vendors.truth import Office
+
+HALF = round((START + 0.5) * SECOND)
+
+
+def asked_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant:
+    """The moment of an answer that a vendor dates so, and that takes so many seconds."""
+    clock = StillClock(START + 0.5)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        headers = {} if date is None else {"date": format_datetime(date(), usegmt=True)}
+        clock.advance(takes)
+        return httpx.Response(204, headers=headers)
+
+    async def fetched() -> Instant:
+        account = CRMS["amocrm"].account(AmoCRM(Office(clock)))
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            client = Client(account, AmoCRMApi(), http, WaitingClock(clock), lambda _verdict: None)
+            return (await client.fetch(Call("leads", "/api/v4/leads"))).asked_at
+
+    return asyncio.run(fetched())
+
+
+@pytest.mark.parametrize(
+    ("behind", "takes", "seconds"),
+    [
+        (None, 0.0, 0),  # no date: our clock when it was asked
+        (0, 0.0, 0),
+        (0, 3.0, -3),  # the answer may have been made when it was asked, three seconds ago
+        (60, 0.0, -60),  # the vendor's clock is behind ours: its changes are dated by that
+        (-60, 0.0, 0),  # ours is: what comes by webhook without a date is dated by ours
+    ],
+)
+def test_an_answer_is_true_before_any_change_that_came_after_it(
+    behind: int | None, takes: float, seconds: int
+) -> None:
+    date = None if behind is None else lambda: datetime.fromtimestamp(START - behind, UTC)
+    # Vendors date changes by the second: all of the second of asking came after it.
+    assert asked_at(date, takes) == round((START + seconds) * SECOND) - 1

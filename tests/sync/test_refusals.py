@@ -1,0 +1,91 @@
+"""Requests that do not come from the account's CRM, for each CRM, through the endpoint: refused, and without
+a trace but a metric. One that comes again changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from service.config import Account, Secret
+from service.ledger import log
+from tests.sync.connected import Connected, connected
+from tests.sync.crms import CRMS
+from tests.vendors.clock import StillClock
+from tests.vendors.truth import Office
+from tests.vendors.vendor import Vendor, Webhook
+
+Forge = Callable[[Account], Account]
+
+
+def other_secret(account: Account) -> Account:
+    """The account, if the request were made with somebody else's secret."""
+    return replace(account, webhook_secrets=(Secret("somebody:else"),))
+
+
+def other_account(account: Account) -> Account:
+    """The account, if the request came from another one of the same CRM, which has the secret."""
+    return replace(account, domain="other.example", options=replace(account.options, account="999"))
+
+
+def a_deal(vendor: Vendor) -> Webhook:
+    """What the vendor posts of a new deal."""
+    office = vendor.office
+    office.add_client("Иван")
+    event = office.add_deal(
+        name="Абонемент",
+        amount=518400,
+        client_id=None,
+        manager_id=next(iter(office.managers)),
+        pipeline_id=next(iter(office.pipelines)),
+    )
+    return vendor.webhooks(event)[0]
+
+
+async def stored(service: Connected) -> int:
+    """How many deliveries there are."""
+    return await service.transactions.read(lambda connection: log.newest_number(connection, "office"))
+
+
+def run(kind: str, ledgers: Callable[[], str], forge: Forge, late: float = 0.0) -> tuple[list[str], int]:
+    """Post a genuine request to the account as `forge` makes it; the results that were counted, and how many
+    deliveries there are then."""
+
+    async def story() -> tuple[list[str], int]:
+        clock = StillClock()
+        vendor = CRMS[kind].vendor(Office(clock))
+        account = forge(CRMS[kind].account(vendor))
+        async with connected(vendor, account, clock, ledgers) as service:
+            request = vendor.outgoing(a_deal(vendor), 0)
+            clock.advance(late)
+            await service.deliver(request)
+            await service.deliver(request)
+            return service.metrics.webhooks, await stored(service)
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize("kind", CRMS)
+def test_a_genuine_request_is_stored_once_however_often_it_comes(
+    kind: str, sqlite_ledgers: Callable[[], str]
+) -> None:
+    assert run(kind, sqlite_ledgers, lambda account: account) == (["applied", "duplicate"], 1)
+
+
+@pytest.mark.parametrize("kind", CRMS)
+@pytest.mark.parametrize("forge", [other_secret, other_account])
+def test_a_forged_request_leaves_no_trace(kind: str, forge: Forge, sqlite_ledgers: Callable[[], str]) -> None:
+    results, deliveries = run(kind, sqlite_ledgers, forge)
+    assert deliveries == 0
+    assert len(results) == 2
+    assert all(each.startswith("not_authentic_") for each in results), results
+
+
+@pytest.mark.parametrize("kind", ["hubspot"])
+def test_a_request_that_is_signed_and_late_leaves_no_trace(
+    kind: str, sqlite_ledgers: Callable[[], str]
+) -> None:
+    results, deliveries = run(kind, sqlite_ledgers, lambda account: account, late=301.0)
+    assert (results, deliveries) == (["not_authentic_stale"] * 2, 0)
