@@ -72,8 +72,8 @@ async def backfill(config: Config, account: Account, clock: Clock, progress: Cal
     """
     api = api_of(account)
     async with _work(config, account, api, clock) as (transactions, sync):
-        wanted = Pass("backfill", clock.now())
-        await transactions.write(lambda connection: syncs.begin(connection, account.id, wanted))
+        began_at = clock.now()
+        await transactions.write(lambda connection: syncs.begin_again(connection, account.id, began_at))
         working = asyncio.create_task(sync.run())
         try:
             while True:
