@@ -15,11 +15,10 @@ from service.adapters import ADAPTERS
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger import heads, schema, syncs
-from service.ledger.engine import open_engine
+from service.ledger import syncs
+from service.ledger.beside import beside
 from service.ledger.syncs import Pass, Sync
 from service.ledger.transactions import Transactions
-from service.ledger.writer import Writer
 from service.metrics import Metrics
 from service.sync.client import Client
 from service.sync.runner import AccountSync, webhook_address
@@ -73,8 +72,8 @@ async def backfill(config: Config, account: Account, clock: Clock, progress: Cal
     """
     api = api_of(account)
     async with _work(config, account, api, clock) as (transactions, sync):
-        wanted = Pass("backfill", clock.now())
-        await transactions.write(lambda connection: syncs.begin(connection, account.id, wanted))
+        began_at = clock.now()
+        await transactions.write(lambda connection: syncs.begin_again(connection, account.id, began_at))
         working = asyncio.create_task(sync.run())
         try:
             while True:
@@ -96,21 +95,10 @@ async def _work(
     config: Config, account: Account, api: Api, clock: Clock
 ) -> AsyncIterator[tuple[Transactions, AccountSync]]:
     """The parts of a service that ask a CRM, and no more."""
-    readers, writers = open_engine(config.database_url, "reader"), open_engine(config.database_url, "writer")
-    schema.check(writers)
-    with writers.begin() as connection:
-        heads.ensure(connection, account, clock.now())
-    writer = Writer(writers, {account.id: account}, clock, lambda _heads: None)
-    writer.start()
-    transactions = Transactions(readers, writers)
-    metrics = Metrics(lambda: writer.depth, lambda: 0)
-    try:
-        async with httpx.AsyncClient() as http:
-            yield transactions, AccountSync(account, api, transactions, writer, http, clock, metrics)
-    finally:
-        await writer.stop()
-        readers.dispose()
-        writers.dispose()
+    async with beside(config.database_url, account, clock) as ledger, httpx.AsyncClient() as http:
+        writer, transactions = ledger.writer, ledger.transactions
+        metrics = Metrics(lambda: writer.depth, lambda: 0)
+        yield transactions, AccountSync(account, api, transactions, writer, http, clock, metrics)
 
 
 async def subscribe(account: Account, clock: Clock) -> Subscribed:

@@ -14,7 +14,7 @@ import click
 from service import operations, tail
 from service.clock import SystemClock
 from service.config import Account, Config
-from service.crm_commands import subscribe, sync
+from service.crm_commands import import_file, subscribe, sync
 from service.demo.run import config as demo_config
 from service.demo.run import new_token
 from service.ledger import schema
@@ -125,6 +125,7 @@ def _rebuilding(config: Config, account: Account) -> None:
 main.add_command(screens)
 main.add_command(sync)
 main.add_command(subscribe)
+main.add_command(import_file)
 
 
 @main.group()

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from service.adapters import ADAPTERS
+from service.adapters import ADAPTERS, csv_file
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger import heads, log, recompute, schema, screens
@@ -101,6 +101,8 @@ def decode(stored: Stored, account: Account) -> Decoded:
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":
         decoded = adapter.decode(request, account)
+    elif stored.source == "import":
+        decoded = csv_file.decode(request, account)
     elif adapter.api is not None:
         decoded = adapter.api.decode(request, account)
     else:

@@ -13,7 +13,7 @@ from typing import Final, ParamSpec, TypeVar
 import click
 from sqlalchemy.exc import DBAPIError
 
-from service import adapters, asking, operations
+from service import adapters, asking, importing, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
 from service.ledger import schema
@@ -45,6 +45,7 @@ def plain_errors() -> Iterator[None]:
         operations.UnknownAccount,
         operations.ScreenError,
         asking.NotAsked,
+        importing.NotImported,
         Unavailable,
         LogPruned,
         OtherRules,

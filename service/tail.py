@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from service.adapters.fields import printable
 from service.calendar import iso
 from service.config import Account
 from service.ledger.log import Quarantined, Stored
@@ -12,6 +13,9 @@ from service.model import Value
 
 INTERVAL: Final = 0.5
 """Seconds between two looks for new deliveries."""
+
+MOST_SHOWN: Final = 20
+"""Deals, tasks and names that one line shows; an import changes thousands."""
 
 _MOMENTS: Final = frozenset({"due_at", "closed_at", "completed_at"})
 _HIDDEN: Final = frozenset({"known"})
@@ -30,8 +34,9 @@ def line(stored: Stored, account: Account) -> str:
             ]
         )
     ]
-    what = "; ".join(changes) or "changed nothing"
-    return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)} {_printable(what)}"
+    more = [f"and {len(changes) - MOST_SHOWN} more"] if len(changes) > MOST_SHOWN else []
+    what = "; ".join(changes[:MOST_SHOWN] + more) or "changed nothing"
+    return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)} {printable(what)}"
 
 
 def full(stored: Stored, account: Account, held: Sequence[Quarantined]) -> Iterator[str]:
@@ -43,7 +48,7 @@ def full(stored: Stored, account: Account, held: Sequence[Quarantined]) -> Itera
             yield from (f"    {row}" for row in each.detail.splitlines())
     yield from (f"{name}: {value}" for name, value in stored.headers.items())
     body = "(dropped after its time)" if stored.body is None else stored.body.decode("utf-8", "replace")
-    yield _printable(body)
+    yield printable(body)
 
 
 def _shown(name: str, value: Value, account: Account) -> str:
@@ -52,10 +57,3 @@ def _shown(name: str, value: Value, account: Account) -> str:
     if name in _MOMENTS and isinstance(value, int):
         return iso(value, account.zone)
     return str(value)
-
-
-def _printable(text: str) -> str:
-    """Without what could drive a terminal: control characters are shown as escapes."""
-    return "".join(
-        each if each.isprintable() or each == " " else each.encode("unicode_escape").decode() for each in text
-    )

@@ -61,7 +61,7 @@ class AmoCRMApi:
     """amoCRM and Kommo, v4. The token is a long-lived one of a private integration."""
 
     url = None
-    pace = Pace(per_second=6, burst=6)
+    pace = Pace(per_second=6, burst=1)  # a second has the burst and what refills in it: seven at most
     batch = 100
 
     def prefix(self, account: Account) -> str:

@@ -87,6 +87,13 @@ def one_line(error: Exception) -> str:
     return cleaned(" ".join(str(error).split())) or type(error).__name__
 
 
+def printable(text: str) -> str:
+    """Text without what could drive a terminal: control characters are shown as escapes."""
+    return "".join(
+        each if each.isprintable() or each == " " else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def digest(body: bytes, occasion: str = "") -> str:
     """SHA-256 of a body, as `sha256sum` prints it; with an `occasion`, of the body on that occasion alone."""
     sha = hashlib.sha256(body)

@@ -6,7 +6,7 @@ an earlier question does not settle it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -153,8 +153,3 @@ def postpone(
                 for each in wanted
             ],
         )
-
-
-def want(connection: Connection, account: str, needs: Collection[Need], number: int, now: Instant) -> None:
-    """Ask for something that no delivery left out: a reconciliation found it unaccounted for."""
-    note(connection, account, dict.fromkeys(needs, number), now)

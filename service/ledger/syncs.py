@@ -125,6 +125,13 @@ def begin(connection: Connection, account: str, passing: Pass) -> Pass:
     return passing
 
 
+def begin_again(connection: Connection, account: str, now: Instant) -> None:
+    """Begin a backfill by hand, and forget that the token was refused: it may be another one by now."""
+    begin(connection, account, Pass("backfill", now))
+    if read(connection, account).trouble == "api_refused":
+        tell(connection, account, "")
+
+
 def _values(passing: Pass) -> dict[Column[Any], str]:
     return {_PASS: _ENCODER.encode(passing).decode()}
 
@@ -135,13 +142,14 @@ def advance(connection: Connection, account: str, holder: str, passing: Pass) ->
     connection.execute(update(SYNCS).where(*mine).values(_values(passing)))
 
 
-def finish(connection: Connection, account: str, holder: str, passing: Pass) -> None:
-    """A pass is complete: the board says what it mended. Nothing, if the lease was lost meanwhile."""
+def finish(connection: Connection, account: str, holder: str, passing: Pass) -> bool:
+    """A pass is complete: the board says what it mended. Nothing, and False, if the lease was lost."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     values = {_PASS: None, SYNCS.c.synced_at: passing.began_at}
-    done = connection.execute(update(SYNCS).where(*mine).values(values)).rowcount
+    done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
     if done and passing.kind == "reconcile":
         _show(connection, account, Shown(passing.missed, read(connection, account).trouble))
+    return done
 
 
 def tell(connection: Connection, account: str, trouble: Trouble) -> None:

@@ -76,7 +76,8 @@ class Client:
         self._clock = clock
         self._address = f"{account.api.url or api.url}{api.prefix(account)}"
         own = account.api.per_second
-        pace = api.pace if own is None else replace(api.pace, per_second=own, burst=max(1, math.ceil(own)))
+        burst = api.pace.burst if own is None else min(api.pace.burst, max(1, math.ceil(own)))
+        pace = api.pace if own is None else replace(api.pace, per_second=own, burst=burst)
         self._bucket = TokenBucket(pace, clock)
 
     async def fetch(self, call: Call) -> Fetched:

@@ -42,8 +42,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Roll:
-    """A roll call under way: who is to answer, and (once all have been called) who did not."""
+    """A roll call under way: of which pass (by when that began), who is to answer, and (once all have been
+    called) who did not."""
 
+    of: Instant
     expected: frozenset[Need]
     seen: set[Need] = field(default_factory=set)
     missing: list[Need] | None = None
@@ -69,13 +71,15 @@ class Passing:
             Unavailable: The database is away.
         """
         listed, called = self._stages(passing)
+        if self._roll is not None and self._roll.of != passing.began_at:
+            self._roll = None  # another process has completed that pass
         if passing.stage < len(listed):
             return await self._read(passing, listed[passing.stage], len(listed) + len(called))
         if self._roll is None:
             if not called:
                 await self._finish(passing)
                 return None
-            self._roll = await self._begin_roll_call()
+            self._roll = await self._begin_roll_call(passing)
             passing = msgspec.structs.replace(passing, stage=len(listed), page=None)
         if passing.stage < len(listed) + len(called):
             return await self._call(passing, called[passing.stage - len(listed)], self._roll)
@@ -138,12 +142,12 @@ class Passing:
         where = self._crm.account.id, self._crm.holder
         await self._crm.write(lambda connection: syncs.advance(connection, *where, passing))
 
-    async def _begin_roll_call(self) -> _Roll:
+    async def _begin_roll_call(self, passing: Pass) -> _Roll:
         now = self._crm.clock.now()
         lost, due = now - (LOSSES_DAYS - 1) * DAY, now - (TASKS_DAYS - 1) * DAY
         account_id = self._crm.account.id
         expected = await self._crm.read(lambda connection: roll.expected(connection, account_id, lost, due))
-        return _Roll(expected)
+        return _Roll(passing.began_at, expected)
 
     async def _ask_missing(self, passing: Pass, roll_call: _Roll) -> Fetched | None:
         """Ask for some of those who did not answer; the pass is complete when there are none left."""
@@ -175,7 +179,8 @@ class Passing:
 
     async def _finish(self, passing: Pass) -> None:
         where = self._crm.account.id, self._crm.holder
-        await self._crm.write(lambda connection: syncs.finish(connection, *where, passing))
+        if not await self._crm.write(lambda connection: syncs.finish(connection, *where, passing)):
+            return
         if passing.kind == "reconcile":
             self._mended(passing.missed)
         _log.info(

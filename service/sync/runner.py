@@ -89,7 +89,7 @@ class AccountSync:
         self._rests_until: Instant = 0
         self._failures = 0
         self._watched_at: Instant | None = None
-        self._gap = True  # until it is known that there was none
+        self._looks_after: Instant = GAP  # until it is known that there was no gap
 
     def wake(self) -> None:
         """There may be a need."""
@@ -104,7 +104,7 @@ class AccountSync:
                     seconds = await self.turn()
                 except Unavailable as error:
                     _log.warning("%s: asking the CRM waits: %s", self._account.id, error)
-                    self._gap = True
+                    self._looks_after = GAP
                     seconds = PAUSE
                 except Exception:  # a defect in one account's part must not end the others'
                     _log.exception("%s: asking the CRM failed", self._account.id)
@@ -158,10 +158,10 @@ class AccountSync:
 
     async def _due(self, held: Sync, now: Instant) -> Pass | None:
         """A pass that is to begin: the first one, or one for which it is time."""
-        gap, self._gap = self._gap, False
+        after, self._looks_after = self._looks_after, RECONCILED
         if held.synced_at is None:
             passing = Pass("backfill", now)
-        elif now - held.synced_at >= (GAP if gap else RECONCILED):
+        elif now - held.synced_at >= after:
             passing = Pass("reconcile", now, since=held.synced_at)
         else:
             return None
@@ -196,7 +196,7 @@ class AccountSync:
             await self._tell("webhook_off")
         elif not is_off and held.trouble == "webhook_off":
             await self._tell("")
-            self._gap = True
+            self._looks_after = 0
 
     async def _tell(self, trouble: Trouble) -> None:
         await self._crm.write(lambda connection: syncs.tell(connection, self._account.id, trouble))

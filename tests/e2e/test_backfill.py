@@ -5,18 +5,13 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import uvicorn
 from sqlalchemy import Engine, func, select
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,6 +23,7 @@ from service.ledger.engine import open_engine
 from service.ledger.syncs import Pass
 from service.ledger.tables import DEALS, STATE
 from tests.e2e.running import lossboard, until
+from tests.e2e.sockets import served
 
 DEALS_THERE: Final = 100_000
 PAGE: Final = 250
@@ -86,19 +82,7 @@ def hal(document: object) -> Response:
     return Response(json.dumps(document), media_type="application/hal+json")
 
 
-@contextmanager
-def vendor() -> Iterator[str]:
-    """The API, on a port of its own; its address."""
-    app = Starlette(routes=[Route("/api/v4/{path:path}", listing)])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+VENDOR: Final = Starlette(routes=[Route("/api/v4/{path:path}", listing)])
 
 
 def progress(engine: Engine, entities: int = 0) -> Pass | None:
@@ -109,7 +93,7 @@ def progress(engine: Engine, entities: int = 0) -> Pass | None:
 
 
 def test_a_backfill_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    with vendor() as url:
+    with served(VENDOR) as url:
         (tmp_path / "lossboard.toml").write_text(CONFIG.format(url=url), encoding="utf-8")
         assert lossboard(tmp_path, "migrate").returncode == 0
         engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")

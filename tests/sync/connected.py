@@ -97,6 +97,8 @@ class Connected:
     transactions: Transactions
     metrics: Counted
     deliver: Deliver
+    another: Callable[[], AccountSync]
+    """Makes the part of another process, on the same database."""
     ledgers: Callable[[], str]
 
     async def work(self) -> None:
@@ -192,16 +194,18 @@ async def connected(
         httpx.AsyncClient(transport=httpx.ASGITransport(app=vendor.app)) as asking,
     ):
         deliver = through(posting, ADDRESS)
+        another = partial(AccountSync, account, api, transactions, writer, asking, waiting, metrics)
         yield Connected(
             account,
             waiting,
             vendor,
             Postman(vendor, deliver, Random(seed), faults),
-            AccountSync(account, api, transactions, writer, asking, waiting, metrics),
+            another(),
             Reader(readers, accounts, waiting),
             transactions,
             metrics,
             deliver,
+            another,
             ledgers,
         )
     await writer.stop()

@@ -1,0 +1,211 @@
+"""`lossboard sync` and `lossboard subscribe` against a simulated amoCRM on a real socket."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from service.ledger import states, syncs
+from service.ledger.engine import open_engine
+from service.ledger.reading import Trouble
+from service.ledger.syncs import Sync
+from service.ledger.tables import SYNCS
+from tests.databases import SqliteFiles
+from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
+from tests.e2e.sockets import served
+from tests.vendors.amocrm import AmoCRM
+from tests.vendors.truth import Office
+
+MANAGER, PIPELINE, REASON = 31, 11, "Дорого"
+
+
+@dataclass
+class Connection:
+    """An office, its CRM on a socket, and the folder of an operator who connects it."""
+
+    folder: Path
+    url: str
+    vendor: AmoCRM
+
+    def add_deal(self, amount: int = 518400, reason: str | None = None) -> int:
+        """A deal, open or lost."""
+        office = self.vendor.office
+        deal = office.add_deal("Абонемент", amount, office.add_client("Иван").id, MANAGER, PIPELINE).id
+        if reason is not None:
+            office.lose(deal, reason)
+        return deal
+
+    def configure(self, address: str, **keys: str) -> str:
+        """Write the configuration; its text."""
+        more = "".join(f'{name} = "{value}"\n' for name, value in keys.items())
+        text = f"""
+database_url = "{self.url}"
+
+[[accounts]]
+id = "amo"
+title = "amoCRM"
+crm = "amocrm"
+webhook_secret = "{self.vendor.webhook_secret}"
+timezone = "Europe/Moscow"
+currency = "RUB"
+{more}
+[accounts.api]
+url = "{address}"
+token = "{self.vendor.token}"
+per_second = 200
+"""
+        (self.folder / "lossboard.toml").write_text(text, encoding="utf-8")
+        return text
+
+    def known(self) -> dict[str, object]:
+        """The amounts of the deals that are known."""
+        engine = open_engine(self.url, "reader")
+        with engine.begin() as connection:
+            (page,) = list(states.pages(connection, "amo", "deal")) or [{}]
+        engine.dispose()
+        return {each: record.values.get("amount") for each, record in page.items()}
+
+    def state(self) -> tuple[str, Sync]:
+        """Who holds the lease, and how far the account has come."""
+        engine = open_engine(self.url, "reader")
+        with engine.begin() as connection:
+            found = syncs.read(connection, "amo")
+            holder = connection.execute(select(SYNCS.c.holder)).scalar() or ""
+        engine.dispose()
+        return holder, found
+
+    def tell(self, trouble: Trouble) -> None:
+        """The board says so already."""
+        engine = open_engine(self.url, "writer")
+        with engine.begin() as connection:
+            syncs.take(connection, "amo", "earlier", 0)
+            syncs.tell(connection, "amo", trouble)
+        engine.dispose()
+
+    def truth(self) -> dict[str, object]:
+        """What `known` should be."""
+        return {str(each.id): each.amount for each in self.vendor.office.deals.values()}
+
+
+@pytest.fixture
+def office(tmp_path: Path, sqlite_files: SqliteFiles) -> Iterator[tuple[Connection, str]]:
+    """The office, and the address of its CRM's API."""
+    vendor = AmoCRM(Office(time.time), limit=10_000, subscribed=False)
+    with served(vendor.app) as address:
+        vendor.origin = address
+        found = Connection(tmp_path, sqlite_files.migrated(), vendor)
+        for number in range(3):
+            found.add_deal(100 * (1 + number), REASON if number else None)
+        yield found, address
+
+
+def test_sync_alone_brings_what_the_crm_has(office: tuple[Connection, str]) -> None:
+    found, address = office
+    found.configure(address)
+    done = lossboard(found.folder, "sync", "amo")
+    assert (done.returncode, done.stdout) == (0, "amo: complete\n"), done.stderr
+    assert found.known() == found.truth()
+    assert found.vendor.token not in done.stderr
+    _, state = found.state()
+    assert state.passing is None
+    assert lossboard(found.folder, "verify").returncode == 0
+
+
+def post(service: Service, vendor: AmoCRM, number: int) -> httpx.Response:
+    """One of the CRM's webhooks: it wakes a service that has nothing to ask."""
+    return service.client.post(
+        f"{service.url}/webhooks/amo",
+        params={"token": vendor.webhook_secret},
+        headers={"content-type": "application/x-www-form-urlencoded"},
+        content=f"unsorted[add][0][uid]={number}&account[id]={vendor.account_id}",
+    )
+
+
+def test_sync_follows_the_service_that_works_the_account(office: tuple[Connection, str]) -> None:
+    found, address = office
+    config = found.configure(address)
+    with running(found.folder, config=config) as service:
+        until(lambda: found.state()[1].synced_at)
+        holder, before = found.state()
+        found.add_deal(700)
+        command = subprocess.Popen(
+            [sys.executable, "-m", "service", "sync", "amo"],
+            cwd=found.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        numbers = iter(range(10_000))
+        until(lambda: post(service, found.vendor, next(numbers)) and command.poll() is not None)
+        said, errors = command.communicate(timeout=DEADLINE)
+        assert (command.returncode, said) == (0, "amo: complete\n"), errors
+        after_holder, after = found.state()
+        assert after_holder == holder  # the service did it
+        assert after.synced_at is not None
+        assert before.synced_at is not None
+        assert after.synced_at > before.synced_at
+        assert found.known() == found.truth()
+        assert service.stop() == 0
+        assert found.vendor.token not in "".join(service.lines)
+        assert found.vendor.webhook_secret not in "".join(service.lines)
+
+
+def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple[Connection, str]) -> None:
+    found, address = office
+    found.configure(address)
+    token, found.vendor.token = found.vendor.token, "another"
+    done = lossboard(found.folder, "sync", "amo")
+    assert done.returncode == 1
+    assert "the CRM's API refuses the token" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert found.state()[1].trouble == "api_refused"
+    found.vendor.token = token
+    done = lossboard(found.folder, "sync", "amo")
+    assert done.returncode == 0, done.stderr
+    assert found.state()[1].trouble == ""
+    assert found.known() == found.truth()
+
+
+def test_subscribe_registers_the_webhook_once(office: tuple[Connection, str]) -> None:
+    found, address = office
+    found.configure(address, public_url="https://board.example/")
+    done = lossboard(found.folder, "subscribe", "amo")
+    assert (done.returncode, done.stdout) == (0, "amo: the webhook is registered\n"), done.stderr
+    (destination,) = found.vendor.hooks
+    assert destination == f"https://board.example/webhooks/amo?token={found.vendor.webhook_secret}"
+    again = lossboard(found.folder, "subscribe", "amo")
+    assert again.stdout == "amo: the CRM posts its webhooks here already\n"
+    assert len(found.vendor.hooks) == 1
+
+
+def test_subscribe_says_what_is_wrong(office: tuple[Connection, str]) -> None:
+    found, address = office
+    found.configure(address)
+    done = lossboard(found.folder, "subscribe", "amo")
+    assert (done.returncode, "say public_url in the configuration" in done.stderr) == (1, True)
+    found.configure(address, public_url="https://board.example/")
+    found.vendor.token = "another"
+    done = lossboard(found.folder, "subscribe", "amo")
+    assert (done.returncode, "the CRM answers with 401" in done.stderr) == (1, True)
+    assert found.vendor.hooks == {}
+
+
+def test_subscribe_says_the_clicks_where_the_api_cannot(tmp_path: Path) -> None:
+    config = CONFIG.replace('language = "ru"', 'language = "ru"\npublic_url = "https://board.example"')
+    (tmp_path / "lossboard.toml").write_text(config, encoding="utf-8")
+    for account in ("office", "amo"):  # a CRM without an API, and an account without a token for it
+        done = lossboard(tmp_path, "subscribe", account)
+        assert done.returncode == 0, done.stderr
+        assert f"https://board.example/webhooks/{account}" in done.stdout
+        assert "long-and-random" not in done.stdout
+    done = lossboard(tmp_path, "sync", "office")
+    assert done.returncode == 1
+    assert "there is no [accounts.api]" in done.stderr

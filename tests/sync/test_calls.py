@@ -1,0 +1,190 @@
+"""What a call comes to: what the vendor's status means, faults of the network, the pace; and that no secret
+is ever logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import httpx
+import pytest
+
+from service.adapters import ADAPTERS
+from service.adapters.amocrm_api import AmoCRMApi
+from service.adapters.api import Call, Verdict
+from service.config import Account, Api, Secret
+from service.sync import client as client_module
+from service.sync.client import Client, Fetched
+from tests.sync.connected import WaitingClock, connected
+from tests.sync.crms import CRMS
+from tests.vendors.amocrm import AmoCRM
+from tests.vendors.clock import START, StillClock
+from tests.vendors.truth import Office
+
+LEADS: Final = Call("leads", "/api/v4/leads", (("filter[id][]", "1"), ("filter[id][]", "2")))
+SECRET: Final = "9f2c-very-secret-8a1b"
+
+
+@dataclass
+class Asked:
+    """An account's client, and what it sends."""
+
+    answer: Callable[[httpx.Request], httpx.Response]
+    api: Api = field(default_factory=lambda: Api(Secret(SECRET), "https://zerno.amocrm.example"))
+    sent: list[httpx.Request] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    clock: StillClock = field(default_factory=StillClock)
+
+    def fetch(self, *calls: Call) -> list[Fetched]:
+        """Send calls, one after another."""
+
+        def taken(request: httpx.Request) -> httpx.Response:
+            self.sent.append(request)
+            return self.answer(request)
+
+        async def fetched() -> list[Fetched]:
+            async with httpx.AsyncClient(transport=httpx.MockTransport(taken)) as http:
+                clock = WaitingClock(self.clock)
+                client = Client(self.account, AmoCRMApi(), http, clock, self.verdicts.append)
+                return [await client.fetch(call) for call in calls]
+
+        return asyncio.run(fetched())
+
+    @property
+    def account(self) -> Account:
+        """The account that is asked for."""
+        return replace(CRMS["amocrm"].account(AmoCRM(Office(self.clock))), api=self.api)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "verdict", "wait"),
+    [
+        (200, None, "answered", None),
+        (204, None, "answered", None),
+        (401, None, "refused", None),
+        (403, None, "refused", None),
+        (404, None, "gone", None),
+        (429, None, "later", None),
+        (429, "7", "later", 7.0),
+        (503, "120", "later", 120.0),
+        (503, "Wed, 25 Nov 2026 10:00:00 GMT", "later", None),
+        (500, None, "later", None),
+        (302, None, "later", None),
+    ],
+)
+def test_what_a_status_means(status: int, retry_after: str | None, verdict: str, wait: float | None) -> None:
+    headers = {"retry-after": retry_after} if retry_after else {}
+    asked = Asked(lambda _request: httpx.Response(status, headers=headers, content=b"{}"))
+    (fetched,) = asked.fetch(LEADS)
+    assert (fetched.verdict, fetched.wait, fetched.answer.status) == (verdict, wait, status)
+    assert asked.verdicts == [verdict]
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.DecodingError]
+)
+def test_a_vendor_that_cannot_be_reached_is_asked_later(error: type[httpx.RequestError]) -> None:
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise error("broken", request=request)
+
+    (fetched,) = Asked(broken).fetch(LEADS)
+    assert (fetched.verdict, fetched.wait, fetched.answer.status) == ("later", None, 0)
+
+
+def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LARGEST", 1_000)
+    whole = Asked(lambda _request: httpx.Response(200, content=b"x" * 1_000)).fetch(LEADS)[0]
+    larger = Asked(lambda _request: httpx.Response(200, content=b"x" * 1_001)).fetch(LEADS)[0]
+    assert (whole.verdict, len(whole.answer.body)) == ("answered", 1_000)
+    assert (larger.verdict, larger.answer.body) == ("later", b"")
+
+
+def test_a_call_proves_that_it_is_us_and_goes_nowhere_else() -> None:
+    elsewhere = {"location": "https://evil.example/"}
+    asked = Asked(lambda _request: httpx.Response(302, headers=elsewhere))
+    asked.fetch(LEADS, Call("webhooks", "/api/v4/webhooks", body=b"{}"), replace(LEADS, method="DELETE"))
+    first, second, third = asked.sent
+    assert first.url.path == "/api/v4/leads"
+    assert first.url.params.get_list("filter[id][]") == ["1", "2"]
+    assert first.headers["authorization"] == f"Bearer {SECRET}"
+    assert [each.method for each in asked.sent] == ["GET", "POST", "DELETE"]
+    assert (second.content, second.headers["content-type"]) == (b"{}", "application/json")
+    assert "content-type" not in first.headers
+    assert {each.url.host for each in asked.sent} == {"zerno.amocrm.example"}
+    assert third.content == b""
+
+
+def test_calls_keep_the_vendors_pace_or_the_one_that_it_grants_this_account() -> None:
+    vendors = Asked(lambda _request: httpx.Response(204))
+    vendors.fetch(*[LEADS] * 13)  # six a second, so that no second has more than the seven that are allowed
+    assert vendors.clock() - START == pytest.approx(2, abs=0.01)
+    own = Asked(lambda _request: httpx.Response(204))
+    own.api = replace(own.api, per_second=0.5)
+    own.fetch(*[LEADS] * 3)  # and no larger burst
+    assert own.clock() - START == pytest.approx(4, abs=0.01)
+
+
+def test_after_a_call_that_came_too_fast_there_is_no_burst() -> None:
+    asked = Asked(lambda _request: httpx.Response(429))
+    asked.fetch(LEADS, LEADS, LEADS)
+    assert asked.clock() - START == pytest.approx(2 / 6, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", CRMS)
+def test_no_secret_is_ever_logged(
+    kind: str, sqlite_ledgers: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def story() -> None:
+        clock = StillClock()
+        vendor = CRMS[kind].vendor(Office(clock))
+        account = CRMS[kind].account(vendor)
+        assert account.api is not None
+        secrets = [account.api.token.value, *(each.value for each in account.webhook_secrets)]
+        async with connected(vendor, account, clock, sqlite_ledgers) as service:
+            for status in (503, 429, 401, 404, None):
+                if status is not None:
+                    vendor.fail_next(1, status)
+                await service.sync.turn()
+                clock.advance(3600)
+            vendor.down = True
+            await service.sync.turn()
+            vendor.down = False
+            await service.work()
+        assert "the CRM answers" in caplog.text
+        for secret in secrets:
+            assert secret not in caplog.text
+
+    asyncio.run(story())
+
+
+def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCaptureFixture) -> None:
+    """Over a real socket, with everything that httpx and httpcore say; Bitrix24 has its token in the path."""
+    caplog.set_level(logging.DEBUG)
+    paths: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        paths.append((await reader.readuntil(b"\r\n\r\n")).split()[1])
+        if len(paths) == 1:
+            writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        writer.close()  # the second call is not answered at all
+
+    async def story() -> list[str]:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        api = ADAPTERS["bitrix24"].api
+        assert api is not None
+        account = Asked(lambda _request: httpx.Response(204)).account
+        account = replace(account, api=Api(Secret(f"1/{SECRET}"), f"http://127.0.0.1:{port}"))
+        async with server, httpx.AsyncClient(trust_env=False) as http:
+            client = Client(account, api, http, WaitingClock(StillClock()), lambda _verdict: None)
+            return [(await client.fetch(Call("deals", "/crm.item.list"))).verdict for _ in range(2)]
+
+    assert asyncio.run(story()) == ["later", "later"]
+    assert all(SECRET.encode() in path for path in paths)
+    assert any(each.name.startswith("httpcore") for each in caplog.records)
+    assert SECRET not in caplog.text
