@@ -48,11 +48,11 @@ def test_a_mistake_in_the_configuration_is_named_by_its_key(tmp_path: Path) -> N
 
 
 def test_a_crm_without_an_adapter_is_refused_by_name(tmp_path: Path) -> None:
-    text = CONFIG.replace('crm = "standard"', 'crm = "hubspot"')
+    text = CONFIG.replace('crm = "standard"', 'crm = "sugar"')
     (tmp_path / "lossboard.toml").write_text(text, encoding="utf-8")
     done = lossboard(tmp_path, "serve", "--port", "0")
     assert done.returncode == 1
-    assert "hubspot is not supported" in done.stderr
+    assert "crm = 'sugar' is not supported; supported are: amocrm, bitrix24, hubspot" in done.stderr
 
 
 def test_verify_of_an_empty_database_says_to_migrate(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_sync_follows_the_service_that_works_the_account(office: tuple[Connectio
             text=True,
         )
         numbers = iter(range(10_000))
-        until(lambda: post(service, found.vendor, next(numbers)) and command.poll() is not None)
+        until(lambda: post(service, found.vendor, next(numbers)).is_success and command.poll() is not None)
         said, errors = command.communicate(timeout=DEADLINE)
         assert (command.returncode, said) == (0, "amo: complete\n"), errors
         after_holder, after = found.state()
