@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -65,11 +65,14 @@ def create_app(config: Config, clock: Clock) -> Service:
     reading = open_engine(config.database_url, "reader", serving=True)
     hub = Hub(Reader(reading, accounts, clock), accounts, clock)
 
+    def moved(seqs: Mapping[str, int]) -> None:
+        hub.moved(seqs)
+        runner.moved(seqs)
+
     def committed(heads: Mapping[str, Head]) -> None:
         seqs = {account_id: head.seq for account_id, head in heads.items()}
-        hub.moved(seqs)
+        moved(seqs)
         ticker.committed(heads)
-        runner.committed(heads)
         if follower is not None:
             follower.committed(seqs)
         for account_id, head in heads.items():
@@ -78,7 +81,7 @@ def create_app(config: Config, clock: Clock) -> Service:
 
     refusals = RefusalReader(reading, accounts, clock)
     screens = NamedScreens(Screens(reading, noting), clock)
-    follower = _follower(config, reading, hub, clock)
+    follower = _follower(config, reading, hub, moved, clock)
     metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
     ticker = Ticker(reading, list(accounts), writer, clock)
@@ -111,12 +114,14 @@ def create_app(config: Config, clock: Clock) -> Service:
     return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
 
 
-def _follower(config: Config, reading: Engine, hub: Hub, clock: Clock) -> Follower | None:
+def _follower(
+    config: Config, reading: Engine, hub: Hub, moved: Callable[[Mapping[str, int]], None], clock: Clock
+) -> Follower | None:
     """What follows other nodes' commits; None on SQLite, which has no other nodes."""
     if is_sqlite(config.database_url):
         return None
     url = config.listen_url or config.database_url
-    return Follower(reading, url, lambda: hub.watched, hub.moved, clock)
+    return Follower(reading, url, lambda: hub.watched, moved, clock)
 
 
 def _asked(config: Config) -> list[tuple[Account, Api]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -20,7 +20,6 @@ from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account
 from service.ledger import needs, syncs
-from service.ledger.heads import Head
 from service.ledger.outcome import Unavailable
 from service.ledger.reading import Trouble
 from service.ledger.syncs import LEASE, Pass, Sync
@@ -225,9 +224,9 @@ class Runner:
             for account, api in accounts
         }
 
-    def committed(self, changed: Mapping[str, Head]) -> None:
-        """Boards were changed: deliveries may have left something out."""
-        for account_id in changed:
+    def moved(self, accounts: Iterable[str]) -> None:
+        """Boards were changed, here or on another node: deliveries may have left something out."""
+        for account_id in accounts:
             if account_id in self._syncs:
                 self._syncs[account_id].wake()
 
