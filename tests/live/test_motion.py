@@ -144,3 +144,15 @@ def test_the_first_snapshot_is_no_news(browser: Browser) -> None:
         screen.page.clock.run_for(1_000)
         expect(screen.page.locator(".news")).to_have_count(0)
         expect(screen.page.locator("#news")).to_have_text("")
+
+
+def test_what_came_by_going_through_the_crm_is_shown_and_not_announced(screen: Screen) -> None:
+    gone = replace(saved(2), quiet=True)
+    assert screen.change(gone, FLYING) == []
+    expect(screen.page.locator("#list .client")).to_have_count(0)  # at once: nothing is struck out
+    expect(screen.page.locator(".saved .value")).to_have_text("36\u00a0584\u00a0₽")
+    screen.change(replace(with_another(gone, 3), quiet=True))
+    expect(screen.page.locator("#list .client")).to_have_count(1)
+    expect(screen.page.locator(".news")).to_have_count(0)
+    screen.page.clock.run_for(20_000)
+    expect(screen.page.locator("#news")).to_have_text("")
