@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.config import Language
-from service.ledger.reading import Late, ManagerRow, Reading
+from service.ledger.reading import Late, LossRow, ManagerRow, Reading
+from service.live import render
 from service.live.board import Sort, snapshot
 from service.live.difference import Json, apply_patch, parts, patch
 from service.live.spans import spans
 from service.model import SECOND
+from service.projections.views import PENDING
 from service.reasons import ReasonTable
 from tests.live.boards import (
     NOW,
@@ -194,6 +198,56 @@ def test_what_the_figures_leave_out_is_warned_of() -> None:
         ("unconverted", 2, "USD"), ("unclassified", 3, None),
     ]  # fmt: skip
     assert found[0].text.startswith("2 deals in USD count as 0")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "count", "ru", "en"),
+    [
+        (
+            {"trouble": "webhook_off"},
+            "webhook_off",
+            1,
+            "CRM отключила вебхук",
+            "The CRM has switched its webhook off",
+        ),
+        (
+            {"trouble": "api_refused"},
+            "api_refused",
+            1,
+            "API CRM не принимает токен",
+            "The CRM's API refuses the token",
+        ),
+        ({"missed": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
+    ],
+)
+def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
+    changed: dict[str, Any], code: str, count: int, ru: str, en: str
+) -> None:
+    read = replace(reading(), **changed)
+    texts: dict[Language, str] = {"ru": ru, "en": en}
+    for language, text in texts.items():
+        (found,) = board(read, account(language)).warnings
+        assert (found.code, found.count) == (code, count)
+        assert found.text.startswith(text)
+        # The page is in the reader's language, whatever the account's.
+        page = render.page(board(read), account(), VIEW._replace(form="html", language=language))
+        assert text in html.unescape(page)
+    assert board(reading()).warnings == ()
+
+
+def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
+    read = reading(refusals=(LossRow(PENDING, None, 2, 300), LossRow(None, None, 1, 100)))
+    called: dict[Language, tuple[str, str]] = {
+        "ru": ("Причина уточняется", "Причина не указана"),
+        "en": ("Reason being asked for", "No reason given"),
+    }
+    for language, (pending, none) in called.items():
+        shown = board(read, account(language)).losses
+        assert [(each.reason, each.kind, each.count) for each in shown.reasons] == [
+            (pending, "unclassified", 2),
+            (none, "unclassified", 1),
+        ]
+        assert shown.total.count == 3
 
 
 @given(READINGS, READINGS, st.sampled_from(["amount", "count"]), st.sampled_from(["amount", "count"]))

@@ -34,6 +34,7 @@ from service.live.list_endpoint import AT_ONCE, Lists
 from service.live.lists import Asked, RefusalList, parse_asked
 from service.live.named_screens import NamedScreens
 from service.live.view import View, ViewError
+from service.projections.views import PENDING
 from service.reasons import reason_key
 from tests.live import readings
 from tests.live.boards import (
@@ -143,6 +144,20 @@ def test_those_without_a_reason_are_found_by_its_name_in_either_language(asked: 
     shown = listed(found([deal(1), deal(2, "3")]), Asked(asked), VIEW._replace(language="en"))
     assert shown.reason == "No reason given"
     assert [(row.deal_id, row.reason) for row in shown.rows] == [("1", "No reason given")]
+
+
+@pytest.mark.parametrize("asked", ["Причина уточняется", "Reason being asked for", " ПРИЧИНА  уточняется"])
+def test_those_whose_reason_is_pending_are_apart_from_those_without_one(asked: str) -> None:
+    deals = {each: deal(number, each) for number, each in enumerate([None, PENDING, "3"])}
+    rows = tuple(LossRow(each, NAMES[3] if each == "3" else None, 1, 100) for each in deals)
+    read = replace(found([]), by_reason=rows, deals=lambda ids: iter([deals[each] for each in ids]))
+    names: dict[Language, str] = {"ru": "Причина уточняется", "en": "Reason being asked for"}
+    for language, called in names.items():
+        shown = listed(read, Asked(asked), VIEW._replace(language=language))
+        assert (shown.reason, shown.total.count) == (called, 1)
+        assert [(row.deal_id, row.reason, row.kind) for row in shown.rows] == [("1", called, "unclassified")]
+    without = listed(read, Asked("Причина не указана"))
+    assert [row.deal_id for row in without.rows] == ["0"]
 
 
 def test_a_reason_is_one_however_it_is_spelt_and_is_called_as_on_the_board() -> None:
