@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -22,10 +22,11 @@ ANNA = Need("manager", "3")
 
 
 @pytest.fixture
-def asking(ledger: Ledger) -> Ledger:
-    """The account of the ledger has an API."""
-    ledger.configure(ASKED)
-    return ledger
+def asking(ledger_url: str) -> Iterator[Ledger]:
+    """The ledger of an account that has an API."""
+    opened = Ledger(ledger_url, NOW, ASKED)
+    yield opened
+    opened.close()
 
 
 def deliver(
