@@ -22,6 +22,8 @@ async def in_time(call: Callable[[], T], patience: float = PATIENCE) -> T:
         Unavailable: It has not come back in time. Its thread goes on waiting, but nobody waits with it.
     """
     try:
-        return await asyncio.wait_for(asyncio.to_thread(call), patience)
+        # Not `wait_for`: until Python 3.12 it swallows a cancellation that comes together with the result.
+        async with asyncio.timeout(patience):
+            return await asyncio.to_thread(call)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
