@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -91,6 +91,24 @@ def create_app(config: Config, clock: Clock) -> Service:
     retention = Retention(noting, list(accounts), config.keep_bodies_days, clock)
     by_themselves = [ticker.run, retention.run, runner.run, *([] if follower is None else [follower.run])]
 
+    routes = [
+        Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
+        *live.routes(hub, Reader(reading, accounts, clock), refusals, accounts, screens, clock),
+        *_health(reading, writer, metrics),
+    ]
+    lifespan = _lifespan(writer, hub, by_themselves, (writing, noting, reading))
+    return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
+
+
+def _lifespan(
+    writer: Writer,
+    hub: Hub,
+    by_themselves: Sequence[Callable[[], Coroutine[None, None, None]]],
+    engines: Sequence[Engine],
+) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    """Starts and stops the parts. Whatever may still submit ends before the writer, and that before its
+    connections."""
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
@@ -103,15 +121,10 @@ def create_app(config: Config, clock: Clock) -> Service:
             await asyncio.gather(*tasks, return_exceptions=True)
             await hub.stop()
             await writer.stop()
-            for engine in (writing, noting, reading):
+            for engine in engines:
                 engine.dispose()
 
-    routes = [
-        Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
-        *live.routes(hub, Reader(reading, accounts, clock), refusals, accounts, screens, clock),
-        *_health(reading, writer, metrics),
-    ]
-    return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
+    return lifespan
 
 
 def _follower(
