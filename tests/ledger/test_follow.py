@@ -57,6 +57,7 @@ class Node:
 
 @asynccontextmanager
 async def running(*nodes: Node, listening: bool = True) -> AsyncIterator[None]:
+    pools = [pool for node in nodes for pool in (node.readers.pool, node.follower._announcer.pool)]
     tasks = [asyncio.create_task(node.follower.run()) for node in nodes]
     try:
         async with asyncio.timeout(30):
@@ -67,8 +68,10 @@ async def running(*nodes: Node, listening: bool = True) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for node in nodes:
-            node.readers.dispose()
+        # A call that was under way ends by itself, and gives its connection back to the pool that it is from.
+        await asyncio.get_running_loop().shutdown_default_executor()
+        for pool in pools:
+            pool.dispose()
 
 
 async def until(holds: Callable[[], bool]) -> None:
