@@ -44,6 +44,11 @@ class Node:
         """What it has said."""
         return (self._folder / f"{self._name}.log").read_text(encoding="utf-8")
 
+    @property
+    def tracebacks(self) -> list[str]:
+        """The end of each traceback in it: errors that nobody foresaw."""
+        return [part[:2_000] for part in self.output.split("Traceback (most recent call last):")[1:]]
+
     async def keep(self) -> None:
         """Start it, and start it again whenever it is gone, for whatever reason; until cancelled."""
         while True:

@@ -131,6 +131,7 @@ async def _storm(plan: Plan, folder: Path, url: str, server: Postgres, result: R
         result.seconds = time.monotonic() - began
         await _cancelled(keeping)
         result.problems += [f"a node ended with {code}" for node in nodes if (code := node.stop())]
+        result.problems += [f"a node failed:\n{each}" for node in nodes for each in node.tracebacks]
     except BaseException:
         await _cancelled(keeping)
         for node in nodes:
@@ -203,9 +204,8 @@ async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -
         while True:
             wrong = []
             for number, screen in enumerate(screens):
-                node = nodes[number % len(nodes)]
-                answer = await client.get(f"{node.url}/boards/{screen.account}/snapshot")
-                if answer.status_code != 200 or _lasting(answer.json()) != _lasting(screen.board):
+                address = f"{nodes[number % len(nodes)].url}/boards/{screen.account}/snapshot"
+                if await _shown(client, address) != _lasting(screen.board):
                     wrong.append(screen.account)
             if not wrong:
                 return time.monotonic() - began
@@ -213,6 +213,16 @@ async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -
                 result.problems.append(f"{len(wrong)} screens do not show what is there: {wrong[:5]}")
                 return time.monotonic() - began
             await asyncio.sleep(0.2)
+
+
+async def _shown(client: httpx.AsyncClient, address: str) -> dict[str, Any] | None:
+    """What a snapshot shows; None when it cannot be had now: a server may close an idle connection just as it
+    is used again."""
+    try:
+        answer = await client.get(address)
+    except httpx.HTTPError:
+        return None
+    return _lasting(answer.json()) if answer.status_code == 200 else None
 
 
 def _lasting(board: dict[str, Any]) -> dict[str, Any]:
