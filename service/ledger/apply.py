@@ -32,7 +32,8 @@ Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
 @dataclass(slots=True)
 class Batch:
     """State before and after a batch of one account. `numbered` pairs each new delivery with its number;
-    `changed` has the ids of what has another value than before: most webhooks repeat names that are known."""
+    `changed` has the ids of what has another value than before: most webhooks repeat names that are known.
+    `searched` has what indexes knew of the entities that were stored."""
 
     connection: Connection
     account: Account
@@ -43,6 +44,7 @@ class Batch:
     tasks: dict[str, tuple[TaskView | None, TaskView | None]] = field(default_factory=dict)
     deals: dict[str, Pair] = field(default_factory=dict)
     changed: dict[Entity, set[str]] = field(default_factory=dict)
+    searched: dict[Entity, dict[str, tuple[Value, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rules = heads.rules_of(self.account)
@@ -178,6 +180,7 @@ def _merge(batch: Batch, changes: Sequence[tuple[int, Change]], ticked: set[str]
         ids.setdefault(change.entity, set()).add(change.id)
     for entity, wanted in ids.items():
         loaded = states.load(batch.connection, batch.account.id, entity, wanted)
+        batch.searched[entity] = {each: states.searched(entity, record) for each, record in loaded.items()}
         batch.records[entity] = {each: loaded.get(each) or Record() for each in wanted}
     tasks, deals = batch.records.get("task", {}), batch.records.get("deal", {})
     old_tasks = {each: task_view(each, record, batch.rules) for each, record in tasks.items()}
@@ -215,11 +218,21 @@ def _settle(batch: Batch) -> patches.Touched:
     changed_deals = set(batch.deals)
     propagated = propagate(FLOW, batch.tasks.values(), changed_deals, batch.moments, deals_of, cells_of)
     for entity, records in batch.records.items():
-        states.save(connection, account_id, entity, records)
+        states.save(connection, account_id, entity, records, _settled(batch, entity))
     sums.add(connection, account_id, propagated.deltas)
     touched = patches.touched_by(propagated, batch.changed, batch.moments)
     touched.quiet = bool(touched) and any(each.source in QUIET for _, each in batch.numbered)
     return touched
+
+
+def _settled(batch: Batch, entity: Entity) -> set[str]:
+    """Entities that indexes find where they found them before."""
+    before = batch.searched[entity]
+    return {
+        each
+        for each, record in batch.records[entity].items()
+        if each in before and before[each] == states.searched(entity, record)
+    }
 
 
 def _ticked_tasks(batch: Batch) -> set[str]:

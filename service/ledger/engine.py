@@ -65,6 +65,11 @@ WRITER_CACHE: Final = 64 * 1024
 """KiB of pages that the writer keeps: a webhook touches a few rows anywhere in a year of deals, and SQLite's
 default of 2 MiB would read most of them from the file again."""
 
+CHECKPOINT: Final = 4_000
+"""Pages that the write-ahead log may have before they are copied into the file (16 MB). A checkpoint waits
+for the disk twice, and writes a page once that many commits changed; one block of the log's index names
+4 062 pages, so a larger log would make every read look in two places."""
+
 ANNOUNCERS: Final = 1
 """Connections of a serving process for notifying other nodes. One more listens."""
 
@@ -119,6 +124,7 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
         cursor.execute("PRAGMA foreign_keys=ON")
         if role == "writer":
             cursor.execute(f"PRAGMA cache_size=-{WRITER_CACHE}")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
         else:
             cursor.execute("PRAGMA wal_autocheckpoint=0")
             cursor.execute("PRAGMA query_only=ON")

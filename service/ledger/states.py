@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, Row, Select, bindparam, select
+from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
 
 from service.ledger.engine import Upsert, insert_into
-from service.ledger.tables import STATE
-from service.model import FIELDS, Entity, Instant
+from service.ledger.tables import SEARCHED, STATE
+from service.model import FIELDS, Entity, Instant, Value
 from service.projections.merge import Record, Run, Stamp
 from service.projections.views import done_moment, lost_moment
 
 CHUNK: Final = 500
 """Ids asked for by one statement."""
+
+_DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
+    "deal": {"lost_at": lost_moment},
+    "task": {"done_at": done_moment},
+}
 
 
 class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -107,23 +112,60 @@ def _upsert(dialect: str, entity: Entity) -> Upsert:
     )
 
 
-def save(connection: Connection, account: str, entity: Entity, records: Mapping[str, Record]) -> None:
-    """Store records, over what was stored of the same entities."""
-    if records:
-        rows = [_row(account, entity, each, record) for each, record in sorted(records.items())]
-        connection.execute(_upsert(connection.dialect.name, entity), rows)
+@cache
+def _update(entity: Entity) -> Update:
+    table = STATE[entity]
+    fixed = {"account", "id", *SEARCHED[entity]}
+    return (
+        update(table)
+        .where(table.c.account == bindparam("_account"), table.c.id == bindparam("_id"))
+        .values({each: bindparam(each.name) for each in table.columns if each.name not in fixed})
+    )
 
 
-def _row(account: str, entity: Entity, entity_id: str, record: Record) -> dict[str, object]:
-    row: dict[str, object] = {"account": account, "id": entity_id, "deleted": record.deleted}
-    for name in FIELDS[entity]:
-        row[name] = record.values.get(name)
-    if entity == "deal":
-        row["lost_at"] = lost_moment(record)
-    elif entity == "task":
-        row["done_at"] = done_moment(record)
-    row["stamps"] = stamps_text(record)
-    return row
+def save(
+    connection: Connection,
+    account: str,
+    entity: Entity,
+    records: Mapping[str, Record],
+    settled: Collection[str] = (),
+) -> None:
+    """Store records, over what was stored of the same entities.
+
+    Args:
+        settled: Those that are stored already, with the same `searched` values. SQLite writes an index anew
+            for each column of it that a statement sets, whether or not the value is another one.
+    """
+    new, old = [], []
+    for each, record in sorted(records.items()):
+        values = _values(entity, record)
+        if each in settled:
+            old.append({"_account": account, "_id": each, **_without(values, SEARCHED[entity])})
+        else:
+            new.append({"account": account, "id": each, **values})
+    if new:
+        connection.execute(_upsert(connection.dialect.name, entity), new)
+    if old:
+        connection.execute(_update(entity), old)
+
+
+def _without(values: Mapping[str, Value], names: Collection[str]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def searched(entity: Entity, record: Record) -> tuple[Value, ...]:
+    """A record's values in the columns that indexes search by."""
+    derived = _DERIVED.get(entity, {})
+    return tuple(
+        derived[name](record) if name in derived else record.values.get(name) for name in SEARCHED[entity]
+    )
+
+
+def _values(entity: Entity, record: Record) -> dict[str, Value]:
+    values: dict[str, Value] = {name: record.values.get(name) for name in FIELDS[entity]}
+    for name, derive in _DERIVED.get(entity, {}).items():
+        values[name] = derive(record)
+    return values | {"deleted": record.deleted, "stamps": stamps_text(record)}
 
 
 def stamps_text(record: Record) -> str:

@@ -169,6 +169,12 @@ for _name, _column, _where in (
 _LOST = DEALS.c.lost_at.is_not(None)
 Index("deals_lost", DEALS.c.account, DEALS.c.lost_at, sqlite_where=_LOST, postgresql_where=_LOST)
 
+SEARCHED: Final[Mapping[Entity, tuple[str, ...]]] = {
+    entity: tuple(sorted({column.name for index in table.indexes for column in index.columns} - {"account"}))
+    for entity, table in STATE.items()
+}
+"""The columns of state that an index has; a predicate of one speaks of no others."""
+
 
 def _relation_table(relation: Relation) -> Table:
     return Table(

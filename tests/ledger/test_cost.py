@@ -10,6 +10,7 @@ from sqlalchemy import Engine, event
 from service.ledger import patches
 from service.ledger.patches import Touched
 from service.ledger.reading import Selection
+from service.ledger.tables import SEARCHED, STATE
 from service.model import Change, Entity, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
@@ -53,6 +54,22 @@ def test_a_popular_client_and_manager_cost_no_more_statements(ledger: Ledger) ->
     assert cost(ledger, 2) == few
     assert few < 40
     assert ledger.read().at_risk.amount == 300_002
+
+
+def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
+    ledger.say(deal(1), overdue(1))
+    with counted(ledger.engine) as statements:
+        ledger.say(
+            Change("deal", "d1", NOW + 1, {"amount": 5}), Change("task", "t1", NOW + 1, {"text": "Call"})
+        )
+    for entity, table in STATE.items():
+        written = [
+            each for each in statements if each.startswith((f"UPDATE {table}", f"INSERT INTO {table} "))
+        ]
+        assert len(written) == (entity in ("deal", "task"))
+        for name in SEARCHED[entity]:
+            assert name not in " ".join(written)
+    assert ledger.differences() == []
 
 
 def test_every_statement_names_the_account(ledger: Ledger) -> None:
