@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,22 +22,18 @@ from sqlalchemy import (
 )
 
 from service.config import Account
-from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
-from service.ledger.states import chunks
+from service.ledger.among import among
+from service.ledger.reading import ClientRow, LossRow, Selection, TaskRow
 from service.ledger.tables import DEALS, STATE, SUMS, TASKS
-from service.model import SECOND, Instant
-from service.projections.at_risk import CLIENT_STAKES, DEALS_AT_RISK, MANAGER_STAKES
-from service.projections.habits import HABITS, overdue_time
+from service.model import Entity, Instant
+from service.projections.at_risk import CLIENT_STAKES, DEALS_AT_RISK
 from service.projections.losses import LOSS_DAYS, LOSSES
 from service.projections.saved import CLIENT_SAVES
+from service.projections.unconverted import UNCONVERTED
 from service.projections.views import NOBODY
 
-WEEK: Final = 7
-MONTH: Final = 30
-"""Days of the two habits, today among them."""
-
-_RISK, _STAKES, _MANAGERS = SUMS[DEALS_AT_RISK], SUMS[CLIENT_STAKES], SUMS[MANAGER_STAKES]
-_HABITS, _SAVES = SUMS[HABITS], SUMS[CLIENT_SAVES]
+_RISK, _STAKES, _SAVES = SUMS[DEALS_AT_RISK], SUMS[CLIENT_STAKES], SUMS[CLIENT_SAVES]
+_CLIENTS, _REASONS = STATE["client"], STATE["reason"]
 
 
 @cache
@@ -90,7 +86,7 @@ def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 
 
 def _among(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
-    return [column.in_(bindparam("ids", expanding=True))] if some else []
+    return [among(column, "ids")] if some else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +100,13 @@ def clients(
     connection: Connection, account: str, as_of: Instant, ids: Collection[str] | None = None
 ) -> dict[str, ClientRow]:
     """Clients at risk at `as_of` (which must be the head's): all, or those of `ids` that are."""
+    some = ids is not None
+    given = {"account": account, "as_of": as_of} | ({"ids": ids} if some else {})
     tasks: dict[str, list[TaskRow]] = {}
-    for some in [None] if ids is None else chunks(ids):
-        given = {"account": account, "as_of": as_of} | ({} if some is None else {"ids": some})
-        for statement in (_deal_tasks(some=some is not None), _own_tasks(some=some is not None)):
-            for row in connection.execute(statement, given):
-                tasks.setdefault(str(row[0]), []).append(_task_row(row))
-    stakes = _stakes(connection, account, tasks)
+    for statement in (_deal_tasks(some=some), _own_tasks(some=some)):
+        for row in connection.execute(statement, given):
+            tasks.setdefault(str(row[0]), []).append(_task_row(row))
+    stakes = _stakes(connection, account, tasks) if tasks else {}
     return {
         each: ClientRow(
             client_id=each,
@@ -143,120 +139,114 @@ def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
     return next((task.deal for task in rows), None) if client_id.startswith("deal:") else None
 
 
+_STAKES_OF = (
+    select(
+        _STAKES.c.client_id,
+        _CLIENTS.c.name,
+        _STAKES.c.open_amount,
+        _STAKES.c.deal_amount,
+        _STAKES.c.own_tasks,
+    )
+    .select_from(
+        _STAKES.outerjoin(
+            _CLIENTS, and_(_CLIENTS.c.account == _STAKES.c.account, _CLIENTS.c.id == _STAKES.c.client_id)
+        )
+    )
+    .where(_STAKES.c.account == bindparam("account"), among(_STAKES.c.client_id, "ids"))
+)
+
+
 def _stakes(connection: Connection, account: str, ids: Collection[str]) -> Mapping[str, _Stake]:
     """The names of clients, and what is at stake for each."""
-    names = STATE["client"]
-    found: dict[str, _Stake] = {}
-    for some in chunks(ids):
-        statement = (
-            select(
-                _STAKES.c.client_id,
-                names.c.name,
-                _STAKES.c.open_amount,
-                _STAKES.c.deal_amount,
-                _STAKES.c.own_tasks,
-            )
-            .select_from(
-                _STAKES.outerjoin(
-                    names, and_(names.c.account == _STAKES.c.account, names.c.id == _STAKES.c.client_id)
-                )
-            )
-            .where(_STAKES.c.account == account, _STAKES.c.client_id.in_(some))
-        )
-        for client_id, name, open_amount, deal_amount, own_tasks in connection.execute(statement):
-            found[client_id] = _Stake(name, open_amount if own_tasks else deal_amount, open_amount)
-    return found
-
-
-def managers(connection: Connection, account: str, as_of: Instant, today: int) -> tuple[ManagerRow, ...]:
-    """Managers with overdue tasks, or with a habit in the last 30 days."""
-    stakes = {
-        manager_id: (tasks, amount)
-        for manager_id, tasks, amount in connection.execute(
-            select(_MANAGERS.c.manager_id, _MANAGERS.c.tasks, _MANAGERS.c.amount).where(
-                _MANAGERS.c.account == account
-            )
+    return {
+        client_id: _Stake(name, open_amount if own_tasks else deal_amount, open_amount)
+        for client_id, name, open_amount, deal_amount, own_tasks in connection.execute(
+            _STAKES_OF, {"account": account, "ids": ids}
         )
     }
-    habits: dict[tuple[str, int], tuple[int, int]] = {}
-    found = select(*_HABITS.c).where(
-        _HABITS.c.account == account, _HABITS.c.day > today - MONTH, _HABITS.c.day <= today
-    )
-    for row in connection.execute(found):
-        open_us = overdue_time(row.day, row.overdue_tasks, row.overdue_us, as_of)
-        for days in (WEEK, MONTH):
-            if row.day > today - days:
-                tasks, total = habits.get((row.manager_id, days), (0, 0))
-                late = row.late_tasks + row.overdue_tasks
-                habits[row.manager_id, days] = (tasks + late, total + row.late_us + open_us)
-    everyone = sorted(stakes.keys() | {manager_id for manager_id, _ in habits})
-    return tuple(
-        ManagerRow(
-            each or None,
-            *stakes.get(each, (0, 0)),
-            _late(habits.get((each, WEEK))),
-            _late(habits.get((each, MONTH))),
-        )
-        for each in everyone
-    )
 
 
-def _late(summed: tuple[int, int] | None) -> Late:
-    if summed is None or not summed[0]:
-        return Late()
-    tasks, total = summed
-    return Late(tasks, total // (tasks * SECOND))
+@cache
+def _names(entity: Entity) -> Select[str, str | None]:
+    table = STATE[entity]
+    return select(table.c.id, table.c.name).where(table.c.account == bindparam("account"))
+
+
+def _named(connection: Connection, account: str, entity: Entity) -> dict[str, str]:
+    found = connection.execute(_names(entity), {"account": account})
+    return {each: name for each, name in found if name}
 
 
 def manager_names(connection: Connection, account: Account) -> dict[str, str]:
     """The name of every manager that is known: from the CRM, else from the configuration."""
-    table = STATE["manager"]
-    found = select(table.c.id, table.c.name).where(table.c.account == account.id)
-    return {**account.options.users, **{each: name for each, name in connection.execute(found) if name}}
+    return {**account.options.users, **_named(connection, account.id, "manager")}
 
 
 def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
     """The name of every pipeline that is known."""
-    table = STATE["pipeline"]
-    found = select(table.c.id, table.c.name).where(table.c.account == account)
-    return {each: name for each, name in connection.execute(found) if name}
+    return _named(connection, account, "pipeline")
 
 
-def saved(connection: Connection, account: str) -> dict[str, int]:
-    """The clients that were saved today, and the amount of each (SPEC section 3.10)."""
+def _saved() -> Select[str, int]:
     same = and_(_STAKES.c.account == _SAVES.c.account, _STAKES.c.client_id == _SAVES.c.client_id)
     overdue = func.coalesce(_STAKES.c.deal_tasks + _STAKES.c.own_tasks, 0)
     all_open = func.coalesce(_STAKES.c.open_amount, 0)
     amount = case((_SAVES.c.own_tasks > 0, all_open), else_=_SAVES.c.open_amount) + _SAVES.c.won_amount
-    found = (
+    return (
         select(_SAVES.c.client_id, amount)
         .select_from(_SAVES.outerjoin(_STAKES, same))
-        .where(_SAVES.c.account == account, _SAVES.c.deals + _SAVES.c.own_tasks > 0, overdue == 0)
+        .where(
+            _SAVES.c.account == bindparam("account"), _SAVES.c.deals + _SAVES.c.own_tasks > 0, overdue == 0
+        )
     )
-    return {client_id: int(total) for client_id, total in connection.execute(found)}
+
+
+_ALL_SAVED = _saved()
+
+
+def saved(connection: Connection, account: str) -> dict[str, int]:
+    """The clients that were saved today, and the amount of each (SPEC section 3.10)."""
+    found = connection.execute(_ALL_SAVED, {"account": account})
+    return {client_id: int(total) for client_id, total in found}
+
+
+_COMPLETED = select(TASKS.c.id).where(
+    TASKS.c.account == bindparam("account"), among(TASKS.c.id, "ids"), TASKS.c.done_at.is_not(None)
+)
 
 
 def completed(connection: Connection, account: str, task_ids: Collection[str]) -> frozenset[str]:
     """Those of some tasks that are completed."""
-    found: set[str] = set()
-    for some in chunks(task_ids):
-        statement = select(TASKS.c.id).where(
-            TASKS.c.account == account, TASKS.c.id.in_(some), TASKS.c.done_at.is_not(None)
-        )
-        found.update(connection.execute(statement).scalars())
-    return frozenset(found)
+    if not task_ids:
+        return frozenset()
+    return frozenset(connection.execute(_COMPLETED, {"account": account, "ids": task_ids}).scalars())
 
 
-def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
-    """Refusals by reason, of every kind."""
-    names = STATE["reason"]
-    everything = selection.manager_id is None and selection.pipeline_id is None
-    table = SUMS[LOSS_DAYS if everything else LOSSES]
-    chosen = [table.c.account == account, table.c.day >= selection.first, table.c.day <= selection.last]
-    if selection.manager_id is not None:
-        chosen.append(table.c.manager_id == selection.manager_id)
-    if selection.pipeline_id is not None:
-        chosen.append(table.c.pipeline_id == selection.pipeline_id)
+_UNCONVERTED = SUMS[UNCONVERTED]
+_ALL_UNCONVERTED = select(_UNCONVERTED.c.currency, _UNCONVERTED.c.deals).where(
+    _UNCONVERTED.c.account == bindparam("account")
+)
+
+
+def unconverted(connection: Connection, account: str) -> dict[str, int]:
+    """Open or lost deals counted with amount 0, for want of a rate, by currency."""
+    found = connection.execute(_ALL_UNCONVERTED, {"account": account})
+    return dict(tuple(row) for row in found)
+
+
+@cache
+def _losses(*, manager: bool, pipeline: bool) -> Select[*tuple[Any, ...]]:
+    """Refusals by reason, of one manager or all, in one pipeline or all."""
+    table = SUMS[LOSSES if manager or pipeline else LOSS_DAYS]
+    chosen = [
+        table.c.account == bindparam("account"),
+        table.c.day >= bindparam("first"),
+        table.c.day <= bindparam("last"),
+    ]
+    if manager:
+        chosen.append(table.c.manager_id == bindparam("manager_id"))
+    if pipeline:
+        chosen.append(table.c.pipeline_id == bindparam("pipeline_id"))
     summed = (
         select(
             table.c.reason_id,
@@ -267,10 +257,17 @@ def losses(connection: Connection, account: str, selection: Selection) -> tuple[
         .group_by(table.c.reason_id)
         .subquery()
     )
-    found = select(summed.c.reason_id, names.c.name, summed.c.deals, summed.c.amount).select_from(
-        summed.outerjoin(names, and_(names.c.account == account, names.c.id == summed.c.reason_id))
+    the_reason = and_(_REASONS.c.account == bindparam("account"), _REASONS.c.id == summed.c.reason_id)
+    return select(summed.c.reason_id, _REASONS.c.name, summed.c.deals, summed.c.amount).select_from(
+        summed.outerjoin(_REASONS, the_reason)
     )
+
+
+def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
+    """Refusals by reason, of every kind."""
+    statement = _losses(manager=selection.manager_id is not None, pipeline=selection.pipeline_id is not None)
+    given = {name: value for name, value in selection._asdict().items() if value is not None}
     return tuple(
         LossRow(reason_id or None, name, int(deals), int(amount))
-        for reason_id, name, deals, amount in connection.execute(found)
+        for reason_id, name, deals, amount in connection.execute(statement, {"account": account, **given})
     )

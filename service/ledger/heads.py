@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from service.calendar import next_midnight
 from service.config import Account, zone_version
+from service.ledger.among import among
 from service.ledger.engine import insert_into
 from service.ledger.tables import HEADS, TASKS
 from service.model import SECOND, Instant
@@ -19,9 +20,6 @@ from service.projections.views import Rules
 HELD_BACK: Final = 60 * SECOND
 """A clock that is this little behind the board's moment is taken for another node's, and the moment is kept;
 one that is further behind was set back, and the board follows it."""
-
-ACCOUNTS: Final = 10_000
-"""Accounts that one statement asks for, at most; PostgreSQL takes 65 535 values."""
 
 
 class OtherRules(Exception):
@@ -62,7 +60,7 @@ _FREE_HEAD = (
     select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
 )
 _DUE = select(HEADS.c.account).where(
-    HEADS.c.account.in_(bindparam("accounts", expanding=True)), HEADS.c.next_tick_at <= bindparam("now")
+    among(HEADS.c.account, "accounts"), HEADS.c.next_tick_at <= bindparam("now")
 )
 
 
@@ -141,46 +139,29 @@ def moment_after(as_of: Instant, now: Instant) -> Instant:
     return max(as_of, now) if as_of - now <= HELD_BACK else now
 
 
-def _some(accounts: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(accounts), ACCOUNTS):
-        yield list(accounts[start : start + ACCOUNTS])
-
-
 def due_accounts(
-    connection: Connection, accounts: Sequence[str], now: Instant, limit: int = ACCOUNTS
+    connection: Connection, accounts: Collection[str], now: Instant, limit: int | None = None
 ) -> list[str]:
     """Some of those accounts whose boards change by the clock alone, now."""
-    due: list[str] = []
-    for some in _some(accounts):
-        found = connection.execute(_DUE.limit(limit - len(due)), {"accounts": some, "now": now})
-        due.extend(found.scalars())
-        if len(due) >= limit:
-            break
-    return due
+    given = {"accounts": accounts, "now": now}
+    return list(connection.execute(_DUE.limit(limit), given).scalars())
 
 
-_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(
-    HEADS.c.account.in_(bindparam("accounts", expanding=True))
-)
+_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(among(HEADS.c.account, "accounts"))
 
 
-def earliest_tick(connection: Connection, accounts: Sequence[str]) -> Instant | None:
+def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant | None:
     """The next moment at which some board changes by the clock alone; None without accounts."""
-    found = [connection.execute(_EARLIEST, {"accounts": some}).scalar() for some in _some(accounts)]
-    return min((each for each in found if each is not None), default=None)
+    return connection.execute(_EARLIEST, {"accounts": accounts}).scalar()
 
 
-_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(
-    HEADS.c.account.in_(bindparam("accounts", expanding=True))
-)
+_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(among(HEADS.c.account, "accounts"))
 
 
-def sequence_numbers(connection: Connection, accounts: Sequence[str]) -> dict[str, int]:
+def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:
     """Where the boards of some accounts are."""
-    found: dict[str, int] = {}
-    for some in _some(accounts):
-        found.update(tuple(row) for row in connection.execute(_SEQUENCE_NUMBERS, {"accounts": some}))
-    return found
+    found = connection.execute(_SEQUENCE_NUMBERS, {"accounts": accounts})
+    return dict(tuple(row) for row in found)
 
 
 _NEXT_DUE = select(func.min(TASKS.c.due_at)).where(

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from service.ledger.among import among
 from service.ledger.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
 
@@ -46,7 +47,7 @@ class Quarantined:
 
 
 _KNOWN_KEYS = select(DELIVERIES.c.key, DELIVERIES.c.number).where(
-    DELIVERIES.c.account == bindparam("account"), DELIVERIES.c.key.in_(bindparam("keys", expanding=True))
+    DELIVERIES.c.account == bindparam("account"), among(DELIVERIES.c.key, "keys")
 )
 _APPEND = insert(DELIVERIES)
 _HOLD = insert(QUARANTINE)
@@ -55,7 +56,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 def known_keys(connection: Connection, account: str, keys: Collection[str]) -> dict[str, int]:
     """Which of some keys are stored already, and under which number."""
-    found = connection.execute(_KNOWN_KEYS, {"account": account, "keys": list(keys)})
+    found = connection.execute(_KNOWN_KEYS, {"account": account, "keys": keys})
     return dict(tuple(row) for row in found)
 
 

@@ -9,33 +9,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, FromClause, Select, bindparam, select
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger import board_rows, heads, patches, syncs
+from service.ledger import board_rows, heads, manager_rows, patches
 from service.ledger.engine import or_unavailable
 from service.ledger.heads import Head
 from service.ledger.patches import Touched
-from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum
-from service.ledger.tables import SUMS
+from service.ledger.reading import ClientRow, LossRow, ManagerSums, Reading, Selection, Sum
+from service.ledger.syncs import Shown
+from service.ledger.tables import HEADS, SUMS, SYNCS
 from service.model import Instant
 from service.projections.at_risk import AT_RISK
-from service.projections.flow import Relation
+from service.projections.flow import Measures, Relation
 from service.projections.next_step import NO_NEXT_STEP
 from service.projections.saved import SAVED_TODAY
-from service.projections.unconverted import UNCONVERTED
+
+_ONE_ROW: Final = AT_RISK, NO_NEXT_STEP, SAVED_TODAY
+"""Relations that have one row for an account."""
+
+
+def _with_head() -> Select[*tuple[Any, ...]]:
+    """An account's head, and whatever else has one row for it: a board at rest needs no other statement."""
+    joined: FromClause = HEADS
+    for table in (*(SUMS[each] for each in _ONE_ROW), SYNCS):
+        joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
+    measures = [SUMS[each].c[name] for each in _ONE_ROW for name in each.measures]
+    return (
+        select(*HEADS.c, SYNCS.c.missed, SYNCS.c.trouble, *measures)
+        .select_from(joined)
+        .where(HEADS.c.account == bindparam("account"))
+    )
+
+
+_HEAD: Final = _with_head()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """What one read works with."""
+    """What one read works with. `totals` has the measures of `_ONE_ROW`."""
 
     connection: Connection
     account: Account
     head: Head
     as_of: Instant
+    shown: Shown
+    totals: Mapping[Relation, Measures]
 
 
 class Reader:
@@ -76,14 +99,25 @@ def _board(
     selections: Sequence[Selection],
     since: Reading | None,
 ) -> Reading:
-    head = heads.prepared(connection, account.id)
-    read = _Reader(connection, account, head, _true_at(head, now))
-    touched = (
-        Touched(everything=True)
-        if since is None or since.seq > head.seq
-        else patches.between(connection, account.id, since.seq, head.seq)
-    )
+    read = _begin(connection, account, now)
+    seq = read.head.seq
+    if since is None or since.seq > seq:
+        return _read(read, selections, None, Touched())
+    touched = Touched() if since.seq == seq else patches.between(connection, account.id, since.seq, seq)
     return _read(read, selections, None if touched.everything else since, touched)
+
+
+def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
+    row = connection.execute(_HEAD, {"account": account.id}).one_or_none()
+    if row is None:
+        raise LookupError(f"account {account.id} has no head row")
+    values = iter(row)
+    head = Head(*islice(values, len(HEADS.c)))
+    missed, trouble = islice(values, 2)
+    shown = Shown() if account.api is None or missed is None else Shown(missed, trouble)
+    measures = ((each, tuple(islice(values, len(each.measures)))) for each in _ONE_ROW)
+    totals = {each: each.zero if found[0] is None else found for each, found in measures}
+    return _Reader(connection, account, head, _true_at(head, now), shown, totals)
 
 
 def _true_at(head: Head, now: Instant) -> Instant:
@@ -94,33 +128,26 @@ def _true_at(head: Head, now: Instant) -> Instant:
 def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched) -> Reading:
     connection, account_id = read.connection, read.account.id
     clients = _clients(read, since, touched)
-    risk = _single(read, AT_RISK)
-    step, saved = _single(read, NO_NEXT_STEP), _single(read, SAVED_TODAY)
-    unconverted = SUMS[UNCONVERTED]
-    sync = syncs.shown(connection, read.account)
+    sums = _manager_sums(read, since, touched)
+    clients_at_risk, amount_at_risk, overdue_tasks = read.totals[AT_RISK]
     return Reading(
         account=account_id,
         seq=read.head.seq,
         as_of=read.as_of,
         last_delivery_at=read.head.last_delivery_at,
-        at_risk=Sum(risk[0], risk[1]),
-        overdue_tasks=risk[2],
-        no_next_step=Sum(*step),
-        saved_today=Sum(*saved),
+        at_risk=Sum(clients_at_risk, amount_at_risk),
+        overdue_tasks=overdue_tasks,
+        no_next_step=Sum(*read.totals[NO_NEXT_STEP]),
+        saved_today=Sum(*read.totals[SAVED_TODAY]),
         saved=since.saved
         if since is not None and not touched.clients
         else board_rows.saved(connection, account_id),
         closed=_closed(read, since, clients),
-        unconverted={
-            row.currency: row.deals
-            for row in connection.execute(
-                select(unconverted.c.currency, unconverted.c.deals).where(unconverted.c.account == account_id)
-            )
-        },
+        unconverted=since.unconverted
+        if since is not None and since.seq == read.head.seq
+        else board_rows.unconverted(connection, account_id),
         clients=clients,
-        managers=board_rows.managers(
-            connection, account_id, read.as_of, heads.rules_of(read.account).day(read.as_of)
-        ),  # always: the mean times of tasks that are still overdue grow by themselves
+        managers=manager_rows.rows(sums, read.as_of),
         manager_names=since.manager_names
         if since is not None and not touched.managers
         else board_rows.manager_names(connection, read.account),
@@ -129,17 +156,18 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
         else board_rows.pipeline_names(connection, account_id),
         losses=_losses(read, selections, since, touched),
         quiet=touched.quiet,
-        missed=sync.missed,
-        trouble=sync.trouble,
+        missed=read.shown.missed,
+        trouble=read.shown.trouble,
+        manager_sums=sums,
     )
 
 
-def _single(read: _Reader, relation: Relation) -> tuple[int, ...]:
-    table = SUMS[relation]
-    row = read.connection.execute(
-        select(*(table.c[name] for name in relation.measures)).where(table.c.account == read.account.id)
-    ).one_or_none()
-    return relation.zero if row is None else tuple(row)
+def _manager_sums(read: _Reader, since: Reading | None, touched: Touched) -> ManagerSums:
+    today = heads.rules_of(read.account).day(read.as_of)
+    held = None if since is None or touched.managers else since.manager_sums
+    if held is not None and held.today == today:
+        return held
+    return manager_rows.read(read.connection, read.account.id, today)
 
 
 def _clients(read: _Reader, since: Reading | None, touched: Touched) -> Mapping[str, ClientRow]:

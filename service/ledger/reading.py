@@ -6,7 +6,7 @@ Amounts are minor units of the account's currency; moments are `Instant`s; days 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from service.model import Instant
@@ -85,6 +85,32 @@ class ManagerRow:
     late_30d: Late
 
 
+class HabitDay(NamedTuple):
+    """A row of the habits; see `projections.habits`."""
+
+    day: int
+    manager_id: str
+    late_tasks: int
+    late_us: int
+    overdue_tasks: int
+    overdue_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerSums:
+    """What the rows of managers are made from.
+
+    Args:
+        today: The local day (an ordinal) that the habits were read on.
+        stakes: Overdue tasks and the amount at stake, by manager; `""`: unknown.
+        habits: Of the last 30 days.
+    """
+
+    today: int
+    stakes: Mapping[str, tuple[int, int]]
+    habits: tuple[HabitDay, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class LossRow:
     """Refusals with one reason within a range of days. No reason at all: `reason_id` None."""
@@ -111,6 +137,7 @@ class Reading:
         missed: What the last reconciliation mended: deals and tasks whose webhooks were lost.
         trouble: What somebody must see to with the CRM, as `ledger.syncs` has it; or empty.
         unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
+        manager_sums: What `managers` was made from, to be made again when only time went by.
     """
 
     account: str
@@ -132,3 +159,4 @@ class Reading:
     quiet: bool = False
     missed: int = 0
     trouble: Trouble = ""
+    manager_sums: ManagerSums | None = field(default=None, compare=False, repr=False)

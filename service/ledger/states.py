@@ -9,14 +9,12 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
 
+from service.ledger.among import among
 from service.ledger.engine import Upsert, insert_into
 from service.ledger.tables import SEARCHED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.merge import Record, Run, Stamp
 from service.projections.views import done_moment, lost_moment
-
-CHUNK: Final = 500
-"""Ids asked for by one statement."""
 
 _DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
     "deal": {"lost_at": lost_moment},
@@ -36,19 +34,10 @@ _DECODER: Final = msgspec.json.Decoder(_Stamps)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def chunks(ids: Collection[str]) -> Iterator[list[str]]:
-    """Ids in lists that one statement can take, in a fixed order."""
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
-
-
 @cache
 def _by_ids(entity: Entity) -> Select[*tuple[Any, ...]]:
     table = STATE[entity]
-    return select(*columns(entity)).where(
-        table.c.account == bindparam("account"), table.c.id.in_(bindparam("ids", expanding=True))
-    )
+    return select(*columns(entity)).where(table.c.account == bindparam("account"), among(table.c.id, "ids"))
 
 
 @cache
@@ -71,11 +60,10 @@ def _after(entity: Entity) -> Select[*tuple[Any, ...]]:
 
 def load(connection: Connection, account: str, entity: Entity, ids: Collection[str]) -> dict[str, Record]:
     """The records of some entities; those of which nothing is known are left out."""
-    records: dict[str, Record] = {}
-    for chunk in chunks(ids):
-        for row in connection.execute(_by_ids(entity), {"account": account, "ids": chunk}):
-            records[str(row[0])] = record(entity, row)
-    return records
+    if not ids:
+        return {}
+    found = connection.execute(_by_ids(entity), {"account": account, "ids": ids})
+    return {str(row[0]): record(entity, row) for row in found}
 
 
 def pages(

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
 
+from service.ledger.among import among
 from service.ledger.engine import Upsert, insert_into
-from service.ledger.states import chunks
 from service.ledger.tables import SUMS
 from service.projections.flow import Deltas, Key, Measures, Relation
 
@@ -19,7 +19,7 @@ def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
     table = SUMS[relation]
     return select(*(table.c[name] for name in (*relation.key, *relation.measures))).where(
         table.c.account == bindparam("account"),
-        table.c[relation.key[0]].in_(bindparam("ids", expanding=True)),
+        among(table.c[relation.key[0]], "ids"),
     )
 
 
@@ -38,11 +38,8 @@ def cells(
 ) -> dict[Key, Measures]:
     """The rows of a relation about some entities."""
     width = len(relation.key)
-    found: dict[Key, Measures] = {}
-    for chunk in chunks(ids):
-        for row in connection.execute(_about(relation), {"account": account, "ids": chunk}):
-            found[tuple(row[:width])] = tuple(row[width:])
-    return found
+    found = connection.execute(_about(relation), {"account": account, "ids": ids})
+    return {tuple(row[:width]): tuple(row[width:]) for row in found}
 
 
 def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Column, Connection, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, or_, select, update
 
-from service.config import Account
 from service.ledger import heads, patches
 from service.ledger.engine import insert_into
 from service.ledger.patches import Touched
@@ -168,14 +167,3 @@ def _show(connection: Connection, account: str, new: Shown) -> None:
     if changed.rowcount:
         heads.bump(connection, head)
         patches.store(connection, account, head.seq + 1, Touched())
-
-
-_SHOWN = select(SYNCS.c.missed, SYNCS.c.trouble).where(SYNCS.c.account == bindparam("account"))
-
-
-def shown(connection: Connection, account: Account) -> Shown:
-    """What the board says of an account whose API is asked."""
-    if account.api is None:
-        return Shown()
-    row = connection.execute(_SHOWN, {"account": account.id}).one_or_none()
-    return Shown() if row is None else Shown(*row)

@@ -205,8 +205,9 @@ async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -
             wrong = []
             for number, screen in enumerate(screens):
                 address = f"{nodes[number % len(nodes)].url}/boards/{screen.account}/snapshot"
-                if await _shown(client, address) != _lasting(screen.board):
-                    wrong.append(screen.account)
+                there, here = await _shown(client, address) or {}, _lasting(screen.board)
+                if there != here:
+                    wrong.append((screen.account, [name for name in here if here[name] != there.get(name)]))
             if not wrong:
                 return time.monotonic() - began
             if time.monotonic() - began > QUIET_SECONDS:

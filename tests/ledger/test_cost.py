@@ -72,6 +72,18 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
     assert ledger.differences() == []
 
 
+def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:
+    selections = [Selection(1, 10**6), Selection(1, 10**6, "m")]
+    ledger.say(deal(1), overdue(1))
+    shown = ledger.read(selections)
+    ledger.clock.moment += HOUR
+    with counted(ledger.readers) as statements:
+        later = ledger.read(selections, shown)
+    assert len([each for each in statements if "FROM" in each]) == 1
+    assert later == ledger.read(selections)
+    assert later.managers[0].late_7d.mean_s == shown.managers[0].late_7d.mean_s + 3600
+
+
 def test_every_statement_names_the_account(ledger: Ledger) -> None:
     with counted(ledger.engine) as written, counted(ledger.readers) as read:
         ledger.say(deal(1), overdue(1))
