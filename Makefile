@@ -32,7 +32,7 @@ demo: .venv/.runtime ## Serve a simulated sales office, and print the address
 test: setup ## Run every test, PostgreSQL and a browser included
 	@$(BIN)/python scripts/browser.py
 	@$(BIN)/python scripts/pgbouncer.py
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup ## A long storm over three nodes; prints what came of it
 	$(BIN)/python -m tests.chaos $(ARGS)

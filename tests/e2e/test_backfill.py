@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +21,7 @@ from starlette.routing import Route
 from service.ledger import syncs
 from service.ledger.engine import open_engine
 from service.ledger.syncs import Pass
-from service.ledger.tables import DEALS, STATE
+from service.ledger.tables import DEALS, STATE, SYNCS
 from tests.e2e.running import lossboard, until
 from tests.e2e.sockets import served
 
@@ -92,6 +92,14 @@ def progress(engine: Engine, entities: int = 0) -> Pass | None:
     return found if found is not None and found.entities >= entities else None
 
 
+def let_the_lease_run_out(folder: Path) -> None:
+    """Have the minute pass that the account's API rests after its process died (tests/sync/test_lease.py)."""
+    engine = open_engine(f"sqlite:///{folder}/lossboard.db", "writer")
+    with engine.begin() as connection:
+        connection.execute(update(SYNCS).where(SYNCS.c.account == "office").values(held_until=0))
+    engine.dispose()
+
+
 def test_a_backfill_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     with served(VENDOR) as url:
         (tmp_path / "lossboard.toml").write_text(CONFIG.format(url=url), encoding="utf-8")
@@ -103,6 +111,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
             began.add(until(partial(progress, engine, entities), 120).began_at)
             process.send_signal(signal.SIGKILL)
             process.wait(30)
+            let_the_lease_run_out(tmp_path)
         assert len(began) == 1  # it is one backfill
         left = progress(engine)
         assert left is not None
