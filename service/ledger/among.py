@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam
+from sqlalchemy import ColumnElement, Dialect, Text, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -31,9 +31,10 @@ class _Texts(TypeDecorator[Collection[str]]):
 
 
 class _Among(FunctionElement[bool]):
+    """Without a type: a Boolean would be written as `… = 1` for SQLite, and no index serves that."""
+
     inherit_cache = True
     name = "among"
-    type = Boolean()
 
 
 def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:

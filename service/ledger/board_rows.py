@@ -36,11 +36,13 @@ _RISK, _STAKES, _SAVES = SUMS[DEALS_AT_RISK], SUMS[CLIENT_STAKES], SUMS[CLIENT_S
 _CLIENTS, _REASONS = STATE["client"], STATE["reason"]
 
 
+_OVERDUE = and_(TASKS.c.done_at.is_(None), TASKS.c.due_at <= bindparam("as_of"))
+
+
 @cache
 def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
     """Overdue tasks on deals at risk, of all clients or of some."""
-    overdue = and_(TASKS.c.done_at.is_(None), TASKS.c.due_at <= bindparam("as_of"))
-    of_deal = and_(TASKS.c.account == _RISK.c.account, TASKS.c.deal_id == _RISK.c.deal_id, overdue)
+    same = and_(TASKS.c.account == _RISK.c.account, TASKS.c.deal_id == _RISK.c.deal_id)
     the_deal = and_(DEALS.c.account == _RISK.c.account, DEALS.c.id == _RISK.c.deal_id)
     return (
         select(
@@ -55,7 +57,7 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
             func.coalesce(DEALS.c.url, TASKS.c.url),
             DEALS.c.pipeline_id,
         )
-        .select_from(_RISK.join(TASKS, of_deal).outerjoin(DEALS, the_deal))
+        .select_from(_RISK.join(TASKS, and_(same, _OVERDUE)).outerjoin(DEALS, the_deal))
         .where(_RISK.c.account == bindparam("account"), *_among(_RISK.c.client_id, some=some))
     )
 
@@ -76,11 +78,10 @@ def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
         null(),
     ).where(
         TASKS.c.account == bindparam("account"),
-        TASKS.c.done_at.is_(None),
         TASKS.c.client_id.is_not(None),
         TASKS.c.client_id != NOBODY,
         func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
-        TASKS.c.due_at <= bindparam("as_of"),
+        _OVERDUE,
         *_among(TASKS.c.client_id, some=some),
     )
 

@@ -1,4 +1,4 @@
-"""One delivery costs the same however much there is: statements are counted, and plans are looked at."""
+"""One delivery costs the same however much there is: statements are counted."""
 
 from __future__ import annotations
 

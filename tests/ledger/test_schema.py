@@ -49,6 +49,7 @@ def test_each_revision_goes_up_and_down_by_itself(database_url: str) -> None:
         ("0004", "0003"),
         ("0005", "0004"),
         ("0006", "0005"),
+        ("0007", "0006"),
     ):
         schema.migrate(database_url, revision)
         schema.downgrade(database_url, before)
