@@ -22,6 +22,9 @@ SCREENS: Final = 1_000
 FRAMES: Final = 100
 MANY: Final = 5_000
 WATCHED: Final = 64
+SETTLING: Final = 3.0
+"""Seconds in which what happens at the start, or at a connection, is over."""
+
 QUIET: Final = 15.0
 """Seconds over which nothing happens."""
 
@@ -87,7 +90,7 @@ def _screens(folder: Path, server: Postgres) -> None:
         streams = [opened_on(port) for _ in range(SCREENS)]
         for stream in streams:
             stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        time.sleep(3)
+        time.sleep(SETTLING)
         memory = (process.memory_info().rss - before) / SCREENS
         few = _frames(port, pid, server, _name(url))
         print(f"a screen: {memory / 1024:.1f} KiB of a node's memory")
@@ -113,6 +116,7 @@ def _accounts(folder: Path, server: Postgres) -> None:
         accounts = tuple(f"office-{each}" for each in range(number))
         url = server.databases.migrated()
         with node(folder, url, accounts=accounts) as (_, pid):
+            time.sleep(SETTLING)
             memory[number] = psutil.Process(pid).memory_info().rss
             cost = _Cost(pid, server, _name(url))
             time.sleep(QUIET)
@@ -127,7 +131,7 @@ def _accounts(folder: Path, server: Postgres) -> None:
         streams = [opened_on(port) for _ in range(WATCHED)]
         for stream, each in zip(streams, ACCOUNTS, strict=True):
             stream.sendall(f"GET /boards/{each}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        time.sleep(3)
+        time.sleep(SETTLING)
         cost = _Cost(pid, server, _name(url))
         time.sleep(QUIET)
         ours, theirs, _, _ = cost.spent()

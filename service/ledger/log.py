@@ -188,10 +188,29 @@ def everything(connection: Connection, account: str) -> Iterator[Stored]:
         after = page[-1].number
 
 
+_PRUNABLE = (
+    select(HEADS.c.account)
+    .join(DELIVERIES, (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1))
+    .where(among(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < bindparam("before"))
+)
+
+
+def prunable(
+    connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
+) -> Sequence[str]:
+    """Those accounts whose oldest body is older than `keep_days`."""
+    given = {"accounts": accounts, "before": _before(now, keep_days)}
+    return connection.execute(_PRUNABLE, given).scalars().all()
+
+
+def _before(now: Instant, keep_days: int) -> Instant:
+    return now - keep_days * 24 * 3600 * SECOND
+
+
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
     """Drop raw bodies older than `keep_days`, except of deliveries in quarantine; returns the last number
     dropped."""
-    before = now - keep_days * 24 * 3600 * SECOND
+    before = _before(now, keep_days)
     old = connection.execute(
         select(DELIVERIES.c.number, DELIVERIES.c.received_at)
         .where(DELIVERIES.c.account == account, DELIVERIES.c.number > pruned)

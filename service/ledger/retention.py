@@ -49,12 +49,12 @@ class Retention:
 
     def prune(self) -> bool:
         """Drop some old bodies of each account; whether there may be more."""
-        more = False
-        for account_id in self._accounts:
+        more, now = False, self._clock.now()
+        with self._engine.begin() as connection:
+            prunable = log.prunable(connection, self._accounts, now, self._keep_days)
+        for account_id in prunable:
             with self._engine.begin() as connection:
-                head = heads.head(connection, account_id, lock=True)
-                if head is None:
-                    continue
-                pruned = log.prune(connection, account_id, self._clock.now(), self._keep_days, head.pruned)
+                head = heads.prepared(connection, account_id, lock=True)
+                pruned = log.prune(connection, account_id, now, self._keep_days, head.pruned)
                 more = more or pruned - head.pruned >= log.PRUNE_AT_ONCE
         return more

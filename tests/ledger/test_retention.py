@@ -17,6 +17,7 @@ from service.ledger.tables import DELIVERIES
 from service.model import SECOND, Change, Decoded, Delivery, Rejection
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
+from tests.ledger.test_cost import counted
 from tests.live.readings import StandingClock
 
 NOW = at("2026-11-23T10:00:00+03:00")
@@ -51,6 +52,14 @@ def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: L
     ledger.clock.moment = NOW + 30 * DAY + 1
     assert retention(ledger).prune() is False
     assert kept(ledger) == [2]
+
+
+def test_an_account_with_nothing_to_drop_is_not_held(ledger: Ledger) -> None:
+    ledger.deliver(delivery("a"))
+    with counted(ledger.engine) as statements:
+        retention(ledger).prune()
+    assert len([each for each in statements if "FROM" in each]) == 1
+    assert not any("FOR UPDATE" in each for each in statements)
 
 
 def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
