@@ -205,15 +205,20 @@ async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -
             wrong = []
             for number, screen in enumerate(screens):
                 address = f"{nodes[number % len(nodes)].url}/boards/{screen.account}/snapshot"
-                there, here = await _shown(client, address) or {}, _lasting(screen.board)
+                there, here = await _shown(client, address), _lasting(screen.board)
                 if there != here:
-                    wrong.append((screen.account, [name for name in here if here[name] != there.get(name)]))
+                    wrong.append((screen.account, _differing(here, there or {})))
             if not wrong:
                 return time.monotonic() - began
             if time.monotonic() - began > QUIET_SECONDS:
                 result.problems.append(f"{len(wrong)} screens do not show what is there: {wrong[:5]}")
                 return time.monotonic() - began
             await asyncio.sleep(0.2)
+
+
+def _differing(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
+    """The parts of two boards that differ."""
+    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
 
 
 async def _shown(client: httpx.AsyncClient, address: str) -> dict[str, Any] | None:
