@@ -44,7 +44,7 @@ class Batch:
     tasks: dict[str, tuple[TaskView | None, TaskView | None]] = field(default_factory=dict)
     deals: dict[str, Pair] = field(default_factory=dict)
     changed: dict[Entity, set[str]] = field(default_factory=dict)
-    searched: dict[Entity, dict[str, tuple[Value, ...]]] = field(default_factory=dict)
+    searched: dict[Entity, dict[str, states.Searched]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rules = heads.rules_of(self.account)
@@ -218,21 +218,11 @@ def _settle(batch: Batch) -> patches.Touched:
     changed_deals = set(batch.deals)
     propagated = propagate(FLOW, batch.tasks.values(), changed_deals, batch.moments, deals_of, cells_of)
     for entity, records in batch.records.items():
-        states.save(connection, account_id, entity, records, _settled(batch, entity))
+        states.save(connection, account_id, entity, records, batch.searched[entity])
     sums.add(connection, account_id, propagated.deltas)
     touched = patches.touched_by(propagated, batch.changed, batch.moments)
     touched.quiet = bool(touched) and any(each.source in QUIET for _, each in batch.numbered)
     return touched
-
-
-def _settled(batch: Batch, entity: Entity) -> set[str]:
-    """Entities that indexes find where they found them before."""
-    before = batch.searched[entity]
-    return {
-        each
-        for each, record in batch.records[entity].items()
-        if each in before and before[each] == states.searched(entity, record)
-    }
 
 
 def _ticked_tasks(batch: Batch) -> set[str]:

@@ -129,7 +129,7 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
     state = from_log(log.everything(connection, account.id), decode, progress)
     for entity, records in state.items():
         connection.execute(delete(STATE[entity]).where(STATE[entity].c.account == account.id))
-        states.save(connection, account.id, entity, records)
+        states.save(connection, account.id, entity, records, stored={})
 
 
 def differences_from_state(

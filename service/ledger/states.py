@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
 
 from service.ledger.among import among
 from service.ledger.engine import Upsert, insert_into
-from service.ledger.tables import SEARCHED, STATE
+from service.ledger.tables import DERIVED, SEARCHED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.merge import Record, Run, Stamp
-from service.projections.views import done_moment, lost_moment
 
-_DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
-    "deal": {"lost_at": lost_moment},
-    "task": {"done_at": done_moment},
-}
+Searched: TypeAlias = tuple[Value, ...]
+"""Values in the columns of `SEARCHED`."""
 
 
 class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -116,34 +113,32 @@ def save(
     account: str,
     entity: Entity,
     records: Mapping[str, Record],
-    settled: Collection[str] = (),
+    stored: Mapping[str, Searched],
 ) -> None:
     """Store records, over what was stored of the same entities.
 
     Args:
-        settled: Those that are stored already, with the same `searched` values. SQLite writes an index anew
-            for each column of it that a statement sets, whether or not the value is another one.
+        stored: What is `searched` of them as they are stored, where it is known. SQLite writes an index anew
+            for each column of it that a statement sets, whether or not the value is another one, so what
+            stands is not set.
     """
-    new, old = [], []
+    anew, rest = [], []
     for each, record in sorted(records.items()):
         values = _values(entity, record)
-        if each in settled:
-            old.append({"_account": account, "_id": each, **_without(values, SEARCHED[entity])})
+        if each in stored and stored[each] == tuple(values[name] for name in SEARCHED[entity]):
+            kept = {name: value for name, value in values.items() if name not in SEARCHED[entity]}
+            rest.append({"_account": account, "_id": each, **kept})
         else:
-            new.append({"account": account, "id": each, **values})
-    if new:
-        connection.execute(_upsert(connection.dialect.name, entity), new)
-    if old:
-        connection.execute(_update(entity), old)
+            anew.append({"account": account, "id": each, **values})
+    if anew:
+        connection.execute(_upsert(connection.dialect.name, entity), anew)
+    if rest:
+        connection.execute(_update(entity), rest)
 
 
-def _without(values: Mapping[str, Value], names: Collection[str]) -> dict[str, Value]:
-    return {name: value for name, value in values.items() if name not in names}
-
-
-def searched(entity: Entity, record: Record) -> tuple[Value, ...]:
+def searched(entity: Entity, record: Record) -> Searched:
     """A record's values in the columns that indexes search by."""
-    derived = _DERIVED.get(entity, {})
+    derived = DERIVED.get(entity, {})
     return tuple(
         derived[name](record) if name in derived else record.values.get(name) for name in SEARCHED[entity]
     )
@@ -151,7 +146,7 @@ def searched(entity: Entity, record: Record) -> tuple[Value, ...]:
 
 def _values(entity: Entity, record: Record) -> dict[str, Value]:
     values: dict[str, Value] = {name: record.values.get(name) for name in FIELDS[entity]}
-    for name, derive in _DERIVED.get(entity, {}).items():
+    for name, derive in DERIVED.get(entity, {}).items():
         values[name] = derive(record)
     return values | {"deleted": record.deleted, "stamps": stamps_text(record)}
 

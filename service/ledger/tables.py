@@ -6,7 +6,7 @@ in `alembic/` spell them out, and a test holds the two against each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sqlalchemy import (
@@ -23,9 +23,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from service.model import FIELDS, Entity
+from service.model import FIELDS, Entity, Instant
 from service.projections import FLOW
 from service.projections.flow import Relation
+from service.projections.merge import Record
+from service.projections.views import done_moment, lost_moment
 
 METADATA: Final = MetaData(
     naming_convention={"pk": "%(table_name)s_pkey", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
@@ -132,7 +134,10 @@ SYNCS: Final = Table(
 
 _TYPES: Final = {str: Text, int: BigInteger, bool: Boolean}
 
-_DERIVED: Final[Mapping[Entity, tuple[str, ...]]] = {"deal": ("lost_at",), "task": ("done_at",)}
+DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
+    "deal": {"lost_at": lost_moment},
+    "task": {"done_at": done_moment},
+}
 """Moments that follow from a record and are kept beside it, to be searched by."""
 
 
@@ -143,7 +148,7 @@ def _state_table(entity: Entity) -> Table:
         Column("account", Text, nullable=False),
         Column("id", Text, nullable=False),
         *(Column(name, _TYPES[kind]) for name, kind in FIELDS[entity].items()),
-        *(Column(name, BigInteger) for name in _DERIVED.get(entity, ())),
+        *(Column(name, BigInteger) for name in DERIVED.get(entity, ())),
         Column("stamps", Text, nullable=False, comment="JSON; the version of each field's value"),
         Column("deleted", BigInteger, comment="the version of the newest delete"),
         PrimaryKeyConstraint("account", "id"),
