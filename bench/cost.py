@@ -28,7 +28,7 @@ from service.ledger.engine import open_engine
 from service.model import Change, Decoded, Delivery, Value
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))
-WALK_IN: Final = 20  # one deal in so many is the walk-in's
+SHARE_OF_WALK_IN: Final = 0.05
 NEWEST: Final = 450
 OF_WALK_IN: Final = 50
 ROUNDS: Final = 12
@@ -47,7 +47,7 @@ class Office:
         self.random = random.Random(size)
         self._engine = open_engine(url, "writer")
         self._keys = 0
-        self.walk_in = size // WALK_IN
+        self.walk_in = int(size * SHARE_OF_WALK_IN)
         with self._engine.begin() as connection:
             heads.ensure(connection, ACCOUNT, NOW)
         self._load()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy import Engine, event
-
 from service.ledger import patches
 from service.ledger.patches import Touched
 from service.ledger.reading import Selection
@@ -14,21 +9,9 @@ from service.ledger.tables import SEARCHED, STATE
 from service.model import Change, Entity, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
+from tests.ledger.statements import counted
 
 NOW = at("2026-11-23T12:00:00+03:00")
-
-
-@contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
-    """The statements that run meanwhile."""
-    statements: list[str] = []
-
-    def _note(_c: object, _u: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", _note)
-    yield statements
-    event.remove(engine, "before_cursor_execute", _note)
 
 
 def deal(number: int) -> Change:

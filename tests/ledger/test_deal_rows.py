@@ -21,7 +21,7 @@ from service.model import SECOND, Change, Instant, Value
 from tests import oracle
 from tests.histories import MINUTE, RATES, SCENES, at, batches, histories, numbered
 from tests.ledger.offices import OFFICE, FixedClock, Ledger
-from tests.ledger.test_cost import counted
+from tests.ledger.statements import counted
 
 NOW = at("2026-11-23T12:00:00+03:00")
 TODAY = date(2026, 11, 23).toordinal()

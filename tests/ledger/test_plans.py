@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from service.ledger import heads
 from service.ledger.reading import Selection
@@ -17,6 +15,7 @@ from service.ledger.tables import METADATA
 from service.model import Change, Value
 from tests.histories import DAY, HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
+from tests.ledger.statements import Executed, executed
 
 NOW = at("2026-11-23T12:00:00+03:00")
 
@@ -26,23 +25,6 @@ SHORT = {"manager_stakes", "managers", "pipelines", "client_saves", "unconverted
 ONE_ROW = {name for name, table in METADATA.tables.items() if len(table.primary_key.columns) == 1}
 
 STEP = re.compile(rf"(SEARCH|SCAN) ({'|'.join(METADATA.tables)})\b.*?(?:\((.*)\).*)?$")
-
-Executed = tuple[str, Any]
-
-
-@contextmanager
-def executed(*engines: Engine) -> Iterator[list[Executed]]:
-    """The statements that run meanwhile, each with the parameters of its first row."""
-    found: list[Executed] = []
-
-    def _note(_c: object, _u: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
-        found.append((statement, parameters[0] if many else parameters))
-
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", _note)
-    yield found
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", _note)
 
 
 def long_ways(engine: Engine, statements: list[Executed]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from service.ledger.tables import DELIVERIES
 from service.model import SECOND, Change, Decoded, Delivery, Rejection
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
-from tests.ledger.test_cost import counted
+from tests.ledger.statements import counted
 from tests.live.readings import StandingClock
 
 NOW = at("2026-11-23T10:00:00+03:00")
