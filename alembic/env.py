@@ -8,9 +8,9 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from service.ledger import schema
-from service.ledger.engine import open_engine
-from service.ledger.tables import METADATA
+from service.ledger.database import schema
+from service.ledger.database.engine import open_engine
+from service.ledger.database.tables import METADATA
 
 
 def run(connection: Connection) -> None:

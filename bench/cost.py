@@ -22,9 +22,10 @@ from typing import Final
 import click
 
 from bench.office import ACCOUNT, DAY, HOUR, NOW
-from service.ledger import heads, schema
-from service.ledger.apply import apply
-from service.ledger.engine import open_engine
+from service.ledger.database import schema
+from service.ledger.database.engine import open_engine
+from service.ledger.write import heads
+from service.ledger.write.apply import apply
 from service.model import Change, Decoded, Delivery, Value
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))

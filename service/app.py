@@ -20,22 +20,22 @@ from service import adapters
 from service.adapters.api import Api
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger import schema
-from service.ledger.deal_rows import RefusalReader
-from service.ledger.engine import is_sqlite, open_engine
-from service.ledger.follow import Follower
-from service.ledger.heads import Head
-from service.ledger.outcome import Unavailable
-from service.ledger.overdue import Ticker
-from service.ledger.reader import Reader
-from service.ledger.retention import Retention
-from service.ledger.screens import Screens
-from service.ledger.threads import in_time
-from service.ledger.transactions import Transactions
-from service.ledger.writer import Writer
-from service.live import endpoint as live
-from service.live.hub import Hub
-from service.live.named_screens import NamedScreens
+from service.ledger.database import schema
+from service.ledger.database.engine import is_sqlite, open_engine
+from service.ledger.database.outcome import Unavailable
+from service.ledger.database.threads import in_time
+from service.ledger.database.transactions import Transactions
+from service.ledger.read.deal_rows import RefusalReader
+from service.ledger.read.reader import Reader
+from service.ledger.upkeep.follow import Follower
+from service.ledger.upkeep.retention import Retention
+from service.ledger.upkeep.screens import Screens
+from service.ledger.upkeep.ticker import Ticker
+from service.ledger.write.heads import Head
+from service.ledger.write.writer import Writer
+from service.live.http import routes as live
+from service.live.http.screen_links import NamedScreens
+from service.live.stream.hub import Hub
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
 from service.sync.runner import Runner

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 from sqlalchemy import make_url
 
-from service.ledger import schema
+from service.ledger.database import schema
 
 # As it is imported, the server's package looks for a folder of its own for its lock. Without one it takes
 # a file in the shared temporary folder, which only the first user of the machine could open.

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from service.ledger.reading import Selection
+from service.ledger.read.board import Selection
 from service.model import SECOND, Change, Decoded, Delivery, Entity, Instant, Value
 from tests.oracle import EPOCH, local_day
 

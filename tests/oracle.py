@@ -1,7 +1,7 @@
 """What the board must show, restated from the spec in the most obvious way: each rule loops over everything.
 
 It shares nothing with the service but its words (`service.model`) and the shape of its answer
-(`service.ledger.reading`), so that the two can be compared. It is quadratic and does not mind.
+(`service.ledger.read.board`), so that the two can be compared. It is quadratic and does not mind.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
+from service.ledger.read.board import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

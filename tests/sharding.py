@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from service.ledger.tables import METADATA
+from service.ledger.database.tables import METADATA
 
 SERVICE: Final = str(Path(__file__).resolve().parents[1] / "service")
 TESTS: Final = str(Path(__file__).resolve().parent)

@@ -18,16 +18,16 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = (ROOT / "docs" / "adding-a-crm.md").read_text(encoding="utf-8")
 COPIED: Final = ("alembic", "pyproject.toml", "service", "tests/adapters")
-SAMPLES: Final = "tests/adapters/samples/acme/"
+SAMPLES: Final = "tests/adapters/acme/samples/"
 Run: TypeAlias = Callable[..., str]
 
 SERVE: Final = """
 import asyncio, os, pathlib, sys, httpx
-from service import operations
+from service.commands import operations
 from service.app import create_app
 from service.config_file import load
-from service.ledger import schema
-from service.ledger.engine import open_engine
+from service.ledger.database import schema
+from service.ledger.database.engine import open_engine
 from tests.adapters.posts import NOW
 
 class StoppedClock:
@@ -110,7 +110,7 @@ def followed(copy: Path, original: dict[str, bytes]) -> Path:
     for path, patch in shown("diff").items():
         written[path] = patched(original[path].decode(), patch)
     for path, text in written.items():
-        (copy / path).parent.mkdir(exist_ok=True)
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
         (copy / path).write_text(text, encoding="utf-8")
     return copy
 

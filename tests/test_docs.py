@@ -11,8 +11,9 @@ import click
 import msgspec
 import pytest
 
-from service import cli, config_file
-from service.live.hub import HEARTBEAT
+from service import config_file
+from service.commands import cli
+from service.live.stream.hub import HEARTBEAT
 from service.metrics import Metrics
 
 ROOT: Final = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
+from service.ledger.read.board import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 from tests.histories import (
     AUTUMN,

@@ -11,12 +11,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from service.ledger import schema
+from service.ledger.database import schema
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
 MIGRATE: Final = """
-from service.ledger import schema
+from service.ledger.database import schema
 print(schema.migrations())
 schema.migrate("sqlite:///wheel.db")
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, create_engine, text
 
-from service.ledger.tables import METADATA
+from service.ledger.database.tables import METADATA
 from tests import conftest
 from tests.sharding import Seen, unsharded
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
-from service.adapters.adapter import Adapter, NotAuthentic
+from service.adapters.protocol import Adapter, NotAuthentic
 from service.config import Config, ConfigError
 
 __all__ = ["ADAPTERS", "Adapter", "NotAuthentic", "check"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from service.projections.facts import DealView, Moment, TaskView
 from service.projections.flow import Contribution, Node, Projection, Relation
-from service.projections.views import DealView, Moment, TaskView
 
 DEAL_TASKS = Relation("deal_tasks", ("deal_id",), ("open_tasks", "overdue_tasks"), feeds="deal")
 """A deal's open tasks, and those of them that are overdue."""

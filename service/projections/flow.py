@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Literal, TypeAlias, TypeVar
 
-from service.projections.views import DealView, Moment, TaskView
+from service.projections.facts import DealView, Moment, TaskView
 
 Key: TypeAlias = tuple[str | int, ...]
 Measures: TypeAlias = tuple[int, ...]

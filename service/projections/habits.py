@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from service.model import SECOND, Instant
+from service.projections.facts import Moment, TaskView
 from service.projections.flow import Contribution, Projection, Relation
-from service.projections.views import Moment, TaskView
 
 HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us"))
 """Tasks due that day: completed late, and by how many microseconds in all; still open past due, and the sum

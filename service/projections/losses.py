@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from service.projections.facts import DealView
 from service.projections.flow import Contribution, Node, Projection, Relation
-from service.projections.views import DealView
 
 LOSSES = Relation("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount"))
 """Lost deals by the local day on which they were lost."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.projections.at_risk import DEAL_TASKS
+from service.projections.facts import DealView
 from service.projections.flow import Contribution, Node, Projection, Relation
-from service.projections.views import DealView
 
 NO_NEXT_STEP = Relation("no_next_step", (), ("deals", "amount"))
 """Open deals without a next step."""

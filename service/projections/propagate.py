@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from service.projections.at_risk import DEAL_TASKS
+from service.projections.facts import DealView, Moment, TaskView
 from service.projections.flow import Cells, Deltas, Flow, Key, Measures, Relation, added, by_entity
-from service.projections.views import DealView, Moment, TaskView
 
 Pair: TypeAlias = tuple[DealView | None, DealView]
 """A deal before and after the batch; None before: it has not contributed anything yet."""

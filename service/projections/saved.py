@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.projections.at_risk import CLIENT_STAKES
+from service.projections.facts import DealView, Moment, TaskView
 from service.projections.flow import Contribution, Node, Projection, Relation
-from service.projections.views import DealView, Moment, TaskView
 
 DEAL_SAVES = Relation("deal_saves", ("deal_id",), ("tasks",), feeds="deal")
 """Tasks on the deal that were completed today after they were due."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from service.projections.facts import DealView
 from service.projections.flow import Contribution, Node, Projection, Relation
-from service.projections.views import DealView
 
 UNCONVERTED = Relation("unconverted", ("currency",), ("deals",))
 """Open and lost deals whose amount could not be converted, by their currency."""

@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from service.adapters.api import ASKED, RESOURCE, Api, Call
 from service.clock import Clock
 from service.config import Account
-from service.ledger.outcome import Outcome, Overloaded
-from service.ledger.transactions import Transactions
+from service.ledger.database.outcome import Outcome, Overloaded
+from service.ledger.database.transactions import Transactions
 from service.model import Decoded, Delivery, Need, Request, Source
 from service.sync.client import Client, Fetched
 

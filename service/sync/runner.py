@@ -19,16 +19,15 @@ import httpx
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account
-from service.ledger import needs, syncs
-from service.ledger.outcome import Unavailable
-from service.ledger.reading import Trouble
-from service.ledger.syncs import LEASE, Pass, Sync
-from service.ledger.transactions import Transactions
-from service.model import SECOND, Instant
-from service.sync.asking import Asking, backoff
+from service.ledger.database.outcome import Unavailable
+from service.ledger.database.transactions import Transactions
+from service.ledger.write import needs, syncs
+from service.ledger.write.syncs import LEASE, Pass, Sync
+from service.model import SECOND, Instant, Trouble
 from service.sync.client import Client, Fetched
 from service.sync.crm import Crm, Writer
-from service.sync.passes import Passing
+from service.sync.needs import Asking, backoff
+from service.sync.runs import Passing
 
 RENEWED: Final = LEASE // 4
 """How often a lease is renewed, and looked for when another process has it."""

@@ -20,10 +20,10 @@ from service.adapters import ADAPTERS, Adapter, NotAuthentic
 from service.adapters.fields import digest
 from service.clock import Clock
 from service.config import Account
-from service.ledger.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
 from service.model import Decoded, Delivery, Rejection, Request
 from service.problems import Message, Problem, Receive, Send
-from service.webhooks.reading import Disconnected, TooLarge, TooSlow, read_body
+from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body
 
 BODY_SECONDS: Final = 10.0
 """Seconds in which a body must have come in."""

@@ -28,7 +28,7 @@ from service.model import (
 )
 from tests.adapters.posts import NOW, account, post, utc
 
-SAMPLES = Path(__file__).parent / "samples"
+HERE = Path(__file__).parent
 KINDS = sorted(ADAPTERS)
 EARLIEST, LATEST = utc("2000-01-01"), NOW + 86_400 * SECOND
 OPTIONS = Options(reason_field="reason")
@@ -125,8 +125,8 @@ def spoiled(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
 def any_body(kind: str) -> st.SearchStrategy[bytes]:
     """Anything, and most of all what is almost a body of the kind or of another."""
     own, all_samples = (
-        st.sampled_from(sorted(path.read_bytes() for path in SAMPLES.glob(pattern)))
-        for pattern in (f"{kind}/*", "*/*")
+        st.sampled_from(sorted(path.read_bytes() for path in HERE.glob(pattern)))
+        for pattern in (f"{kind}/samples/*", "*/samples/*")
     )
     return st.binary() | spoiled(own) | altered(own) | spoiled(all_samples) | json_bodies | form_bodies
 
@@ -181,7 +181,7 @@ def test_an_adapter_keeps_no_header_that_may_hold_a_secret(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sample_is_decoded_into_sound_changes(kind: str) -> None:
-    samples = sorted((SAMPLES / kind).iterdir())
+    samples = sorted((HERE / kind / "samples").iterdir())
     assert samples
     for path in samples:
         decoded = decode(kind, path.read_bytes())

@@ -24,11 +24,11 @@ from typing import Any, Final
 import httpx
 from sqlalchemy import func, select
 
-from service import operations
+from service.commands import operations
 from service.config_file import load
-from service.ledger import log
-from service.ledger.engine import open_engine
-from service.ledger.tables import HEADS, PATCHES
+from service.ledger.database.engine import open_engine
+from service.ledger.database.tables import HEADS, PATCHES
+from service.ledger.write import log
 from tests.chaos.nodes import Node
 from tests.chaos.senders import Sender, Sent
 from tests.chaos.streams import Screen

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from service.live.difference import apply_patch
+from service.live.board.patch import apply_patch
 
 SILENCE: Final = 16.0
 """Seconds without an event after which the stream is lost, whatever the socket says: three heartbeats."""

@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.ledger import syncs
-from service.ledger.engine import open_engine
-from service.ledger.syncs import Pass
-from service.ledger.tables import DEALS, STATE, SYNCS
+from service.ledger.database.engine import open_engine
+from service.ledger.database.tables import DEALS, STATE, SYNCS
+from service.ledger.write import syncs
+from service.ledger.write.syncs import Pass
 from tests.e2e.running import lossboard, until
 from tests.e2e.sockets import served
 

@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl
 from sqlalchemy import Connection, Row, select
 
 from service.clock import SystemClock
-from service.ledger import log
-from service.ledger.engine import open_engine
-from service.ledger.tables import DEALS, TASKS
-from tests.adapters import captures
-from tests.adapters.hubspot_posts import signed
-from tests.adapters.test_amocrm_golden import SPECIAL
-from tests.adapters.test_hubspot import stages
+from service.ledger.database.engine import open_engine
+from service.ledger.database.tables import DEALS, TASKS
+from service.ledger.write import log
+from tests.adapters.amocrm import captures
+from tests.adapters.amocrm.test_golden import SPECIAL
+from tests.adapters.hubspot.posts import signed
+from tests.adapters.hubspot.test_adapter import stages
 from tests.e2e.running import TOKEN, running
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

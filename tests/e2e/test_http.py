@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from service.adapters.cloud_events import vouching_id
+from service.adapters.standard.cloud_events import vouching_id
 from tests.e2e.running import CONFIG, DEADLINE, Service, events, iso, running, signed, soon, until
 
 VIEWER = "a-token-that-is-hard-to-guess"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from service.ledger import log
-from service.ledger.engine import open_engine
+from service.ledger.database.engine import open_engine
+from service.ledger.write import log
 from tests.e2e.running import Service, iso, lossboard, running, signed, soon, start, until
 
 ROUNDS = 3

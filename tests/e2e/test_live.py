@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, expect
 
-from service.live.difference import apply_patch
+from service.live.board.patch import apply_patch
 from tests.e2e.running import Event, Service, events, iso, running, soon, until
 
 MILLISECOND: Final = timedelta(milliseconds=1)

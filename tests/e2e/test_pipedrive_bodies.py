@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from service.ledger import log
-from service.ledger.engine import open_engine
-from service.ledger.tables import DEALS, TASKS
-from tests.adapters import pipedrive_samples
+from service.ledger.database.engine import open_engine
+from service.ledger.database.tables import DEALS, TASKS
+from service.ledger.write import log
+from tests.adapters.pipedrive import saved_posts
 from tests.e2e.running import running
 
 CREDENTIALS = ("crm", "long-and-random-9f2c")
@@ -31,7 +31,7 @@ currency = "RUB"
 
 
 def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
-    bodies = pipedrive_samples.bodies()
+    bodies = saved_posts.bodies()
     accounts = {name: f"p{number}" for number, name in enumerate(bodies)}
     with running(tmp_path, config="".join(map(account, range(len(bodies))))) as service:
         for name, body in bodies.items():
@@ -48,7 +48,7 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
         for name, body in bodies.items():
             assert [each.body for each in log.everything(connection, accounts[name])] == [body]
             assert log.quarantined(connection, accounts[name]) == []
-            told = pipedrive_samples.plain(body)
+            told = saved_posts.plain(body)
             if told is None:
                 continue
             entity, entity_id, is_gone, fields = told
@@ -59,5 +59,5 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
                 assert not is_gone, name
                 assert {field: getattr(row, field) for field in fields} == fields, name
             else:
-                assert is_gone or name in pipedrive_samples.OFF_THE_BOARD, name
+                assert is_gone or name in saved_posts.OFF_THE_BOARD, name
     engine.dispose()

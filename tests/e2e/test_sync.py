@@ -13,11 +13,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from service.ledger import states, syncs
-from service.ledger.engine import open_engine
-from service.ledger.reading import Trouble
-from service.ledger.syncs import Sync
-from service.ledger.tables import SYNCS
+from service.ledger.database.engine import open_engine
+from service.ledger.database.tables import SYNCS
+from service.ledger.write import state as states
+from service.ledger.write import syncs
+from service.ledger.write.syncs import Sync
+from service.model import Trouble
 from tests.databases import SqliteFiles
 from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
 from tests.e2e.sockets import served

@@ -10,14 +10,15 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from service.config import Account, Secret, zone
-from service.ledger import heads, recompute
-from service.ledger.apply import apply
-from service.ledger.engine import open_engine
-from service.ledger.outcome import Outcome
-from service.ledger.reader import Reader
-from service.ledger.reading import Reading, Selection
-from service.ledger.recompute import Difference
-from service.ledger.tables import METADATA, SUMS
+from service.ledger.database.engine import open_engine
+from service.ledger.database.outcome import Outcome
+from service.ledger.database.tables import METADATA, SUMS
+from service.ledger.read.board import Reading, Selection
+from service.ledger.read.reader import Reader
+from service.ledger.upkeep import recompute
+from service.ledger.upkeep.recompute import Difference
+from service.ledger.write import heads
+from service.ledger.write.apply import apply
 from service.model import Change, Decoded, Delivery, Instant
 
 OFFICE: Final = Account(

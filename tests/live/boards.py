@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from service.calendar import parse_instant
 from service.config import Account, Language, zone
-from service.ledger.reading import ClientRow, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
-from service.live.board import Snapshot, Sort, snapshot
-from service.live.spans import spans
-from service.live.view import View
+from service.ledger.read.board import ClientRow, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.live.board.build import Snapshot, Sort, snapshot
+from service.live.board.query import View
+from service.live.board.ranges import spans
 from service.model import SECOND, Instant
 from service.reasons import reason_key
 

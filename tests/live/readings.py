@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.config import Account, Secret, zone
-from service.ledger.reading import ClientRow, LossRow, Reading, Selection, Sum, TaskRow
+from service.ledger.read.board import ClientRow, LossRow, Reading, Selection, Sum, TaskRow
 from service.model import SECOND, Instant
 
 NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00

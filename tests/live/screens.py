@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from service.ledger.reading import Reading, Sum
-from service.live import render
-from service.live.board import snapshot
-from service.live.difference import Json
-from service.live.endpoint import SECURITY
-from service.live.figures import Snapshot, Sort
-from service.live.view import View
+from service.ledger.read.board import Reading, Sum
+from service.live.board.build import snapshot
+from service.live.board.patch import Json
+from service.live.board.query import View
+from service.live.board.snapshot import Snapshot, Sort
+from service.live.http.routes import SECURITY
+from service.live.page import render
 from service.model import SECOND
 from tests.e2e.running import until
 from tests.live.boards import MONTH, NOW, VIEW, account, board, client, task, worked_example

@@ -20,20 +20,21 @@ from starlette.routing import Route
 from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
-from service.ledger import heads, log, states, syncs
-from service.ledger.engine import open_engine
-from service.ledger.log import Quarantined
-from service.ledger.reader import Reader
-from service.ledger.syncs import Pass, Sync
-from service.ledger.transactions import Transactions
-from service.ledger.writer import Writer
-from service.live.board import snapshot
-from service.live.figures import Snapshot
-from service.live.spans import Spans, spans
-from service.live.view import View
+from service.ledger.database.engine import open_engine
+from service.ledger.database.transactions import Transactions
+from service.ledger.read.reader import Reader
+from service.ledger.write import heads, log, syncs
+from service.ledger.write import state as states
+from service.ledger.write.log import Quarantined
+from service.ledger.write.syncs import Pass, Sync
+from service.ledger.write.writer import Writer
+from service.live.board.build import snapshot
+from service.live.board.query import View
+from service.live.board.ranges import Spans, spans
+from service.live.board.snapshot import Snapshot
 from service.model import SECOND, Entity, Instant
+from service.projections.facts import DealView, TaskView, deal_view, task_view
 from service.projections.merge import Record, merge
-from service.projections.views import DealView, TaskView, deal_view, task_view
 from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.ledger.offices import Ledger

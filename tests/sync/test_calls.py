@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.adapters import ADAPTERS
-from service.adapters.amocrm_api import AmoCRMApi
+from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.api import Call, Verdict
 from service.config import Account, Api, Secret
 from service.sync import client as client_module

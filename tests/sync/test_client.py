@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from service.adapters.amocrm_api import AmoCRMApi
+from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.api import Call
 from service.model import SECOND, Instant
 from service.sync.client import Client

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import select
 
-from service.ledger.outcome import Overloaded, Unavailable
-from service.ledger.syncs import LEASE
-from service.ledger.tables import SYNCS
+from service.ledger.database.outcome import Overloaded, Unavailable
+from service.ledger.database.tables import SYNCS
+from service.ledger.write.syncs import LEASE
 from service.model import SECOND
 from service.sync.runner import RENEWED, Runner
 from tests.sync.connected import Connected

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from service.config import Account, Secret
-from service.ledger import log
+from service.ledger.write import log
 from tests.sync.connected import Connected, connected
 from tests.sync.crms import CRMS
 from tests.vendors.clock import StillClock

@@ -9,10 +9,10 @@ from functools import partial
 
 from service.calendar import local_day
 from service.config import Account
-from service.ledger import needs
-from service.ledger.needs import Wanted
-from service.ledger.reading import Reading
-from service.live.spans import spans
+from service.ledger.read.board import Reading
+from service.ledger.write import needs
+from service.ledger.write.needs import Wanted
+from service.live.board.ranges import spans
 from service.model import Need
 from tests.sync.connected import VIEW, Connected, connected
 from tests.sync.crms import CRMS

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from tests.adapters import captures
+from tests.adapters.amocrm import captures
 from tests.vendors.amocrm import ABUSE, INVALID, SETTINGS, AmoCRM
 from tests.vendors.clock import START, StillClock
 from tests.vendors.life import random_history

@@ -15,19 +15,19 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from service.adapters.cloud_events import vouching_id
-from service.adapters.standard import StandardAdapter
+from service.adapters.standard.adapter import StandardAdapter
+from service.adapters.standard.cloud_events import vouching_id
 from service.clock import Clock
 from service.config import Options
-from service.ledger.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
 from service.model import Decoded, Delivery, Instant
 from service.problems import Message
+from service.webhooks.body import MAX_BODY
 from service.webhooks.endpoint import LARGE, MAX_ERRORS, WebhookEndpoint
-from service.webhooks.reading import MAX_BODY
 from tests.adapters.posts import NOW, TOKEN, account, signed
 
 FORM = "application/x-www-form-urlencoded"
-LEAD = (Path(__file__).parents[1] / "adapters" / "samples" / "amocrm" / "lead_update.txt").read_bytes()
+LEAD = (Path(__file__).parents[1] / "adapters" / "amocrm" / "samples" / "lead_update.txt").read_bytes()
 ACCOUNTS = {
     "office": account("standard"),
     "amo": account("amocrm", options=Options(account="zerno")),

@@ -1,4 +1,4 @@
-// Durations and moments in words: to the character what service/live/formats.py says.
+// Durations and moments in words: to the character what service/live/text/formats.py says.
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

@@ -1,0 +1,195 @@
+"""amoCRM's and Kommo's API, v4: what it is asked, and what its answers say.
+
+Sources: developers.kommo.com/reference and www.amocrm.ru/developers (leads-api, tasks-api, contacts, events,
+webhooks-api, limitations). An empty list is 204 without a body; pages follow `_links.next`; seven requests a
+second, then 429, and 403 for an address that goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from service.adapters.amocrm import answers
+from service.adapters.amocrm.answers import document, items, object_, optional_id
+from service.adapters.api import (
+    LOSSES_DAYS,
+    TASKS_DAYS,
+    Answer,
+    Call,
+    Pace,
+    Stage,
+    Verdict,
+    standing,
+)
+from service.config import Account
+from service.model import (
+    SECOND,
+    Decoded,
+    Entity,
+    Instant,
+    Need,
+    Request,
+)
+
+DAY: Final = 24 * 3600 * SECOND
+
+_LEADS: Final = "/api/v4/leads"
+_TASKS: Final = "/api/v4/tasks"
+_CONTACTS: Final = "/api/v4/contacts"
+_PAGE: Final = (("limit", "250"),)
+_WITH: Final = (("with", "loss_reason,contacts"),)
+_PLURALS: Final[Mapping[Entity, str]] = {
+    "deal": "leads",
+    "task": "tasks",
+    "client": "contacts",
+    "manager": "users",
+    "reason": "loss_reasons",
+    "pipeline": "pipelines",
+}
+_EVENTS: Final = [
+    *(f"{action}_lead" for action in ("add", "update", "delete", "restore", "status", "responsible")),
+    *(f"{action}_task" for action in ("add", "update", "delete", "responsible")),
+    *(f"{action}_{entity}" for entity in ("contact", "company") for action in ("add", "update", "delete")),
+]
+"""Codes of the events that the adapter reads (webhooks-api)."""
+
+
+class AmoCRMApi:
+    """amoCRM and Kommo, v4. The token is a long-lived one of a private integration."""
+
+    url = None
+    pace = Pace(per_second=6, burst=1)  # a second has the burst and what refills in it: seven at most
+    batch = 100
+
+    def prefix(self, account: Account) -> str:
+        """See `Api`: the token is a header's."""
+        del account
+        return ""
+
+    def headers(self, account: Account) -> Mapping[str, str]:
+        """See `Api`."""
+        return {"authorization": f"Bearer {account.api.token.value}"} if account.api else {}
+
+    def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
+        """See `Api`. Users, reasons and pipelines are few: they are read whole."""
+        del account
+        entity, ids = needs[0].entity, tuple(each.id for each in needs)
+        chosen = tuple(("filter[id][]", each) for each in ids)
+        match entity:
+            case "deal":
+                return Call("leads", _LEADS, (*_WITH, *_PAGE, *chosen), asked=ids)
+            case "task":
+                return Call("tasks", _TASKS, (*_PAGE, *chosen), asked=ids)
+            case "client":
+                return Call("contacts", _CONTACTS, (*_PAGE, *chosen), asked=ids)
+            case _:
+                return _whole(_PLURALS[entity])
+
+    def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
+        """See `Api`."""
+        del account
+        return [
+            *(Stage(name, _whole(name)) for name in ("users", "loss_reasons", "pipelines")),
+            _leads(now, *_WITH),
+            *_tasks(now),
+        ]
+
+    def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
+        """See `Api`."""
+        del account
+        created = ("filter[created_at][from]", str(since // SECOND))
+        types = ("filter[type]", "lead_deleted,task_deleted")
+        return [
+            Stage("users", _whole("users")),
+            Stage("leads", _list("leads", _LEADS, *_WITH, _since(since))),
+            Stage("tasks", _list("tasks", _TASKS, _since(since))),
+            Stage("contacts", _list("contacts", _CONTACTS, _since(since))),
+            Stage("deletions", Call("events", "/api/v4/events", (("limit", "100"), types, created))),
+        ]
+
+    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+        """See `Api`."""
+        del account
+        return [_leads(now), *_tasks(now)]
+
+    def following(self, call: Call, answer: Answer) -> Call | None:
+        """See `Api`. The next page is the vendor's own address of it; a page without items is the last.
+
+        Contacts and companies have lists of their own, and ids in common: who is not in the one is looked for
+        in the other.
+        """
+        try:
+            found = document(answer.body)
+        except ValueError:
+            return None
+        if call.resource == "contacts" and call.asked:
+            there = {optional_id(each.get("id")) for each in items(found)}
+            left = tuple(each for each in call.asked if each not in there)
+            chosen = tuple(("filter[id][]", each) for each in left)
+            return Call("companies", "/api/v4/companies", (*_PAGE, *chosen), asked=left) if left else None
+        link = object_(object_(found.get("_links")).get("next")).get("href")
+        if not isinstance(link, str) or not any(items(found)):
+            return None
+        parts = urlsplit(link)
+        query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+        following = Call(call.resource, parts.path, query, asked=call.asked)
+        return None if parts.path != call.path or following == call else following
+
+    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
+        """See `Api`. 403 is an address that asked too fast (limitations), or a token without the right."""
+        if answer.status == 204:
+            return "answered", None
+        return standing(answer.status, answer.headers)
+
+    def webhooks(self, account: Account) -> Call:
+        """See `Subscribing`."""
+        del account
+        return Call("webhooks", "/api/v4/webhooks")
+
+    def is_off(self, answer: Answer, address: str) -> bool | None:
+        """See `Subscribing`: `disabled` is set after a hundred bad answers within two hours."""
+        states = [
+            bool(each.get("disabled"))
+            for each in items(document(answer.body))
+            if str(each.get("destination", "")).partition("?")[0] == address
+        ]
+        return all(states) if states else None
+
+    def subscribe(self, account: Account, address: str) -> Sequence[Call]:
+        """See `Subscribing`. The secret is in the address: the vendor signs nothing."""
+        destination = f"{address}?token={account.webhook_secrets[0].value}"
+        body = json.dumps({"destination": destination, "settings": _EVENTS}).encode()
+        return [Call("webhooks", "/api/v4/webhooks", body=body)]
+
+    def decode(self, request: Request, account: Account) -> Decoded:
+        """See `Api`."""
+        return answers.decode(request, account)
+
+
+def _whole(name: str) -> Call:
+    path = {"loss_reasons": f"{_LEADS}/loss_reasons", "pipelines": f"{_LEADS}/pipelines"}
+    return Call(name, path.get(name, f"/api/v4/{name}"), _PAGE)
+
+
+def _list(resource: str, path: str, *chosen: tuple[str, str]) -> Call:
+    """By id: whatever changes meanwhile, no lead or task slips from one page to another."""
+    return Call(resource, path, (*_PAGE, ("order[id]", "asc"), *chosen))
+
+
+def _since(moment: Instant) -> tuple[str, str]:
+    return "filter[updated_at][from]", str(moment // SECOND)
+
+
+def _leads(now: Instant, *more: tuple[str, str]) -> Stage:
+    """Leads that were touched within `LOSSES_DAYS`: the vendor cannot be asked for open ones. One that nobody
+    has touched for longer comes with its open task, if it has one."""
+    return Stage("leads", _list("leads", _LEADS, *more, _since(now - LOSSES_DAYS * DAY)))
+
+
+def _tasks(now: Instant) -> Iterator[Stage]:
+    yield Stage("open tasks", _list("tasks", _TASKS, ("filter[is_completed]", "0")))
+    done = _since(now - TASKS_DAYS * DAY)
+    yield Stage("completed tasks", _list("tasks", _TASKS, ("filter[is_completed]", "1"), done))

@@ -1,0 +1,202 @@
+"""What one item of an amoCRM webhook says: a lead, a task, a contact or a company, as changes. Pure.
+
+Source: the vendor's description of webhooks (developers.kommo.com/docs/webhooks-general) and captured
+deliveries of 2016 to 2025. An item is read field by field: what cannot be read is left unset, and only an
+item without a usable id, or dated in the future, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Final, TypeAlias
+
+from msgspec import UNSET
+
+from service.adapters.amocrm.values import NONE, budget, custom_value, linked_id, moment, stage_status
+from service.adapters.fields import loss_reason, optional_text, refuse_future
+from service.adapters.forms import Form, Node
+from service.config import Account
+from service.model import Change, Entity, Instant, Need, Value
+
+_PAGES: Final[Mapping[str, str]] = {"1": "contacts", "2": "leads", "3": "companies"}
+"""The page of a task's element, by its `element_type`."""
+
+_LINKS: Final[Mapping[str, Entity]] = {
+    "client_id": "client",
+    "manager_id": "manager",
+    "pipeline_id": "pipeline",
+}
+"""Fields that link to something whose name the body does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a list: `leads[update][0]` is an item of entity `leads` and action `update`.
+
+    Args:
+        origin: Where the account's pages are, such as `https://example.amocrm.ru`; None when the body does
+        not say.
+    """
+
+    entity: str
+    action: str
+    fields: Form
+    account: Account
+    received_at: Instant
+    origin: str | None
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether it says that the entity is gone, and nothing else."""
+        return self.action == "delete"
+
+
+def vendor_time(item: Item) -> Instant | None:
+    """When the vendor says that it happened.
+
+    None for the SHORT form, which carries no time, and for a deletion. None for a restore too: it need not
+    touch `last_modified`, and must win over the deletion, whose time is the one when it was received.
+    """
+    if item.action in ("delete", "restore"):
+        return None
+    updated_at = moment(item.fields.get("updated_at"), UTC)
+    if updated_at is not None:
+        return updated_at
+    return moment(item.fields.get("last_modified"), item.account.options.timezone)
+
+
+def changes_of(item: Item, happened_at: Instant | None) -> list[Change]:
+    """The changes in an item; none for an entity or an action that the board has no use for.
+
+    Args:
+        happened_at: Its `vendor_time`; without one its version is the time received.
+
+    Raises:
+        ValueError: It has no usable id, or is dated too far in the future.
+    """
+    reader = _READERS.get(item.entity)
+    if reader is None or item.action not in _ACTIONS:
+        return []
+    entity_id = linked_id(item.fields.get("id"))
+    if not isinstance(entity_id, str):
+        raise ValueError(f"{item.entity}[{item.action}]: the id is missing or is not a number")
+    version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
+    return list(reader(item, entity_id, version))
+
+
+def needs_of(changes: Iterable[Change]) -> tuple[Need, ...]:
+    """What the changes of a body leave out: of a lead its reason, its contacts and, in the SHORT form, all
+    but its stage; of managers, pipelines and contacts their names."""
+    needs: dict[Need, None] = {}
+    for change in changes:
+        if change.entity == "deal" and change.fields.get("known"):
+            needs[Need("deal", change.id)] = None
+        for name, entity in _LINKS.items():
+            if isinstance(linked := change.fields.get(name), str):
+                needs[Need(entity, linked)] = None
+    return tuple(needs)
+
+
+def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
+    if item.is_deletion:
+        yield Change("deal", deal_id, version, deleted=True)
+        return
+    sent = item.fields
+    fields: dict[str, Value] = {"known": True}
+    named: tuple[Change, ...] = ()
+    if isinstance(name := sent.get("name"), str):
+        fields["name"] = optional_text(name)
+    if (status := stage_status(sent.get("status_id"))) is not None:
+        fields["status"] = status
+    if (amount := budget(sent.get("price"), item.account.currency)) is not None:
+        fields["amount"] = amount
+    _set_link(fields, "manager_id", sent.get("responsible_user_id"))
+    _set_link(fields, "pipeline_id", sent.get("pipeline_id"))
+    if item.origin:
+        fields["url"] = f"{item.origin}/leads/detail/{deal_id}"
+    reason = custom_value(sent.get("custom_fields"), item.account.options.reason_field)
+    if reason is not None:
+        reason_fields, named = loss_reason(reason, version)
+        fields |= reason_fields
+    yield Change("deal", deal_id, version, fields)
+    yield from named
+
+
+def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
+    if item.is_deletion:
+        yield Change("task", task_id, version, deleted=True)
+        return
+    sent = item.fields
+    fields: dict[str, Value] = {}
+    if isinstance(text := sent.get("text"), str):
+        fields["text"] = optional_text(text)
+    # Not `action_close`: a task completed from the calendar has status 1 and action_close 0.
+    if (status := sent.get("status")) in ("0", "1"):
+        fields["completed"] = status == "1"
+    _set_link(fields, "manager_id", sent.get("responsible_user_id"))
+    _set_due(fields, sent, item.account.options.timezone)
+    _set_element(fields, sent, item.origin)
+    yield Change("task", task_id, version, fields)
+
+
+def _contact(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
+    yield from _client(item, client_id, version)
+    # Companies come under this key too. A lead may have both; its client on the board is the person.
+    if item.is_deletion or item.fields.get("type") == "company":
+        return
+    linked = item.fields.get("linked_leads_id")
+    if not isinstance(linked, dict):
+        return
+    for key, lead in linked.items():
+        deal_id = linked_id(lead.get("ID", key) if isinstance(lead, dict) else lead)
+        if isinstance(deal_id, str):
+            yield Change("deal", deal_id, version, {"client_id": client_id})
+
+
+def _client(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
+    if item.is_deletion:
+        yield Change("client", client_id, version, deleted=True)
+    elif isinstance(name := item.fields.get("name"), str):
+        yield Change("client", client_id, version, {"name": optional_text(name)})
+
+
+def _set_link(fields: dict[str, Value], name: str, value: Node | None) -> None:
+    linked = linked_id(value)
+    if linked is not UNSET:
+        fields[name] = linked
+
+
+def _set_element(fields: dict[str, Value], sent: Form, origin: str | None) -> None:
+    """What the task is on: a lead; a contact or a company, which are the client; or something not on the
+    board."""
+    kind, element = sent.get("element_type"), linked_id(sent.get("element_id"))
+    if not isinstance(kind, str) or element is UNSET:
+        return
+    fields["deal_id"] = element if kind == "2" else None
+    fields["client_id"] = element if kind in ("1", "3") else None
+    if origin:
+        page = _PAGES.get(kind)
+        fields["url"] = f"{origin}/{page}/detail/{element}" if page and element else None
+
+
+def _set_due(fields: dict[str, Value], sent: Form, zone: tzinfo) -> None:
+    """`complete_before` is in seconds; `complete_till`, a naive time, is read only where that cannot be."""
+    given = [value for name in ("complete_before", "complete_till") if (value := sent.get(name)) is not None]
+    due = [instant for value in given if (instant := moment(value, zone)) is not None]
+    if due:
+        fields["due_at"] = due[0]
+    elif given and all(isinstance(value, str) and value in NONE for value in given):
+        fields["due_at"] = None
+
+
+_Reader: TypeAlias = Callable[[Item, str, Instant], Iterator[Change]]
+_READERS: Final[Mapping[str, _Reader]] = {
+    "leads": _lead,
+    "task": _task,  # in the singular, as the vendor sends it; every other entity goes by its plural
+    "tasks": _task,
+    "contacts": _contact,
+    "companies": _client,
+}
+_ACTIONS: Final = frozenset({"add", "update", "status", "responsible", "restore", "delete"})

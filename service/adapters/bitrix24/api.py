@@ -1,0 +1,282 @@
+"""Bitrix24's API: REST methods called through an incoming webhook, whose code is part of every address.
+
+Source: the vendor's documents (apidocs.bitrix24.com): limits, retrieving large volumes of data, batch, and
+the page of each method. Long lists are read by keyset (`>id`, `start: -1`), as the vendor advises; a list
+that is read by offset skips entries when others leave it meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+from service.adapters.api import (
+    LOSSES_DAYS,
+    TASKS_DAYS,
+    Answer,
+    Call,
+    Pace,
+    Stage,
+    Verdict,
+    seconds,
+    standing,
+)
+from service.adapters.bitrix24 import answers
+from service.adapters.bitrix24.answers import BATCH, RESOURCES
+from service.adapters.bitrix24.values import Json, number
+from service.calendar import iso
+from service.config import Account, zone
+from service.model import SECOND, Decoded, Instant, Need, Request
+
+_PAGE: Final = 50
+"""Entries on a full page of every method; the vendor lets nobody choose."""
+
+_PASSING: Final = frozenset(
+    {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
+)
+"""Errors that go by themselves. The others are mended by a person: rights, scopes, the tariff."""
+
+_DAY: Final = 24 * 60 * 60 * SECOND
+_NEVER_DUE: Final = "2100-01-01T00:00:00+00:00"
+"""Activities without a due time are due in 9999."""
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A method that lists by keyset.
+
+    Args:
+        id: The id's name in a filter.
+        any_of: How a filter asks for several ids.
+        fields: All that is read, separated by spaces.
+        bare: The fewest that still tell what is there.
+        fixed: Parameters of every call.
+    """
+
+    method: str
+    id: str
+    any_of: str
+    fields: str
+    bare: str = ""
+    fixed: Json = field(default_factory=dict)
+
+
+_LISTS: Final[Mapping[str, _List]] = {
+    "deals": _List(
+        "crm.item.list",
+        "id",
+        "@id",
+        "id title stageId stageSemanticId movedTime categoryId opportunity currencyId assignedById contactId"
+        " companyId updatedTime",
+        "id",
+        {"entityTypeId": 2},
+    ),
+    "activities": _List(
+        "crm.activity.list",
+        "ID",
+        "@ID",
+        "ID TYPE_ID PROVIDER_ID ORIGIN_ID IS_INCOMING_CHANNEL OWNER_TYPE_ID OWNER_ID SUBJECT DEADLINE"
+        " COMPLETED RESPONSIBLE_ID CREATED LAST_UPDATED",
+        "ID TYPE_ID PROVIDER_ID",
+    ),
+    "tasks": _List(
+        "tasks.task.list",
+        "ID",
+        "ID",
+        "ID TITLE DEADLINE STATUS CLOSED_DATE RESPONSIBLE_ID CHANGED_DATE UF_CRM_TASK",
+        "ID",
+    ),
+    "contacts": _List(
+        "crm.item.list", "id", "@id", "id name lastName updatedTime", fixed={"entityTypeId": 3}
+    ),
+    "companies": _List("crm.item.list", "id", "@id", "id title updatedTime", fixed={"entityTypeId": 4}),
+}
+
+_METHODS: Final[Mapping[str, str]] = {
+    "users": "user.get",
+    "pipelines": "crm.category.list",
+    "stages": "crm.status.list",
+    "choices": "crm.deal.userfield.list",
+    BATCH: "batch",
+    **{resource: each.method for resource, each in _LISTS.items()},
+}
+
+
+class Bitrix24Api:
+    """See `Api`. It is not `Subscribing`: `event.bind` is for applications, so a person makes the webhook."""
+
+    url = None
+    pace = Pace(per_second=2, burst=25)
+    """The vendor's counter sinks by two a second and blocks at 50, for all who ask a portal from one address:
+    half of it is left to others."""
+    batch = _PAGE
+
+    def prefix(self, account: Account) -> str:
+        """See `Api`: the token is the `<user>/<code>` of the incoming webhook."""
+        return f"/rest/{account.api.token.value.strip('/')}" if account.api else ""
+
+    def headers(self, account: Account) -> Mapping[str, str]:
+        """See `Api`. The address proves who asks."""
+        del account
+        return {}
+
+    def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
+        """See `Api`. Where the board's ids are of two kinds of things, one `batch` asks for both."""
+        entity, ids = needs[0].entity, tuple(need.id for need in needs)
+        match entity:
+            case "deal":
+                return _call("deals", _listing("deals", account, {"@id": list(ids)}), ids)
+            case "manager":
+                return _call("users", {"filter": {"ID": list(ids)}}, ids)
+            case "pipeline":
+                return _pipelines(ids)
+            case "reason":
+                return _reasons(account, ids)
+        kinds = ("activities", "tasks") if entity == "task" else ("contacts", "companies")
+        commands = dict(_commands(kinds, ids, account))
+        return _call(BATCH, {"halt": 0, "cmd": commands}, ids) if commands else None
+
+    def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
+        """See `Api`."""
+        return [*_names(account), *_counting(account, now)]
+
+    def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
+        """See `Api`. Names too: of contacts and companies those that changed, of stages, pipelines and
+        managers all, since the vendor does not say when they changed."""
+        then = _time(since)
+        return [
+            *_names(account),
+            _stage("changed contacts", "contacts", account, {">=updatedTime": then}),
+            _stage("changed companies", "companies", account, {">=updatedTime": then}),
+            _stage("changed deals", "deals", account, {">=updatedTime": then}),
+            _stage("changed activities", "activities", account, {">=LAST_UPDATED": then}),
+            _stage("changed tasks", "tasks", account, {">=CHANGED_DATE": then}),
+        ]
+
+    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+        """See `Api`."""
+        return _counting(account, now, bare=True)
+
+    def following(self, call: Call, answer: Answer) -> Call | None:
+        """See `Api`. By keyset where the call is by keyset, else where the answer says that there is more."""
+        parsed = answers.parse(answer.body, call.resource)
+        if parsed is None or call.asked or call.resource not in parsed.results:
+            return None
+        params = json.loads(call.body)
+        if params.get("start") != -1:
+            further = parsed.next is not None and parsed.next > params.get("start", 0)
+            return _call(call.resource, {**params, "start": parsed.next}) if further else None
+        after = ">" + _LISTS[call.resource].id
+        last = _last_of_full_page(call.resource, parsed.results[call.resource])
+        if last is None or last <= params["filter"].get(after, 0):
+            return None
+        return _call(call.resource, {**params, "filter": {**params["filter"], after: last}})
+
+    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
+        """See `Api`. Errors stand in the body, those of a `batch` in one whose status is 200."""
+        parsed = answers.parse(answer.body, BATCH)
+        if parsed is None:
+            meaning, wait = standing(answer.status, answer.headers)
+            # No answer of the API, so nothing that it could have known.
+            return ("later" if meaning in ("answered", "gone") else meaning), wait
+        if answer.status == 200 and not parsed.errors:
+            return "answered", None
+        if answer.status == 429 or answer.status >= 500 or _PASSING.intersection(parsed.errors):
+            return "later", parsed.wait or seconds(answer.headers.get("retry-after"))
+        return "refused", None
+
+    def decode(self, request: Request, account: Account) -> Decoded:
+        """See `Api`."""
+        return answers.decode(request, account)
+
+
+def _call(resource: str, params: Json, asked: tuple[str, ...] = ()) -> Call:
+    body = json.dumps(params, ensure_ascii=False, separators=(",", ":")).encode()
+    return Call(resource, f"/{_METHODS[resource]}.json", body=body, asked=asked)
+
+
+def _listing(resource: str, account: Account, wanted: Json, bare: bool = False) -> Json:
+    """The parameters of a list's first page."""
+    listed = _LISTS[resource]
+    fields = (listed.bare if bare else listed.fields).split()
+    params = {**listed.fixed, "filter": wanted, "order": {listed.id: "ASC"}, "select": fields, "start": -1}
+    reason_field = account.options.reason_field
+    if resource == "deals" and reason_field is not None and not bare:
+        fields.append(reason_field)
+        params["useOriginalUfNames"] = "Y"
+    return params
+
+
+def _stage(name: str, resource: str, account: Account, wanted: Json, bare: bool = False) -> Stage:
+    return Stage(name, _call(resource, _listing(resource, account, wanted, bare)))
+
+
+def _names(account: Account) -> list[Stage]:
+    return [
+        Stage("managers", _call("users", {"sort": "ID", "order": "ASC", "start": 0})),
+        Stage("reasons", _reasons(account)),
+        Stage("pipelines", _pipelines()),
+    ]
+
+
+def _reasons(account: Account, asked: tuple[str, ...] = ()) -> Call:
+    """Asks for what the configured field lets people choose from; without one, for the stages."""
+    reason_field = account.options.reason_field
+    if reason_field is None:
+        return _call("stages", {}, asked)
+    return _call("choices", {"filter": {"FIELD_NAME": reason_field}}, asked)
+
+
+def _pipelines(asked: tuple[str, ...] = ()) -> Call:
+    return _call("pipelines", {"entityTypeId": 2}, asked)
+
+
+def _counting(account: Account, now: Instant, bare: bool = False) -> list[Stage]:
+    """The deals and tasks that count on the board."""
+    lost, due = _time(now - LOSSES_DAYS * _DAY), _time(now - TASKS_DAYS * _DAY)
+    due_lately = {"COMPLETED": "Y", ">=DEADLINE": due, "<DEADLINE": _NEVER_DUE}
+    return [
+        _stage("open deals", "deals", account, {"=stageSemanticId": "P"}, bare),
+        _stage("lost deals", "deals", account, {"=stageSemanticId": "F", ">=movedTime": lost}, bare),
+        _stage("open activities", "activities", account, {"COMPLETED": "N"}, bare),
+        _stage("completed activities", "activities", account, due_lately, bare),
+        _stage("open tasks", "tasks", account, {"!REAL_STATUS": 5}, bare),
+        _stage("completed tasks", "tasks", account, {"REAL_STATUS": 5, ">=DEADLINE": due}, bare),
+    ]
+
+
+def _commands(kinds: Sequence[str], ids: Sequence[str], account: Account) -> Iterator[tuple[str, str]]:
+    """For each kind of which there are ids, the method that lists them, as `batch` takes it."""
+    for kind in kinds:
+        wanted = [RESOURCES[kind].vendor_id(each) for each in ids if RESOURCES[kind].has(each)]
+        if wanted:
+            params = _listing(kind, account, {_LISTS[kind].any_of: wanted})
+            yield kind, f"{_METHODS[kind]}?{urlencode(list(_flat(params)))}"
+
+
+def _flat(params: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Parameters as PHP reads them from a query: `filter[ID][0]=42`."""
+    if isinstance(params, Mapping | list):
+        for name, value in params.items() if isinstance(params, Mapping) else enumerate(params):
+            yield from _flat(value, f"{path}[{name}]" if path else str(name))
+    else:
+        yield path, str(params)
+
+
+def _last_of_full_page(resource: str, result: object) -> int | None:
+    """The vendor's id of a full page's last entry; None for any other page, which is the last."""
+    try:
+        listed = answers.rows(RESOURCES[resource], result)
+    except ValueError:
+        return None
+    last = listed[-1] if len(listed) >= _PAGE else None
+    found = number(last.get(RESOURCES[resource].id)) if isinstance(last, dict) else None
+    return int(found) if isinstance(found, str) else None
+
+
+def _time(moment: Instant) -> str:
+    """A moment as a filter takes it, in whole seconds."""
+    return iso(moment, zone("UTC"))[:19] + "+00:00"

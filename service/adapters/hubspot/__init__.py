@@ -1,0 +1,3 @@
+"""HubSpot: its webhooks and its API."""
+
+from service.adapters.hubspot.adapter import ADAPTER as ADAPTER

@@ -1,0 +1,3 @@
+"""Pipedrive: its webhooks and its API."""
+
+from service.adapters.pipedrive.adapter import ADAPTER as ADAPTER

@@ -1,0 +1,205 @@
+"""The commands: arguments in, one call out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import click
+
+from service.clock import SystemClock
+from service.commands import operations, tail
+from service.commands.crm import import_file, subscribe, sync
+from service.commands.options import accounts, bar, plain_errors, with_config
+from service.commands.screens import screens
+from service.commands.serving import serve_config, serve_demo
+from service.config import Account, Config
+from service.demo.run import config as demo_config
+from service.demo.run import new_token
+from service.ledger.database import schema
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _address(command: Callable[P, T]) -> Callable[P, T]:
+    port = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+    host = click.option("--host", default="127.0.0.1", show_default=True)
+    return host(port(command))
+
+
+@click.group()
+@click.version_option(package_name="lossboard")
+def main() -> None:
+    """Where a sales office loses its money, live on its wall."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@main.command()
+@_address
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="PostgreSQL only.")
+@with_config
+def serve(config: Config, host: str, port: int, workers: int) -> None:
+    """Take webhooks and serve the boards."""
+    serve_config(config, SystemClock(), host, port, _rebuilding, workers)
+
+
+@main.command()
+@_address
+@click.option("--still", is_flag=True, help="Post the worked examples, then leave the office quiet.")
+@click.option("--database-url", default=None, help="An empty database (default: a temporary SQLite file).")
+def demo(host: str, port: int, still: bool, database_url: str | None) -> None:
+    """Serve a simulated sales office that posts real amoCRM-format webhooks."""
+    with plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
+        url = database_url or f"sqlite:///{folder}/demo.db"
+        token = new_token()
+        serve_demo(demo_config(url, token), SystemClock(), host, port, token, still=still)
+
+
+@main.command()
+@with_config
+def migrate(config: Config) -> None:
+    """Bring the database's schema up to date."""
+    with operations.alone(config):
+        click.echo(f"schema {schema.migrate(config.database_url)}")
+
+
+@main.command("check-config")
+@with_config
+def check_config(config: Config) -> None:
+    """Check the configuration, and say what it amounts to."""
+    for account in config.accounts:
+        click.echo(
+            f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
+            f"webhooks to /webhooks/{account.id}"
+        )
+
+
+@main.command()
+@click.argument("account_id", required=False)
+@with_config
+def verify(config: Config, account_id: str | None) -> None:
+    """Recompute everything and compare it with what is stored; exit code 1 if anything differs."""
+    clean = True
+    for account in accounts(config, account_id):
+        length = operations.size(config, account, with_log=True)
+        with bar(length, f"Checking {account.id}") as progress:
+            found = operations.verify(config, account, progress)
+        for each in found.differences:
+            click.echo(f"{account.id}: {each.table} {each.key}: {each.actual}, expected {each.expected}")
+        checked = "projections, and state" if found.log_complete else "projections (the log was pruned)"
+        click.echo(f"{account.id}: {checked}: {len(found.differences)} differences")
+        clean = clean and not found.differences
+    if not clean:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("account_id", required=False)
+@click.option("--from-log", is_flag=True, help="First decode the raw bodies again with today's adapters.")
+@with_config
+def rebuild(config: Config, account_id: str | None, from_log: bool) -> None:
+    """Recompute the projections from state."""
+    with operations.alone(config):
+        for account in accounts(config, account_id):
+            _rebuild(config, account, from_log=from_log)
+
+
+def _rebuild(config: Config, account: Account, *, from_log: bool) -> None:
+    length = operations.size(config, account, with_log=from_log)
+    with bar(length, f"Rebuilding {account.id}") as progress:
+        operations.rebuild(config, account, SystemClock(), progress, from_log=from_log)
+    click.echo(f"{account.id}: rebuilt")
+
+
+def _rebuilding(config: Config, account: Account) -> None:
+    click.echo(f"{account.id}: the rules of its figures changed (zone, currency, rates or version)")
+    _rebuild(config, account, from_log=False)
+
+
+main.add_command(screens)
+main.add_command(sync)
+main.add_command(subscribe)
+main.add_command(import_file)
+
+
+@main.group()
+def quarantine() -> None:
+    """Deliveries that could not be decoded or applied."""
+
+
+@quarantine.command("list")
+@click.argument("account_id", required=False)
+@with_config
+def quarantine_list(config: Config, account_id: str | None) -> None:
+    """List what is in quarantine, oldest first."""
+    for account in accounts(config, account_id):
+        for each in operations.quarantined(config, account):
+            click.echo(f"{account.id} {each.number} part {each.part}: {each.error}")
+
+
+@quarantine.command("show")
+@click.argument("account_id")
+@click.argument("number", type=int)
+@with_config
+def quarantine_show(config: Config, account_id: str, number: int) -> None:
+    """Show a delivery: when it came, what is wrong with it, and its raw body."""
+    account = operations.account_of(config, account_id)
+    stored = operations.delivery(config, account, number)
+    if stored is None:
+        raise LookupError(f"there is no delivery {number}")
+    for line in tail.full(stored, account, operations.quarantined(config, account)):
+        click.echo(line)
+
+
+@quarantine.command("retry")
+@click.argument("account_id")
+@click.argument("number", type=int, required=False)
+@with_config
+def quarantine_retry(config: Config, account_id: str, number: int | None) -> None:
+    """Decode and apply a delivery (or all that are in quarantine) again."""
+    account = operations.account_of(config, account_id)
+    held = sorted({each.number for each in operations.quarantined(config, account)})
+    numbers = held if number is None else [number]
+    with bar(len(numbers), f"Retrying {account.id}") as progress:
+        for each in numbers:
+            decoded = operations.retry(config, account, each, SystemClock())
+            progress(1)
+            left = "; ".join(rejection.error for rejection in decoded.rejections)
+            click.echo(f"{account.id} {each}: {f'still: {left}' if left else 'applied'}")
+
+
+@quarantine.command("drop")
+@click.argument("account_id")
+@click.argument("number", type=int)
+@with_config
+def quarantine_drop(config: Config, account_id: str, number: int) -> None:
+    """Give a delivery up: it leaves quarantine, and stays in the log."""
+    account = operations.account_of(config, account_id)
+    if not operations.drop(config, account, number):
+        raise LookupError(f"delivery {number} is not in quarantine")
+    click.echo(f"{account.id} {number}: dropped")
+
+
+@main.command("tail")
+@click.argument("account_id", required=False)
+@click.option("--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier ones shown.")
+@click.option("--once", is_flag=True, help="Show them and end.")
+@with_config
+def tail_deliveries(config: Config, account_id: str | None, lines: int, once: bool) -> None:
+    """Follow deliveries and what each changed: for whoever connects a CRM."""
+    followed = accounts(config, account_id)
+    seen = {each.id: max(0, operations.newest(config, each) - lines) for each in followed}
+    while True:
+        for account in followed:
+            for stored in operations.deliveries(config, account, seen[account.id]):
+                seen[account.id] = stored.number
+                click.echo(tail.line(stored, account))
+        if once:
+            return
+        time.sleep(tail.INTERVAL)

@@ -1,0 +1,243 @@
+"""What the commands do to a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
+tail."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from service.adapters import ADAPTERS
+from service.adapters.csv import file
+from service.clock import Clock
+from service.config import Account, Config
+from service.ledger.database import schema
+from service.ledger.database.engine import Role, SqliteLock, open_engine
+from service.ledger.upkeep import recompute, screens
+from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
+from service.ledger.upkeep.screens import NamedScreen
+from service.ledger.write import heads, log
+from service.ledger.write.apply import reapply
+from service.ledger.write.log import Quarantined, Stored
+from service.live.http import access
+from service.model import Decoded, Delivery, Request
+
+SCREEN_NAME: Final = 60
+"""Characters in a screen's name, at most."""
+
+
+class UnknownAccount(Exception):
+    """The configuration has no such account."""
+
+
+class ScreenError(Exception):
+    """A screen cannot be added like this; the operator chooses another name or address."""
+
+
+def account_of(config: Config, account_id: str) -> Account:
+    """The account with an id.
+
+    Raises:
+        UnknownAccount: There is none.
+    """
+    account = config.account(account_id)
+    if account is None:
+        known = ", ".join(each.id for each in config.accounts)
+        raise UnknownAccount(f"no account is called {account_id}; there are: {known}")
+    return account
+
+
+@contextmanager
+def _transaction(config: Config, role: Role) -> Iterator[Connection]:
+    engine = open_engine(config.database_url, role)
+    try:
+        schema.check(engine)
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def alone(config: Config) -> Iterator[None]:
+    """Keep every other process from serving the same SQLite file meanwhile.
+
+    Raises:
+        AlreadyServed: One does.
+    """
+    lock = SqliteLock(config.database_url)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def accounts_to_rebuild(engine: Engine, config: Config) -> list[Account]:
+    """Accounts whose projections were computed by other rules than today's; new accounts get their head
+    row."""
+    with engine.begin() as connection:
+        return [each for each in config.accounts if recompute.rules_changed(connection, each)]
+
+
+def prepare(engine: Engine, config: Config, clock: Clock) -> None:
+    """Make the head row of every account that has none."""
+    with engine.begin() as connection:
+        for account in config.accounts:
+            heads.ensure(connection, account, clock.now())
+
+
+def decode(stored: Stored, account: Account) -> Decoded:
+    """Decode a stored delivery with today's adapter.
+
+    Raises:
+        LogPruned: Its body was dropped after its time.
+        LookupError: It is an answer of an API that the adapter no longer has.
+    """
+    if stored.body is None:
+        raise LogPruned(f"the body of delivery {stored.number} was dropped after its time")
+    request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
+    adapter = ADAPTERS[account.crm]
+    if stored.source == "webhook":
+        decoded = adapter.decode(request, account)
+    elif stored.source == "import":
+        decoded = file.decode(request, account)
+    elif adapter.api is not None:
+        decoded = adapter.api.decode(request, account)
+    else:
+        raise LookupError(f"delivery {stored.number} is an answer of an API that {account.crm} has not")
+    return Decoded(stored.key, decoded.changes, decoded.rejections)
+
+
+def size(config: Config, account: Account, *, with_log: bool) -> int:
+    """How much a rebuild or a check has to go through, for progress."""
+    with _transaction(config, "reader") as connection:
+        return recompute.size_of_state(connection, account.id) + (
+            log.newest_number(connection, account.id) if with_log else 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What `verify` found. `log_complete`: the log still held every body, so state was checked too."""
+
+    differences: Sequence[Difference]
+    log_complete: bool
+
+
+def verify(config: Config, account: Account, progress: Progress) -> Verified:
+    """Recompute every projection from state, and state from the log while that is complete, and compare."""
+    with _transaction(config, "reader") as connection:
+        found = list(recompute.differences_from_state(connection, account, progress))
+        try:
+            found.extend(
+                recompute.differences_from_log(
+                    connection, account, lambda stored: decode(stored, account), progress
+                )
+            )
+        except LogPruned:
+            return Verified(found, log_complete=False)
+    return Verified(found, log_complete=True)
+
+
+def rebuild(
+    config: Config, account: Account, clock: Clock, progress: Progress, *, from_log: bool = False
+) -> None:
+    """Recompute the projections of an account from state; with `from_log`, first state from the log.
+
+    Raises:
+        LogPruned: The log is not complete any more; nothing was changed.
+    """
+    with _transaction(config, "writer") as connection:
+        if from_log:
+            recompute.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
+        recompute.rebuild(connection, account, clock.now(), progress)
+
+
+def quarantined(config: Config, account: Account) -> list[Quarantined]:
+    """What is in an account's quarantine."""
+    with _transaction(config, "reader") as connection:
+        return log.quarantined(connection, account.id)
+
+
+def delivery(config: Config, account: Account, number: int) -> Stored | None:
+    """A delivery of the log."""
+    with _transaction(config, "reader") as connection:
+        return log.one(connection, account.id, number)
+
+
+def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
+    """Decode and apply a quarantined delivery again; what is still rejected stays in quarantine.
+
+    Raises:
+        LookupError: No such delivery.
+    """
+    with _transaction(config, "writer") as connection:
+        stored = log.one(connection, account.id, number)
+        if stored is None:
+            raise LookupError(f"there is no delivery {number}")
+        decoded = decode(stored, account)
+        again = Delivery(
+            account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
+        )
+        reapply(connection, account, number, again, clock.now())
+        return decoded
+
+
+def drop(config: Config, account: Account, number: int) -> int:
+    """Take a delivery out of quarantine for good (the log keeps it); returns how many parts it had there."""
+    with _transaction(config, "writer") as connection:
+        return log.release(connection, account.id, number)
+
+
+def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str:
+    """Add a named screen; returns its token, which is kept nowhere.
+
+    Raises:
+        ScreenError: The name is none, or taken.
+    """
+    if not (0 < len(name) <= SCREEN_NAME and name.isprintable() and name.strip() == name):
+        raise ScreenError(
+            f"a screen's name has 1 to {SCREEN_NAME} printable characters, and no space at either end"
+        )
+    token = secrets.token_urlsafe(24)
+    digest = access.screen_digest(account.id, token)
+    with _transaction(config, "writer") as connection:
+        if not screens.add(connection, account.id, name, digest, clock.now()):
+            raise ScreenError(
+                f"{account.id} has a screen called {name}: revoke that first, or choose another"
+            )
+    return token
+
+
+def named_screens(config: Config, account: Account) -> list[NamedScreen]:
+    """An account's named screens."""
+    with _transaction(config, "reader") as connection:
+        return screens.listed(connection, account.id)
+
+
+def revoke_screen(config: Config, account: Account, name: str) -> None:
+    """Forget a named screen: a running service shows it nothing more within seconds.
+
+    Raises:
+        LookupError: No such screen.
+    """
+    with _transaction(config, "writer") as connection:
+        if not screens.revoke(connection, account.id, name):
+            raise LookupError(f"{account.id} has no screen called {name}")
+
+
+def newest(config: Config, account: Account) -> int:
+    """The newest delivery's number."""
+    with _transaction(config, "reader") as connection:
+        return log.newest_number(connection, account.id)
+
+
+def deliveries(config: Config, account: Account, after: int) -> list[Stored]:
+    """Deliveries that came after one, in order, some at a time."""
+    with _transaction(config, "reader") as connection:
+        return log.stored(connection, account.id, after)

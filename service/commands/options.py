@@ -1,0 +1,118 @@
+"""What the commands have in common: `--config`, errors in a line, progress."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from service import adapters
+from service.commands import crm_api, import_csv, operations
+from service.config import Account, Config, ConfigError
+from service.config_file import load
+from service.ledger.database import schema
+from service.ledger.database.engine import AlreadyServed
+from service.ledger.database.outcome import Unavailable
+from service.ledger.upkeep.recompute import LogPruned, Progress
+from service.ledger.write.heads import OtherRules
+
+CONFIG: Final = "lossboard.toml"
+CONFIG_HELP: Final = f"The configuration file (default: {CONFIG})."
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Stop(click.ClickException):
+    """An error for the operator: one line, exit code 1."""
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Errors that the operator can mend are told in a line, not in a traceback."""
+    try:
+        yield
+    except (
+        ConfigError,
+        AlreadyServed,
+        schema.SchemaError,
+        operations.UnknownAccount,
+        operations.ScreenError,
+        crm_api.NotAsked,
+        import_csv.NotImported,
+        Unavailable,
+        LogPruned,
+        OtherRules,
+        LookupError,
+    ) as error:
+        raise _Stop(str(error)) from None
+    except DBAPIError as error:
+        raise _Stop(f"the database cannot be used: {error.orig}") from None
+
+
+def _config_option(command: Callable[P, T]) -> Callable[P, T]:
+    return click.option(
+        "--config", "config_path", type=click.Path(path_type=Path), default=CONFIG, help=CONFIG_HELP
+    )(command)
+
+
+def with_config(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--config`, and hand the loaded configuration to the command."""
+
+    @functools.wraps(command)
+    def wrapped(config_path: Path, **arguments: object) -> None:
+        with plain_errors():
+            config = load(config_path, os.environ)
+            adapters.check(config)
+            command(config, **arguments)
+
+    return _config_option(wrapped)
+
+
+def accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:
+    """The account that was named, or all of them.
+
+    Raises:
+        UnknownAccount: There is none of that name.
+    """
+    return config.accounts if account_id is None else (operations.account_of(config, account_id),)
+
+
+Reached = Callable[[int, int, str], None]
+"""Told how far it is, of what length, and a word for people."""
+
+
+@contextmanager
+def growing_bar(label: str) -> Iterator[Reached]:
+    """A progress bar on a terminal, of something whose length shows as it goes on."""
+    hidden = not sys.stderr.isatty()
+    said = [""]
+
+    def word_said(_done: int | None) -> str:
+        return said[0]
+
+    with click.progressbar(
+        length=1, label=label, file=sys.stderr, hidden=hidden, item_show_func=word_said
+    ) as shown:
+
+        def reached(done: int, length: int, word: str) -> None:
+            said[0] = word
+            shown.length = max(1, length)
+            shown.update(done - shown.pos)
+
+        yield reached
+
+
+@contextmanager
+def bar(length: int, label: str) -> Iterator[Progress]:
+    """A progress bar on a terminal."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as shown:
+        yield shown.update

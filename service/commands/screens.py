@@ -1,0 +1,104 @@
+"""`lossboard screens`: links of their own for televisions and tablets, and their revocation."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+import click
+import segno
+
+from service.calendar import iso
+from service.clock import SystemClock
+from service.commands import operations
+from service.commands.options import accounts, with_config
+from service.config import Account, Config
+from service.ledger.upkeep.screens import NamedScreen
+
+HERE: Final = "http://127.0.0.1:8000"
+"""Where `lossboard serve` listens, unless it is told otherwise."""
+
+WHITE: Final = 231
+BLACK: Final = 16
+"""Of a terminal's 256 colours: those that no theme changes. A camera wants a QR code dark on light."""
+
+
+@click.group()
+def screens() -> None:
+    """Screens with a link of their own, which can be revoked."""
+
+
+@screens.command("add")
+@click.argument("account_id")
+@click.argument("name")
+@click.option("--url", default=None, help="Where browsers reach the service, like https://board.example.")
+@with_config
+def add(config: Config, account_id: str, name: str, url: str | None) -> None:
+    """Add a screen, and print its link: this once, for only a digest of it is kept."""
+    account = operations.account_of(config, account_id)
+    origin = _origin(url, "--url") or _origin(account.public_url, "public_url") or HERE
+    token = operations.add_screen(config, account, name, SystemClock())
+    link = f"{origin}/boards/{account.id}?{urlencode({'mode': 'wall', 'token': token})}"
+    if origin == HERE:
+        click.echo(
+            "This link works on this machine only: say --url, or public_url in the configuration.", err=True
+        )
+    click.echo(link)
+    if sys.stdout.isatty():
+        click.echo(_drawn(link))
+
+
+@screens.command("list")
+@click.argument("account_id", required=False)
+@with_config
+def list_(config: Config, account_id: str | None) -> None:
+    """List screens: when each was added, and when it was open last."""
+    for account in accounts(config, account_id):
+        found = operations.named_screens(config, account)
+        for each in found:
+            click.echo(_line(each, account))
+        if not found:
+            click.echo(f"{account.id}: no screen has a link of its own")
+
+
+@screens.command("revoke")
+@click.argument("account_id")
+@click.argument("name")
+@with_config
+def revoke(config: Config, account_id: str, name: str) -> None:
+    """End a screen's link and its cookie; its name is free again."""
+    account = operations.account_of(config, account_id)
+    operations.revoke_screen(config, account, name)
+    click.echo(f"{account.id} {name}: revoked")
+
+
+def _origin(address: str | None, key: str) -> str | None:
+    """The scheme and host of an address.
+
+    Raises:
+        ScreenError: The text is none.
+    """
+    if address is None:
+        return None
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"http", "https"}:
+        raise operations.ScreenError(f"{key}: {address!r} is no address like https://board.example")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _line(screen: NamedScreen, account: Account) -> str:
+    seen = "never seen" if screen.seen_at is None else f"last seen {iso(screen.seen_at, account.zone)}"
+    return f"{account.id} {screen.name}: added {iso(screen.added_at, account.zone)}, {seen}"
+
+
+def _drawn(link: str) -> str:
+    """A link as a QR code, two rows of it in a line."""
+    drawn = io.StringIO()
+    segno.make_qr(link).terminal(drawn, compact=True)
+    return "\n".join(click.style(line, fg=WHITE, bg=BLACK) for line in drawn.getvalue().splitlines())

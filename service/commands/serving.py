@@ -1,0 +1,109 @@
+"""From a configuration to a listening service: migrate, prepare, rebuild what is due, serve, and stop in
+order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import click
+
+from service.app import create_app
+from service.clock import Clock
+from service.commands import operations
+from service.config import Account, Config, ConfigError
+from service.demo import run as demo
+from service.http import supervisor
+from service.http.server import Server, address
+from service.ledger.database import schema
+from service.ledger.database.engine import is_sqlite, open_engine
+
+Rebuild = Callable[[Config, Account], None]
+
+
+def serve_config(
+    config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
+) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        AlreadyServed: Another process serves the same SQLite file.
+        ConfigError: An account's CRM kind is not supported; or several workers are wanted on SQLite.
+        OSError: The address cannot be listened on.
+    """
+    if workers > 1 and is_sqlite(config.database_url):
+        raise ConfigError("SQLite serves one process: --workers needs PostgreSQL (database_url)")
+    with operations.alone(config):
+        _make_ready(config, clock, rebuild)
+        if workers == 1:
+            asyncio.run(_serve(config, clock, host, port, lambda url: _say_where(config, url)))
+        else:
+            _serve_by_workers(config, clock, host, port, workers)
+
+
+def _serve_by_workers(config: Config, clock: Clock, host: str, port: int, workers: int) -> None:
+    with supervisor.listen(host, port) as listening:
+
+        def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
+            asyncio.run(_work(config, clock, shared, parent_gone, ready))
+
+        def ready() -> None:
+            _say_where(config, address(host, listening))
+
+        supervisor.Supervisor(workers, listening, work, ready).run()
+
+
+async def _work(
+    config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
+) -> None:
+    service = create_app(config, clock)
+    server = Server(service.app, "", 0, service.hub.close, lambda _url: ready())
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(parent_gone)
+        server.stop()
+
+    loop.add_reader(parent_gone, stop)
+    await server.serve(sockets=[shared])
+
+
+def _say_where(config: Config, url: str) -> None:
+    for account in config.accounts:
+        click.echo(f"{account.title}: {url}/boards/{account.id}; webhooks to {url}/webhooks/{account.id}")
+
+
+def serve_demo(config: Config, clock: Clock, host: str, port: int, token: str, *, still: bool) -> None:
+    """Serve the demo, and play its office against it, until told to stop."""
+
+    async def play(url: str) -> None:
+        click.echo(f"\n    The board: {url}/boards/demo\n")
+        await demo.play(url, token, clock, still=still, stop=asyncio.Event())
+
+    tasks: list[asyncio.Task[None]] = []
+
+    def started(url: str) -> None:
+        tasks.append(asyncio.create_task(play(url)))
+
+    with operations.alone(config):
+        _make_ready(config, clock, lambda _config, _account: None)
+        asyncio.run(_serve(config, clock, host, port, started))
+
+
+def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
+    schema.migrate(config.database_url)
+    engine = open_engine(config.database_url, "writer")
+    try:
+        operations.prepare(engine, config, clock)
+        due = operations.accounts_to_rebuild(engine, config)
+    finally:
+        engine.dispose()
+    for account in due:
+        rebuild(config, account)
+
+
+async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
+    service = create_app(config, clock)
+    server = Server(service.app, host, port, service.hub.close, started)
+    await server.serve()

@@ -1,0 +1,1 @@
+"""Connections, tables, and the one way to read and write."""

@@ -1,0 +1,259 @@
+"""Connections: what differs between SQLite and PostgreSQL, in one place.
+
+SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when
+two connections write or checkpoint at once. `synchronous=FULL`: what was acknowledged survives a power cut.
+Only a writing connection checkpoints.
+
+PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
+transaction mode). A URL with `pooler=transaction` says so (`config` adds it): then nothing is left on a
+connection, neither prepared statements nor settings.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
+
+import pysqlite3
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+
+from service.ledger.database.outcome import Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+SAFE_SQLITE: Final = (3, 51, 3)
+"""The first SQLite whose write-ahead log is safe with several connections."""
+
+BUSY_TIMEOUT: Final = 10_000  # milliseconds that a connection waits for another one's lock
+CONNECT_TIMEOUT: Final = 3  # seconds, PostgreSQL
+
+KEEPALIVE: Final[Mapping[str, int]] = {
+    "keepalives": 1,
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+"""How a connection notices, within some ten seconds, that a server's machine is gone without a word."""
+
+_ALWAYS: Final[Mapping[str, int]] = {"connect_timeout": CONNECT_TIMEOUT, **KEEPALIVE}
+
+DEADLINES: Final[Mapping[str, str]] = {
+    "lock_timeout": "2s",
+    "statement_timeout": "8s",
+    "idle_in_transaction_session_timeout": "8s",
+}
+"""What a serving process asks of PostgreSQL. The last one is for the other nodes' sake: a node that is frozen
+while it holds an account's lock loses it. Commands have no deadlines, for a rebuild may take minutes."""
+
+WRITERS: Final = 2
+"""Connections of each of a serving process's two engines for writing: the writer's, and that for notes."""
+
+READERS: Final = 6
+"""Connections of a serving process for reading: boards, the ticker, and requests."""
+
+WRITER_CACHE: Final = 64 * 1024
+"""KiB of pages that the writer keeps: a webhook touches a few rows anywhere in a year of deals, and SQLite's
+default of 2 MiB would read most of them from the file again."""
+
+CHECKPOINT: Final = 4_000
+"""Pages that the write-ahead log may have before they are copied into the file (16 MB). A checkpoint waits
+for the disk twice, and writes a page once that many commits changed; one block of the log's index names
+4 062 pages, so a larger log would make every read look in two places."""
+
+ANNOUNCERS: Final = 1
+"""Connections of a serving process for notifying other nodes. One more listens."""
+
+Role = Literal["writer", "reader", "announcer"]
+
+Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
+
+
+class AlreadyServed(Exception):
+    """Another process holds this SQLite file; the operator stops it, or uses PostgreSQL for several nodes."""
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether a database URL names an SQLite file."""
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
+    """An engine for reading, or for reading and writing. Nothing connects before the first use.
+
+    Args:
+        serving: For a process that answers requests: on PostgreSQL with a pool of a known size and
+            `DEADLINES`.
+
+    Raises:
+        RuntimeError: The SQLite library is one that can corrupt a write-ahead log.
+    """
+    parsed = make_url(url)
+    return (
+        _open_sqlite(parsed, role)
+        if parsed.get_backend_name() == "sqlite"
+        else _open_postgresql(parsed, role, serving=serving)
+    )
+
+
+def _open_sqlite(url: URL, role: Role) -> Engine:
+    if pysqlite3.sqlite_version_info < SAFE_SQLITE:
+        wanted = ".".join(map(str, SAFE_SQLITE))
+        raise RuntimeError(
+            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {wanted} or newer is needed"
+        )
+    engine = create_engine(url, module=pysqlite3, connect_args={"check_same_thread": False})
+    begin = "BEGIN IMMEDIATE" if role == "writer" else "BEGIN"
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if role == "writer":
+            cursor.execute(f"PRAGMA cache_size=-{WRITER_CACHE}")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
+        else:
+            cursor.execute("PRAGMA wal_autocheckpoint=0")
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+_ISOLATION: Final[Mapping[Role, Literal["READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"]]] = {
+    "writer": "READ COMMITTED",
+    "reader": "REPEATABLE READ",
+    "announcer": "AUTOCOMMIT",
+}
+_POOL: Final[Mapping[Role, int]] = {"writer": WRITERS, "reader": READERS, "announcer": ANNOUNCERS}
+
+
+def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
+    direct, pooled = _without_pooler(url)
+    arguments: dict[str, object] = {**_ALWAYS, "application_name": f"lossboard {role}"}
+    if pooled or role == "announcer":  # which takes what comes, also a pooler that nobody told of
+        arguments["prepare_threshold"] = None
+    elif serving:
+        settings = " ".join(f"-c {name}={value}" for name, value in DEADLINES.items())
+        arguments["options"] = f"{direct.query.get('options', '')} {settings}".strip()
+    pool = {"pool_size": _POOL[role], "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT}
+    engine = create_engine(
+        direct,
+        isolation_level=_ISOLATION[role],
+        connect_args=arguments,
+        pool_pre_ping=role == "reader",
+        **(pool if serving else {}),
+    )
+    if pooled and serving:
+        _set_deadlines(engine)
+    return engine
+
+
+def listen_address(url: str) -> str:
+    """Where a connection to listen on is opened, for the driver itself."""
+    direct, _ = _without_pooler(make_url(url))
+    named = direct.translate_connect_args(username="user", database="dbname")
+    return make_conninfo(**{**named, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
+
+
+def _without_pooler(url: URL) -> tuple[URL, bool]:
+    """The URL as the driver takes it, and whether a pooler stands between."""
+    return url.difference_update_query(["pooler"]), url.query.get("pooler") == "transaction"
+
+
+def _set_deadlines(engine: Engine) -> None:
+    """Set `DEADLINES` in each transaction: behind a pooler nothing else lasts, and nothing else ends."""
+    each = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in DEADLINES.items())
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT {each}")
+
+
+def _state(error: Exception) -> str:
+    """The SQLSTATE of an error of PostgreSQL; empty when there is none."""
+    return getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether an error says that the database cannot be used now, rather than that the data is at fault."""
+    if isinstance(error, TimeoutError):  # all connections are in use
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    refuses_to_write = _state(error) == "25006"  # a replica that is not promoted yet
+    unusable = isinstance(error, (OperationalError, InterfaceError))
+    return error.connection_invalidated or unusable or refuses_to_write
+
+
+@contextmanager
+def or_unavailable() -> Iterator[None]:
+    """Whatever keeps a read from its answer is told as `Unavailable`."""
+    try:
+        yield
+    except (DBAPIError, TimeoutError) as error:
+        raise Unavailable(str(error.orig if isinstance(error, DBAPIError) else error)) from error
+
+
+def is_cut_short(error: Exception) -> bool:
+    """Whether the same transaction may well succeed at once: its connection was lost, perhaps while it was
+    being committed, or it got into another one's way."""
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _state(error)[:2] == "40")
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether a lock that somebody else holds was waited for in vain."""
+    return _state(error) == "55P03"
+
+
+def insert_into(dialect: str, table: Table) -> Upsert:
+    """An INSERT of a dialect that knows ON CONFLICT."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+class SqliteLock:
+    """Keeps a second process from serving the same SQLite file. Nothing on PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        database = make_url(url).database if is_sqlite(url) else None
+        self._path = Path(f"{database}.lock") if database and database != ":memory:" else None
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; it goes with the process, however that ends.
+
+        Raises:
+            AlreadyServed: Another process has it.
+        """
+        if self._path is None:
+            return
+        file = self._path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise AlreadyServed(f"another process serves the database that {self._path} belongs to") from None
+        self._file = file
+
+    def release(self) -> None:
+        """Let another process take the lock."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,1 @@
+"""Reads of a board and of the lists behind its figures."""

@@ -1,0 +1,274 @@
+"""The rows of a board, read from the projections by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    null,
+    select,
+)
+
+from service.config import Account
+from service.ledger.database.in_list import among
+from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
+from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
+from service.model import Entity, Instant
+from service.projections.at_risk import CLIENT_STAKES, DEALS_AT_RISK
+from service.projections.facts import NOBODY
+from service.projections.losses import LOSS_DAYS, LOSSES
+from service.projections.saved import CLIENT_SAVES
+from service.projections.unconverted import UNCONVERTED
+
+_RISK, _STAKES, _SAVES = SUMS[DEALS_AT_RISK], SUMS[CLIENT_STAKES], SUMS[CLIENT_SAVES]
+_CLIENTS, _REASONS = STATE["client"], STATE["reason"]
+
+
+_OVERDUE = and_(TASKS.c.done_at.is_(None), TASKS.c.due_at <= bindparam("as_of"))
+
+
+@cache
+def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
+    """Overdue tasks on deals at risk, of all clients or of some."""
+    same = and_(TASKS.c.account == _RISK.c.account, TASKS.c.deal_id == _RISK.c.deal_id)
+    the_deal = and_(DEALS.c.account == _RISK.c.account, DEALS.c.id == _RISK.c.deal_id)
+    return (
+        select(
+            _RISK.c.client_id,
+            TASKS.c.id,
+            TASKS.c.text,
+            TASKS.c.deal_id,
+            DEALS.c.name,
+            TASKS.c.manager_id,
+            TASKS.c.due_at,
+            _RISK.c.amount,
+            func.coalesce(DEALS.c.url, TASKS.c.url),
+            DEALS.c.pipeline_id,
+        )
+        .select_from(_RISK.join(TASKS, and_(same, _OVERDUE)).outerjoin(DEALS, the_deal))
+        .where(_RISK.c.account == bindparam("account"), *_among(_RISK.c.client_id, some=some))
+    )
+
+
+@cache
+def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
+    """Overdue tasks on clients themselves, of all clients or of some."""
+    return select(
+        TASKS.c.client_id,
+        TASKS.c.id,
+        TASKS.c.text,
+        TASKS.c.deal_id,
+        null(),
+        TASKS.c.manager_id,
+        TASKS.c.due_at,
+        literal_column("0"),
+        TASKS.c.url,
+        null(),
+    ).where(
+        TASKS.c.account == bindparam("account"),
+        TASKS.c.client_id.is_not(None),
+        TASKS.c.client_id != NOBODY,
+        func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
+        _OVERDUE,
+        *_among(TASKS.c.client_id, some=some),
+    )
+
+
+def _among(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
+    return [among(column, "ids")] if some else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Stake:
+    name: str | None
+    amount: int
+    open_amount: int
+
+
+def clients(
+    connection: Connection, account: str, as_of: Instant, ids: Collection[str] | None = None
+) -> dict[str, ClientRow]:
+    """Clients at risk at `as_of` (which must be the head's): all, or those of `ids` that are."""
+    some = ids is not None
+    given = {"account": account, "as_of": as_of} | ({"ids": ids} if some else {})
+    tasks: dict[str, list[TaskRow]] = {}
+    for statement in (_deal_tasks(some=some), _own_tasks(some=some)):
+        for row in connection.execute(statement, given):
+            tasks.setdefault(str(row[0]), []).append(_task_row(row))
+    stakes = _stakes(connection, account, tasks) if tasks else {}
+    return {
+        each: ClientRow(
+            client_id=each,
+            client=stakes[each].name or _deal_name(each, rows),
+            amount=stakes[each].amount,
+            tasks=tuple(sorted(rows, key=lambda task: (task.due_at, task.task_id))),
+            open_amount=stakes[each].open_amount,
+        )
+        for each, rows in tasks.items()
+    }
+
+
+def _task_row(row: Row[*tuple[Any, ...]]) -> TaskRow:
+    _, task_id, text, deal_id, deal, manager_id, due_at, amount, url, pipeline_id = row
+    return TaskRow(
+        task_id,
+        text,
+        deal_id or None,
+        deal,
+        manager_id or None,
+        due_at,
+        amount,
+        url,
+        pipeline_id or None,
+    )
+
+
+def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
+    """A deal without a client is its own client, by its name."""
+    return next((task.deal for task in rows), None) if client_id.startswith("deal:") else None
+
+
+_STAKES_OF = (
+    select(
+        _STAKES.c.client_id,
+        _CLIENTS.c.name,
+        _STAKES.c.open_amount,
+        _STAKES.c.deal_amount,
+        _STAKES.c.own_tasks,
+    )
+    .select_from(
+        _STAKES.outerjoin(
+            _CLIENTS, and_(_CLIENTS.c.account == _STAKES.c.account, _CLIENTS.c.id == _STAKES.c.client_id)
+        )
+    )
+    .where(_STAKES.c.account == bindparam("account"), among(_STAKES.c.client_id, "ids"))
+)
+
+
+def _stakes(connection: Connection, account: str, ids: Collection[str]) -> Mapping[str, _Stake]:
+    """The names of clients, and what is at stake for each."""
+    return {
+        client_id: _Stake(name, open_amount if own_tasks else deal_amount, open_amount)
+        for client_id, name, open_amount, deal_amount, own_tasks in connection.execute(
+            _STAKES_OF, {"account": account, "ids": ids}
+        )
+    }
+
+
+@cache
+def _names(entity: Entity) -> Select[str, str | None]:
+    table = STATE[entity]
+    return select(table.c.id, table.c.name).where(table.c.account == bindparam("account"))
+
+
+def _named(connection: Connection, account: str, entity: Entity) -> dict[str, str]:
+    found = connection.execute(_names(entity), {"account": account})
+    return {each: name for each, name in found if name}
+
+
+def manager_names(connection: Connection, account: Account) -> dict[str, str]:
+    """The name of every manager that is known: from the CRM, else from the configuration."""
+    return {**account.options.users, **_named(connection, account.id, "manager")}
+
+
+def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
+    """The name of every pipeline that is known."""
+    return _named(connection, account, "pipeline")
+
+
+def _saved() -> Select[str, int]:
+    same = and_(_STAKES.c.account == _SAVES.c.account, _STAKES.c.client_id == _SAVES.c.client_id)
+    overdue = func.coalesce(_STAKES.c.deal_tasks + _STAKES.c.own_tasks, 0)
+    all_open = func.coalesce(_STAKES.c.open_amount, 0)
+    amount = case((_SAVES.c.own_tasks > 0, all_open), else_=_SAVES.c.open_amount) + _SAVES.c.won_amount
+    return (
+        select(_SAVES.c.client_id, amount)
+        .select_from(_SAVES.outerjoin(_STAKES, same))
+        .where(
+            _SAVES.c.account == bindparam("account"), _SAVES.c.deals + _SAVES.c.own_tasks > 0, overdue == 0
+        )
+    )
+
+
+_ALL_SAVED = _saved()
+
+
+def saved(connection: Connection, account: str) -> dict[str, int]:
+    """The clients that were saved today, and the amount of each (SPEC section 3.10)."""
+    found = connection.execute(_ALL_SAVED, {"account": account})
+    return {client_id: int(total) for client_id, total in found}
+
+
+_COMPLETED = select(TASKS.c.id).where(
+    TASKS.c.account == bindparam("account"), among(TASKS.c.id, "ids"), TASKS.c.done_at.is_not(None)
+)
+
+
+def completed(connection: Connection, account: str, task_ids: Collection[str]) -> frozenset[str]:
+    """Those of some tasks that are completed."""
+    if not task_ids:
+        return frozenset()
+    return frozenset(connection.execute(_COMPLETED, {"account": account, "ids": task_ids}).scalars())
+
+
+_UNCONVERTED = SUMS[UNCONVERTED]
+_ALL_UNCONVERTED = select(_UNCONVERTED.c.currency, _UNCONVERTED.c.deals).where(
+    _UNCONVERTED.c.account == bindparam("account")
+)
+
+
+def unconverted(connection: Connection, account: str) -> dict[str, int]:
+    """Open or lost deals counted with amount 0, for want of a rate, by currency."""
+    found = connection.execute(_ALL_UNCONVERTED, {"account": account})
+    return dict(tuple(row) for row in found)
+
+
+@cache
+def _losses(*, manager: bool, pipeline: bool) -> Select[*tuple[Any, ...]]:
+    """Refusals by reason, of one manager or all, in one pipeline or all."""
+    table = SUMS[LOSSES if manager or pipeline else LOSS_DAYS]
+    chosen = [
+        table.c.account == bindparam("account"),
+        table.c.day >= bindparam("first"),
+        table.c.day <= bindparam("last"),
+    ]
+    if manager:
+        chosen.append(table.c.manager_id == bindparam("manager_id"))
+    if pipeline:
+        chosen.append(table.c.pipeline_id == bindparam("pipeline_id"))
+    summed = (
+        select(
+            table.c.reason_id,
+            func.sum(table.c["count"]).label("deals"),
+            func.sum(table.c.amount).label("amount"),
+        )
+        .where(*chosen)
+        .group_by(table.c.reason_id)
+        .subquery()
+    )
+    the_reason = and_(_REASONS.c.account == bindparam("account"), _REASONS.c.id == summed.c.reason_id)
+    return select(summed.c.reason_id, _REASONS.c.name, summed.c.deals, summed.c.amount).select_from(
+        summed.outerjoin(_REASONS, the_reason)
+    )
+
+
+def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
+    """Refusals by reason, of every kind."""
+    statement = _losses(manager=selection.manager_id is not None, pipeline=selection.pipeline_id is not None)
+    given = {name: value for name, value in selection._asdict().items() if value is not None}
+    return tuple(
+        LossRow(reason_id or None, name, int(deals), int(amount))
+        for reason_id, name, deals, amount in connection.execute(statement, {"account": account, **given})
+    )

@@ -1,0 +1,182 @@
+"""Refusals one by one: the lost deals that the sums of a board's losses are made of (SPEC section 2).
+
+A read is one transaction, so that the deals and the sums are those of one sequence number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, func, or_, select
+
+from service.calendar import day_start
+from service.clock import Clock
+from service.config import Account
+from service.ledger.database.engine import or_unavailable
+from service.ledger.database.tables import DEALS, STATE
+from service.ledger.read import board_rows
+from service.ledger.read.board import LossRow, Selection
+from service.ledger.write import heads, state
+from service.model import SECOND, Instant
+from service.projections.facts import NOBODY, PENDING, Rules, deal_view
+
+PAGE: Final = 1_000
+"""Deals that one statement gives."""
+
+ASKED_FOR: Final = 500
+"""Reasons that a statement names; where there are more it gives the deals of all."""
+
+_SLACK: Final = 3 * 3600 * SECOND
+"""Where clocks go back over midnight, moments of a day follow the start of the next one."""
+
+_CLIENTS: Final = STATE["client"]
+
+
+@dataclass(frozen=True, slots=True)
+class LostDeal:
+    """A lost deal, as it counts.
+
+    Args:
+        amount: In minor units of the account's currency; 0 without a rate for `unconverted`.
+        unconverted: The currency that there is no rate for, unless the amount is 0 anyway.
+        day: The local day (an ordinal) on which it was lost.
+    """
+
+    deal_id: str
+    name: str | None
+    client_id: str | None
+    client: str | None
+    reason_id: str | None
+    manager_id: str | None
+    pipeline_id: str | None
+    amount: int
+    unconverted: str | None
+    day: int
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The refusals of a selection at one sequence number.
+
+    Args:
+        as_of: The moment that they are true for.
+        by_reason: Their sums, as the board has them.
+        manager_names: The name of every manager that is known; `pipeline_names` likewise.
+        deals: Those with one of some reasons (None: without one), newest first. Read as they are asked for,
+            while the read lasts.
+    """
+
+    seq: int
+    as_of: Instant
+    by_reason: tuple[LossRow, ...]
+    manager_names: Mapping[str, str]
+    pipeline_names: Mapping[str, str]
+    deals: Callable[[Collection[str | None]], Iterator[LostDeal]]
+
+
+def _deals(
+    connection: Connection, account: Account, selection: Selection, reason_ids: Collection[str | None]
+) -> Iterator[LostDeal]:
+    wanted = {each or NOBODY for each in reason_ids}
+    rules = heads.rules_of(account)
+    last: tuple[Instant, str] | None = None
+    while wanted:
+        rows = connection.execute(_statement(account, selection, wanted, last)).all()
+        for row in rows:
+            deal = _lost_deal(row, rules)
+            if selection.first <= deal.day <= selection.last and (deal.reason_id or NOBODY) in wanted:
+                yield deal
+        if len(rows) < PAGE:
+            return
+        last = rows[-1].lost_at, rows[-1].id
+
+
+def _lost_deal(row: Row[*tuple[Any, ...]], rules: Rules) -> LostDeal:
+    view = deal_view(row.id, state.record("deal", row), rules)
+    return LostDeal(
+        deal_id=view.id,
+        name=row.name,
+        client_id=row.client_id or None,
+        client=row.client,
+        reason_id=view.reason_id or None,
+        manager_id=view.manager_id or None,
+        pipeline_id=view.pipeline_id or None,
+        amount=view.amount,
+        unconverted=view.unconverted,
+        day=rules.day(row.lost_at),
+        url=row.url,
+    )
+
+
+def _statement(
+    account: Account, selection: Selection, reason_ids: Collection[str], last: tuple[Instant, str] | None
+) -> Select[*tuple[Any, ...]]:
+    """The next `PAGE` deals after the last one that was read, and perhaps some that are not selected."""
+    lost_at = DEALS.c.lost_at
+    chosen: list[ColumnElement[bool]] = [
+        DEALS.c.account == account.id,
+        lost_at >= day_start(selection.first, account.zone) - _SLACK,
+        lost_at < day_start(selection.last + 1, account.zone) + _SLACK,
+    ]
+    for column, wanted in (
+        (DEALS.c.manager_id, selection.manager_id),
+        (DEALS.c.pipeline_id, selection.pipeline_id),
+    ):
+        if wanted is not None:
+            chosen.append(func.coalesce(column, NOBODY) == wanted)
+    if len(reason_ids) <= ASKED_FOR:
+        # A reason that is still to be told is null too; which it is shows in the record.
+        stored = {NOBODY if each == PENDING else each for each in reason_ids}
+        chosen.append(func.coalesce(DEALS.c.reason_id, NOBODY).in_(sorted(stored)))
+    if last is not None:
+        moment, deal_id = last
+        chosen += [lost_at <= moment, or_(lost_at < moment, DEALS.c.id < deal_id)]
+    of_deal = and_(_CLIENTS.c.account == account.id, _CLIENTS.c.id == DEALS.c.client_id)
+    return (
+        select(*state.columns("deal"), lost_at, _CLIENTS.c.name.label("client"))
+        .select_from(DEALS.outerjoin(_CLIENTS, of_deal))
+        .where(*chosen)
+        .order_by(lost_at.desc(), DEALS.c.id.desc())
+        .limit(PAGE)
+    )
+
+
+class RefusalReader:
+    """Reads refusals.
+
+    Args:
+        engine: Opened with the role `reader`.
+        accounts: By id.
+        clock: Tells what moment a read is true for.
+    """
+
+    def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
+        self._engine = engine
+        self._accounts = accounts
+        self._clock = clock
+
+    @contextmanager
+    def read(self, account_id: str, selection: Selection) -> Iterator[Refusals]:
+        """The refusals of an account; what is read of them is read before this is left.
+
+        Raises:
+            KeyError: No such account.
+            Unavailable: The database is away.
+        """
+        account = self._accounts[account_id]
+        now = self._clock.now()
+        with or_unavailable(), self._engine.begin() as connection:
+            head = heads.prepared(connection, account.id)
+            yield Refusals(
+                seq=head.seq,
+                as_of=max(head.as_of, now),  # nothing of a refusal changes by the clock alone
+                by_reason=board_rows.losses(connection, account.id, selection),
+                manager_names=board_rows.manager_names(connection, account),
+                pipeline_names=board_rows.pipeline_names(connection, account.id),
+                deals=partial(_deals, connection, account, selection),
+            )

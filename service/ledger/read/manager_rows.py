@@ -1,0 +1,69 @@
+"""The managers of a board: what is overdue now, and the habits of a week and a month (SPEC section 3.8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select
+
+from service.ledger.database.tables import SUMS
+from service.ledger.read.board import HabitDay, Late, ManagerRow, ManagerSums
+from service.model import SECOND, Instant
+from service.projections.at_risk import MANAGER_STAKES
+from service.projections.habits import HABITS, overdue_time
+
+WEEK: Final = 7
+MONTH: Final = 30
+"""Days of the two habits, today among them."""
+
+_STAKES, _HABITS = SUMS[MANAGER_STAKES], SUMS[HABITS]
+
+_ALL_STAKES = select(_STAKES.c.manager_id, _STAKES.c.tasks, _STAKES.c.amount).where(
+    _STAKES.c.account == bindparam("account")
+)
+_MONTHS_HABITS = select(*(_HABITS.c[name] for name in HabitDay._fields)).where(
+    _HABITS.c.account == bindparam("account"),
+    _HABITS.c.day > bindparam("today") - MONTH,
+    _HABITS.c.day <= bindparam("today"),
+)
+
+
+def read(connection: Connection, account: str, today: int) -> ManagerSums:
+    """What is stored of the managers for a board of today (an ordinal)."""
+    stakes = connection.execute(_ALL_STAKES, {"account": account})
+    habits = connection.execute(_MONTHS_HABITS, {"account": account, "today": today})
+    return ManagerSums(
+        today,
+        {manager_id: (tasks, amount) for manager_id, tasks, amount in stakes},
+        tuple(HabitDay(*row) for row in habits),
+    )
+
+
+def rows(sums: ManagerSums, as_of: Instant) -> tuple[ManagerRow, ...]:
+    """Managers with overdue tasks, or with a habit in the last 30 days. The mean times of tasks that are
+    still overdue grow by themselves, with `as_of`."""
+    habits: dict[tuple[str, int], tuple[int, int]] = {}
+    for each in sums.habits:
+        late = each.late_tasks + each.overdue_tasks
+        time = each.late_us + overdue_time(each.day, each.overdue_tasks, each.overdue_us, as_of)
+        for days in (WEEK, MONTH):
+            if each.day > sums.today - days:
+                tasks, total = habits.get((each.manager_id, days), (0, 0))
+                habits[each.manager_id, days] = (tasks + late, total + time)
+    everyone = sorted(sums.stakes.keys() | {manager_id for manager_id, _ in habits})
+    return tuple(
+        ManagerRow(
+            each or None,
+            *sums.stakes.get(each, (0, 0)),
+            _late(habits.get((each, WEEK))),
+            _late(habits.get((each, MONTH))),
+        )
+        for each in everyone
+    )
+
+
+def _late(summed: tuple[int, int] | None) -> Late:
+    if summed is None or not summed[0]:
+        return Late()
+    tasks, total = summed
+    return Late(tasks, total // (tasks * SECOND))

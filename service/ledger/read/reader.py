@@ -1,0 +1,204 @@
+"""Reads of boards: whole, or only the rows that the commits since another read have touched. Never
+recomputes.
+
+A read is one transaction that sees one state of the database, so a `Reading` is a board at one sequence
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, FromClause, Select, bindparam, select
+
+from service.clock import Clock
+from service.config import Account
+from service.ledger.database.engine import or_unavailable
+from service.ledger.database.tables import HEADS, SUMS, SYNCS
+from service.ledger.read import board_rows, manager_rows
+from service.ledger.read.board import ClientRow, LossRow, ManagerSums, Reading, Selection, Sum
+from service.ledger.write import heads, invalidations
+from service.ledger.write.heads import Head
+from service.ledger.write.invalidations import Touched
+from service.ledger.write.syncs import Shown
+from service.model import Instant
+from service.projections.at_risk import AT_RISK
+from service.projections.flow import Measures, Relation
+from service.projections.next_step import NO_NEXT_STEP
+from service.projections.saved import SAVED_TODAY
+
+_ONE_ROW: Final = AT_RISK, NO_NEXT_STEP, SAVED_TODAY
+"""Relations that have one row for an account."""
+
+
+def _with_head() -> Select[*tuple[Any, ...]]:
+    """An account's head, and whatever else has one row for it: a board at rest needs no other statement."""
+    joined: FromClause = HEADS
+    for table in (*(SUMS[each] for each in _ONE_ROW), SYNCS):
+        joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
+    measures = [SUMS[each].c[name] for each in _ONE_ROW for name in each.measures]
+    return (
+        select(*HEADS.c, SYNCS.c.missed, SYNCS.c.trouble, *measures)
+        .select_from(joined)
+        .where(HEADS.c.account == bindparam("account"))
+    )
+
+
+_HEAD: Final = _with_head()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What one read works with. `totals` has the measures of `_ONE_ROW`."""
+
+    connection: Connection
+    account: Account
+    head: Head
+    as_of: Instant
+    shown: Shown
+    totals: Mapping[Relation, Measures]
+
+
+class Reader:
+    """Reads boards.
+
+    Args:
+        engine: Opened with the role `reader`.
+        accounts: By id.
+        clock: Tells how fresh a read is.
+    """
+
+    def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
+        self._engine = engine
+        self._accounts = accounts
+        self._clock = clock
+
+    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
+        """The board of an account.
+
+        Args:
+            selections: The losses that are wanted.
+            since: An earlier reading of the same account: what was not touched since is taken from it.
+
+        Raises:
+            KeyError: No such account.
+            Unavailable: The database is away.
+        """
+        account = self._accounts[account_id]
+        now = self._clock.now()
+        with or_unavailable(), self._engine.begin() as connection:
+            return _board(connection, account, now, selections, since)
+
+
+def _board(
+    connection: Connection,
+    account: Account,
+    now: Instant,
+    selections: Sequence[Selection],
+    since: Reading | None,
+) -> Reading:
+    read = _begin(connection, account, now)
+    seq = read.head.seq
+    if since is None or since.seq > seq:
+        return _read(read, selections, None, Touched())
+    touched = Touched() if since.seq == seq else invalidations.between(connection, account.id, since.seq, seq)
+    return _read(read, selections, None if touched.everything else since, touched)
+
+
+def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
+    row = connection.execute(_HEAD, {"account": account.id}).one_or_none()
+    if row is None:
+        raise LookupError(f"account {account.id} has no head row")
+    values = iter(row)
+    head = Head(*islice(values, len(HEADS.c)))
+    missed, trouble = islice(values, 2)
+    shown = Shown() if account.api is None or missed is None else Shown(missed, trouble)
+    measures = ((each, tuple(islice(values, len(each.measures)))) for each in _ONE_ROW)
+    totals = {each: each.zero if found[0] is None else found for each, found in measures}
+    return _Reader(connection, account, head, _true_at(head, now), shown, totals)
+
+
+def _true_at(head: Head, now: Instant) -> Instant:
+    """The moment that the tables are true at: now, unless something that is due has not been applied yet."""
+    return max(head.as_of, min(now, head.next_tick_at - 1))
+
+
+def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched) -> Reading:
+    connection, account_id = read.connection, read.account.id
+    clients = _clients(read, since, touched)
+    sums = _manager_sums(read, since, touched)
+    clients_at_risk, amount_at_risk, overdue_tasks = read.totals[AT_RISK]
+    return Reading(
+        account=account_id,
+        seq=read.head.seq,
+        as_of=read.as_of,
+        last_delivery_at=read.head.last_delivery_at,
+        at_risk=Sum(clients_at_risk, amount_at_risk),
+        overdue_tasks=overdue_tasks,
+        no_next_step=Sum(*read.totals[NO_NEXT_STEP]),
+        saved_today=Sum(*read.totals[SAVED_TODAY]),
+        saved=since.saved
+        if since is not None and not touched.clients
+        else board_rows.saved(connection, account_id),
+        closed=_closed(read, since, clients),
+        unconverted=since.unconverted
+        if since is not None and since.seq == read.head.seq
+        else board_rows.unconverted(connection, account_id),
+        clients=clients,
+        managers=manager_rows.rows(sums, read.as_of),
+        manager_names=since.manager_names
+        if since is not None and not touched.managers
+        else board_rows.manager_names(connection, read.account),
+        pipeline_names=since.pipeline_names
+        if since is not None and not touched.pipelines
+        else board_rows.pipeline_names(connection, account_id),
+        losses=_losses(read, selections, since, touched),
+        quiet=touched.quiet,
+        missed=read.shown.missed,
+        trouble=read.shown.trouble,
+        manager_sums=sums,
+    )
+
+
+def _manager_sums(read: _Reader, since: Reading | None, touched: Touched) -> ManagerSums:
+    today = heads.rules_of(read.account).day(read.as_of)
+    held = None if since is None or touched.managers else since.manager_sums
+    if held is not None and held.today == today:
+        return held
+    return manager_rows.read(read.connection, read.account.id, today)
+
+
+def _clients(read: _Reader, since: Reading | None, touched: Touched) -> Mapping[str, ClientRow]:
+    if since is None:
+        return board_rows.clients(read.connection, read.account.id, read.head.as_of)
+    if not touched.clients:
+        return since.clients
+    again = board_rows.clients(read.connection, read.account.id, read.head.as_of, touched.clients)
+    kept = {each: row for each, row in since.clients.items() if each not in set(touched.clients)}
+    return {**kept, **again}
+
+
+def _closed(read: _Reader, since: Reading | None, clients: Mapping[str, ClientRow]) -> frozenset[str]:
+    if since is None or since.clients is clients:
+        return frozenset()
+    listed = {task.task_id for row in clients.values() for task in row.tasks}
+    gone = [
+        task.task_id for row in since.clients.values() for task in row.tasks if task.task_id not in listed
+    ]
+    return board_rows.completed(read.connection, read.account.id, gone)
+
+
+def _losses(
+    read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched
+) -> dict[Selection, tuple[LossRow, ...]]:
+    losses: dict[Selection, tuple[LossRow, ...]] = {}
+    for each in selections:
+        held = None if since is None or touched.reasons else since.losses.get(each)
+        if held is not None and not any(each.first <= day <= each.last for day in touched.days):
+            losses[each] = held
+        else:
+            losses[each] = board_rows.losses(read.connection, read.account.id, each)
+    return losses

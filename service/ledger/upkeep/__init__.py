@@ -1,0 +1,1 @@
+"""What keeps boards true without a webhook: time, other nodes, retention, recomputation."""

@@ -1,0 +1,185 @@
+"""Everything again from what it follows from: projections from state, and state from the log.
+
+`rebuild` writes the result, `verify` compares it with what is there. Both go through the same flow as a live
+commit, so there is one definition of every figure; that the flow itself is right is what the tests' own
+recomputation is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from service.config import Account
+from service.ledger.database.tables import HEADS, STATE
+from service.ledger.write import heads, invalidations, log, sums
+from service.ledger.write import state as states
+from service.ledger.write.invalidations import Touched
+from service.ledger.write.log import Stored
+from service.model import FIELDS, Decoded, Entity, Instant
+from service.projections import FLOW
+from service.projections.facts import Moment, TaskView, deal_view, task_view
+from service.projections.flow import Deltas, Key, Measures, Relation
+from service.projections.merge import Record, merge
+from service.projections.propagate import Pair, propagate
+
+Decode = Callable[[Stored], Decoded]
+"""Decodes a stored delivery with today's adapters."""
+
+Progress = Callable[[int], None]
+"""Told how many more records or deliveries are done."""
+
+LogState = dict[Entity, dict[str, Record]]
+
+
+class LogPruned(Exception):
+    """The log's oldest bodies were dropped after their time: state cannot be recomputed from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not what it should be. `key` is the row's, after the account."""
+
+    table: str
+    key: Key
+    expected: object
+    actual: object
+
+
+def size_of_state(connection: Connection, account: str) -> int:
+    """How many deals and tasks there are, for progress."""
+    counts = (
+        select(func.count()).select_from(STATE[entity]).where(STATE[entity].c.account == account)
+        for entity in ("deal", "task")
+    )
+    return sum(connection.execute(each).scalar_one() for each in counts)
+
+
+def from_state(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> Deltas:
+    """All rows of all projections, recomputed from state as of a moment."""
+    rules = heads.rules_of(account)
+    moment = Moment(as_of, rules.day(as_of))
+    deals: dict[str, Pair] = {}
+    for page in states.pages(connection, account.id, "deal"):
+        deals.update({each: (None, deal_view(each, record, rules)) for each, record in page.items()})
+        progress(len(page))
+    tasks: list[tuple[TaskView | None, TaskView | None]] = []
+    for page in states.pages(connection, account.id, "task"):
+        tasks.extend((None, task_view(each, record, rules)) for each, record in page.items())
+        progress(len(page))
+
+    def deals_of(ids: set[str]) -> Mapping[str, Pair]:
+        return {each: deals.get(each) or (None, deal_view(each, None, rules)) for each in ids}
+
+    def nothing(_relation: Relation, _ids: set[str]) -> Mapping[Key, Measures]:
+        return {}
+
+    return propagate(FLOW, tasks, set(deals), (moment, moment), deals_of, nothing).deltas
+
+
+def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
+    """Recompute an account's projections from state, and write them; boards that are open read everything
+    anew.
+
+    Raises:
+        OtherRules: A newer version of the service computed them.
+    """
+    head = heads.prepared(connection, account.id, lock=True)
+    heads.check_revision(head)
+    as_of = heads.moment_after(head.as_of, now)
+    sums.clear(connection, account.id)
+    sums.add(connection, account.id, from_state(connection, account, as_of, progress))
+    invalidations.store(connection, account.id, head.seq + 1, Touched(everything=True))
+    connection.execute(
+        update(HEADS)
+        .where(HEADS.c.account == account.id)
+        .values(
+            seq=head.seq + 1,
+            as_of=as_of,
+            next_tick_at=heads.next_tick(connection, account, as_of),
+            shape=heads.shape_of(account),
+        )
+    )
+
+
+def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -> LogState:
+    """State, merged again from the whole log.
+
+    Raises:
+        LogPruned: See there.
+    """
+    state: LogState = {entity: {} for entity in FIELDS}
+    for delivery in deliveries:
+        if delivery.body is None:
+            raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")
+        for change in decode(delivery).changes:
+            merge(state[change.entity].setdefault(change.id, Record()), change, delivery.number)
+        progress(1)
+    return state
+
+
+def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
+    """Merge state again from the log with today's adapters, and write it. The projections are to be rebuilt
+    after it.
+
+    Raises:
+        LogPruned: See there; nothing was changed.
+    """
+    state = from_log(log.everything(connection, account.id), decode, progress)
+    for entity, records in state.items():
+        connection.execute(delete(STATE[entity]).where(STATE[entity].c.account == account.id))
+        states.save(connection, account.id, entity, records, stored={})
+
+
+def differences_from_state(
+    connection: Connection, account: Account, progress: Progress
+) -> Iterator[Difference]:
+    """Rows of projections that are not what state says."""
+    head = heads.head(connection, account.id)
+    if head is None:
+        return
+    expected = from_state(connection, account, head.as_of, progress)
+    for relation in FLOW.relations:
+        wanted = dict(expected.of.get(relation, {}))
+        for key, measures in sums.rows(connection, account.id, relation):
+            want = wanted.pop(key, None)
+            if want != measures:
+                yield Difference(relation.name, key, want, measures)
+        for key, want in wanted.items():
+            yield Difference(relation.name, key, want, None)
+
+
+def differences_from_log(
+    connection: Connection, account: Account, decode: Decode, progress: Progress
+) -> Iterator[Difference]:
+    """Records of state that are not what the log says.
+
+    Raises:
+        LogPruned: See there.
+    """
+    expected = from_log(log.everything(connection, account.id), decode, progress)
+    for entity, records in expected.items():
+        table = STATE[entity].name
+        for page in states.pages(connection, account.id, entity):
+            for each, record in page.items():
+                want = records.pop(each, None)
+                if want != record:
+                    yield Difference(table, (each,), want, record)
+        for each, missing in records.items():
+            yield Difference(table, (each,), missing, None)
+
+
+def rules_changed(connection: Connection, account: Account) -> bool:
+    """Whether the projections were computed with other rules (zone, currency, rates, revision) than
+    today's.
+
+    Raises:
+        OtherRules: A newer version of the service computed them.
+    """
+    head = heads.head(connection, account.id)
+    if head is None:
+        return False
+    heads.check_revision(head)
+    return head.shape != heads.shape_of(account)

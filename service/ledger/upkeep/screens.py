@@ -1,0 +1,91 @@
+"""Named screens: who may see an account's board by a link of its own, until that is revoked.
+
+A link's token is never stored, only a digest that neither the link nor the cookie can be made from
+(`live.access` makes both).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, delete, select, update
+
+from service.ledger.database.engine import insert_into, or_unavailable
+from service.ledger.database.tables import SCREENS
+from service.model import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class NamedScreen:
+    """A named screen. `seen_at`: when it was last known to be open; None if never."""
+
+    account: str
+    name: str
+    added_at: Instant
+    seen_at: Instant | None
+
+
+def add(connection: Connection, account: str, name: str, digest: str, now: Instant) -> bool:
+    """Add a screen; False, and nothing is changed, when the account has one of that name."""
+    statement = insert_into(connection.dialect.name, SCREENS).values(
+        account=account, name=name, digest=digest, added_at=now, seen_at=None
+    )
+    if_free = statement.on_conflict_do_nothing(index_elements=[SCREENS.c.account, SCREENS.c.name])
+    return connection.execute(if_free.returning(SCREENS.c.name)).one_or_none() is not None
+
+
+def listed(connection: Connection, account: str) -> list[NamedScreen]:
+    """The account's screens, by name."""
+    columns = SCREENS.c.account, SCREENS.c.name, SCREENS.c.added_at, SCREENS.c.seen_at
+    rows = connection.execute(select(*columns).where(SCREENS.c.account == account).order_by(SCREENS.c.name))
+    return [NamedScreen(*row) for row in rows]
+
+
+def revoke(connection: Connection, account: str, name: str) -> bool:
+    """Forget a screen, so that its name is free again; False when there is none of that name."""
+    named = delete(SCREENS).where(SCREENS.c.account == account, SCREENS.c.name == name)
+    return connection.execute(named).rowcount == 1
+
+
+def digests(connection: Connection, account: str) -> frozenset[str]:
+    """The digests of the account's screens."""
+    found = select(SCREENS.c.digest).where(SCREENS.c.account == account)
+    return frozenset(connection.execute(found).scalars())
+
+
+def seen(connection: Connection, account: str, digest: str, now: Instant) -> None:
+    """Note that a screen is open now; nothing when it was revoked."""
+    connection.execute(
+        update(SCREENS).where(SCREENS.c.account == account, SCREENS.c.digest == digest).values(seen_at=now)
+    )
+
+
+class Screens:
+    """What a running service asks about screens and notes of them, each in a small transaction of its own.
+
+    Args:
+        readers: Opened with the role `reader`.
+        writers: Opened with the role `writer`.
+    """
+
+    def __init__(self, readers: Engine, writers: Engine) -> None:
+        self._readers = readers
+        self._writers = writers
+
+    def digests(self, account_id: str) -> frozenset[str]:
+        """The digests of an account's screens.
+
+        Raises:
+            Unavailable: The database is away.
+        """
+        with or_unavailable(), self._readers.begin() as connection:
+            return digests(connection, account_id)
+
+    def seen(self, account_id: str, digest: str, now: Instant) -> None:
+        """Note that a screen is open now.
+
+        Raises:
+            Unavailable: The database is away.
+        """
+        with or_unavailable(), self._writers.begin() as connection:
+            seen(connection, account_id, digest, now)

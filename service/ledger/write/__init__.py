@@ -1,0 +1,1 @@
+"""From deliveries to committed state, sums and invalidations."""

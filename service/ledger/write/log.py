@@ -1,0 +1,235 @@
+"""The log of deliveries, and the quarantine: what came in, raw, and what could not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from service.ledger.database.in_list import among
+from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
+from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
+
+Changed = Mapping[str, Mapping[str, tuple[Value, Value]]]
+"""What a delivery changed: "deal 42" → field → (old, new)."""
+
+PRUNE_AT_ONCE: Final = 5_000
+"""Bodies dropped by one commit at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A delivery in the log. `body` is None once it was pruned."""
+
+    account: str
+    number: int
+    key: str
+    received_at: Instant
+    headers: Mapping[str, str]
+    body: bytes | None
+    changed: Changed
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A delivery, or a part of one, that could not be used."""
+
+    account: str
+    number: int
+    part: int
+    received_at: Instant
+    error: str
+    detail: str
+
+
+_KNOWN_KEYS = select(DELIVERIES.c.key, DELIVERIES.c.number).where(
+    DELIVERIES.c.account == bindparam("account"), among(DELIVERIES.c.key, "keys")
+)
+_APPEND = insert(DELIVERIES)
+_HOLD = insert(QUARANTINE)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def known_keys(connection: Connection, account: str, keys: Collection[str]) -> dict[str, int]:
+    """Which of some keys are stored already, and under which number."""
+    found = connection.execute(_KNOWN_KEYS, {"account": account, "keys": keys})
+    return dict(tuple(row) for row in found)
+
+
+def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
+    """Store deliveries under their numbers, and their rejections in quarantine."""
+    if not deliveries:
+        return
+    connection.execute(
+        _APPEND,
+        [
+            {
+                "account": delivery.account,
+                "number": number,
+                "key": delivery.decoded.key,
+                "received_at": delivery.received_at,
+                "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
+                "body": delivery.body,
+                "changed": _ENCODER.encode(changed).decode(),
+                "source": delivery.source,
+            }
+            for number, delivery, changed in deliveries
+        ],
+    )
+    held = [
+        row for number, each, _ in deliveries for row in _held(each.account, number, each.decoded.rejections)
+    ]
+    if held:
+        connection.execute(_HOLD, held)
+
+
+def hold(connection: Connection, account: str, number: int, rejections: Sequence[Rejection]) -> None:
+    """Put rejections of a delivery in quarantine, in the place of those that it had; without any it is
+    released."""
+    if not rejections:
+        release(connection, account, number)
+        return
+    _take_out(connection, account, number)
+    connection.execute(_HOLD, _held(account, number, rejections))
+
+
+def _held(account: str, number: int, rejections: Sequence[Rejection]) -> list[dict[str, object]]:
+    by_part = {rejection.part: rejection for rejection in rejections}
+    return [
+        {"account": account, "number": number, "part": part, "error": each.error, "detail": each.detail}
+        for part, each in by_part.items()
+    ]
+
+
+def release(connection: Connection, account: str, number: int) -> int:
+    """Take a delivery out of quarantine, and drop its body if quarantine alone still kept it; returns how
+    many of its parts were there."""
+    parts = _take_out(connection, account, number)
+    pruned = select(HEADS.c.pruned).where(HEADS.c.account == account).scalar_subquery()
+    connection.execute(
+        update(DELIVERIES)
+        .where(DELIVERIES.c.account == account, DELIVERIES.c.number == number, DELIVERIES.c.number <= pruned)
+        .values(body=None)
+    )
+    return parts
+
+
+def _take_out(connection: Connection, account: str, number: int) -> int:
+    return connection.execute(
+        delete(QUARANTINE).where(QUARANTINE.c.account == account, QUARANTINE.c.number == number)
+    ).rowcount
+
+
+def quarantined(connection: Connection, account: str) -> list[Quarantined]:
+    """What is in quarantine, oldest first."""
+    rows = connection.execute(
+        select(
+            QUARANTINE.c.account,
+            QUARANTINE.c.number,
+            QUARANTINE.c.part,
+            DELIVERIES.c.received_at,
+            QUARANTINE.c.error,
+            QUARANTINE.c.detail,
+        )
+        .join(
+            DELIVERIES,
+            (DELIVERIES.c.account == QUARANTINE.c.account) & (DELIVERIES.c.number == QUARANTINE.c.number),
+        )
+        .where(QUARANTINE.c.account == account)
+        .order_by(QUARANTINE.c.number, QUARANTINE.c.part)
+    )
+    return [Quarantined(*row) for row in rows]
+
+
+def newest_number(connection: Connection, account: str) -> int:
+    """The newest delivery's number; 0 before the first."""
+    found = select(func.max(DELIVERIES.c.number)).where(DELIVERIES.c.account == account)
+    return connection.execute(found).scalar() or 0
+
+
+def stored(connection: Connection, account: str, after: int, limit: int = 500) -> list[Stored]:
+    """Deliveries with numbers above `after`, in order."""
+    rows = connection.execute(
+        select(*DELIVERIES.c)
+        .where(DELIVERIES.c.account == account, DELIVERIES.c.number > after)
+        .order_by(DELIVERIES.c.number)
+        .limit(limit)
+    )
+    return [
+        Stored(
+            account=row.account,
+            number=row.number,
+            key=row.key,
+            received_at=row.received_at,
+            headers=msgspec.json.decode(row.headers, type=dict[str, str]),
+            body=row.body,
+            changed=msgspec.json.decode(row.changed, type=dict[str, dict[str, tuple[Value, Value]]]),
+            source=row.source,
+        )
+        for row in rows
+    ]
+
+
+def one(connection: Connection, account: str, number: int) -> Stored | None:
+    """The delivery with a number."""
+    found = stored(connection, account, number - 1, limit=1)
+    return found[0] if found and found[0].number == number else None
+
+
+def everything(connection: Connection, account: str) -> Iterator[Stored]:
+    """The whole log of an account, in order, read in pages."""
+    after = 0
+    while page := stored(connection, account, after):
+        yield from page
+        after = page[-1].number
+
+
+_PRUNABLE = (
+    select(HEADS.c.account)
+    .join(DELIVERIES, (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1))
+    .where(among(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < bindparam("before"))
+)
+
+
+def prunable(
+    connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
+) -> Sequence[str]:
+    """Those accounts whose oldest body is older than `keep_days`."""
+    given = {"accounts": accounts, "before": _before(now, keep_days)}
+    return connection.execute(_PRUNABLE, given).scalars().all()
+
+
+def _before(now: Instant, keep_days: int) -> Instant:
+    return now - keep_days * 24 * 3600 * SECOND
+
+
+def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
+    """Drop raw bodies older than `keep_days`, except of deliveries in quarantine; returns the last number
+    dropped."""
+    before = _before(now, keep_days)
+    old = connection.execute(
+        select(DELIVERIES.c.number, DELIVERIES.c.received_at)
+        .where(DELIVERIES.c.account == account, DELIVERIES.c.number > pruned)
+        .order_by(DELIVERIES.c.number)
+        .limit(PRUNE_AT_ONCE)
+    ).all()
+    last: int = max((number for number, received_at in old if received_at < before), default=pruned)
+    if last == pruned:
+        return pruned
+    held = select(QUARANTINE.c.number).where(QUARANTINE.c.account == account)
+    connection.execute(
+        update(DELIVERIES)
+        .where(
+            DELIVERIES.c.account == account,
+            DELIVERIES.c.number > pruned,
+            DELIVERIES.c.number <= last,
+            DELIVERIES.c.number.not_in(held),
+        )
+        .values(body=None)
+    )
+    connection.execute(update(HEADS).where(HEADS.c.account == account).values(pruned=last))
+    return last

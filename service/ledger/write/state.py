@@ -1,0 +1,161 @@
+"""State in the database: records in, records out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
+
+from service.ledger.database.engine import Upsert, insert_into
+from service.ledger.database.in_list import among
+from service.ledger.database.tables import DERIVED, SEARCHED, STATE
+from service.model import FIELDS, Entity, Instant, Value
+from service.projections.merge import Record, Run, Stamp
+
+Searched: TypeAlias = tuple[Value, ...]
+"""Values in the columns of `SEARCHED`."""
+
+
+class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
+    """How the stamps of a record are kept: fields grouped by their stamp, then the run."""
+
+    fields: list[tuple[Instant, int, list[str]]]
+    run: list[Stamp] = []
+    after: Stamp | None = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_Stamps)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+@cache
+def _by_ids(entity: Entity) -> Select[*tuple[Any, ...]]:
+    table = STATE[entity]
+    return select(*columns(entity)).where(table.c.account == bindparam("account"), among(table.c.id, "ids"))
+
+
+@cache
+def columns(entity: Entity) -> tuple[Column[Any], ...]:
+    """What a statement selects first, for `record` to read its rows; the first of all is the id."""
+    table = STATE[entity]
+    return (table.c.id, table.c.stamps, table.c.deleted, *(table.c[name] for name in FIELDS[entity]))
+
+
+@cache
+def _after(entity: Entity) -> Select[*tuple[Any, ...]]:
+    table = STATE[entity]
+    return (
+        select(*columns(entity))
+        .where(table.c.account == bindparam("account"), table.c.id > bindparam("after"))
+        .order_by(table.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
+def load(connection: Connection, account: str, entity: Entity, ids: Collection[str]) -> dict[str, Record]:
+    """The records of some entities; those of which nothing is known are left out."""
+    if not ids:
+        return {}
+    found = connection.execute(_by_ids(entity), {"account": account, "ids": ids})
+    return {str(row[0]): record(entity, row) for row in found}
+
+
+def pages(
+    connection: Connection, account: str, entity: Entity, size: int = 2_000
+) -> Iterator[dict[str, Record]]:
+    """All records of an account, by id, some at a time."""
+    after = ""
+    while True:
+        rows = connection.execute(_after(entity), {"account": account, "after": after, "limit": size}).all()
+        if not rows:
+            return
+        yield {str(row[0]): record(entity, row) for row in rows}
+        after = str(rows[-1][0])
+
+
+def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
+    """The record in a row that begins with `columns`."""
+    stamps = _DECODER.decode(row[1])
+    kept: dict[str, Stamp] = {}
+    for version, number, names in stamps.fields:
+        kept.update(dict.fromkeys(names, (version, number)))
+    values = {name: row[index] for index, name in enumerate(FIELDS[entity], start=3) if name in kept}
+    run = Run(stamps.run, stamps.after) if stamps.run else None
+    return Record(values=values, stamps=kept, deleted=row[2], run=run)
+
+
+@cache
+def _upsert(dialect: str, entity: Entity) -> Upsert:
+    table = STATE[entity]
+    statement = insert_into(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=["account", "id"],
+        set_={each.name: statement.excluded[each.name] for each in table.columns if not each.primary_key},
+    )
+
+
+@cache
+def _update(entity: Entity) -> Update:
+    table = STATE[entity]
+    fixed = {"account", "id", *SEARCHED[entity]}
+    return (
+        update(table)
+        .where(table.c.account == bindparam("_account"), table.c.id == bindparam("_id"))
+        .values({each: bindparam(each.name) for each in table.columns if each.name not in fixed})
+    )
+
+
+def save(
+    connection: Connection,
+    account: str,
+    entity: Entity,
+    records: Mapping[str, Record],
+    stored: Mapping[str, Searched],
+) -> None:
+    """Store records, over what was stored of the same entities.
+
+    Args:
+        stored: What is `searched` of them as they are stored, where it is known. SQLite writes an index anew
+            for each column of it that a statement sets, whether or not the value is another one, so what
+            stands is not set.
+    """
+    anew, rest = [], []
+    for each, record in sorted(records.items()):
+        values = _values(entity, record)
+        if each in stored and stored[each] == tuple(values[name] for name in SEARCHED[entity]):
+            kept = {name: value for name, value in values.items() if name not in SEARCHED[entity]}
+            rest.append({"_account": account, "_id": each, **kept})
+        else:
+            anew.append({"account": account, "id": each, **values})
+    if anew:
+        connection.execute(_upsert(connection.dialect.name, entity), anew)
+    if rest:
+        connection.execute(_update(entity), rest)
+
+
+def searched(entity: Entity, record: Record) -> Searched:
+    """A record's values in the columns that indexes search by."""
+    derived = DERIVED.get(entity, {})
+    return tuple(
+        derived[name](record) if name in derived else record.values.get(name) for name in SEARCHED[entity]
+    )
+
+
+def _values(entity: Entity, record: Record) -> dict[str, Value]:
+    values: dict[str, Value] = {name: record.values.get(name) for name in FIELDS[entity]}
+    for name, derive in DERIVED.get(entity, {}).items():
+        values[name] = derive(record)
+    return values | {"deleted": record.deleted, "stamps": stamps_text(record)}
+
+
+def stamps_text(record: Record) -> str:
+    """The stamps of a record as they are stored."""
+    grouped: dict[Stamp, list[str]] = {}
+    for name, stamp in record.stamps.items():
+        grouped.setdefault(stamp, []).append(name)
+    fields = [(version, number, sorted(names)) for (version, number), names in sorted(grouped.items())]
+    stored = _Stamps(fields, record.run.stamps, record.run.after) if record.run else _Stamps(fields)
+    return _ENCODER.encode(stored).decode()

@@ -1,0 +1,50 @@
+"""The page of a list, complete without JavaScript: it has none."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+from service.config import Account
+from service.live.board.query import View
+from service.live.page.environment import template
+from service.live.page.lists import RefusalList, TaskList
+from service.live.page.spreadsheet import kind_name
+from service.live.text.i18n import wording
+
+SHOWN: Final = 500
+"""Rows that a page shows; the file has them all."""
+
+STATIC: Final = "../../static"
+"""Where `render.STATIC` is served, as seen from the page's address."""
+
+
+def refusal_page(shown: RefusalList, account: Account, view: View) -> str:
+    """The page of a list of refusals."""
+    words = wording(view.language)
+    rows = list(islice(shown.rows, SHOWN))
+    return template(view.language, "deals.html").render(
+        shown=shown,
+        rows=rows,
+        more=shown.total.count - len(rows),
+        kind=kind_name(words, shown.kind) if shown.kind else None,
+        file="deals.csv",
+        query=view.query(reason=shown.reason, kind=shown.kind),
+        account=account,
+        view=view,
+        static=STATIC,
+    )
+
+
+def task_page(shown: TaskList, account: Account, view: View) -> str:
+    """The page of a list of overdue tasks."""
+    return template(view.language, "tasks.html").render(
+        shown=shown,
+        rows=shown.rows[:SHOWN],
+        more=max(0, len(shown.rows) - SHOWN),
+        file="tasks.csv",
+        query=view.query(),
+        account=account,
+        view=view,
+        static=STATIC,
+    )

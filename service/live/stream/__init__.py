@@ -1,0 +1,1 @@
+"""The event stream: one frame for all subscribers of a query."""

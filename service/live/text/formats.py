@@ -1,0 +1,107 @@
+"""Numbers, money, days and durations as people of each language write them. Pure.
+
+Durations and moments are also written by `static/words.js`; `tests/live/text/formats.json` holds what both
+must say.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Final
+
+from babel.dates import format_interval, format_skeleton
+from babel.numbers import format_decimal, get_currency_symbol
+
+from service.config import Language
+from service.live.text.i18n import wording
+from service.money import minor_digits
+
+NO_BREAK: Final = "\u00a0"
+MINUS: Final = "\u2212"
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+
+
+@lru_cache(maxsize=8192)
+def money(amount: str, currency: str, language: Language) -> str:
+    """An amount (a decimal string) with its currency; decimals only where they are not zero: `412 560 ₽`."""
+    exact = Decimal(amount)
+    whole = exact == exact.to_integral_value()
+    digits = 0 if whole else minor_digits(currency)
+    figure = format_decimal(abs(exact), f"#,##0.{'0' * digits}".rstrip("."), locale=language)
+    sign = MINUS if exact < 0 else ""
+    if language == "ru":
+        return f"{sign}{figure}{NO_BREAK}{_symbol(currency)}"
+    symbol = _symbol(currency)
+    return f"{sign}{symbol}{NO_BREAK if symbol.isalpha() else ''}{figure}"
+
+
+@cache
+def _symbol(currency: str) -> str:
+    """The sign of a currency: the short one, which CLDR has in its own country's language only."""
+    return min((get_currency_symbol(currency, locale=locale) for locale in ("en", "ru")), key=len)
+
+
+def signed_money(amount: Decimal, currency: str, language: Language) -> str:
+    """An amount with its sign, also a plus."""
+    return ("+" if amount > 0 else "") + money(f"{amount:f}", currency, language)
+
+
+def number(value: int, language: Language) -> str:
+    """A whole number, grouped."""
+    return format_decimal(value, "#,##0", locale=language)
+
+
+def signed_number(value: int, language: Language) -> str:
+    """A whole number with its sign, also a plus."""
+    sign = "+" if value > 0 else MINUS if value < 0 else ""
+    return sign + number(abs(value), language)
+
+
+def percent(share: Decimal, language: Language) -> str:
+    """A share (0 to 1) in whole percent; what is there but rounds to nothing is `<1 %`."""
+    space = NO_BREAK if language == "ru" else ""
+    if 0 < share <= Decimal("0.005"):
+        return f"<1{space}%"
+    return f"{share * 100:.0f}{space}%"
+
+
+def duration(seconds: float, language: Language) -> str:
+    """How long something lasts: minutes below an hour, hours and minutes below a day, else days and hours."""
+    words = wording(language)
+    whole = int(max(0.0, seconds))
+    days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
+    said = []
+    if days:
+        said.append(words.plural("%(num)s day", "%(num)s days", days))
+    if hours:
+        said.append(words.text("%(num)s h", num=hours))
+    if minutes and not days:
+        said.append(words.text("%(num)s min", num=minutes))
+    return " ".join(said).replace("\u0020", NO_BREAK) if said else words.text("less than a minute")
+
+
+def moment(at: str, seen: str, language: Language) -> str:
+    """A moment's local time; with its date where that is not the day it is seen on. Both are ISO, local."""
+    time = at[11:19]
+    if at[:10] == seen[:10]:
+        return time
+    year, month, day = at[:10].split("-")
+    return wording(language).text(
+        "%(day)s/%(month)s/%(year)s, %(time)s", day=day, month=month, year=year, time=time
+    )
+
+
+def due(at: str, language: Language) -> str:
+    """The day and time of a due time (ISO, local)."""
+    day = format_skeleton("MMMd", date.fromisoformat(at[:10]), locale=language)
+    return f"{day}, {at[11:16]}"
+
+
+def days(first: str, last: str, language: Language) -> str:
+    """A range of days (ISO dates), without what both have in common: `1–30 ноября 2026 г.`"""
+    return format_interval(date.fromisoformat(first), date.fromisoformat(last), "yMMMd", locale=language)

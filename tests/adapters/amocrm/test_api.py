@@ -1,0 +1,345 @@
+"""What amoCRM's API is asked, and what its answers say: bodies in the shape of the vendor's documents."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from service.adapters.amocrm.api import AmoCRMApi
+from service.adapters.api import ASKED, RESOURCE, Answer, Call
+from service.config import Api, Options, Secret
+from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
+from tests.adapters.posts import account, utc
+
+API = AmoCRMApi()
+NOW = utc("2026-11-23 10:00:00.5")
+THEN = utc("2026-11-20 08:00:00")
+OFFICE = replace(account("amocrm"), api=Api(Secret("t0k3n"), "https://zerno.amocrm.ru"))
+ADDRESS = "https://board.example/webhooks/office"
+
+LEAD: dict[str, Any] = {
+    "id": 42,
+    "name": "Абонемент",
+    "price": 5184,
+    "responsible_user_id": 3,
+    "status_id": 143,
+    "pipeline_id": 9,
+    "loss_reason_id": 17,
+    "closed_at": THEN // SECOND,
+    "updated_at": THEN // SECOND,
+    "is_deleted": False,
+    "custom_fields_values": [
+        {"field_id": 77, "field_name": "Причина", "values": [{"value": "Выбрал других", "enum_id": 1}]}
+    ],
+    "_embedded": {
+        "loss_reason": [{"id": 17, "name": "Дорого"}],
+        "contacts": [{"id": 6, "is_main": False}, {"id": 7, "is_main": True}],
+        "companies": [{"id": 8}],
+    },
+}
+TASK: dict[str, Any] = {
+    "id": 5,
+    "entity_id": 42,
+    "entity_type": "leads",
+    "is_completed": False,
+    "text": "позвонить",
+    "complete_till": THEN // SECOND,
+    "responsible_user_id": 3,
+    "updated_at": THEN // SECOND,
+}
+
+
+def embedded(name: str, *items: object, following: str | None = None) -> bytes:
+    links = {"next": {"href": following}} if following else {}
+    return json.dumps({"_links": links, "_embedded": {name: items}}).encode()
+
+
+def decode(resource: str, *items: object, asked: str = "", office: Any = OFFICE) -> Decoded:
+    headers = {RESOURCE: resource, **({ASKED: asked} if asked else {})}
+    return API.decode(Request("GET", "", {}, headers, embedded(resource, *items), NOW), office)
+
+
+def one(resource: str, item: object, office: Any = OFFICE) -> Change:
+    """The first change of an item that is read without a rejection."""
+    decoded = decode(resource, item, office=office)
+    assert decoded.rejections == ()
+    return decoded.changes[0]
+
+
+def query(call: Call) -> dict[str, list[str]]:
+    return parse_qs("&".join(f"{name}={value}" for name, value in call.query))
+
+
+def test_a_lead_is_told_at_the_vendors_time_and_again_at_the_moment_of_asking() -> None:
+    told = decode("leads", LEAD)
+    fields: dict[str, Value] = {
+        "known": True,
+        "name": "Абонемент",
+        "manager_id": "3",
+        "pipeline_id": "9",
+        "client_id": "7",
+        "closed_at": THEN,
+        "status": "lost",
+        "amount": 518400,
+        "reason_id": "17",
+        "url": "https://zerno.amocrm.ru/leads/detail/42",
+    }
+    deals = [each for each in told.changes if each.entity == "deal"]
+    assert deals == [Change("deal", "42", THEN, fields), Change("deal", "42", NOW, fields)]
+    assert Change("reason", "17", NOW, {"name": "Дорого"}) in told.changes
+    assert set(told.needs) == {
+        Need("client", "7"),
+        Need("manager", "3"),
+        Need("pipeline", "9"),
+        Need("reason", "17"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("contacts", "companies", "client"),
+    [
+        ([{"id": 6}, {"id": 7, "is_main": True}], [], "7"),
+        ([{"id": 6}, {"id": 7}], [{"id": 8}], "6"),
+        ([], [{"id": 8}], "8"),
+        ([], [], None),
+        (None, "x", None),
+    ],
+)
+def test_a_leads_client_is_its_main_contact_else_its_company(
+    contacts: object, companies: object, client: str | None
+) -> None:
+    found = one("leads", {**LEAD, "_embedded": {"contacts": contacts, "companies": companies}})
+    assert found.fields["client_id"] == client
+
+
+def test_a_lead_that_is_open_has_no_reason_and_no_day() -> None:
+    found = one("leads", {**LEAD, "status_id": 5, "loss_reason_id": None, "closed_at": None})
+    assert (found.fields["status"], found.fields["reason_id"], found.fields["closed_at"]) == (
+        "open",
+        None,
+        None,
+    )
+
+
+def test_the_reason_is_the_configured_fields_where_there_is_one() -> None:
+    office = replace(OFFICE, options=Options(reason_field=" причина "))
+    told = decode("leads", LEAD, office=office)
+    assert told.changes[0].fields["reason_id"] == "выбрал других"
+    assert Change("reason", "выбрал других", THEN, {"name": "Выбрал других"}) in told.changes
+    assert one("leads", {**LEAD, "custom_fields_values": None}, office).fields["reason_id"] is None
+    by_id = replace(OFFICE, options=Options(reason_field="77"))
+    assert one("leads", LEAD, by_id).fields["reason_id"] == "выбрал других"
+
+
+def test_a_deleted_lead_is_deleted() -> None:
+    told = decode("leads", {"id": 42, "is_deleted": True, "updated_at": THEN // SECOND}).changes
+    assert told == (Change("deal", "42", THEN, deleted=True), Change("deal", "42", NOW, deleted=True))
+
+
+def test_leads_and_tasks_that_were_asked_for_and_are_not_there_are_gone() -> None:
+    told = decode("leads", LEAD, asked="42 43").changes
+    assert [each for each in told if each.deleted] == [Change("deal", "43", NOW, deleted=True)]
+    assert decode("tasks", asked="5").changes == (Change("task", "5", NOW, deleted=True),)
+    assert decode("contacts", asked="7").changes == ()
+    nothing = Request("GET", "", {}, {RESOURCE: "leads", ASKED: "1"}, b"", NOW)
+    assert API.decode(nothing, OFFICE).changes == (Change("deal", "1", NOW, deleted=True),)
+
+
+def test_an_answer_that_is_not_understood_deletes_nothing() -> None:
+    told = decode("leads", {"id": "x"}, asked="42")
+    assert told.changes == ()
+    assert told.rejections[0].error == "the id is missing or is not a number"
+
+
+@pytest.mark.parametrize(
+    ("kind", "deal_id", "client_id"),
+    [("leads", "42", None), ("contacts", None, "42"), ("companies", None, "42"), ("customers", None, None)],
+)
+def test_a_task_is_on_a_lead_or_on_the_client_itself(
+    kind: str, deal_id: str | None, client_id: str | None
+) -> None:
+    fields = dict(one("tasks", {**TASK, "entity_type": kind}).fields)
+    url = None if kind == "customers" else f"https://zerno.amocrm.ru/{kind}/detail/42"
+    assert fields.pop("url", None) == url
+    assert fields == {
+        "text": "позвонить",
+        "deal_id": deal_id,
+        "client_id": client_id,
+        "manager_id": "3",
+        "due_at": THEN,
+        "completed": False,
+    }
+
+
+def test_names_are_those_of_the_moment_of_asking() -> None:
+    for resource, entity in (("users", "manager"), ("loss_reasons", "reason"), ("pipelines", "pipeline")):
+        change = one(resource, {"id": 3, "name": " Анна "})
+        assert (change.entity, change.id, change.version, change.fields) == (
+            entity,
+            "3",
+            NOW,
+            {"name": "Анна"},
+        )
+    contact = {"id": 7, "name": "Иван", "updated_at": THEN // SECOND}
+    assert one("contacts", contact) == Change("client", "7", THEN, {"name": "Иван"})
+    assert one("companies", contact) == Change("client", "7", THEN, {"name": "Иван"})
+
+
+def test_events_tell_of_deletions() -> None:
+    for kind, entity in (("lead_deleted", "deal"), ("task_deleted", "task")):
+        event = {"id": "01h", "type": kind, "entity_id": 42, "created_at": THEN // SECOND}
+        told = decode("events", event)
+        assert told.rejections == ()
+        assert [(each.entity, each.id, each.version, each.deleted) for each in told.changes] == [
+            (entity, "42", THEN, True)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "value"),
+    [
+        ({"price": None}, "amount", 0),
+        ({"price": 10**12}, "amount", 10**14),
+        ({"updated_at": 10**12}, "amount", 518400),
+        ({"name": None}, "name", None),
+        ({"closed_at": True}, "closed_at", None),
+        ({"responsible_user_id": 0}, "manager_id", None),
+        ({"responsible_user_id": "x"}, "manager_id", None),
+    ],
+)
+def test_odd_values_are_none_or_left_out(changed: dict[str, object], field: str, value: object) -> None:
+    assert one("leads", {**LEAD, **changed}).fields[field] == value
+
+
+def test_a_lead_that_changed_while_it_was_asked_for_is_told_once_and_one_of_tomorrow_is_refused() -> None:
+    meanwhile = NOW // SECOND + 60
+    told = decode("leads", {**LEAD, "updated_at": meanwhile})
+    assert [each.version for each in told.changes if each.entity == "deal"] == [meanwhile * SECOND]
+    assert "future" in decode("leads", {**LEAD, "updated_at": meanwhile + 2 * 86_400}).rejections[0].error
+
+
+@pytest.mark.parametrize("price", [10**20, "x", -(10**16)])
+def test_a_price_that_is_none_is_a_rejection_and_its_neighbour_is_read(price: object) -> None:
+    told = decode("leads", {**LEAD, "price": price}, {**LEAD, "id": 43})
+    assert [each.part for each in told.rejections] == [0]
+    assert {each.id for each in told.changes if each.entity == "deal"} == {"43"}
+
+
+@pytest.mark.parametrize("body", [b"[", b"\xff", b"[" * 100_000, b'{"_embedded": 1}', b"<html>"])
+def test_hostile_answers_say_nothing(body: bytes) -> None:
+    told = API.decode(Request("GET", "", {}, {RESOURCE: "leads", ASKED: ""}, body, NOW), OFFICE)
+    assert told.changes == ()
+
+
+def test_what_is_needed_is_asked_for_by_ids() -> None:
+    deals = API.ask([Need("deal", "1"), Need("deal", "2")], OFFICE)
+    assert deals is not None
+    assert (deals.path, deals.asked) == ("/api/v4/leads", ("1", "2"))
+    assert query(deals)["filter[id][]"] == ["1", "2"]
+    assert query(deals)["with"] == ["loss_reason,contacts"]
+    tasks = API.ask([Need("task", "5")], OFFICE)
+    assert tasks is not None
+    assert (tasks.path, tasks.asked) == ("/api/v4/tasks", ("5",))
+    for entity, path in (
+        ("manager", "/api/v4/users"),
+        ("reason", "/api/v4/leads/loss_reasons"),
+        ("pipeline", "/api/v4/leads/pipelines"),
+    ):
+        whole = API.ask([Need(entity, "5")], OFFICE)  # type: ignore[arg-type]
+        assert whole is not None
+        assert (whole.path, whole.asked) == (path, ())
+
+
+def test_who_is_no_contact_is_looked_for_among_companies() -> None:
+    contacts = API.ask([Need("client", "7"), Need("client", "8")], OFFICE)
+    assert contacts is not None
+    companies = API.following(contacts, Answer(200, {}, embedded("contacts", {"id": 7})))
+    assert companies is not None
+    assert (companies.path, companies.asked) == ("/api/v4/companies", ("8",))
+    assert query(companies)["filter[id][]"] == ["8"]
+    assert API.following(contacts, Answer(200, {}, embedded("contacts", {"id": 7}, {"id": 8}))) is None
+    none = API.following(contacts, Answer(204))
+    assert none is not None
+    assert none.asked == ("7", "8")
+
+
+def test_pages_follow_the_vendors_link_and_no_other() -> None:
+    call = Call("leads", "/api/v4/leads", (("limit", "250"),))
+
+    def following(link: str, *items: object) -> Call | None:
+        return API.following(call, Answer(200, {}, embedded("leads", *items, following=link)))
+
+    page = following("https://zerno.amocrm.ru/api/v4/leads?limit=250&page=2", LEAD)
+    assert page == Call("leads", "/api/v4/leads", (("limit", "250"), ("page", "2")))
+    assert following("https://evil.example/other?page=2", LEAD) is None
+    assert following("https://zerno.amocrm.ru/api/v4/leads?limit=250", LEAD) is None  # the same again
+    assert following("https://zerno.amocrm.ru/api/v4/leads?page=2") is None
+    assert API.following(call, Answer(204)) is None
+    assert API.following(call, Answer(200, {}, b"<html>")) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "verdict"),
+    [
+        (200, {}, ("answered", None)),
+        (204, {}, ("answered", None)),
+        (401, {}, ("refused", None)),
+        (403, {}, ("refused", None)),
+        (404, {}, ("gone", None)),
+        (429, {}, ("later", None)),
+        (429, {"retry-after": "7"}, ("later", 7.0)),
+        (503, {"retry-after": "soon"}, ("later", None)),
+        (302, {}, ("later", None)),
+    ],
+)
+def test_statuses_mean_what_the_vendor_means(
+    status: int, headers: dict[str, str], verdict: tuple[str, float | None]
+) -> None:
+    assert API.verdict(Answer(status, headers)) == verdict
+
+
+def test_the_webhook_is_off_when_the_vendor_has_disabled_it() -> None:
+    def hook(destination: str, *, disabled: bool) -> dict[str, object]:
+        return {"id": 1, "destination": destination, "disabled": disabled, "settings": []}
+
+    def is_off(*hooks: object) -> bool | None:
+        return API.is_off(Answer(200, {}, embedded("webhooks", *hooks)), ADDRESS)
+
+    assert is_off(hook(f"{ADDRESS}?token=x", disabled=True)) is True
+    assert is_off(hook(f"{ADDRESS}?token=x", disabled=False)) is False
+    assert (
+        is_off(hook(f"{ADDRESS}?token=old", disabled=True), hook(f"{ADDRESS}?token=x", disabled=False))
+        is False
+    )
+    assert is_off(hook(f"{ADDRESS}2?token=x", disabled=False)) is None
+    assert API.is_off(Answer(204), ADDRESS) is None
+
+
+def test_subscribing_registers_the_address_with_its_secret_for_every_event_that_is_read() -> None:
+    (call,) = API.subscribe(OFFICE, ADDRESS)
+    sent = json.loads(call.body)
+    assert sent["destination"] == f"{ADDRESS}?token={OFFICE.webhook_secrets[0].value}"
+    assert {"add_lead", "status_lead", "restore_lead", "delete_task", "update_contact", "add_company"} <= set(
+        sent["settings"]
+    )
+    assert "t0k3n" not in repr(call)
+    assert API.headers(OFFICE) == {"authorization": "Bearer t0k3n"}
+
+
+def test_what_is_gone_through_goes_far_enough_back() -> None:
+    def since(call: Call) -> Instant:
+        return int(query(call)["filter[updated_at][from]"][0]) * SECOND
+
+    day = 24 * 3600 * SECOND
+    stages = {each.name: each.first for each in API.backfill(OFFICE, NOW)}
+    assert since(stages["leads"]) <= NOW - 400 * day
+    assert since(stages["completed tasks"]) <= NOW - 31 * day
+    assert query(stages["leads"])["order[id]"] == ["asc"]
+    changed = {each.name: each.first for each in API.changes(OFFICE, THEN)}
+    assert {since(changed[name]) for name in ("leads", "tasks", "contacts")} == {THEN}
+    assert query(changed["deletions"])["filter[created_at][from]"] == [str(THEN // SECOND)]
+    assert [each.first.resource for each in API.roll_call(OFFICE, NOW)] == ["leads", "tasks", "tasks"]

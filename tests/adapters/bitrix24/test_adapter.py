@@ -1,0 +1,197 @@
+"""The `bitrix24` adapter's webhooks: our own bodies, read by hand, and captured ones by a plain reading of
+their pairs."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+
+from service.adapters import NotAuthentic
+from service.adapters.bitrix24.adapter import Bitrix24Adapter
+from service.config import Account
+from service.model import SECOND, Change, Decoded, Instant, Need
+from tests.adapters.amocrm import captures
+from tests.adapters.posts import NOW, TOKEN, account, post
+
+ADAPTER = Bitrix24Adapter()
+OFFICE = account("bitrix24")
+SAMPLES: Final = captures.SAMPLES.parents[1] / "bitrix24" / "samples"
+BODIES = captures.bodies("bitrix24")
+
+EXPECTED: Final[Mapping[str, Need | Change]] = {
+    "deal_add": Need("deal", "5101"),
+    "deal_update": Need("deal", "5101"),
+    "deal_update_by_application": Need("deal", "5102"),
+    "deal_delete": Change("deal", "5103", NOW, deleted=True),
+    "task_add": Need("task", "901"),
+    "task_update": Need("task", "901"),
+    "task_delete": Change("task", "902", NOW, deleted=True),
+    "task_comment_in_chat": Need("task", "903"),
+    "task_comment": Need("task", "904"),
+    "activity_add": Need("task", "a3301"),
+    "activity_update_mixed_case": Need("task", "a3301"),
+    "activity_delete": Change("task", "a3302", NOW, deleted=True),
+}
+
+
+def sent(event: str = "ONCRMDEALUPDATE", /, **fields: str) -> dict[str, str]:
+    """The pairs of a body about deal 42."""
+    return {
+        "event": event,
+        "event_handler_id": "17",
+        "data[FIELDS][ID]": "42",
+        "ts": "1795420000",
+        "auth[domain]": "office.bitrix24.ru",
+        "auth[member_id]": "5d0c1f7a",
+        "auth[application_token]": TOKEN,
+        **fields,
+    }
+
+
+def decoded(pairs: Mapping[str, str], received_at: Instant = NOW) -> Decoded:
+    return ADAPTER.decode(post(urlencode(pairs).encode(), received_at=received_at), OFFICE)
+
+
+def about(body: bytes) -> Need | Change:
+    """The one thing that a body is about."""
+    result = ADAPTER.decode(post(body), OFFICE)
+    assert result.rejections == ()
+    told: tuple[Change | Need, ...] = (*result.changes, *result.needs)
+    assert len(told) == 1
+    return told[0]
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_sample_says_what_was_read_from_it_by_hand(name: str) -> None:
+    assert about((SAMPLES / f"{name}.txt").read_bytes()) == EXPECTED[name]
+
+
+def test_every_sample_was_read_by_hand() -> None:
+    assert {path.stem for path in SAMPLES.glob("*.txt")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(BODIES))
+def test_a_body_is_about_the_object_that_its_pairs_name(name: str) -> None:
+    pairs = dict(parse_qsl(BODIES[name].decode()))
+    event = pairs["event"].lower()
+    ids = [
+        value
+        for key, value in pairs.items()
+        if key.endswith("[TASK_ID]" if "comment" in event else "[ID]") and value != "0"
+    ]
+    wanted = ("a" if "activity" in event else "") + ids[-1]
+    told = about(BODIES[name])
+    assert (told.entity, told.id) == ("deal" if "deal" in event else "task", wanted)
+    assert isinstance(told, Change) == event.endswith("delete")
+
+
+@pytest.mark.parametrize("name", sorted(BODIES))
+def test_a_body_is_authentic_by_its_own_token_and_domain(name: str) -> None:
+    pairs = dict(parse_qsl(BODIES[name].decode()))
+    own = account("bitrix24", pairs["auth[application_token]"])
+    ADAPTER.authenticate(post(BODIES[name]), dataclasses.replace(own, domain=pairs["auth[domain]"]))
+    with pytest.raises(NotAuthentic, match="account"):
+        ADAPTER.authenticate(post(BODIES[name]), dataclasses.replace(own, domain="x.bitrix24.ru"))
+    with pytest.raises(NotAuthentic, match="token"):
+        ADAPTER.authenticate(post(BODIES[name]), OFFICE)
+
+
+def authenticate(pairs: Mapping[str, str], office: Account = OFFICE) -> None:
+    ADAPTER.authenticate(post(urlencode(pairs).encode()), office)
+
+
+def test_a_token_may_be_any_of_the_secrets() -> None:
+    authenticate(sent(), account("bitrix24", "new-secret", TOKEN))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [{"auth[application_token]": ""}, {"auth[application_token]": TOKEN + "x"}, {"auth": TOKEN}],
+)
+def test_a_forged_token_is_refused(token: dict[str, str]) -> None:
+    pairs = {key: value for key, value in sent().items() if key != "auth[application_token]"}
+    with pytest.raises(NotAuthentic, match="token"):
+        authenticate({**pairs, **token})
+
+
+def test_the_domain_is_compared_as_domains_are_and_only_where_it_is_configured() -> None:
+    authenticate(sent(**{"auth[domain]": "other.bitrix24.ru"}))
+    office = dataclasses.replace(OFFICE, domain="Office.Bitrix24.ru")
+    authenticate(sent(), office)
+    for domain in ("other.bitrix24.ru", "", "office.bitrix24.ru.evil.example"):
+        with pytest.raises(NotAuthentic, match="account"):
+            authenticate(sent(**{"auth[domain]": domain}), office)
+
+
+def test_the_token_in_the_address_is_no_proof() -> None:
+    body = urlencode({key: value for key, value in sent().items() if "token" not in key}).encode()
+    with pytest.raises(NotAuthentic):
+        ADAPTER.authenticate(post(body, query={"token": TOKEN, "auth[application_token]": TOKEN}), OFFICE)
+
+
+def test_a_deletion_is_dated_by_its_arrival_and_not_by_its_sending() -> None:
+    later = NOW + 60 * SECOND
+    [change] = decoded(sent("ONCRMDEALDELETE"), later).changes
+    assert change == Change("deal", "42", later, deleted=True)
+
+
+@pytest.mark.parametrize("event", ["ONCRMLEADUPDATE", "ONAPPINSTALL", "ONCRMDEALUSERFIELDADD", "x"])
+def test_any_other_event_is_taken_with_no_effect(event: str) -> None:
+    result = decoded(sent(event))
+    assert (result.changes, result.needs, result.rejections) == ((), (), ())
+
+
+@pytest.mark.parametrize("given", ["", "0", "undefined", "-1", "4 2", "٤٢", "9" * 19])
+def test_an_event_about_nothing_is_rejected(given: str) -> None:
+    [rejection] = decoded(sent(**{"data[FIELDS][ID]": given})).rejections
+    assert rejection.error == "ONCRMDEALUPDATE: data[FIELDS][ID] is missing or is not a number"
+
+
+def test_a_task_event_without_either_side_is_rejected() -> None:
+    sides = {"data[FIELDS_BEFORE]": "undefined", "data[FIELDS_AFTER]": "undefined"}
+    [rejection] = decoded(sent("OnTaskUpdate", **sides)).rejections
+    assert rejection.error.startswith("ONTASKUPDATE: data[FIELDS_AFTER][ID] or data[FIELDS_BEFORE][ID]")
+
+
+def test_a_body_without_an_event_is_rejected() -> None:
+    [rejection] = ADAPTER.decode(post(b"data[FIELDS][ID]=42"), OFFICE).rejections
+    assert "names no event" in rejection.error
+
+
+def test_a_deletion_is_known_by_portal_event_object_second_and_webhook() -> None:
+    key = decoded(sent("ONCRMDEALDELETE")).key
+    assert decoded(sent("onCrmDealDelete", **{"auth[access_token]": "x"}), NOW + SECOND).key == key
+    others = (
+        sent("ONCRMACTIVITYDELETE"),
+        sent("ONCRMDEALDELETE", event_handler_id="18"),
+        sent("ONCRMDEALDELETE", ts="1795420001"),
+        sent("ONCRMDEALDELETE", **{"data[FIELDS][ID]": "43"}),
+        sent("ONCRMDEALDELETE", **{"auth[member_id]": "6e1d2a8b"}),
+    )
+    assert len({key, *(decoded(each).key for each in others)}) == 6
+
+
+def test_of_two_changes_within_a_second_neither_is_taken_for_the_other() -> None:
+    assert decoded(sent()).key == decoded(sent()).key
+    assert decoded(sent()).key != decoded(sent(), NOW + 1).key
+
+
+def test_what_has_no_effect_is_known_by_its_body() -> None:
+    for pairs in (sent("ONCRMLEADUPDATE"), sent(**{"data[FIELDS][ID]": "0"})):
+        assert decoded(pairs).key == decoded(pairs, NOW + SECOND).key
+
+
+def test_somebody_is_told_what_to_click_and_no_secret() -> None:
+    steps = "\n".join(ADAPTER.steps(OFFICE, "https://board.example/webhooks/office"))
+    assert "https://board.example/webhooks/office" in steps
+    assert TOKEN not in steps
+    page = (Path(__file__).parents[3] / "docs/crm/bitrix24.md").read_text(encoding="utf-8")
+    events = re.findall(r"ON[A-Z]+", steps)
+    assert len(events) == 9
+    assert [event for event in events if event not in page] == []

@@ -1,0 +1,592 @@
+"""The `hubspot` adapter, rule by rule: signatures, and what each event says."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.adapters import NotAuthentic
+from service.adapters.hubspot.adapter import MAX_EVENTS, HubSpotAdapter
+from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
+from service.adapters.hubspot.signature import TOLERANCE, address
+from service.config import Account
+from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
+from tests.adapters.amocrm import captures
+from tests.adapters.hubspot.posts import ADDRESS, OCCURRED, PORTAL, VERSION, body, event, office, signed
+from tests.adapters.posts import NOW, TOKEN, post
+from tests.adapters.test_contract import assert_sound
+
+SAMPLES = Path(__file__).parent / "samples"
+ADAPTER = HubSpotAdapter()
+OFFICE = office()
+PAGE = f"https://app.hubspot.com/contacts/{PORTAL}/record"
+SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
+MINUTE = 60 * SECOND
+
+
+def sent(content: bytes, headers: dict[str, str], query: str = "", at: Instant = NOW) -> Request:
+    return replace(post(content, headers, received_at=at), query_string=query)
+
+
+def refusal(request: Request, account: Account = OFFICE) -> str:
+    with pytest.raises(NotAuthentic) as caught:
+        ADAPTER.authenticate(request, account)
+    return caught.value.cause
+
+
+def decoded(*events: Any, account: Account = OFFICE) -> Decoded:
+    return ADAPTER.decode(post(body(*events)), account)
+
+
+def told(one: dict[str, Any], account: Account = OFFICE) -> Decoded:
+    """What one sound event says."""
+    result = decoded(one, account=account)
+    assert result.rejections == ()
+    return result
+
+
+def deal(name: str, value: str | None, account: Account = OFFICE) -> dict[str, Value]:
+    """A deal's fields after one property changed, without those that are always there."""
+    result = told(event("deal.propertyChange", propertyName=name, propertyValue=value), account)
+    fields = dict(result.changes[0].fields)
+    assert fields.pop("known") is True
+    assert fields.pop("url") == f"{PAGE}/0-3/42"
+    assert Need("deal", "42") in result.needs
+    return fields
+
+
+def task(name: str, value: str) -> dict[str, Value]:
+    result = told(event("object.propertyChange", objectTypeId="0-27", propertyName=name, propertyValue=value))
+    fields = dict(result.changes[0].fields)
+    assert fields.pop("url") == f"{PAGE}/0-27/42"
+    assert Need("task", "42") in result.needs
+    return fields
+
+
+def rejection(*events: Any) -> str:
+    result = decoded(*events)
+    assert result.changes == ()
+    (only,) = result.rejections
+    return only.error
+
+
+def vector(url: str, content: bytes, signature: str, timestamp: str) -> Request:
+    """A request to the vendor's example address."""
+    host, _, path = url.removeprefix("https://").partition("/")
+    headers = {
+        "x-hubspot-signature-v3": signature,
+        "x-hubspot-request-timestamp": timestamp,
+        "host": host,
+    }
+    return Request("POST", f"/{path}", {}, headers, content, int(timestamp) * 1000)
+
+
+def test_the_vendors_vectors_of_version_3_are_authentic() -> None:
+    library = vector(
+        "https://www.example.com/webhook_uri",
+        b"{'example_field':'example_value'}",
+        "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y=",
+        "1693657560000",
+    )
+    ADAPTER.authenticate(library, office(SECRET))
+    documented = vector(
+        "https://webhook.site/335453f5-94b3-49d9-b684-a55354d4b8df",
+        b'[{"eventId":531833541,"subscriptionId":3923621,"portalId":48807704,"appId":16111050,'
+        b'"occurredAt":1752613920733,"subscriptionType":"contact.creation","attemptNumber":0,'
+        b'"objectId":138017612137,"changeFlag":"CREATED","changeSource":"CRM_UI","sourceId":"userId:76023669"}]',
+        "gbj1XPRvUt0noT7i7fXfTzOD4sLzQmf0VT28ZYq0EYg=",
+        "1752613922216",
+    )
+    ADAPTER.authenticate(documented, office("cfc68c0b-4b4e-4ef8-b764-95350e4ea479"))
+    assert refusal(replace(documented, body=documented.body + b" "), office(SECRET)) == "signature"
+
+
+V1_BODY = (
+    b'[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,'
+    b'"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM",'
+    b'"changeFlag":"NEW","appId":54321}]'
+)
+V1 = {"x-hubspot-signature": "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de"}
+
+
+def test_the_vendors_vector_of_version_1_is_authentic_only_where_it_is_configured() -> None:
+    request = sent(V1_BODY, V1)
+    ADAPTER.authenticate(request, office(SECRET, signature="v1"))
+    assert refusal(request, office(SECRET)) == "headers"
+    assert refusal(request, office(SECRET, signature="v3")) == "headers"
+    assert refusal(replace(request, body=b"[]"), office(SECRET, signature="v1")) == "signature"
+    assert refusal(sent(V1_BODY, {}), office(SECRET, signature="v1")) == "headers"
+
+
+def test_any_of_several_secrets_will_do_and_an_unknown_one_will_not() -> None:
+    content = body(event("deal.creation"))
+    for key in (TOKEN, "old"):
+        ADAPTER.authenticate(sent(content, signed(content, key=key)), office(TOKEN, "old"))
+    assert refusal(sent(content, signed(content, key="other")), office(TOKEN, "old")) == "signature"
+
+
+@pytest.mark.parametrize("way", [-1, 1])
+def test_five_minutes_are_tolerated_either_way(way: int) -> None:
+    content = body(event("deal.creation"))
+    sent_at = NOW // 1000 * 1000  # a timestamp is in milliseconds
+    ADAPTER.authenticate(sent(content, signed(content, at=sent_at), at=sent_at + way * TOLERANCE), OFFICE)
+    late = sent_at + way * (TOLERANCE + 1)
+    assert refusal(sent(content, signed(content, at=sent_at), at=late)) == "stale"
+
+
+@pytest.mark.parametrize("timestamp", ["", "x", "-1", "1.5", "١", "9" * 16])
+def test_a_timestamp_that_is_none_is_refused(timestamp: str) -> None:
+    content = body(event("deal.creation"))
+    headers = signed(content) | {"x-hubspot-request-timestamp": timestamp}
+    assert refusal(sent(content, headers)) == "headers"
+
+
+def test_the_time_the_address_and_the_body_are_signed() -> None:
+    content = body(event("deal.creation"))
+    headers = signed(content)
+    ADAPTER.authenticate(sent(content, headers), OFFICE)
+    later = {"x-hubspot-request-timestamp": str(int(headers["x-hubspot-request-timestamp"]) + 1)}
+    assert refusal(sent(content, headers | later)) == "signature"
+    assert refusal(sent(content, headers | {"host": "other.example"})) == "signature"
+    assert refusal(sent(content, headers, query="a=1")) == "signature"
+    assert refusal(replace(sent(content, headers), path="/webhooks/other")) == "signature"
+    assert refusal(sent(content + b" ", headers)) == "signature"
+
+
+def test_behind_a_proxy_the_public_address_counts() -> None:
+    content = body(event("deal.creation"))
+    behind = signed(content) | {"host": "10.0.0.7:8080"}
+    assert refusal(sent(content, behind)) == "signature"
+    for public_url in ("https://board.example", "https://board.example/"):
+        ADAPTER.authenticate(sent(content, behind), replace(OFFICE, public_url=public_url))
+    headers = behind | {"x-forwarded-host": "board.example", "x-forwarded-proto": "https,http"}
+    ADAPTER.authenticate(sent(content, headers), OFFICE)
+    plain = signed(content, address=ADDRESS.replace("https", "http")) | {"x-forwarded-proto": "http"}
+    ADAPTER.authenticate(sent(content, plain), OFFICE)
+
+
+def test_the_documented_escapes_of_the_query_are_decoded_and_no_others() -> None:
+    query = "a=%3A%2F%3F%40%21%24%27%28%29%2A%2C%3B&b=%3a%2f&c=%20%26%3D%25&d="
+    called = f"{ADDRESS}?a=:/?@!$'()*,;&b=:/&c=%20%26%3D%25&d="
+    assert address(sent(b"", {"host": "board.example"}, query), None) == called
+    content = body(event("deal.creation"))
+    ADAPTER.authenticate(sent(content, signed(content, address=called), query), OFFICE)
+
+
+def test_the_configured_portal_must_be_in_the_body() -> None:
+    ours, other = event("deal.creation"), event("deal.creation", portalId=5)
+    for content in (body(ours), body(other, ours), body(event("deal.creation", portalId=str(PORTAL)))):
+        ADAPTER.authenticate(sent(content, signed(content)), office(account=str(PORTAL)))
+    content = body(other)
+    assert refusal(sent(content, signed(content)), office(account=str(PORTAL))) == "account"
+    ADAPTER.authenticate(sent(content, signed(content)), OFFICE)
+
+
+def test_what_is_signed_and_cannot_be_read_is_for_the_quarantine() -> None:
+    content = b"not JSON"
+    account = office(account=str(PORTAL))
+    ADAPTER.authenticate(sent(content, signed(content)), account)
+    assert len(ADAPTER.decode(post(content), account).rejections) == 1
+
+
+def test_events_of_another_portal_in_a_mixed_body_have_no_effect() -> None:
+    mixed = (event("deal.creation", portalId=5, objectId=1), event("deal.creation", objectId=2))
+    assert [change.id for change in decoded(*mixed, account=office(account=str(PORTAL))).changes] == ["2"]
+    assert [change.id for change in decoded(*mixed).changes] == ["1", "2"]
+
+
+def test_a_body_that_is_sent_again_has_the_same_key() -> None:
+    first = body(event("deal.creation"), event("deal.creation", objectId=2))
+    again = first.replace(b'"attemptNumber": 0', b'"attemptNumber": 10')
+    assert first != again
+    keys = [
+        ADAPTER.decode(post(each, received_at=at), OFFICE).key
+        for each, at in ((first, NOW), (again, NOW + 1))
+    ]
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["portalId", "subscriptionId", "eventId", "objectId", "occurredAt", "propertyValue", "propertyName"],
+)
+def test_a_body_that_differs_otherwise_has_another_key(name: str) -> None:
+    one = event("deal.propertyChange", propertyName="amount", propertyValue="1")
+    other = one | {name: "dealname" if name == "propertyName" else 2_000_000_000_001}
+    assert decoded(one).key != decoded(other).key
+
+
+def test_occurred_at_is_the_version() -> None:
+    (change,) = told(event("deal.creation")).changes
+    assert change == Change("deal", "42", VERSION, {"known": True, "url": f"{PAGE}/0-3/42"})
+
+
+@pytest.mark.parametrize("kind", ["deal.creation", "deal.restore"])
+def test_a_deal_that_was_made_or_restored_is_asked_for_whole(kind: str) -> None:
+    for one in (event(kind), event(f"object.{kind.partition('.')[2]}", objectTypeId="0-3")):
+        result = told(one)
+        assert result.changes[0].fields["known"] is True
+        assert result.needs == (Need("deal", "42"),)
+
+
+def test_a_task_has_generic_events_only() -> None:
+    result = told(event("object.creation", objectTypeId="0-27"))
+    assert result.changes == (Change("task", "42", VERSION, {"url": f"{PAGE}/0-27/42"}),)
+    assert result.needs == (Need("task", "42"),)
+
+
+def test_the_documents_word_for_the_type_is_taken_too() -> None:
+    one = event("deal.propertyChange", propertyName="dealname", propertyValue="Абонемент")
+    one["eventType"] = one.pop("subscriptionType")
+    assert told(one).changes[0].fields["name"] == "Абонемент"
+
+
+def test_names_links_and_currencies() -> None:
+    assert deal("dealname", " Абонемент ") == {"name": "Абонемент"}
+    assert deal("dealname", "") == deal("dealname", None) == {"name": None}
+    assert deal("pipeline", "default") == {"pipeline_id": "default"}
+    assert deal("hubspot_owner_id", "") == {"manager_id": None}
+    assert deal("deal_currency_code", "USD") == {"currency": "USD"}
+    assert deal("deal_currency_code", "Unassigned") == {"currency": None}
+    result = told(event("deal.propertyChange", propertyName="hubspot_owner_id", propertyValue="61001"))
+    assert result.needs == (Need("manager", "61001"), Need("deal", "42"))
+    result = told(event("deal.propertyChange", propertyName="pipeline", propertyValue="77"))
+    assert result.needs == (Need("pipeline", "77"), Need("deal", "42"))
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        ("5184", 518400),
+        ("5184.5", 518450),
+        ("", None),
+        (None, None),
+        ("-12.30", -1230),
+        ("333.3333333333333333", 33333),
+        ("0.00500000000001", 1),
+        ("0.005", 0),
+        ("0.01499999999999999", 1),
+        ("0.0150", 2),
+        ("1.5E3", 150000),
+        ("1.0E7", 1_000_000_000),
+    ],
+)
+def test_amounts_are_exact(value: str | None, amount: int | None) -> None:
+    assert deal("amount", value) == {"amount": amount}
+
+
+@pytest.mark.parametrize("value", ["many", "1E99", "NaN", "1,5", "1" * 14, "٣", "9999999999999.99999"])
+def test_an_amount_that_cannot_be_read_is_told_and_the_deal_is_asked_for(value: str) -> None:
+    result = decoded(event("deal.propertyChange", propertyName="amount", propertyValue=value))
+    assert "amount" not in result.changes[0].fields
+    assert result.rejections[0].error.startswith("amount: ")
+    assert Need("deal", "42") in result.needs
+
+
+def test_an_amount_without_its_currency_is_left_to_the_api_where_minor_units_differ() -> None:
+    assert deal("amount", "5184", replace(OFFICE, rates={"USD": Decimal("92.5")})) == {"amount": 518400}
+    assert deal("amount", "5184", replace(OFFICE, rates={"JPY": Decimal("0.6")})) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("dealstage", "closedwon", "won"),
+        ("dealstage", "closedlost", "lost"),
+        ("hs_is_closed_won", "true", "won"),
+        ("hs_is_closed_lost", "true", "lost"),
+        ("hs_is_closed", "false", "open"),
+    ],
+)
+def test_what_the_vendor_itself_says_of_a_stage_is_the_status(name: str, value: str, status: str) -> None:
+    assert deal(name, value) == {"status": status}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dealstage", "contractsent"),
+        ("dealstage", "15504"),
+        ("dealstage", ""),
+        ("hs_is_closed", "true"),
+        ("hs_is_closed_lost", "false"),
+        ("hs_is_closed_won", "false"),
+    ],
+)
+def test_a_stage_of_the_offices_own_leaves_the_status_unset(name: str, value: str) -> None:
+    assert deal(name, value) == {}
+
+
+def test_a_closing_date_in_the_future_is_a_hope() -> None:
+    assert deal("closedate", str(OCCURRED)) == {"closed_at": VERSION}
+    assert deal("closedate", "2026-11-20T10:00:00.500Z") == {"closed_at": 1_795_168_800_500_000}
+    assert deal("closedate", str(OCCURRED + 1)) == {"closed_at": None}
+    assert deal("closedate", "") == {"closed_at": None}
+
+
+def test_a_loss_reason_is_a_text() -> None:
+    result = told(
+        event("deal.propertyChange", propertyName="closed_lost_reason", propertyValue=" Выбрал\nдругих ")
+    )
+    assert result.changes[0].fields["reason_id"] == "выбрал других"
+    assert result.changes[1] == Change("reason", "выбрал других", VERSION, {"name": "Выбрал других"})
+    assert deal("closed_lost_reason", "") == {"reason_id": None}
+
+
+def test_another_property_can_be_the_reason() -> None:
+    account = office(reason_field="lost_because")
+    assert deal("lost_because", "Дорого", account) == {"reason_id": "дорого"}
+    assert (
+        decoded(
+            event("deal.propertyChange", propertyName="closed_lost_reason", propertyValue="x"),
+            account=account,
+        ).changes
+        == ()
+    )
+
+
+def test_a_companys_name_comes_whole() -> None:
+    one = event("company.propertyChange", propertyName="name", propertyValue="Ромашка")
+    assert told(one).changes == (Change("client", "company-42", VERSION, {"name": "Ромашка"}),)
+
+
+def test_what_is_to_be_done_names_every_property_and_no_secret() -> None:
+    steps = "\n".join(ADAPTER.steps(office(TOKEN, reason_field="lost_because"), ADDRESS))
+    assert f"Target URL: {ADDRESS}\n" in steps
+    for name in ("dealstage", "lost_because", "hubspot_owner_id", "hs_task_status", "hs_timestamp"):
+        assert name in steps
+    assert TOKEN not in steps
+    assert "hs_is_closed" not in steps
+
+
+def test_the_page_subscribes_to_every_property_that_is_read() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "crm" / "hubspot.md").read_text(encoding="utf-8")
+    (file,) = (block for block in re.findall(r"```json\n(.*?)```", told, re.DOTALL) if "targetUrl" in block)
+    subscribed = json.loads(file)["config"]["subscriptions"]["crmObjects"]
+    for kind, read in (("deal", deal_properties(OFFICE)), ("task", TASK_PROPERTIES)):
+        named = {
+            each["propertyName"]
+            for each in subscribed
+            if each["objectType"] == kind and "propertyName" in each
+        }
+        assert named == {name for name in read if not name.startswith("hs_is_closed")}
+
+
+def test_a_tasks_properties() -> None:
+    assert task("hs_task_subject", "позвонить") == {"text": "позвонить"}
+    assert task("hs_timestamp", str(OCCURRED)) == {"due_at": VERSION}
+    assert task("hubspot_owner_id", "61001") == {"manager_id": "61001"}
+    assert task("hs_task_status", "COMPLETED") == {"completed": True, "completed_at": VERSION}
+    for open_status in ("NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED"):
+        assert task("hs_task_status", open_status) == {"completed": False, "completed_at": None}
+    assert task("hs_task_status", "") == {}
+    assert task("hs_task_completion_date", str(OCCURRED)) == {}
+
+
+def test_a_time_that_cannot_be_read_is_told() -> None:
+    result = decoded(
+        event("object.propertyChange", objectTypeId="0-27", propertyName="hs_timestamp", propertyValue="soon")
+    )
+    assert result.changes[0].fields == {"url": f"{PAGE}/0-27/42"}
+    assert result.rejections[0].error.startswith("hs_timestamp: ")
+
+
+def test_deletions() -> None:
+    gone = [
+        ("deal", "42", event("deal.deletion")),
+        ("deal", "42", event("object.deletion", objectTypeId="0-3")),
+        ("task", "42", event("object.deletion", objectTypeId="0-27")),
+        ("client", "42", event("contact.deletion")),
+        ("client", "42", event("contact.privacyDeletion")),
+        ("client", "company-42", event("object.deletion", objectTypeId="0-2")),
+    ]
+    for entity, key, one in gone:
+        (change,) = told(one).changes
+        assert (change.entity, change.id, change.version, change.deleted) == (entity, key, VERSION, True)
+        assert told(one).needs == ()
+
+
+def test_of_merged_deals_one_is_left() -> None:
+    old = told(event("deal.merge", primaryObjectId=1, mergedObjectIds=[2, 3]))
+    assert old.changes == tuple(Change("deal", key, VERSION, deleted=True) for key in ("2", "3"))
+    assert old.needs == (Need("deal", "1"),)
+    new = told(
+        event("object.merge", objectTypeId="0-3", primaryObjectId=1, mergedObjectIds=[1, 2], newObjectId=9)
+    )
+    assert new.changes == tuple(Change("deal", key, VERSION, deleted=True) for key in ("1", "2"))
+    assert new.needs == (Need("deal", "9"),)
+    assert told(event("contact.merge", primaryObjectId=1, mergedObjectIds=[2])).changes == ()
+
+
+def association(start: str, end: str, *, removed: bool = False) -> dict[str, Any]:
+    return event(
+        "object.associationChange",
+        fromObjectTypeId=start,
+        fromObjectId=int(start.removeprefix("0-")) * 100,
+        toObjectTypeId=end,
+        toObjectId=int(end.removeprefix("0-")) * 100,
+        associationRemoved=removed,
+    )
+
+
+def test_a_deals_contact_is_its_client_at_once_only_where_there_is_no_api_to_choose_one() -> None:
+    for one in (association("0-3", "0-1"), association("0-1", "0-3")):
+        assert told(one).changes == (Change("deal", "300", VERSION, {"client_id": "100"}),)
+        asked = told(one, office(api=True))
+        assert (asked.changes, asked.needs) == ((), (Need("deal", "300"),))
+    legacy = event(
+        "deal.associationChange",
+        associationType="DEAL_TO_CONTACT",
+        fromObjectId=300,
+        toObjectId=100,
+        associationRemoved=False,
+    )
+    assert told(legacy).changes == told(association("0-3", "0-1")).changes
+
+
+def test_a_tasks_deal_is_its_deal() -> None:
+    for one in (association("0-27", "0-3"), association("0-3", "0-27")):
+        result = told(one)
+        assert result.changes == (Change("task", "2700", VERSION, {"deal_id": "300", "client_id": None}),)
+        assert result.needs == (Need("task", "2700"), Need("deal", "300"))
+
+
+def test_other_links_are_for_the_api_to_say() -> None:
+    for one, need in (
+        (association("0-3", "0-1", removed=True), Need("deal", "300")),
+        (association("0-3", "0-2"), Need("deal", "300")),
+        (association("0-27", "0-3", removed=True), Need("task", "2700")),
+        (association("0-27", "0-1"), Need("task", "2700")),
+    ):
+        assert (told(one).changes, told(one).needs) == ((), (need,))
+    for one in (association("0-1", "0-2"), association("0-3", "0-5"), association("0-5", "0-27")):
+        assert (told(one).changes, told(one).needs) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        event("contact.propertyChange", propertyName="firstname", propertyValue="x"),
+        event("object.creation", objectTypeId="0-5"),
+        event("object.creation"),
+        event("ticket.creation", objectId="any"),
+        event("conversation.newMessage", objectId={"odd": 1}),
+        event("deal.propertyChange", propertyName="notes_last_updated", propertyValue="1"),
+        event("deal.applause"),
+    ],
+)
+def test_an_event_of_no_use_is_accepted_without_effect(one: dict[str, Any]) -> None:
+    result = told(one)
+    assert (result.changes, result.needs) == ((), ())
+
+
+def test_a_bad_event_does_not_spoil_its_neighbours() -> None:
+    good = [event("deal.creation", objectId=key) for key in (1, 2)]
+    result = decoded(good[0], event("deal.creation", objectId="x"), 5, good[1])
+    assert [change.id for change in result.changes] == ["1", "2"]
+    assert [told.part for told in result.rejections] == [1, 2]
+
+
+def test_what_is_wrong_is_said_in_a_line() -> None:
+    assert rejection(event("deal.creation", objectId=None)) == "the record's id is missing or is not a number"
+    assert "day in the future" in rejection(event("deal.creation", occurredAt=OCCURRED + 10**8 * 2))
+    assert "years 2000 to 2099" in rejection(event("deal.creation", occurredAt=OCCURRED // 1000))
+    assert rejection({"objectId": 1}) == "the event has no subscriptionType"
+    assert rejection(event("deal.propertyChange")) == "the event has no propertyName"
+    assert rejection() == "the body holds no events"
+    assert rejection(*[event("deal.creation")] * (MAX_EVENTS + 1)) == "the array has more than 1000 events"
+    assert ADAPTER.decode(post(json.dumps(event("deal.creation")).encode()), OFFICE).rejections != ()
+
+
+words = st.sampled_from(
+    ["1", "x", "closedlost", "COMPLETED", "true", "0-3", "DEAL_TO_CONTACT", str(OCCURRED)]
+)
+hostile = st.fixed_dictionaries(
+    {
+        "subscriptionType": st.builds(
+            "{}.{}".format,
+            st.sampled_from(["deal", "object", "contact"]),
+            st.sampled_from(["creation", "propertyChange", "deletion", "merge", "associationChange"]),
+        ),
+        "occurredAt": st.just(OCCURRED) | st.integers() | words,
+    },
+    optional={
+        "objectTypeId": st.sampled_from(["0-1", "0-2", "0-3", "0-27", "0-5"]),
+        "portalId": st.integers() | words,
+        "propertyName": st.sampled_from([*deal_properties(OFFICE), *TASK_PROPERTIES, "name"]) | words,
+        "propertyValue": words | st.none() | st.text(max_size=600) | st.decimals().map(str),
+        **{
+            name: st.integers(0, 99) | words | st.none()
+            for name in ("objectId", "primaryObjectId", "newObjectId", "fromObjectId", "toObjectId")
+        },
+        "mergedObjectIds": st.lists(st.integers(0, 99), max_size=3),
+        "fromObjectTypeId": st.sampled_from(["0-1", "0-3", "0-27"]),
+        "toObjectTypeId": st.sampled_from(["0-1", "0-3", "0-27"]),
+        "associationType": words,
+        "associationRemoved": st.booleans(),
+    },
+)
+
+
+@given(events=st.lists(hostile, min_size=1, max_size=4))
+def test_no_event_raises_and_every_change_is_sound(events: list[dict[str, Any]]) -> None:
+    result = decoded(*events)
+    for change in result.changes:
+        assert_sound(change)
+    assert all(0 <= each.part < len(events) and each.error for each in result.rejections)
+
+
+def stages(content: bytes) -> list[tuple[str, Instant, str]]:
+    """The deals that came to one of the vendor's own stages, when, and what it means, by a plain reading."""
+    means = {"closedwon": "won", "closedlost": "lost"}
+    return [
+        (str(one["objectId"]), one["occurredAt"] * 1000, means[one["propertyValue"]])
+        for one in json.loads(content)
+        if one.get("propertyName") == "dealstage" and one["propertyValue"] in means
+    ]
+
+
+def test_every_body_that_there_is_says_what_it_says_by_a_plain_reading() -> None:
+    for name, content in captures.bodies("hubspot").items():
+        result = ADAPTER.decode(post(content), OFFICE)
+        assert result.rejections == (), name
+        assert [
+            (change.id, change.version, change.fields["status"])
+            for change in result.changes
+            if "status" in change.fields
+        ] == stages(content), name
+        assert {need.id for need in result.needs} >= {deal_id for deal_id, *_ in stages(content)}
+
+
+def test_the_samples_say_what_they_show() -> None:
+    def changes(name: str) -> list[tuple[str, str, dict[str, Value] | None]]:
+        result = ADAPTER.decode(post((SAMPLES / f"{name}.txt").read_bytes()), OFFICE)
+        assert result.rejections == ()
+        return [
+            (each.entity, each.id, None if each.deleted else dict(each.fields) | {"url": "", "known": True})
+            for each in result.changes
+        ]
+
+    always: dict[str, Value] = {"url": "", "known": True}
+    assert changes("deal_stage_lost") == [("deal", "9000101", always | {"status": "lost"})]
+    assert changes("deal_batch") == [
+        ("deal", "9000101", always | {"reason_id": "выбрал других"}),
+        ("reason", "выбрал других", always | {"name": "Выбрал других"}),
+        ("deal", "9000101", always | {"amount": 518450}),
+        ("deal", "9000101", always | {"closed_at": VERSION + 7000}),
+        ("deal", "9000102", always | {"manager_id": "61001"}),
+    ]
+    assert changes("deal_merge") == [("deal", "9000104", None), ("deal", "9000105", None)]
+    assert changes("task_completed")[0] == (
+        "task",
+        "7000201",
+        always | {"completed": True, "completed_at": VERSION},
+    )

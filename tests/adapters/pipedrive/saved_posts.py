@@ -1,0 +1,241 @@
+"""Every Pipedrive body that there is, what each of our own says, written by hand, and what any body says by a
+plain reading, apart from the adapter's own.
+
+With `LOSSBOARD_CAPTURES` set to a folder of captured bodies, those in its `pipedrive` folder are read too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from service.model import Change, Instant, Need, Value
+from tests.adapters.posts import utc
+
+SAMPLES: Final = Path(__file__).parent / "samples"
+OFF_THE_BOARD: Final = ("deal_archived_open",)
+"""Samples of what is there in the CRM, and not on the board."""
+
+_PAGE: Final = "https://zerno.pipedrive.com"
+
+
+def captured() -> dict[str, bytes]:
+    """Each captured body by its file's name; none without captures."""
+    named = os.environ.get("LOSSBOARD_CAPTURES")
+    folder = Path(named) / "pipedrive" if named else None
+    return {path.stem: path.read_bytes() for path in sorted(folder.iterdir())} if folder else {}
+
+
+def bodies() -> dict[str, bytes]:
+    """Ours, and the captured ones."""
+    return {path.stem: path.read_bytes() for path in sorted(SAMPLES.iterdir())} | captured()
+
+
+def plain(body: bytes) -> tuple[str, str, bool, dict[str, Value]] | None:
+    """The entity, id, whether it is gone, and the fields that need no thought; None for what the board has no
+    use for."""
+    event = json.loads(body, parse_float=Decimal)
+    meta = event["meta"]
+    kind, action = meta.get("entity") or meta["object"], meta["action"]
+    sent: dict[str, Any] = event.get("data") or event.get("current") or event["previous"]
+    if kind not in ("deal", "activity"):
+        return None
+    entity = {"deal": "deal", "activity": "task"}[kind]
+    if action.startswith("delete"):
+        return entity, str(sent["id"]), True, {}
+    if kind == "activity":
+        return entity, str(sent["id"]), False, {"text": sent["subject"], "completed": sent["done"]}
+    minor = 1 if sent["currency"] == "JPY" else 100
+    return (
+        entity,
+        str(sent["id"]),
+        False,
+        {
+            "name": sent["title"],
+            "status": sent["status"],
+            "amount": int(sent["value"] * minor),
+            "currency": sent["currency"],
+        },
+    )
+
+
+def _deal(deal_id: str, moment: str, **fields: Value) -> Change:
+    usual: dict[str, Value] = {
+        "known": True,
+        "status": "open",
+        "closed_at": None,
+        "amount": 518400,
+        "currency": "RUB",
+        "reason_id": None,
+        "client_id": "7",
+        "manager_id": "3301",
+        "pipeline_id": "2",
+        "url": f"{_PAGE}/deal/{deal_id}",
+    }
+    return Change("deal", deal_id, utc(moment), {**usual, **fields})
+
+
+def _task(task_id: str, moment: str, **fields: Value) -> Change:
+    usual: dict[str, Value] = {
+        "text": "позвонить",
+        "completed": False,
+        "completed_at": None,
+        "manager_id": "3302",
+        "deal_id": "501",
+        "client_id": None,
+        "due_at": utc("2026-11-22 20:59:59"),
+        "url": f"{_PAGE}/deal/501",
+    }
+    return Change("task", task_id, utc(moment), {**usual, **fields})
+
+
+def _named(entity: Any, entity_id: str, moment: str, name: str) -> Change:
+    return Change(entity, entity_id, utc(moment), {"name": name})
+
+
+def _gone(entity: Any, entity_id: str, moment: str) -> Change:
+    return Change(entity, entity_id, utc(moment), deleted=True)
+
+
+_CLIENT, _MANAGER, _PIPELINE = Need("client", "7"), Need("manager", "3301"), Need("pipeline", "2")
+_ANNA = Need("manager", "3302")
+_NINE_THIRTY: Final[Instant] = utc("2026-11-23 09:30:00")
+
+EXPECTED: Final[Mapping[str, tuple[Change | Need, ...]]] = {
+    "deal_create": (
+        _deal("501", "2026-11-20 07:15:00", name="Кофе, 2 кг"),
+        _CLIENT,
+        _MANAGER,
+        _PIPELINE,
+    ),
+    "deal_lost": (
+        _deal(
+            "502",
+            "2026-11-21 08:00:05",
+            name="Абонемент",
+            status="lost",
+            closed_at=utc("2026-11-21 08:00:05"),
+            amount=12761350,
+            reason_id="выбрал других",
+        ),
+        _named("reason", "выбрал других", "2026-11-21 08:00:05", "Выбрал других"),
+        _CLIENT,
+        _MANAGER,
+        _PIPELINE,
+    ),
+    "deal_won_by_organization": (
+        _deal(
+            "503",
+            "2026-11-21 09:00:00",
+            name="Оптовый заказ",
+            status="won",
+            closed_at=utc("2026-11-21 09:00:00"),
+            amount=9000,
+            currency="JPY",
+            client_id="org:12",
+        ),
+        Need("client", "org:12"),
+        _MANAGER,
+        _PIPELINE,
+    ),
+    "deal_archived_lost": (
+        _deal(
+            "504",
+            "2026-11-21 10:00:00",
+            name="Старая заявка",
+            status="lost",
+            closed_at=utc("2026-05-02 10:00:00"),
+        ),
+        _CLIENT,
+        _MANAGER,
+        _PIPELINE,
+    ),
+    "deal_archived_open": (_gone("deal", "505", "2026-11-21 11:00:00"),),
+    "deal_delete": (_gone("deal", "506", "2026-11-21 12:00:00.335"),),
+    "deal_delete_merged": (_gone("deal", "507", "2026-11-21 12:30:00.1"), Need("deal", "501")),
+    "activity_create": (_task("902", "2026-11-20 07:20:00"), _ANNA),
+    "activity_timed": (_task("903", "2026-11-21 09:00:00", due_at=_NINE_THIRTY), _ANNA),
+    "activity_done": (
+        _task(
+            "903",
+            "2026-11-23 09:50:01",
+            completed=True,
+            completed_at=utc("2026-11-23 09:50:00"),
+            due_at=_NINE_THIRTY,
+        ),
+        _ANNA,
+    ),
+    "activity_on_organization": (
+        _task(
+            "904",
+            "2026-11-20 07:20:00",
+            text="отправить договор",
+            deal_id=None,
+            client_id="org:12",
+            due_at=None,
+            url=f"{_PAGE}/organization/12",
+        ),
+        _ANNA,
+        Need("client", "org:12"),
+    ),
+    "activity_on_person": (
+        _task(
+            "905",
+            "2026-11-20 07:20:00",
+            text="встреча",
+            deal_id=None,
+            client_id="7",
+            url=f"{_PAGE}/person/7",
+        ),
+        _ANNA,
+        _CLIENT,
+    ),
+    "activity_on_nothing": (
+        _task("906", "2026-11-20 07:20:00", text="обед", deal_id=None, url=None),
+        _ANNA,
+    ),
+    "activity_delete": (_gone("task", "907", "2026-11-21 15:29:10.654"),),
+    "person_change": (_named("client", "7", "2026-11-22 12:00:00", "Иван Петров"),),
+    "person_delete": (_gone("client", "8", "2026-11-22 12:10:00.2"),),
+    "organization_create": (_named("client", "org:12", "2026-11-22 12:05:00", "ООО «Зерно»"),),
+    "user_change": (_named("manager", "3302", "2026-11-22 13:00:00.5", "Анна"),),
+    "pipeline_change": (_named("pipeline", "2", "2026-11-22 13:30:00", "Продажи"),),
+    "v1_deal_updated": (
+        _deal(
+            "511",
+            "2026-11-21 08:00:05",
+            name="Чай",
+            status="lost",
+            closed_at=utc("2026-11-21 08:00:05"),
+            amount=518410,
+            reason_id="не отвечает более 3-х раз",
+        ),
+        _named("reason", "не отвечает более 3-х раз", "2026-11-21 08:00:05", "Не отвечает более 3-х раз"),
+        _named("client", "7", "2026-11-21 08:00:05", "Иван Петров"),
+        _named("manager", "3301", "2026-11-21 08:00:05", "Олег"),
+        _PIPELINE,
+    ),
+    "v1_deal_deleted": (_gone("deal", "512", "2026-11-21 08:01:05.322662"),),
+    "v1_deal_merged_nested": (
+        _deal("513", "2026-11-21 08:10:00", name="Слитая", amount=0, client_id="org:12"),
+        _named("client", "org:12", "2026-11-21 08:10:00", "ООО «Зерно»"),
+        _named("manager", "3301", "2026-11-21 08:10:00", "Олег"),
+        _PIPELINE,
+    ),
+    "v1_activity_updated": (
+        _task(
+            "913",
+            "2026-11-21 09:00:00",
+            text="позвонить ещё раз",
+            deal_id="511",
+            due_at=_NINE_THIRTY,
+            url=f"{_PAGE}/deal/511",
+        ),
+        _named("manager", "3302", "2026-11-21 09:00:00", "Анна"),
+    ),
+    "v1_user_updated": (_named("manager", "3301", "2026-11-22 13:00:00", "Олег Иванов"),),
+}

@@ -1,0 +1,440 @@
+"""The `pipedrive` adapter's webhooks: bodies against what they say, and rule by rule."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.adapters import NotAuthentic
+from service.adapters.pipedrive.adapter import PipedriveAdapter
+from service.config import Account, Api, Options, Secret
+from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value
+from tests.adapters.pipedrive import saved_posts
+from tests.adapters.posts import NOW, account, post, utc
+
+ADAPTER = PipedriveAdapter()
+OFFICE = account("pipedrive")
+BODIES = saved_posts.bodies()
+AT = "2026-11-23T09:00:00Z"
+
+
+def event(kind: str, data: dict[str, Any] | None, action: str = "change", /, **meta: Any) -> dict[str, Any]:
+    told = {"entity": kind, "action": action, "id": "e1", "timestamp": AT, **meta}
+    return {"meta": told, "data": data, "previous": None}
+
+
+def decoded(body: Any, office: Account = OFFICE, received_at: Instant = NOW) -> Decoded:
+    return ADAPTER.decode(post(json.dumps(body).encode(), received_at=received_at), office)
+
+
+def change(kind: str, /, **sent: Any) -> Change:
+    """The first change in a sound event about one object."""
+    result = decoded(event(kind, {"id": 42, "update_time": AT, **sent}))
+    assert result.rejections == ()
+    return result.changes[0]
+
+
+def deal(**sent: Any) -> dict[str, Value]:
+    fields = dict(change("deal", **sent).fields)
+    assert fields.pop("known") is True
+    return fields
+
+
+def task(**sent: Any) -> dict[str, Value]:
+    return dict(change("activity", **sent).fields)
+
+
+def rejection(body: Any) -> str:
+    result = decoded(body)
+    assert result.changes == ()
+    (told,) = result.rejections
+    assert told.part == 0
+    return told.error
+
+
+@pytest.mark.parametrize("name", sorted(saved_posts.EXPECTED))
+def test_a_sample_says_what_was_read_from_it_by_hand(name: str) -> None:
+    result = ADAPTER.decode(post(BODIES[name]), OFFICE)
+    assert result.rejections == ()
+    assert (*result.changes, *result.needs) == saved_posts.EXPECTED[name]
+
+
+def test_every_sample_was_read_by_hand() -> None:
+    assert {path.stem for path in saved_posts.SAMPLES.iterdir()} == set(saved_posts.EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(BODIES))
+def test_a_body_says_what_it_says_by_a_plain_reading(name: str) -> None:
+    result = ADAPTER.decode(post(BODIES[name]), OFFICE)
+    assert result.rejections == ()
+    wanted = saved_posts.plain(BODIES[name])
+    if wanted is None:
+        assert all(each.entity in ("client", "manager", "pipeline") for each in result.changes)
+        return
+    entity, entity_id, is_gone, fields = wanted
+    first = result.changes[0]
+    assert (first.entity, first.id) == (entity, entity_id)
+    if first.deleted:
+        assert is_gone or name in saved_posts.OFF_THE_BOARD
+    else:
+        assert not is_gone
+        assert {key: first.fields[key] for key in fields} == fields
+
+
+@pytest.mark.parametrize("kind", ["lead", "note", "product", "stage", "activityType", "project"])
+@pytest.mark.parametrize("action", ["create", "change", "delete"])
+def test_objects_that_the_board_has_no_use_for_are_neither_changes_nor_errors(kind: str, action: str) -> None:
+    result = decoded(event(kind, {"id": "0c5e-lead", "title": "x"}, action))
+    assert (result.changes, result.needs, result.rejections) == ((), (), ())
+
+
+def test_an_action_that_there_is_not_yet_changes_nothing() -> None:
+    result = decoded(event("deal", {"id": 42}, "frozen"))
+    assert (result.changes, result.rejections) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("sent", "minor"),
+    [
+        ("5184", 518400),
+        ("0", 0),
+        ("127613.5", 12761350),
+        ("0.29", 29),
+        ("-10.50", -1050),
+        ("1234.5600000000002", 123456),
+        ("12.345", 1234),
+        ("12.355", 1236),
+        ("999999999999.99", 99999999999999),
+        ("9007199254740.99", None),
+        ("1e3", 100000),
+        ("1e13", None),
+        ("1e999999999", None),
+        ("NaN", None),
+        ("Infinity", None),
+        ('"5184.10"', 518410),
+        ('"free"', None),
+        ("true", None),
+        ("[1]", None),
+    ],
+)
+def test_an_amount_is_exact_or_unset(sent: str, minor: int | None) -> None:
+    body = f'{{"meta": {{"entity": "deal", "action": "change"}}, "data": {{"id": 42, "value": {sent}}}}}'
+    fields = ADAPTER.decode(post(body.encode()), OFFICE).changes[0].fields
+    assert fields.get("amount") == minor
+    assert ("amount" in fields) == (minor is not None)
+
+
+def test_an_amount_has_the_decimals_of_its_currency() -> None:
+    assert deal(value=12.5, currency="KWD") == {"amount": 12500, "currency": "KWD"}
+    assert deal(value=12, currency="JPY") == {"amount": 12, "currency": "JPY"}
+    assert deal(value=None, currency="rub") == {"amount": None}
+
+
+@pytest.mark.parametrize(
+    ("sent", "fields"),
+    [
+        ({"status": "open", "lost_time": AT}, {"status": "open", "closed_at": None}),
+        (
+            {"status": "lost", "lost_time": AT, "close_time": None},
+            {"status": "lost", "closed_at": utc(AT[:-1])},
+        ),
+        (
+            {"status": "lost", "lost_time": None, "close_time": AT},
+            {"status": "lost", "closed_at": utc(AT[:-1])},
+        ),
+        ({"status": "won", "won_time": AT, "lost_time": "x"}, {"status": "won", "closed_at": utc(AT[:-1])}),
+        ({"status": "lost", "lost_time": "soon"}, {"status": "lost"}),
+        ({"status": "unknown"}, {}),
+        ({"status": 3}, {}),
+    ],
+)
+def test_a_deals_status_and_when_it_was_closed(sent: dict[str, Any], fields: dict[str, Value]) -> None:
+    assert deal(**sent) == fields
+
+
+@pytest.mark.parametrize("sent", [{"status": "deleted"}, {"is_deleted": True}, {"deleted": True}])
+def test_a_deal_that_says_so_is_deleted(sent: dict[str, Any]) -> None:
+    assert change("deal", **sent).deleted
+
+
+def test_the_reason_is_told_by_its_name_and_an_empty_one_is_none() -> None:
+    assert deal(lost_reason=" Дорого ") == {"reason_id": "дорого"}
+    assert deal(lost_reason="") == deal(lost_reason=None) == {"reason_id": None}
+    assert deal(lost_reason=5) == deal() == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "client"),
+    [
+        ({"person_id": 7, "org_id": 12}, "7"),
+        ({"person_id": None, "org_id": 12}, "org:12"),
+        ({"person_id": None, "org_id": None}, None),
+        ({"person_id": 0, "org_id": ""}, None),
+        ({"org_id": "12"}, "org:12"),
+        ({"person_id": {"value": 7, "name": "Иван"}, "org_id": None}, "7"),
+    ],
+)
+def test_the_client_is_the_person_else_the_organization(sent: dict[str, Any], client: str | None) -> None:
+    assert deal(**sent) == {"client_id": client}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"person_id": None},
+        {"person_id": "x", "org_id": None},
+        {"owner_id": True},
+        {"owner_id": -1},
+        {"owner_id": 10**20},
+        {"pipeline_id": "٣"},
+        {"pipeline_id": [2]},
+    ],
+)
+def test_a_link_that_is_not_told_or_cannot_be_read_is_unset(sent: dict[str, Any]) -> None:
+    assert deal(**sent) == {}
+
+
+def test_a_person_and_an_organization_with_one_number_are_two_clients() -> None:
+    person, organization = change("person", name="Иван"), change("organization", name="ООО")
+    assert (person.id, organization.id) == ("42", "org:42")
+
+
+@pytest.mark.parametrize(
+    ("due_date", "due_time", "due_at"),
+    [
+        ("2026-11-23", "09:30", utc("2026-11-23 09:30:00")),
+        ("2026-11-23", "09:30:15", utc("2026-11-23 09:30:15")),
+        ("2026-11-23", {"timezone_id": None, "value": "22:15"}, utc("2026-11-23 22:15:00")),
+        ("2026-11-23", {"timezone_id": None, "value": "22:15:00"}, utc("2026-11-23 22:15:00")),
+        ("2026-11-23", None, utc("2026-11-23 20:59:59")),
+        ("2026-11-23", "", utc("2026-11-23 20:59:59")),
+        ("2026-11-23", {"timezone_id": None, "value": ""}, utc("2026-11-23 20:59:59")),
+        ("2026-11-23", {}, utc("2026-11-23 20:59:59")),
+        (None, None, None),
+        ("", "", None),
+    ],
+)
+def test_an_activity_is_due_at_its_time_in_utc_or_at_the_end_of_the_local_day(
+    due_date: Any, due_time: Any, due_at: Instant | None
+) -> None:
+    assert task(due_date=due_date, due_time=due_time) == {"due_at": due_at}
+
+
+@pytest.mark.parametrize(
+    ("due_date", "due_time"),
+    [
+        ("2026-11-31", None),
+        ("23.11.2026", None),
+        (20261123, None),
+        ("2026-11-23", "24:00"),
+        ("2026-11-23", 930),
+    ],
+)
+def test_a_due_time_that_cannot_be_read_is_unset(due_date: Any, due_time: Any) -> None:
+    assert task(due_date=due_date, due_time=due_time) == {}
+
+
+def test_a_done_activity_says_when_and_one_that_is_open_again_does_not() -> None:
+    done_at = utc("2026-11-23 08:00:00")
+    assert task(done=True, marked_as_done_time="2026-11-23 08:00:00") == {
+        "completed": True,
+        "completed_at": done_at,
+    }
+    assert task(done=1, marked_as_done_time="") == {"completed": True}
+    assert task(done=0, marked_as_done_time=AT) == {"completed": False, "completed_at": None}
+    assert task(done="yes") == {}
+
+
+def test_an_activity_with_a_deal_is_on_the_deal_and_not_on_its_client() -> None:
+    result = decoded(event("activity", {"id": 1, "deal_id": 5, "person_id": 7, "org_id": 12}))
+    assert result.changes[0].fields == {"deal_id": "5", "client_id": None}
+    assert result.needs == ()
+
+
+def test_an_activity_on_a_leads_person_is_on_that_client() -> None:
+    fields = task(deal_id=None, lead_id="0c5e", person_id=7, org_id=None)
+    assert fields == {"deal_id": None, "client_id": "7"}
+
+
+def test_an_activity_that_was_taken_off_everything_is_on_nothing() -> None:
+    body = event("activity", {"id": 1, "deal_id": None, "person_id": None, "org_id": None})
+    body["meta"]["host"] = "zerno.pipedrive.com"
+    assert decoded(body).changes[0].fields == {"deal_id": None, "client_id": None, "url": None}
+
+
+def test_an_inactive_activity_or_person_is_deleted() -> None:
+    assert change("activity", active_flag=False).deleted
+    assert change("person", active_flag=False, name="x").deleted
+    assert not change("user", active_flag=False, name="Анна").deleted
+
+
+def test_users_and_pipelines_that_are_deleted_keep_their_names() -> None:
+    for kind in ("user", "pipeline"):
+        assert decoded(event(kind, None, "delete", entity_id="3")).changes == ()
+
+
+def test_a_merged_client_keeps_its_name_and_the_one_it_became_is_asked_for() -> None:
+    result = decoded(event("organization", None, "delete", entity_id="3", merged_to_id="4"))
+    assert (result.changes, result.needs) == ((), (Need("client", "org:4"),))
+
+
+def test_the_version_is_update_time_else_the_time_of_the_event_else_that_of_arrival() -> None:
+    def version(action: str = "change", /, timestamp: Any = AT, **sent: Any) -> Instant:
+        body = event("deal", {"id": 42, **sent}, action, timestamp=timestamp)
+        return decoded(body).changes[0].version
+
+    assert version(update_time="2026-11-22T10:00:00Z") == utc("2026-11-22 10:00:00")
+    assert version(update_time="2026-11-22 10:00:00") == utc("2026-11-22 10:00:00")
+    assert version("create", add_time="2026-11-22T10:00:00Z") == utc("2026-11-22 10:00:00")
+    assert version(update_time=None, add_time="2026-11-22T10:00:00Z") == utc("2026-11-23 09:00:00")
+    assert version(update_time="x", timestamp="2026-11-23T09:00:00.25Z") == utc("2026-11-23 09:00:00.25")
+    assert version(timestamp=1795424400) == utc("2026-11-23 09:00:00")
+    assert version(timestamp=1795424400250) == utc("2026-11-23 09:00:00.25")
+    for unreadable in (None, "soon", True, 5, 10**17, "1999-12-31T00:00:00Z", "2026-11-23T09:00:00"):
+        assert version(timestamp=unreadable) == NOW
+
+
+def test_a_change_in_the_second_of_the_creation_wins_over_it() -> None:
+    """The event of the creation is stamped a second after the creation itself."""
+    made = decoded(
+        event(
+            "deal",
+            {"id": 1, "add_time": AT, "update_time": None},
+            "create",
+            timestamp="2026-11-23T09:00:01.1Z",
+        )
+    )
+    changed = decoded(event("deal", {"id": 1, "update_time": "2026-11-23T09:00:01Z"}))
+    assert changed.changes[0].version > made.changes[0].version
+
+
+def test_a_deletion_without_a_time_is_dated_when_it_is_received() -> None:
+    body = event("deal", None, "delete", entity_id="3", timestamp=None)
+    assert decoded(body).changes == (Change("deal", "3", NOW, deleted=True),)
+
+
+@pytest.mark.parametrize("action", ["change", "delete"])
+def test_what_is_dated_more_than_a_day_ahead_is_rejected(action: str) -> None:
+    wild = "2026-11-25T10:00:00Z"
+    body = event("deal", {"id": 42, "update_time": wild}, action, entity_id="42", timestamp=wild)
+    assert "more than a day in the future" in rejection(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ([], "the body is not a JSON object"),
+        ({}, "the body is no webhook of Pipedrive: it has no meta"),
+        ({"meta": []}, "the body is no webhook of Pipedrive: it has no meta"),
+        ({"meta": {"entity": "deal"}}, "meta does not say what happened: it has no entity, or no action"),
+        ({"meta": {"action": "change"}}, "meta does not say what happened: it has no entity, or no action"),
+        (event("deal", None), "deal: the body does not hold its state, in data or current"),
+        (event("deal", {}), "deal: the id is missing or is not a number"),
+        (event("deal", {"id": "x"}), "deal: the id is missing or is not a number"),
+        (event("deal", {"id": 0}), "deal: the id is missing or is not a number"),
+        (event("activity", None, "delete"), "activity: the id is missing or is not a number"),
+    ],
+)
+def test_a_body_that_cannot_be_used_is_rejected(body: Any, error: str) -> None:
+    assert rejection(body) == error
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"hello", b"leads[add][0][id]=1"])
+def test_a_body_that_is_not_json_is_rejected(body: bytes) -> None:
+    result = ADAPTER.decode(post(body), OFFICE)
+    assert [told.error.partition(":")[0] for told in result.rejections] == ["the body is not JSON"]
+
+
+def test_links_lead_to_the_accounts_own_pages_or_nowhere() -> None:
+    def url(host: Any, office: Account = OFFICE) -> Value:
+        return decoded(event("deal", {"id": 42}, host=host), office).changes[0].fields.get("url")
+
+    assert url("zerno.pipedrive.com") == "https://zerno.pipedrive.com/deal/42"
+    for foreign in ("evil.example", "pipedrive.com", "a.b.pipedrive.com", "x.pipedrive.com/", None, 5):
+        assert url(foreign) is None
+    asked = replace(OFFICE, api=Api(Secret("t"), "https://office.pipedrive.com"))
+    assert url("evil.example", asked) == "https://office.pipedrive.com/deal/42"
+
+
+def test_the_key_is_the_events_id() -> None:
+    assert decoded(event("deal", {"id": 1})).key == "e1"
+
+
+@pytest.mark.parametrize("event_id", [None, 5, "", "x" * (ID_LENGTH + 1), "é", "a\n"])
+def test_without_an_id_that_fits_the_key_is_a_digest_that_heeds_no_attempt(event_id: Any) -> None:
+    first, again, other = (
+        decoded(event("deal", {"id": number}, id=event_id, attempt=attempt)).key
+        for number, attempt in ((1, 1), (1, 4), (2, 1))
+    )
+    assert len(first) == 64
+    assert first == again != other
+
+
+def test_a_retry_of_v1_has_the_key_of_the_first_attempt() -> None:
+    body = BODIES["v1_deal_updated"]
+    retried = body.replace(b'"retry": 0', b'"retry": 3')
+    assert retried != body
+    assert ADAPTER.decode(post(retried), OFFICE).key == ADAPTER.decode(post(body), OFFICE).key
+
+
+def test_the_steps_name_the_address_and_no_secret() -> None:
+    steps = ADAPTER.steps(account("pipedrive", "crm:pass"), "https://board.example/webhooks/office")
+    assert "Endpoint: https://board.example/webhooks/office" in steps
+    assert "deal, activity, person, organization, user, pipeline" in " ".join(steps)
+    assert "crm" not in " ".join(steps)
+
+
+def authenticate(header: str | None, office: str | None = None, *secrets: str, body: bytes = b"{}") -> None:
+    headers = {} if header is None else {"authorization": header}
+    options = Options(account=office)
+    ADAPTER.authenticate(
+        post(body, headers), account("pipedrive", *(secrets or ("crm:pass",)), options=options)
+    )
+
+
+def basic(credentials: str, scheme: str = "Basic") -> str:
+    return f"{scheme} {base64.b64encode(credentials.encode()).decode()}"
+
+
+def test_user_and_password_must_be_one_of_the_secrets() -> None:
+    authenticate(basic("crm:pass"))
+    authenticate(basic("crm:pass", "basic"))
+    authenticate(basic("crm:new"), None, "crm:old", "crm:new")
+    authenticate(basic("crm:пароль"), None, "crm:пароль")
+    for wrong in ("crm:pas", "crm:pass ", "CRM:pass", "crm", ":pass", "", ":"):
+        with pytest.raises(NotAuthentic, match="token"):
+            authenticate(basic(wrong))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Basic", "Basic !", "Basic é", "Bearer Y3JtOnBhc3M=", "Basic  x", "Y3JtOnBhc3M=", "\ud800"],
+)
+def test_without_credentials_nobody_is_let_in(header: str | None) -> None:
+    with pytest.raises(NotAuthentic):
+        authenticate(header)
+
+
+@pytest.mark.parametrize("name", ["deal_create", "v1_deal_updated", "deal_delete"])
+def test_the_company_must_be_the_configured_one(name: str) -> None:
+    authenticate(basic("crm:pass"), "7300411", body=BODIES[name])
+    with pytest.raises(NotAuthentic, match="account"):
+        authenticate(basic("crm:pass"), "7300412", body=BODIES[name])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"meta": {}}', b'{"meta": {"company_id": null}}', b"[" * 100_000, b"\xff"]
+)
+def test_a_body_that_names_no_company_is_refused_where_one_is_configured(body: bytes) -> None:
+    with pytest.raises(NotAuthentic, match="account"):
+        authenticate(basic("crm:pass"), "7300411", body=body)
+
+
+def test_versions_are_to_the_microsecond_where_the_vendor_tells_them() -> None:
+    (told,) = ADAPTER.decode(post(BODIES["v1_deal_deleted"]), OFFICE).changes
+    assert told.version % SECOND == 322662

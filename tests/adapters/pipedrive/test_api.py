@@ -1,0 +1,548 @@
+"""Pipedrive's API: what it is asked, and what its answers say. Bodies are of the shape that its documents
+show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service import adapters
+from service.adapters.api import ASKED, RESOURCE, Answer, Api, Call, Stage, Subscribing, Verdict
+from service.adapters.pipedrive.api import BUDGET_SECONDS, PipedriveApi
+from service.config import Account, Config, ConfigError, Secret
+from service.config import Api as ApiOptions
+from service.model import SECOND, Change, Decoded, Instant, Need
+from tests.adapters.posts import NOW, account, post, utc
+
+API = PipedriveApi()
+TOKEN = "659c-token"
+OFFICE = replace(
+    account("pipedrive", "crm:pa:ss", "crm:old"), api=ApiOptions(Secret(TOKEN), "https://zerno.pipedrive.com")
+)
+CHANGED = "2026-11-22T10:00:00Z"
+CHANGED_AT = utc("2026-11-22 10:00:00")
+
+
+def deal(deal_id: int = 1, **sent: Any) -> dict[str, Any]:
+    """As `GET /api/v2/deals` lists one."""
+    return {
+        "id": deal_id,
+        "title": "Кофе",
+        "owner_id": 3,
+        "person_id": 7,
+        "org_id": None,
+        "pipeline_id": 2,
+        "stage_id": 4,
+        "value": 200.5,
+        "currency": "RUB",
+        "add_time": "2026-11-20T10:00:00Z",
+        "update_time": CHANGED,
+        "stage_change_time": None,
+        "is_deleted": False,
+        "is_archived": False,
+        "status": "open",
+        "probability": None,
+        "lost_reason": None,
+        "visible_to": 3,
+        "close_time": None,
+        "won_time": None,
+        "lost_time": None,
+        "custom_fields": {},
+        **sent,
+    }
+
+
+def activity(activity_id: int = 1, **sent: Any) -> dict[str, Any]:
+    """As `GET /api/v2/activities` lists one."""
+    return {
+        "id": activity_id,
+        "subject": "позвонить",
+        "type": "call",
+        "owner_id": 3,
+        "is_deleted": False,
+        "add_time": "2026-11-20T10:00:00Z",
+        "update_time": CHANGED,
+        "deal_id": 5,
+        "lead_id": None,
+        "person_id": 7,
+        "org_id": None,
+        "due_date": "2026-11-23",
+        "due_time": "15:00:00",
+        "duration": "01:00:00",
+        "done": False,
+        "marked_as_done_time": None,
+        **sent,
+    }
+
+
+def listing(*items: Any, cursor: str | None = None, **more: Any) -> bytes:
+    body = {"success": True, "data": list(items), "additional_data": {"next_cursor": cursor}, **more}
+    return json.dumps(body).encode()
+
+
+def decoded(resource: str, body: bytes, *asked: str, asked_at: Instant = NOW) -> Decoded:
+    headers = {RESOURCE: resource, ASKED: " ".join(asked)}
+    return API.decode(post(body, headers, received_at=asked_at), OFFICE)
+
+
+def told(result: Decoded) -> list[Change]:
+    """The changes as the vendor dates them; each is told again as of the asking."""
+    assert result.rejections == ()
+    vendors = [each for each in result.changes if each.version != NOW]
+    again = [replace(each, version=NOW) for each in vendors]
+    assert [each for each in result.changes if each.version == NOW] == again
+    return vendors
+
+
+def needs(entity: Any, *ids: str) -> list[Need]:
+    return [Need(entity, each) for each in ids]
+
+
+def test_it_is_an_api_that_can_be_asked_and_subscribed_to() -> None:
+    api: Api = API
+    subscribing: Subscribing = API
+    assert api.url is None
+    assert subscribing.webhooks(OFFICE) == Call("webhooks", "/api/v1/webhooks")
+
+
+def test_the_api_is_at_the_companys_own_address() -> None:
+    adapters.check(Config("sqlite:///x.db", (OFFICE,)))
+    with pytest.raises(ConfigError, match=r"\[accounts.api\] needs the url of the pipedrive account"):
+        adapters.check(Config("sqlite:///x.db", (replace(OFFICE, api=ApiOptions(Secret(TOKEN))),)))
+
+
+def test_the_token_is_in_a_header_and_nowhere_else() -> None:
+    assert API.headers(OFFICE) == {"x-api-token": TOKEN}
+    assert API.prefix(OFFICE) == ""
+    assert TOKEN not in repr(API.backfill(OFFICE, NOW))
+
+
+def test_the_pace_stays_below_the_smallest_plans_limit() -> None:
+    """20 requests in 2 seconds."""
+    assert API.pace.burst + 2 * API.pace.per_second <= 20
+
+
+@pytest.mark.parametrize(
+    ("entity", "ids", "call"),
+    [
+        (
+            "deal",
+            ["1", "2"],
+            Call("deals", "/api/v2/deals", (("ids", "1,2"), ("limit", "500")), asked=("1", "2")),
+        ),
+        (
+            "task",
+            ["3"],
+            Call("activities", "/api/v2/activities", (("ids", "3"), ("limit", "500")), asked=("3",)),
+        ),
+        ("client", ["7"], Call("persons", "/api/v2/persons", (("ids", "7"), ("limit", "500")), asked=("7",))),
+        (
+            "client",
+            ["org:7", "org:8"],
+            Call(
+                "organizations",
+                "/api/v2/organizations",
+                (("ids", "7,8"), ("limit", "500")),
+                asked=("org:7", "org:8"),
+            ),
+        ),
+        ("manager", ["3"], Call("users", "/api/v1/users")),
+        ("pipeline", ["2"], Call("pipelines", "/api/v2/pipelines", (("sort_by", "id"), ("limit", "500")))),
+    ],
+)
+def test_needs_are_asked_for_by_id_or_all_at_once(entity: str, ids: list[str], call: Call) -> None:
+    assert API.ask(needs(entity, *ids), OFFICE) == call
+
+
+def test_organizations_are_asked_for_after_the_persons() -> None:
+    first = API.ask(needs("client", "7", "org:7", "8"), OFFICE)
+    assert first is not None
+    assert (first.path, first.query[0]) == ("/api/v2/persons", ("ids", "7,8"))
+    second = API.following(first, Answer(200, {}, listing({"id": 7, "name": "x"}, cursor="c1")))
+    assert second == Call(
+        "organizations", "/api/v2/organizations", (("ids", "7"), ("limit", "500")), asked=("org:7",)
+    )
+    assert second is not None
+    assert API.following(second, Answer(200, {}, listing())) is None
+    only_persons = API.ask(needs("client", "7"), OFFICE)
+    assert only_persons is not None
+    assert API.following(only_persons, Answer(200, {}, listing())) is None
+
+
+def test_a_deal_that_is_not_among_the_others_is_looked_for_among_the_archived() -> None:
+    first = API.ask(needs("deal", "1", "2", "3"), OFFICE)
+    assert first is not None
+    second = API.following(first, Answer(200, {}, listing(deal(2), cursor="c1")))
+    assert second == Call(
+        "archived_deals", "/api/v2/deals/archived", (("ids", "1,3"), ("limit", "500")), asked=("1", "3")
+    )
+    assert second is not None
+    assert API.following(second, Answer(200, {}, listing())) is None
+    assert API.following(first, Answer(200, {}, listing(deal(1), deal(2), deal(3)))) is None
+    assert API.following(first, Answer(200, {}, listing(deal(1), {"title": "x"}))) is None
+    assert API.following(first, Answer(200, {}, b'{"success": false, "data": []}')) is None
+
+
+def test_what_the_api_cannot_tell_is_not_asked_for() -> None:
+    assert API.ask(needs("reason", "дорого"), OFFICE) is None
+
+
+def addresses(stages: Any) -> list[str]:
+    return [f"{stage.first.path}?{urlencode(stage.first.query, safe=',:')}" for stage in stages]
+
+
+LOST = "updated_since=2025-10-19T10:00:00Z"
+DONE = "updated_since=2026-10-23T10:00:00Z"
+ROLL_CALL = [
+    "/api/v2/deals?status=open&sort_by=id&limit=500",
+    f"/api/v2/deals?status=lost&{LOST}&sort_by=id&limit=500",
+    f"/api/v2/deals/archived?status=lost&{LOST}&sort_by=id&limit=500",
+    "/api/v2/activities?done=false&sort_by=id&limit=500",
+    f"/api/v2/activities?done=true&{DONE}&sort_by=id&limit=500",
+]
+
+
+def test_a_roll_call_lists_what_still_counts() -> None:
+    assert addresses(API.roll_call(OFFICE, NOW)) == ROLL_CALL
+
+
+def test_a_backfill_begins_with_the_names() -> None:
+    assert addresses(API.backfill(OFFICE, NOW)) == [
+        "/api/v1/users?",
+        "/api/v2/pipelines?sort_by=id&limit=500",
+        *ROLL_CALL,
+    ]
+
+
+def test_changes_are_those_since_a_moment_with_the_deleted_and_the_archived_and_names() -> None:
+    since = "updated_since=2026-11-23T10:00:00Z"
+    assert addresses(API.changes(OFFICE, NOW)) == [
+        "/api/v1/users?",
+        f"/api/v2/deals?status=open,won,lost,deleted&{since}&sort_by=id&limit=500",
+        f"/api/v2/deals/archived?{since}&sort_by=id&limit=500",
+        f"/api/v2/activities?{since}&sort_by=id&limit=500",
+        f"/api/v2/persons?{since}&sort_by=id&limit=500",
+        f"/api/v2/organizations?{since}&sort_by=id&limit=500",
+    ]
+
+
+@pytest.mark.parametrize(
+    "stages", [API.backfill(OFFICE, NOW), API.changes(OFFICE, NOW), API.roll_call(OFFICE, NOW)]
+)
+def test_stages_have_names_of_their_own_and_are_read(stages: list[Stage]) -> None:
+    assert len({stage.name for stage in stages}) == len(stages)
+    for stage in stages:
+        assert decoded(stage.first.resource, listing()).rejections == ()
+
+
+def test_the_next_page_is_asked_for_by_its_cursor() -> None:
+    first = API.roll_call(OFFICE, NOW)[0].first
+    second = API.following(first, Answer(200, {}, listing(deal(), cursor="c1")))
+    assert second == replace(first, query=(*first.query, ("cursor", "c1")))
+    assert second is not None
+    third = API.following(second, Answer(200, {}, listing(deal(), cursor="c2")))
+    assert third == replace(first, query=(*first.query, ("cursor", "c2")))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        listing(deal(), cursor=None),
+        listing(deal(), cursor=""),
+        listing(deal(), cursor="used"),
+        listing(cursor="c2"),
+        listing(deal(), additional_data=None),
+        listing(deal(), additional_data={"next_cursor": 5}),
+        b'{"success": true, "data": [{"id": 1}]}',
+        b'{"success": true, "data": null, "additional_data": {"next_cursor": "c2"}}',
+        b"[]",
+        b"",
+    ],
+)
+def test_paging_ends_with_the_last_page_and_with_absurd_answers(body: bytes) -> None:
+    call = Call("deals", "/api/v2/deals", (("cursor", "used"),))
+    assert API.following(call, Answer(200, {}, body)) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (Answer(200), ("answered", None)),
+        (Answer(201), ("answered", None)),
+        (Answer(401, {}, b'{"success": false}'), ("refused", None)),
+        (Answer(402, {}, b'{"success": false}'), ("refused", None)),
+        (Answer(403, {}, b'{"success": false}'), ("refused", None)),
+        (Answer(403, {}, b"\n<!DOCTYPE html>Cloudflare"), ("later", BUDGET_SECONDS)),
+        (Answer(403, {"retry-after": "30"}, b"<html>"), ("later", 30.0)),
+        (Answer(404), ("gone", None)),
+        (Answer(429), ("later", None)),
+        (Answer(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2"}), ("later", 2.0)),
+        (Answer(429, {"x-ratelimit-remaining": "19", "x-ratelimit-reset": "2"}), ("later", BUDGET_SECONDS)),
+        (Answer(429, {"retry-after": "7", "x-ratelimit-remaining": "19"}), ("later", 7.0)),
+        (Answer(500), ("later", None)),
+        (Answer(503, {"retry-after": "5"}), ("later", 5.0)),
+    ],
+)
+def test_what_a_status_means(answer: Answer, verdict: tuple[Verdict, float | None]) -> None:
+    assert API.verdict(answer) == verdict
+
+
+def test_a_deal_is_told_when_it_changed_and_as_of_the_asking() -> None:
+    result = decoded("deals", listing(deal()))
+    (change,) = told(result)
+    assert change == Change(
+        "deal",
+        "1",
+        CHANGED_AT,
+        {
+            "known": True,
+            "name": "Кофе",
+            "status": "open",
+            "closed_at": None,
+            "amount": 20050,
+            "currency": "RUB",
+            "reason_id": None,
+            "client_id": "7",
+            "manager_id": "3",
+            "pipeline_id": "2",
+            "url": "https://zerno.pipedrive.com/deal/1",
+        },
+    )
+    assert result.needs == (Need("client", "7"), Need("manager", "3"), Need("pipeline", "2"))
+
+
+def test_a_lost_deal_names_its_reason() -> None:
+    lost = deal(status="lost", lost_reason="Дорого", lost_time="2026-11-22T09:59:59Z")
+    change, reason = told(decoded("deals", listing(lost)))
+    assert change.fields["reason_id"] == "дорого"
+    assert change.fields["closed_at"] == utc("2026-11-22 09:59:59")
+    assert reason == Change("reason", "дорого", CHANGED_AT, {"name": "Дорого"})
+
+
+@pytest.mark.parametrize("sent", [{"is_deleted": True}, {"status": "deleted"}, {"is_archived": True}])
+def test_deleted_deals_and_archived_open_ones_are_gone(sent: dict[str, Any]) -> None:
+    assert told(decoded("deals", listing(deal(**sent)))) == [Change("deal", "1", CHANGED_AT, deleted=True)]
+
+
+def test_an_archived_lost_deal_still_counts() -> None:
+    (change,) = told(decoded("deals", listing(deal(is_archived=True, status="lost"))))
+    assert change.fields["status"] == "lost"
+
+
+def test_an_activity_is_due_in_utc_and_seen_at_its_deal() -> None:
+    result = decoded("activities", listing(activity()))
+    (change,) = told(result)
+    assert change.fields["due_at"] == utc("2026-11-23 15:00:00")
+    assert change.fields["url"] == "https://zerno.pipedrive.com/deal/5"
+    assert result.needs == (Need("manager", "3"),)
+
+
+def test_what_many_entries_need_is_needed_once() -> None:
+    result = decoded("deals", listing(deal(1), deal(2), deal(3)))
+    assert len(result.needs) == 3
+
+
+@pytest.mark.parametrize(
+    ("resource", "change"),
+    [
+        ("persons", Change("client", "9", CHANGED_AT, {"name": "Анна"})),
+        ("organizations", Change("client", "org:9", CHANGED_AT, {"name": "Анна"})),
+        ("pipelines", Change("pipeline", "9", CHANGED_AT, {"name": "Анна"})),
+    ],
+)
+def test_names_are_dated_as_the_vendor_dates_them(resource: str, change: Change) -> None:
+    body = listing({"id": 9, "name": "Анна", "update_time": CHANGED})
+    assert told(decoded(resource, body)) == [change]
+
+
+def test_names_of_users_are_true_when_asked() -> None:
+    user = {"id": 9, "name": "Анна", "modified": "2026-11-22 10:00:00", "active_flag": False}
+    result = decoded("users", listing(user, additional_data={"pagination": {"start": 0}}), "9")
+    assert result.changes == (Change("manager", "9", NOW, {"name": "Анна"}),)
+
+
+def test_one_that_was_never_changed_is_dated_when_it_was_made() -> None:
+    (change,) = told(decoded("deals", listing(deal(update_time=None))))
+    assert change.version == utc("2026-11-20 10:00:00")
+
+
+@pytest.mark.parametrize(("resource", "entity"), [("archived_deals", "deal"), ("activities", "task")])
+def test_what_was_asked_for_and_is_not_there_is_gone(resource: str, entity: Any) -> None:
+    gone = Change(entity, "2", NOW, deleted=True)
+    item = {"archived_deals": deal, "activities": activity}[resource](1)
+    result = decoded(resource, listing(item), "1", "2")
+    assert [each for each in result.changes if each.deleted] == [gone]
+    assert decoded(resource, b'{"success": true, "data": null}', "2").changes == (gone,)
+
+
+def test_a_deal_is_gone_only_when_it_is_not_among_the_archived_either() -> None:
+    assert decoded("deals", listing(), "2").changes == ()
+    archived = decoded("archived_deals", listing(deal(2, is_archived=True, status="lost")), "2")
+    assert [each.deleted for each in archived.changes] == [False, False]
+
+
+def test_where_the_vendor_knows_of_no_archive_nothing_is_archived() -> None:
+    """Of what there is not (404), the empty body is read."""
+    assert decoded("archived_deals", b"", "2").changes == (Change("deal", "2", NOW, deleted=True),)
+
+
+@pytest.mark.parametrize("resource", ["persons", "organizations", "users", "pipelines"])
+def test_a_name_that_is_not_there_is_no_news(resource: str) -> None:
+    assert decoded(resource, listing(), "2").changes == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"data": []}',
+        b'{"success": false, "error": "x", "data": []}',
+        b'{"success": true}',
+    ],
+)
+def test_what_is_no_answer_is_rejected_and_deletes_nothing(body: bytes) -> None:
+    for resource in ("deals", "archived_deals", "activities") if body else ("deals", "activities"):
+        result = decoded(resource, body, "1")
+        assert result.changes == ()
+        assert [each.part for each in result.rejections] == [0]
+
+
+@pytest.mark.parametrize("spoilt", [{"title": "x"}, {"id": "x"}, 5, None])
+def test_where_an_entry_has_no_id_nothing_is_gone(spoilt: Any) -> None:
+    result = decoded("archived_deals", listing(deal(1, status="won"), spoilt), "1", "2")
+    assert not any(each.deleted for each in result.changes)
+    assert [each.part for each in result.rejections] == [1]
+    assert {each.id for each in result.changes} == {"1"}
+
+
+def test_an_entry_that_cannot_be_used_is_not_gone() -> None:
+    result = decoded("archived_deals", listing(deal(1, update_time="2027-01-01T00:00:00Z")), "1")
+    assert result.changes == ()
+    assert ["future" in each.error for each in result.rejections] == [True]
+
+
+def test_a_resource_that_is_not_known_is_rejected() -> None:
+    assert decoded("notes", listing()).rejections[0].error == "answers about 'notes' are not read"
+
+
+def test_an_equal_answer_to_a_later_question_is_news() -> None:
+    body = listing(deal())
+    assert decoded("deals", body).key == decoded("deals", body).key
+    others = [
+        decoded("deals", body, asked_at=NOW + SECOND).key,
+        decoded("deals", body, "1").key,
+        decoded("activities", body).key,
+    ]
+    assert len({decoded("deals", body).key, *others}) == 4
+
+
+NAMES = """
+    success data additional_data id name title status is_deleted is_archived lost owner_id person_id org_id
+    value currency lost_reason due_date due_time done deal_id update_time error
+"""
+WORDS = st.sampled_from(NAMES.split())
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS | st.just(CHANGED),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=6),
+    max_leaves=20,
+)
+ITEMS = st.dictionaries(WORDS, VALUES, max_size=8).map(lambda item: {"id": 1, **item})
+
+
+@given(
+    resource=st.sampled_from(["deals", "activities", "persons", "organizations", "users", "pipelines", ""]),
+    body=st.binary() | st.lists(ITEMS | VALUES, max_size=4).map(lambda items: listing(*items)),
+    asked=st.text(max_size=20),
+)
+def test_no_answer_raises(resource: str, body: bytes, asked: str) -> None:
+    result = decoded(resource, body, asked)
+    assert result == decoded(resource, body, asked)
+    for change in result.changes:
+        assert change.version <= NOW + 86_400 * SECOND
+    API.following(Call(resource, "/"), Answer(200, {}, body))
+    API.is_off(Answer(200, {}, body), "https://board.example/webhooks/office")
+
+
+ADDRESS = "https://board.example/webhooks/office"
+
+
+def webhook(kind: str, action: str = "*", /, **sent: Any) -> dict[str, Any]:
+    """As `GET /api/v1/webhooks` lists one."""
+    return {
+        "id": 1,
+        "company_id": 7300411,
+        "owner_id": 3,
+        "user_id": 3,
+        "event_action": action,
+        "event_object": kind,
+        "subscription_url": ADDRESS,
+        "is_active": 1,
+        "add_time": "2026-09-27 14:30:00",
+        "remove_time": None,
+        "type": "general",
+        "http_auth_user": "crm",
+        "last_delivery_time": "2026-11-23 09:35:00",
+        "last_http_status": 200,
+        "version": "2.0",
+        **sent,
+    }
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "off"),
+    [
+        ([webhook("*")], False),
+        ([webhook("deal"), webhook("activity")], False),
+        ([*(webhook("*", action) for action in ("create", "change", "delete"))], False),
+        ([webhook("deal"), webhook("activity"), webhook("note", is_active=0)], True),
+        ([webhook("deal"), webhook("activity", is_active=0)], True),
+        ([webhook("*", is_active=False)], True),
+        ([webhook("deal")], True),
+        ([webhook("*", "create")], True),
+        ([webhook("*", subscription_url="https://other.example/")], None),
+        ([5, None], None),
+        ([], None),
+    ],
+)
+def test_a_webhook_is_off_when_it_is_not_active_or_when_deals_or_activities_are_missing(
+    webhooks: list[Any], off: bool | None
+) -> None:
+    assert API.is_off(Answer(200, {}, listing(*webhooks)), ADDRESS) is off
+
+
+def test_an_answer_that_cannot_be_read_says_of_no_webhook() -> None:
+    assert API.is_off(Answer(200, {}, b"<html>"), ADDRESS) is None
+
+
+def subscribed(office: Account) -> list[dict[str, Any]]:
+    calls = API.subscribe(office, ADDRESS)
+    assert {(call.path, call.method) for call in calls} == {("/api/v1/webhooks", None)}
+    return [json.loads(call.body) for call in calls]
+
+
+def test_every_kind_of_object_that_is_read_is_subscribed_to() -> None:
+    bodies = subscribed(OFFICE)
+    kinds = ["deal", "activity", "person", "organization", "user", "pipeline"]
+    assert [body["event_object"] for body in bodies] == kinds
+    assert bodies[0] == {
+        "subscription_url": ADDRESS,
+        "event_action": "*",
+        "event_object": "deal",
+        "version": "2.0",
+        "name": "Lossboard: deal",
+        "http_auth_user": "crm",
+        "http_auth_password": "pa:ss",
+    }
+
+
+def test_what_is_subscribed_to_is_on() -> None:
+    registered = [webhook(body["event_object"], body["event_action"]) for body in subscribed(OFFICE)]
+    assert API.is_off(Answer(200, {}, listing(*registered)), ADDRESS) is False

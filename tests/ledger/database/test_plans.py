@@ -1,0 +1,116 @@
+"""No statement of a delivery, of a board's next read or of a tick goes through more of an account than it
+asks for: SQLite is asked for its plans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from service.ledger.database.tables import METADATA
+from service.ledger.read.board import Selection
+from service.ledger.write import heads
+from service.model import Change, Value
+from tests.histories import DAY, HOUR, at
+from tests.ledger.offices import OFFICE, Ledger
+from tests.ledger.statements import Executed, executed
+
+NOW = at("2026-11-23T12:00:00+03:00")
+
+SHORT = {"manager_stakes", "managers", "pipelines", "client_saves", "unconverted"}
+"""Tables that have a few rows for an account however many deals it has (`client_saves`: today's)."""
+
+ONE_ROW = {name for name, table in METADATA.tables.items() if len(table.primary_key.columns) == 1}
+
+STEP = re.compile(rf"(SEARCH|SCAN) ({'|'.join(METADATA.tables)})\b.*?(?:\((.*)\).*)?$")
+
+
+def long_ways(engine: Engine, statements: list[Executed]) -> Iterator[str]:
+    """The steps of some statements that go through more than they are asked for."""
+    with engine.connect() as connection:
+        for statement, parameters in statements:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                yield from (f"{step}: {statement}" for *_, step in plan if _is_long(step, statement))
+
+
+def _is_long(step: str, statement: str) -> bool:
+    found = STEP.match(step)
+    if found is None or found[2] in SHORT | ONE_ROW:
+        return False
+    terms = (found[3] or "").split(" AND ")
+    ranges = [term for term in terms if "<" in term or ">" in term]
+    if len(ranges) == 1 and "min(" not in statement:  # from somewhere to the end
+        return True
+    return terms in ([""], ["account=?"])
+
+
+@pytest.fixture
+def sqlite(sqlite_ledgers: Callable[[], str]) -> Iterator[Ledger]:
+    opened = Ledger(sqlite_ledgers(), NOW)
+    yield opened
+    opened.close()
+
+
+def test_no_statement_takes_a_long_way(sqlite: Ledger) -> None:
+    selections = [Selection(1, 10**6), Selection(1, 10**6, "m")]
+    known: dict[str, Value] = {
+        "known": True,
+        "amount": 100,
+        "client_id": "c",
+        "manager_id": "m",
+        "reason_id": "r",
+    }
+    due: dict[str, Value] = {"due_at": NOW - HOUR, "manager_id": "m"}
+    sqlite.say(
+        Change("deal", "d", NOW, {**known, "status": "open"}),
+        Change("task", "t", NOW, {**due, "deal_id": "d"}),
+        Change("task", "own", NOW, {**due, "client_id": "c"}),
+    )
+    shown = sqlite.read(selections)
+    assert shown.at_risk.count == 1
+    with executed(sqlite.engine, sqlite.readers) as statements:
+        sqlite.say(
+            Change("deal", "d", NOW + 1, {**known, "status": "lost"}),
+            Change("task", "t", NOW + 1, {"completed": True}),
+            Change("task", "own", NOW + 1, {"completed": True}),
+            Change("client", "c", NOW + 1, {"name": "Client"}),
+            Change("deal", "e", NOW + 1, deleted=True),
+        )
+        later = sqlite.read(selections, shown)
+        sqlite.tick(NOW + DAY)
+        with sqlite.readers.begin() as connection:
+            heads.due_accounts(connection, [OFFICE.id], NOW + DAY)
+            heads.earliest_tick(connection, [OFFICE.id])
+    assert later.closed == {"t", "own"}
+    assert len({statement for statement, _ in statements}) > 25
+    assert list(long_ways(sqlite.engine, statements)) == []
+
+
+def test_every_index_has_its_statistics(sqlite: Ledger) -> None:
+    """Whoever adds or remakes a table writes them again (see the migration 0007)."""
+    with sqlite.engine.connect() as connection:
+        stored = set(
+            connection.exec_driver_sql("SELECT name FROM sqlite_schema WHERE type = 'index'").scalars()
+        )
+        named = {
+            index if index in stored else table
+            for table in METADATA.tables
+            for _, index, *_ in connection.exec_driver_sql(f"PRAGMA index_list({table})")
+        }
+        found = connection.exec_driver_sql("SELECT idx FROM sqlite_stat1").scalars().all()
+    assert sorted(found) == sorted(named)
+
+
+def test_a_long_way_is_found(sqlite: Ledger) -> None:
+    with executed(sqlite.readers) as statements, sqlite.readers.begin() as connection:
+        for condition in (
+            "",
+            " WHERE account = 'a'",
+            " WHERE account = 'a' AND done_at > 0 AND 1 = (id = 'x')",
+        ):
+            connection.exec_driver_sql(f"SELECT * FROM tasks{condition}")
+        connection.exec_driver_sql("SELECT * FROM tasks WHERE account = 'a' AND id = 'x'")
+    assert len(list(long_ways(sqlite.engine, statements))) == 3

@@ -1,0 +1,153 @@
+"""Two versions of the service on one database: the schema is the newer one's, and the older one goes on where
+that was declared to suit it. The newer version is this one with a migration more; each is also tried as the
+older one of two."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from service.ledger.database import schema
+from service.ledger.database.engine import open_engine
+from service.ledger.database.outcome import Outcome
+from service.ledger.write.committer import Committer
+from tests.databases import PostgresDatabases
+from tests.ledger.offices import Ledger
+from tests.ledger.write.test_committer import NOW, committer, delivery
+
+MIGRATION = '''"""A column more, with a default, and a table that nobody else knows."""
+import sqlalchemy as sa
+from alembic import op
+revision = "9999"
+down_revision = "{newest}"
+oldest = "{oldest}"
+def upgrade():
+    op.add_column("deals", sa.Column("mood", sa.Text(), nullable=False, server_default="calm"))
+    op.add_column("heads", sa.Column("colour", sa.Text()))
+    op.create_table("moods", sa.Column("account", sa.Text(), primary_key=True))
+def downgrade():
+    op.drop_table("moods")
+'''
+
+Version = Callable[[Path], None]
+"""Makes the process one of the version that brings the migrations of a folder."""
+
+
+@pytest.fixture
+def version(monkeypatch: pytest.MonkeyPatch) -> Version:
+    return lambda folder: monkeypatch.setattr(schema, "migrations", lambda: folder)
+
+
+@pytest.fixture
+def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    url = postgres_databases.migrated()
+    yield url
+    postgres_databases.drop(url)
+
+
+def newer(folder: Path, oldest: str) -> Path:
+    """The migrations of a newer version."""
+    copied = folder / "newer"
+    shutil.copytree(schema.migrations(), copied)
+    text = MIGRATION.format(newest=schema.newest(), oldest=oldest)
+    (copied / "versions" / "9999_moods.py").write_text(text)
+    return copied
+
+
+def status(node: Committer, key: str) -> str:
+    (result,), _ = node.commit([delivery(key)])
+    return result.status if isinstance(result, Outcome) else "unavailable"
+
+
+def test_nodes_of_two_versions_serve_side_by_side(tmp_path: Path, postgres: str, version: Version) -> None:
+    ours = schema.migrations()
+    old = Ledger(postgres, NOW)
+    before = committer(old.engine)
+    assert status(before, "a") == "applied"
+
+    version(newer(tmp_path, oldest="0001"))
+    assert schema.migrate(postgres) == "9999"
+    new = Ledger(postgres, NOW)
+    after = committer(new.engine)
+    for number in range(8):
+        assert status(after, f"new {number}") == "applied"
+        assert status(before, f"old {number}") == "applied"
+    schema.check(new.readers)
+
+    version(ours)
+    schema.check(old.readers)
+    assert schema.migrate(postgres) == "9999", "an old node that is started again leaves the schema alone"
+    for ledger in (old, new):
+        assert ledger.read().seq == 17
+        assert ledger.differences() == []
+        ledger.close()
+
+
+def test_a_version_that_a_migration_leaves_behind_says_so_and_does_nothing(
+    tmp_path: Path, postgres: str, version: Version
+) -> None:
+    ours = schema.migrations()
+    version(newer(tmp_path, oldest="9999"))
+    schema.migrate(postgres)
+    version(ours)
+    engine = open_engine(postgres, "reader")
+    with pytest.raises(schema.SchemaError, match="needs a newer version of the service"):
+        schema.check(engine)
+    with pytest.raises(schema.SchemaError, match="needs a newer version of the service"):
+        schema.migrate(postgres)
+    engine.dispose()
+
+
+def test_what_migrations_declare_goes_with_them(tmp_path: Path, postgres: str, version: Version) -> None:
+    ours = schema.migrations()
+    newest = schema.newest()
+    assert newest is not None
+    version(newer(tmp_path, oldest="9999"))
+    schema.migrate(postgres)
+    schema.downgrade(postgres, newest)
+    version(ours)
+    engine = open_engine(postgres, "writer")
+    schema.check(engine)
+    with engine.begin() as connection:
+        assert schema._declared(connection) == "0001"
+    engine.dispose()
+
+
+def test_sqlite_has_one_version_at_a_time(tmp_path: Path, version: Version) -> None:
+    url = f"sqlite:///{tmp_path}/one.db"
+    ours = schema.migrations()
+    version(newer(tmp_path, oldest="0001"))
+    schema.migrate(url)
+    version(ours)
+    with pytest.raises(schema.SchemaError, match="needs a newer version of the service"):
+        schema.migrate(url)
+
+
+def test_each_migration_says_why_it_is_safe_and_for_whom() -> None:
+    scripts = list(ScriptDirectory(str(schema.migrations())).walk_revisions())
+    assert len(scripts) >= 6
+    revisions = {script.revision for script in scripts}
+    for script in scripts:
+        assert re.fullmatch(r"\d{4}", script.revision), "revisions are compared as texts"
+        assert script.module.oldest in revisions
+        assert script.module.oldest <= script.revision
+        said = " ".join((script.module.__doc__ or "").split())
+        assert re.search(r"(?i)a version that does not know|nothing (reads|runs)", said), script.revision
+
+
+def test_nodes_that_start_at_once_migrate_one_after_another(postgres_databases: PostgresDatabases) -> None:
+    url = postgres_databases.empty()
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda _: schema.migrate(url), range(4))) == {schema.newest()}
+    engine = open_engine(url, "writer")
+    with engine.begin() as connection:
+        assert "heads" in inspect(connection).get_table_names()
+    engine.dispose()
+    postgres_databases.drop(url)

@@ -1,0 +1,236 @@
+"""Following other nodes' commits, on a real PostgreSQL: told at once, found when nobody tells."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, func, update
+
+from service.clock import SystemClock
+from service.ledger.database.engine import listen_address, open_engine
+from service.ledger.database.tables import HEADS
+from service.ledger.upkeep import follow
+from service.ledger.upkeep.follow import CHANNEL, Follower
+from service.ledger.write import heads
+from service.model import Instant
+from tests.databases import PostgresDatabases
+from tests.ledger.offices import OFFICE
+
+NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
+
+
+class StandingClock:
+    """Waits until it is woken: what is seen was told, not found."""
+
+    def __init__(self) -> None:
+        self.reconnect = asyncio.Event()
+
+    def now(self) -> Instant:
+        return 0
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        if seconds == follow.LOOK:
+            await wake.wait()
+        elif seconds == follow.RECONNECT:
+            await self.reconnect.wait()
+        else:
+            await asyncio.sleep(min(seconds, 0.01))
+
+
+class Node:
+    """A follower, and what it was told."""
+
+    def __init__(self, url: str, clock: SystemClock | StandingClock | None = None, listen: str = "") -> None:
+        self.readers = open_engine(url, "reader", serving=True)
+        self.told: list[Mapping[str, int]] = []
+        self.follower = Follower(
+            self.readers, listen or url, lambda: ["office"], self.told.append, clock or StandingClock()
+        )
+
+    def knows(self, seq: int) -> Callable[[], bool]:
+        return lambda: any(each.get("office") == seq for each in self.told)
+
+
+@asynccontextmanager
+async def running(*nodes: Node, listening: bool = True) -> AsyncIterator[None]:
+    pools = [pool for node in nodes for pool in (node.readers.pool, node.follower._announcer.pool)]
+    tasks = [asyncio.create_task(node.follower.run()) for node in nodes]
+    try:
+        async with asyncio.timeout(30):
+            if listening:
+                await until(lambda: all(node.follower.listening for node in nodes))
+            yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # A call that was under way ends by itself, and gives its connection back to the pool that it is from.
+        await asyncio.get_running_loop().shutdown_default_executor()
+        for pool in pools:
+            pool.dispose()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    url = postgres_databases.migrated()
+    yield url
+    postgres_databases.drop(url)
+
+
+@pytest.fixture
+def engine(postgres: str) -> Iterator[Engine]:
+    opened = open_engine(postgres, "writer")
+    with opened.begin() as connection:
+        heads.ensure(connection, OFFICE, 0)
+    yield opened
+    opened.dispose()
+
+
+def move(engine: Engine, seq: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(HEADS).where(HEADS.c.account == "office").values(seq=seq))
+
+
+def test_a_commit_is_told_to_other_nodes_and_is_no_news_to_its_own(engine: Engine, postgres: str) -> None:
+    here, there = Node(postgres), Node(postgres)
+
+    async def story() -> None:
+        async with running(here, there):
+            await until(here.knows(0))
+            here.follower.committed({"office": 7})
+            await until(there.knows(7))
+            there.follower.committed({"office": 8})
+            await until(here.knows(8))
+        assert not here.knows(7)()
+        assert not there.knows(8)()
+
+    asyncio.run(story())
+
+
+def test_what_nobody_told_of_is_found(engine: Engine, postgres: str) -> None:
+    deaf = Node(postgres, SystemClock(), listen=NOWHERE)
+
+    async def story() -> None:
+        async with running(deaf, listening=False):
+            await until(deaf.knows(0))
+            move(engine, 5)
+            await until(deaf.knows(5))
+            assert not deaf.follower.listening
+
+    asyncio.run(story())
+
+
+def test_a_listener_that_was_cut_off_listens_again_and_looks_for_what_it_missed(
+    engine: Engine, postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clocks = StandingClock(), StandingClock()
+    here, there = (Node(postgres, clock) for clock in clocks)
+
+    def cut() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'lossboard listener' AND datname = current_database()"
+            )
+
+    async def story() -> None:
+        async with running(here, there):
+            cut()
+            await until(lambda: caplog.text.count("the listening connection is lost") == 2)
+            move(engine, 11)  # nobody tells
+            for clock in clocks:
+                clock.reconnect.set()
+            await until(there.knows(11))
+            await until(here.knows(11))
+            here.follower.committed({"office": 12})
+            await until(there.knows(12))
+
+    asyncio.run(story())
+
+
+def test_a_storm_of_commits_is_a_few_notifications_of_the_newest(engine: Engine, postgres: str) -> None:
+    here = Node(postgres, SystemClock())
+    heard: list[str] = []
+
+    async def story() -> None:
+        async with await psycopg.AsyncConnection.connect(listen_address(postgres), autocommit=True) as other:
+            await other.execute(f"LISTEN {CHANNEL}")
+            async with running(here):
+                for seq in range(1, 1_001):
+                    here.follower.committed({"office": seq})
+                    if seq % 100 == 0:
+                        await asyncio.sleep(0)
+                async for each in other.notifies():
+                    heard.append(each.payload)
+                    if each.payload.endswith(":1000"):
+                        break
+
+    asyncio.run(story())
+    assert len([each for each in heard if each]) <= 3
+
+
+def test_many_accounts_go_into_as_many_notifications_as_it_takes(postgres: str) -> None:
+    seqs = {f"{'account' * 5}-{number}": 10**18 + number for number in range(500)}
+    here, there = Node(postgres), Node(postgres)
+
+    async def story() -> None:
+        async with running(here, there):
+            here.follower.committed(seqs)
+            await until(lambda: sum(map(len, there.told)) >= len(seqs))
+
+    asyncio.run(story())
+    assert {each: seq for told in there.told for each, seq in told.items()} == seqs
+
+
+@pytest.mark.parametrize(
+    "payload", ["", "office", "office:", "office:-1", "office:١", "office:" + "9" * 30, "::"]
+)
+def test_a_notification_that_says_nothing_is_passed_over(postgres: str, payload: str) -> None:
+    here = Node(postgres)
+    here.follower._hint(payload)
+    here.follower._hint(f"{payload} office:3")
+    assert here.told == [{"office": 3}]
+
+
+def test_a_notification_waits_for_no_disk(postgres: str) -> None:
+    """Its commit is asynchronous, whatever the server's default is; the next statement's is the default's."""
+    here = Node(postgres)
+    here.follower._notify(["office:1"])
+    with here.follower._announcer.connect() as connection:
+        statement = follow._NOTIFY.add_columns(func.current_setting("synchronous_commit").label("now"))
+        assert connection.execute(statement, {"payloads": ["office:2"]}).one().now == "off"
+        reset = connection.exec_driver_sql(
+            "SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'"
+        )
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == reset.scalar()
+    here.follower._announcer.dispose()
+    here.readers.dispose()
+
+
+def test_a_silent_listener_makes_sure_that_it_can_hear(
+    engine: Engine, postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(follow, "QUIET", 0.05)
+    monkeypatch.setattr(follow, "ECHO", 0.3)
+    here = Node(postgres)
+    mute: list[str] = []
+
+    async def story() -> None:
+        async with running(here):
+            monkeypatch.setattr(here.follower, "_notify", mute.extend)  # what it sends is lost
+            await until(lambda: not here.follower.listening)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(story())
+    assert mute != []
+    assert "set listen_url to the server itself" in caplog.text

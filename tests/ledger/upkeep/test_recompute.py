@@ -1,0 +1,118 @@
+"""`verify` sees what was tampered with, `rebuild` mends it, and both can begin from the log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import delete, update
+
+from service.ledger.database.tables import DEALS, SUMS
+from service.ledger.upkeep import recompute
+from service.ledger.upkeep.recompute import LogPruned
+from service.ledger.write import log
+from service.ledger.write.log import Stored
+from service.model import Change, Decoded, Delivery
+from service.projections.losses import LOSS_DAYS
+from tests.histories import DAY, HOUR, at
+from tests.ledger.offices import OFFICE, Ledger
+
+NOW = at("2026-11-23T12:00:00+03:00")
+TODAY = at("2026-11-23T00:00:00Z") // DAY + 719_163
+
+
+HISTORY: tuple[tuple[Change, ...], ...] = (
+    (Change("deal", "1", NOW, {"known": True, "status": "lost", "amount": 700, "reason_id": "r"}),),
+    (Change("deal", "2", NOW, {"known": True, "amount": 900, "client_id": "7"}),),
+    (Change("task", "t", NOW, {"deal_id": "2", "due_at": NOW - HOUR, "manager_id": "3"}),),
+    (Change("deal", "3", NOW, {"known": True, "amount": 100, "currency": "USD"}),),
+)
+
+
+@pytest.fixture(autouse=True)
+def _played(ledger: Ledger) -> None:
+    for changes in HISTORY:
+        ledger.say(*changes)
+
+
+def decode(stored: Stored) -> Decoded:
+    return Decoded(stored.key, HISTORY[stored.number - 1])
+
+
+def test_a_tampered_row_is_found_and_mended(ledger: Ledger) -> None:
+    table = SUMS[LOSS_DAYS]
+    with ledger.engine.begin() as connection:
+        connection.execute(update(table).where(table.c.account == "office").values(amount=1))
+    assert [(each.table, each.expected, each.actual) for each in ledger.differences()] == [
+        ("loss_days", (1, 700), (1, 1))
+    ]
+    with ledger.engine.begin() as connection:
+        recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
+    assert ledger.differences() == []
+
+
+def test_missing_and_superfluous_rows_are_found(ledger: Ledger) -> None:
+    table = SUMS[LOSS_DAYS]
+    with ledger.engine.begin() as connection:
+        connection.execute(delete(table).where(table.c.account == "office"))
+        row = {"account": "office", "day": 1, "reason_id": "x", "count": 1, "amount": 5}
+        connection.execute(table.insert(), row)
+    found = {(each.key, each.expected, each.actual) for each in ledger.differences()}
+    assert found == {((1, "x"), None, (1, 5)), ((TODAY, "r"), (1, 700), None)}
+
+
+def test_a_rebuild_is_a_commit_that_open_boards_follow(ledger: Ledger) -> None:
+    before = ledger.read()
+    with ledger.engine.begin() as connection:
+        recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
+    after = ledger.read(since=before)
+    assert after.seq == before.seq + 1
+    assert replace(after, seq=before.seq) == before
+
+
+def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) -> None:
+    def differences() -> list[recompute.Difference]:
+        with ledger.readers.begin() as connection:
+            return list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None))
+
+    assert differences() == []
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            update(DEALS).where(DEALS.c.account == "office", DEALS.c.id == "2").values(amount=1)
+        )
+    assert [(each.table, each.key) for each in differences()] == [("deals", ("2",))]
+    with ledger.engine.begin() as connection:
+        recompute.rebuild_state(connection, OFFICE, decode, lambda _: None)
+        recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
+    assert differences() == []
+    assert ledger.differences() == []
+    assert ledger.read().at_risk.amount == 900
+
+
+def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:
+    with ledger.engine.begin() as connection:
+        assert log.prune(connection, "office", NOW + 31 * DAY, 30, 0) == len(HISTORY)
+        assert log.prune(connection, "office", NOW + 31 * DAY, 30, len(HISTORY)) == len(HISTORY)
+    with ledger.readers.begin() as connection, pytest.raises(LogPruned):
+        list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None))
+    repeated = ledger.deliver(*(repeat(number) for number in range(1, len(HISTORY) + 1)), now=NOW + 31 * DAY)
+    assert {outcome.status for outcome in repeated} == {"duplicate"}
+
+
+def repeat(number: int) -> Delivery:
+    return Delivery("office", NOW, {}, b"", Decoded(f"key-{number}", ()))
+
+
+def test_a_new_rate_rebuilds_at_the_next_start(ledger: Ledger) -> None:
+    with_rate = replace(OFFICE, rates={"USD": Decimal("92.50")})
+    assert ledger.read().no_next_step.amount == 0
+    assert ledger.read().unconverted == {"USD": 1}
+    with ledger.engine.begin() as connection:
+        assert not recompute.rules_changed(connection, OFFICE)
+        assert recompute.rules_changed(connection, with_rate)
+        recompute.rebuild(connection, with_rate, NOW, lambda _: None)
+        assert not recompute.rules_changed(connection, with_rate)
+    ledger.configure(with_rate)
+    assert ledger.read().no_next_step.amount == 9250
+    assert ledger.read().unconverted == {}

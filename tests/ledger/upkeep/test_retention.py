@@ -1,0 +1,124 @@
+"""Raw bodies are dropped after their time; what is still needed of them is not."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from service.ledger.database.tables import DELIVERIES
+from service.ledger.upkeep import retention as retention_module
+from service.ledger.upkeep.retention import INTERVAL, Retention
+from service.ledger.write import log
+from service.ledger.write.apply import reapply
+from service.model import SECOND, Change, Decoded, Delivery, Rejection
+from tests.histories import at
+from tests.ledger.offices import OFFICE, Ledger
+from tests.ledger.statements import counted
+from tests.live.readings import StandingClock
+
+NOW = at("2026-11-23T10:00:00+03:00")
+DAY = 24 * 3600 * SECOND
+BROKEN = Decoded("broken", rejections=(Rejection(0, "strange"),))
+WHOLE = Decoded("broken", (Change("deal", "1", NOW, {"known": True}),))
+
+
+def delivery(key: str, received_at: int = NOW, decoded: Decoded | None = None) -> Delivery:
+    return Delivery("office", received_at, {}, key.encode(), decoded or Decoded(key))
+
+
+def kept(ledger: Ledger) -> list[int]:
+    """Numbers of the deliveries whose bodies are there."""
+    with ledger.readers.begin() as connection:
+        found = select(DELIVERIES.c.number).where(
+            DELIVERIES.c.account == "office", DELIVERIES.c.body.is_not(None)
+        )
+        return sorted(connection.execute(found).scalars())
+
+
+def retention(ledger: Ledger, keep_days: int = 30) -> Retention:
+    return Retention(ledger.engine, ["office", "not-prepared"], keep_days, ledger.clock)
+
+
+def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: Ledger) -> None:
+    ledger.deliver(delivery("a"))
+    ledger.deliver(delivery("b", NOW + DAY), now=NOW + DAY)
+    ledger.clock.moment = NOW + 30 * DAY
+    retention(ledger).prune()
+    assert kept(ledger) == [1, 2]
+    ledger.clock.moment = NOW + 30 * DAY + 1
+    assert retention(ledger).prune() is False
+    assert kept(ledger) == [2]
+
+
+def test_an_account_with_nothing_to_drop_is_not_held(ledger: Ledger) -> None:
+    ledger.deliver(delivery("a"))
+    with counted(ledger.engine) as statements:
+        retention(ledger).prune()
+    assert len([each for each in statements if "FROM" in each]) == 1
+    assert not any("FOR UPDATE" in each for each in statements)
+
+
+def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "PRUNE_AT_ONCE", 2)
+    ledger.deliver(*(delivery(f"k{number}") for number in range(5)))
+    ledger.clock.moment = NOW + 31 * DAY
+    assert [retention(ledger).prune() for _ in range(3)] == [True, True, False]
+    assert kept(ledger) == []
+
+
+def test_quarantine_keeps_its_bodies_until_it_is_left(ledger: Ledger) -> None:
+    ledger.deliver(
+        delivery("broken", decoded=BROKEN), delivery("dropped", decoded=Decoded("d", (), BROKEN.rejections))
+    )
+    ledger.clock.moment = NOW + 31 * DAY
+    retention(ledger).prune()
+    assert kept(ledger) == [1, 2]
+    with ledger.engine.begin() as connection:
+        reapply(connection, OFFICE, 1, delivery("broken", decoded=BROKEN), ledger.clock.moment)
+    assert kept(ledger) == [1, 2]
+    with ledger.engine.begin() as connection:
+        reapply(connection, OFFICE, 1, delivery("broken", decoded=WHOLE), ledger.clock.moment)
+        assert log.release(connection, "office", 2) == 1
+    assert kept(ledger) == []
+    assert ledger.differences() == []
+
+
+def test_leaving_quarantine_early_keeps_the_body_for_its_time(ledger: Ledger) -> None:
+    ledger.deliver(delivery("broken", decoded=BROKEN))
+    with ledger.engine.begin() as connection:
+        assert log.release(connection, "office", 1) == 1
+    assert kept(ledger) == [1]
+
+
+def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_away(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = StandingClock()
+    looks: list[int] = []
+
+    def prune(_retention: Retention) -> bool:
+        looks.append(clock.now())
+        if len(looks) == 1:
+            raise OperationalError("select", {}, Exception("away"))
+        return len(looks) == 2
+
+    monkeypatch.setattr(Retention, "prune", prune)
+
+    async def story() -> None:
+        running = asyncio.create_task(Retention(ledger.engine, ["office"], 30, clock).run())
+        async with asyncio.timeout(20):
+            for wanted, seconds in ((1, INTERVAL), (2, retention_module.PAUSE), (3, INTERVAL)):
+                while len(looks) < wanted or not clock.sleeping:
+                    await asyncio.sleep(0.001)
+                assert len(looks) == wanted
+                clock.advance(seconds)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    asyncio.run(story())
+    assert "away" in caplog.text

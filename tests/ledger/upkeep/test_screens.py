@@ -1,0 +1,80 @@
+"""Named screens, on both databases: added, listed, seen, revoked, each account's apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.ledger.database.outcome import Unavailable
+from service.ledger.upkeep import screens
+from service.ledger.upkeep.screens import NamedScreen, Screens
+from tests.histories import at
+from tests.ledger.offices import Ledger
+
+NOW = at("2026-11-23T10:00:00+03:00")
+
+
+def add(ledger: Ledger, name: str, digest: str, account: str = "office") -> bool:
+    with ledger.engine.begin() as connection:
+        return screens.add(connection, account, name, digest, NOW)
+
+
+def listed(ledger: Ledger, account: str = "office") -> list[NamedScreen]:
+    with ledger.readers.begin() as connection:
+        return screens.listed(connection, account)
+
+
+def service(ledger: Ledger) -> Screens:
+    return Screens(ledger.readers, ledger.engine)
+
+
+def test_screens_are_listed_by_name_and_never_with_a_digest(ledger: Ledger) -> None:
+    assert listed(ledger) == []
+    assert add(ledger, "b", "digest-b")
+    assert add(ledger, "a", "digest-a")
+    assert listed(ledger) == [
+        NamedScreen("office", "a", NOW, None),
+        NamedScreen("office", "b", NOW, None),
+    ]
+    assert service(ledger).digests("office") == {"digest-a", "digest-b"}
+
+
+def test_a_taken_name_changes_nothing_until_it_is_revoked(ledger: Ledger) -> None:
+    assert add(ledger, "television", "old")
+    assert not add(ledger, "television", "new")
+    assert service(ledger).digests("office") == {"old"}
+    with ledger.engine.begin() as connection:
+        assert screens.revoke(connection, "office", "television")
+        assert not screens.revoke(connection, "office", "television")
+    assert service(ledger).digests("office") == frozenset()
+    assert add(ledger, "television", "new")
+    assert service(ledger).digests("office") == {"new"}
+
+
+def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
+    assert add(ledger, "television", "same")
+    assert add(ledger, "television", "same", "other")
+    assert add(ledger, "tablet", "digest", "other")
+    service(ledger).seen("office", "same", NOW + 1)
+    assert service(ledger).digests("office") == {"same"}
+    assert [each.seen_at for each in listed(ledger, "other")] == [None, None]
+    with ledger.engine.begin() as connection:
+        assert screens.revoke(connection, "other", "television")
+    assert listed(ledger) == [NamedScreen("office", "television", NOW, NOW + 1)]
+    assert [each.name for each in listed(ledger, "other")] == ["tablet"]
+
+
+def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
+    assert add(ledger, "a", "digest-a")
+    assert add(ledger, "b", "digest-b")
+    service(ledger).seen("office", "digest-b", NOW + 7)
+    service(ledger).seen("office", "revoked", NOW + 8)
+    assert [(each.name, each.seen_at) for each in listed(ledger)] == [("a", None), ("b", NOW + 7)]
+
+
+def test_a_database_that_is_away_is_said_to_be(ledger: Ledger) -> None:
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE screens")
+    with pytest.raises(Unavailable):
+        service(ledger).digests("office")
+    with pytest.raises(Unavailable):
+        service(ledger).seen("office", "digest", NOW)

@@ -1,0 +1,94 @@
+"""One delivery costs the same however much there is: statements are counted."""
+
+from __future__ import annotations
+
+from service.ledger.database.tables import SEARCHED, STATE
+from service.ledger.read.board import Selection
+from service.ledger.write import invalidations
+from service.ledger.write.invalidations import Touched
+from service.model import Change, Entity, Value
+from tests.histories import HOUR, at
+from tests.ledger.offices import Ledger
+from tests.ledger.statements import counted
+
+NOW = at("2026-11-23T12:00:00+03:00")
+
+
+def deal(number: int) -> Change:
+    return Change("deal", f"d{number}", NOW, {"known": True, "amount": 100, "client_id": "walk-in"})
+
+
+def overdue(number: int) -> Change:
+    fields: dict[str, Value] = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "m"}
+    return Change("task", f"t{number}", NOW, fields)
+
+
+def cost(ledger: Ledger, version: int) -> int:
+    """Statements that one re-priced deal of the walk-in client costs, with an overdue task on it."""
+    with counted(ledger.engine) as statements:
+        ledger.say(Change("deal", "d0", NOW + version, {"amount": 100 + version}))
+    return len(statements)
+
+
+def test_a_popular_client_and_manager_cost_no_more_statements(ledger: Ledger) -> None:
+    ledger.say(*(change for number in range(10) for change in (deal(number), overdue(number))))
+    few = cost(ledger, 1)
+    ledger.say(*(change for number in range(10, 3000) for change in (deal(number), overdue(number))))
+    assert cost(ledger, 2) == few
+    assert few < 40
+    assert ledger.read().at_risk.amount == 300_002
+
+
+def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
+    ledger.say(deal(1), overdue(1))
+    with counted(ledger.engine) as statements:
+        ledger.say(
+            Change("deal", "d1", NOW + 1, {"amount": 5}), Change("task", "t1", NOW + 1, {"text": "Call"})
+        )
+    for entity, table in STATE.items():
+        written = [
+            each for each in statements if each.startswith((f"UPDATE {table}", f"INSERT INTO {table} "))
+        ]
+        assert len(written) == (entity in ("deal", "task"))
+        for name in SEARCHED[entity]:
+            assert name not in " ".join(written)
+    assert ledger.differences() == []
+
+
+def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:
+    selections = [Selection(1, 10**6), Selection(1, 10**6, "m")]
+    ledger.say(deal(1), overdue(1))
+    shown = ledger.read(selections)
+    ledger.clock.moment += HOUR
+    with counted(ledger.readers) as statements:
+        later = ledger.read(selections, shown)
+    assert len([each for each in statements if "FROM" in each]) == 1
+    assert later == ledger.read(selections)
+    assert later.managers[0].late_7d.mean_s == shown.managers[0].late_7d.mean_s + 3600
+
+
+def test_every_statement_names_the_account(ledger: Ledger) -> None:
+    with counted(ledger.engine) as written, counted(ledger.readers) as read:
+        ledger.say(deal(1), overdue(1))
+        ledger.say(Change("deal", "d1", NOW + 1, deleted=True))
+        ledger.tick(NOW + 48 * HOUR)
+        ledger.read([Selection(1, 2, "m")], ledger.read([Selection(1, 2)]))
+        assert ledger.differences() == []
+    statements = written + read
+    assert len(statements) > 50
+    for statement in statements:
+        if not statement.startswith(("BEGIN", "PRAGMA", "SELECT pg_catalog", "show ")):
+            assert "account" in statement, statement
+
+
+def test_names_that_are_known_already_touch_nothing(ledger: Ledger) -> None:
+    def touched(name: str, version: int) -> Touched:
+        before = ledger.head.seq
+        entities: tuple[Entity, ...] = ("reason", "pipeline", "manager", "client")
+        ledger.say(*(Change(entity, "1", version, {"name": name}) for entity in entities))
+        with ledger.readers.begin() as connection:
+            return invalidations.between(connection, "office", before, ledger.head.seq)
+
+    assert touched("new", NOW) == Touched(clients=["1"], managers=True, reasons=True, pipelines=True)
+    assert touched("new", NOW + 1) == Touched()
+    assert touched("renamed", NOW + 2) == Touched(clients=["1"], managers=True, reasons=True, pipelines=True)

@@ -1,0 +1,114 @@
+"""Needs, on both databases: stored with the delivery that wants them, once each, until they are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from service.config import Api, Secret
+from service.ledger.database.outcome import Outcome
+from service.ledger.write import needs
+from service.ledger.write.needs import Wanted
+from service.model import SECOND, Change, Decoded, Delivery, Instant, Need, Source
+from tests.histories import at
+from tests.ledger.offices import OFFICE, Ledger
+
+NOW = at("2026-11-23T10:00:00+03:00")
+ASKED = replace(OFFICE, crm="amocrm", api=Api(Secret("token"), "https://crm.example"))
+DEAL = Need("deal", "42")
+ANNA = Need("manager", "3")
+
+
+@pytest.fixture
+def asking(ledger_url: str) -> Iterator[Ledger]:
+    """The ledger of an account that has an API."""
+    opened = Ledger(ledger_url, NOW, ASKED)
+    yield opened
+    opened.close()
+
+
+def deliver(
+    ledger: Ledger,
+    key: str,
+    *changes: Change,
+    wants: Sequence[Need] = (),
+    settles: dict[Need, int] | None = None,
+    source: Source = "webhook",
+) -> Outcome:
+    told = Decoded(key, changes, needs=tuple(wants))
+    delivery = Delivery("office", NOW, {}, key.encode(), told, source, settles or {})
+    return ledger.deliver(delivery)[0]
+
+
+def due(ledger: Ledger, now: Instant = NOW, limit: int = 10) -> list[Wanted]:
+    with ledger.readers.begin() as connection:
+        return needs.due(connection, "office", now, limit)
+
+
+def postpone(ledger: Ledger, wanted: Sequence[Wanted], until: Instant) -> None:
+    with ledger.engine.begin() as connection:
+        needs.postpone(connection, "office", wanted, {each.need: until for each in wanted})
+
+
+def test_a_need_is_one_row_that_knows_who_wanted_it_last(asking: Ledger) -> None:
+    deliver(asking, "a", wants=[DEAL, DEAL, ANNA])
+    deliver(asking, "b", wants=[DEAL])
+    assert due(asking) == [Wanted(DEAL, 2, 0), Wanted(ANNA, 1, 0)]
+    with asking.readers.begin() as connection:
+        assert needs.count(connection, "office") == 2
+        assert needs.count(connection, "other") == 0
+
+
+def test_an_account_whose_api_is_not_asked_has_no_needs(ledger: Ledger) -> None:
+    deliver(ledger, "a", wants=[DEAL])
+    assert due(ledger) == []
+
+
+def test_a_name_that_is_known_is_not_wanted(asking: Ledger) -> None:
+    deliver(asking, "a", Change("manager", "3", NOW, {"name": "Анна"}), wants=[ANNA])
+    assert due(asking) == []
+    deliver(asking, "b", Change("manager", "3", NOW + 1, {"name": None}), wants=[ANNA])
+    assert due(asking) == [Wanted(ANNA, 2, 0)]
+
+
+def test_a_deal_of_which_only_a_task_has_spoken_is_wanted(asking: Ledger) -> None:
+    deliver(asking, "a", Change("task", "t1", NOW, {"deal_id": "42", "due_at": NOW}))
+    assert due(asking) == [Wanted(DEAL, 1, 0)]
+
+
+def test_a_need_that_was_wanted_again_is_not_settled_by_the_older_answer(asking: Ledger) -> None:
+    deliver(asking, "a", wants=[DEAL])
+    deliver(asking, "b", wants=[DEAL])
+    deliver(asking, "answer to a", settles={DEAL: 1}, source="answer")
+    assert due(asking) == [Wanted(DEAL, 2, 0)]
+    deliver(asking, "answer to b", settles={DEAL: 2}, source="answer")
+    assert due(asking) == []
+
+
+def test_a_duplicate_of_an_answer_settles_what_it_answers(asking: Ledger) -> None:
+    deliver(asking, "answer", source="answer")
+    deliver(asking, "a", wants=[DEAL])
+    again = deliver(asking, "answer", settles={DEAL: 2}, source="answer")
+    assert again.status == "duplicate"
+    assert due(asking) == []
+
+
+def test_what_was_asked_in_vain_waits_and_keeps_its_place_when_it_is_wanted_again(asking: Ledger) -> None:
+    deliver(asking, "a", wants=[DEAL, ANNA])
+    postpone(asking, due(asking)[:1], NOW + 60 * SECOND)
+    deliver(asking, "b", wants=[DEAL])
+    assert due(asking) == [Wanted(ANNA, 1, 0)]
+    assert due(asking, NOW + 60 * SECOND) == [Wanted(ANNA, 1, 0), Wanted(DEAL, 2, 1)]
+    with asking.readers.begin() as connection:
+        assert needs.next_at(connection, "office") == NOW
+        assert needs.next_at(connection, "other") is None
+
+
+def test_those_that_have_waited_longest_come_first(asking: Ledger) -> None:
+    wanted = [Need("deal", str(number)) for number in range(5)]
+    deliver(asking, "a", wants=wanted)
+    postpone(asking, [Wanted(wanted[0], 1, 0)], NOW + SECOND)
+    assert [each.need.id for each in due(asking, NOW + SECOND, 3)] == ["1", "2", "3"]
+    assert [each.need.id for each in due(asking, NOW + SECOND)] == ["1", "2", "3", "4", "0"]

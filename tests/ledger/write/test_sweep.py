@@ -1,0 +1,81 @@
+"""Who must answer a roll call: what counts on the board, and nothing that does not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.ledger.database.engine import open_engine
+from service.ledger.database.outcome import Unavailable
+from service.ledger.database.transactions import Transactions
+from service.ledger.write import sweep
+from service.ledger.write.syncs import read
+from service.model import SECOND, Change, Instant, Need
+from tests.histories import at
+from tests.ledger.offices import Ledger
+
+NOW = at("2026-11-23T10:00:00+03:00")
+DAY = 24 * 3600 * SECOND
+
+
+def deal(each: str, **fields: Any) -> Change:
+    return Change("deal", each, NOW, {"known": True, **fields})
+
+
+def task(each: str, **fields: Any) -> Change:
+    return Change("task", each, NOW, fields)
+
+
+def expected(ledger: Ledger, lost_since: Instant = NOW - DAY, due_since: Instant = NOW - DAY) -> set[Need]:
+    with ledger.readers.begin() as connection:
+        return set(sweep.expected(connection, "office", lost_since, due_since))
+
+
+def test_deals_that_are_open_or_were_lost_of_late_must_answer(ledger: Ledger) -> None:
+    ledger.say(
+        deal("open", status="open"),
+        deal("no status"),
+        deal("lost", status="lost", closed_at=NOW - DAY),
+        deal("long lost", status="lost", closed_at=NOW - DAY - 1),
+        deal("won", status="won"),
+        deal("gone"),
+        Change("deal", "gone", NOW + 1, deleted=True),
+        Change("deal", "only linked", NOW, {"client_id": "7"}),
+    )
+    assert expected(ledger) == {Need("deal", each) for each in ("open", "no status", "lost")}
+
+
+def test_tasks_that_are_open_or_were_due_of_late_must_answer(ledger: Ledger) -> None:
+    ledger.say(
+        task("open", due_at=NOW - 90 * DAY, completed=False),
+        task("undated", completed=False),
+        task("done", due_at=NOW - DAY, completed=True, completed_at=NOW),
+        task("long done", due_at=NOW - DAY - 1, completed=True, completed_at=NOW),
+        task("gone", due_at=NOW, completed=False),
+        Change("task", "gone", NOW + 1, deleted=True),
+    )
+    assert expected(ledger) == {Need("task", each) for each in ("open", "undated", "done")}
+
+
+def test_a_database_that_is_away_is_one_to_be_tried_again() -> None:
+    nowhere = open_engine("sqlite:////nowhere/at/all.db", "reader")
+    transactions = Transactions(nowhere, nowhere)
+    with pytest.raises(Unavailable):
+        asyncio.run(transactions.read(lambda connection: read(connection, "office")))
+    with pytest.raises(Unavailable):
+        asyncio.run(transactions.write(lambda connection: read(connection, "office")))
+
+
+def test_what_fails_in_a_transaction_leaves_nothing(ledger: Ledger) -> None:
+    ledger.say(deal("open"))
+    transactions = Transactions(ledger.readers, ledger.engine)
+
+    def half(connection: Any) -> None:
+        connection.exec_driver_sql("DELETE FROM deals")
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        asyncio.run(transactions.write(half))
+    assert expected(ledger) == {Need("deal", "open")}

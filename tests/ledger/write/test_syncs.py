@@ -1,0 +1,142 @@
+"""Who works an account's API, and how far it has come, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from service.config import Api, Secret
+from service.ledger.write import syncs
+from service.ledger.write.syncs import LEASE, Page, Pass, Sync
+from service.model import SECOND, Instant, Trouble
+from tests.histories import at
+from tests.ledger.offices import OFFICE, Ledger
+
+NOW = at("2026-11-23T10:00:00+03:00")
+BACKFILL = Pass("backfill", NOW)
+RECONCILE = Pass("reconcile", NOW, since=NOW - 3600 * SECOND)
+ASKED = replace(OFFICE, crm="amocrm", api=Api(Secret("token"), "https://crm.example"))
+
+
+def take(ledger: Ledger, holder: str, now: Instant = NOW) -> Sync | None:
+    with ledger.engine.begin() as connection:
+        return syncs.take(connection, "office", holder, now)
+
+
+def begin(ledger: Ledger, passing: Pass) -> Pass:
+    with ledger.engine.begin() as connection:
+        return syncs.begin(connection, "office", passing)
+
+
+def advance(ledger: Ledger, holder: str, passing: Pass) -> None:
+    with ledger.engine.begin() as connection:
+        syncs.advance(connection, "office", holder, passing)
+
+
+def finish(ledger: Ledger, holder: str, passing: Pass) -> bool:
+    with ledger.engine.begin() as connection:
+        return syncs.finish(connection, "office", holder, passing)
+
+
+def tell(ledger: Ledger, trouble: Trouble) -> None:
+    with ledger.engine.begin() as connection:
+        syncs.tell(connection, "office", trouble)
+
+
+def read(ledger: Ledger) -> Sync:
+    with ledger.readers.begin() as connection:
+        return syncs.read(connection, "office")
+
+
+def test_a_lease_is_held_renewed_lost_and_released(ledger: Ledger) -> None:
+    assert take(ledger, "a") == Sync(None, None, 0, "")
+    assert take(ledger, "b", NOW + LEASE - 1) is None
+    assert take(ledger, "a", NOW + LEASE - 1) is not None
+    assert take(ledger, "b", NOW + LEASE) is None  # it was renewed
+    assert take(ledger, "b", NOW + 2 * LEASE - 1) is not None
+    with ledger.engine.begin() as connection:
+        syncs.release(connection, "office", "a")  # has it no more
+    assert take(ledger, "a", NOW + 2 * LEASE) is None
+    with ledger.engine.begin() as connection:
+        syncs.release(connection, "office", "b")
+    assert take(ledger, "a", NOW + 2 * LEASE) is not None
+
+
+def test_one_pass_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
+    assert read(ledger) == Sync(None, None, 0, "")
+    assert begin(ledger, RECONCILE) == RECONCILE
+    assert begin(ledger, replaced(RECONCILE, began_at=NOW + 1)) == RECONCILE
+    assert begin(ledger, BACKFILL) == BACKFILL
+    assert begin(ledger, replaced(BACKFILL, began_at=NOW + 1)) == BACKFILL
+    assert begin(ledger, RECONCILE) == BACKFILL
+    assert read(ledger).passing == BACKFILL
+
+
+def replaced(passing: Pass, **changed: int | Page) -> Pass:
+    return msgspec.structs.replace(passing, **changed)
+
+
+def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> None:
+    begin(ledger, RECONCILE)
+    take(ledger, "a")
+    page = Page("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
+    further = replaced(RECONCILE, stage=3, stages=9, page=page, entities=250, missed=2)
+    advance(ledger, "a", further)
+    assert read(ledger).passing == further
+
+
+def test_who_has_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
+    begin(ledger, RECONCILE)
+    take(ledger, "a")
+    take(ledger, "b", NOW + LEASE)
+    advance(ledger, "a", replaced(RECONCILE, stage=5))
+    assert not finish(ledger, "a", replaced(RECONCILE, missed=7))
+    assert read(ledger) == Sync(RECONCILE, None, 0, "")
+    assert finish(ledger, "b", replaced(RECONCILE, missed=3))
+    assert read(ledger) == Sync(None, NOW, 3, "")
+
+
+def test_what_a_backfill_brings_was_not_missed(ledger: Ledger) -> None:
+    begin(ledger, BACKFILL)
+    take(ledger, "a")
+    assert finish(ledger, "a", replaced(BACKFILL, missed=400))
+    assert read(ledger) == Sync(None, NOW, 0, "")
+
+
+def test_open_boards_read_what_is_said_when_it_changes_and_only_then(ledger: Ledger) -> None:
+    ledger.configure(ASKED)
+    take(ledger, "a")
+    before = ledger.read()
+    tell(ledger, "webhook_off")
+    told = ledger.read((), before)
+    assert (told.trouble, told.seq, told.quiet) == ("webhook_off", before.seq + 1, False)
+    tell(ledger, "webhook_off")
+    assert ledger.read((), told).seq == told.seq
+    finish(ledger, "a", replaced(RECONCILE, missed=3))
+    mended = ledger.read((), told)
+    assert (mended.missed, mended.trouble, mended.seq) == (3, "webhook_off", told.seq + 1)
+    tell(ledger, "")
+    assert (ledger.read().missed, ledger.read().trouble) == (3, "")
+
+
+def test_of_an_account_whose_api_is_asked_no_more_nothing_is_said(ledger: Ledger) -> None:
+    ledger.configure(ASKED)
+    take(ledger, "a")
+    tell(ledger, "api_refused")
+    finish(ledger, "a", replaced(RECONCILE, missed=3))
+    ledger.configure(OFFICE)
+    read = ledger.read()
+    assert (read.missed, read.trouble) == (0, "")
+
+
+@pytest.mark.parametrize(("trouble", "left"), [("api_refused", ""), ("webhook_off", "webhook_off")])
+def test_a_backfill_by_hand_forgets_that_the_token_was_refused(
+    ledger: Ledger, trouble: Trouble, left: Trouble
+) -> None:
+    take(ledger, "a")
+    tell(ledger, trouble)
+    with ledger.engine.begin() as connection:
+        syncs.begin_again(connection, "office", NOW)
+    assert read(ledger) == Sync(BACKFILL, None, 0, left)

@@ -1,0 +1,289 @@
+"""The JSON of SPEC section 5, the order of its lists, and that patches lead from one snapshot to another."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.config import Language
+from service.ledger.read.board import Late, LossRow, ManagerRow, Reading
+from service.live.board.build import Sort, snapshot
+from service.live.board.patch import Json, apply_patch, parts, patch
+from service.live.board.ranges import spans
+from service.live.page import render
+from service.model import SECOND
+from service.projections.facts import PENDING
+from service.reasons import ReasonTable
+from tests.live.boards import (
+    NOW,
+    OFFICE,
+    READINGS,
+    VIEW,
+    account,
+    board,
+    client,
+    losses,
+    reading,
+    task,
+    worked_example,
+)
+
+
+def json_of(read: Reading, sort: Sort = "amount") -> dict[str, Json]:
+    decoded: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(board(read, sort=sort)))
+    return decoded
+
+
+def test_the_worked_example_is_encoded_as_the_specification_says() -> None:
+    encoded = msgspec.json.decode(msgspec.json.encode(board(worked_example())))
+    assert encoded["period"] == {"key": "month", "from": "2026-11-01", "to": "2026-11-30"}
+    assert encoded["as_of"] == "2026-11-23T10:00:00.123+03:00"
+    assert encoded["last_delivery_at"] == "2026-11-23T09:59:20.123+03:00"
+    found = encoded["losses"]
+    assert found["controllable"] == {"count": 61, "amount": "127613.00"}
+    assert found["objective"] == {"count": 109, "amount": "284947.00"}
+    assert found["unclassified"] == {"count": 0, "amount": "0.00"}
+    assert found["total"] == {"count": 170, "amount": "412560.00"}
+    assert found["previous"]["total"] == {"count": 0, "amount": "0.00"}
+    assert found["reasons"][0] == {
+        "reason": "Не отвечает более 3-х раз",
+        "kind": "controllable",
+        "count": 60,
+        "amount": "111197.00",
+    }
+    risk = encoded["at_risk"]
+    assert (risk["clients"], risk["amount"], risk["tasks"]) == (1, "5184.00", 3)
+    assert risk["list"][0]["tasks"][0] == {
+        "task_id": "t1",
+        "text": "позвонить",
+        "deal_id": "42",
+        "deal": "Абонемент",
+        "manager_id": "3",
+        "manager": "Анна",
+        "due_at": "2026-11-22T06:00:00.123+03:00",
+        "amount": "5184.00",
+        "url": None,
+    }
+    assert risk["managers"] == [
+        {
+            "manager_id": "3",
+            "manager": "Анна",
+            "tasks": 3,
+            "amount": "5184.00",
+            "late_7d": {"tasks": 5, "mean_s": 7200},
+            "late_30d": {"tasks": 9, "mean_s": 5400},
+        }
+    ]
+    assert risk["no_next_step"] == {"deals": 14, "amount": "386500.00"}
+    assert risk["saved_today"] == {
+        "clients": 2,
+        "amount": "31400.00",
+        "list": [{"client_id": "7", "amount": "20000.00"}, {"client_id": "8", "amount": "11400.00"}],
+    }
+    assert encoded["warnings"] == []
+
+
+def test_a_crm_that_was_never_heard_of_has_no_last_delivery() -> None:
+    assert board(replace(reading(), last_delivery_at=None)).last_delivery_at is None
+
+
+def test_reasons_are_ordered_by_kind_then_amount_then_count_then_name() -> None:
+    refusals = losses(
+        ("Дорого", 1, 900), ("Больше не звонить", 1, 100), ("Выбрал других", 1, 5), (None, 1, 901),
+        ("Нет у нас услуги", 2, 100), ("Не подходит график", 1, 100),
+    )  # fmt: skip
+    found = board(reading(refusals=refusals)).losses.reasons
+    assert [row.reason for row in found] == [
+        "Выбрал других", "Нет у нас услуги", "Больше не звонить", "Не подходит график",
+        "Причина не указана", "Дорого",
+    ]  # fmt: skip
+
+
+def test_reasons_written_alike_are_one_and_excluded_ones_are_left_out() -> None:
+    refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50), ("СПАМ", 9, 900))
+    found = board(reading(refusals=refusals)).losses
+    assert [(row.reason, row.count, row.amount) for row in found.reasons] == [("Дорого", 3, "1.50")]
+    assert found.total.count == 3
+
+
+def test_a_reason_without_a_name_is_shown_as_its_id_and_classified_by_it() -> None:
+    [row] = losses(("x", 1, 100))
+    refusals = (replace(row, reason_id="391", reason=None), replace(row, reason_id="392", reason=None))
+    office = replace(OFFICE, reasons=ReasonTable({"391": "controllable"}))
+    found = board(reading(refusals=refusals), office).losses.reasons
+    assert [(row.reason, row.kind) for row in found] == [("391", "controllable"), ("392", "unclassified")]
+
+
+@pytest.mark.parametrize(("language", "name"), [("ru", "Причина не указана"), ("en", "No reason given")])
+def test_no_reason_is_named_in_the_accounts_language(language: Language, name: str) -> None:
+    found = board(reading(refusals=losses((None, 1, 100))), account(language))
+    assert [(row.reason, row.kind) for row in found.losses.reasons] == [(name, "unclassified")]
+
+
+def test_the_previous_period_is_classified_too_and_says_its_days() -> None:
+    before = losses(("Выбрал других", 2, 200), ("Дорого", 1, 100), ("Спам", 1, 100))
+    found = board(reading(before=before)).losses.previous
+    assert (found.total.count, found.controllable.amount, found.unclassified.count) == (3, "2.00", 1)
+    assert (found.from_, found.to) == ("2026-10-01", "2026-10-23")
+
+
+def test_a_range_that_was_not_read_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        snapshot(reading(), OFFICE, VIEW, spans(VIEW, 700_000))
+
+
+CLIENTS = (
+    client("a", "A", 100, task("1", 1), task("2", 2)),
+    client("b", "B", 300, task("3", 1)),
+    client("c", "C", 100, task("4", 5)),
+    client("d", "D", 100, task("5", 5)),
+)
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"), [("amount", ["b", "c", "d", "a"]), ("count", ["a", "c", "d", "b"])]
+)
+def test_ties_are_broken_by_the_longest_overdue_and_then_by_id(sort: Sort, expected: list[str]) -> None:
+    assert [row.client_id for row in board(reading(CLIENTS), sort=sort).at_risk.list] == expected
+
+
+def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:
+    row = client("a", "A", 1, task("z", 1), task("b", 2), task("a", 2))
+    [found] = board(reading([row])).at_risk.list
+    assert [each.task_id for each in found.tasks] == ["a", "b", "z"]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "name", "deal", "shown"),
+    [
+        ("7", "Иван", "Абонемент", "Иван"),
+        ("7", None, "Абонемент", "7"),
+        ("deal:42", None, "Абонемент", "Абонемент"),
+        ("deal:42", None, None, "42"),
+    ],
+)
+def test_a_client_is_called_by_its_name_or_its_deal_or_its_id(
+    client_id: str, name: str | None, deal: str | None, shown: str
+) -> None:
+    [found] = board(reading([client(client_id, name, 1, task("t", deal=deal))])).at_risk.list
+    assert found.client == shown
+    assert found.tasks[0].deal == (deal or "42")
+
+
+def test_an_unknown_manager_is_shown_by_id_and_none_at_all_is_null() -> None:
+    habit = Late(1, 60)
+    managers = (
+        ManagerRow("9", 1, 100, habit, habit),
+        ManagerRow(None, 1, 100, Late(2, 60), habit),
+        ManagerRow("3", 2, 50, habit, habit),
+        ManagerRow("8", 1, 200, habit, habit),
+    )
+    found = board(reading(managers=managers)).at_risk.managers
+    assert [(row.manager_id, row.manager) for row in found] == [
+        ("3", "Анна"), ("8", "8"), (None, None), ("9", "9"),
+    ]  # fmt: skip
+
+
+def test_what_the_figures_leave_out_is_warned_of() -> None:
+    read = reading(refusals=losses(("Дорого", 3, 100)), unconverted={"USD": 2, "EUR": 0})
+    found = board(read, account("en")).warnings
+    assert [(each.code, each.count, each.currency) for each in found] == [
+        ("unconverted", 2, "USD"), ("unclassified", 3, None),
+    ]  # fmt: skip
+    assert found[0].text.startswith("2 deals in USD count as 0")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "count", "ru", "en"),
+    [
+        (
+            {"trouble": "webhook_off"},
+            "webhook_off",
+            1,
+            "CRM отключила вебхук",
+            "The CRM has switched its webhook off",
+        ),
+        (
+            {"trouble": "api_refused"},
+            "api_refused",
+            1,
+            "API CRM не принимает токен",
+            "The CRM's API refuses the token",
+        ),
+        ({"missed": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
+    ],
+)
+def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
+    changed: dict[str, Any], code: str, count: int, ru: str, en: str
+) -> None:
+    read = replace(reading(), **changed)
+    texts: dict[Language, str] = {"ru": ru, "en": en}
+    for language, text in texts.items():
+        (found,) = board(read, account(language)).warnings
+        assert (found.code, found.count) == (code, count)
+        assert found.text.startswith(text)
+        # The page is in the reader's language, whatever the account's.
+        page = render.page(board(read), account(), VIEW._replace(form="html", language=language))
+        assert text in html.unescape(page)
+    assert board(reading()).warnings == ()
+
+
+def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
+    read = reading(refusals=(LossRow(PENDING, None, 2, 300), LossRow(None, None, 1, 100)))
+    called: dict[Language, tuple[str, str]] = {
+        "ru": ("Причина уточняется", "Причина не указана"),
+        "en": ("Reason being asked for", "No reason given"),
+    }
+    for language, (pending, none) in called.items():
+        shown = board(read, account(language)).losses
+        assert [(each.reason, each.kind, each.count) for each in shown.reasons] == [
+            (pending, "unclassified", 2),
+            (none, "unclassified", 1),
+        ]
+        assert shown.total.count == 3
+
+
+@given(READINGS, READINGS, st.sampled_from(["amount", "count"]), st.sampled_from(["amount", "count"]))
+def test_a_patch_leads_from_any_snapshot_to_any_other(
+    old: Reading, new: Reading, sort: Sort, then: Sort
+) -> None:
+    new = replace(new, as_of=NOW + SECOND)
+    change = msgspec.json.decode(msgspec.json.encode(patch(board(old, sort=sort), board(new, sort=then))))
+    assert apply_patch(json_of(old, sort), change) == json_of(new, then)
+
+
+@given(READINGS)
+def test_a_patch_between_equal_boards_changes_nothing(read: Reading) -> None:
+    change = patch(board(read), board(replace(read, seq=read.seq + 1)))
+    assert (change["set"], change["remove"], "order" in change) == ({}, [], False)
+
+
+@given(READINGS, READINGS)
+def test_a_patch_sets_only_what_differs(old: Reading, new: Reading) -> None:
+    before, after = parts(board(old)), parts(board(new))
+    change = patch(board(old), board(new))
+    differing = {name: value for name, value in after.items() if before.get(name, ...) != value}
+    differing.pop("order", None)
+    assert change["set"] == differing
+    assert change["remove"] == [name for name in before if name not in after]
+
+
+@given(READINGS, st.sampled_from(["amount", "count"]))
+def test_the_order_is_total_and_falls(read: Reading, sort: Sort) -> None:
+    rows = board(read, sort=sort).at_risk.list
+    weights = [float(row.amount) if sort == "amount" else len(row.tasks) for row in rows]
+    assert all(first >= second for first, second in pairwise(weights))
+    turned = replace(read, clients=dict(reversed(list(read.clients.items()))))
+    assert board(turned, sort=sort).at_risk.list == rows
+
+
+def test_nothing_is_grouped_by_the_order_in_which_reasons_are_read() -> None:
+    refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50))
+    assert board(reading(refusals=refusals)) == board(reading(refusals=refusals[::-1]))

@@ -1,0 +1,90 @@
+"""The board of one manager or one pipeline, and the wall that masks its clients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.ledger.read.board import ClientRow, Reading
+from service.live.board.at_risk import at_risk
+from service.live.board.query import Mode
+from service.live.board.snapshot import AtRisk
+from tests import histories, oracle
+from tests.live.boards import OFFICE, VIEW, client, reading, task, worked_example
+
+ROWS = (
+    client("7", "Иван Петров", 900, task("a", 3, manager_id="3", deal_id="1", amount=400, pipeline_id="p")),
+    replace(
+        client(
+            "8",
+            "Мария",
+            700,
+            task("b", 2, manager_id="4", deal_id="2", amount=300),
+            task("c", 1, manager_id="3", deal_id="2", amount=300),
+            task("d", 1, manager_id="3", deal_id=None, amount=0),
+        ),
+        open_amount=700,
+    ),
+)
+
+
+def card(
+    read: Reading, manager: str | None = None, pipeline: str | None = None, mode: Mode = "desk"
+) -> AtRisk:
+    office = replace(OFFICE, mask_clients=True)
+    return at_risk(read, office, VIEW._replace(manager=manager, pipeline=pipeline, mode=mode))
+
+
+@pytest.mark.parametrize(
+    ("manager", "pipeline", "clients", "amount", "tasks"),
+    [
+        (None, None, ["7", "8"], "16.00", 4),
+        ("3", None, ["8", "7"], "11.00", 3),
+        ("4", None, ["8"], "3.00", 1),
+        ("", None, [], "0.00", 0),
+        (None, "p", ["7"], "4.00", 1),
+        ("3", "", ["8"], "7.00", 2),
+        ("4", "p", [], "0.00", 0),
+    ],
+)
+def test_who_is_at_risk_by_whose_tasks(
+    manager: str | None, pipeline: str | None, clients: list[str], amount: str, tasks: int
+) -> None:
+    found = card(reading(ROWS), manager, pipeline)
+    assert [row.client_id for row in found.list] == clients
+    assert (found.clients, found.amount, found.tasks) == (len(clients), amount, tasks)
+    assert (found.no_next_step is None) is (manager is not None or pipeline is not None)
+    assert (found.saved_today is None) is (manager is not None or pipeline is not None)
+
+
+def test_a_manager_is_alone_in_the_table_of_managers() -> None:
+    read = worked_example()
+    (row,) = read.managers
+    read = replace(read, managers=(row, replace(row, manager_id="4")))
+    assert [each.manager_id for each in card(read, "4").managers] == ["4"]
+    assert card(read, pipeline="p").managers == ()
+
+
+@given(st.data())
+def test_a_managers_board_has_the_figures_of_the_managers_table(data: st.DataObject) -> None:
+    scene = data.draw(st.sampled_from(histories.SCENES))
+    history = data.draw(histories.histories(scene))
+    read = oracle.board(histories.numbered(history), scene.now, scene.office, ())
+    office = replace(OFFICE, currency=scene.office.currency)
+    for row in read.managers:
+        found = at_risk(read, office, VIEW._replace(manager=row.manager_id or ""))
+        (mine,) = found.managers
+        assert (found.tasks, found.amount) == (mine.tasks, mine.amount)
+
+
+def test_a_wall_masks_clients_and_the_names_of_their_deals() -> None:
+    nameless = ClientRow(
+        "deal:42", "Иван Петров, абонемент", 100, (task("x", deal_id="42", deal="Иван Петров"),)
+    )
+    found = card(reading([*ROWS, nameless]), mode="wall")
+    assert [row.client for row in found.list] == ["Иван П.", "Мария", "42"]
+    assert {each.deal for row in found.list for each in row.tasks} == {"1", "2", None, "42"}
+    assert card(reading([*ROWS, nameless])).list[0].client == "Иван Петров"

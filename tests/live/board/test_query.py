@@ -1,0 +1,74 @@
+"""The query of a board's address."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+from service.calendar import PeriodError
+from service.live.board.query import View, ViewError, parse_view
+from tests.live.readings import OFFICE
+
+TODAY = 739_943
+
+
+def parsed(**query: str) -> View:
+    return parse_view(query, OFFICE, TODAY)
+
+
+def test_what_is_left_out_is_the_accounts() -> None:
+    assert parsed() == View(OFFICE.id, "month", "amount", "json", OFFICE.language, "desk", None, None)
+
+
+def test_everything_can_be_asked_for() -> None:
+    view = parsed(
+        period="week", sort="count", form="html", lang="en", mode="wall", manager="3", pipeline="-", other="x"
+    )
+    assert view == View(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
+
+
+def test_the_address_of_a_view_asks_for_it_again() -> None:
+    view = parsed(
+        period="2026-11-01..2026-11-09", sort="count", mode="wall", manager="Иван & Ко", pipeline="-"
+    )
+    assert parsed(**dict(parse_qsl(view.query(), keep_blank_values=True))) == view
+    assert parsed(**dict(parse_qsl(view.query(manager=None), keep_blank_values=True))).manager is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sort": "name"},
+        {"theme": "pink"},
+        {"form": "xml"},
+        {"lang": "fr"},
+        {"mode": "tv"},
+        {"manager": "x" * 201},
+    ],
+)
+def test_what_there_is_not_is_refused(query: dict[str, str]) -> None:
+    with pytest.raises(ViewError, match=next(iter(query))):
+        parsed(**query)
+
+
+def test_what_a_form_leaves_empty_is_not_asked_for() -> None:
+    assert parsed(manager="", pipeline="") == parsed()
+
+
+def test_a_period_that_is_none_is_refused() -> None:
+    with pytest.raises(PeriodError):
+        parsed(period="decade")
+
+
+@pytest.mark.parametrize(
+    ("mode", "theme", "where"),
+    [
+        ("desk", "auto", "(prefers-color-scheme: light)"),
+        ("wall", "auto", "not all"),
+        ("wall", "light", "all"),
+        ("desk", "dark", "not all"),
+    ],
+)
+def test_a_wall_is_dark_unless_it_is_asked_to_be_light(mode: str, theme: str, where: str) -> None:
+    assert parsed(mode=mode, theme=theme).light_where == where

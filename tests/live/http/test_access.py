@@ -1,0 +1,154 @@
+"""Who may see a board."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service.config import Account, Secret
+from service.live.http.access import (
+    Asking,
+    Granted,
+    answer,
+    cookie_name,
+    cookie_value,
+    screen_digest,
+    set_cookie,
+)
+from tests.live.readings import OFFICE
+
+TOKEN = "a-token-that-is-hard-to-guess"
+GUARDED = replace(OFFICE, viewer_token=Secret(TOKEN))
+SCREEN = "a-television-of-its-own"
+DIGEST = screen_digest("office", SCREEN)
+SCREENS = frozenset({screen_digest("office", "another"), DIGEST})
+AWAY = "203.0.113.5"
+
+
+def asking(client: str | None = "127.0.0.1", token: str | None = None, **headers: str) -> Asking:
+    return Asking(client, {"host": "localhost:8000", **headers}, token)
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "expected"),
+    [
+        ("127.0.0.1", "localhost:8000", Granted()),
+        ("127.0.0.1", "127.0.0.1", Granted()),
+        ("::1", "[::1]:8000", Granted()),
+        ("192.168.0.5", "localhost", "not_loopback"),
+        ("127.0.0.1", "evil.example", "not_loopback"),  # a name that was made to lead to loopback
+        ("127.0.0.1", "", "not_loopback"),
+        (None, "localhost", "not_loopback"),
+        ("not an address", "localhost", "not_loopback"),
+    ],
+)
+def test_without_a_token_only_loopback_sees_the_board(
+    client: str | None, host: str, expected: object
+) -> None:
+    assert answer(OFFICE, Asking(client, {"host": host}, None), ()) == expected
+
+
+def test_the_links_token_is_welcome_once_and_the_cookie_after_it() -> None:
+    welcome = answer(GUARDED, asking(AWAY, TOKEN), ())
+    assert welcome == Granted(cookie=cookie_value("office", TOKEN))
+    cookie = set_cookie(GUARDED, cookie_value("office", TOKEN), secure=True)
+    assert TOKEN not in cookie
+    assert "HttpOnly" in cookie
+    assert "Secure" in cookie
+    assert answer(GUARDED, asking(AWAY, cookie=cookie.partition(";")[0]), ()) == Granted()
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"token": "wrong"},
+        {"token": "ключ"},
+        {"authorization": "Bearer wrong"},
+        {"cookie": f"{cookie_name(GUARDED)}=wrong"},
+        {"cookie": f"{cookie_name(GUARDED)}={cookie_value('other', TOKEN)}"},
+        {"cookie": f"{cookie_name(GUARDED)}={cookie_value('office', 'an older token')}"},
+    ],
+    ids=repr,
+)
+def test_anything_else_is_refused(shown: dict[str, str]) -> None:
+    assert answer(GUARDED, asking(token=shown.pop("token", None), **shown), SCREENS) == "wrong_token"
+
+
+def test_loopback_needs_the_token_too_where_there_is_one() -> None:
+    assert answer(GUARDED, asking(), ()) == "no_token"
+    assert answer(GUARDED, asking(cookie="a=b; =;"), SCREENS) == "no_token"
+
+
+def test_a_bearer_token_is_for_other_programs() -> None:
+    assert answer(GUARDED, asking(AWAY, authorization=f"Bearer {TOKEN}"), ()) == Granted()
+
+
+BOARDS = pytest.mark.parametrize("board", [OFFICE, GUARDED], ids=["no viewer_token", "viewer_token"])
+
+
+@BOARDS
+def test_a_named_screens_token_is_welcome_from_anywhere_and_its_cookie_after_it(board: Account) -> None:
+    welcome = answer(board, asking(AWAY, SCREEN), SCREENS)
+    assert isinstance(welcome, Granted)
+    assert welcome.screen == DIGEST
+    assert welcome.cookie is not None
+    cookie = set_cookie(board, welcome.cookie, secure=False)
+    assert SCREEN not in cookie
+    assert DIGEST not in cookie
+    assert answer(board, asking(AWAY, cookie=cookie.partition(";")[0]), SCREENS) == Granted(DIGEST)
+
+
+@BOARDS
+def test_a_named_screens_token_is_a_bearer_token_too(board: Account) -> None:
+    assert answer(board, asking(AWAY, authorization=f"bearer {SCREEN}"), SCREENS) == Granted(DIGEST)
+
+
+@BOARDS
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"token": SCREEN},
+        {"authorization": f"Bearer {SCREEN}"},
+        {"cookie": f"{cookie_name(OFFICE)}={cookie_value('office', SCREEN)}"},
+    ],
+    ids=repr,
+)
+def test_what_a_revoked_screen_shows_is_refused(board: Account, shown: dict[str, str]) -> None:
+    given = asking(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
+    for left in (SCREENS - {DIGEST}, frozenset[str]()):
+        assert answer(board, given, left) == "wrong_token"
+
+
+@BOARDS
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"token": DIGEST},
+        {"token": cookie_value("office", SCREEN)},
+        {"authorization": f"Bearer {DIGEST}"},
+        {"cookie": f"{cookie_name(OFFICE)}={DIGEST}"},
+        {"cookie": f"{cookie_name(OFFICE)}={SCREEN}"},
+        {"cookie": f"{cookie_name(OFFICE)}={cookie_value('other', SCREEN)}"},
+    ],
+    ids=repr,
+)
+def test_neither_the_digest_nor_another_accounts_cookie_opens_a_board(
+    board: Account, shown: dict[str, str]
+) -> None:
+    given = asking(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
+    assert answer(board, given, SCREENS) == "wrong_token"
+
+
+def test_a_screen_of_one_account_sees_no_other() -> None:
+    assert answer(OFFICE, asking(AWAY, SCREEN), {screen_digest("other", SCREEN)}) == "wrong_token"
+
+
+def test_loopback_needs_no_token_where_there_are_only_named_screens() -> None:
+    assert answer(OFFICE, asking(), SCREENS) == Granted()
+    assert answer(OFFICE, asking(token="wrong"), SCREENS) == Granted()
+    assert answer(OFFICE, asking(AWAY), SCREENS) == "no_token"
+
+
+def test_a_named_screen_on_loopback_is_known_as_that_screen() -> None:
+    assert answer(OFFICE, asking(token=SCREEN), SCREENS) == Granted(DIGEST, cookie_value("office", SCREEN))

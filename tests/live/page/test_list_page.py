@@ -1,0 +1,115 @@
+"""The page of a list in a real browser, under the page's real policy: it fits, can be read and reached by
+everybody, and needs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from service.live.http.routes import SECURITY
+from service.live.page import list_page, lists, render
+from tests.live.boards import OFFICE, VIEW, client, reading, task
+from tests.live.page.test_lists import deal, found, page
+
+ADDRESS = "http://127.0.0.1:9/boards/office"
+LONG = "Корпоративный-абонемент-на-весь-отдел-" * 8
+DEALS = [
+    deal(1, "3", 1641600),
+    deal(2, None, 0, name=None, client=None, client_id=None, unconverted="USD"),
+    deal(3, "5", 100, name=LONG, client=LONG, manager_id=None, url=None),
+    *(deal(number, "3") for number in range(4, 40)),
+]
+TASKS = [
+    client("7", "Иван Петров", 518400, task("t1", 28, url="https://crm.example/42"), task("t2", 3)),
+    client("8", LONG, 0, task("t3", deal_id=None, deal=None, text=None, manager_id=None)),
+]
+
+
+def content(name: str) -> str:
+    if name == "deals":
+        return page(found(DEALS))
+    if name == "nothing":
+        return page(found([]))
+    return list_page.task_page(lists.task_list(reading(TASKS), OFFICE, VIEW), OFFICE, VIEW)
+
+
+def serve(context: BrowserContext) -> None:
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path.startswith("/static/"):
+            route.fulfill(path=render.STATIC / path.removeprefix("/static/"))
+        elif path == "/boards/office":
+            route.fulfill(body="<title>The board</title>", content_type="text/html")
+        else:
+            name = path.rpartition("/")[2]
+            route.fulfill(body=content(name), content_type="text/html; charset=utf-8", headers=dict(SECURITY))
+
+    context.route("http://127.0.0.1:9/**", answer)
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    """A phone without JavaScript."""
+    with browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False) as context:
+        serve(context)
+        yield context.new_page()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [390, 1366, 1920])
+@pytest.mark.parametrize("name", ["deals", "tasks", "nothing"])
+def test_a_list_fits_every_screen_and_is_accessible(
+    browser: Browser, name: str, width: int, scheme: str
+) -> None:
+    with browser.new_context(
+        viewport={"width": width, "height": 844},
+        color_scheme="dark" if scheme == "dark" else "light",
+        bypass_csp=True,
+    ) as context:
+        serve(context)
+        shown = context.new_page()
+        shown.goto(f"{ADDRESS}/{name}")
+        assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == ("rgb(11, 15, 20)" if scheme == "dark" else "rgb(236, 239, 243)")
+        assert [each["id"] for each in Axe().run(shown).response["violations"]] == []
+
+
+def test_nothing_on_the_page_breaks_its_policy(browser: Browser) -> None:
+    with browser.new_context() as context:
+        serve(context)
+        shown = context.new_page()
+        problems: list[str] = []
+        shown.on("console", lambda said: problems.append(said.text))
+        shown.on("requestfailed", lambda request: problems.append(request.url))
+        shown.goto(f"{ADDRESS}/deals")
+        assert problems == []
+
+
+def test_on_a_phone_the_table_scrolls_by_keyboard_and_keeps_its_first_column_in_sight(phone: Page) -> None:
+    phone.goto(f"{ADDRESS}/deals")
+    table = phone.get_by_role("region", name="Потерянные сделки")
+    table.focus()
+    expect(table).to_be_focused()
+    first, last = phone.locator("tbody th").first, phone.locator("tbody tr:first-child td").last
+    before, far = first.bounding_box(), last.bounding_box()
+    assert before is not None
+    assert far is not None
+    assert far["x"] > 390
+    for _ in range(40):
+        phone.keyboard.press("ArrowRight")
+    expect(last).to_be_in_viewport(ratio=0.9)
+    after = first.bounding_box()
+    assert after is not None
+    assert abs(after["x"] - before["x"]) < 1
+
+
+def test_the_way_back_leads_to_the_board(phone: Page) -> None:
+    phone.goto(f"{ADDRESS}/tasks")
+    phone.get_by_role("link", name="назад к доске").click()
+    expect(phone).to_have_title("The board")
+    assert phone.url == f"{ADDRESS}?{VIEW.query()}"

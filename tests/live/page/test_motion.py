@@ -1,0 +1,158 @@
+"""What moves on the page, and why: a task that was done, a new overdue one, a figure that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from service.ledger.read.board import Sum
+from tests.live.boards import EXAMPLE, MONTH, client, losses, task, worked_example
+from tests.live.screens import Screen, later, names, opened, with_another, without_clients
+
+DONE = frozenset({"t1", "t2", "t3"})
+FLYING = "[...document.querySelectorAll('.flying')].map((each) => each.textContent)"
+GLIDING = "[...document.querySelectorAll('#list > *')].flatMap((row) => row.getAnimations()).length"
+STAKE = "document.querySelector('[data-figure=stake] .value').textContent"
+
+
+@pytest.fixture
+def screen(browser: Browser) -> Iterator[Screen]:
+    with opened(browser) as shown:
+        shown.open(worked_example())
+        yield shown
+
+
+def style(element: Locator, name: str) -> Any:
+    return element.evaluate("(each, name) => getComputedStyle(each)[name]", name)
+
+
+def saved(seq: int, amount: int = 518_400) -> Any:
+    """Nobody is at risk any more, for the tasks were done."""
+    return replace(
+        without_clients(worked_example(), seq),
+        closed=DONE,
+        saved={"7": amount},
+        saved_today=Sum(3, 3_140_000 + amount),
+    )
+
+
+def test_a_task_that_was_done_is_struck_out_and_credited_and_its_money_is_saved(screen: Screen) -> None:
+    assert screen.change(saved(2), FLYING) == ["5\u00a0184\u00a0₽"]
+    row = screen.page.locator("#list .client")
+    expect(row).to_have_class("client leaving done")
+    assert "line-through" in style(row.locator("h4"), "textDecoration")
+    expect(row.locator(".credit")).to_have_text("✓ Анна")
+    expect(screen.page.locator("#rest")).to_contain_text("Все клиенты на связи")
+    screen.page.clock.run_for(3_000)
+    expect(row).to_have_count(0)
+    expect(screen.page.locator(".saved .value")).to_have_text("36\u00a0584\u00a0₽")
+    expect(screen.page.locator(".flying")).to_have_count(0)
+
+
+def test_a_client_that_left_for_another_reason_is_not_credited_to_anybody(screen: Screen) -> None:
+    assert screen.change(without_clients(worked_example(), 2), FLYING) == []
+    row = screen.page.locator("#list .client")
+    expect(row).to_have_class("client leaving")
+    assert "line-through" not in style(row.locator("h4"), "textDecoration")
+    expect(row.locator(".credit")).to_have_count(0)
+    screen.page.clock.run_for(3_000)
+    expect(row).to_have_count(0)
+
+
+def test_one_task_of_several_is_struck_out_in_its_clients_row(screen: Screen) -> None:
+    row = client("7", "Иван Петров", 518_400, task("t2", 3), task("t3", 0.4))
+    screen.change(later(worked_example(), 2, clients={"7": row}, overdue_tasks=2, closed=frozenset({"t1"})))
+    struck = screen.page.locator("[data-task=t1]")
+    expect(struck).to_have_class("task leaving done")
+    expect(struck.locator(".credit")).to_have_text("✓ Анна")
+    assert struck.evaluate("(each) => each.inert") is True
+    screen.page.clock.run_for(3_000)
+    expect(screen.page.locator("[data-task]")).to_have_count(2)
+
+
+def test_figures_count_to_what_they_are_now(screen: Screen) -> None:
+    stake = screen.page.locator("[data-figure=stake] .value")
+    screen.change(with_another(worked_example(), 2))
+    screen.page.clock.run_for(200)
+    between = int("".join(filter(str.isdigit, stake.inner_text())))
+    assert 5_184 < between < 15_184
+    assert stake.inner_text().endswith("\u00a0₽")
+    screen.page.clock.run_for(1_000)
+    expect(stake).to_have_text("15\u00a0184\u00a0₽")
+
+
+def test_nothing_moves_for_who_does_not_want_it(browser: Browser) -> None:
+    with opened(browser, reduced_motion="reduce") as screen:
+        screen.open(worked_example())
+        look = f"[{STAKE}, document.getAnimations().length]"
+        assert screen.change(with_another(worked_example(), 2), look) == ["15\u00a0184\u00a0₽", 0]
+        assert screen.change(replace(saved(3), at_risk=Sum()), FLYING) == []
+        expect(screen.page.locator("#list .credit")).to_have_count(1)
+
+
+def test_rows_glide_to_their_new_places_and_only_if_they_have_one(screen: Screen) -> None:
+    assert screen.change(later(worked_example(), 2, saved_today=Sum(3, 1)), GLIDING) == 0
+    assert screen.change(with_another(worked_example(), 3), GLIDING) >= 1
+    assert names(screen.page) == ["Ольга", "Иван Петров"]
+
+
+def test_in_a_storm_of_changes_nothing_moves(screen: Screen) -> None:
+    stakes = [screen.change(with_another(worked_example(), seq, seq * 10**6), STAKE) for seq in range(2, 8)]
+    assert stakes[-1] == "75\u00a0184\u00a0₽"
+    assert screen.change(saved(8), FLYING) == []
+    expect(screen.page.locator("#list .credit")).to_have_count(1)  # what was done is said all the same
+    screen.page.clock.run_for(4_000)
+    screen.change(with_another(worked_example(), 9))
+    assert len(screen.change(replace(saved(10), closed=DONE), FLYING)) == 1
+
+
+def test_a_loss_lands_in_its_reason(screen: Screen) -> None:
+    first, *others = EXAMPLE
+    more = losses((first[0], first[1] + 1, first[2] + 100_000), *others)
+    before = worked_example()
+    screen.change(later(before, 2, losses={**before.losses, MONTH.now: more}))
+    news = screen.page.locator("#losses-reasons .news")
+    expect(news).to_have_count(1)
+    expect(news).to_have_attribute("data-reason", first[0])
+    expect(screen.page.locator("#losses-figures .controllable .value")).to_have_class("value l news")
+    screen.page.clock.run_for(5_000)
+    expect(screen.page.locator(".news")).to_have_count(0)
+
+
+def test_what_comes_and_what_is_done_is_said_without_shouting(screen: Screen) -> None:
+    said = screen.page.locator("#news")
+    expect(said).to_have_text("")
+    screen.change(with_another(worked_example(), 2))
+    screen.page.clock.run_for(100)
+    expect(said).to_have_text("Новая просрочка: Ольга")
+    screen.change(saved(3))
+    screen.change(replace(with_another(worked_example(), 4), closed=frozenset()))
+    screen.page.clock.run_for(5_000)
+    expect(said).to_have_text("Новая просрочка: Ольга")
+    screen.page.clock.run_for(6_000)
+    expect(said).to_have_text("Спасено: Иван Петров. Новые просрочки, 2 клиента: Ольга, Иван Петров")
+
+
+def test_the_first_snapshot_is_no_news(browser: Browser) -> None:
+    with opened(browser) as screen:
+        screen.page.evaluate("document.body.dataset.busy = ''")
+        screen.open(with_another(worked_example(), 2))
+        screen.page.clock.run_for(1_000)
+        expect(screen.page.locator(".news")).to_have_count(0)
+        expect(screen.page.locator("#news")).to_have_text("")
+
+
+def test_what_came_by_going_through_the_crm_is_shown_and_not_announced(screen: Screen) -> None:
+    gone = replace(saved(2), quiet=True)
+    assert screen.change(gone, FLYING) == []
+    expect(screen.page.locator("#list .client")).to_have_count(0)  # at once: nothing is struck out
+    expect(screen.page.locator(".saved .value")).to_have_text("36\u00a0584\u00a0₽")
+    screen.change(replace(with_another(gone, 3), quiet=True))
+    expect(screen.page.locator("#list .client")).to_have_count(1)
+    expect(screen.page.locator(".news")).to_have_count(0)
+    screen.page.clock.run_for(20_000)
+    expect(screen.page.locator("#news")).to_have_text("")

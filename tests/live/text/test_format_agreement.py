@@ -1,0 +1,63 @@
+"""What the page's script writes is to the character what the server writes: both against one table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from service.config import Language
+from service.live.page.render import STATIC
+from service.live.text import formats
+from service.live.text.i18n import wording
+
+TABLE: Final = json.loads(Path(__file__).with_name("formats.json").read_text(encoding="utf-8"))
+LANGUAGES: Final[tuple[Language, ...]] = ("ru", "en")
+ADDRESS: Final = "http://board.test/"
+ASK: Final = """async ([rows, words, language]) => {
+    const { duration, moment } = await import("/words.js");
+    return {
+        durations: rows.durations.map(([seconds]) => duration(seconds, words, language)),
+        moments: rows.moments.map(([at, seen]) => moment(at, seen, words)),
+    };
+}"""
+
+
+def expected(language: Language) -> dict[str, list[str]]:
+    column = LANGUAGES.index(language)
+    return {
+        "durations": [row[1 + column] for row in TABLE["durations"]],
+        "moments": [row[2 + column] for row in TABLE["moments"]],
+    }
+
+
+def _serve(route: Route) -> None:
+    name = route.request.url.removeprefix(ADDRESS)
+    if name:
+        route.fulfill(path=STATIC / name, content_type="text/javascript")
+    else:
+        route.fulfill(body="<!doctype html>", content_type="text/html")
+
+
+@pytest.fixture
+def blank(browser: Browser) -> Page:
+    page = browser.new_page()
+    page.route(f"{ADDRESS}**", _serve)
+    page.goto(ADDRESS)
+    return page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_server_writes_what_the_table_says(language: Language) -> None:
+    assert expected(language) == {
+        "durations": [formats.duration(seconds, language) for seconds, *_ in TABLE["durations"]],
+        "moments": [formats.moment(at, seen, language) for at, seen, *_ in TABLE["moments"]],
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_script_writes_what_the_table_says(blank: Page, language: Language) -> None:
+    assert expected(language) == blank.evaluate(ASK, [TABLE, wording(language).script(), language])

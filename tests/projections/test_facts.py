@@ -1,0 +1,37 @@
+"""What a deal's record says of why it was lost: a reason, none, or that nobody has said yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from service.config import zone
+from service.model import Change, Value
+from service.projections.facts import NOBODY, PENDING, Rules, deal_view
+from service.projections.merge import Record, merge
+
+ASKS = Rules(zone("Europe/Moscow"), "RUB", {}, asks=True)
+
+
+def reason(rules: Rules, fields: Mapping[str, Value]) -> str:
+    """The reason of a lost deal of which these fields were told."""
+    record = Record()
+    merge(record, Change("deal", "42", 1, {"known": True, "status": "lost", **fields}), 1)
+    return deal_view("42", record, rules).reason_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked", "told_only"),
+    [
+        ({"reason_id": "7"}, "7", "7"),
+        ({"reason_id": None}, NOBODY, NOBODY),  # the CRM says that there is none
+        ({}, PENDING, NOBODY),  # nobody has said
+    ],
+)
+def test_a_reason_is_pending_while_it_is_unset_and_the_api_can_tell_it(
+    fields: Mapping[str, Value], asked: str, told_only: str
+) -> None:
+    assert reason(ASKS, fields) == asked
+    assert reason(replace(ASKS, asks=False), fields) == told_only

@@ -1,0 +1,296 @@
+"""Going through the CRM's API: what a backfill and a reconciliation bring, mend, and never do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.ledger.write import state as states
+from service.ledger.write import syncs
+from service.ledger.write.syncs import LEASE, Pass
+from service.model import SECOND, Need
+from service.projections.merge import Record
+from service.sync.runs import FEW, GRACE
+from tests.sync.connected import Connected
+from tests.sync.told import ANNA, DEAR, add_deal, asked, read, told
+from tests.vendors.amocrm import AmoCRM
+
+DAY = 24 * 3600
+
+
+async def record(service: Connected, need: Need) -> Record:
+    """What is known of a deal or task."""
+    found = await service.transactions.read(
+        lambda connection: states.load(connection, "office", need.entity, [need.id])
+    )
+    return found[need.id]
+
+
+async def steps(service: Connected, number: int) -> None:
+    for _ in range(number):
+        await service.sync.turn()
+
+
+async def begin(service: Connected) -> None:
+    """Begin a reconciliation."""
+    state = await service.state()
+    passing = Pass("reconcile", service.clock.now(), since=state.synced_at or 0)
+    await service.transactions.write(lambda connection: syncs.begin(connection, "office", passing))
+
+
+def silence(service: Connected) -> None:
+    """The vendor's log of events tells of nothing: only the roll call can find what was deleted."""
+    assert isinstance(service.vendor, AmoCRM)
+    service.vendor.log.clear()
+
+
+def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Callable[[], str]) -> None:
+    async def story(service: Connected) -> None:
+        before = await read(service)
+        service.vendor.office.lose(70001, DEAR)
+        service.vendor.office.add_task("позвонить", ANNA, int(service.clock.still()) - 60, deal_id=70002)
+        await service.work()
+        state = await service.state()
+        assert state.passing is None
+        assert state.synced_at is not None
+        filled = await read(service, before)
+        assert filled.quiet
+        assert (filled.overdue_tasks, filled.missed) == (1, 0)
+        assert await service.board() == service.truth()
+
+    told(sqlite_ledgers, story, deals=5)
+
+
+def test_what_webhooks_lost_is_mended_counted_and_no_news(sqlite_ledgers: Callable[[], str]) -> None:
+    async def story(service: Connected) -> None:
+        office = service.vendor.office
+        await service.work()
+        office.lose(70001, DEAR)
+        office.edit_deal(70002, amount=100)
+        added = add_deal(office)
+        service.clock.still.advance(2 * GRACE / SECOND)
+        before = await read(service)
+        assert await service.reconcile() == 3
+        mended = await read(service, before)
+        assert (mended.missed, mended.quiet) == (3, True)
+        assert (await record(service, Need("deal", str(added.id)))).values["known"]
+        assert await service.board() == service.truth()
+        assert await service.reconcile() == 0
+        assert (await read(service)).missed == 0
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+def test_what_happened_of_late_was_not_missed(sqlite_ledgers: Callable[[], str]) -> None:
+    async def story(service: Connected) -> None:
+        await service.work()
+        service.clock.still.advance(DAY)
+        event = service.vendor.office.edit_deal(70001, amount=100)
+        assert await service.reconcile() == 0  # its webhook may be on its way
+        assert await service.board() == service.truth()
+        await service.postman.tell(event)
+        assert await service.board() == service.truth()
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+def test_a_roll_call_finds_a_deletion_and_a_completion_that_no_list_tells(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
+    async def story(service: Connected) -> None:
+        office = service.vendor.office
+        now = int(service.clock.still())
+        task = office.add_task("позвонить", ANNA, now - 3600, deal_id=70002).id
+        await service.work()
+        office.delete_deal(70001)
+        # Done long ago, by the vendor's word, and so in no list of what changed, or was completed, of late.
+        long_ago = now - 40 * DAY
+        office.tasks[task] = replace(
+            office.tasks[task], completed=True, completed_at=long_ago, updated_at=long_ago
+        )
+        silence(service)
+        service.clock.still.advance(DAY)
+        assert await service.reconcile() == 2
+        assert (await record(service, Need("deal", "70001"))).deleted is not None
+        assert (await record(service, Need("task", str(task)))).values["completed"]
+        assert (await read(service)).missed == 2
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+@pytest.mark.parametrize(("deals", "gone", "deleted"), [(FEW, FEW, FEW), (50, 24, 24), (50, 26, 0)])
+def test_a_roll_call_that_misses_more_than_half_deletes_nothing(
+    deals: int, gone: int, deleted: int, sqlite_ledgers: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(service: Connected) -> None:
+        await service.work()
+        ids = list(service.vendor.office.deals)
+        for each in ids[:gone]:
+            service.vendor.office.deals.pop(each)
+        silence(service)
+        service.clock.still.advance(DAY)
+        assert await service.reconcile() == deleted
+        records = [await record(service, Need("deal", str(each))) for each in ids]
+        assert sum(each.deleted is not None for each in records) == deleted
+        assert ("are not in the CRM's lists" in caplog.text) == (not deleted)
+        assert (await service.state()).passing is None
+
+    told(sqlite_ledgers, story, deals=deals)
+
+
+def test_a_pass_goes_on_in_another_process_where_it_was(sqlite_ledgers: Callable[[], str]) -> None:
+    async def story(service: Connected) -> None:
+        await steps(service, 4)
+        stored = (await service.state()).passing
+        assert stored is not None
+        assert stored.stage == 4
+        service.sync = service.another()  # the first one was killed: its lease runs out
+        service.clock.still.advance(LEASE / SECOND)
+        await steps(service, 2)  # needs come first
+        taken_over = (await service.state()).passing
+        assert taken_over is not None
+        assert (taken_over.began_at, taken_over.stage) == (stored.began_at, 5)
+        await service.work()
+        assert [asked(service, each) for each in ("users", "leads/loss_reasons", "leads/pipelines")] == [
+            1,
+            1,
+            1,
+        ]
+        assert await service.board() == service.truth()
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+def test_a_pass_goes_on_with_the_page_that_comes_next(
+    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.adapters.amocrm.api._PAGE", (("limit", "2"),))
+
+    async def story(service: Connected) -> None:
+        while (passing := (await service.state()).passing) is None or passing.page is None:
+            await service.sync.turn()
+        pages = asked(service, "leads")
+        service.sync = service.another()
+        service.clock.still.advance(LEASE / SECOND)
+        await service.work()
+        assert asked(service, "leads") >= pages + 2
+        assert await service.board() == service.truth()
+
+    told(sqlite_ledgers, story, deals=7)
+
+
+def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], str]) -> None:
+    async def story(service: Connected) -> None:
+        await service.work()
+        service.vendor.office.edit_deal(70001, amount=100)
+        service.clock.still.advance(DAY)
+        await begin(service)
+        await steps(service, 3)
+        stale, stopped_at = service.sync, (await service.state()).passing
+        assert stopped_at is not None
+        service.clock.still.advance(LEASE / SECOND)
+        service.sync = service.another()
+        await service.work()
+        finished = await service.state()
+        assert finished.passing is None
+        assert service.metrics.mended == 1
+        listed, called = stale._passing._stages(stopped_at)
+        await stale._passing.step(stopped_at)  # it had been asleep
+        stale._passing._roll = await stale._passing._begin_roll_call(stopped_at)
+        stale._passing._roll.missing = []
+        await stale._passing.step(replace_stage(stopped_at, len(listed) + len(called)))
+        assert await service.state() == finished
+        assert service.metrics.mended == 1
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+def replace_stage(passing: Pass, stage: int) -> Pass:
+    return Pass(passing.kind, passing.began_at, passing.since, stage, passing.stages, missed=9)
+
+
+def test_a_roll_call_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
+    async def story(service: Connected) -> None:
+        await service.work()
+        service.clock.still.advance(DAY)
+        await begin(service)
+        first = service.sync
+        while first._passing._roll is None or Need("deal", "70001") not in first._passing._roll.seen:
+            await first.turn()
+        service.clock.still.advance(LEASE / SECOND)
+        service.sync = service.another()
+        await service.work()  # completes the pass
+        service.vendor.office.delete_deal(70001)
+        silence(service)
+        service.clock.still.advance(DAY)
+        service.sync = first
+        assert await service.reconcile() == 1
+        assert (await record(service, Need("deal", "70001"))).deleted is not None
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+@pytest.mark.parametrize("missing", ["leads/loss_reasons", "tasks"])
+def test_a_list_that_the_account_does_not_have_is_left_out(
+    missing: str,
+    sqlite_ledgers: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story(service: Connected) -> None:
+        hindrance = service.vendor.hindrance
+
+        def gone(request: Request) -> Response | None:
+            return Response(status_code=404) if request.url.path.endswith(missing) else hindrance(request)
+
+        monkeypatch.setattr(service.vendor, "hindrance", gone)
+        await service.work()
+        service.clock.still.advance(DAY)
+        await service.reconcile()
+        state = await service.state()
+        assert (state.passing, state.trouble) == (None, "")
+        assert "it is left out" in caplog.text
+        assert await service.board() == service.truth()
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+def test_every_six_hours_what_webhooks_lost_is_looked_for(sqlite_ledgers: Callable[[], str]) -> None:
+    async def story(service: Connected) -> None:
+        await service.work()
+        first = (await service.state()).synced_at
+        assert first is not None
+        service.clock.still.advance(6 * 3600 - 60)
+        await service.work()
+        assert (await service.state()).synced_at == first
+        service.clock.still.advance(120)
+        await service.work()
+        second = (await service.state()).synced_at
+        assert second is not None
+        assert second >= first + 6 * 3600 * SECOND
+
+    told(sqlite_ledgers, story, deals=3)
+
+
+@pytest.mark.parametrize(("away", "looks"), [(240, False), (330, True)])
+def test_a_service_that_was_away_looks_for_what_it_lost(
+    away: int, looks: bool, sqlite_ledgers: Callable[[], str]
+) -> None:
+    async def story(service: Connected) -> None:
+        await service.work()
+        synced_at = (await service.state()).synced_at
+        assert synced_at is not None
+        service.vendor.office.edit_deal(70001, amount=100)
+        service.clock.still.moment = synced_at / SECOND + away
+        service.sync = service.another()
+        await service.work()
+        assert ((await service.state()).synced_at != synced_at) == looks
+        assert (await service.board() == service.truth()) == looks
+
+    told(sqlite_ledgers, story, deals=3)
