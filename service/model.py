@@ -26,7 +26,7 @@ Source: TypeAlias = Literal["webhook", "answer", "sync", "import"]
 """How a delivery came: the CRM posted it; its API answered a need; its API was gone through (a backfill or a
 reconciliation); somebody imported a file. What came by the last two is state, not news."""
 
-Trouble: TypeAlias = Literal["", "webhook_off", "api_refused"]
+SyncProblem: TypeAlias = Literal["", "webhook_off", "api_refused"]
 """What somebody must see to: the CRM has switched the webhook off; its API takes our token no more."""
 
 FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {

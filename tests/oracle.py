@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from service.ledger.read.board import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, Sum, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,7 +91,7 @@ class Truth:
 
 def board(
     history: Sequence[tuple[int, Change]], now: Instant, account: Terms, selections: Sequence[Selection]
-) -> Reading:
+) -> BoardRows:
     """The board that `history` amounts to at `now`.
 
     Args:
@@ -105,7 +105,7 @@ def board(
     """
     truth = truth_of(history, now, account)
     clients = clients_at_risk(truth)
-    return Reading(
+    return BoardRows(
         account=account.id,
         seq=0,
         as_of=now,
@@ -465,7 +465,7 @@ def is_saving(truth: Truth, task: Task) -> bool:
 # --- Comparing ---
 
 
-def comparable(reading: Reading) -> dict[str, object]:
+def comparable(reading: BoardRows) -> dict[str, object]:
     """A reading so put that two of them are equal when they show the same figures.
 
     Rows are sorted (but tasks of a client keep their promised order, save for equal due times); rows that say

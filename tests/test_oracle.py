@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.ledger.read.board import ClientRow, Late, LossRow, ManagerRow, Reading, Selection, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, Sum, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 from tests.histories import (
     AUTUMN,
@@ -85,7 +85,7 @@ def read(
     now: Instant = NOW,
     office: Office = OFFICE,
     selections: Sequence[Selection] = (NOVEMBER,),
-) -> Reading:
+) -> BoardRows:
     """The board after these changes, each in a delivery of its own, in this order."""
     return board(list(enumerate(changes, start=1)), now, office, selections)
 
@@ -101,7 +101,7 @@ def clients(*changes: Change, now: Instant = NOW) -> dict[str, int]:
     return {key: row.amount for key, row in read(*changes, now=now).clients.items()}
 
 
-def manager(reading: Reading, manager_id: str | None) -> ManagerRow:
+def manager(reading: BoardRows, manager_id: str | None) -> ManagerRow:
     (row,) = [row for row in reading.managers if row.manager_id == manager_id]
     return row
 

@@ -27,7 +27,7 @@ def _state(name: str, *columns: sa.Column[str] | sa.Column[int] | sa.Column[bool
 
 
 def upgrade() -> None:
-    """Make the state tables, and what tasks are searched by."""
+    """Make the state tables, and what tasks are indexed by."""
     _state(
         "deals",
         sa.Column("known", sa.Boolean()),

@@ -3,7 +3,7 @@ ten rows, and goes through all of them. No table and no value changes, and Postg
 version that does not know of it goes on as before.
 
 The figures are rules of thumb, and the same for every office, so that a plan does not depend on when somebody
-looked: all rows are one account's, a whole key is one row, and whatever else is searched by gives ten.
+looked: all rows are one account's, a whole key is one row, and whatever else is indexed by gives ten.
 """
 
 from __future__ import annotations

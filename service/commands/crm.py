@@ -14,7 +14,7 @@ from service.commands import crm_api, import_csv, operations
 from service.commands.import_csv import Imported
 from service.commands.options import growing_bar, with_config
 from service.config import Config
-from service.ledger.write.syncs import Pass
+from service.ledger.write.syncs import SyncRun
 
 MOST_WORDS: Final = 20
 """Statuses that are told of those that are not known."""
@@ -31,7 +31,7 @@ def sync(config: Config, account_id: str) -> None:
     account = operations.account_of(config, account_id)
     with growing_bar(f"Asking {account.crm}") as reached:
 
-        def told(passing: Pass) -> None:
+        def told(passing: SyncRun) -> None:
             reached(passing.stage, passing.stages, f"{passing.entities} deals and tasks")
 
         asyncio.run(crm_api.backfill(config, account, SystemClock(), told))

@@ -18,7 +18,7 @@ from service.config import Account, Config
 from service.ledger.database.transactions import Transactions
 from service.ledger.upkeep.attach import beside
 from service.ledger.write import syncs
-from service.ledger.write.syncs import Pass, Sync
+from service.ledger.write.syncs import Sync, SyncRun
 from service.metrics import Metrics
 from service.sync.client import Client
 from service.sync.runner import AccountSync, webhook_address
@@ -57,7 +57,9 @@ def api_of(account: Account) -> Api:
     return api
 
 
-async def backfill(config: Config, account: Account, clock: Clock, progress: Callable[[Pass], None]) -> Sync:
+async def backfill(
+    config: Config, account: Account, clock: Clock, progress: Callable[[SyncRun], None]
+) -> Sync:
     """Bring an account up to now: from the beginning, or on from where an earlier backfill was cut off.
 
     While a service works the account's API, the service does it, and this follows; else this does it.

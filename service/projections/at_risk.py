@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.projections.facts import DealView, Moment, TaskView
-from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.facts import DealFacts, Moment, TaskFacts
+from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 DEAL_TASKS = Relation("deal_tasks", ("deal_id",), ("open_tasks", "overdue_tasks"), feeds="deal")
 """A deal's open tasks, and those of them that are overdue."""
@@ -41,7 +41,7 @@ AT_RISK = Relation("at_risk", (), ("clients", "amount", "tasks"))
 """The three figures on top."""
 
 
-def from_task(task: TaskView, moment: Moment) -> Iterator[Contribution]:
+def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
     """An open task counts on its deal; an overdue one on its deal, or on the client itself."""
     if task.done_at is not None:
         return
@@ -55,7 +55,7 @@ def from_task(task: TaskView, moment: Moment) -> Iterator[Contribution]:
         yield CLIENT_MANAGERS, (task.client_id, task.manager_id), (0, 0, 1)
 
 
-def from_deal(deal: DealView, node: Node) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, node: EntitySums) -> Iterator[Contribution]:
     """An open deal counts on its client; with overdue tasks (or not known yet) it puts the client at risk."""
     overdue_tasks = node.sum(DEAL_TASKS)[1] if deal.phase in ("open", "unknown") else 0
     if deal.phase == "open":
@@ -68,7 +68,7 @@ def from_deal(deal: DealView, node: Node) -> Iterator[Contribution]:
         yield CLIENT_MANAGERS, (deal.client_id, manager_id), (deal.amount, tasks, 0)
 
 
-def from_client(client: Node) -> Iterator[Contribution]:
+def from_client(client: EntitySums) -> Iterator[Contribution]:
     """A client with an overdue task is at risk; one on the client itself puts all of its open deals at
     stake."""
     _, open_amount, deal_amount, deal_tasks, own_tasks = client.sum(CLIENT_STAKES)

@@ -57,7 +57,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskView:
+class TaskFacts:
     """A task that is not deleted. `done_at` is None while it is open."""
 
     id: str
@@ -80,7 +80,7 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
-class DealView:
+class DealFacts:
     """A deal as far as money and people go. `amount` is in the account's currency, 0 without a rate.
 
     `client_id` is `deal:<id>` for a deal with no client, and for one that is not known yet.
@@ -107,14 +107,14 @@ def _number(record: Record, name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def task_view(task_id: str, record: Record, rules: Rules) -> TaskView | None:
+def task_facts(task_id: str, record: Record, rules: Rules) -> TaskFacts | None:
     """What a task's record says; None when nothing is known of it or it was deleted."""
     if not record.values:
         return None
     due_at = _number(record, "due_at")
     done_at = done_moment(record)
     deal_id = _text(record, "deal_id")
-    return TaskView(
+    return TaskFacts(
         id=task_id,
         deal_id=deal_id,
         client_id=_text(record, "client_id") if deal_id is None else None,
@@ -126,17 +126,17 @@ def task_view(task_id: str, record: Record, rules: Rules) -> TaskView | None:
     )
 
 
-def deal_view(deal_id: str, record: Record | None, rules: Rules) -> DealView:
+def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
     """What a deal's record says; a deal of which there is no record is not known yet."""
     own_client = f"deal:{deal_id}"
     phase = deal_phase(record)
     if record is None or phase in ("unknown", "deleted"):
-        return DealView(deal_id, phase, 0, None, None, NOBODY, own_client, NOBODY, NOBODY)
+        return DealFacts(deal_id, phase, 0, None, None, NOBODY, own_client, NOBODY, NOBODY)
     currency = _text(record, "currency") or rules.currency
     amount = _number(record, "amount") or 0
     converted = convert(amount, currency, rules.currency, rules.rates)
     lost_at = lost_moment(record)
-    return DealView(
+    return DealFacts(
         id=deal_id,
         phase=phase,
         amount=converted or 0,

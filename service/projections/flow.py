@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Literal, TypeAlias, TypeVar
 
-from service.projections.facts import DealView, Moment, TaskView
+from service.projections.facts import DealFacts, Moment, TaskFacts
 
 Key: TypeAlias = tuple[str | int, ...]
 Measures: TypeAlias = tuple[int, ...]
@@ -53,7 +53,7 @@ Cells: TypeAlias = Mapping[Key, Measures]
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class EntitySums:
     """An entity in the middle of the flow: its id, and the sums that other entities made about it."""
 
     id: str
@@ -75,9 +75,9 @@ class Projection:
 
     name: str
     relations: tuple[Relation, ...]
-    from_task: Callable[[TaskView, Moment], Iterable[Contribution]] | None = None
-    from_deal: Callable[[DealView, Node], Iterable[Contribution]] | None = None
-    from_client: Callable[[Node], Iterable[Contribution]] | None = None
+    from_task: Callable[[TaskFacts, Moment], Iterable[Contribution]] | None = None
+    from_deal: Callable[[DealFacts, EntitySums], Iterable[Contribution]] | None = None
+    from_client: Callable[[EntitySums], Iterable[Contribution]] | None = None
 
 
 T = TypeVar("T")
@@ -122,29 +122,29 @@ class Flow:
         self._from_deal = tuple(each.from_deal for each in everything if each.from_deal is not None)
         self._from_client = tuple(each.from_client for each in everything if each.from_client is not None)
 
-    def task(self, task: TaskView | None, moment: Moment) -> list[Contribution]:
+    def task(self, task: TaskFacts | None, moment: Moment) -> list[Contribution]:
         """What a task contributes at a moment; a task that is not there contributes nothing."""
         if task is None:
             return []
         return [each for contribute in self._from_task for each in contribute(task, moment)]
 
-    def deal(self, deal: DealView, node: Node) -> list[Contribution]:
+    def deal(self, deal: DealFacts, node: EntitySums) -> list[Contribution]:
         """What a deal contributes, given the sums of its tasks."""
         return [each for contribute in self._from_deal for each in contribute(deal, node)]
 
-    def client(self, node: Node) -> list[Contribution]:
+    def client(self, node: EntitySums) -> list[Contribution]:
         """What a client contributes, given the sums of its deals and tasks."""
         return [each for contribute in self._from_client for each in contribute(node)]
 
-    def node(self, entity: Literal["deal", "client"], entity_id: str, cells: NodeCells) -> Node:
+    def node(self, entity: Literal["deal", "client"], entity_id: str, cells: CellsByEntity) -> EntitySums:
         """The node of one entity, from cells by relation and entity id."""
-        return Node(
+        return EntitySums(
             entity_id,
             {relation: cells.get(relation, {}).get(entity_id, {}) for relation in self.feeding[entity]},
         )
 
 
-NodeCells: TypeAlias = Mapping[Relation, Mapping[str, Cells]]
+CellsByEntity: TypeAlias = Mapping[Relation, Mapping[str, Cells]]
 """Relation → entity id → the rows about that entity."""
 
 

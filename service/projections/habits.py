@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from service.model import SECOND, Instant
-from service.projections.facts import Moment, TaskView
+from service.projections.facts import Moment, TaskFacts
 from service.projections.flow import Contribution, Projection, Relation
 
 HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us"))
@@ -32,7 +32,7 @@ def overdue_time(day: int, tasks: int, due_us: int, now: Instant) -> int:
     return tasks * (now - day_origin(day)) - due_us
 
 
-def from_task(task: TaskView, moment: Moment) -> Iterator[Contribution]:
+def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
     """A task counts on its due day once it is overdue, or was completed after it was due."""
     if task.due_day is None or task.due_at is None:
         return

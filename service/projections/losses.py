@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.projections.facts import DealView
-from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.facts import DealFacts
+from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 LOSSES = Relation("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount"))
 """Lost deals by the local day on which they were lost."""
@@ -19,7 +19,7 @@ LOSS_DAYS = Relation("loss_days", ("day", "reason_id"), ("count", "amount"))
 days."""
 
 
-def from_deal(deal: DealView, _node: Node) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, _node: EntitySums) -> Iterator[Contribution]:
     """A lost deal counts on its day."""
     if deal.lost_day is not None:
         yield LOSSES, (deal.lost_day, deal.reason_id, deal.manager_id, deal.pipeline_id), (1, deal.amount)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.projections.at_risk import DEAL_TASKS
-from service.projections.facts import DealView
-from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.facts import DealFacts
+from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 NO_NEXT_STEP = Relation("no_next_step", (), ("deals", "amount"))
 """Open deals without a next step."""
 
 
-def from_deal(deal: DealView, node: Node) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, node: EntitySums) -> Iterator[Contribution]:
     """An open deal with no open task counts, dated or not."""
     if deal.phase == "open" and not node.sum(DEAL_TASKS)[0]:
         yield NO_NEXT_STEP, (), (1, deal.amount)

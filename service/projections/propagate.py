@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from service.projections.at_risk import DEAL_TASKS
-from service.projections.facts import DealView, Moment, TaskView
+from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import Cells, Deltas, Flow, Key, Measures, Relation, added, by_entity
 
-Pair: TypeAlias = tuple[DealView | None, DealView]
+Pair: TypeAlias = tuple[DealFacts | None, DealFacts]
 """A deal before and after the batch; None before: it has not contributed anything yet."""
 
 DealsOf: TypeAlias = Callable[[set[str]], Mapping[str, Pair]]
@@ -30,7 +30,7 @@ class Propagated:
 
 def propagate(
     flow: Flow,
-    tasks: Iterable[tuple[TaskView | None, TaskView | None]],
+    tasks: Iterable[tuple[TaskFacts | None, TaskFacts | None]],
     changed_deals: set[str],
     moments: tuple[Moment, Moment],
     deals_of: DealsOf,

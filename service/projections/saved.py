@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.projections.at_risk import CLIENT_STAKES
-from service.projections.facts import DealView, Moment, TaskView
-from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.facts import DealFacts, Moment, TaskFacts
+from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 DEAL_SAVES = Relation("deal_saves", ("deal_id",), ("tasks",), feeds="deal")
 """Tasks on the deal that were completed today after they were due."""
@@ -25,7 +25,7 @@ SAVED_TODAY = Relation("saved_today", (), ("clients", "amount"))
 """The figure on the board."""
 
 
-def from_task(task: TaskView, moment: Moment) -> Iterator[Contribution]:
+def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
     """A task completed today after its due time counts on its deal, or on the client itself."""
     if task.done_day != moment.today or not task.late:
         return
@@ -35,14 +35,14 @@ def from_task(task: TaskView, moment: Moment) -> Iterator[Contribution]:
         yield CLIENT_SAVES, (task.client_id,), (0, 0, 0, 1)
 
 
-def from_deal(deal: DealView, node: Node) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, node: EntitySums) -> Iterator[Contribution]:
     """A deal with such a task counts once on its client, unless it was lost or deleted."""
     if deal.phase in ("open", "won", "unknown") and node.sum(DEAL_SAVES)[0]:
         open_amount = deal.amount if deal.phase == "open" else 0
         yield CLIENT_SAVES, (deal.client_id,), (1, open_amount, deal.amount - open_amount, 0)
 
 
-def from_client(client: Node) -> Iterator[Contribution]:
+def from_client(client: EntitySums) -> Iterator[Contribution]:
     """A client with such a task, and with no overdue task left, is saved."""
     deals, open_amount, won_amount, own_tasks = client.sum(CLIENT_SAVES)
     _, all_open_amount, _, deal_tasks, own_overdue_tasks = client.sum(CLIENT_STAKES)

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.projections.facts import DealView
-from service.projections.flow import Contribution, Node, Projection, Relation
+from service.projections.facts import DealFacts
+from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 UNCONVERTED = Relation("unconverted", ("currency",), ("deals",))
 """Open and lost deals whose amount could not be converted, by their currency."""
 
 
-def from_deal(deal: DealView, _node: Node) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, _node: EntitySums) -> Iterator[Contribution]:
     """An open or lost deal with an amount in a currency without a rate counts."""
     if deal.unconverted is not None and deal.phase in ("open", "lost"):
         yield UNCONVERTED, (deal.unconverted,), (1,)

@@ -30,14 +30,14 @@ MOST_CALLS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FetchResult:
     """What came of asking: the last call, and each answer."""
 
     last: Fetched
     answers: tuple[Answered, ...]
 
 
-class Asking:
+class NeedFetcher:
     """Asks for one account."""
 
     def __init__(self, crm: Crm) -> None:
@@ -74,7 +74,7 @@ class Asking:
 
     async def answers(
         self, wanted: Sequence[Need], source: Source, settling: Sequence[Wanted] = ()
-    ) -> Asked | None:
+    ) -> FetchResult | None:
         """Ask for things of one entity, and hand each answer to the writer; None where the API cannot tell.
 
         Args:
@@ -98,7 +98,7 @@ class Asking:
             if following is None:
                 break
             call = following
-        return Asked(fetched, tuple(answers))
+        return FetchResult(fetched, tuple(answers))
 
     async def _postpone(self, wanted: Sequence[Wanted], least: Instant) -> None:
         """Ask again after a time that doubles with each attempt, and is `least` at the least."""

@@ -22,11 +22,11 @@ from service.config import Account
 from service.ledger.database.outcome import Unavailable
 from service.ledger.database.transactions import Transactions
 from service.ledger.write import needs, syncs
-from service.ledger.write.syncs import LEASE, Pass, Sync
-from service.model import SECOND, Instant, Trouble
+from service.ledger.write.syncs import LEASE, Sync, SyncRun
+from service.model import SECOND, Instant, SyncProblem
 from service.sync.client import Client, Fetched
 from service.sync.crm import Crm, Writer
-from service.sync.needs import Asking, backoff
+from service.sync.needs import NeedFetcher, backoff
 from service.sync.runs import Passing
 
 RENEWED: Final = LEASE // 4
@@ -80,7 +80,7 @@ class AccountSync:
         self._clock = clock
         client = Client(account, api, http, clock, partial(metrics.api_call, account.id))
         self._crm = Crm(account, api, client, transactions, writer, clock)
-        self._asking = Asking(self._crm)
+        self._asking = NeedFetcher(self._crm)
         self._passing = Passing(self._crm, self._asking, partial(metrics.missed, account.id))
         self._taken_at: Instant | None = None
         self._wake = asyncio.Event()
@@ -154,13 +154,13 @@ class AccountSync:
         at = await self._crm.read(lambda connection: needs.next_at(connection, self._account.id))
         return (RENEWED if at is None else min(RENEWED, max(0, at - now))) / SECOND
 
-    async def _due(self, held: Sync, now: Instant) -> Pass | None:
+    async def _due(self, held: Sync, now: Instant) -> SyncRun | None:
         """A pass that is to begin: the first one, or one for which it is time."""
         after, self._looks_after = self._looks_after, RECONCILED
         if held.synced_at is None:
-            passing = Pass("backfill", now)
+            passing = SyncRun("backfill", now)
         elif now - held.synced_at >= after:
-            passing = Pass("reconcile", now, since=held.synced_at)
+            passing = SyncRun("reconcile", now, since=held.synced_at)
         else:
             return None
         return await self._crm.write(lambda connection: syncs.begin(connection, self._account.id, passing))
@@ -196,7 +196,7 @@ class AccountSync:
             await self._tell("")
             self._looks_after = 0
 
-    async def _tell(self, trouble: Trouble) -> None:
+    async def _tell(self, trouble: SyncProblem) -> None:
         await self._crm.write(lambda connection: syncs.tell(connection, self._account.id, trouble))
 
 

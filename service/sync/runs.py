@@ -19,11 +19,11 @@ import msgspec
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage
 from service.ledger.write import sweep, syncs
 from service.ledger.write.needs import WHOLE
-from service.ledger.write.syncs import Page, Pass
+from service.ledger.write.syncs import SyncPage, SyncRun
 from service.model import SECOND, Decoded, Instant, Need
 from service.sync.client import Fetched
 from service.sync.crm import Answered, Crm
-from service.sync.needs import Asking
+from service.sync.needs import NeedFetcher
 
 OVERLAP: Final = 300 * SECOND
 """A reconciliation looks so much further back than to the last pass: clocks differ, and vendors' indexes
@@ -58,13 +58,13 @@ class Passing:
         mended: Told how many deals and tasks each finished reconciliation mended.
     """
 
-    def __init__(self, crm: Crm, asking: Asking, mended: Callable[[int], None]) -> None:
+    def __init__(self, crm: Crm, asking: NeedFetcher, mended: Callable[[int], None]) -> None:
         self._crm = crm
         self._asking = asking
         self._mended = mended
         self._roll: _Roll | None = None
 
-    async def step(self, passing: Pass) -> Fetched | None:
+    async def step(self, passing: SyncRun) -> Fetched | None:
         """One page further, or to the end. None when nothing had to be asked for that.
 
         Raises:
@@ -85,7 +85,7 @@ class Passing:
             return await self._call(passing, called[passing.stage - len(listed)], self._roll)
         return await self._ask_missing(passing, self._roll)
 
-    def _stages(self, passing: Pass) -> tuple[Sequence[Stage], Sequence[Stage]]:
+    def _stages(self, passing: SyncRun) -> tuple[Sequence[Stage], Sequence[Stage]]:
         """What is read and stored, and what is only called."""
         if passing.kind == "backfill":
             return self._crm.api.backfill(self._crm.account, passing.began_at), ()
@@ -94,7 +94,7 @@ class Passing:
             self._crm.api.roll_call(self._crm.account, passing.began_at),
         )
 
-    async def _read(self, passing: Pass, stage: Stage, stages: int) -> Fetched:
+    async def _read(self, passing: SyncRun, stage: Stage, stages: int) -> Fetched:
         call = _call(passing.page) or stage.first
         fetched = await self._crm.client.fetch(call)
         if fetched.verdict == "gone" and not passing.stage:
@@ -114,7 +114,7 @@ class Passing:
         await self._advance(passing, self._crm.api.following(call, fetched.answer))
         return fetched
 
-    async def _call(self, passing: Pass, stage: Stage, roll_call: _Roll) -> Fetched:
+    async def _call(self, passing: SyncRun, stage: Stage, roll_call: _Roll) -> Fetched:
         call = _call(passing.page) or stage.first
         fetched = await self._crm.client.fetch(call)
         if fetched.verdict == "answered":
@@ -125,12 +125,12 @@ class Passing:
             await self._skip(passing, stage, passing.stages)
         return fetched
 
-    async def _skip(self, passing: Pass, stage: Stage, stages: int) -> None:
+    async def _skip(self, passing: SyncRun, stage: Stage, stages: int) -> None:
         """Go on with the next stage: the account has not what this one lists."""
         _log.error("%s: the CRM has no %s: it is left out", self._crm.account.id, stage.name)
         await self._advance(msgspec.structs.replace(passing, stages=stages), None)
 
-    async def _advance(self, passing: Pass, following: Call | None) -> None:
+    async def _advance(self, passing: SyncRun, following: Call | None) -> None:
         """Store where the pass goes on: with the next page, else with the next stage."""
         if following is None:
             passing = msgspec.structs.replace(passing, stage=passing.stage + 1, page=None)
@@ -138,18 +138,18 @@ class Passing:
             passing = msgspec.structs.replace(passing, page=_page(following))
         await self._store(passing)
 
-    async def _store(self, passing: Pass) -> None:
+    async def _store(self, passing: SyncRun) -> None:
         where = self._crm.account.id, self._crm.holder
         await self._crm.write(lambda connection: syncs.advance(connection, *where, passing))
 
-    async def _begin_roll_call(self, passing: Pass) -> _Roll:
+    async def _begin_roll_call(self, passing: SyncRun) -> _Roll:
         now = self._crm.clock.now()
         lost, due = now - (LOSSES_DAYS - 1) * DAY, now - (TASKS_DAYS - 1) * DAY
         account_id = self._crm.account.id
         expected = await self._crm.read(lambda connection: sweep.expected(connection, account_id, lost, due))
         return _Roll(passing.began_at, expected)
 
-    async def _ask_missing(self, passing: Pass, roll_call: _Roll) -> Fetched | None:
+    async def _ask_missing(self, passing: SyncRun, roll_call: _Roll) -> Fetched | None:
         """Ask for some of those who did not answer; the pass is complete when there are none left."""
         if roll_call.missing is None:
             roll_call.missing = sorted(roll_call.expected - roll_call.seen)
@@ -177,7 +177,7 @@ class Passing:
         await self._store(mended)
         return asked.last
 
-    async def _finish(self, passing: Pass) -> None:
+    async def _finish(self, passing: SyncRun) -> None:
         where = self._crm.account.id, self._crm.holder
         if not await self._crm.write(lambda connection: syncs.finish(connection, *where, passing)):
             return
@@ -213,11 +213,11 @@ def _missed(answered: Answered, before: Instant | None) -> set[Need]:
     }
 
 
-def _call(page: Page | None) -> Call | None:
+def _call(page: SyncPage | None) -> Call | None:
     if page is None:
         return None
     return Call(page.resource, page.path, tuple(page.query), page.body.encode())
 
 
-def _page(call: Call) -> Page:
-    return Page(call.resource, call.path, list(call.query), call.body.decode())
+def _page(call: Call) -> SyncPage:
+    return SyncPage(call.resource, call.path, list(call.query), call.body.decode())

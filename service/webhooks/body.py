@@ -1,4 +1,4 @@
-"""Reading a request's body within a size and a time. An ASGI server caps neither.
+"""BoardRows a request's body within a size and a time. An ASGI server caps neither.
 
 uvicorn has no deadline for a body, so a client that sends one byte a second would hold a connection for good.
 """

@@ -27,7 +27,7 @@ from sqlalchemy import func, select
 from service.commands import operations
 from service.config_file import load
 from service.ledger.database.engine import open_engine
-from service.ledger.database.tables import HEADS, PATCHES
+from service.ledger.database.tables import HEADS, INVALIDATIONS
 from service.ledger.write import log
 from tests.chaos.nodes import Node
 from tests.chaos.senders import Sender, Sent
@@ -252,7 +252,9 @@ def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
             stored = list(log.everything(connection, account.id))
             head = connection.execute(select(HEADS).where(HEADS.c.account == account.id)).one()
             patches = connection.execute(
-                select(func.count(), func.max(PATCHES.c.seq)).where(PATCHES.c.account == account.id)
+                select(func.count(), func.max(INVALIDATIONS.c.seq)).where(
+                    INVALIDATIONS.c.account == account.id
+                )
             ).one()
         keys = [each.key for each in stored]
         result.applied += len(keys)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import DEALS, STATE, SYNCS
 from service.ledger.write import syncs
-from service.ledger.write.syncs import Pass
+from service.ledger.write.syncs import SyncRun
 from tests.e2e.running import lossboard, until
 from tests.e2e.sockets import served
 
@@ -85,7 +85,7 @@ def hal(document: object) -> Response:
 VENDOR: Final = Starlette(routes=[Route("/api/v4/{path:path}", listing)])
 
 
-def progress(engine: Engine, entities: int = 0) -> Pass | None:
+def progress(engine: Engine, entities: int = 0) -> SyncRun | None:
     """The backfill under way, once it has read so much."""
     with engine.begin() as connection:
         found = syncs.read(connection, "office").passing

@@ -18,7 +18,7 @@ from service.ledger.database.tables import SYNCS
 from service.ledger.write import state as states
 from service.ledger.write import syncs
 from service.ledger.write.syncs import Sync
-from service.model import Trouble
+from service.model import SyncProblem
 from tests.databases import SqliteFiles
 from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
 from tests.e2e.sockets import served
@@ -83,7 +83,7 @@ per_second = 200
         engine.dispose()
         return holder, found
 
-    def tell(self, trouble: Trouble) -> None:
+    def tell(self, trouble: SyncProblem) -> None:
         """The board says so already."""
         engine = open_engine(self.url, "writer")
         with engine.begin() as connection:

@@ -13,7 +13,7 @@ from service.config import Account, Secret, zone
 from service.ledger.database.engine import open_engine
 from service.ledger.database.outcome import Outcome
 from service.ledger.database.tables import METADATA, SUMS
-from service.ledger.read.board import Reading, Selection
+from service.ledger.read.board import BoardRows, Selection
 from service.ledger.read.reader import Reader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
@@ -76,7 +76,7 @@ class Ledger:
         """Bring the board up to a moment."""
         self.deliver(now=now)
 
-    def read(self, selections: Sequence[Selection] = (), since: Reading | None = None) -> Reading:
+    def read(self, selections: Sequence[Selection] = (), since: BoardRows | None = None) -> BoardRows:
         """The board now."""
         return self.reader.read(self.account.id, selections, since)
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from service.calendar import parse_instant
 from service.config import Account, Language, zone
-from service.ledger.read.board import ClientRow, Late, LossRow, ManagerRow, Reading, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Sum, TaskRow
 from service.live.board.build import Snapshot, Sort, snapshot
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.ranges import spans
 from service.model import SECOND, Instant
 from service.reasons import reason_key
 
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
-VIEW: Final = View("office", "month", "amount", "json", "ru")
+VIEW: Final = BoardQuery("office", "month", "amount", "json", "ru")
 MONTH: Final = spans(VIEW, date(2026, 11, 23).toordinal())
 OFFICE: Final = Account(
     "office", "Отдел продаж", "standard", (), "Europe/Moscow", zone("Europe/Moscow"), "RUB", "ru"
@@ -67,8 +67,8 @@ def reading(
     before: tuple[LossRow, ...] = (),
     unconverted: Mapping[str, int] | None = None,
     seq: int = 1,
-) -> Reading:
-    return Reading(
+) -> BoardRows:
+    return BoardRows(
         account="office",
         seq=seq,
         as_of=NOW,
@@ -93,11 +93,11 @@ def reading(
     )
 
 
-def board(read: Reading, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:
+def board(read: BoardRows, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:
     return snapshot(read, office, VIEW._replace(sort=sort), MONTH)
 
 
-def worked_example() -> Reading:
+def worked_example() -> BoardRows:
     """412 560 ₽ on 170 refusals; one client, three tasks on one deal of 5 184 ₽ (SPEC 2.7 and 3.11)."""
     row = client("7", "Иван Петров", 518400, task("t1", 28), task("t2", 3), task("t3", 0.4))
     habits = (ManagerRow("3", 3, 518400, Late(5, 7200), Late(9, 5400)),)

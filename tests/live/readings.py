@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.config import Account, Secret, zone
-from service.ledger.read.board import ClientRow, LossRow, Reading, Selection, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, LossRow, Selection, Sum, TaskRow
 from service.model import SECOND, Instant
 
 NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
@@ -33,9 +33,9 @@ def client(name: str, amount: int = 518_400, tasks: int = 1) -> ClientRow:
     return ClientRow(name, f"Клиент {name}", amount, rows)
 
 
-def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) -> Reading:
+def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) -> BoardRows:
     """A board with some clients at risk and some refusals."""
-    return Reading(
+    return BoardRows(
         account="office",
         seq=seq,
         as_of=as_of,
@@ -63,7 +63,9 @@ class Books:
         self.reads = 0
         self.broken: Exception | None = None
 
-    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
         self.reads += 1
         if self.broken is not None:
             raise self.broken

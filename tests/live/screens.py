@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from service.ledger.read.board import Reading, Sum
+from service.ledger.read.board import BoardRows, Sum
 from service.live.board.build import snapshot
 from service.live.board.patch import Json
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Snapshot, Sort
 from service.live.http.routes import SECURITY
 from service.live.page import render
@@ -56,19 +56,19 @@ class Screen:
     """A page, and what it shows."""
 
     page: Page
-    shown: Reading
-    view: View = VIEW
+    shown: BoardRows
+    view: BoardQuery = VIEW
 
-    def board(self, read: Reading) -> Snapshot:
+    def board(self, read: BoardRows) -> Snapshot:
         """What the page shows of a reading."""
         return snapshot(read, account(), self.view, MONTH)
 
-    def open(self, shown: Reading) -> None:
+    def open(self, shown: BoardRows) -> None:
         """Play the snapshot that every stream begins with."""
         self.shown = shown
         self.play("snapshot", render.html_snapshot(self.board(shown), self.view))
 
-    def change(self, new: Reading, look: str = "null") -> Any:
+    def change(self, new: BoardRows, look: str = "null") -> Any:
         """Play the patch to another board.
 
         Args:
@@ -99,7 +99,7 @@ class Screen:
         expect(self.page.locator("html")).to_have_attribute("data-state", expected)
 
 
-def serve(context: BrowserContext, shown: Reading, view: View = VIEW) -> None:
+def serve(context: BrowserContext, shown: BoardRows, view: BoardQuery = VIEW) -> None:
     """Answer for the service: the page of a reading, and its files."""
 
     def answer(route: Route) -> None:
@@ -116,7 +116,7 @@ def serve(context: BrowserContext, shown: Reading, view: View = VIEW) -> None:
 
 
 @contextmanager
-def opened(browser: Browser, view: View = VIEW, **how: object) -> Iterator[Screen]:
+def opened(browser: Browser, view: BoardQuery = VIEW, **how: object) -> Iterator[Screen]:
     """A page whose stream has not spoken yet, on a clock that stands; it must not complain."""
     with browser.new_context(locale="ru", **how) as context:  # type: ignore[arg-type]  # Playwright's options
         serve(context, worked_example(), view)
@@ -134,15 +134,15 @@ def opened(browser: Browser, view: View = VIEW, **how: object) -> Iterator[Scree
         assert problems == []
 
 
-def later(read: Reading, seq: int, **changes: object) -> Reading:
+def later(read: BoardRows, seq: int, **changes: object) -> BoardRows:
     return replace(read, seq=seq, **changes)  # type: ignore[arg-type]  # the fields of a reading
 
 
-def without_clients(read: Reading, seq: int) -> Reading:
+def without_clients(read: BoardRows, seq: int) -> BoardRows:
     return later(read, seq, clients={}, at_risk=Sum(), overdue_tasks=0)
 
 
-def with_another(read: Reading, seq: int, amount: int = 10**6) -> Reading:
+def with_another(read: BoardRows, seq: int, amount: int = 10**6) -> BoardRows:
     other = client("8", "Ольга", amount, task("t9", 2, deal_id="43"))
     return later(read, seq, clients={**read.clients, "8": other}, at_risk=Sum(2, 518400 + amount))
 

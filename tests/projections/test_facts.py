@@ -9,7 +9,7 @@ import pytest
 
 from service.config import zone
 from service.model import Change, Value
-from service.projections.facts import NOBODY, PENDING, Rules, deal_view
+from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
 from service.projections.merge import Record, merge
 
 ASKS = Rules(zone("Europe/Moscow"), "RUB", {}, asks=True)
@@ -19,7 +19,7 @@ def reason(rules: Rules, fields: Mapping[str, Value]) -> str:
     """The reason of a lost deal of which these fields were told."""
     record = Record()
     merge(record, Change("deal", "42", 1, {"known": True, "status": "lost", **fields}), 1)
-    return deal_view("42", record, rules).reason_id
+    return deal_facts("42", record, rules).reason_id
 
 
 @pytest.mark.parametrize(

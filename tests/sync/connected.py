@@ -26,14 +26,14 @@ from service.ledger.read.reader import Reader
 from service.ledger.write import heads, log, syncs
 from service.ledger.write import state as states
 from service.ledger.write.log import Quarantined
-from service.ledger.write.syncs import Pass, Sync
+from service.ledger.write.syncs import Sync, SyncRun
 from service.ledger.write.writer import Writer
 from service.live.board.build import snapshot
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.ranges import Spans, spans
 from service.live.board.snapshot import Snapshot
 from service.model import SECOND, Entity, Instant
-from service.projections.facts import DealView, TaskView, deal_view, task_view
+from service.projections.facts import DealFacts, TaskFacts, deal_facts, task_facts
 from service.projections.merge import Record, merge
 from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
@@ -44,7 +44,7 @@ from tests.vendors.truth import changes_of
 from tests.vendors.vendor import Vendor
 
 ADDRESS: Final = "https://board.example/webhooks/office"
-VIEW: Final = View("office", "quarter", "amount", "json", "ru")
+VIEW: Final = BoardQuery("office", "quarter", "amount", "json", "ru")
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Connected:
     async def reconcile(self) -> int:
         """Begin a reconciliation, as if it were time, and complete it; what it mended."""
         state = await self.state()
-        passing = Pass("reconcile", self.clock.now(), since=state.synced_at or 0)
+        passing = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
         await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, passing))
         before = self.metrics.mended
         await self.work()
@@ -142,15 +142,15 @@ class Connected:
         found: set[tuple[str, int]] = set()
         for each, record in truth["deal"].items():
             known = states.load(connection, self.account.id, "deal", [each]).get(each)
-            true, held = deal_view(each, record, rules), deal_view(each, known, rules)
+            true, held = deal_facts(each, record, rules), deal_facts(each, known, rules)
             if true.phase == "deleted" and held.phase in ("unknown", "won"):
                 continue  # such a deal counts nowhere, and not every CRM tells what was deleted
             if _facts(true) != _facts(held):
                 found.add(("deal", int(each)))
         for each, record in truth["task"].items():
             known = states.load(connection, self.account.id, "task", [each]).get(each, Record())
-            if _facts_of_task(task_view(each, record, rules)) != _facts_of_task(
-                task_view(each, known, rules)
+            if _facts_of_task(task_facts(each, record, rules)) != _facts_of_task(
+                task_facts(each, known, rules)
             ):
                 found.add(("task", int(each)))
         return found
@@ -214,13 +214,13 @@ async def connected(
     writers.dispose()
 
 
-def _facts(deal: DealView) -> tuple[object, ...]:
+def _facts(deal: DealFacts) -> tuple[object, ...]:
     """What is true of a deal whatever the CRM calls its reason and its client."""
     has_client = not deal.client_id.startswith("deal:")
     return deal.phase, deal.amount, deal.lost_day, bool(deal.reason_id), has_client, deal.manager_id
 
 
-def _facts_of_task(task: TaskView | None) -> TaskView | None:
+def _facts_of_task(task: TaskFacts | None) -> TaskFacts | None:
     """What is true of a task whatever the CRM calls its client. Of one that was completed and was never due,
     nothing need be known: it counts nowhere."""
     if task is None or (task.done_at is not None and task.due_at is None):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.ledger.write import state as states
 from service.ledger.write import syncs
-from service.ledger.write.syncs import LEASE, Pass
+from service.ledger.write.syncs import LEASE, SyncRun
 from service.model import SECOND, Need
 from service.projections.merge import Record
 from service.sync.runs import FEW, GRACE
@@ -38,7 +38,7 @@ async def steps(service: Connected, number: int) -> None:
 async def begin(service: Connected) -> None:
     """Begin a reconciliation."""
     state = await service.state()
-    passing = Pass("reconcile", service.clock.now(), since=state.synced_at or 0)
+    passing = SyncRun("reconcile", service.clock.now(), since=state.synced_at or 0)
     await service.transactions.write(lambda connection: syncs.begin(connection, "office", passing))
 
 
@@ -209,8 +209,8 @@ def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], s
     told(sqlite_ledgers, story, deals=3)
 
 
-def replace_stage(passing: Pass, stage: int) -> Pass:
-    return Pass(passing.kind, passing.began_at, passing.since, stage, passing.stages, missed=9)
+def replace_stage(passing: SyncRun, stage: int) -> SyncRun:
+    return SyncRun(passing.kind, passing.began_at, passing.since, stage, passing.stages, missed=9)
 
 
 def test_a_roll_call_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(

@@ -9,7 +9,7 @@ from functools import partial
 
 from service.calendar import local_day
 from service.config import Account
-from service.ledger.read.board import Reading
+from service.ledger.read.board import BoardRows
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
 from service.live.board.ranges import spans
@@ -59,7 +59,7 @@ def add_deal(office: Office, amount: int = 518400) -> Event:
     return office.add_deal("Абонемент", amount, client, ANNA, SALES)
 
 
-async def read(service: Connected, since: Reading | None = None) -> Reading:
+async def read(service: Connected, since: BoardRows | None = None) -> BoardRows:
     """What the board is read as now."""
     shown = spans(VIEW, local_day(service.clock.now(), service.account.zone))
     return await asyncio.to_thread(partial(service.reader.read, "office", shown.selections, since))

@@ -37,7 +37,7 @@ class _Among(FunctionElement[bool]):
     name = "among"
 
 
-def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Whether a column has one of the texts that a statement is given as the parameter of this name."""
     return _Among(column, bindparam(parameter, type_=_Texts()))
 

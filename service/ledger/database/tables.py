@@ -77,7 +77,7 @@ QUARANTINE: Final = Table(
 )
 """Deliveries, or parts of one, that could not be decoded or applied."""
 
-PATCHES: Final = Table(
+INVALIDATIONS: Final = Table(
     "patches",
     METADATA,
     Column("account", Text, nullable=False),
@@ -138,7 +138,7 @@ DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]
     "deal": {"lost_at": lost_moment},
     "task": {"done_at": done_moment},
 }
-"""Moments that follow from a record and are kept beside it, to be searched by."""
+"""Moments that follow from a record and are kept beside it, to be indexed by."""
 
 
 def _state_table(entity: Entity) -> Table:
@@ -174,7 +174,7 @@ for _name, _column, _where in (
 _LOST = DEALS.c.lost_at.is_not(None)
 Index("deals_lost", DEALS.c.account, DEALS.c.lost_at, sqlite_where=_LOST, postgresql_where=_LOST)
 
-SEARCHED: Final[Mapping[Entity, tuple[str, ...]]] = {
+INDEXED: Final[Mapping[Entity, tuple[str, ...]]] = {
     entity: tuple(sorted({column.name for index in table.indexes for column in index.columns} - {"account"}))
     for entity, table in STATE.items()
 }

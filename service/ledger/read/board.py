@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from service.model import Instant, Trouble
+from service.model import Instant, SyncProblem
 
 
 class Selection(NamedTuple):
@@ -119,7 +119,7 @@ class LossRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BoardRows:
     """A whole board, true at `as_of`, after the commit numbered `seq`. Rows are in no promised order.
 
     Args:
@@ -155,5 +155,5 @@ class Reading:
     losses: Mapping[Selection, tuple[LossRow, ...]]
     quiet: bool = False
     missed: int = 0
-    trouble: Trouble = ""
+    trouble: SyncProblem = ""
     manager_sums: ManagerSums | None = field(default=None, compare=False, repr=False)

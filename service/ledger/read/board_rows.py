@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from service.config import Account
-from service.ledger.database.in_list import among
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
 from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
 from service.model import Entity, Instant
@@ -87,7 +87,7 @@ def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 
 
 def _among(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
-    return [among(column, "ids")] if some else []
+    return [in_list(column, "ids")] if some else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ _STAKES_OF = (
             _CLIENTS, and_(_CLIENTS.c.account == _STAKES.c.account, _CLIENTS.c.id == _STAKES.c.client_id)
         )
     )
-    .where(_STAKES.c.account == bindparam("account"), among(_STAKES.c.client_id, "ids"))
+    .where(_STAKES.c.account == bindparam("account"), in_list(_STAKES.c.client_id, "ids"))
 )
 
 
@@ -212,7 +212,7 @@ def saved(connection: Connection, account: str) -> dict[str, int]:
 
 
 _COMPLETED = select(TASKS.c.id).where(
-    TASKS.c.account == bindparam("account"), among(TASKS.c.id, "ids"), TASKS.c.done_at.is_not(None)
+    TASKS.c.account == bindparam("account"), in_list(TASKS.c.id, "ids"), TASKS.c.done_at.is_not(None)
 )
 
 

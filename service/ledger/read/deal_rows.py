@@ -22,7 +22,7 @@ from service.ledger.read import board_rows
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.write import heads, state
 from service.model import SECOND, Instant
-from service.projections.facts import NOBODY, PENDING, Rules, deal_view
+from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
 
 PAGE: Final = 1_000
 """Deals that one statement gives."""
@@ -97,7 +97,7 @@ def _deals(
 
 
 def _lost_deal(row: Row[*tuple[Any, ...]], rules: Rules) -> LostDeal:
-    view = deal_view(row.id, state.record("deal", row), rules)
+    view = deal_facts(row.id, state.record("deal", row), rules)
     return LostDeal(
         deal_id=view.id,
         name=row.name,

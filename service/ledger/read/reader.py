@@ -1,7 +1,7 @@
 """Reads of boards: whole, or only the rows that the commits since another read have touched. Never
 recomputes.
 
-A read is one transaction that sees one state of the database, so a `Reading` is a board at one sequence
+A read is one transaction that sees one state of the database, so a `BoardRows` is a board at one sequence
 number.
 """
 
@@ -19,10 +19,10 @@ from service.config import Account
 from service.ledger.database.engine import or_unavailable
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
-from service.ledger.read.board import ClientRow, LossRow, ManagerSums, Reading, Selection, Sum
+from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection, Sum
 from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
-from service.ledger.write.invalidations import Touched
+from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.syncs import Shown
 from service.model import Instant
 from service.projections.at_risk import AT_RISK
@@ -76,7 +76,9 @@ class Reader:
         self._accounts = accounts
         self._clock = clock
 
-    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
         """The board of an account.
 
         Args:
@@ -98,13 +100,15 @@ def _board(
     account: Account,
     now: Instant,
     selections: Sequence[Selection],
-    since: Reading | None,
-) -> Reading:
+    since: BoardRows | None,
+) -> BoardRows:
     read = _begin(connection, account, now)
     seq = read.head.seq
     if since is None or since.seq > seq:
-        return _read(read, selections, None, Touched())
-    touched = Touched() if since.seq == seq else invalidations.between(connection, account.id, since.seq, seq)
+        return _read(read, selections, None, Invalidation())
+    touched = (
+        Invalidation() if since.seq == seq else invalidations.between(connection, account.id, since.seq, seq)
+    )
     return _read(read, selections, None if touched.everything else since, touched)
 
 
@@ -126,12 +130,14 @@ def _true_at(head: Head, now: Instant) -> Instant:
     return max(head.as_of, min(now, head.next_tick_at - 1))
 
 
-def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched) -> Reading:
+def _read(
+    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, touched: Invalidation
+) -> BoardRows:
     connection, account_id = read.connection, read.account.id
     clients = _clients(read, since, touched)
     sums = _manager_sums(read, since, touched)
     clients_at_risk, amount_at_risk, overdue_tasks = read.totals[AT_RISK]
-    return Reading(
+    return BoardRows(
         account=account_id,
         seq=read.head.seq,
         as_of=read.as_of,
@@ -163,7 +169,7 @@ def _read(read: _Reader, selections: Sequence[Selection], since: Reading | None,
     )
 
 
-def _manager_sums(read: _Reader, since: Reading | None, touched: Touched) -> ManagerSums:
+def _manager_sums(read: _Reader, since: BoardRows | None, touched: Invalidation) -> ManagerSums:
     today = heads.rules_of(read.account).day(read.as_of)
     held = None if since is None or touched.managers else since.manager_sums
     if held is not None and held.today == today:
@@ -171,7 +177,7 @@ def _manager_sums(read: _Reader, since: Reading | None, touched: Touched) -> Man
     return manager_rows.read(read.connection, read.account.id, today)
 
 
-def _clients(read: _Reader, since: Reading | None, touched: Touched) -> Mapping[str, ClientRow]:
+def _clients(read: _Reader, since: BoardRows | None, touched: Invalidation) -> Mapping[str, ClientRow]:
     if since is None:
         return board_rows.clients(read.connection, read.account.id, read.head.as_of)
     if not touched.clients:
@@ -181,7 +187,7 @@ def _clients(read: _Reader, since: Reading | None, touched: Touched) -> Mapping[
     return {**kept, **again}
 
 
-def _closed(read: _Reader, since: Reading | None, clients: Mapping[str, ClientRow]) -> frozenset[str]:
+def _closed(read: _Reader, since: BoardRows | None, clients: Mapping[str, ClientRow]) -> frozenset[str]:
     if since is None or since.clients is clients:
         return frozenset()
     listed = {task.task_id for row in clients.values() for task in row.tasks}
@@ -192,7 +198,7 @@ def _closed(read: _Reader, since: Reading | None, clients: Mapping[str, ClientRo
 
 
 def _losses(
-    read: _Reader, selections: Sequence[Selection], since: Reading | None, touched: Touched
+    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, touched: Invalidation
 ) -> dict[Selection, tuple[LossRow, ...]]:
     losses: dict[Selection, tuple[LossRow, ...]] = {}
     for each in selections:

@@ -17,7 +17,7 @@ from service.ledger.write.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class AttachedLedger:
     """The ledger of one account, to read and to write."""
 
     transactions: Transactions
@@ -25,7 +25,7 @@ class Beside:
 
 
 @contextlib.asynccontextmanager
-async def beside(database_url: str, account: Account, clock: Clock) -> AsyncIterator[Beside]:
+async def beside(database_url: str, account: Account, clock: Clock) -> AsyncIterator[AttachedLedger]:
     """Open the ledger of an account, and make its head row if there is none.
 
     Raises:
@@ -39,7 +39,7 @@ async def beside(database_url: str, account: Account, clock: Clock) -> AsyncIter
         writer = Writer(writers, {account.id: account}, clock, lambda _heads: None)
         writer.start()
         try:
-            yield Beside(Transactions(readers, writers), writer)
+            yield AttachedLedger(Transactions(readers, writers), writer)
         finally:
             await writer.stop()
     finally:

@@ -16,11 +16,11 @@ from service.config import Account
 from service.ledger.database.tables import HEADS, STATE
 from service.ledger.write import heads, invalidations, log, sums
 from service.ledger.write import state as states
-from service.ledger.write.invalidations import Touched
+from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.log import Stored
 from service.model import FIELDS, Decoded, Entity, Instant
 from service.projections import FLOW
-from service.projections.facts import Moment, TaskView, deal_view, task_view
+from service.projections.facts import Moment, TaskFacts, deal_facts, task_facts
 from service.projections.flow import Deltas, Key, Measures, Relation
 from service.projections.merge import Record, merge
 from service.projections.propagate import Pair, propagate
@@ -63,15 +63,15 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
     moment = Moment(as_of, rules.day(as_of))
     deals: dict[str, Pair] = {}
     for page in states.pages(connection, account.id, "deal"):
-        deals.update({each: (None, deal_view(each, record, rules)) for each, record in page.items()})
+        deals.update({each: (None, deal_facts(each, record, rules)) for each, record in page.items()})
         progress(len(page))
-    tasks: list[tuple[TaskView | None, TaskView | None]] = []
+    tasks: list[tuple[TaskFacts | None, TaskFacts | None]] = []
     for page in states.pages(connection, account.id, "task"):
-        tasks.extend((None, task_view(each, record, rules)) for each, record in page.items())
+        tasks.extend((None, task_facts(each, record, rules)) for each, record in page.items())
         progress(len(page))
 
     def deals_of(ids: set[str]) -> Mapping[str, Pair]:
-        return {each: deals.get(each) or (None, deal_view(each, None, rules)) for each in ids}
+        return {each: deals.get(each) or (None, deal_facts(each, None, rules)) for each in ids}
 
     def nothing(_relation: Relation, _ids: set[str]) -> Mapping[Key, Measures]:
         return {}
@@ -91,7 +91,7 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
     sums.add(connection, account.id, from_state(connection, account, as_of, progress))
-    invalidations.store(connection, account.id, head.seq + 1, Touched(everything=True))
+    invalidations.store(connection, account.id, head.seq + 1, Invalidation(everything=True))
     connection.execute(
         update(HEADS)
         .where(HEADS.c.account == account.id)

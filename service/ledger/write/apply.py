@@ -17,7 +17,7 @@ from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.model import Change, Delivery, Entity, Instant, Need, Source, Value
 from service.projections import FLOW
-from service.projections.facts import Moment, Rules, TaskView, deal_view, task_view
+from service.projections.facts import Moment, Rules, TaskFacts, deal_facts, task_facts
 from service.projections.flow import Key, Measures, Relation
 from service.projections.merge import Record, merge
 from service.projections.propagate import Pair, propagate
@@ -33,7 +33,7 @@ Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
 class Batch:
     """State before and after a batch of one account. `numbered` pairs each new delivery with its number;
     `changed` has the ids of what has another value than before: most webhooks repeat names that are known.
-    `searched` has what indexes knew of the entities that were stored."""
+    `indexed` has what indexes knew of the entities that were stored."""
 
     connection: Connection
     account: Account
@@ -41,10 +41,10 @@ class Batch:
     numbered: list[tuple[int, Delivery]] = field(default_factory=list)
     rules: Rules = field(init=False)
     records: dict[Entity, dict[str, Record]] = field(default_factory=dict)
-    tasks: dict[str, tuple[TaskView | None, TaskView | None]] = field(default_factory=dict)
+    tasks: dict[str, tuple[TaskFacts | None, TaskFacts | None]] = field(default_factory=dict)
     deals: dict[str, Pair] = field(default_factory=dict)
     changed: dict[Entity, set[str]] = field(default_factory=dict)
-    searched: dict[Entity, dict[str, state.Searched]] = field(default_factory=dict)
+    indexed: dict[Entity, dict[str, state.Indexed]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rules = heads.rules_of(self.account)
@@ -180,11 +180,11 @@ def _merge(batch: Batch, changes: Sequence[tuple[int, Change]], ticked: set[str]
         ids.setdefault(change.entity, set()).add(change.id)
     for entity, wanted in ids.items():
         loaded = state.load(batch.connection, batch.account.id, entity, wanted)
-        batch.searched[entity] = {each: state.searched(entity, record) for each, record in loaded.items()}
+        batch.indexed[entity] = {each: state.indexed(entity, record) for each, record in loaded.items()}
         batch.records[entity] = {each: loaded.get(each) or Record() for each in wanted}
     tasks, deals = batch.records.get("task", {}), batch.records.get("deal", {})
-    old_tasks = {each: task_view(each, record, batch.rules) for each, record in tasks.items()}
-    old_deals = {each: deal_view(each, record, batch.rules) for each, record in deals.items()}
+    old_tasks = {each: task_facts(each, record, batch.rules) for each, record in tasks.items()}
+    old_deals = {each: deal_facts(each, record, batch.rules) for each, record in deals.items()}
     merged: Merged = {}
     for number, change in changes:
         changed = merge(batch.records[change.entity][change.id], change, number)
@@ -192,14 +192,14 @@ def _merge(batch: Batch, changes: Sequence[tuple[int, Change]], ticked: set[str]
             batch.changed.setdefault(change.entity, set()).add(change.id)
             entry = merged.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {})
             entry.update(changed)
-    batch.tasks = {each: (old_tasks[each], task_view(each, tasks[each], batch.rules)) for each in tasks}
-    batch.deals = {each: (old_deals[each], deal_view(each, deals[each], batch.rules)) for each in deals}
+    batch.tasks = {each: (old_tasks[each], task_facts(each, tasks[each], batch.rules)) for each in tasks}
+    batch.deals = {each: (old_deals[each], deal_facts(each, deals[each], batch.rules)) for each in deals}
     for each in ticked - {change.id for _, change in changes if change.entity == "task"}:
         del tasks[each]  # its own state is as it was
     return merged
 
 
-def _settle(batch: Batch) -> invalidations.Touched:
+def _settle(batch: Batch) -> invalidations.Invalidation:
     """Propagate what the batch changed, store state and projections, and say what of the board was
     touched."""
     connection, account_id = batch.connection, batch.account.id
@@ -208,7 +208,7 @@ def _settle(batch: Batch) -> invalidations.Touched:
         missing = ids - batch.deals.keys()
         loaded = state.load(connection, account_id, "deal", missing)
         for each in missing:
-            view = deal_view(each, loaded.get(each), batch.rules)
+            view = deal_facts(each, loaded.get(each), batch.rules)
             batch.deals[each] = (view, view)
         return {each: batch.deals[each] for each in ids}
 
@@ -218,9 +218,9 @@ def _settle(batch: Batch) -> invalidations.Touched:
     changed_deals = set(batch.deals)
     propagated = propagate(FLOW, batch.tasks.values(), changed_deals, batch.moments, deals_of, cells_of)
     for entity, records in batch.records.items():
-        state.save(connection, account_id, entity, records, batch.searched[entity])
+        state.save(connection, account_id, entity, records, batch.indexed[entity])
     sums.add(connection, account_id, propagated.deltas)
-    touched = invalidations.touched_by(propagated, batch.changed, batch.moments)
+    touched = invalidations.invalidation_of(propagated, batch.changed, batch.moments)
     touched.quiet = bool(touched) and any(each.source in QUIET for _, each in batch.numbered)
     return touched
 

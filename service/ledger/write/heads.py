@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from service.calendar import next_midnight
 from service.config import Account, zone_version
 from service.ledger.database.engine import insert_into
-from service.ledger.database.in_list import among
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import HEADS, TASKS
 from service.model import SECOND, Instant
 from service.projections import REVISION
@@ -60,7 +60,7 @@ _FREE_HEAD = (
     select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
 )
 _DUE = select(HEADS.c.account).where(
-    among(HEADS.c.account, "accounts"), HEADS.c.next_tick_at <= bindparam("now")
+    in_list(HEADS.c.account, "accounts"), HEADS.c.next_tick_at <= bindparam("now")
 )
 
 
@@ -147,7 +147,7 @@ def due_accounts(
     return list(connection.execute(_DUE.limit(limit), given).scalars())
 
 
-_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(among(HEADS.c.account, "accounts"))
+_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))
 
 
 def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant | None:
@@ -155,7 +155,7 @@ def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant 
     return connection.execute(_EARLIEST, {"accounts": accounts}).scalar()
 
 
-_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(among(HEADS.c.account, "accounts"))
+_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(in_list(HEADS.c.account, "accounts"))
 
 
 def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from service.ledger.database.tables import PATCHES
+from service.ledger.database.tables import INVALIDATIONS
 from service.model import Entity
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.facts import Moment
@@ -28,7 +28,7 @@ MANY: Final = 500
 """More clients than this in one patch: the whole board."""
 
 
-class Touched(msgspec.Struct, omit_defaults=True):
+class Invalidation(msgspec.Struct, omit_defaults=True):
     """What a commit touched.
 
     Args:
@@ -50,18 +50,18 @@ class Touched(msgspec.Struct, omit_defaults=True):
     quiet: bool = False
 
     def __bool__(self) -> bool:
-        return self != Touched()
+        return self != Invalidation()
 
 
-def touched_by(
+def invalidation_of(
     propagated: Propagated,
     changed: Mapping[Entity, AbstractSet[str]],
     moments: tuple[Moment, Moment],
-) -> Touched:
+) -> Invalidation:
     """What propagating a batch touched, and the names that it changed."""
     clients = propagated.shown_clients | propagated.deltas.touched("client") | changed.get("client", set())
     of = propagated.deltas.of
-    return Touched(
+    return Invalidation(
         clients=sorted(clients) if len(clients) <= MANY else [],
         days=sorted({int(key[0]) for key in of.get(LOSSES, ())}),
         managers=bool(of.get(MANAGER_STAKES) or of.get(HABITS) or changed.get("manager")),
@@ -71,31 +71,33 @@ def touched_by(
     )
 
 
-_STORE = insert(PATCHES)
+_STORE = insert(INVALIDATIONS)
 
 
-def store(connection: Connection, account: str, seq: int, touched: Touched) -> None:
+def store(connection: Connection, account: str, seq: int, touched: Invalidation) -> None:
     """Keep the patch of a commit, and drop old ones now and then."""
     connection.execute(
         _STORE, {"account": account, "seq": seq, "touched": msgspec.json.encode(touched).decode()}
     )
     if seq % KEPT == 0:
-        connection.execute(delete(PATCHES).where(PATCHES.c.account == account, PATCHES.c.seq <= seq - KEPT))
+        connection.execute(
+            delete(INVALIDATIONS).where(INVALIDATIONS.c.account == account, INVALIDATIONS.c.seq <= seq - KEPT)
+        )
 
 
-def between(connection: Connection, account: str, after: int, upto: int) -> Touched:
+def between(connection: Connection, account: str, after: int, upto: int) -> Invalidation:
     """What the commits after one sequence number, up to another, touched together."""
     rows: Collection[str] = list(
         connection.execute(
-            select(PATCHES.c.touched).where(
-                PATCHES.c.account == account, PATCHES.c.seq > after, PATCHES.c.seq <= upto
+            select(INVALIDATIONS.c.touched).where(
+                INVALIDATIONS.c.account == account, INVALIDATIONS.c.seq > after, INVALIDATIONS.c.seq <= upto
             )
         ).scalars()
     )
     if len(rows) != upto - after:
-        return Touched(everything=True)
-    each = [msgspec.json.decode(row, type=Touched) for row in rows]
-    return Touched(
+        return Invalidation(everything=True)
+    each = [msgspec.json.decode(row, type=Invalidation) for row in rows]
+    return Invalidation(
         clients=sorted({client for one in each for client in one.clients}),
         days=sorted({day for one in each for day in one.days}),
         managers=any(one.managers for one in each),

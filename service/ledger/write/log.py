@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from service.ledger.database.in_list import among
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
 
@@ -47,7 +47,7 @@ class Quarantined:
 
 
 _KNOWN_KEYS = select(DELIVERIES.c.key, DELIVERIES.c.number).where(
-    DELIVERIES.c.account == bindparam("account"), among(DELIVERIES.c.key, "keys")
+    DELIVERIES.c.account == bindparam("account"), in_list(DELIVERIES.c.key, "keys")
 )
 _APPEND = insert(DELIVERIES)
 _HOLD = insert(QUARANTINE)
@@ -191,7 +191,7 @@ def everything(connection: Connection, account: str) -> Iterator[Stored]:
 _PRUNABLE = (
     select(HEADS.c.account)
     .join(DELIVERIES, (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1))
-    .where(among(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < bindparam("before"))
+    .where(in_list(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < bindparam("before"))
 )
 
 

@@ -10,13 +10,13 @@ import msgspec
 from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
 
 from service.ledger.database.engine import Upsert, insert_into
-from service.ledger.database.in_list import among
-from service.ledger.database.tables import DERIVED, SEARCHED, STATE
+from service.ledger.database.in_list import in_list
+from service.ledger.database.tables import DERIVED, INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.merge import Record, Run, Stamp
 
-Searched: TypeAlias = tuple[Value, ...]
-"""Values in the columns of `SEARCHED`."""
+Indexed: TypeAlias = tuple[Value, ...]
+"""Values in the columns of `INDEXED`."""
 
 
 class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -34,7 +34,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 @cache
 def _by_ids(entity: Entity) -> Select[*tuple[Any, ...]]:
     table = STATE[entity]
-    return select(*columns(entity)).where(table.c.account == bindparam("account"), among(table.c.id, "ids"))
+    return select(*columns(entity)).where(table.c.account == bindparam("account"), in_list(table.c.id, "ids"))
 
 
 @cache
@@ -100,7 +100,7 @@ def _upsert(dialect: str, entity: Entity) -> Upsert:
 @cache
 def _update(entity: Entity) -> Update:
     table = STATE[entity]
-    fixed = {"account", "id", *SEARCHED[entity]}
+    fixed = {"account", "id", *INDEXED[entity]}
     return (
         update(table)
         .where(table.c.account == bindparam("_account"), table.c.id == bindparam("_id"))
@@ -113,20 +113,20 @@ def save(
     account: str,
     entity: Entity,
     records: Mapping[str, Record],
-    stored: Mapping[str, Searched],
+    stored: Mapping[str, Indexed],
 ) -> None:
     """Store records, over what was stored of the same entities.
 
     Args:
-        stored: What is `searched` of them as they are stored, where it is known. SQLite writes an index anew
+        stored: What is `indexed` of them as they are stored, where it is known. SQLite writes an index anew
             for each column of it that a statement sets, whether or not the value is another one, so what
             stands is not set.
     """
     anew, rest = [], []
     for each, record in sorted(records.items()):
         values = _values(entity, record)
-        if each in stored and stored[each] == tuple(values[name] for name in SEARCHED[entity]):
-            kept = {name: value for name, value in values.items() if name not in SEARCHED[entity]}
+        if each in stored and stored[each] == tuple(values[name] for name in INDEXED[entity]):
+            kept = {name: value for name, value in values.items() if name not in INDEXED[entity]}
             rest.append({"_account": account, "_id": each, **kept})
         else:
             anew.append({"account": account, "id": each, **values})
@@ -136,11 +136,11 @@ def save(
         connection.execute(_update(entity), rest)
 
 
-def searched(entity: Entity, record: Record) -> Searched:
+def indexed(entity: Entity, record: Record) -> Indexed:
     """A record's values in the columns that indexes search by."""
     derived = DERIVED.get(entity, {})
     return tuple(
-        derived[name](record) if name in derived else record.values.get(name) for name in SEARCHED[entity]
+        derived[name](record) if name in derived else record.values.get(name) for name in INDEXED[entity]
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
 
 from service.ledger.database.engine import Upsert, insert_into
-from service.ledger.database.in_list import among
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import SUMS
 from service.projections.flow import Deltas, Key, Measures, Relation
 
@@ -19,7 +19,7 @@ def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
     table = SUMS[relation]
     return select(*(table.c[name] for name in (*relation.key, *relation.measures))).where(
         table.c.account == bindparam("account"),
-        among(table.c[relation.key[0]], "ids"),
+        in_list(table.c[relation.key[0]], "ids"),
     )
 
 

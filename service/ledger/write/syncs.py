@@ -15,14 +15,14 @@ from sqlalchemy import Column, Connection, or_, select, update
 from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import heads, invalidations
-from service.ledger.write.invalidations import Touched
-from service.model import SECOND, Instant, Trouble
+from service.ledger.write.invalidations import Invalidation
+from service.model import SECOND, Instant, SyncProblem
 
 LEASE: Final = 60 * SECOND
 """How long a lease lasts that is not renewed: so long an account's API rests when its process dies."""
 
 
-class Page(msgspec.Struct, frozen=True, array_like=True):
+class SyncPage(msgspec.Struct, frozen=True, array_like=True):
     """A call, as it is stored. It names no token, which every call gets as it is sent."""
 
     resource: str
@@ -31,7 +31,7 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     body: str
 
 
-class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
+class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
     """Going through a CRM's API once.
 
     Args:
@@ -51,7 +51,7 @@ class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
     since: Instant = 0
     stage: int = 0
     stages: int = 0
-    page: Page | None = None
+    page: SyncPage | None = None
     entities: int = 0
     missed: int = 0
 
@@ -60,10 +60,10 @@ class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
 class Sync:
     """An account's row. `passing` is the pass under way; `synced_at` says up to when state is the CRM's."""
 
-    passing: Pass | None
+    passing: SyncRun | None
     synced_at: Instant | None
     missed: int
-    trouble: Trouble
+    trouble: SyncProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Shown:
     """What the board says of it."""
 
     missed: int = 0
-    trouble: Trouble = ""
+    trouble: SyncProblem = ""
 
 
 _PASS = SYNCS.c["pass"]
@@ -109,11 +109,11 @@ def read(connection: Connection, account: str) -> Sync:
     row = connection.execute(select(*columns).where(SYNCS.c.account == account)).one_or_none()
     if row is None:
         return Sync(None, None, 0, "")
-    passing = None if row[0] is None else msgspec.json.decode(row[0], type=Pass)
+    passing = None if row[0] is None else msgspec.json.decode(row[0], type=SyncRun)
     return Sync(passing, row.synced_at, row.missed, row.trouble)
 
 
-def begin(connection: Connection, account: str, passing: Pass) -> Pass:
+def begin(connection: Connection, account: str, passing: SyncRun) -> SyncRun:
     """Begin a pass, unless one of the same kind, or a backfill, is under way: then that one goes on."""
     _ensure(connection, account)
     held = read(connection, account).passing
@@ -125,22 +125,22 @@ def begin(connection: Connection, account: str, passing: Pass) -> Pass:
 
 def begin_again(connection: Connection, account: str, now: Instant) -> None:
     """Begin a backfill by hand, and forget that the token was refused: it may be another one by now."""
-    begin(connection, account, Pass("backfill", now))
+    begin(connection, account, SyncRun("backfill", now))
     if read(connection, account).trouble == "api_refused":
         tell(connection, account, "")
 
 
-def _values(passing: Pass) -> dict[Column[Any], str]:
+def _values(passing: SyncRun) -> dict[Column[Any], str]:
     return {_PASS: _ENCODER.encode(passing).decode()}
 
 
-def advance(connection: Connection, account: str, holder: str, passing: Pass) -> None:
+def advance(connection: Connection, account: str, holder: str, passing: SyncRun) -> None:
     """Store where a pass has come to, unless the lease was lost meanwhile."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     connection.execute(update(SYNCS).where(*mine).values(_values(passing)))
 
 
-def finish(connection: Connection, account: str, holder: str, passing: Pass) -> bool:
+def finish(connection: Connection, account: str, holder: str, passing: SyncRun) -> bool:
     """A pass is complete: the board says what it mended. Nothing, and False, if the lease was lost."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     values = {_PASS: None, SYNCS.c.synced_at: passing.began_at}
@@ -150,7 +150,7 @@ def finish(connection: Connection, account: str, holder: str, passing: Pass) -> 
     return done
 
 
-def tell(connection: Connection, account: str, trouble: Trouble) -> None:
+def tell(connection: Connection, account: str, trouble: SyncProblem) -> None:
     """What somebody must see to; empty once it is seen to."""
     _show(connection, account, Shown(read(connection, account).missed, trouble))
 
@@ -165,4 +165,4 @@ def _show(connection: Connection, account: str, new: Shown) -> None:
     )
     if changed.rowcount:
         heads.bump(connection, head)
-        invalidations.store(connection, account, head.seq + 1, Touched())
+        invalidations.store(connection, account, head.seq + 1, Invalidation())

@@ -13,9 +13,9 @@ from typing import Final
 
 from service import calendar
 from service.config import Account
-from service.ledger.read.board import ClientRow, Late, ManagerRow, Reading, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, Late, ManagerRow, Sum, TaskRow
 from service.live.board.masking import masked
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.snapshot import (
     AtRisk,
     Client,
@@ -33,7 +33,7 @@ DEAL_CLIENT: Final = "deal:"
 """Begins the client id of a deal that has no client (SPEC section 5)."""
 
 
-def at_risk(reading: Reading, account: Account, view: View) -> AtRisk:
+def at_risk(reading: BoardRows, account: Account, view: BoardQuery) -> AtRisk:
     """The card, of everybody or of one manager or pipeline."""
     currency = account.currency
     rows = list(_selected(reading.clients.values(), view))
@@ -55,7 +55,7 @@ def at_risk(reading: Reading, account: Account, view: View) -> AtRisk:
     )
 
 
-def _selected(rows: Iterable[ClientRow], view: View) -> Iterator[ClientRow]:
+def _selected(rows: Iterable[ClientRow], view: BoardQuery) -> Iterator[ClientRow]:
     """The clients with a task of the manager and pipeline that are asked for, and what those put at stake."""
     if view.manager is None and view.pipeline is None:
         yield from rows
@@ -66,7 +66,7 @@ def _selected(rows: Iterable[ClientRow], view: View) -> Iterator[ClientRow]:
             yield replace(row, tasks=tasks, amount=_stake(row, tasks))
 
 
-def _is_selected(task: TaskRow, view: View) -> bool:
+def _is_selected(task: TaskRow, view: BoardQuery) -> bool:
     return view.manager in (None, task.manager_id or "") and view.pipeline in (None, task.pipeline_id or "")
 
 
@@ -126,7 +126,7 @@ def _manager_name(manager_id: str | None, names: Mapping[str, str]) -> str | Non
     return None if manager_id is None else names.get(manager_id) or manager_id
 
 
-def _managers(reading: Reading, currency: str, view: View) -> tuple[Manager, ...]:
+def _managers(reading: BoardRows, currency: str, view: BoardQuery) -> tuple[Manager, ...]:
     if view.pipeline is not None:
         return ()
     rows = [row for row in reading.managers if view.manager in (None, row.manager_id or "")]
@@ -154,7 +154,7 @@ def _manager_order(row: ManagerRow) -> tuple[int, int, int, int, int, str]:
     return -row.tasks, -row.amount, -week.tasks, -month.tasks, -month.mean_s, row.manager_id or ""
 
 
-def _saved(reading: Reading, currency: str) -> Saved:
+def _saved(reading: BoardRows, currency: str) -> Saved:
     return Saved(
         reading.saved_today.count,
         decimal_string(reading.saved_today.amount, currency),

@@ -1,6 +1,6 @@
 """One board as the outside sees it: the JSON of SPEC section 5, and the difference between two of them.
 
-Pure: a `Reading` and the account's rules in, plain structures out. Amounts leave as decimal strings.
+Pure: a `BoardRows` and the account's rules in, plain structures out. Amounts leave as decimal strings.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Final, TypeAlias
 
 from service import calendar
 from service.config import Account
-from service.ledger.read.board import LossRow, Reading, Sum
+from service.ledger.read.board import BoardRows, LossRow, Sum
 from service.live.board.at_risk import at_risk
 from service.live.board.patch import apply_patch, parts, patch
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.ranges import Part as SpanPart
 from service.live.board.ranges import Spans
 from service.live.board.snapshot import (
@@ -40,7 +40,7 @@ KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
 """The kinds of refusals that count, in the order in which they are shown."""
 
 
-def snapshot(reading: Reading, account: Account, view: View, spans: Spans) -> Snapshot:
+def snapshot(reading: BoardRows, account: Account, view: BoardQuery, spans: Spans) -> Snapshot:
     """The board that a reading makes.
 
     Args:
@@ -80,7 +80,7 @@ def _named(names: Mapping[str, str]) -> tuple[Named, ...]:
     return tuple(Named(each, name) for name, each in sorted((name, each) for each, name in names.items()))
 
 
-def _losses(reading: Reading, account: Account, spans: Spans, words: Wording) -> Losses:
+def _losses(reading: BoardRows, account: Account, spans: Spans, words: Wording) -> Losses:
     now = _by_reason(reading.losses[spans.now], account, words)
     before = _by_reason(reading.losses[spans.before], account, words)
     total, by_kind = _totals(now, account.currency)
@@ -102,7 +102,7 @@ def _losses(reading: Reading, account: Account, spans: Spans, words: Wording) ->
     )
 
 
-def _part(reading: Reading, account: Account, part: SpanPart, words: Wording) -> Part:
+def _part(reading: BoardRows, account: Account, part: SpanPart, words: Wording) -> Part:
     total, by_kind = _totals(_by_reason(reading.losses[part.now], account, words), account.currency)
     before = None
     if part.before is not None:
@@ -150,7 +150,7 @@ def _totals(grouped: Iterable[_Grouped], currency: str) -> tuple[Total, dict[str
     return Total(sum(counts.values()), decimal_string(sum(amounts.values()), currency)), by_kind
 
 
-def _warnings(reading: Reading, unclassified: int, words: Wording) -> tuple[Caveat, ...]:
+def _warnings(reading: BoardRows, unclassified: int, words: Wording) -> tuple[Caveat, ...]:
     found = [
         Caveat("unconverted", words.unconverted(count, currency), count, currency)
         for currency, count in sorted(reading.unconverted.items())

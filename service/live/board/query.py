@@ -28,7 +28,7 @@ class ViewError(ValueError):
     """The query asks for something that there is not; whoever wrote the address mends it."""
 
 
-class View(NamedTuple):
+class BoardQuery(NamedTuple):
     """What a screen asked for.
 
     Args:
@@ -79,7 +79,7 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def parse_view(query: Mapping[str, str], account: Account, today: int) -> View:
+def parse_view(query: Mapping[str, str], account: Account, today: int) -> BoardQuery:
     """The view that a query asks for; what it leaves out is the account's, or this month's.
 
     Raises:
@@ -102,7 +102,7 @@ def parse_view(query: Mapping[str, str], account: Account, today: int) -> View:
             _chosen(query, "pipeline"),
             chosen["theme"],
         ),
-        View,
+        BoardQuery,
     )
 
 

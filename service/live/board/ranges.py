@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from service.calendar import Period, buckets, parse_period, previous, previous_whole
 from service.ledger.read.board import Selection
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 
 
 class Part(NamedTuple):
@@ -41,7 +41,7 @@ class Spans(NamedTuple):
         return list(dict.fromkeys([self.now, self.before, *parts]))
 
 
-def spans(view: View, today: int) -> Spans:
+def spans(view: BoardQuery, today: int) -> Spans:
     """What the board of a view shows on a day.
 
     Raises:

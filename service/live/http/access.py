@@ -25,7 +25,7 @@ COOKIE_DAYS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Credentials:
     """What a request shows for itself.
 
     Args:
@@ -55,7 +55,7 @@ class Granted:
 Refusal: TypeAlias = Literal["no_token", "wrong_token", "not_loopback"]
 
 
-def answer(account: Account, asking: Asking, screens: Collection[str]) -> Granted | Refusal:
+def answer(account: Account, asking: Credentials, screens: Collection[str]) -> Granted | Refusal:
     """Whether a request may see the board.
 
     Args:
@@ -104,7 +104,7 @@ def set_cookie(account: Account, value: str, *, secure: bool) -> str:
     return f"{cookie_name(account)}={value}; {attributes}" + ("; Secure" if secure else "")
 
 
-def _shown(account: Account, asking: Asking) -> str | None:
+def _shown(account: Account, asking: Credentials) -> str | None:
     """What the cookie of this request holds, or would hold in place of the token that it shows."""
     if asking.token is not None:
         return cookie_value(account.id, asking.token)
@@ -137,7 +137,7 @@ def _cookie(header: str, name: str) -> str | None:
     return None if found is None else found.value
 
 
-def _is_local(asking: Asking) -> bool:
+def _is_local(asking: Credentials) -> bool:
     """Whether a request comes from this machine, and asks for it by name. A name that leads to loopback can
     be anybody's (DNS rebinding)."""
     return _is_loopback(asking.client) and _is_loopback(_host(asking.headers.get("host", "")))

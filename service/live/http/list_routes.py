@@ -16,9 +16,9 @@ from service.config import Account
 from service.ledger.database.threads import in_time
 from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.page import list_page, lists, spreadsheet
-from service.live.page.lists import Asked, RefusalList, TaskList
+from service.live.page.lists import ListFilter, RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
 from service.live.stream.hub import BoardReader
 
@@ -47,7 +47,7 @@ class Lists:
         self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def refusal_page(self, request: Request, account: Account, view: View) -> ASGIApp:
+    async def refusal_page(self, request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The page of the refusals behind a figure."""
         asked = lists.parse_asked(request.query_params)
 
@@ -57,7 +57,7 @@ class Lists:
         content = await self._in_turn(lambda: self._of_refusals(account, view, asked, page))
         return HTMLResponse(content, headers=self._headers)
 
-    async def refusal_file(self, request: Request, account: Account, view: View) -> ASGIApp:
+    async def refusal_file(self, request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The same refusals, all of them, as a file."""
         asked = lists.parse_asked(request.query_params)
 
@@ -66,7 +66,7 @@ class Lists:
 
         return self._file(await self._in_turn(lambda: self._of_refusals(account, view, asked, sheet)))
 
-    async def task_page(self, _request: Request, account: Account, view: View) -> ASGIApp:
+    async def task_page(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The page of the overdue tasks on the board."""
 
         def page() -> str:
@@ -74,7 +74,7 @@ class Lists:
 
         return HTMLResponse(await self._in_turn(page), headers=self._headers)
 
-    async def task_file(self, _request: Request, account: Account, view: View) -> ASGIApp:
+    async def task_file(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The same tasks, all of them, as a file."""
 
         def sheet() -> Sheet:
@@ -86,14 +86,16 @@ class Lists:
         async with self._turns:
             return await in_time(make, PATIENCE)
 
-    def _of_refusals(self, account: Account, view: View, asked: Asked, make: Callable[[RefusalList], T]) -> T:
+    def _of_refusals(
+        self, account: Account, view: BoardQuery, asked: ListFilter, make: Callable[[RefusalList], T]
+    ) -> T:
         """What is made of the refusals that are asked for, while they are being read."""
         period = parse_period(view.period, local_day(self._clock.now(), account.zone))
         selection = Selection(period.first, period.last, view.manager, view.pipeline)
         with self._refusals.read(account.id, selection) as found:
             return make(lists.refusal_list(found, asked, selection, account, view))
 
-    def _tasks(self, account: Account, view: View) -> TaskList:
+    def _tasks(self, account: Account, view: BoardQuery) -> TaskList:
         return lists.task_list(self._readers.read(account.id, ()), account, view)
 
     def _file(self, sheet: Sheet) -> Response:

@@ -24,7 +24,7 @@ from service.ledger.database.threads import in_time
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.board import build
 from service.live.board.build import Snapshot
-from service.live.board.query import View, ViewError, parse_view
+from service.live.board.query import BoardQuery, ViewError, parse_view
 from service.live.board.ranges import spans
 from service.live.http import access
 from service.live.http.list_routes import Lists
@@ -72,7 +72,7 @@ class _Refused(Exception):
         self.problem = problem
 
 
-Handler: TypeAlias = Callable[[Request, Account, View], Awaitable[ASGIApp]]
+Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
 
 
 class Boards:
@@ -111,7 +111,7 @@ class Boards:
 
         return checked  # type: ignore[return-value]  # Starlette awaits whatever ASGI app comes back
 
-    def _view(self, request: Request, account: Account) -> View:
+    def _view(self, request: Request, account: Account) -> BoardQuery:
         try:
             return parse_view(request.query_params, account, self._today(account))
         except (PeriodError, ViewError) as error:
@@ -120,22 +120,22 @@ class Boards:
     def _today(self, account: Account) -> int:
         return local_day(self._clock.now(), account.zone)
 
-    async def _read(self, account: Account, view: View) -> Snapshot:
+    async def _read(self, account: Account, view: BoardQuery) -> Snapshot:
         shown = spans(view, self._today(account))
         reading = await in_time(lambda: self._readers.read(account.id, shown.selections))
         return build.snapshot(reading, account, view, shown)
 
-    async def page(self, _request: Request, account: Account, view: View) -> ASGIApp:
+    async def page(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""
         shown = await self._read(account, view)
         return HTMLResponse(render.page(shown, account, view), headers=SECURITY)
 
-    async def snapshot(self, _request: Request, account: Account, view: View) -> ASGIApp:
+    async def snapshot(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The board as JSON."""
         shown = await self._read(account, view)
         return Response(msgspec.json.encode(shown), media_type="application/json", headers=SECURITY)
 
-    async def events(self, request: Request, account: Account, view: View) -> ASGIApp:
+    async def events(self, request: Request, account: Account, view: BoardQuery) -> ASGIApp:
         """The event stream."""
         try:
             self._hub.admit()
@@ -157,7 +157,7 @@ def _admit(request: Request, account: Account, screens: Collection[str]) -> Resp
     """Nothing when the request may see the board (its `state.screen` is the named screen's that it comes
     from); a redirect that leaves the token behind; or `_Refused`."""
     client = request.client.host if request.client else None
-    asking = access.Asking(client, request.headers, request.query_params.get("token"))
+    asking = access.Credentials(client, request.headers, request.query_params.get("token"))
     answer = access.answer(account, asking, screens)
     if not isinstance(answer, access.Granted):
         raise _Refused(_REFUSALS[answer])

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from service.config import Account
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import kind_name
@@ -19,7 +19,7 @@ STATIC: Final = "../../static"
 """Where `render.STATIC` is served, as seen from the page's address."""
 
 
-def refusal_page(shown: RefusalList, account: Account, view: View) -> str:
+def refusal_page(shown: RefusalList, account: Account, view: BoardQuery) -> str:
     """The page of a list of refusals."""
     words = wording(view.language)
     rows = list(islice(shown.rows, SHOWN))
@@ -36,7 +36,7 @@ def refusal_page(shown: RefusalList, account: Account, view: View) -> str:
     )
 
 
-def task_page(shown: TaskList, account: Account, view: View) -> str:
+def task_page(shown: TaskList, account: Account, view: BoardQuery) -> str:
     """The page of a list of overdue tasks."""
     return template(view.language, "tasks.html").render(
         shown=shown,

@@ -11,12 +11,12 @@ from typing import Final, NamedTuple, get_args
 
 from service import calendar
 from service.config import Account, Language
-from service.ledger.read.board import LossRow, Reading, Selection
+from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import at_risk
 from service.live.board.build import KINDS
 from service.live.board.masking import masked
-from service.live.board.query import View, ViewError
+from service.live.board.query import BoardQuery, ViewError
 from service.live.board.snapshot import Task, Total
 from service.live.text import formats
 from service.live.text.i18n import NO_REASON, PENDING_REASON, wording
@@ -34,8 +34,8 @@ _GIVEN: Final[Mapping[str, str | None]] = {
 """The id behind each name that the board itself gives, in every language."""
 
 
-class Asked(NamedTuple):
-    """Which refusals, besides what a `View` says. None: of every reason, of every kind that counts.
+class ListFilter(NamedTuple):
+    """Which refusals, besides what a `BoardQuery` says. None: of every reason, of every kind that counts.
 
     Args:
         reason: As the board shows it, in any spelling that `reason_key` takes for the same.
@@ -50,7 +50,7 @@ class Asked(NamedTuple):
         return self.reason is not None and reason_key(self.reason) in _GIVEN
 
 
-def parse_asked(query: Mapping[str, str]) -> Asked:
+def parse_asked(query: Mapping[str, str]) -> ListFilter:
     """What a query asks for; what is left empty, as a form does, is not asked for.
 
     Raises:
@@ -61,7 +61,7 @@ def parse_asked(query: Mapping[str, str]) -> Asked:
         raise ViewError(f"reason has at most {TEXT_LENGTH} characters")
     if kind and kind not in _KINDS:
         raise ViewError(f"kind is {' or '.join(KINDS)}")
-    return Asked(reason or None, _KINDS.get(kind))
+    return ListFilter(reason or None, _KINDS.get(kind))
 
 
 class Refusal(NamedTuple):
@@ -152,7 +152,7 @@ class TaskList(NamedTuple):
 
 
 def refusal_list(
-    found: Refusals, asked: Asked, selection: Selection, account: Account, view: View
+    found: Refusals, asked: ListFilter, selection: Selection, account: Account, view: BoardQuery
 ) -> RefusalList:
     """The refusals of a read that are asked for. As on the board, those of excluded reasons never are."""
     chosen = [row for row in found.by_reason if _is_asked_for(row, asked, account)]
@@ -173,7 +173,7 @@ def refusal_list(
     )
 
 
-def _is_asked_for(row: LossRow, asked: Asked, account: Account) -> bool:
+def _is_asked_for(row: LossRow, asked: ListFilter, account: Account) -> bool:
     kind = account.reasons.kind_of(row.reason_id, row.reason)
     if kind == "excluded" or asked.kind not in (None, kind):
         return False
@@ -185,7 +185,7 @@ def _is_asked_for(row: LossRow, asked: Asked, account: Account) -> bool:
     return reason_key(row.reason or row.reason_id or "") == wanted
 
 
-def _reason(asked: Asked, chosen: Iterable[LossRow], language: Language) -> str | None:
+def _reason(asked: ListFilter, chosen: Iterable[LossRow], language: Language) -> str | None:
     """The reason that is asked for, as the board spells it; in the language of the page where it is none."""
     if asked.reason is None:
         return None
@@ -196,7 +196,7 @@ def _reason(asked: Asked, chosen: Iterable[LossRow], language: Language) -> str 
 
 
 def _refusal(
-    deal: LostDeal, found: Refusals, names: Mapping[str, str], account: Account, view: View
+    deal: LostDeal, found: Refusals, names: Mapping[str, str], account: Account, view: BoardQuery
 ) -> Refusal:
     reason = None if deal.reason_id is None else names.get(deal.reason_id)
     client = deal.client or deal.client_id
@@ -216,7 +216,7 @@ def _refusal(
     )
 
 
-def task_list(reading: Reading, account: Account, view: View) -> TaskList:
+def task_list(reading: BoardRows, account: Account, view: BoardQuery) -> TaskList:
     """The overdue tasks of a board."""
     card = at_risk(reading, account, view)
     as_of = calendar.iso(reading.as_of, account.zone)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from service.config import Account, Language
 from service.live.board.patch import Json
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
@@ -42,7 +42,7 @@ _Part: TypeAlias = tuple[str, tuple[Hashable, ...]]
 """A macro of `parts.html` and what it is called with: equal parts have equal HTML."""
 
 
-def page(snapshot: Snapshot, account: Account, view: View, *, static: str = "../static") -> str:
+def page(snapshot: Snapshot, account: Account, view: BoardQuery, *, static: str = "../static") -> str:
     """The whole page, complete without JavaScript.
 
     Args:
@@ -69,12 +69,12 @@ def page(snapshot: Snapshot, account: Account, view: View, *, static: str = "../
     )
 
 
-def html_parts(snapshot: Snapshot, view: View) -> dict[str, str]:
+def html_parts(snapshot: Snapshot, view: BoardQuery) -> dict[str, str]:
     """The HTML of every element that the stream can replace, by its id."""
     return {name: _rendered(view.language, part) for name, part in _parts(snapshot, view).items()}
 
 
-def html_snapshot(snapshot: Snapshot, view: View) -> dict[str, Json]:
+def html_snapshot(snapshot: Snapshot, view: BoardQuery) -> dict[str, Json]:
     """What brings any screen up to date, whatever it shows; `version` is that of the page's own files."""
     return {
         **_moment(snapshot),
@@ -85,7 +85,7 @@ def html_snapshot(snapshot: Snapshot, view: View) -> dict[str, Json]:
 
 
 def html_patch(
-    old: Snapshot, new: Snapshot, view: View, closed: AbstractSet[str] = frozenset()
+    old: Snapshot, new: Snapshot, view: BoardQuery, closed: AbstractSet[str] = frozenset()
 ) -> dict[str, Json]:
     """What turns a screen that shows `old` into one that shows `new`.
 
@@ -159,7 +159,7 @@ def _order(snapshot: Snapshot) -> list[str]:
     return [element_id(client.client_id) for client in snapshot.at_risk.list[:CLIENTS_SHOWN]]
 
 
-def _parts(snapshot: Snapshot, view: View) -> dict[str, _Part]:
+def _parts(snapshot: Snapshot, view: BoardQuery) -> dict[str, _Part]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     shown = risk.list[:CLIENTS_SHOWN]
     linked = view.mode == "desk"  # nobody clicks on a wall

@@ -20,15 +20,15 @@ from service.calendar import Period, iso, local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.outcome import Unavailable
-from service.ledger.read.board import Reading, Selection
+from service.ledger.read.board import BoardRows, Selection
 from service.live.board import build
 from service.live.board import patch as difference
 from service.live.board.build import Snapshot
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.board.ranges import spans
 from service.live.page import render
 from service.live.stream.frames import Ring, event
-from service.live.stream.subscriber import Screen, StreamSend
+from service.live.stream.subscriber import StreamSend, Subscriber
 from service.model import SECOND, Instant
 
 HEARTBEAT: Final = 5.0
@@ -47,9 +47,11 @@ _log = logging.getLogger(__name__)
 
 
 class BoardReader(Protocol):
-    """Reads boards; `ledger.reader.Reader` does."""
+    """Reads boards; `ledger.read.reader.Reader` does."""
 
-    def read(self, account_id: str, selections: Sequence[Selection], since: Reading | None = None) -> Reading:
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
         """The board of an account."""
         ...
 
@@ -58,11 +60,11 @@ class BoardReader(Protocol):
 class _Feed:
     """What the screens of one view are shown."""
 
-    view: View
+    view: BoardQuery
     period: Period | None = None
     shown: Snapshot | None = None
     ring: Ring = field(default_factory=Ring)
-    screens: set[Screen] = field(default_factory=set)
+    screens: set[Subscriber] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
@@ -71,8 +73,8 @@ class _Board:
 
     account: Account
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    feeds: dict[View, _Feed] = field(default_factory=dict)
-    reading: Reading | None = None
+    feeds: dict[BoardQuery, _Feed] = field(default_factory=dict)
+    reading: BoardRows | None = None
     task: asyncio.Task[None] | None = None
     idle_since: Instant | None = None
     seq: int = 0
@@ -114,7 +116,7 @@ class Hub:
             if watched is not None and seq != watched.seq:
                 watched.wake.set()
 
-    async def show(self, view: View, seen: int | None, send: StreamSend) -> None:
+    async def show(self, view: BoardQuery, seen: int | None, send: StreamSend) -> None:
         """Feed a stream until it ends.
 
         Args:
@@ -123,7 +125,7 @@ class Hub:
         """
         watched = self._watched(view.account)
         feed = watched.feeds.setdefault(view, _Feed(view))
-        screen = Screen(send, feed.ring, None if seen is None else feed.ring.cursor_of(seen))
+        screen = Subscriber(send, feed.ring, None if seen is None else feed.ring.cursor_of(seen))
         feed.screens.add(screen)
         watched.idle_since = None
         watched.wake.set()
@@ -216,7 +218,7 @@ class Hub:
             for screen in waiting:
                 screen.pump()
 
-    def _read(self, watched: _Board, feeds: Sequence[_Feed]) -> tuple[Reading, list[Callable[[], None]]]:
+    def _read(self, watched: _Board, feeds: Sequence[_Feed]) -> tuple[BoardRows, list[Callable[[], None]]]:
         """In the thread: read, and make each view's frame. Returns what then changes each feed, on the
         loop."""
         account = watched.account
@@ -246,7 +248,7 @@ class Hub:
                 screen.say(frame)
 
 
-def _change(feed: _Feed, new: Snapshot, period: Period, reading: Reading) -> Callable[[], None]:
+def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> Callable[[], None]:
     """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
     one) a snapshot."""
     old, view, closed = feed.shown, feed.view, reading.closed

@@ -31,7 +31,7 @@ class Frames(Protocol):
         ...
 
 
-class Screen:
+class Subscriber:
     """A stream, from its first frame to its end.
 
     Args:

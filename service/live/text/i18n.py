@@ -16,7 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.config import Language
-from service.model import Trouble
+from service.model import SyncProblem
 from service.projections.facts import PENDING
 
 SOURCE: Final[Language] = "en"
@@ -53,7 +53,7 @@ class Wording:
             return self.text(PENDING_REASON)
         return reason_id or self.text(NO_REASON)
 
-    def trouble(self, trouble: Trouble) -> str:
+    def trouble(self, trouble: SyncProblem) -> str:
         """What somebody must see to with the CRM."""
         if trouble == "webhook_off":
             return self.text("The CRM has switched its webhook off: switch it on in the CRM's settings.")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.ledger.read.board import Reading
+from service.ledger.read.board import BoardRows
 from service.model import SECOND, Change, Delivery
 from tests.histories import RATES, SCENES, Scene, Tick, batches, histories, numbered, steps
 from tests.ledger.offices import OFFICE, Ledger
@@ -51,7 +51,7 @@ def _plays_like_the_oracle(ledger: Ledger, data: st.DataObject) -> None:
     assert isinstance(story[0], Tick)
     _begin(ledger, scene, story[0].now)
     applied: list[Delivery] = []
-    since: Reading | None = None
+    since: BoardRows | None = None
     for step in story:
         if isinstance(step, Tick):
             ledger.tick(step.now)

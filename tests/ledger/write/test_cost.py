@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from service.ledger.database.tables import SEARCHED, STATE
+from service.ledger.database.tables import INDEXED, STATE
 from service.ledger.read.board import Selection
 from service.ledger.write import invalidations
-from service.ledger.write.invalidations import Touched
+from service.ledger.write.invalidations import Invalidation
 from service.model import Change, Entity, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
@@ -50,7 +50,7 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
             each for each in statements if each.startswith((f"UPDATE {table}", f"INSERT INTO {table} "))
         ]
         assert len(written) == (entity in ("deal", "task"))
-        for name in SEARCHED[entity]:
+        for name in INDEXED[entity]:
             assert name not in " ".join(written)
     assert ledger.differences() == []
 
@@ -82,13 +82,15 @@ def test_every_statement_names_the_account(ledger: Ledger) -> None:
 
 
 def test_names_that_are_known_already_touch_nothing(ledger: Ledger) -> None:
-    def touched(name: str, version: int) -> Touched:
+    def touched(name: str, version: int) -> Invalidation:
         before = ledger.head.seq
         entities: tuple[Entity, ...] = ("reason", "pipeline", "manager", "client")
         ledger.say(*(Change(entity, "1", version, {"name": name}) for entity in entities))
         with ledger.readers.begin() as connection:
             return invalidations.between(connection, "office", before, ledger.head.seq)
 
-    assert touched("new", NOW) == Touched(clients=["1"], managers=True, reasons=True, pipelines=True)
-    assert touched("new", NOW + 1) == Touched()
-    assert touched("renamed", NOW + 2) == Touched(clients=["1"], managers=True, reasons=True, pipelines=True)
+    assert touched("new", NOW) == Invalidation(clients=["1"], managers=True, reasons=True, pipelines=True)
+    assert touched("new", NOW + 1) == Invalidation()
+    assert touched("renamed", NOW + 2) == Invalidation(
+        clients=["1"], managers=True, reasons=True, pipelines=True
+    )

@@ -9,14 +9,14 @@ import pytest
 
 from service.config import Api, Secret
 from service.ledger.write import syncs
-from service.ledger.write.syncs import LEASE, Page, Pass, Sync
-from service.model import SECOND, Instant, Trouble
+from service.ledger.write.syncs import LEASE, Sync, SyncPage, SyncRun
+from service.model import SECOND, Instant, SyncProblem
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T10:00:00+03:00")
-BACKFILL = Pass("backfill", NOW)
-RECONCILE = Pass("reconcile", NOW, since=NOW - 3600 * SECOND)
+BACKFILL = SyncRun("backfill", NOW)
+RECONCILE = SyncRun("reconcile", NOW, since=NOW - 3600 * SECOND)
 ASKED = replace(OFFICE, crm="amocrm", api=Api(Secret("token"), "https://crm.example"))
 
 
@@ -25,22 +25,22 @@ def take(ledger: Ledger, holder: str, now: Instant = NOW) -> Sync | None:
         return syncs.take(connection, "office", holder, now)
 
 
-def begin(ledger: Ledger, passing: Pass) -> Pass:
+def begin(ledger: Ledger, passing: SyncRun) -> SyncRun:
     with ledger.engine.begin() as connection:
         return syncs.begin(connection, "office", passing)
 
 
-def advance(ledger: Ledger, holder: str, passing: Pass) -> None:
+def advance(ledger: Ledger, holder: str, passing: SyncRun) -> None:
     with ledger.engine.begin() as connection:
         syncs.advance(connection, "office", holder, passing)
 
 
-def finish(ledger: Ledger, holder: str, passing: Pass) -> bool:
+def finish(ledger: Ledger, holder: str, passing: SyncRun) -> bool:
     with ledger.engine.begin() as connection:
         return syncs.finish(connection, "office", holder, passing)
 
 
-def tell(ledger: Ledger, trouble: Trouble) -> None:
+def tell(ledger: Ledger, trouble: SyncProblem) -> None:
     with ledger.engine.begin() as connection:
         syncs.tell(connection, "office", trouble)
 
@@ -74,14 +74,14 @@ def test_one_pass_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
     assert read(ledger).passing == BACKFILL
 
 
-def replaced(passing: Pass, **changed: int | Page) -> Pass:
+def replaced(passing: SyncRun, **changed: int | SyncPage) -> SyncRun:
     return msgspec.structs.replace(passing, **changed)
 
 
 def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> None:
     begin(ledger, RECONCILE)
     take(ledger, "a")
-    page = Page("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
+    page = SyncPage("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
     further = replaced(RECONCILE, stage=3, stages=9, page=page, entities=250, missed=2)
     advance(ledger, "a", further)
     assert read(ledger).passing == further
@@ -133,7 +133,7 @@ def test_of_an_account_whose_api_is_asked_no_more_nothing_is_said(ledger: Ledger
 
 @pytest.mark.parametrize(("trouble", "left"), [("api_refused", ""), ("webhook_off", "webhook_off")])
 def test_a_backfill_by_hand_forgets_that_the_token_was_refused(
-    ledger: Ledger, trouble: Trouble, left: Trouble
+    ledger: Ledger, trouble: SyncProblem, left: SyncProblem
 ) -> None:
     take(ledger, "a")
     tell(ledger, trouble)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.config import Language
-from service.ledger.read.board import Late, LossRow, ManagerRow, Reading
+from service.ledger.read.board import BoardRows, Late, LossRow, ManagerRow
 from service.live.board.build import Sort, snapshot
 from service.live.board.patch import Json, apply_patch, parts, patch
 from service.live.board.ranges import spans
@@ -36,7 +36,7 @@ from tests.live.boards import (
 )
 
 
-def json_of(read: Reading, sort: Sort = "amount") -> dict[str, Json]:
+def json_of(read: BoardRows, sort: Sort = "amount") -> dict[str, Json]:
     decoded: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(board(read, sort=sort)))
     return decoded
 
@@ -252,7 +252,7 @@ def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
 
 @given(READINGS, READINGS, st.sampled_from(["amount", "count"]), st.sampled_from(["amount", "count"]))
 def test_a_patch_leads_from_any_snapshot_to_any_other(
-    old: Reading, new: Reading, sort: Sort, then: Sort
+    old: BoardRows, new: BoardRows, sort: Sort, then: Sort
 ) -> None:
     new = replace(new, as_of=NOW + SECOND)
     change = msgspec.json.decode(msgspec.json.encode(patch(board(old, sort=sort), board(new, sort=then))))
@@ -260,13 +260,13 @@ def test_a_patch_leads_from_any_snapshot_to_any_other(
 
 
 @given(READINGS)
-def test_a_patch_between_equal_boards_changes_nothing(read: Reading) -> None:
+def test_a_patch_between_equal_boards_changes_nothing(read: BoardRows) -> None:
     change = patch(board(read), board(replace(read, seq=read.seq + 1)))
     assert (change["set"], change["remove"], "order" in change) == ({}, [], False)
 
 
 @given(READINGS, READINGS)
-def test_a_patch_sets_only_what_differs(old: Reading, new: Reading) -> None:
+def test_a_patch_sets_only_what_differs(old: BoardRows, new: BoardRows) -> None:
     before, after = parts(board(old)), parts(board(new))
     change = patch(board(old), board(new))
     differing = {name: value for name, value in after.items() if before.get(name, ...) != value}
@@ -276,7 +276,7 @@ def test_a_patch_sets_only_what_differs(old: Reading, new: Reading) -> None:
 
 
 @given(READINGS, st.sampled_from(["amount", "count"]))
-def test_the_order_is_total_and_falls(read: Reading, sort: Sort) -> None:
+def test_the_order_is_total_and_falls(read: BoardRows, sort: Sort) -> None:
     rows = board(read, sort=sort).at_risk.list
     weights = [float(row.amount) if sort == "amount" else len(row.tasks) for row in rows]
     assert all(first >= second for first, second in pairwise(weights))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ledger.read.board import ClientRow, Reading
+from service.ledger.read.board import BoardRows, ClientRow
 from service.live.board.at_risk import at_risk
 from service.live.board.query import Mode
 from service.live.board.snapshot import AtRisk
@@ -32,7 +32,7 @@ ROWS = (
 
 
 def card(
-    read: Reading, manager: str | None = None, pipeline: str | None = None, mode: Mode = "desk"
+    read: BoardRows, manager: str | None = None, pipeline: str | None = None, mode: Mode = "desk"
 ) -> AtRisk:
     office = replace(OFFICE, mask_clients=True)
     return at_risk(read, office, VIEW._replace(manager=manager, pipeline=pipeline, mode=mode))

@@ -7,25 +7,25 @@ from urllib.parse import parse_qsl
 import pytest
 
 from service.calendar import PeriodError
-from service.live.board.query import View, ViewError, parse_view
+from service.live.board.query import BoardQuery, ViewError, parse_view
 from tests.live.readings import OFFICE
 
 TODAY = 739_943
 
 
-def parsed(**query: str) -> View:
+def parsed(**query: str) -> BoardQuery:
     return parse_view(query, OFFICE, TODAY)
 
 
 def test_what_is_left_out_is_the_accounts() -> None:
-    assert parsed() == View(OFFICE.id, "month", "amount", "json", OFFICE.language, "desk", None, None)
+    assert parsed() == BoardQuery(OFFICE.id, "month", "amount", "json", OFFICE.language, "desk", None, None)
 
 
 def test_everything_can_be_asked_for() -> None:
     view = parsed(
         period="week", sort="count", form="html", lang="en", mode="wall", manager="3", pipeline="-", other="x"
     )
-    assert view == View(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
+    assert view == BoardQuery(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
 
 
 def test_the_address_of_a_view_asks_for_it_again() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from service.config import Account, Secret
 from service.live.http.access import (
-    Asking,
+    Credentials,
     Granted,
     answer,
     cookie_name,
@@ -26,8 +26,8 @@ SCREENS = frozenset({screen_digest("office", "another"), DIGEST})
 AWAY = "203.0.113.5"
 
 
-def asking(client: str | None = "127.0.0.1", token: str | None = None, **headers: str) -> Asking:
-    return Asking(client, {"host": "localhost:8000", **headers}, token)
+def asking(client: str | None = "127.0.0.1", token: str | None = None, **headers: str) -> Credentials:
+    return Credentials(client, {"host": "localhost:8000", **headers}, token)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def asking(client: str | None = "127.0.0.1", token: str | None = None, **headers
 def test_without_a_token_only_loopback_sees_the_board(
     client: str | None, host: str, expected: object
 ) -> None:
-    assert answer(OFFICE, Asking(client, {"host": host}, None), ()) == expected
+    assert answer(OFFICE, Credentials(client, {"host": host}, None), ()) == expected
 
 
 def test_the_links_token_is_welcome_once_and_the_cookie_after_it() -> None:

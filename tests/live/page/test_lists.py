@@ -24,16 +24,16 @@ from starlette.applications import Starlette
 from service.config import Account, Language
 from service.ledger.database.engine import open_engine
 from service.ledger.database.outcome import Unavailable
-from service.ledger.read.board import LossRow, Reading
+from service.ledger.read.board import BoardRows, LossRow
 from service.ledger.read.deal_rows import LostDeal, RefusalReader, Refusals
 from service.live.board.at_risk import at_risk
 from service.live.board.build import snapshot
-from service.live.board.query import View, ViewError
+from service.live.board.query import BoardQuery, ViewError
 from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists
 from service.live.http.screen_links import NamedScreens
 from service.live.page import list_page, lists, spreadsheet
-from service.live.page.lists import Asked, RefusalList, parse_asked
+from service.live.page.lists import ListFilter, RefusalList, parse_asked
 from service.live.stream.hub import BoardReader, Hub
 from service.projections.facts import PENDING
 from service.reasons import reason_key
@@ -54,7 +54,7 @@ from tests.live.page.test_render import HOSTILE, Elements, text
 
 TODAY = date(2026, 11, 23).toordinal()
 SELECTION = MONTH.now
-EVERYTHING = Asked()
+EVERYTHING = ListFilter()
 NAMES = [None, "Причина не указана", "No reason given", "Выбрал других", " выбрал ДРУГИХ ", "Дорого", "Спам"]
 
 
@@ -92,12 +92,12 @@ def found(deals: Sequence[LostDeal], names: Sequence[str | None] = NAMES) -> Ref
 
 
 def listed(
-    read: Refusals, asked: Asked = EVERYTHING, view: View = VIEW, office: Account = OFFICE
+    read: Refusals, asked: ListFilter = EVERYTHING, view: BoardQuery = VIEW, office: Account = OFFICE
 ) -> RefusalList:
     return lists.refusal_list(read, asked, SELECTION, office, view)
 
 
-def page(read: Refusals, asked: Asked = EVERYTHING, view: View = VIEW) -> str:
+def page(read: Refusals, asked: ListFilter = EVERYTHING, view: BoardQuery = VIEW) -> str:
     return list_page.refusal_page(listed(read, asked, view), OFFICE, view)
 
 
@@ -133,7 +133,7 @@ def test_a_list_counts_and_sums_what_the_board_shows(deals: list[LostDeal]) -> N
         assert listed(read, parse_asked({"kind": kind})).total == total
     for bar in shown.reasons:
         if reason_key(bar.reason) != reason_key("No reason given"):  # a name here, and none in English
-            total = listed(read, Asked(bar.reason, bar.kind)).total
+            total = listed(read, ListFilter(bar.reason, bar.kind)).total
             assert (total.count, total.amount) == (bar.count, bar.amount)
     rows = list(whole.rows)
     assert len(rows) == shown.total.count
@@ -142,7 +142,7 @@ def test_a_list_counts_and_sums_what_the_board_shows(deals: list[LostDeal]) -> N
 
 @pytest.mark.parametrize("asked", ["Причина не указана", "No reason given", "  no REASON given"])
 def test_those_without_a_reason_are_found_by_its_name_in_either_language(asked: str) -> None:
-    shown = listed(found([deal(1), deal(2, "3")]), Asked(asked), VIEW._replace(language="en"))
+    shown = listed(found([deal(1), deal(2, "3")]), ListFilter(asked), VIEW._replace(language="en"))
     assert shown.reason == "No reason given"
     assert [(row.deal_id, row.reason) for row in shown.rows] == [("1", "No reason given")]
 
@@ -154,15 +154,15 @@ def test_those_whose_reason_is_pending_are_apart_from_those_without_one(asked: s
     read = replace(found([]), by_reason=rows, deals=lambda ids: iter([deals[each] for each in ids]))
     names: dict[Language, str] = {"ru": "Причина уточняется", "en": "Reason being asked for"}
     for language, called in names.items():
-        shown = listed(read, Asked(asked), VIEW._replace(language=language))
+        shown = listed(read, ListFilter(asked), VIEW._replace(language=language))
         assert (shown.reason, shown.total.count) == (called, 1)
         assert [(row.deal_id, row.reason, row.kind) for row in shown.rows] == [("1", called, "unclassified")]
-    without = listed(read, Asked("Причина не указана"))
+    without = listed(read, ListFilter("Причина не указана"))
     assert [row.deal_id for row in without.rows] == ["0"]
 
 
 def test_a_reason_is_one_however_it_is_spelt_and_is_called_as_on_the_board() -> None:
-    shown = listed(found([deal(1, "3"), deal(2, "4"), deal(3, "5")]), Asked("ВЫБРАЛ  других"))
+    shown = listed(found([deal(1, "3"), deal(2, "4"), deal(3, "5")]), ListFilter("ВЫБРАЛ  других"))
     assert shown.reason == " выбрал ДРУГИХ "
     assert [row.deal_id for row in shown.rows] == ["1", "2"]
 
@@ -170,18 +170,18 @@ def test_a_reason_is_one_however_it_is_spelt_and_is_called_as_on_the_board() -> 
 def test_excluded_reasons_never_count_even_when_asked_for() -> None:
     read = found([deal(1, "6")])
     assert listed(read).total.count == 0
-    assert listed(read, Asked("Спам")).total.count == 0
-    assert list(listed(read, Asked("Спам")).rows) == []
+    assert listed(read, ListFilter("Спам")).total.count == 0
+    assert list(listed(read, ListFilter("Спам")).rows) == []
 
 
 def test_a_reason_without_a_name_goes_by_its_id() -> None:
     read = replace(found([]), by_reason=(LossRow("r9", None, 1, 100),), deals=lambda _: iter([deal(1, "r9")]))
-    assert [row.reason for row in listed(read, Asked("R9")).rows] == ["r9"]
+    assert [row.reason for row in listed(read, ListFilter("R9")).rows] == ["r9"]
 
 
 def test_what_a_query_asks_for() -> None:
-    assert parse_asked({}) == parse_asked({"reason": "", "kind": ""}) == Asked()
-    assert parse_asked({"reason": "x" * 500, "kind": "objective"}) == Asked("x" * 500, "objective")
+    assert parse_asked({}) == parse_asked({"reason": "", "kind": ""}) == ListFilter()
+    assert parse_asked({"reason": "x" * 500, "kind": "objective"}) == ListFilter("x" * 500, "objective")
 
 
 @pytest.mark.parametrize("query", [{"kind": "excluded"}, {"kind": "spam"}, {"reason": "x" * 501}])
@@ -192,7 +192,7 @@ def test_what_there_is_not_is_refused(query: dict[str, str]) -> None:
 
 def test_a_page_says_what_it_shows_and_leads_back_to_the_same_board() -> None:
     view = VIEW._replace(period="2026-11-01..2026-11-30", sort="count", manager="3", pipeline="")
-    said = page(found([deal(1, "3", 518400)]), Asked("Выбрал других", "controllable"), view)
+    said = page(found([deal(1, "3", 518400)]), ListFilter("Выбрал других", "controllable"), view)
     for words in (
         "Период 1–30 нояб. 2026 г.",
         "Причина Выбрал других",
@@ -254,7 +254,7 @@ def test_what_a_crm_sends_is_text_and_never_markup() -> None:
     risky = reading([client(HOSTILE, HOSTILE, 100, row)])
     view = VIEW._replace(manager=HOSTILE)
     for shown in (
-        page(found([bad], [HOSTILE]), Asked(HOSTILE), view),
+        page(found([bad], [HOSTILE]), ListFilter(HOSTILE), view),
         list_page.task_page(lists.task_list(risky, OFFICE, view), OFFICE, view),
     ):
         assert "<script" not in shown
@@ -317,7 +317,7 @@ def test_a_file_is_named_for_what_it_is() -> None:
     assert full.isascii()
     assert unquote(full) == "Отказы – Отдел А Б X y – 2026-11-01 – 2026-11-30.csv"
     named = lists.refusal_list(
-        found([deal(1, "3")]), Asked("Выбрал других"), SELECTION, OFFICE, VIEW._replace(manager="3")
+        found([deal(1, "3")]), ListFilter("Выбрал других"), SELECTION, OFFICE, VIEW._replace(manager="3")
     )
     name = unquote(spreadsheet.refusal_sheet(named, OFFICE, "ru").disposition)
     assert "Выбрал других – Анна" in name
@@ -327,7 +327,9 @@ def test_a_file_is_named_for_what_it_is() -> None:
 
 
 @given(READINGS, st.sampled_from([None, "", "a", "b"]), st.sampled_from([None, ""]))
-def test_the_tasks_of_a_list_are_the_boards(read: Reading, manager: str | None, pipeline: str | None) -> None:
+def test_the_tasks_of_a_list_are_the_boards(
+    read: BoardRows, manager: str | None, pipeline: str | None
+) -> None:
     view = VIEW._replace(manager=manager, pipeline=pipeline)
     shown, card = lists.task_list(read, OFFICE, view), at_risk(read, OFFICE, view)
     assert (shown.clients, shown.amount, len(shown.rows)) == (card.clients, card.amount, card.tasks)

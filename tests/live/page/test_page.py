@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from service.ledger.read.board import Reading
+from service.ledger.read.board import BoardRows
 from service.live.page import render
 from service.model import SECOND
 from tests.e2e.running import until
@@ -181,7 +181,7 @@ def test_the_keyboard_switches_order_and_period_in_any_layout(screen: Screen) ->
 
 
 def test_a_patch_leaves_the_keyboards_focus_where_it_was(screen: Screen) -> None:
-    def linked(seq: int, *hours: float) -> Reading:
+    def linked(seq: int, *hours: float) -> BoardRows:
         rows = [task(f"t{n}", each, url=f"https://crm.example/{n}") for n, each in enumerate(hours)]
         return reading([client("7", "Иван", 1, *rows)], seq=seq)
 

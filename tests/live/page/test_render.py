@@ -17,7 +17,7 @@ from hypothesis import given
 
 import service.live
 from service.config import Language
-from service.ledger.read.board import Reading, Sum
+from service.ledger.read.board import BoardRows, Sum
 from service.live.board.snapshot import Snapshot
 from service.live.page import render, template_globals
 from service.live.text import formats
@@ -67,7 +67,7 @@ def text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html).split()).replace(formats.NO_BREAK, " ")
 
 
-def html(read: Reading, language: Language = "ru") -> str:
+def html(read: BoardRows, language: Language = "ru") -> str:
     return render.page(board(read), account(), VIEW._replace(language=language))
 
 
@@ -127,7 +127,7 @@ def test_money_is_written_as_people_do(amount: str, currency: str, ru: str, en: 
     assert formats.money(amount, currency, "en") == en.replace(" ", formats.NO_BREAK)
 
 
-def hostile() -> Reading:
+def hostile() -> BoardRows:
     row = task(HOSTILE, text=HOSTILE, deal=HOSTILE, manager_id=HOSTILE, url="javascript:alert(1)")
     return reading([client(HOSTILE, HOSTILE, 100, row)], losses((HOSTILE, 1, 100)))
 
@@ -153,7 +153,7 @@ def test_a_link_to_the_crm_tells_it_nothing_and_leaves_the_board_open() -> None:
 
 
 @given(READINGS)
-def test_each_part_is_one_element_with_its_id_and_ids_are_unique(read: Reading) -> None:
+def test_each_part_is_one_element_with_its_id_and_ids_are_unique(read: BoardRows) -> None:
     for name, part in render.html_parts(board(read), VIEW).items():
         elements = Elements(part)
         assert (elements.found[0][1]["id"], elements.roots) == (name, 1)
@@ -189,18 +189,18 @@ def whole(shown: Snapshot) -> tuple[dict[str, str], list[str]]:
 
 
 @given(READINGS, READINGS)
-def test_a_patch_turns_what_a_screen_shows_into_the_new_board(old: Reading, new: Reading) -> None:
+def test_a_patch_turns_what_a_screen_shows_into_the_new_board(old: BoardRows, new: BoardRows) -> None:
     shown, order = whole(board(old))
     assert put(shown, order, dict(render.html_patch(board(old), board(new), VIEW))) == whole(board(new))
 
 
 @given(READINGS)
-def test_a_patch_between_equal_boards_is_empty(read: Reading) -> None:
+def test_a_patch_between_equal_boards_is_empty(read: BoardRows) -> None:
     change = render.html_patch(board(read), board(replace(read, seq=9)), VIEW)
     assert [change[name] for name in ("set", "remove", "hide", "order")] == [{}, [], [], {}]
 
 
-def crowd(count: int) -> Reading:
+def crowd(count: int) -> BoardRows:
     return reading([client(f"{n:03}", f"Клиент {n}", 1000 - n, task("t")) for n in range(count)])
 
 

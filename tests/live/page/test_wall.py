@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from service.ledger.read.board import Reading, Sum
+from service.ledger.read.board import BoardRows, Sum
 from tests.e2e.running import until
 from tests.live.boards import EXAMPLE, MONTH, VIEW, client, losses, task, worked_example
 from tests.live.screens import Screen, opened
@@ -41,7 +41,7 @@ FLIGHT = """(() => {
 ROW = "#list .client:not(.leaving):visible"
 
 
-def crowd(number: int, seq: int = 1) -> Reading:
+def crowd(number: int, seq: int = 1) -> BoardRows:
     """So many clients at risk, the first with the most at stake."""
     rows = [
         client(f"c{n}", f"Клиент {n}", (number - n) * 100_000, task(f"t{n}", n + 1, deal_id=str(n)))

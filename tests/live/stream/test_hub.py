@@ -13,14 +13,14 @@ import pytest
 
 from service.ledger.database.outcome import Unavailable
 from service.live.board.patch import apply_patch
-from service.live.board.query import View
+from service.live.board.query import BoardQuery
 from service.live.stream import hub as hub_module
 from service.live.stream.hub import HEARTBEAT, LINGER, Hub, TooManyScreens
 from service.model import SECOND
 from service.problems import Message
 from tests.live.readings import OFFICE, Books, StandingClock, client, reading
 
-JSON = View("office", "month", "amount", "json", "ru")
+JSON = BoardQuery("office", "month", "amount", "json", "ru")
 
 
 class Watcher:
@@ -59,7 +59,7 @@ class Office:
         self.hub = Hub(self.books, {"office": OFFICE}, self.clock)
         self._shows: list[asyncio.Task[None]] = []
 
-    async def watch(self, view: View = JSON, seen: int | None = None) -> Watcher:
+    async def watch(self, view: BoardQuery = JSON, seen: int | None = None) -> Watcher:
         watcher = Watcher()
         self._shows.append(asyncio.create_task(self.hub.show(view, seen, watcher.send)))
         await asyncio.sleep(0)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.live.stream.frames import RING, Ring
-from service.live.stream.subscriber import Screen
+from service.live.stream.subscriber import Subscriber
 from service.problems import Message
 
 
@@ -40,7 +40,7 @@ def begun() -> Ring:
 def test_frames_are_written_at_once_and_without_a_task() -> None:
     async def story() -> None:
         ring, wire = begun(), Wire()
-        screen = Screen(wire.send, ring, None)
+        screen = Subscriber(wire.send, ring, None)
         before = len(asyncio.all_tasks())
         screen.pump()
         push(ring, 2)
@@ -54,7 +54,7 @@ def test_frames_are_written_at_once_and_without_a_task() -> None:
 def test_a_full_connection_holds_up_nobody_and_catches_up_by_itself() -> None:
     async def story() -> None:
         ring, slow, quick = begun(), Wire(), Wire()
-        screens = [Screen(wire.send, ring, None) for wire in (slow, quick)]
+        screens = [Subscriber(wire.send, ring, None) for wire in (slow, quick)]
         slow.open.clear()
         for seq in (2, 3, 4):
             push(ring, seq)
@@ -77,7 +77,7 @@ def test_a_screen_that_falls_off_the_ring_gets_a_snapshot() -> None:
     async def story() -> None:
         ring, wire = begun(), Wire()
         push(ring, 2)
-        screen = Screen(wire.send, ring, ring.cursor_of(2))
+        screen = Subscriber(wire.send, ring, ring.cursor_of(2))
         for seq in range(3, RING + 4):
             push(ring, seq)
         screen.pump()
@@ -89,7 +89,7 @@ def test_a_screen_that_falls_off_the_ring_gets_a_snapshot() -> None:
 def test_a_connection_that_breaks_ends_its_screen() -> None:
     async def story() -> None:
         ring, wire = begun(), Wire()
-        screen = Screen(wire.send, ring, None)
+        screen = Subscriber(wire.send, ring, None)
         wire.gone = True
         screen.pump()
         assert screen.ended.is_set()
@@ -101,7 +101,7 @@ def test_a_cancelled_task_reaches_the_suspended_send() -> None:
     async def story() -> None:
         ring, wire = begun(), Wire()
         wire.open.clear()
-        screen = Screen(wire.send, ring, None)
+        screen = Subscriber(wire.send, ring, None)
         screen.pump()
         await asyncio.sleep(0)
         screen.end()
