@@ -10,8 +10,9 @@ from typing import Final
 
 import click
 
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.clock import Clock
-from service.config import Account, Config, Options, Secret
+from service.config import Account, Config, Secret
 from service.demo import names, wire
 from service.demo.office import Office
 from service.demo.post import Poster
@@ -37,7 +38,7 @@ def account(token: str) -> Account:
         timezone=ZONE.key,
         currency="RUB",
         language="ru",
-        options=Options(
+        options=AmoCRMOptions(
             account=wire.SUBDOMAIN,
             reason_field=wire.REASON_FIELD,
             users={str(manager_id): name for manager_id, name in names.MANAGERS.items()},

@@ -26,6 +26,7 @@ from service.adapters.api import (
 )
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import Json, number
 from service.calendar import iso
 from service.config import Account, zone
@@ -203,7 +204,7 @@ def _listing(resource: str, account: Account, wanted: Json, bare: bool = False) 
     listed = _LISTS[resource]
     fields = (listed.bare if bare else listed.fields).split()
     params = {**listed.fixed, "filter": wanted, "order": {listed.id: "ASC"}, "select": fields, "start": -1}
-    reason_field = account.options.reason_field
+    reason_field = Bitrix24Options.of(account).reason_field
     if resource == "deals" and reason_field is not None and not bare:
         fields.append(reason_field)
         params["useOriginalUfNames"] = "Y"
@@ -224,7 +225,7 @@ def _names(account: Account) -> list[Stage]:
 
 def _reasons(account: Account, asked: tuple[str, ...] = ()) -> Call:
     """Asks for what the configured field lets people choose from; without one, for the stages."""
-    reason_field = account.options.reason_field
+    reason_field = Bitrix24Options.of(account).reason_field
     if reason_field is None:
         return _call("stages", {}, asked)
     return _call("choices", {"filter": {"FIELD_NAME": reason_field}}, asked)

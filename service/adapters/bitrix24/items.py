@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
 
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import (
     COMPANY,
     CONTACT,
@@ -227,7 +228,7 @@ def _set_reason(fields: dict[str, Value], row: Row, version: Instant) -> tuple[C
     Returns:
         The change that names the reason, where the name was sent.
     """
-    wanted = row.account.options.reason_field
+    wanted = Bitrix24Options.of(row.account).reason_field
     if wanted is None:
         status = fields.get("status", UNSET)
         if status is not UNSET:

@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from service.adapters.api import ASKED, RESOURCE, TASKS_DAYS, as_of
 from service.adapters.fields import UNDECODABLE, digest, identifier, one_line, optional_text, refuse_future
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.pages import LINKS, RESULTS, Id, Numbered, page_of
 from service.adapters.hubspot.properties import Record, Told, read_record
 from service.adapters.hubspot.records import LINKED, Linked, client_id, numbers, record_id
@@ -142,7 +143,7 @@ def _found(entity: _Entity, result: Raw, asked: _Asked) -> Told:
     record, key, version = _record(result, asked)
     if record.archived:
         return Told([Change(entity, key, version, deleted=True)])
-    sent = Record(key, record.properties, asked.account.options.account)
+    sent = Record(key, record.properties, HubSpotOptions.of(asked.account).account)
     told = read_record(entity, sent, version, asked.account, whole=True)
     told.needs.append(Need(entity, key))
     return told

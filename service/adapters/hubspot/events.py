@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from service.adapters.fields import optional_text, refuse_future
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import (
     TASK_PROPERTIES,
     Properties,
@@ -94,7 +95,7 @@ def told_by(raw: Raw, account: Account, received_at: Instant) -> Told:
     name = kind.subscription_type or kind.event_type
     if name is None:
         raise ValueError("the event has no subscriptionType")
-    wanted = account.options.account
+    wanted = HubSpotOptions.of(account).account
     if wanted is not None and kind.portal_id is not None and str(kind.portal_id) != wanted:
         return Told()
     noun, _, action = name.partition(".")
