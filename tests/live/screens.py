@@ -75,8 +75,8 @@ class Screen:
             look: An expression that is evaluated at once: what moves goes by the browser's own time.
         """
         patch = render.html_patch(self.board(self.shown), self.board(new), self.query, new.closed)
-        if new.quiet:
-            patch["quiet"] = True
+        if new.silent:
+            patch["silent"] = True
         self.shown = new
         return self.page.evaluate(
             f"([name, data]) => {{ window.play(name, data); return {look}; }}", ["patch", patch]

@@ -277,8 +277,8 @@ def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> C
             feed.ring.refresh(make)
 
         return refresh
-    if reading.quiet:
-        patch["quiet"] = True
+    if reading.silent:
+        patch["silent"] = True
     frame = event("patch", patch, new.seq)
 
     def follow() -> None:
