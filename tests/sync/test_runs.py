@@ -59,7 +59,7 @@ def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Calla
         assert state.synced_at is not None
         filled = await read(service, before)
         assert filled.silent
-        assert (filled.overdue_tasks, filled.missed) == (1, 0)
+        assert (filled.totals["at_risk"]["tasks"], filled.missed) == (1, 0)
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=5)
