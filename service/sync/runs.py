@@ -2,7 +2,7 @@
 lost.
 
 A pass takes one page at a time, and stores where it has come to after each: killed anywhere, it goes on
-there, and to read a page twice changes nothing. A reconciliation ends with a roll call, since of what was
+there, and to read a page twice changes nothing. A reconciliation ends with a sweep, since of what was
 deleted no list tells: who is known here and does not answer is asked for by id.
 """
 
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Roll:
-    """A roll call under way: of which pass (by when that began), who is to answer, and (once all have been
+    """A sweep under way: of which pass (by when that began), who is to answer, and (once all have been
     called) who did not."""
 
     of: Instant
@@ -79,7 +79,7 @@ class Passing:
             if not called:
                 await self._finish(passing)
                 return None
-            self._roll = await self._begin_roll_call(passing)
+            self._roll = await self._begin_sweep(passing)
             passing = msgspec.structs.replace(passing, stage=len(listed), page=None)
         if passing.stage < len(listed) + len(called):
             return await self._call(passing, called[passing.stage - len(listed)], self._roll)
@@ -91,7 +91,7 @@ class Passing:
             return self._crm.api.backfill(self._crm.account, passing.began_at), ()
         return (
             self._crm.api.changes(self._crm.account, passing.since - OVERLAP),
-            self._crm.api.roll_call(self._crm.account, passing.began_at),
+            self._crm.api.sweep(self._crm.account, passing.began_at),
         )
 
     async def _read(self, passing: SyncRun, stage: Stage, stages: int) -> Fetched:
@@ -114,12 +114,12 @@ class Passing:
         await self._advance(passing, self._crm.api.following(call, fetched.answer))
         return fetched
 
-    async def _call(self, passing: SyncRun, stage: Stage, roll_call: _Roll) -> Fetched:
+    async def _call(self, passing: SyncRun, stage: Stage, sweep: _Roll) -> Fetched:
         call = _call(passing.page) or stage.first
         fetched = await self._crm.client.fetch(call)
         if fetched.verdict == "answered":
             _, told = await self._crm.decoded(call, fetched)
-            roll_call.seen |= _entities(told)
+            sweep.seen |= _entities(told)
             await self._advance(passing, self._crm.api.following(call, fetched.answer))
         elif fetched.verdict == "gone":
             await self._skip(passing, stage, passing.stages)
@@ -142,26 +142,26 @@ class Passing:
         where = self._crm.account.id, self._crm.holder
         await self._crm.write(lambda connection: syncs.advance(connection, *where, passing))
 
-    async def _begin_roll_call(self, passing: SyncRun) -> _Roll:
+    async def _begin_sweep(self, passing: SyncRun) -> _Roll:
         now = self._crm.clock.now()
         lost, due = now - (LOSSES_DAYS - 1) * DAY, now - (TASKS_DAYS - 1) * DAY
         account_id = self._crm.account.id
         expected = await self._crm.read(lambda connection: sweep.expected(connection, account_id, lost, due))
         return _Roll(passing.began_at, expected)
 
-    async def _ask_missing(self, passing: SyncRun, roll_call: _Roll) -> Fetched | None:
+    async def _ask_missing(self, passing: SyncRun, sweep: _Roll) -> Fetched | None:
         """Ask for some of those who did not answer; the pass is complete when there are none left."""
-        if roll_call.missing is None:
-            roll_call.missing = sorted(roll_call.expected - roll_call.seen)
-            if len(roll_call.missing) > max(FEW, len(roll_call.expected) // 2):
+        if sweep.missing is None:
+            sweep.missing = sorted(sweep.expected - sweep.seen)
+            if len(sweep.missing) > max(FEW, len(sweep.expected) // 2):
                 _log.error(
                     "%s: %d of %d deals and tasks are not in the CRM's lists: may the token see all of them?",
                     self._crm.account.id,
-                    len(roll_call.missing),
-                    len(roll_call.expected),
+                    len(sweep.missing),
+                    len(sweep.expected),
                 )
-                roll_call.missing = []
-        some = list(_some(roll_call.missing, self._crm.api.batch))
+                sweep.missing = []
+        some = list(_some(sweep.missing, self._crm.api.batch))
         if not some:
             self._roll = None
             await self._finish(passing)
@@ -169,7 +169,7 @@ class Passing:
         asked = await self._asking.answers(some, "sync")
         if asked is not None and asked.last.verdict in ("later", "refused"):
             return asked.last
-        roll_call.missing = roll_call.missing[len(some) :]
+        sweep.missing = sweep.missing[len(some) :]
         if asked is None:
             return None
         found = {each for answered in asked.answers for each in _missed(answered, None)}

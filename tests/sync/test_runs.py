@@ -43,7 +43,7 @@ async def begin(service: Connected) -> None:
 
 
 def silence(service: Connected) -> None:
-    """The vendor's log of events tells of nothing: only the roll call can find what was deleted."""
+    """The vendor's log of events tells of nothing: only the sweep can find what was deleted."""
     assert isinstance(service.vendor, AmoCRM)
     service.vendor.log.clear()
 
@@ -98,7 +98,7 @@ def test_what_happened_of_late_was_not_missed(sqlite_ledgers: Callable[[], str])
     told(sqlite_ledgers, story, deals=3)
 
 
-def test_a_roll_call_finds_a_deletion_and_a_completion_that_no_list_tells(
+def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_tells(
     sqlite_ledgers: Callable[[], str],
 ) -> None:
     async def story(service: Connected) -> None:
@@ -123,7 +123,7 @@ def test_a_roll_call_finds_a_deletion_and_a_completion_that_no_list_tells(
 
 
 @pytest.mark.parametrize(("deals", "gone", "deleted"), [(FEW, FEW, FEW), (50, 24, 24), (50, 26, 0)])
-def test_a_roll_call_that_misses_more_than_half_deletes_nothing(
+def test_a_sweep_that_misses_more_than_half_deletes_nothing(
     deals: int, gone: int, deleted: int, sqlite_ledgers: Callable[[], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story(service: Connected) -> None:
@@ -200,7 +200,7 @@ def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], s
         assert service.metrics.mended == 1
         listed, called = stale._passing._stages(stopped_at)
         await stale._passing.step(stopped_at)  # it had been asleep
-        stale._passing._roll = await stale._passing._begin_roll_call(stopped_at)
+        stale._passing._roll = await stale._passing._begin_sweep(stopped_at)
         stale._passing._roll.missing = []
         await stale._passing.step(replace_stage(stopped_at, len(listed) + len(called)))
         assert await service.state() == finished
@@ -213,7 +213,7 @@ def replace_stage(passing: SyncRun, stage: int) -> SyncRun:
     return SyncRun(passing.kind, passing.began_at, passing.since, stage, passing.stages, missed=9)
 
 
-def test_a_roll_call_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
+def test_a_sweep_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
     sqlite_ledgers: Callable[[], str],
 ) -> None:
     async def story(service: Connected) -> None:
