@@ -31,6 +31,7 @@ from service.live.board.snapshot import (
     Task,
 )
 from service.money import decimal_string
+from service.projections.at_risk import at_stake
 
 DEAL_CLIENT: Final = "deal:"
 """Begins the client id of a deal that has no client (SPEC section 5)."""
@@ -99,7 +100,7 @@ def _is_selected(task: TaskRow, query: BoardQuery) -> bool:
 def _stake(row: ClientRow, tasks: Iterable[TaskRow]) -> int:
     """What some of a client's overdue tasks put at stake (SPEC section 3.3)."""
     deals = {task.deal_id: task.amount for task in tasks}
-    return row.open_amount if None in deals else sum(deals.values())
+    return at_stake(None in deals, row.open_amount, sum(deals.values()))
 
 
 def _ordered(clients: Iterable[ClientRow], sort: Sort) -> list[ClientRow]:
