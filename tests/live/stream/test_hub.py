@@ -1,4 +1,4 @@
-"""The hub: one read and one frame for all screens of a view, by a clock that the test holds."""
+"""The hub: one read and one frame for all screens of a query, by a clock that the test holds."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class Office:
         self.hub = Hub(self.books, {"office": OFFICE}, self.clock)
         self._shows: list[asyncio.Task[None]] = []
 
-    async def watch(self, view: BoardQuery = JSON, seen: int | None = None) -> Watcher:
+    async def watch(self, query: BoardQuery = JSON, seen: int | None = None) -> Watcher:
         watcher = Watcher()
-        self._shows.append(asyncio.create_task(self.hub.show(view, seen, watcher.send)))
+        self._shows.append(asyncio.create_task(self.hub.show(query, seen, watcher.send)))
         await asyncio.sleep(0)
         return watcher
 
