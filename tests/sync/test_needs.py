@@ -73,13 +73,13 @@ def test_an_answer_is_news_as_a_webhook_is(sqlite_ledgers: Callable[[], str]) ->
     async def story(service: Connected) -> None:
         before = await read(service)
         await service.work()
-        assert (await read(service, before)).quiet  # a backfill
+        assert (await read(service, before)).silent  # a backfill
         await lost(service, DEAR)
         between = await read(service)
         await service.work()
         answered = await read(service, between)
         assert answered.seq > between.seq
-        assert not answered.quiet
+        assert not answered.silent
 
     told(sqlite_ledgers, story, deals=2)
 

@@ -58,7 +58,7 @@ def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Calla
         assert state.passing is None
         assert state.synced_at is not None
         filled = await read(service, before)
-        assert filled.quiet
+        assert filled.silent
         assert (filled.overdue_tasks, filled.missed) == (1, 0)
         assert await service.board() == service.truth()
 
@@ -76,7 +76,7 @@ def test_what_webhooks_lost_is_mended_counted_and_no_news(sqlite_ledgers: Callab
         before = await read(service)
         assert await service.reconcile() == 3
         mended = await read(service, before)
-        assert (mended.missed, mended.quiet) == (3, True)
+        assert (mended.missed, mended.silent) == (3, True)
         assert (await record(service, Need("deal", str(added.id)))).values["known"]
         assert await service.board() == service.truth()
         assert await service.reconcile() == 0

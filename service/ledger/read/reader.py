@@ -162,7 +162,7 @@ def _read(
         if since is not None and not touched.pipelines
         else board_rows.pipeline_names(connection, account_id),
         losses=_losses(read, selections, since, touched),
-        quiet=touched.quiet,
+        silent=touched.silent,
         missed=read.shown.missed,
         trouble=read.shown.trouble,
         manager_sums=sums,

@@ -38,7 +38,7 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
         reasons: Some reason's name changed.
         pipelines: Some pipeline's name changed.
         everything: All of the board may differ (another day, a rebuild, too much to name).
-        quiet: Some of it is no news, so that nothing is announced.
+        silent: Some of it is no news, so that nothing is announced.
     """
 
     clients: list[str] = []
@@ -47,7 +47,7 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
     reasons: bool = False
     pipelines: bool = False
     everything: bool = False
-    quiet: bool = False
+    silent: bool = False
 
     def __bool__(self) -> bool:
         return self != Invalidation()
@@ -104,5 +104,5 @@ def between(connection: Connection, account: str, after: int, upto: int) -> Inva
         reasons=any(one.reasons for one in each),
         pipelines=any(one.pipelines for one in each),
         everything=any(one.everything for one in each),
-        quiet=any(one.quiet for one in each),
+        silent=any(one.silent for one in each),
     )

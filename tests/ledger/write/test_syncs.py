@@ -111,7 +111,7 @@ def test_open_boards_read_what_is_said_when_it_changes_and_only_then(ledger: Led
     before = ledger.read()
     tell(ledger, "webhook_off")
     told = ledger.read((), before)
-    assert (told.trouble, told.seq, told.quiet) == ("webhook_off", before.seq + 1, False)
+    assert (told.trouble, told.seq, told.silent) == ("webhook_off", before.seq + 1, False)
     tell(ledger, "webhook_off")
     assert ledger.read((), told).seq == told.seq
     finish(ledger, "a", replaced(RECONCILE, missed=3))
