@@ -116,7 +116,7 @@ def test_sync_alone_brings_what_the_crm_has(office: tuple[Connection, str]) -> N
     assert found.known() == found.truth()
     assert found.vendor.token not in done.stderr
     _, state = found.state()
-    assert state.passing is None
+    assert state.run is None
     assert lossboard(found.folder, "verify").returncode == 0
 
 

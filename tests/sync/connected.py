@@ -69,16 +69,16 @@ class Counted:
     """The metrics that the tests look at."""
 
     calls: list[str] = field(default_factory=list)
-    mended: int = 0
+    repaired_total: int = 0
     webhooks: list[str] = field(default_factory=list)
 
     def api_call(self, account_id: str, verdict: str) -> None:
         """See `sync.runner.Metrics`."""
         self.calls.append(verdict)
 
-    def missed(self, account_id: str, changes: int) -> None:
+    def repaired(self, account_id: str, entities: int) -> None:
         """See `sync.runner.Metrics`."""
-        self.mended += changes
+        self.repaired_total += entities
 
     def webhook(self, account_id: str, result: str) -> None:
         """See `webhooks.endpoint.Metrics`."""
@@ -110,11 +110,11 @@ class Connected:
     async def reconcile(self) -> int:
         """Begin a reconciliation, as if it were time, and complete it; what it mended."""
         state = await self.state()
-        passing = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
-        await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, passing))
-        before = self.metrics.mended
+        run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
+        await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, run))
+        before = self.metrics.repaired_total
         await self.work()
-        return self.metrics.mended - before
+        return self.metrics.repaired_total - before
 
     async def state(self) -> Sync:
         """How far the account has come."""

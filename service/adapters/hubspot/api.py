@@ -107,7 +107,7 @@ class HubSpotApi:
             Stage("deleted tasks", _deleted("tasks")),
         )
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # the same for each account
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no options
         """See `Api`."""
         return (
             Stage("deals", _search("sweep:deals", _counting_deals(now), (_MODIFIED,))),

@@ -88,7 +88,7 @@ class PipedriveApi:
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`. Clients are not listed: a need asks for each one that a deal or an activity links to."""
-        return [Stage("users", _USERS), _stage("pipelines", "pipelines"), *self.roll_call(account, now)]
+        return [Stage("users", _USERS), _stage("pipelines", "pipelines"), *self.sweep(account, now)]
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
         """See `Api`. The API lists deals that were deleted within 30 days, but no deleted activities."""
@@ -104,7 +104,7 @@ class PipedriveApi:
             ),
         ]
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`. API v2 cannot select fields, nor filter by when a deal was lost or an activity was done.
         But what was lost or done since a day was also changed since."""
         del account

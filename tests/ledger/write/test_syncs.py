@@ -71,7 +71,7 @@ def test_one_pass_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
     assert begin(ledger, BACKFILL) == BACKFILL
     assert begin(ledger, replaced(BACKFILL, began_at=NOW + 1)) == BACKFILL
     assert begin(ledger, RECONCILE) == BACKFILL
-    assert read(ledger).passing == BACKFILL
+    assert read(ledger).run == BACKFILL
 
 
 def replaced(passing: SyncRun, **changed: int | SyncPage) -> SyncRun:
@@ -84,7 +84,7 @@ def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> 
     page = SyncPage("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
     further = replaced(RECONCILE, stage=3, stages=9, page=page, entities=250, missed=2)
     advance(ledger, "a", further)
-    assert read(ledger).passing == further
+    assert read(ledger).run == further
 
 
 def test_who_has_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
