@@ -80,9 +80,9 @@ async def backfill(
         try:
             while True:
                 state = await transactions.read(lambda connection: syncs.read(connection, account.id))
-                if state.passing is None or state.passing.kind != "backfill":
+                if state.run is None or state.run.kind != "backfill":
                     return state
-                progress(state.passing)
+                progress(state.run)
                 if state.trouble == "api_refused":
                     raise NotAsked(f"account {account.id}: the CRM's API refuses the token")
                 await asyncio.wait([working], timeout=LOOKS)
@@ -118,11 +118,11 @@ async def subscribe(account: Account, clock: Clock) -> Subscribed:
         return Subscribed("by_hand", adapter.steps(account, address))
     async with httpx.AsyncClient() as http:
         client = Client(account, adapter.api, http, clock, lambda _verdict: None)
-        fetched = await client.fetch(api.webhooks(account))
-        if fetched.verdict == "answered" and api.is_off(fetched.answer, address) is False:
+        result = await client.send(api.webhooks(account))
+        if result.verdict == "answered" and api.is_off(result.answer, address) is False:
             return Subscribed("there")
         for call in api.subscribe(account, address):
-            fetched = await client.fetch(call)
-            if fetched.verdict != "answered":
-                raise NotAsked(f"account {account.id}: the CRM answers with {fetched.answer.status}")
+            result = await client.send(call)
+            if result.verdict != "answered":
+                raise NotAsked(f"account {account.id}: the CRM answers with {result.answer.status}")
     return Subscribed("added")

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.office import Office
 from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import state as states
@@ -22,8 +24,6 @@ from service.model import SyncProblem
 from tests.databases import SqliteFiles
 from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
 from tests.e2e.sockets import served
-from tests.vendors.amocrm import AmoCRM
-from tests.vendors.truth import Office
 
 MANAGER, PIPELINE, REASON = 31, 11, "Дорого"
 
@@ -116,7 +116,7 @@ def test_sync_alone_brings_what_the_crm_has(office: tuple[Connection, str]) -> N
     assert found.known() == found.truth()
     assert found.vendor.token not in done.stderr
     _, state = found.state()
-    assert state.passing is None
+    assert state.run is None
     assert lossboard(found.folder, "verify").returncode == 0
 
 

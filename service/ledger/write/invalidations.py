@@ -18,7 +18,7 @@ from service.projections.at_risk import MANAGER_STAKES
 from service.projections.facts import Moment
 from service.projections.habits import HABITS
 from service.projections.losses import LOSSES
-from service.projections.propagate import Propagated
+from service.projections.propagate import Flowed
 
 KEPT: Final = 1_000
 """Commits of an account whose patches are kept, at the least; a reader further behind reads the whole
@@ -38,7 +38,7 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
         reasons: Some reason's name changed.
         pipelines: Some pipeline's name changed.
         everything: All of the board may differ (another day, a rebuild, too much to name).
-        quiet: Some of it is no news, so that nothing is announced.
+        silent: Some of it is no news, so that nothing is announced.
     """
 
     clients: list[str] = []
@@ -47,20 +47,20 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
     reasons: bool = False
     pipelines: bool = False
     everything: bool = False
-    quiet: bool = False
+    silent: bool = False
 
     def __bool__(self) -> bool:
         return self != Invalidation()
 
 
 def invalidation_of(
-    propagated: Propagated,
+    flowed: Flowed,
     changed: Mapping[Entity, AbstractSet[str]],
     moments: tuple[Moment, Moment],
 ) -> Invalidation:
-    """What propagating a batch touched, and the names that it changed."""
-    clients = propagated.shown_clients | propagated.deltas.touched("client") | changed.get("client", set())
-    of = propagated.deltas.of
+    """What a batch changed on the board: by its sums, and by the names that it changed."""
+    clients = flowed.clients | changed.get("client", set())
+    of = flowed.deltas
     return Invalidation(
         clients=sorted(clients) if len(clients) <= MANY else [],
         days=sorted({int(key[0]) for key in of.get(LOSSES, ())}),
@@ -104,5 +104,5 @@ def between(connection: Connection, account: str, after: int, upto: int) -> Inva
         reasons=any(one.reasons for one in each),
         pipelines=any(one.pipelines for one in each),
         everything=any(one.everything for one in each),
-        quiet=any(one.quiet for one in each),
+        silent=any(one.silent for one in each),
     )

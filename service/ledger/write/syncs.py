@@ -58,9 +58,9 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """An account's row. `passing` is the pass under way; `synced_at` says up to when state is the CRM's."""
+    """An account's row. `run` is the run under way; `synced_at` says up to when state is the CRM's."""
 
-    passing: SyncRun | None
+    run: SyncRun | None
     synced_at: Instant | None
     missed: int
     trouble: SyncProblem
@@ -109,18 +109,18 @@ def read(connection: Connection, account: str) -> Sync:
     row = connection.execute(select(*columns).where(SYNCS.c.account == account)).one_or_none()
     if row is None:
         return Sync(None, None, 0, "")
-    passing = None if row[0] is None else msgspec.json.decode(row[0], type=SyncRun)
-    return Sync(passing, row.synced_at, row.missed, row.trouble)
+    run = None if row[0] is None else msgspec.json.decode(row[0], type=SyncRun)
+    return Sync(run, row.synced_at, row.missed, row.trouble)
 
 
-def begin(connection: Connection, account: str, passing: SyncRun) -> SyncRun:
+def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:
     """Begin a pass, unless one of the same kind, or a backfill, is under way: then that one goes on."""
     _ensure(connection, account)
-    held = read(connection, account).passing
-    if held is not None and held.kind in (passing.kind, "backfill"):
+    held = read(connection, account).run
+    if held is not None and held.kind in (run.kind, "backfill"):
         return held
-    connection.execute(update(SYNCS).where(SYNCS.c.account == account).values(_values(passing)))
-    return passing
+    connection.execute(update(SYNCS).where(SYNCS.c.account == account).values(_values(run)))
+    return run
 
 
 def begin_again(connection: Connection, account: str, now: Instant) -> None:
@@ -130,23 +130,23 @@ def begin_again(connection: Connection, account: str, now: Instant) -> None:
         tell(connection, account, "")
 
 
-def _values(passing: SyncRun) -> dict[Column[Any], str]:
-    return {_PASS: _ENCODER.encode(passing).decode()}
+def _values(run: SyncRun) -> dict[Column[Any], str]:
+    return {_PASS: _ENCODER.encode(run).decode()}
 
 
-def advance(connection: Connection, account: str, holder: str, passing: SyncRun) -> None:
+def advance(connection: Connection, account: str, holder: str, run: SyncRun) -> None:
     """Store where a pass has come to, unless the lease was lost meanwhile."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
-    connection.execute(update(SYNCS).where(*mine).values(_values(passing)))
+    connection.execute(update(SYNCS).where(*mine).values(_values(run)))
 
 
-def finish(connection: Connection, account: str, holder: str, passing: SyncRun) -> bool:
+def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> bool:
     """A pass is complete: the board says what it mended. Nothing, and False, if the lease was lost."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
-    values = {_PASS: None, SYNCS.c.synced_at: passing.began_at}
+    values = {_PASS: None, SYNCS.c.synced_at: run.began_at}
     done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
-    if done and passing.kind == "reconcile":
-        _show(connection, account, Shown(passing.missed, read(connection, account).trouble))
+    if done and run.kind == "reconcile":
+        _show(connection, account, Shown(run.missed, read(connection, account).trouble))
     return done
 
 

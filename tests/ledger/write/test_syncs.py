@@ -71,7 +71,7 @@ def test_one_pass_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
     assert begin(ledger, BACKFILL) == BACKFILL
     assert begin(ledger, replaced(BACKFILL, began_at=NOW + 1)) == BACKFILL
     assert begin(ledger, RECONCILE) == BACKFILL
-    assert read(ledger).passing == BACKFILL
+    assert read(ledger).run == BACKFILL
 
 
 def replaced(passing: SyncRun, **changed: int | SyncPage) -> SyncRun:
@@ -84,7 +84,7 @@ def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> 
     page = SyncPage("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
     further = replaced(RECONCILE, stage=3, stages=9, page=page, entities=250, missed=2)
     advance(ledger, "a", further)
-    assert read(ledger).passing == further
+    assert read(ledger).run == further
 
 
 def test_who_has_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
@@ -111,7 +111,7 @@ def test_open_boards_read_what_is_said_when_it_changes_and_only_then(ledger: Led
     before = ledger.read()
     tell(ledger, "webhook_off")
     told = ledger.read((), before)
-    assert (told.trouble, told.seq, told.quiet) == ("webhook_off", before.seq + 1, False)
+    assert (told.trouble, told.seq, told.silent) == ("webhook_off", before.seq + 1, False)
     tell(ledger, "webhook_off")
     assert ledger.read((), told).seq == told.seq
     finish(ledger, "a", replaced(RECONCILE, missed=3))
