@@ -13,7 +13,7 @@ import click
 from service.clock import Clock
 from service.config import Account, Config, Options, Secret
 from service.demo import names, wire
-from service.demo.office import Office
+from service.demo.life import Life
 from service.demo.post import Poster
 from service.demo.story import ZONE, opening
 
@@ -76,7 +76,7 @@ async def play(
             hidden=not sys.stderr.isatty(),
         ) as bar:
             await poster.post(story.webhooks, bar.update)
-        office = Office(story.books, rng)
+        office = Life(story.books, rng)
         while not (still or stop.is_set()):
             await clock.wait(office.pause(), stop)
             await poster.post(office.next_events(clock.now()))

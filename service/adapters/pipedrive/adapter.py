@@ -17,7 +17,7 @@ import msgspec
 
 from service.adapters.fields import digest, one_line, refuse_future
 from service.adapters.pipedrive.api import PipedriveApi
-from service.adapters.pipedrive.items import ENTITIES, Fact, Item, facts_of, gone, id_in, pages_of
+from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_in, origin_of, parse_item
 from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
@@ -107,7 +107,7 @@ def _event_id(sent: Object) -> str | None:
     return None
 
 
-def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Fact]:
+def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Change | Need]:
     """What an event says. Raises `ValueError` when it cannot be used; then none of it counts."""
     meta = sent.get("meta")
     if not isinstance(meta, dict):
@@ -124,20 +124,22 @@ def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Fac
     return iter(())
 
 
-def _deleted(kind: str, meta: Object, sent: Object, received_at: Instant) -> Iterator[Fact]:
+def _deleted(kind: str, meta: Object, sent: Object, received_at: Instant) -> Iterator[Change | Need]:
     item_id = _id(kind, meta, _object(sent.get("previous")))
     deleted_at = moment(meta.get("timestamp_micro")) or moment(meta.get("timestamp"))
     version = refuse_future(received_at if deleted_at is None else deleted_at, received_at)
-    return gone(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
+    return deletion(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
 
 
-def _changed(kind: str, meta: Object, sent: Object, account: Account, received_at: Instant) -> Iterator[Fact]:
+def _changed(
+    kind: str, meta: Object, sent: Object, account: Account, received_at: Instant
+) -> Iterator[Change | Need]:
     state = _object(sent.get("data", sent.get("current")))
     if state is None:
         raise ValueError(f"{kind}: the body does not hold its state, in data or current")
     item_id = _id(kind, meta, state)
     version = refuse_future(_changed_at(meta, state, received_at), received_at)
-    return facts_of(Item(kind, item_id, state, version, account, _origin(account, meta)))
+    return parse_item(Item(kind, item_id, state, version, account, _origin(account, meta)))
 
 
 def _changed_at(meta: Object, state: Object, received_at: Instant) -> Instant:
@@ -171,8 +173,8 @@ def _object(value: Node) -> Object | None:
 
 def _origin(account: Account, meta: Object) -> str | None:
     """Where the account's pages are: where its API is, else at `meta.host`, if that is the vendor's."""
-    if (pages := pages_of(account)) is not None:
-        return pages
+    if (origin := origin_of(account)) is not None:
+        return origin
     host = meta.get("host")
     return f"https://{host}" if isinstance(host, str) and _HOST.fullmatch(host) else None
 
