@@ -70,7 +70,7 @@ def test_no_statement_takes_a_long_way(sqlite: Ledger) -> None:
         Change("task", "own", NOW, {**due, "client_id": "c"}),
     )
     shown = sqlite.read(selections)
-    assert shown.at_risk.count == 1
+    assert shown.totals["at_risk"]["clients"] == 1
     with executed(sqlite.engine, sqlite.readers) as statements:
         sqlite.say(
             Change("deal", "d", NOW + 1, {**known, "status": "lost"}),
