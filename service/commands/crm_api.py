@@ -80,10 +80,10 @@ async def backfill(
         try:
             while True:
                 state = await transactions.read(lambda connection: syncs.read(connection, account.id))
-                if state.passing is None or state.passing.kind != "backfill":
+                if state.run is None or state.run.kind != "backfill":
                     return state
-                progress(state.passing)
-                if state.trouble == "api_refused":
+                progress(state.run)
+                if state.problem == "api_refused":
                     raise NotAsked(f"account {account.id}: the CRM's API refuses the token")
                 await asyncio.wait([working], timeout=LOOKS)
         finally:

@@ -128,7 +128,7 @@ class AccountSync:
         if wanted := await self._asking.due():
             await self._heed(await self._asking.ask(wanted), held)
             return 0
-        passing = held.passing or await self._due(held, now)
+        passing = held.run or await self._due(held, now)
         if passing is not None:
             await self._heed(await self._passing.step(passing), held)
             return 0
@@ -171,7 +171,7 @@ class AccountSync:
             return
         if fetched.verdict in ("answered", "gone"):
             self._failures = 0
-            if held.trouble == "api_refused":
+            if held.problem == "api_refused":
                 await self._tell("")
             return
         said = 0 if fetched.wait is None else round(fetched.wait * SECOND)
@@ -190,9 +190,9 @@ class AccountSync:
         if fetched.verdict != "answered":
             return
         is_off = self._api.is_off(fetched.answer, webhook_address(self._account)) is not False
-        if is_off and held.trouble != "webhook_off":
+        if is_off and held.problem != "webhook_off":
             await self._tell("webhook_off")
-        elif not is_off and held.trouble == "webhook_off":
+        elif not is_off and held.problem == "webhook_off":
             await self._tell("")
             self._looks_after = 0
 

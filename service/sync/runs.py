@@ -109,7 +109,7 @@ class Passing:
             passing,
             stages=stages,
             entities=passing.entities + len(_entities(answered.told)),
-            missed=passing.missed + len(_missed(answered, fetched.asked_at - GRACE)),
+            repaired=passing.repaired + len(_missed(answered, fetched.asked_at - GRACE)),
         )
         await self._advance(passing, self._crm.api.following(call, fetched.answer))
         return fetched
@@ -173,7 +173,7 @@ class Passing:
         if asked is None:
             return None
         found = {each for answered in asked.answers for each in _missed(answered, None)}
-        mended = msgspec.structs.replace(passing, missed=passing.missed + len(found))
+        mended = msgspec.structs.replace(passing, repaired=passing.repaired + len(found))
         await self._store(mended)
         return asked.last
 
@@ -182,13 +182,13 @@ class Passing:
         if not await self._crm.write(lambda connection: syncs.finish(connection, *where, passing)):
             return
         if passing.kind == "reconcile":
-            self._mended(passing.missed)
+            self._mended(passing.repaired)
         _log.info(
             "%s: %s complete: %d read, %d mended",
             self._crm.account.id,
             passing.kind,
             passing.entities,
-            passing.missed,
+            passing.repaired,
         )
 
 

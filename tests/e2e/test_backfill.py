@@ -88,7 +88,7 @@ VENDOR: Final = Starlette(routes=[Route("/api/v4/{path:path}", listing)])
 def progress(engine: Engine, entities: int = 0) -> SyncRun | None:
     """The backfill under way, once it has read so much."""
     with engine.begin() as connection:
-        found = syncs.read(connection, "office").passing
+        found = syncs.read(connection, "office").run
     return found if found is not None and found.entities >= entities else None
 
 

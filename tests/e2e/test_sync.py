@@ -116,7 +116,7 @@ def test_sync_alone_brings_what_the_crm_has(office: tuple[Connection, str]) -> N
     assert found.known() == found.truth()
     assert found.vendor.token not in done.stderr
     _, state = found.state()
-    assert state.passing is None
+    assert state.run is None
     assert lossboard(found.folder, "verify").returncode == 0
 
 
@@ -167,11 +167,11 @@ def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple
     assert done.returncode == 1
     assert "the CRM's API refuses the token" in done.stderr
     assert "Traceback" not in done.stderr
-    assert found.state()[1].trouble == "api_refused"
+    assert found.state()[1].problem == "api_refused"
     found.vendor.token = token
     done = lossboard(found.folder, "sync", "amo")
     assert done.returncode == 0, done.stderr
-    assert found.state()[1].trouble == ""
+    assert found.state()[1].problem == ""
     assert found.known() == found.truth()
 
 

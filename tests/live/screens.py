@@ -75,7 +75,7 @@ class Screen:
             look: An expression that is evaluated at once: what moves goes by the browser's own time.
         """
         patch = render.html_patch(self.board(self.shown), self.board(new), self.view, new.closed)
-        if new.quiet:
+        if new.silent:
             patch["quiet"] = True
         self.shown = new
         return self.page.evaluate(

@@ -55,11 +55,11 @@ def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Calla
         service.vendor.office.add_task("позвонить", ANNA, int(service.clock.still()) - 60, deal_id=70002)
         await service.work()
         state = await service.state()
-        assert state.passing is None
+        assert state.run is None
         assert state.synced_at is not None
         filled = await read(service, before)
-        assert filled.quiet
-        assert (filled.overdue_tasks, filled.missed) == (1, 0)
+        assert filled.silent
+        assert (filled.overdue_tasks, filled.repaired) == (1, 0)
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=5)
@@ -76,11 +76,11 @@ def test_what_webhooks_lost_is_mended_counted_and_no_news(sqlite_ledgers: Callab
         before = await read(service)
         assert await service.reconcile() == 3
         mended = await read(service, before)
-        assert (mended.missed, mended.quiet) == (3, True)
+        assert (mended.repaired, mended.silent) == (3, True)
         assert (await record(service, Need("deal", str(added.id)))).values["known"]
         assert await service.board() == service.truth()
         assert await service.reconcile() == 0
-        assert (await read(service)).missed == 0
+        assert (await read(service)).repaired == 0
 
     told(sqlite_ledgers, story, deals=3)
 
@@ -117,7 +117,7 @@ def test_a_roll_call_finds_a_deletion_and_a_completion_that_no_list_tells(
         assert await service.reconcile() == 2
         assert (await record(service, Need("deal", "70001"))).deleted is not None
         assert (await record(service, Need("task", str(task)))).values["completed"]
-        assert (await read(service)).missed == 2
+        assert (await read(service)).repaired == 2
 
     told(sqlite_ledgers, story, deals=3)
 
@@ -137,7 +137,7 @@ def test_a_roll_call_that_misses_more_than_half_deletes_nothing(
         records = [await record(service, Need("deal", str(each))) for each in ids]
         assert sum(each.deleted is not None for each in records) == deleted
         assert ("are not in the CRM's lists" in caplog.text) == (not deleted)
-        assert (await service.state()).passing is None
+        assert (await service.state()).run is None
 
     told(sqlite_ledgers, story, deals=deals)
 
@@ -145,13 +145,13 @@ def test_a_roll_call_that_misses_more_than_half_deletes_nothing(
 def test_a_pass_goes_on_in_another_process_where_it_was(sqlite_ledgers: Callable[[], str]) -> None:
     async def story(service: Connected) -> None:
         await steps(service, 4)
-        stored = (await service.state()).passing
+        stored = (await service.state()).run
         assert stored is not None
         assert stored.stage == 4
         service.sync = service.another()  # the first one was killed: its lease runs out
         service.clock.still.advance(LEASE / SECOND)
         await steps(service, 2)  # needs come first
-        taken_over = (await service.state()).passing
+        taken_over = (await service.state()).run
         assert taken_over is not None
         assert (taken_over.began_at, taken_over.stage) == (stored.began_at, 5)
         await service.work()
@@ -171,7 +171,7 @@ def test_a_pass_goes_on_with_the_page_that_comes_next(
     monkeypatch.setattr("service.adapters.amocrm.api._PAGE", (("limit", "2"),))
 
     async def story(service: Connected) -> None:
-        while (passing := (await service.state()).passing) is None or passing.page is None:
+        while (passing := (await service.state()).run) is None or passing.page is None:
             await service.sync.turn()
         pages = asked(service, "leads")
         service.sync = service.another()
@@ -190,13 +190,13 @@ def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], s
         service.clock.still.advance(DAY)
         await begin(service)
         await steps(service, 3)
-        stale, stopped_at = service.sync, (await service.state()).passing
+        stale, stopped_at = service.sync, (await service.state()).run
         assert stopped_at is not None
         service.clock.still.advance(LEASE / SECOND)
         service.sync = service.another()
         await service.work()
         finished = await service.state()
-        assert finished.passing is None
+        assert finished.run is None
         assert service.metrics.mended == 1
         listed, called = stale._passing._stages(stopped_at)
         await stale._passing.step(stopped_at)  # it had been asleep
@@ -210,7 +210,7 @@ def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], s
 
 
 def replace_stage(passing: SyncRun, stage: int) -> SyncRun:
-    return SyncRun(passing.kind, passing.began_at, passing.since, stage, passing.stages, missed=9)
+    return SyncRun(passing.kind, passing.began_at, passing.since, stage, passing.stages, repaired=9)
 
 
 def test_a_roll_call_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
@@ -254,7 +254,7 @@ def test_a_list_that_the_account_does_not_have_is_left_out(
         service.clock.still.advance(DAY)
         await service.reconcile()
         state = await service.state()
-        assert (state.passing, state.trouble) == (None, "")
+        assert (state.run, state.problem) == (None, "")
         assert "it is left out" in caplog.text
         assert await service.board() == service.truth()
 

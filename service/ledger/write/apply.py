@@ -22,7 +22,7 @@ from service.projections.flow import Key, Measures, Relation
 from service.projections.merge import Record, merge
 from service.projections.propagate import Pair, propagate
 
-QUIET: Final[frozenset[Source]] = frozenset({"sync", "import"})
+SILENT: Final[frozenset[Source]] = frozenset({"sync", "import"})
 """What came so is state, not news: screens show it, and announce nothing."""
 
 Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
@@ -221,7 +221,7 @@ def _settle(batch: Batch) -> invalidations.Invalidation:
         state.save(connection, account_id, entity, records, batch.indexed[entity])
     sums.add(connection, account_id, propagated.deltas)
     touched = invalidations.invalidation_of(propagated, batch.changed, batch.moments)
-    touched.quiet = bool(touched) and any(each.source in QUIET for _, each in batch.numbered)
+    touched.silent = bool(touched) and any(each.source in SILENT for _, each in batch.numbered)
     return touched
 
 

@@ -38,7 +38,7 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
         reasons: Some reason's name changed.
         pipelines: Some pipeline's name changed.
         everything: All of the board may differ (another day, a rebuild, too much to name).
-        quiet: Some of it is no news, so that nothing is announced.
+        silent: Some of it is no news, so that nothing is announced.
     """
 
     clients: list[str] = []
@@ -47,7 +47,7 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
     reasons: bool = False
     pipelines: bool = False
     everything: bool = False
-    quiet: bool = False
+    silent: bool = False
 
     def __bool__(self) -> bool:
         return self != Invalidation()
@@ -77,7 +77,7 @@ _STORE = insert(INVALIDATIONS)
 def store(connection: Connection, account: str, seq: int, touched: Invalidation) -> None:
     """Keep the patch of a commit, and drop old ones now and then."""
     connection.execute(
-        _STORE, {"account": account, "seq": seq, "touched": msgspec.json.encode(touched).decode()}
+        _STORE, {"account": account, "seq": seq, "stale": msgspec.json.encode(touched).decode()}
     )
     if seq % KEPT == 0:
         connection.execute(
@@ -89,7 +89,7 @@ def between(connection: Connection, account: str, after: int, upto: int) -> Inva
     """What the commits after one sequence number, up to another, touched together."""
     rows: Collection[str] = list(
         connection.execute(
-            select(INVALIDATIONS.c.touched).where(
+            select(INVALIDATIONS.c.stale).where(
                 INVALIDATIONS.c.account == account, INVALIDATIONS.c.seq > after, INVALIDATIONS.c.seq <= upto
             )
         ).scalars()
@@ -104,5 +104,5 @@ def between(connection: Connection, account: str, after: int, upto: int) -> Inva
         reasons=any(one.reasons for one in each),
         pipelines=any(one.pipelines for one in each),
         everything=any(one.everything for one in each),
-        quiet=any(one.quiet for one in each),
+        silent=any(one.silent for one in each),
     )

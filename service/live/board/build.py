@@ -156,10 +156,10 @@ def _warnings(reading: BoardRows, unclassified: int, words: Wording) -> tuple[Ca
         for currency, count in sorted(reading.unconverted.items())
         if count
     ]
-    if reading.trouble:
-        found.append(Caveat(reading.trouble, words.trouble(reading.trouble), 1))
-    if reading.missed:
-        found.append(Caveat("missed", words.missed(reading.missed), reading.missed))
+    if reading.problem:
+        found.append(Caveat(reading.problem, words.trouble(reading.problem), 1))
+    if reading.repaired:
+        found.append(Caveat("missed", words.missed(reading.repaired), reading.repaired))
     if unclassified:
         found.append(Caveat("unclassified", words.unclassified(unclassified), unclassified))
     return tuple(found)

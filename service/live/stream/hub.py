@@ -277,7 +277,7 @@ def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> C
             feed.ring.refresh(make)
 
         return refresh
-    if reading.quiet:
+    if reading.silent:
         patch["quiet"] = True
     frame = event("patch", patch, new.seq)
 

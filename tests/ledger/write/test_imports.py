@@ -55,7 +55,7 @@ def test_a_file_fills_the_board_and_is_no_news(ledger: Ledger) -> None:
     ]
     assert (read.at_risk.count, read.at_risk.amount, read.overdue_tasks) == (1, 90000, 1)
     assert read.clients["name:ольга"].client == "Ольга"
-    assert read.quiet
+    assert read.silent
     assert read.last_delivery_at is None  # the CRM was not heard from
     assert ledger.differences() == []
 

@@ -147,11 +147,11 @@ def test_the_first_snapshot_is_no_news(browser: Browser) -> None:
 
 
 def test_what_came_by_going_through_the_crm_is_shown_and_not_announced(screen: Screen) -> None:
-    gone = replace(saved(2), quiet=True)
+    gone = replace(saved(2), silent=True)
     assert screen.change(gone, FLYING) == []
     expect(screen.page.locator("#list .client")).to_have_count(0)  # at once: nothing is struck out
     expect(screen.page.locator(".saved .value")).to_have_text("36\u00a0584\u00a0₽")
-    screen.change(replace(with_another(gone, 3), quiet=True))
+    screen.change(replace(with_another(gone, 3), silent=True))
     expect(screen.page.locator("#list .client")).to_have_count(1)
     expect(screen.page.locator(".news")).to_have_count(0)
     screen.page.clock.run_for(20_000)

@@ -70,7 +70,7 @@ class Office:
             show.cancel()
 
     def commit(self, seq: int, *clients: Any, quiet: bool = False) -> None:
-        self.books.board = replace(reading(seq, *clients), quiet=quiet)
+        self.books.board = replace(reading(seq, *clients), silent=quiet)
         self.hub.moved({"office": seq})
 
     async def settle(self, holds: Callable[[], bool]) -> None:
