@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 
-from bench import cost, nodes, pages, scale, screens, throughput
+from bench import against, cost, nodes, pages, scale, screens, throughput
 
 BENCHES = {
     "cost": cost.main,
@@ -18,6 +18,7 @@ BENCHES = {
     "pages": pages.main,
     "nodes": nodes.main,
     "scale": scale.main,
+    "against": against.main,
 }
 
 

@@ -40,24 +40,31 @@ uvicorn.run(Starlette(routes=[Route("/webhooks/office", take, methods=["POST"])]
 """Reads the body and answers 200; stores nothing, checks nothing."""
 
 
+ROOT: Final = Path(__file__).resolve().parents[1]
+
+
 @contextlib.contextmanager
-def lossboard(folder: Path) -> Iterator[int]:
-    """Lossboard on an SQLite file; its port."""
-    with node(folder, f"sqlite:///{folder}/lossboard.db") as (port, _):
+def lossboard(folder: Path, checkout: Path = ROOT) -> Iterator[int]:
+    """Lossboard on an SQLite file, from this checkout or another one; its port."""
+    with node(folder, f"sqlite:///{folder}/lossboard.db", checkout=checkout) as (port, _):
         yield port
+
+
+def python(checkout: Path) -> str:
+    """The interpreter of a checkout: this one's, or the one in the other's `.venv`."""
+    return sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
 
 
 @contextlib.contextmanager
 def node(
-    folder: Path, url: str, *arguments: str, accounts: Sequence[str] = ("office",)
+    folder: Path, url: str, *arguments: str, accounts: Sequence[str] = ("office",), checkout: Path = ROOT
 ) -> Iterator[tuple[int, int]]:
     """Lossboard on a database, with more arguments of `serve`; its port and process id."""
     tables = (ACCOUNT.format(account=each, secret=SECRET) for each in accounts)
     (folder / "lossboard.toml").write_text("".join(tables), encoding="utf-8")
-    with _started(
-        [sys.executable, "-m", "service", "serve", "--port", "0", *arguments], folder, url
-    ) as found:
-        yield found
+    command = [python(checkout), "-m", "service", "serve", "--port", "0", *arguments]
+    with _started(command, folder, url, checkout) as started:
+        yield started
 
 
 @contextlib.contextmanager
@@ -68,9 +75,15 @@ def bare(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _started(command: list[str], folder: Path, url: str = "") -> Iterator[tuple[int, int]]:
-    root = str(Path(__file__).resolve().parents[1])
-    environment = {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", "LOSSBOARD_DATABASE_URL": url}
+def _started(
+    command: list[str], folder: Path, url: str = "", checkout: Path = ROOT
+) -> Iterator[tuple[int, int]]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout),
+        "PYTHONUNBUFFERED": "1",
+        "LOSSBOARD_DATABASE_URL": url,
+    }
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

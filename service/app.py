@@ -67,7 +67,7 @@ def create_app(config: Config, clock: Clock) -> Service:
 
     def moved(seqs: Mapping[str, int]) -> None:
         hub.moved(seqs)
-        runner.moved(seqs)
+        runner.on_seq(seqs)
 
     def committed(heads: Mapping[str, Head]) -> None:
         seqs = {account_id: head.seq for account_id, head in heads.items()}

@@ -30,9 +30,9 @@ class Metrics:
             ("account", "verdict"),
             registry=self.registry,
         )
-        self._missed = Counter(
+        self._repaired = Counter(
             "lossboard_missed",
-            "Deals and tasks that a reconciliation mended",
+            "Deals and tasks that a reconciliation repaired",
             ("account",),
             registry=self.registry,
         )
@@ -63,9 +63,9 @@ class Metrics:
         """Count one call of a CRM's API."""
         self._calls.labels(account_id, verdict).inc()
 
-    def missed(self, account_id: str, changes: int) -> None:
-        """Count what a reconciliation mended."""
-        self._missed.labels(account_id).inc(changes)
+    def repaired(self, account_id: str, entities: int) -> None:
+        """Count the deals and tasks that a reconciliation repaired."""
+        self._repaired.labels(account_id).inc(entities)
 
     def webhook(self, account_id: str, result: str) -> None:
         """Count one webhook request; the account's id is empty when there is no such account."""

@@ -15,6 +15,9 @@ Instant: TypeAlias = int
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
 
+DAY: Final = 86_400 * SECOND
+"""Microseconds in 24 hours. A local day can be longer or shorter: see `calendar`."""
+
 Value: TypeAlias = str | int | bool | None
 """What a field can hold. `None` is a value ("the CRM says that there is none"), not an absence."""
 

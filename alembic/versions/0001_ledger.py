@@ -38,8 +38,8 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 """Name, key after the account, and measures of each projection's tables."""
 
 
-def _check(table: str, name: str, condition: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(condition, name=f"{table}_{name}_check")
+def _check(name: str, condition: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=name)
 
 
 def _heads() -> None:
@@ -59,10 +59,10 @@ def _heads() -> None:
             "rules_fingerprint", sa.Text, nullable=False, comment="the rules that they were computed by"
         ),
         sa.PrimaryKeyConstraint("account", name="heads_pkey"),
-        _check("heads", "seq", "seq >= 0"),
-        _check("heads", "deliveries", "deliveries >= 0"),
-        _check("heads", "pruned", "pruned BETWEEN 0 AND deliveries"),
-        _check("heads", "revision", "revision >= 1"),
+        _check("seq", "seq >= 0"),
+        _check("deliveries", "deliveries >= 0"),
+        _check("pruned", "pruned BETWEEN 0 AND deliveries"),
+        _check("revision", "revision >= 1"),
         **KEYED,
     )
 
@@ -80,8 +80,8 @@ def _log() -> None:
         sa.Column("source", sa.Text, nullable=False, comment="how it came"),
         sa.PrimaryKeyConstraint("account", "number", name="deliveries_pkey"),
         sa.UniqueConstraint("account", "key", name="deliveries_account_key_key"),
-        _check("deliveries", "number", "number >= 1"),
-        _check("deliveries", "source", "source IN ('webhook', 'answer', 'sync', 'import')"),
+        _check("number", "number >= 1"),
+        _check("source", "source IN ('webhook', 'answer', 'sync', 'import')"),
         **STRICT,
     )
     op.create_table(
@@ -92,7 +92,7 @@ def _log() -> None:
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("detail", sa.Text, nullable=False, comment="a traceback, or empty"),
         sa.PrimaryKeyConstraint("account", "number", "part", name="quarantine_pkey"),
-        _check("quarantine", "part", "part >= 0"),
+        _check("part", "part >= 0"),
         **KEYED,
     )
     op.create_table(
@@ -131,8 +131,8 @@ def _sync() -> None:
         sa.Column("tries", sa.Integer, nullable=False, comment="calls of the API that failed so far"),
         sa.Column("ask_at", Number, nullable=False, comment="the next call is not made before"),
         sa.PrimaryKeyConstraint("account", "entity", "id", name="needs_pkey"),
-        _check("needs", "entity", "entity IN ('deal', 'task', 'client', 'manager', 'reason', 'pipeline')"),
-        _check("needs", "tries", "tries >= 0"),
+        _check("entity", "entity IN ('deal', 'task', 'client', 'manager', 'reason', 'pipeline')"),
+        _check("tries", "tries >= 0"),
         **KEYED,
     )
     op.create_index("needs_ask", "needs", ["account", "ask_at"])
@@ -151,8 +151,8 @@ def _sync() -> None:
         ),
         sa.Column("problem", sa.Text, nullable=False, comment="what somebody must see to, or empty"),
         sa.PrimaryKeyConstraint("account", name="syncs_pkey"),
-        _check("syncs", "repaired", "repaired >= 0"),
-        _check("syncs", "problem", "problem IN ('', 'webhook_off', 'api_refused')"),
+        _check("repaired", "repaired >= 0"),
+        _check("problem", "problem IN ('', 'webhook_off', 'api_refused')"),
         **KEYED,
     )
 
@@ -173,7 +173,7 @@ def _state(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bool] 
 def _deals_and_tasks() -> None:
     _state(
         "deals",
-        sa.Column("known", Flag("deals_known_check")),
+        sa.Column("known", Flag(create_constraint=True, name="known")),
         sa.Column("name", sa.Text),
         sa.Column("status", sa.Text),
         sa.Column("reason_id", sa.Text),
@@ -185,7 +185,7 @@ def _deals_and_tasks() -> None:
         sa.Column("manager_id", sa.Text),
         sa.Column("pipeline_id", sa.Text),
         sa.Column("lost_at", Number),
-        _check("deals", "status", "status IN ('open', 'won', 'lost')"),
+        _check("status", "status IN ('open', 'won', 'lost')"),
     )
     _state(
         "tasks",
@@ -194,7 +194,7 @@ def _deals_and_tasks() -> None:
         sa.Column("client_id", sa.Text),
         sa.Column("manager_id", sa.Text),
         sa.Column("due_at", Number),
-        sa.Column("completed", Flag("tasks_completed_check")),
+        sa.Column("completed", Flag(create_constraint=True, name="completed")),
         sa.Column("completed_at", Number),
         sa.Column("url", sa.Text),
         sa.Column("done_at", Number),

@@ -125,7 +125,7 @@ class Api(Protocol):
         """The deals and tasks (and what the API says of deletions) that changed since a moment."""
         ...
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """Every deal and task that still counts: open deals, deals lost within `LOSSES_DAYS`, open tasks,
         tasks due within `TASKS_DAYS`. What is known here and does not answer was deleted, or changed
         unseen."""

@@ -31,10 +31,10 @@ def sync(config: Config, account_id: str) -> None:
     account = operations.account_of(config, account_id)
     with growing_bar(f"Asking {account.crm}") as reached:
 
-        def told(passing: SyncRun) -> None:
-            reached(passing.stage, passing.stages, f"{passing.entities} deals and tasks")
+        def progress(run: SyncRun) -> None:
+            reached(run.stage, run.stages, f"{run.entities} deals and tasks")
 
-        asyncio.run(crm_api.backfill(config, account, SystemClock(), told))
+        asyncio.run(crm_api.backfill(config, account, SystemClock(), progress))
     click.echo(f"{account.id}: complete")
 
 

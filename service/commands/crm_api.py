@@ -118,11 +118,11 @@ async def subscribe(account: Account, clock: Clock) -> Subscribed:
         return Subscribed("by_hand", adapter.steps(account, address))
     async with httpx.AsyncClient() as http:
         client = Client(account, adapter.api, http, clock, lambda _verdict: None)
-        fetched = await client.fetch(api.webhooks(account))
-        if fetched.verdict == "answered" and api.is_off(fetched.answer, address) is False:
+        result = await client.send(api.webhooks(account))
+        if result.verdict == "answered" and api.is_off(result.answer, address) is False:
             return Subscribed("there")
         for call in api.subscribe(account, address):
-            fetched = await client.fetch(call)
-            if fetched.verdict != "answered":
-                raise NotAsked(f"account {account.id}: the CRM answers with {fetched.answer.status}")
+            result = await client.send(call)
+            if result.verdict != "answered":
+                raise NotAsked(f"account {account.id}: the CRM answers with {result.answer.status}")
     return Subscribed("added")

@@ -1,1 +1,1 @@
-"""Sync: the CRM is asked for what its webhooks leave out, lose, and never send."""
+"""Sync: fetches from the CRM's API what its webhooks leave out, lose, or never send."""

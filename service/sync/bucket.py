@@ -1,4 +1,4 @@
-"""A token bucket: how fast a CRM may be asked."""
+"""A token bucket: limits how fast a CRM's API is called."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.model import SECOND
 
 
 class TokenBucket:
-    """Holds `pace.burst` tokens at most, and gains `pace.per_second` a second. A call takes one."""
+    """Holds at most `pace.burst` tokens and gains `pace.per_second` a second. Each call takes one."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace = pace
@@ -19,24 +19,23 @@ class TokenBucket:
         self._filled_at = clock.now()
 
     async def take(self) -> None:
-        """Take a token; wait for it if there is none."""
-        while (wait := self._wait()) > 0:
-            await self._clock.wait(wait, asyncio.Event())
+        """Take a token, or wait until there is one."""
+        while (seconds := self._seconds_to_token()) > 0:
+            await self._clock.wait(seconds, asyncio.Event())
         self._tokens -= 1
 
     def empty(self) -> None:
-        """Let it fill anew: the CRM said that it was asked too fast."""
+        """Drop all tokens, because the CRM said that it was called too fast."""
         self._fill()
         self._tokens = 0.0
 
-    def _wait(self) -> float:
-        """Seconds until there is a token."""
+    def _seconds_to_token(self) -> float:
         self._fill()
         return max(0.0, (1 - self._tokens) / self._pace.per_second)
 
     def _fill(self) -> None:
         now = self._clock.now()
-        # A clock that was set back fills nothing, and takes nothing away.
+        # A clock that was set back adds no tokens and removes none.
         gained = max(0, now - self._filled_at) / SECOND * self._pace.per_second
         self._tokens = min(float(self._pace.burst), self._tokens + gained)
         self._filled_at = now

@@ -1,7 +1,7 @@
-"""One account's CRM over HTTP: sends calls at the vendor's pace, and says what came of them.
+"""The HTTP client for one account's CRM: sends calls at the vendor's pace and classifies the answers.
 
-httpx, since it is well kept, pools connections, and can be pointed at an application in tests. A call's
-address may hold the token, so it is never logged.
+It uses httpx, which is well maintained, pools connections, and can be pointed at an ASGI application in
+tests. The address of a call may contain the token, so it is never logged.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from service.config import Account
 from service.model import SECOND, Instant
 from service.sync.bucket import TokenBucket
 
-TIMEOUT: Final = 30.0
-"""Seconds in which a vendor must answer."""
+TIMEOUT_SECONDS: Final = 30.0
+"""How long a vendor may take to connect, and to send the next bytes of its answer."""
 
-LARGEST: Final = 32 * 2**20
+MAX_ANSWER: Final = 32 * 2**20
 """Bytes of the largest answer that is read."""
 
 USER_AGENT: Final = "lossboard"
@@ -35,28 +35,28 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs every ad
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """What came of a call.
+class CallResult:
+    """The result of a call.
 
     Args:
-        wait: Seconds after which the vendor wants to be asked again, if it said so.
-        asked_at: The moment that the answer is true at, if not a little later: by the vendor's clock where
-            that is behind ours.
+        retry_seconds: How long the vendor wants to be left alone, if it says so.
+        true_at: A moment at which the answer was true, or shortly before: by the vendor's clock where that
+            one is behind ours.
     """
 
     verdict: Verdict
     answer: Answer
-    wait: float | None
-    asked_at: Instant
+    retry_seconds: float | None
+    true_at: Instant
 
 
 class Client:
-    """Asks one account's CRM.
+    """Calls one account's CRM.
 
     Args:
-        api: Of the account's adapter.
+        api: The API of the account's adapter.
         http: Has no base address; one serves all accounts.
-        called: Told the verdict of each call.
+        on_verdict: Called with the verdict of each call.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Client:
         api: Api,
         http: httpx.AsyncClient,
         clock: Clock,
-        called: Callable[[Verdict], None],
+        on_verdict: Callable[[Verdict], None],
     ) -> None:
         if account.api is None:
-            raise ValueError(f"account {account.id} has no API to ask")
+            raise ValueError(f"account {account.id} has no [accounts.api]")
         self._account = account
         self._api = api
         self._http = http
-        self._called = called
+        self._on_verdict = on_verdict
         self._clock = clock
         self._address = f"{account.api.url or api.url}{api.prefix(account)}"
         own = account.api.per_second
@@ -80,23 +80,23 @@ class Client:
         pace = api.pace if own is None else replace(api.pace, per_second=own, burst=burst)
         self._bucket = TokenBucket(pace, clock)
 
-    async def fetch(self, call: Call) -> Fetched:
-        """Send a call, when its turn has come. A vendor that cannot be reached is one to be asked later."""
+    async def send(self, call: Call) -> CallResult:
+        """Send a call as soon as the pace allows. A vendor that is out of reach gets the verdict `later`."""
         await self._bucket.take()
-        asked_at = self._clock.now()
+        sent_at = self._clock.now()
         try:
             answer = await self._send(call)
         except httpx.HTTPError as error:
-            _log.warning("%s: the CRM cannot be reached: %s", self._account.id, type(error).__name__)
-            self._called("later")
-            return Fetched("later", Answer(0), None, asked_at)
-        verdict, wait = self._api.verdict(answer)
-        self._called(verdict)
+            _log.warning("%s: the CRM is out of reach: %s", self._account.id, type(error).__name__)
+            self._on_verdict("later")
+            return CallResult("later", Answer(0), None, sent_at)
+        verdict, retry_seconds = self._api.verdict(answer)
+        self._on_verdict(verdict)
         if verdict == "later":
             self._bucket.empty()
         if verdict != "answered":
             _log.warning("%s: the CRM answers %s with %d", self._account.id, call.resource, answer.status)
-        return Fetched(verdict, answer, wait, _true_at(answer, asked_at, self._clock.now()))
+        return CallResult(verdict, answer, retry_seconds, _true_at(answer, sent_at, self._clock.now()))
 
     async def _send(self, call: Call) -> Answer:
         headers = {"user-agent": USER_AGENT, "accept": "application/json", **self._api.headers(self._account)}
@@ -108,7 +108,7 @@ class Client:
             params=call.query or None,
             content=call.body or None,
             headers=headers,
-            timeout=TIMEOUT,
+            timeout=TIMEOUT_SECONDS,
         )
         response = await self._http.send(request, stream=True, follow_redirects=False)
         try:
@@ -122,23 +122,26 @@ async def _read(response: httpx.Response) -> bytes:
     size = 0
     async for chunk in response.aiter_bytes():
         size += len(chunk)
-        if size > LARGEST:
+        if size > MAX_ANSWER:
             raise httpx.ReadError("the answer is too large")
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _true_at(answer: Answer, asked_at: Instant, answered_at: Instant) -> Instant:
-    """A moment that is no later than the one the answer is true at, by our clock and by the vendor's, so that
-    no change that came after the answer was made is taken for older than it."""
+def _true_at(answer: Answer, sent_at: Instant, answered_at: Instant) -> Instant:
+    """A moment no later than the one at which the vendor made the answer, by our clock and by the vendor's.
+
+    A change that happened after the vendor made the answer is then newer than the answer.
+    """
     try:
-        sent = parsedate_to_datetime(answer.headers["date"])
+        date = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):
-        return _before_its_second(asked_at)
-    seconds = int((sent if sent.tzinfo else sent.replace(tzinfo=UTC)).timestamp())
-    return _before_its_second(min(asked_at, seconds * SECOND - max(0, answered_at - asked_at)))
+        return _before_its_second(sent_at)
+    seconds = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
+    return _before_its_second(min(sent_at, seconds * SECOND - max(0, answered_at - sent_at)))
 
 
 def _before_its_second(moment: Instant) -> Instant:
-    """Vendors date changes by the second: one of this very second may have come after the answer was made."""
+    """The last microsecond of the second before: vendors date changes by the second, and a change of this
+    very second may have happened after the vendor made the answer."""
     return moment // SECOND * SECOND - 1

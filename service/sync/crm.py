@@ -1,6 +1,6 @@
-"""One account's CRM, and the ledger that its answers go to: what all of an account's work has in common.
+"""One account's CRM together with the ledger that stores its answers.
 
-An answer is stored raw, as a delivery, and decoded again whenever a webhook would be.
+An answer is stored raw, as a delivery, so that it can be decoded again like a webhook.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from service.config import Account
 from service.ledger.database.outcome import Outcome, Overloaded
 from service.ledger.database.transactions import Transactions
 from service.model import Decoded, Delivery, Need, Request, Source
-from service.sync.client import Client, Fetched
+from service.sync.client import CallResult, Client
 
 LARGE: Final = 64 * 1024
-"""Bytes above which an answer is decoded in a thread, so that webhooks need not wait for it."""
+"""Bytes above which an answer is decoded in a thread, because decoding it would delay webhooks."""
 
 
 class Writer(Protocol):
-    """The ledger's writer, as this package needs it."""
+    """The part of the ledger's writer that this package uses."""
 
     def submit(self, delivery: Delivery) -> Awaitable[Outcome]:
-        """Queue a delivery. Raises `Overloaded` at once; what is awaited raises `Unavailable`."""
+        """Queue a delivery. Raises `Overloaded` at once; the returned awaitable raises `Unavailable`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer of the API: what it says, and what became of it."""
+class StoredAnswer:
+    """An answer of the API that was stored: what it says, and what the ledger did with it."""
 
-    told: Decoded
+    decoded: Decoded
     outcome: Outcome
 
 
@@ -43,7 +43,7 @@ class Crm:
     """One account's CRM.
 
     Args:
-        transactions: For the account's own business: its lease, its needs, the place that a pass has come to.
+        transactions: For the account's lease, its needs and the position of its run.
         writer: For answers, which change figures.
     """
 
@@ -61,37 +61,39 @@ class Crm:
         self.client = client
         self.clock = clock
         self.holder = secrets.token_hex(8)
-        """Who holds the account's lease when it is us."""
+        """The name under which this process holds the account's lease."""
         self.read = transactions.read
         self.write = transactions.write
         self._writer = writer
 
-    async def decoded(self, call: Call, fetched: Fetched) -> tuple[Request, Decoded]:
-        """What an answer says, and the request as which it is stored. Where there is nothing, the body is
-        empty."""
+    async def decode(self, call: Call, result: CallResult) -> tuple[Request, Decoded]:
+        """Decode an answer; returns it with the request as which it is stored.
+
+        The body is empty unless the verdict is `answered`.
+        """
         headers = {RESOURCE: call.resource}
         if call.asked:
             headers[ASKED] = " ".join(call.asked)
-        body = fetched.answer.body if fetched.verdict == "answered" else b""
-        request = Request("GET", "", {}, headers, body, fetched.asked_at)
+        body = result.answer.body if result.verdict == "answered" else b""
+        request = Request("GET", "", {}, headers, body, result.true_at)
         if len(body) > LARGE:
             return request, await asyncio.to_thread(self.api.decode, request, self.account)
         return request, self.api.decode(request, self.account)
 
-    async def submit(
+    async def store(
         self, answer: tuple[Request, Decoded], source: Source, settles: Mapping[Need, int]
-    ) -> Answered:
-        """Hand an answer to the writer. Webhooks go first: with a full queue this waits.
+    ) -> StoredAnswer:
+        """Submit an answer to the writer. While the queue is full, this waits, so that webhooks go first.
 
         Raises:
             Unavailable: The database is away.
         """
-        request, told = answer
+        request, decoded = answer
         delivery = Delivery(
-            self.account.id, request.received_at, request.headers, request.body, told, source, dict(settles)
+            self.account.id, request.received_at, request.headers, request.body, decoded, source, settles
         )
         while True:
             try:
-                return Answered(told, await self._writer.submit(delivery))
+                return StoredAnswer(decoded, await self._writer.submit(delivery))
             except Overloaded as overloaded:
                 await self.clock.wait(overloaded.retry_after, asyncio.Event())

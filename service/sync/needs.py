@@ -1,5 +1,5 @@
-"""Needs are answered: what webhooks left out is asked of the CRM's API, some at a time, and again later after
-a failure, for as long as it takes."""
+"""Fetches needs: what webhooks left out is fetched from the CRM's API in batches, and retried after a failure
+until the API answers."""
 
 from __future__ import annotations
 
@@ -9,123 +9,130 @@ from typing import Final
 
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
-from service.model import SECOND, Decoded, Instant, Need, Source
-from service.sync.client import Fetched
-from service.sync.crm import Answered, Crm
+from service.model import DAY, SECOND, Decoded, Instant, Need, Source
+from service.sync.client import CallResult
+from service.sync.crm import Crm, StoredAnswer
 
 FIRST_WAIT: Final = 2 * SECOND
 LONGEST_WAIT: Final = 15 * 60 * SECOND
-"""Between two attempts: an outage of a day costs a hundred of them, and its end is noticed a quarter of an
-hour late at most."""
+"""Between two attempts: an outage of a day costs a hundred calls, and its end is noticed within a quarter of
+an hour."""
 
-NAMELESS_WAIT: Final = 24 * 3600 * SECOND
-"""After which a name is asked for again that the CRM does not have, or a deal that cannot be read."""
+NAMELESS_WAIT: Final = DAY
+"""Until a name that the CRM lacks is asked for again, or a deal that is still unreadable."""
 
 UNREADABLE_TRIES: Final = 5
-"""Attempts after which a deal or task that cannot be read is given that time: each leaves its answer in
-quarantine."""
+"""Attempts before an unreadable deal or task waits that long: each leaves its answer in quarantine."""
 
-MOST_CALLS: Final = 20
-"""Calls that one question leads to at most: an answer may come in pages."""
+MAX_CALLS: Final = 20
+"""Calls that one batch may take: an answer may come in pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What came of asking: the last call, and each answer."""
+    """The result of a batch: its last call, and each answer that was stored."""
 
-    last: Fetched
-    answers: tuple[Answered, ...]
+    last: CallResult
+    answers: tuple[StoredAnswer, ...]
 
 
 class NeedFetcher:
-    """Asks for one account."""
+    """Fetches the needs of one account."""
 
     def __init__(self, crm: Crm) -> None:
         self._crm = crm
 
     async def due(self) -> list[Wanted]:
-        """Needs of one entity that one call can ask for now."""
+        """The next batch: due needs of one entity, as many as one call takes."""
         crm = self._crm
         batch = crm.api.batch
-        found = await crm.read(
+        due = await crm.read(
             lambda connection: needs.due(connection, crm.account.id, crm.clock.now(), 4 * batch)
         )
-        return [each for each in found if each.need.entity == found[0].need.entity][:batch]
+        return [wanted for wanted in due if wanted.need.entity == due[0].need.entity][:batch]
 
-    async def ask(self, wanted: Sequence[Wanted]) -> Fetched | None:
-        """Ask for some needs of one entity; None where the API cannot tell.
+    async def fetch(self, batch: Sequence[Wanted]) -> CallResult | None:
+        """Fetch needs of one entity, and postpone those that stay open. Returns the last call; None where the
+        API cannot tell.
 
         Raises:
             Unavailable: The database is away.
         """
-        asked = await self.answers([each.need for each in wanted], "answer", wanted)
-        if asked is None:
-            await self._postpone(wanted, NAMELESS_WAIT)
+        fetched = await self.answers([wanted.need for wanted in batch], "answer", batch)
+        if fetched is None:
+            await self._postpone(batch, NAMELESS_WAIT)
             return None
-        if asked.last.verdict in ("later", "refused"):
-            await self._postpone(wanted, 0 if asked.last.wait is None else round(asked.last.wait * SECOND))
-            return asked.last
-        settled = _settled(wanted, [each.told for each in asked.answers])
-        left = [each for each in wanted if each.need not in settled]
-        soon = [each for each in left if each.need.entity in needs.WHOLE and each.tries < UNREADABLE_TRIES]
+        last = fetched.last
+        if last.verdict in ("later", "refused"):
+            await self._postpone(batch, round((last.retry_seconds or 0) * SECOND))
+            return last
+        settled = _settled(batch, [answer.decoded for answer in fetched.answers])
+        left = [wanted for wanted in batch if wanted.need not in settled]
+        soon = [
+            wanted for wanted in left if wanted.need.entity in needs.WHOLE and wanted.tries < UNREADABLE_TRIES
+        ]
         await self._postpone(soon, 0)
-        await self._postpone([each for each in left if each not in soon], NAMELESS_WAIT)
-        return asked.last
+        await self._postpone([wanted for wanted in left if wanted not in soon], NAMELESS_WAIT)
+        return last
 
     async def answers(
-        self, wanted: Sequence[Need], source: Source, settling: Sequence[Wanted] = ()
+        self, batch: Sequence[Need], source: Source, settling: Sequence[Wanted] = ()
     ) -> FetchResult | None:
-        """Ask for things of one entity, and hand each answer to the writer; None where the API cannot tell.
+        """Ask for needs of one entity and store each answer; None where the API cannot tell.
 
         Args:
             settling: The needs that the last answer settles.
         """
         crm = self._crm
-        call = crm.api.ask(wanted, crm.account)
+        call = crm.api.ask(batch, crm.account)
         if call is None:
             return None
-        answers: list[Answered] = []
-        for left in reversed(range(MOST_CALLS)):
-            fetched = await crm.client.fetch(call)
-            if fetched.verdict in ("later", "refused"):
+        answers: list[StoredAnswer] = []
+        for left in reversed(range(MAX_CALLS)):
+            result = await crm.client.send(call)
+            if result.verdict in ("later", "refused"):
                 break
-            answer = await crm.decoded(call, fetched)
-            more = left > 0 and fetched.verdict == "answered"
-            following = crm.api.following(call, fetched.answer) if more else None
-            told = [*(each.told for each in answers), answer[1]]
-            settles = {} if following else _settled(settling, told)
-            answers.append(await crm.submit(answer, source, settles))
+            request, decoded = await crm.decode(call, result)
+            more = left > 0 and result.verdict == "answered"
+            following = crm.api.following(call, result.answer) if more else None
+            all_decoded = [*(answer.decoded for answer in answers), decoded]
+            settles = {} if following else _settled(settling, all_decoded)
+            answers.append(await crm.store((request, decoded), source, settles))
             if following is None:
                 break
             call = following
-        return FetchResult(fetched, tuple(answers))
+        return FetchResult(result, tuple(answers))
 
-    async def _postpone(self, wanted: Sequence[Wanted], least: Instant) -> None:
-        """Ask again after a time that doubles with each attempt, and is `least` at the least."""
+    async def _postpone(self, batch: Sequence[Wanted], at_least: Instant) -> None:
+        """Ask again after a wait that doubles with each attempt and lasts `at_least` microseconds."""
+        if not batch:
+            return
         now = self._crm.clock.now()
-        times = {each.need: now + max(least, backoff(each.tries)) for each in wanted}
-        if wanted:
-            account_id = self._crm.account.id
-            await self._crm.write(lambda connection: needs.postpone(connection, account_id, wanted, times))
+        times = {wanted.need: now + max(at_least, backoff(wanted.tries)) for wanted in batch}
+        account_id = self._crm.account.id
+        await self._crm.write(lambda connection: needs.postpone(connection, account_id, batch, times))
 
 
 def backoff(tries: int) -> Instant:
-    """Microseconds to wait after a number of attempts in vain."""
+    """Microseconds to wait after that many failed attempts."""
     return min(LONGEST_WAIT, FIRST_WAIT << min(tries, 16))
 
 
-def _settled(wanted: Sequence[Wanted], told: Sequence[Decoded]) -> dict[Need, int]:
-    """What answers settle, each with the delivery that wanted it: names that they tell, and deals and tasks,
-    which they have or which are gone; but where something is not understood, only those that they have."""
-    changes = [change for each in told for change in each.changes]
-    found = {
-        Need(each.entity, each.id)
-        for each in changes
-        if each.entity in needs.WHOLE or each.fields.get("name")
+def _settled(batch: Sequence[Wanted], answers: Sequence[Decoded]) -> dict[Need, int]:
+    """The needs that answers settle, each with the delivery that wanted it.
+
+    A name is settled by an answer that gives it; a deal or task also by its absence, if every answer could be
+    read: it is gone then.
+    """
+    given = {
+        Need(change.entity, change.id)
+        for answer in answers
+        for change in answer.changes
+        if change.entity in needs.WHOLE or change.fields.get("name")
     }
-    understood = not any(each.rejections for each in told)
+    readable = not any(answer.rejections for answer in answers)
     return {
-        each.need: each.wanted_by
-        for each in wanted
-        if each.need in found or (understood and each.need.entity in needs.WHOLE)
+        wanted.need: wanted.wanted_by
+        for wanted in batch
+        if wanted.need in given or (readable and wanted.need.entity in needs.WHOLE)
     }

@@ -1,8 +1,8 @@
-"""Works each account's API, as long as the service runs: needs first, for somebody waits for them on the
-wall, then the pass under way, then what is due by the clock.
+"""Runs each account's sync while the service runs: needs first, because somebody sees them missing on the
+board, then the run in progress, then whatever is due by the clock.
 
-One process at a time works an account (`ledger.syncs` has the lease), so that a vendor's pace holds however
-many nodes there are.
+Only one process at a time works on an account (`ledger.write.syncs` has the lease), so that the vendor's pace
+holds for any number of nodes.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ from service.ledger.database.transactions import Transactions
 from service.ledger.write import needs, syncs
 from service.ledger.write.syncs import LEASE, Sync, SyncRun
 from service.model import SECOND, Instant, SyncProblem
-from service.sync.client import Client, Fetched
+from service.sync.client import CallResult, Client
 from service.sync.crm import Crm, Writer
 from service.sync.needs import NeedFetcher, backoff
-from service.sync.runs import Passing
+from service.sync.runs import RunExecutor
 
-RENEWED: Final = LEASE // 4
-"""How often a lease is renewed, and looked for when another process has it."""
+RENEW_EVERY: Final = LEASE // 4
+"""How often a lease is renewed, and how often a process tries to get a lease that another one holds."""
 
-RECONCILED: Final = 6 * 3600 * SECOND
-"""How often what webhooks lost is looked for."""
+RECONCILE_EVERY: Final = 6 * 3600 * SECOND
+"""How often a reconciliation looks for what webhooks lost."""
 
 GAP: Final = 300 * SECOND
-"""A service that was away for longer looks for what it lost as it starts."""
+"""A service that was down for longer reconciles as it starts."""
 
-WATCHED: Final = 600 * SECOND
+CHECK_WEBHOOK_EVERY: Final = 600 * SECOND
 """How often the CRM is asked whether it has switched the webhook off."""
 
 REFUSED_WAIT: Final = 600 * SECOND
-"""How long an API is left alone that has refused the token."""
+"""How long an API that refused the token is left alone."""
 
-PAUSE: Final = 1.0
-"""Seconds before another attempt when the database was away."""
+UNAVAILABLE_SECONDS: Final = 1.0
+"""The wait before the next attempt when the database is away."""
 
 _log = logging.getLogger(__name__)
 
 
 class Metrics(Protocol):
-    """Where calls, and what they mend, are counted."""
+    """Counts calls and repairs."""
 
     def api_call(self, account_id: str, verdict: str) -> None:
         """Count one call."""
         ...
 
-    def missed(self, account_id: str, changes: int) -> None:
-        """Count what a reconciliation mended."""
+    def repaired(self, account_id: str, entities: int) -> None:
+        """Count the deals and tasks that a reconciliation repaired."""
         ...
 
 
 class AccountSync:
-    """One account's part. `run` goes on until it is cancelled."""
+    """The sync of one account. `run` goes on until it is cancelled."""
 
     def __init__(
         self,
@@ -80,17 +80,17 @@ class AccountSync:
         self._clock = clock
         client = Client(account, api, http, clock, partial(metrics.api_call, account.id))
         self._crm = Crm(account, api, client, transactions, writer, clock)
-        self._asking = NeedFetcher(self._crm)
-        self._passing = Passing(self._crm, self._asking, partial(metrics.missed, account.id))
-        self._taken_at: Instant | None = None
+        self._fetcher = NeedFetcher(self._crm)
+        self._executor = RunExecutor(self._crm, self._fetcher, partial(metrics.repaired, account.id))
+        self._lease_taken_at: Instant | None = None
         self._wake = asyncio.Event()
-        self._rests_until: Instant = 0
+        self._back_off_until: Instant = 0
         self._failures = 0
-        self._watched_at: Instant | None = None
-        self._looks_after: Instant = GAP  # until it is known that there was no gap
+        self._webhook_checked_at: Instant | None = None
+        self._reconcile_after: Instant = GAP  # at first, because the service may have been down
 
     def wake(self) -> None:
-        """There may be a need."""
+        """Look for needs at once; called when a delivery may have left something out."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -101,11 +101,11 @@ class AccountSync:
                 try:
                     seconds = await self.turn()
                 except Unavailable as error:
-                    _log.warning("%s: asking the CRM waits: %s", self._account.id, error)
-                    self._looks_after = GAP
-                    seconds = PAUSE
-                except Exception:  # a defect in one account's part must not end the others'
-                    _log.exception("%s: asking the CRM failed", self._account.id)
+                    _log.warning("%s: sync waits for the database: %s", self._account.id, error)
+                    self._reconcile_after = GAP
+                    seconds = UNAVAILABLE_SECONDS
+                except Exception:  # a defect in one account's sync must not end the others'
+                    _log.exception("%s: sync failed", self._account.id)
                     seconds = REFUSED_WAIT / SECOND
                 if seconds > 0:
                     await self._clock.wait(seconds, self._wake)
@@ -116,96 +116,96 @@ class AccountSync:
                 )
 
     async def turn(self) -> float:
-        """Do one thing; the seconds until there is another."""
+        """Do one thing; returns the seconds until there may be another."""
         now = self._clock.now()
-        held = await self._take(now)
-        if held is None:
-            return RENEWED / SECOND
-        if now < self._rests_until:
-            # Not to be woken by needs: the CRM wants to be left alone.
-            await self._clock.wait(min(self._rests_until - now, RENEWED) / SECOND, asyncio.Event())
+        sync = await self._lease(now)
+        if sync is None:
+            return RENEW_EVERY / SECOND
+        if now < self._back_off_until:
+            # On an event of its own: needs must not end this wait, because the CRM wants to be left alone.
+            await self._clock.wait(min(self._back_off_until - now, RENEW_EVERY) / SECOND, asyncio.Event())
             return 0
-        if wanted := await self._asking.due():
-            await self._heed(await self._asking.ask(wanted), held)
+        if batch := await self._fetcher.due():
+            await self._note_result(await self._fetcher.fetch(batch), sync)
             return 0
-        passing = held.run or await self._due(held, now)
-        if passing is not None:
-            await self._heed(await self._passing.step(passing), held)
+        run = sync.run or await self._begin_due_run(sync, now)
+        if run is not None:
+            await self._note_result(await self._executor.step(run), sync)
             return 0
-        if self._watched_at is None or now - self._watched_at >= WATCHED:
-            self._watched_at = now
-            await self._watch(held)
+        if self._webhook_checked_at is None or now - self._webhook_checked_at >= CHECK_WEBHOOK_EVERY:
+            self._webhook_checked_at = now
+            await self._check_webhook(sync)
             return 0
-        return await self._idle(now)
+        return await self._idle_seconds(now)
 
-    async def _take(self, now: Instant) -> Sync | None:
-        """How far the account has come, if the lease is ours."""
+    async def _lease(self, now: Instant) -> Sync | None:
+        """Take or renew the lease; returns the account's state, or None while another process has it."""
         account_id = self._account.id
-        if self._taken_at is not None and 0 <= now - self._taken_at < RENEWED:
+        if self._lease_taken_at is not None and 0 <= now - self._lease_taken_at < RENEW_EVERY:
             return await self._crm.read(lambda connection: syncs.read(connection, account_id))
-        held = await self._crm.write(
+        sync = await self._crm.write(
             lambda connection: syncs.take(connection, account_id, self._crm.holder, now)
         )
-        self._taken_at = None if held is None else now
-        return held
+        self._lease_taken_at = None if sync is None else now
+        return sync
 
-    async def _idle(self, now: Instant) -> float:
-        """Seconds for which there is nothing to do."""
-        at = await self._crm.read(lambda connection: needs.next_at(connection, self._account.id))
-        return (RENEWED if at is None else min(RENEWED, max(0, at - now))) / SECOND
+    async def _idle_seconds(self, now: Instant) -> float:
+        """Seconds until the next need is due, or the lease."""
+        due_at = await self._crm.read(lambda connection: needs.next_at(connection, self._account.id))
+        return (RENEW_EVERY if due_at is None else min(RENEW_EVERY, max(0, due_at - now))) / SECOND
 
-    async def _due(self, held: Sync, now: Instant) -> SyncRun | None:
-        """A pass that is to begin: the first one, or one for which it is time."""
-        after, self._looks_after = self._looks_after, RECONCILED
-        if held.synced_at is None:
-            passing = SyncRun("backfill", now)
-        elif now - held.synced_at >= after:
-            passing = SyncRun("reconcile", now, since=held.synced_at)
+    async def _begin_due_run(self, sync: Sync, now: Instant) -> SyncRun | None:
+        """Begin the first backfill, or a reconciliation that is due."""
+        after, self._reconcile_after = self._reconcile_after, RECONCILE_EVERY
+        if sync.synced_at is None:
+            run = SyncRun("backfill", now)
+        elif now - sync.synced_at >= after:
+            run = SyncRun("reconcile", now, since=sync.synced_at)
         else:
             return None
-        return await self._crm.write(lambda connection: syncs.begin(connection, self._account.id, passing))
+        return await self._crm.write(lambda connection: syncs.begin(connection, self._account.id, run))
 
-    async def _heed(self, fetched: Fetched | None, held: Sync) -> None:
-        """Leave the CRM alone for as long as it wants, and say when it refuses the token."""
-        if fetched is None:
+    async def _note_result(self, result: CallResult | None, sync: Sync) -> None:
+        """Back off after a failed call, and keep the board's problem `api_refused` up to date."""
+        if result is None:
             return
-        if fetched.verdict in ("answered", "gone"):
+        if result.verdict in ("answered", "gone"):
             self._failures = 0
-            if held.problem == "api_refused":
-                await self._tell("")
+            if sync.problem == "api_refused":
+                await self._set_problem("")
             return
-        said = 0 if fetched.wait is None else round(fetched.wait * SECOND)
-        least = REFUSED_WAIT if fetched.verdict == "refused" else backoff(self._failures)
+        at_least = REFUSED_WAIT if result.verdict == "refused" else backoff(self._failures)
+        wait = max(at_least, round((result.retry_seconds or 0) * SECOND))
         self._failures += 1
-        self._rests_until = self._clock.now() + max(said, least)
-        if fetched.verdict == "refused":
-            await self._tell("api_refused")
+        self._back_off_until = self._clock.now() + wait
+        if result.verdict == "refused":
+            await self._set_problem("api_refused")
 
-    async def _watch(self, held: Sync) -> None:
-        """See whether the CRM still posts its webhooks; what was lost until it did again is looked for."""
+    async def _check_webhook(self, sync: Sync) -> None:
+        """Ask the CRM whether it still posts its webhooks; once it does again, reconcile at once."""
         if not isinstance(self._api, Subscribing) or self._account.public_url is None:
             return
-        fetched = await self._crm.client.fetch(self._api.webhooks(self._account))
-        await self._heed(fetched, held)
-        if fetched.verdict != "answered":
+        result = await self._crm.client.send(self._api.webhooks(self._account))
+        await self._note_result(result, sync)
+        if result.verdict != "answered":
             return
-        is_off = self._api.is_off(fetched.answer, webhook_address(self._account)) is not False
-        if is_off and held.problem != "webhook_off":
-            await self._tell("webhook_off")
-        elif not is_off and held.problem == "webhook_off":
-            await self._tell("")
-            self._looks_after = 0
+        is_off = self._api.is_off(result.answer, webhook_address(self._account)) is not False
+        if is_off and sync.problem != "webhook_off":
+            await self._set_problem("webhook_off")
+        elif not is_off and sync.problem == "webhook_off":
+            await self._set_problem("")
+            self._reconcile_after = 0
 
-    async def _tell(self, trouble: SyncProblem) -> None:
-        await self._crm.write(lambda connection: syncs.tell(connection, self._account.id, trouble))
+    async def _set_problem(self, problem: SyncProblem) -> None:
+        await self._crm.write(lambda connection: syncs.tell(connection, self._account.id, problem))
 
 
 class Runner:
-    """All accounts whose API is asked.
+    """Runs the sync of every account that has an API.
 
     Args:
         accounts: Each with the API of its adapter.
-        http: Closed with the last account's work.
+        http: Closed when `run` ends.
     """
 
     def __init__(
@@ -223,19 +223,19 @@ class Runner:
             for account, api in accounts
         }
 
-    def moved(self, accounts: Iterable[str]) -> None:
-        """Boards were changed, here or on another node: deliveries may have left something out."""
-        for account_id in accounts:
+    def on_seq(self, account_ids: Iterable[str]) -> None:
+        """Wake the accounts that a commit changed, here or on another node: it may have left needs."""
+        for account_id in account_ids:
             if account_id in self._syncs:
                 self._syncs[account_id].wake()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         async with self._http, asyncio.TaskGroup() as group:
-            for each in self._syncs.values():
-                group.create_task(each.run())
+            for sync in self._syncs.values():
+                group.create_task(sync.run())
 
 
 def webhook_address(account: Account) -> str:
-    """Where an account's CRM posts to, as browsers and CRMs reach the service."""
+    """The URL that an account's CRM posts to, as the outside world reaches the service."""
     return f"{(account.public_url or '').rstrip('/')}/webhooks/{account.id}"

@@ -1,9 +1,9 @@
-"""Going through a CRM's API: a backfill brings an account up to now, a reconciliation finds what webhooks
-lost.
+"""Executes sync runs: a backfill fills a new account, a reconciliation repairs what webhooks lost.
 
-A pass takes one page at a time, and stores where it has come to after each: killed anywhere, it goes on
-there, and to read a page twice changes nothing. A reconciliation ends with a roll call, since of what was
-deleted no list tells: who is known here and does not answer is asked for by id.
+A run reads one page at a time and stores its position after each page. A process that is killed anywhere
+resumes there, and reading a page twice changes nothing. A reconciliation ends with a sweep, because no list
+names what was deleted: the sweep lists everything that still counts, and each known deal or task that is
+missing from it is fetched by id.
 """
 
 from __future__ import annotations
@@ -11,205 +11,212 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import takewhile
 from typing import Final
 
 import msgspec
 
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage
-from service.ledger.write import sweep, syncs
+from service.ledger.write import syncs
 from service.ledger.write.needs import WHOLE
+from service.ledger.write.sweep import expected
 from service.ledger.write.syncs import SyncPage, SyncRun
-from service.model import SECOND, Decoded, Instant, Need
-from service.sync.client import Fetched
-from service.sync.crm import Answered, Crm
+from service.model import DAY, SECOND, Decoded, Instant, Need
+from service.sync.client import CallResult
+from service.sync.crm import Crm, StoredAnswer
 from service.sync.needs import NeedFetcher
 
 OVERLAP: Final = 300 * SECOND
-"""A reconciliation looks so much further back than to the last pass: clocks differ, and vendors' indexes
-lag."""
+"""How far before the previous run a reconciliation starts: clocks differ, and vendors' indexes lag."""
 
 GRACE: Final = 120 * SECOND
-"""What happened so lately was not missed: its webhook may be on its way."""
-
-DAY: Final = 24 * 3600 * SECOND
+"""The age from which a change counts as repaired. The webhook of a younger one may still be on its way."""
 
 FEW: Final = 20
-"""So many deals and tasks may be gone at once; or half of those that are known."""
+"""Deals and tasks that one sweep may find missing; also allowed is half of those that are known."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Roll:
-    """A roll call under way: of which pass (by when that began), who is to answer, and (once all have been
-    called) who did not."""
+class _Sweep:
+    """A sweep in progress.
 
-    of: Instant
+    Args:
+        run_began_at: Identifies the run that it belongs to.
+        expected: The deals and tasks that the CRM's lists should name.
+        listed: Those that the lists have named so far.
+        missing: Those that no list named; None until all lists are read.
+    """
+
+    run_began_at: Instant
     expected: frozenset[Need]
-    seen: set[Need] = field(default_factory=set)
+    listed: set[Need] = field(default_factory=set)
     missing: list[Need] | None = None
 
 
-class Passing:
-    """Takes an account's pass further.
+class RunExecutor:
+    """Executes an account's sync runs, step by step.
 
     Args:
-        mended: Told how many deals and tasks each finished reconciliation mended.
+        on_repaired: Called with the number of deals and tasks that a reconciliation repaired, when it ends.
     """
 
-    def __init__(self, crm: Crm, asking: NeedFetcher, mended: Callable[[int], None]) -> None:
+    def __init__(self, crm: Crm, fetcher: NeedFetcher, on_repaired: Callable[[int], None]) -> None:
         self._crm = crm
-        self._asking = asking
-        self._mended = mended
-        self._roll: _Roll | None = None
+        self._fetcher = fetcher
+        self._on_repaired = on_repaired
+        self._sweep: _Sweep | None = None
 
-    async def step(self, passing: SyncRun) -> Fetched | None:
-        """One page further, or to the end. None when nothing had to be asked for that.
+    async def step(self, run: SyncRun) -> CallResult | None:
+        """Advance a run by one page, or finish it. Returns None if that took no call.
 
         Raises:
             Unavailable: The database is away.
         """
-        listed, called = self._stages(passing)
-        if self._roll is not None and self._roll.of != passing.began_at:
-            self._roll = None  # another process has completed that pass
-        if passing.stage < len(listed):
-            return await self._read(passing, listed[passing.stage], len(listed) + len(called))
-        if self._roll is None:
-            if not called:
-                await self._finish(passing)
+        stored, swept = self._stages(run)
+        if self._sweep is not None and self._sweep.run_began_at != run.began_at:
+            self._sweep = None  # another process finished that run
+        if run.stage < len(stored):
+            return await self._store_page(run, stored[run.stage], len(stored) + len(swept))
+        if self._sweep is None:
+            if not swept:
+                await self._finish(run)
                 return None
-            self._roll = await self._begin_roll_call(passing)
-            passing = msgspec.structs.replace(passing, stage=len(listed), page=None)
-        if passing.stage < len(listed) + len(called):
-            return await self._call(passing, called[passing.stage - len(listed)], self._roll)
-        return await self._ask_missing(passing, self._roll)
+            self._sweep = await self._begin_sweep(run)
+            run = msgspec.structs.replace(run, stage=len(stored), page=None)
+        if run.stage < len(stored) + len(swept):
+            return await self._sweep_page(run, swept[run.stage - len(stored)], self._sweep)
+        return await self._fetch_missing(run, self._sweep)
 
-    def _stages(self, passing: SyncRun) -> tuple[Sequence[Stage], Sequence[Stage]]:
-        """What is read and stored, and what is only called."""
-        if passing.kind == "backfill":
-            return self._crm.api.backfill(self._crm.account, passing.began_at), ()
+    def _stages(self, run: SyncRun) -> tuple[Sequence[Stage], Sequence[Stage]]:
+        """The stages whose answers are stored, and those of the sweep, whose answers are only looked at."""
+        if run.kind == "backfill":
+            return self._crm.api.backfill(self._crm.account, run.began_at), ()
         return (
-            self._crm.api.changes(self._crm.account, passing.since - OVERLAP),
-            self._crm.api.roll_call(self._crm.account, passing.began_at),
+            self._crm.api.changes(self._crm.account, run.since - OVERLAP),
+            self._crm.api.sweep(self._crm.account, run.began_at),
         )
 
-    async def _read(self, passing: SyncRun, stage: Stage, stages: int) -> Fetched:
-        call = _call(passing.page) or stage.first
-        fetched = await self._crm.client.fetch(call)
-        if fetched.verdict == "gone" and not passing.stage:
-            # Every account has what comes first: it is the address that is wrong.
-            return replace(fetched, verdict="refused")
-        if fetched.verdict == "gone":
-            await self._skip(passing, stage, stages)
-        if fetched.verdict != "answered":
-            return fetched
-        answered = await self._crm.submit(await self._crm.decoded(call, fetched), "sync", {})
-        passing = msgspec.structs.replace(
-            passing,
+    async def _store_page(self, run: SyncRun, stage: Stage, stages: int) -> CallResult:
+        call = _call(run.page) or stage.first
+        result = await self._crm.client.send(call)
+        if result.verdict == "gone" and not run.stage:
+            # Every account has what the first stage lists, so the API's address must be wrong.
+            return replace(result, verdict="refused")
+        if result.verdict == "gone":
+            await self._skip(run, stage, stages)
+        if result.verdict != "answered":
+            return result
+        answer = await self._crm.store(await self._crm.decode(call, result), "sync", {})
+        run = msgspec.structs.replace(
+            run,
             stages=stages,
-            entities=passing.entities + len(_entities(answered.told)),
-            repaired=passing.repaired + len(_missed(answered, fetched.asked_at - GRACE)),
+            entities=run.entities + len(_entities(answer.decoded)),
+            repaired=run.repaired + len(_repaired(answer, result.true_at - GRACE)),
         )
-        await self._advance(passing, self._crm.api.following(call, fetched.answer))
-        return fetched
+        await self._advance(run, self._crm.api.following(call, result.answer))
+        return result
 
-    async def _call(self, passing: SyncRun, stage: Stage, roll_call: _Roll) -> Fetched:
-        call = _call(passing.page) or stage.first
-        fetched = await self._crm.client.fetch(call)
-        if fetched.verdict == "answered":
-            _, told = await self._crm.decoded(call, fetched)
-            roll_call.seen |= _entities(told)
-            await self._advance(passing, self._crm.api.following(call, fetched.answer))
-        elif fetched.verdict == "gone":
-            await self._skip(passing, stage, passing.stages)
-        return fetched
+    async def _sweep_page(self, run: SyncRun, stage: Stage, sweep: _Sweep) -> CallResult:
+        call = _call(run.page) or stage.first
+        result = await self._crm.client.send(call)
+        if result.verdict == "answered":
+            _, decoded = await self._crm.decode(call, result)
+            sweep.listed |= _entities(decoded)
+            await self._advance(run, self._crm.api.following(call, result.answer))
+        elif result.verdict == "gone":
+            await self._skip(run, stage, run.stages)
+        return result
 
-    async def _skip(self, passing: SyncRun, stage: Stage, stages: int) -> None:
-        """Go on with the next stage: the account has not what this one lists."""
-        _log.error("%s: the CRM has no %s: it is left out", self._crm.account.id, stage.name)
-        await self._advance(msgspec.structs.replace(passing, stages=stages), None)
+    async def _skip(self, run: SyncRun, stage: Stage, stages: int) -> None:
+        """Continue with the next stage, because the account lacks what this one lists."""
+        _log.error("%s: the CRM has no %s; this stage is skipped", self._crm.account.id, stage.name)
+        await self._advance(msgspec.structs.replace(run, stages=stages), None)
 
-    async def _advance(self, passing: SyncRun, following: Call | None) -> None:
-        """Store where the pass goes on: with the next page, else with the next stage."""
+    async def _advance(self, run: SyncRun, following: Call | None) -> None:
+        """Store where the run continues: at the next page, or else at the next stage."""
         if following is None:
-            passing = msgspec.structs.replace(passing, stage=passing.stage + 1, page=None)
+            run = msgspec.structs.replace(run, stage=run.stage + 1, page=None)
         else:
-            passing = msgspec.structs.replace(passing, page=_page(following))
-        await self._store(passing)
+            run = msgspec.structs.replace(run, page=_page(following))
+        await self._store_run(run)
 
-    async def _store(self, passing: SyncRun) -> None:
-        where = self._crm.account.id, self._crm.holder
-        await self._crm.write(lambda connection: syncs.advance(connection, *where, passing))
+    async def _store_run(self, run: SyncRun) -> None:
+        key = self._crm.account.id, self._crm.holder
+        await self._crm.write(lambda connection: syncs.advance(connection, *key, run))
 
-    async def _begin_roll_call(self, passing: SyncRun) -> _Roll:
+    async def _begin_sweep(self, run: SyncRun) -> _Sweep:
         now = self._crm.clock.now()
-        lost, due = now - (LOSSES_DAYS - 1) * DAY, now - (TASKS_DAYS - 1) * DAY
-        account_id = self._crm.account.id
-        expected = await self._crm.read(lambda connection: sweep.expected(connection, account_id, lost, due))
-        return _Roll(passing.began_at, expected)
+        lost_since, due_since = now - (LOSSES_DAYS - 1) * DAY, now - (TASKS_DAYS - 1) * DAY
+        key = self._crm.account.id, lost_since, due_since
+        return _Sweep(run.began_at, await self._crm.read(lambda connection: expected(connection, *key)))
 
-    async def _ask_missing(self, passing: SyncRun, roll_call: _Roll) -> Fetched | None:
-        """Ask for some of those who did not answer; the pass is complete when there are none left."""
-        if roll_call.missing is None:
-            roll_call.missing = sorted(roll_call.expected - roll_call.seen)
-            if len(roll_call.missing) > max(FEW, len(roll_call.expected) // 2):
-                _log.error(
-                    "%s: %d of %d deals and tasks are not in the CRM's lists: may the token see all of them?",
-                    self._crm.account.id,
-                    len(roll_call.missing),
-                    len(roll_call.expected),
-                )
-                roll_call.missing = []
-        some = list(_some(roll_call.missing, self._crm.api.batch))
-        if not some:
-            self._roll = None
-            await self._finish(passing)
+    async def _fetch_missing(self, run: SyncRun, sweep: _Sweep) -> CallResult | None:
+        """Fetch some of what no list named; finish the run when nothing is left."""
+        if sweep.missing is None:
+            sweep.missing = self._missing(sweep)
+        batch = list(_batch(sweep.missing, self._crm.api.batch))
+        if not batch:
+            self._sweep = None
+            await self._finish(run)
             return None
-        asked = await self._asking.answers(some, "sync")
-        if asked is not None and asked.last.verdict in ("later", "refused"):
-            return asked.last
-        roll_call.missing = roll_call.missing[len(some) :]
-        if asked is None:
+        fetched = await self._fetcher.answers(batch, "sync")
+        if fetched is not None and fetched.last.verdict in ("later", "refused"):
+            return fetched.last
+        sweep.missing = sweep.missing[len(batch) :]
+        if fetched is None:
             return None
-        found = {each for answered in asked.answers for each in _missed(answered, None)}
-        mended = msgspec.structs.replace(passing, repaired=passing.repaired + len(found))
-        await self._store(mended)
-        return asked.last
+        repaired = {need for answer in fetched.answers for need in _repaired(answer, None)}
+        await self._store_run(msgspec.structs.replace(run, repaired=run.repaired + len(repaired)))
+        return fetched.last
 
-    async def _finish(self, passing: SyncRun) -> None:
-        where = self._crm.account.id, self._crm.holder
-        if not await self._crm.write(lambda connection: syncs.finish(connection, *where, passing)):
-            return
-        if passing.kind == "reconcile":
-            self._mended(passing.repaired)
-        _log.info(
-            "%s: %s complete: %d read, %d mended",
+    def _missing(self, sweep: _Sweep) -> list[Need]:
+        """What no list named; nothing if that is too much to be believed."""
+        missing = sorted(sweep.expected - sweep.listed)
+        if len(missing) <= max(FEW, len(sweep.expected) // 2):
+            return missing
+        _log.error(
+            "%s: %d of %d deals and tasks are missing from the CRM's lists; may the token read all of them?",
             self._crm.account.id,
-            passing.kind,
-            passing.entities,
-            passing.repaired,
+            len(missing),
+            len(sweep.expected),
+        )
+        return []
+
+    async def _finish(self, run: SyncRun) -> None:
+        key = self._crm.account.id, self._crm.holder
+        if not await self._crm.write(lambda connection: syncs.finish(connection, *key, run)):
+            return
+        if run.kind == "reconcile":
+            self._on_repaired(run.repaired)
+        _log.info(
+            "%s: %s finished: %d deals and tasks read, %d repaired",
+            self._crm.account.id,
+            run.kind,
+            run.entities,
+            run.repaired,
         )
 
 
-def _some(missing: Sequence[Need], batch: int) -> Iterable[Need]:
-    """The first ones of one entity, as many as one call asks for."""
-    return islice((each for each in missing if each.entity == missing[0].entity), batch)
+def _batch(missing: Sequence[Need], size: int) -> Iterable[Need]:
+    """The first needs, as far as they are of one entity and fit into one call."""
+    return takewhile(lambda need: need.entity == missing[0].entity, missing[:size])
 
 
-def _entities(told: Decoded) -> set[Need]:
+def _entities(decoded: Decoded) -> set[Need]:
     """The deals and tasks of an answer."""
-    return {Need(each.entity, each.id) for each in told.changes if each.entity in WHOLE}
+    return {Need(change.entity, change.id) for change in decoded.changes if change.entity in WHOLE}
 
 
-def _missed(answered: Answered, before: Instant | None) -> set[Need]:
-    """The deals and tasks that an answer changed, though the change is older than a moment."""
+def _repaired(answer: StoredAnswer, before: Instant | None) -> set[Need]:
+    """The deals and tasks that an answer changed, by changes older than a moment (None: of any age)."""
     return {
-        Need(each.entity, each.id)
-        for each in answered.told.changes
-        if each.entity in WHOLE
-        and f"{each.entity} {each.id}" in answered.outcome.changed
-        and (before is None or each.version < before)
+        Need(change.entity, change.id)
+        for change in answer.decoded.changes
+        if change.entity in WHOLE
+        and f"{change.entity} {change.id}" in answer.outcome.changed
+        and (before is None or change.version < before)
     }
 
 

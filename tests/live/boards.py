@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from service.calendar import parse_instant
 from service.config import Account, Language, zone
 from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Sum, TaskRow
-from service.live.board.build import Snapshot, Sort, snapshot
+from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
-from service.live.board.ranges import spans
+from service.live.board.ranges import ranges
+from service.live.board.snapshot import Snapshot, Sort
 from service.model import SECOND, Instant
 from service.reasons import reason_key
 
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
-VIEW: Final = BoardQuery("office", "month", "amount", "json", "ru")
-MONTH: Final = spans(VIEW, date(2026, 11, 23).toordinal())
+QUERY: Final = BoardQuery("office", "month", "amount", "json", "ru")
+MONTH: Final = ranges(QUERY, date(2026, 11, 23).toordinal())
 OFFICE: Final = Account(
     "office", "Отдел продаж", "standard", (), "Europe/Moscow", zone("Europe/Moscow"), "RUB", "ru"
 )
@@ -94,7 +95,7 @@ def reading(
 
 
 def board(read: BoardRows, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:
-    return snapshot(read, office, VIEW._replace(sort=sort), MONTH)
+    return build_snapshot(read, office, QUERY._replace(sort=sort), MONTH)
 
 
 def worked_example() -> BoardRows:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from service.ledger.read.board import BoardRows, Sum
-from service.live.board.build import snapshot
+from service.live.board.build import build_snapshot
 from service.live.board.patch import Json
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Snapshot, Sort
@@ -20,7 +20,7 @@ from service.live.http.routes import SECURITY
 from service.live.page import render
 from service.model import SECOND
 from tests.e2e.running import until
-from tests.live.boards import MONTH, NOW, VIEW, account, board, client, task, worked_example
+from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, worked_example
 
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
 STREAM: Final = """
@@ -57,16 +57,16 @@ class Screen:
 
     page: Page
     shown: BoardRows
-    view: BoardQuery = VIEW
+    query: BoardQuery = QUERY
 
     def board(self, read: BoardRows) -> Snapshot:
         """What the page shows of a reading."""
-        return snapshot(read, account(), self.view, MONTH)
+        return build_snapshot(read, account(), self.query, MONTH)
 
     def open(self, shown: BoardRows) -> None:
         """Play the snapshot that every stream begins with."""
         self.shown = shown
-        self.play("snapshot", render.html_snapshot(self.board(shown), self.view))
+        self.play("snapshot", render.html_snapshot(self.board(shown), self.query))
 
     def change(self, new: BoardRows, look: str = "null") -> Any:
         """Play the patch to another board.
@@ -74,9 +74,9 @@ class Screen:
         Args:
             look: An expression that is evaluated at once: what moves goes by the browser's own time.
         """
-        patch = render.html_patch(self.board(self.shown), self.board(new), self.view, new.closed)
+        patch = render.html_patch(self.board(self.shown), self.board(new), self.query, new.closed)
         if new.silent:
-            patch["quiet"] = True
+            patch["silent"] = True
         self.shown = new
         return self.page.evaluate(
             f"([name, data]) => {{ window.play(name, data); return {look}; }}", ["patch", patch]
@@ -99,7 +99,7 @@ class Screen:
         expect(self.page.locator("html")).to_have_attribute("data-state", expected)
 
 
-def serve(context: BrowserContext, shown: BoardRows, view: BoardQuery = VIEW) -> None:
+def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) -> None:
     """Answer for the service: the page of a reading, and its files."""
 
     def answer(route: Route) -> None:
@@ -108,18 +108,20 @@ def serve(context: BrowserContext, shown: BoardRows, view: BoardQuery = VIEW) ->
             route.fulfill(path=render.STATIC / address.path.removeprefix("/static/"))
         else:
             sort: Sort = "count" if parse_qs(address.query).get("sort") == ["count"] else "amount"
-            sorted_view = view._replace(sort=sort)
-            content = render.page(snapshot(shown, account(), sorted_view, MONTH), account(), sorted_view)
+            sorted_view = query._replace(sort=sort)
+            content = render.page(
+                build_snapshot(shown, account(), sorted_view, MONTH), account(), sorted_view
+            )
             route.fulfill(body=content, content_type="text/html; charset=utf-8", headers=dict(SECURITY))
 
     context.route("http://127.0.0.1:9/**", answer)
 
 
 @contextmanager
-def opened(browser: Browser, view: BoardQuery = VIEW, **how: object) -> Iterator[Screen]:
+def opened(browser: Browser, query: BoardQuery = QUERY, **how: object) -> Iterator[Screen]:
     """A page whose stream has not spoken yet, on a clock that stands; it must not complain."""
     with browser.new_context(locale="ru", **how) as context:  # type: ignore[arg-type]  # Playwright's options
-        serve(context, worked_example(), view)
+        serve(context, worked_example(), query)
         page = context.new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
@@ -128,9 +130,9 @@ def opened(browser: Browser, view: BoardQuery = VIEW, **how: object) -> Iterator
         began = datetime.fromtimestamp(NOW / SECOND, UTC)
         page.clock.install(time=began - timedelta(minutes=1))
         page.clock.pause_at(began)
-        page.goto(f"{ADDRESS}?{view.query()}" if view != VIEW else ADDRESS)
+        page.goto(f"{ADDRESS}?{query.urlencoded()}" if query != QUERY else ADDRESS)
         until(lambda: page.evaluate("window.streams.length === 1"))
-        yield Screen(page, worked_example(), view)
+        yield Screen(page, worked_example(), query)
         assert problems == []
 
 

@@ -28,9 +28,9 @@ from service.ledger.write import state as states
 from service.ledger.write.log import Quarantined
 from service.ledger.write.syncs import Sync, SyncRun
 from service.ledger.write.writer import Writer
-from service.live.board.build import snapshot
+from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
-from service.live.board.ranges import Spans, spans
+from service.live.board.ranges import Ranges, ranges
 from service.live.board.snapshot import Snapshot
 from service.model import SECOND, Entity, Instant
 from service.projections.facts import DealFacts, TaskFacts, deal_facts, task_facts
@@ -69,16 +69,16 @@ class Counted:
     """The metrics that the tests look at."""
 
     calls: list[str] = field(default_factory=list)
-    mended: int = 0
+    repaired_total: int = 0
     webhooks: list[str] = field(default_factory=list)
 
     def api_call(self, account_id: str, verdict: str) -> None:
         """See `sync.runner.Metrics`."""
         self.calls.append(verdict)
 
-    def missed(self, account_id: str, changes: int) -> None:
+    def repaired(self, account_id: str, entities: int) -> None:
         """See `sync.runner.Metrics`."""
-        self.mended += changes
+        self.repaired_total += entities
 
     def webhook(self, account_id: str, result: str) -> None:
         """See `webhooks.endpoint.Metrics`."""
@@ -110,11 +110,11 @@ class Connected:
     async def reconcile(self) -> int:
         """Begin a reconciliation, as if it were time, and complete it; what it mended."""
         state = await self.state()
-        passing = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
-        await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, passing))
-        before = self.metrics.mended
+        run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
+        await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, run))
+        before = self.metrics.repaired_total
         await self.work()
-        return self.metrics.mended - before
+        return self.metrics.repaired_total - before
 
     async def state(self) -> Sync:
         """How far the account has come."""
@@ -126,8 +126,8 @@ class Connected:
 
     async def board(self) -> dict[str, Any]:
         """The board, without what depends on the CRM's ids."""
-        read = partial(self.reader.read, self.account.id, self._spans.selections)
-        return plain(snapshot(await asyncio.to_thread(read), self.account, VIEW, self._spans))
+        read = partial(self.reader.read, self.account.id, self._ranges.selections)
+        return plain(build_snapshot(await asyncio.to_thread(read), self.account, VIEW, self._ranges))
 
     async def differing(self) -> set[tuple[str, int]]:
         """The deals and tasks of which something else is known than what is true."""
@@ -160,11 +160,11 @@ class Connected:
         office = replace(self.account, crm="standard", api=None)
         with contextlib.closing(Ledger(self.ledgers(), self.clock.now(), office)) as ledger:
             ledger.say(*changes_of(self.vendor.office))
-            return plain(snapshot(ledger.read(self._spans.selections), office, VIEW, self._spans))
+            return plain(build_snapshot(ledger.read(self._ranges.selections), office, VIEW, self._ranges))
 
     @property
-    def _spans(self) -> Spans:
-        return spans(VIEW, local_day(self.clock.now(), self.account.zone))
+    def _ranges(self) -> Ranges:
+        return ranges(VIEW, local_day(self.clock.now(), self.account.zone))
 
 
 @contextlib.asynccontextmanager

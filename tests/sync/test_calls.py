@@ -17,7 +17,7 @@ from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.api import Call, Verdict
 from service.config import Account, Api, Secret
 from service.sync import client as client_module
-from service.sync.client import Client, Fetched
+from service.sync.client import CallResult, Client
 from tests.sync.connected import WaitingClock, connected
 from tests.sync.crms import CRMS
 from tests.vendors.amocrm import AmoCRM
@@ -38,18 +38,18 @@ class Asked:
     verdicts: list[Verdict] = field(default_factory=list)
     clock: StillClock = field(default_factory=StillClock)
 
-    def fetch(self, *calls: Call) -> list[Fetched]:
+    def fetch(self, *calls: Call) -> list[CallResult]:
         """Send calls, one after another."""
 
         def taken(request: httpx.Request) -> httpx.Response:
             self.sent.append(request)
             return self.answer(request)
 
-        async def fetched() -> list[Fetched]:
+        async def fetched() -> list[CallResult]:
             async with httpx.AsyncClient(transport=httpx.MockTransport(taken)) as http:
                 clock = WaitingClock(self.clock)
                 client = Client(self.account, AmoCRMApi(), http, clock, self.verdicts.append)
-                return [await client.fetch(call) for call in calls]
+                return [await client.send(call) for call in calls]
 
         return asyncio.run(fetched())
 
@@ -79,7 +79,7 @@ def test_what_a_status_means(status: int, retry_after: str | None, verdict: str,
     headers = {"retry-after": retry_after} if retry_after else {}
     asked = Asked(lambda _request: httpx.Response(status, headers=headers, content=b"{}"))
     (fetched,) = asked.fetch(LEADS)
-    assert (fetched.verdict, fetched.wait, fetched.answer.status) == (verdict, wait, status)
+    assert (fetched.verdict, fetched.retry_seconds, fetched.answer.status) == (verdict, wait, status)
     assert asked.verdicts == [verdict]
 
 
@@ -91,11 +91,11 @@ def test_a_vendor_that_cannot_be_reached_is_asked_later(error: type[httpx.Reques
         raise error("broken", request=request)
 
     (fetched,) = Asked(broken).fetch(LEADS)
-    assert (fetched.verdict, fetched.wait, fetched.answer.status) == ("later", None, 0)
+    assert (fetched.verdict, fetched.retry_seconds, fetched.answer.status) == ("later", None, 0)
 
 
 def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "LARGEST", 1_000)
+    monkeypatch.setattr(client_module, "MAX_ANSWER", 1_000)
     whole = Asked(lambda _request: httpx.Response(200, content=b"x" * 1_000)).fetch(LEADS)[0]
     larger = Asked(lambda _request: httpx.Response(200, content=b"x" * 1_001)).fetch(LEADS)[0]
     assert (whole.verdict, len(whole.answer.body)) == ("answered", 1_000)
@@ -182,7 +182,7 @@ def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCaptureFi
         account = replace(account, api=Api(Secret(f"1/{SECRET}"), f"http://127.0.0.1:{port}"))
         async with server, httpx.AsyncClient(trust_env=False) as http:
             client = Client(account, api, http, WaitingClock(StillClock()), lambda _verdict: None)
-            return [(await client.fetch(Call("deals", "/crm.item.list"))).verdict for _ in range(2)]
+            return [(await client.send(Call("deals", "/crm.item.list"))).verdict for _ in range(2)]
 
     assert asyncio.run(story()) == ["later", "later"]
     assert all(SECRET.encode() in path for path in paths)

@@ -36,7 +36,7 @@ def asked_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant
         account = CRMS["amocrm"].account(AmoCRM(Office(clock)))
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
             client = Client(account, AmoCRMApi(), http, WaitingClock(clock), lambda _verdict: None)
-            return (await client.fetch(Call("leads", "/api/v4/leads"))).asked_at
+            return (await client.send(Call("leads", "/api/v4/leads"))).true_at
 
     return asyncio.run(fetched())
 

@@ -12,7 +12,7 @@ from service.ledger.database.outcome import Overloaded, Unavailable
 from service.ledger.database.tables import SYNCS
 from service.ledger.write.syncs import LEASE
 from service.model import SECOND
-from service.sync.runner import RENEWED, Runner
+from service.sync.runner import RENEW_EVERY, Runner
 from tests.sync.connected import Connected
 from tests.sync.told import DEAR, add_deal, calls, reasons, told
 
@@ -40,10 +40,10 @@ def test_a_second_process_does_nothing_while_the_first_works(sqlite_ledgers: Cal
         await service.sync.turn()
         before = calls(service)
         for _ in range(3):
-            assert await other.turn() == RENEWED / SECOND
+            assert await other.turn() == RENEW_EVERY / SECOND
         assert calls(service) == before
         for _ in range(20):  # the first renews its lease as it works
-            service.clock.still.advance(RENEWED / SECOND)
+            service.clock.still.advance(RENEW_EVERY / SECOND)
             await service.sync.turn()
             assert await other.turn() > 0
         assert (await holder(service))[0] == service.sync._crm.holder
@@ -58,7 +58,7 @@ def test_it_takes_over_when_the_lease_runs_out(sqlite_ledgers: Callable[[], str]
         service.clock.still.advance(LEASE / SECOND + 1)
         assert await other.turn() == 0
         assert (await holder(service))[0] == other._crm.holder
-        assert await service.sync.turn() == RENEWED / SECOND
+        assert await service.sync.turn() == RENEW_EVERY / SECOND
 
     told(sqlite_ledgers, story, deals=3)
 
@@ -130,7 +130,7 @@ def test_a_commit_wakes_the_account_that_waits(sqlite_ledgers: Callable[[], str]
         waiting.clear()
         runner = Runner.__new__(Runner)
         runner._syncs = {"office": service.sync}
-        runner.moved(("office", "other"))
+        runner.on_seq(("office", "other"))
         await asyncio.wait_for(waiting.wait(), 20)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

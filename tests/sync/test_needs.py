@@ -35,7 +35,7 @@ async def outlast(service: Connected, seconds: float) -> list[float]:
     ends, rests = service.clock.now() + round(seconds * SECOND), []
     while service.clock.now() < ends:
         await service.sync.turn()
-        rest = service.sync._rests_until - service.clock.now()
+        rest = service.sync._back_off_until - service.clock.now()
         if rest > 0:
             rests.append(rest / SECOND)
             service.clock.still.advance(rest / SECOND)
@@ -136,7 +136,7 @@ def test_the_vendors_own_wait_is_kept(
         monkeypatch.setattr(service.vendor, "hindrance", lambda _request: busy)
         await service.sync.turn()
         monkeypatch.undo()
-        assert service.sync._rests_until - service.clock.now() == pytest.approx(1234 * SECOND, abs=SECOND)
+        assert service.sync._back_off_until - service.clock.now() == pytest.approx(1234 * SECOND, abs=SECOND)
         assert await wanted(service, 1230) == []
 
     told(sqlite_ledgers, story)
@@ -171,12 +171,12 @@ def test_a_need_that_is_wanted_again_while_it_is_asked_is_asked_again(
     async def story(service: Connected) -> None:
         await service.work()
         await lost(service, None)
-        asking = service.sync._asking
-        due = await asking.due()
+        fetcher = service.sync._fetcher
+        due = await fetcher.due()
         assert [each.need.entity for each in due] == ["deal"]
         (deal_id,) = service.vendor.office.deals
         await service.postman.tell(service.vendor.office.edit_deal(deal_id, amount=100))
-        await asking.ask(due)
+        await fetcher.fetch(due)
         service.clock.still.advance(10)
         (left,) = [each for each in await wanted(service) if each.need.entity == "deal"]
         assert left.need == Need("deal", str(deal_id))
@@ -198,9 +198,9 @@ def test_a_name_that_the_crm_does_not_have_is_asked_for_again_after_a_day(
         assert asked(service, "users") == before + 1
         for _ in range(23):
             service.clock.still.advance(HOUR)
-            assert await service.sync._asking.due() == []
+            assert await service.sync._fetcher.due() == []
         service.clock.still.advance(HOUR)
-        assert [each.need for each in await service.sync._asking.due()] == [NOBODY]
+        assert [wanted.need for wanted in await service.sync._fetcher.due()] == [NOBODY]
         service.vendor.office.managers[99] = "Пётр"  # type: ignore[index]  # a dict, in truth
         await service.work()
         assert await wanted(service, 2 * DAY) == []
@@ -252,11 +252,11 @@ def test_the_same_answer_again_settles_the_need_that_came_after_it(sqlite_ledger
         await service.work()
         await want(service, NOBODY)
         service.vendor.office.managers[99] = "Пётр"  # type: ignore[index]  # a dict, in truth
-        asking = service.sync._asking
-        due = await asking.due()
-        first = await asking.answers([NOBODY], "answer")
+        fetcher = service.sync._fetcher
+        due = await fetcher.due()
+        first = await fetcher.answers([NOBODY], "answer")
         assert first is not None
-        again = await asking.answers([NOBODY], "answer", due)
+        again = await fetcher.answers([NOBODY], "answer", due)
         assert again is not None
         assert [each.outcome.status for each in (*first.answers, *again.answers)] == ["applied", "duplicate"]
         assert await wanted(service, DAY) == []

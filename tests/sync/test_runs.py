@@ -38,12 +38,12 @@ async def steps(service: Connected, number: int) -> None:
 async def begin(service: Connected) -> None:
     """Begin a reconciliation."""
     state = await service.state()
-    passing = SyncRun("reconcile", service.clock.now(), since=state.synced_at or 0)
-    await service.transactions.write(lambda connection: syncs.begin(connection, "office", passing))
+    run = SyncRun("reconcile", service.clock.now(), since=state.synced_at or 0)
+    await service.transactions.write(lambda connection: syncs.begin(connection, "office", run))
 
 
 def silence(service: Connected) -> None:
-    """The vendor's log of events tells of nothing: only the roll call can find what was deleted."""
+    """The vendor's log of events tells of nothing: only the sweep can find what was deleted."""
     assert isinstance(service.vendor, AmoCRM)
     service.vendor.log.clear()
 
@@ -98,7 +98,7 @@ def test_what_happened_of_late_was_not_missed(sqlite_ledgers: Callable[[], str])
     told(sqlite_ledgers, story, deals=3)
 
 
-def test_a_roll_call_finds_a_deletion_and_a_completion_that_no_list_tells(
+def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_tells(
     sqlite_ledgers: Callable[[], str],
 ) -> None:
     async def story(service: Connected) -> None:
@@ -123,7 +123,7 @@ def test_a_roll_call_finds_a_deletion_and_a_completion_that_no_list_tells(
 
 
 @pytest.mark.parametrize(("deals", "gone", "deleted"), [(FEW, FEW, FEW), (50, 24, 24), (50, 26, 0)])
-def test_a_roll_call_that_misses_more_than_half_deletes_nothing(
+def test_a_sweep_that_misses_more_than_half_deletes_nothing(
     deals: int, gone: int, deleted: int, sqlite_ledgers: Callable[[], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story(service: Connected) -> None:
@@ -136,7 +136,7 @@ def test_a_roll_call_that_misses_more_than_half_deletes_nothing(
         assert await service.reconcile() == deleted
         records = [await record(service, Need("deal", str(each))) for each in ids]
         assert sum(each.deleted is not None for each in records) == deleted
-        assert ("are not in the CRM's lists" in caplog.text) == (not deleted)
+        assert ("are missing from the CRM's lists" in caplog.text) == (not deleted)
         assert (await service.state()).run is None
 
     told(sqlite_ledgers, story, deals=deals)
@@ -171,7 +171,7 @@ def test_a_pass_goes_on_with_the_page_that_comes_next(
     monkeypatch.setattr("service.adapters.amocrm.api._PAGE", (("limit", "2"),))
 
     async def story(service: Connected) -> None:
-        while (passing := (await service.state()).run) is None or passing.page is None:
+        while (run := (await service.state()).run) is None or run.page is None:
             await service.sync.turn()
         pages = asked(service, "leads")
         service.sync = service.another()
@@ -197,23 +197,23 @@ def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], s
         await service.work()
         finished = await service.state()
         assert finished.run is None
-        assert service.metrics.mended == 1
-        listed, called = stale._passing._stages(stopped_at)
-        await stale._passing.step(stopped_at)  # it had been asleep
-        stale._passing._roll = await stale._passing._begin_roll_call(stopped_at)
-        stale._passing._roll.missing = []
-        await stale._passing.step(replace_stage(stopped_at, len(listed) + len(called)))
+        assert service.metrics.repaired_total == 1
+        listed, called = stale._executor._stages(stopped_at)
+        await stale._executor.step(stopped_at)  # it had been asleep
+        stale._executor._sweep = await stale._executor._begin_sweep(stopped_at)
+        stale._executor._sweep.missing = []
+        await stale._executor.step(replace_stage(stopped_at, len(listed) + len(called)))
         assert await service.state() == finished
-        assert service.metrics.mended == 1
+        assert service.metrics.repaired_total == 1
 
     told(sqlite_ledgers, story, deals=3)
 
 
-def replace_stage(passing: SyncRun, stage: int) -> SyncRun:
-    return SyncRun(passing.kind, passing.began_at, passing.since, stage, passing.stages, repaired=9)
+def replace_stage(run: SyncRun, stage: int) -> SyncRun:
+    return SyncRun(run.kind, run.began_at, run.since, stage, run.stages, repaired=9)
 
 
-def test_a_roll_call_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
+def test_a_sweep_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
     sqlite_ledgers: Callable[[], str],
 ) -> None:
     async def story(service: Connected) -> None:
@@ -221,7 +221,7 @@ def test_a_roll_call_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
         service.clock.still.advance(DAY)
         await begin(service)
         first = service.sync
-        while first._passing._roll is None or Need("deal", "70001") not in first._passing._roll.seen:
+        while first._executor._sweep is None or Need("deal", "70001") not in first._executor._sweep.listed:
             await first.turn()
         service.clock.still.advance(LEASE / SECOND)
         service.sync = service.another()
@@ -255,7 +255,7 @@ def test_a_list_that_the_account_does_not_have_is_left_out(
         await service.reconcile()
         state = await service.state()
         assert (state.run, state.problem) == (None, "")
-        assert "it is left out" in caplog.text
+        assert "this stage is skipped" in caplog.text
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=3)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from service.model import SECOND
-from service.sync.runner import WATCHED
+from service.sync.runner import CHECK_WEBHOOK_EVERY
 from tests.sync.connected import ADDRESS, Connected
 from tests.sync.told import add_deal, asked, read, told, without_address
 from tests.vendors.amocrm import SETTINGS, AmoCRM
@@ -15,7 +15,7 @@ from tests.vendors.amocrm import SETTINGS, AmoCRM
 
 async def watch(service: Connected) -> None:
     """Work on to the next look at the webhook."""
-    service.clock.still.advance(WATCHED / SECOND)
+    service.clock.still.advance(CHECK_WEBHOOK_EVERY / SECOND)
     await service.work()
 
 
@@ -53,7 +53,7 @@ def test_a_gap_is_mended_however_short_a_while_ago_the_last_reconciliation_was(
         await service.work()
         service.vendor.disable_webhook()
         await watch(service)
-        service.clock.still.advance(WATCHED / SECOND - 60)
+        service.clock.still.advance(CHECK_WEBHOOK_EVERY / SECOND - 60)
         await service.reconcile()
         await service.postman.tell(add_deal(service.vendor.office))
         renew(service)
@@ -108,7 +108,7 @@ def test_an_api_that_does_not_answer_says_nothing_of_the_webhook(
 ) -> None:
     async def story(service: Connected) -> None:
         await service.work()
-        service.clock.still.advance(WATCHED / SECOND)
+        service.clock.still.advance(CHECK_WEBHOOK_EVERY / SECOND)
         service.vendor.fail_next(1, status)
         await service.work()
         assert (await read(service)).problem == ""

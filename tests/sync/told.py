@@ -12,7 +12,7 @@ from service.config import Account
 from service.ledger.read.board import BoardRows
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
-from service.live.board.ranges import spans
+from service.live.board.ranges import ranges
 from service.model import Need
 from tests.sync.connected import VIEW, Connected, connected
 from tests.sync.crms import CRMS
@@ -61,7 +61,7 @@ def add_deal(office: Office, amount: int = 518400) -> Event:
 
 async def read(service: Connected, since: BoardRows | None = None) -> BoardRows:
     """What the board is read as now."""
-    shown = spans(VIEW, local_day(service.clock.now(), service.account.zone))
+    shown = ranges(VIEW, local_day(service.clock.now(), service.account.zone))
     return await asyncio.to_thread(partial(service.reader.read, "office", shown.selections, since))
 
 

@@ -110,7 +110,7 @@ class AmoCRMApi:
             Stage("deletions", Call("events", "/api/v4/events", (("limit", "100"), types, created))),
         ]
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
         del account
         return [_leads(now), *_tasks(now)]

@@ -156,7 +156,7 @@ class Bitrix24Api:
             _stage("changed tasks", "tasks", account, {">=CHANGED_DATE": then}),
         ]
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
         return _counting(account, now, bare=True)
 

@@ -105,7 +105,7 @@ class HubSpotApi:
             Stage("deleted tasks", _deleted("tasks")),
         )
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no field of theirs
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no field of theirs
         """See `Api`."""
         return (
             Stage("deals", _search("roll:deals", _counting_deals(now), (_MODIFIED,))),

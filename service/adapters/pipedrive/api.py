@@ -88,7 +88,7 @@ class PipedriveApi:
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`. Clients are asked for by need: only those that a deal or an activity has."""
-        return [Stage("users", _USERS), _stage("pipelines", "pipelines"), *self.roll_call(account, now)]
+        return [Stage("users", _USERS), _stage("pipelines", "pipelines"), *self.sweep(account, now)]
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
         """See `Api`. The API tells of deals that were deleted within 30 days, and of no deleted activity."""
@@ -104,7 +104,7 @@ class PipedriveApi:
             ),
         ]
 
-    def roll_call(self, account: Account, now: Instant) -> Sequence[Stage]:
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`. API v2 neither selects fields nor filters by the day of losing or of being done; but
         what was lost or done since a day, was changed since."""
         del account

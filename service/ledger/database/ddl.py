@@ -22,10 +22,7 @@ Number: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Flag(Boolean):
-    """A boolean. On SQLite it is an INTEGER, and a CHECK of this name allows 0 and 1 only."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(create_constraint=True, name=name)
+    """A boolean. On SQLite it is an INTEGER, which `create_constraint` limits to 0 and 1."""
 
 
 @compiles(Flag, "sqlite")

@@ -175,7 +175,7 @@ def _field_type(
     name: str, kind: type[str | int | bool]
 ) -> TypeEngine[str] | TypeEngine[int] | TypeEngine[bool]:
     if kind is bool:
-        return Flag(name)
+        return Flag(create_constraint=True, name=name)
     return Number if kind is int else Text()
 
 

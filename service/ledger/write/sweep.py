@@ -1,4 +1,4 @@
-"""Who must answer a roll call: the deals and tasks that still count on the board."""
+"""Who must answer a sweep: the deals and tasks that still count on the board."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """An account's row. `run` is the pass under way; `synced_at` says up to when state is the CRM's."""
+    """An account's row. `run` is the run under way; `synced_at` says up to when state is the CRM's."""
 
     run: SyncRun | None
     synced_at: Instant | None

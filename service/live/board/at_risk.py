@@ -33,21 +33,21 @@ DEAL_CLIENT: Final = "deal:"
 """Begins the client id of a deal that has no client (SPEC section 5)."""
 
 
-def at_risk(reading: BoardRows, account: Account, view: BoardQuery) -> AtRisk:
+def at_risk(reading: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
     """The card, of everybody or of one manager or pipeline."""
     currency = account.currency
-    rows = list(_selected(reading.clients.values(), view))
-    whole = view.manager is None and view.pipeline is None
+    rows = list(_selected(reading.clients.values(), query))
+    whole = query.manager is None and query.pipeline is None
     totals = reading.at_risk if whole else Sum(len(rows), sum(row.amount for row in rows))
-    masks = view.mode == "wall" and account.mask_clients
+    masks = query.mode == "wall" and account.mask_clients
     return AtRisk(
         clients=totals.count,
         amount=decimal_string(totals.amount, currency),
         tasks=reading.overdue_tasks if whole else sum(len(row.tasks) for row in rows),
         list=tuple(
-            _client(row, account, reading.manager_names, masks=masks) for row in _ordered(rows, view.sort)
+            _client(row, account, reading.manager_names, masks=masks) for row in _ordered(rows, query.sort)
         ),
-        managers=_managers(reading, currency, view),
+        managers=_managers(reading, currency, query),
         no_next_step=Stake(reading.no_next_step.count, decimal_string(reading.no_next_step.amount, currency))
         if whole
         else None,
@@ -55,19 +55,19 @@ def at_risk(reading: BoardRows, account: Account, view: BoardQuery) -> AtRisk:
     )
 
 
-def _selected(rows: Iterable[ClientRow], view: BoardQuery) -> Iterator[ClientRow]:
+def _selected(rows: Iterable[ClientRow], query: BoardQuery) -> Iterator[ClientRow]:
     """The clients with a task of the manager and pipeline that are asked for, and what those put at stake."""
-    if view.manager is None and view.pipeline is None:
+    if query.manager is None and query.pipeline is None:
         yield from rows
         return
     for row in rows:
-        tasks = tuple(task for task in row.tasks if _is_selected(task, view))
+        tasks = tuple(task for task in row.tasks if _is_selected(task, query))
         if tasks:
             yield replace(row, tasks=tasks, amount=_stake(row, tasks))
 
 
-def _is_selected(task: TaskRow, view: BoardQuery) -> bool:
-    return view.manager in (None, task.manager_id or "") and view.pipeline in (None, task.pipeline_id or "")
+def _is_selected(task: TaskRow, query: BoardQuery) -> bool:
+    return query.manager in (None, task.manager_id or "") and query.pipeline in (None, task.pipeline_id or "")
 
 
 def _stake(row: ClientRow, tasks: Iterable[TaskRow]) -> int:
@@ -126,10 +126,10 @@ def _manager_name(manager_id: str | None, names: Mapping[str, str]) -> str | Non
     return None if manager_id is None else names.get(manager_id) or manager_id
 
 
-def _managers(reading: BoardRows, currency: str, view: BoardQuery) -> tuple[Manager, ...]:
-    if view.pipeline is not None:
+def _managers(reading: BoardRows, currency: str, query: BoardQuery) -> tuple[Manager, ...]:
+    if query.pipeline is not None:
         return ()
-    rows = [row for row in reading.managers if view.manager in (None, row.manager_id or "")]
+    rows = [row for row in reading.managers if query.manager in (None, row.manager_id or "")]
     return tuple(_manager(row, currency, reading.manager_names) for row in sorted(rows, key=_manager_order))
 
 

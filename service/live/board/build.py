@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from service import calendar
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Sum
 from service.live.board.at_risk import at_risk
-from service.live.board.patch import apply_patch, parts, patch
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import Part as SpanPart
-from service.live.board.ranges import Spans
+from service.live.board.ranges import Ranges
 from service.live.board.snapshot import (
+    KINDS,
     Caveat,
     Losses,
     Named,
@@ -27,33 +27,27 @@ from service.live.board.snapshot import (
     Reason,
     Shown,
     Snapshot,
-    Sort,
     Total,
 )
-from service.live.text.i18n import Wording, wording
+from service.live.text.i18n import Translations, translations_of
 from service.money import decimal_string
 from service.reasons import Kind, reason_key
 
-__all__ = ["KINDS", "Snapshot", "Sort", "apply_patch", "parts", "patch", "snapshot"]
 
-KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
-"""The kinds of refusals that count, in the order in which they are shown."""
-
-
-def snapshot(reading: BoardRows, account: Account, view: BoardQuery, spans: Spans) -> Snapshot:
+def build_snapshot(reading: BoardRows, account: Account, query: BoardQuery, ranges: Ranges) -> Snapshot:
     """The board that a reading makes.
 
     Args:
-        reading: Must hold the losses of the spans.
+        reading: Must hold the losses of the ranges.
         account: Gives kinds of reasons, zone, currency and language, as they are configured now.
-        view: Says whose figures are shown, in what order, and whether for a wall.
-        spans: `spans.spans` of the view.
+        query: Says whose figures are shown, in what order, and whether for a wall.
+        ranges: `ranges.ranges` of the query.
 
     Raises:
         KeyError: The reading lacks the losses of a span.
     """
-    words = wording(account.language)
-    losses = _losses(reading, account, spans, words)
+    translations = translations_of(account.language)
+    losses = _losses(reading, account, ranges, translations)
     heard = reading.last_delivery_at
     return Snapshot(
         account=reading.account,
@@ -61,12 +55,12 @@ def snapshot(reading: BoardRows, account: Account, view: BoardQuery, spans: Span
         as_of=calendar.iso(reading.as_of, account.zone),
         last_delivery_at=None if heard is None else calendar.iso(heard, account.zone),
         currency=account.currency,
-        period=Range(spans.period.key, _day(spans.period.first), _day(spans.period.last)),
-        sort=view.sort,
+        period=Range(ranges.period.key, _day(ranges.period.first), _day(ranges.period.last)),
+        sort=query.sort,
         losses=losses,
-        at_risk=at_risk(reading, account, view),
-        warnings=_warnings(reading, losses.unclassified.count, words),
-        shown=Shown(view.manager, view.pipeline),
+        at_risk=at_risk(reading, account, query),
+        warnings=_warnings(reading, losses.unclassified.count, translations),
+        shown=Shown(query.manager, query.pipeline),
         managers=_named(reading.manager_names),
         pipelines=_named(reading.pipeline_names),
     )
@@ -80,9 +74,9 @@ def _named(names: Mapping[str, str]) -> tuple[Named, ...]:
     return tuple(Named(each, name) for name, each in sorted((name, each) for each, name in names.items()))
 
 
-def _losses(reading: BoardRows, account: Account, spans: Spans, words: Wording) -> Losses:
-    now = _by_reason(reading.losses[spans.now], account, words)
-    before = _by_reason(reading.losses[spans.before], account, words)
+def _losses(reading: BoardRows, account: Account, ranges: Ranges, translations: Translations) -> Losses:
+    now = _by_reason(reading.losses[ranges.now], account, translations)
+    before = _by_reason(reading.losses[ranges.before], account, translations)
     total, by_kind = _totals(now, account.currency)
     total_before, by_kind_before = _totals(before, account.currency)
     return Losses(
@@ -91,22 +85,22 @@ def _losses(reading: BoardRows, account: Account, spans: Spans, words: Wording) 
         previous=Previous(
             **by_kind_before,
             total=total_before,
-            from_=_day(spans.before.first),
-            to=_day(spans.before.last),
+            from_=_day(ranges.before.first),
+            to=_day(ranges.before.last),
         ),
         reasons=tuple(
             Reason(name, kind, row.count, decimal_string(row.amount, account.currency))
             for kind, name, row in sorted(now, key=_reason_order)
         ),
-        series=tuple(_part(reading, account, each, words) for each in spans.parts),
+        series=tuple(_part(reading, account, each, translations) for each in ranges.parts),
     )
 
 
-def _part(reading: BoardRows, account: Account, part: SpanPart, words: Wording) -> Part:
-    total, by_kind = _totals(_by_reason(reading.losses[part.now], account, words), account.currency)
+def _part(reading: BoardRows, account: Account, part: SpanPart, translations: Translations) -> Part:
+    total, by_kind = _totals(_by_reason(reading.losses[part.now], account, translations), account.currency)
     before = None
     if part.before is not None:
-        before, _ = _totals(_by_reason(reading.losses[part.before], account, words), account.currency)
+        before, _ = _totals(_by_reason(reading.losses[part.before], account, translations), account.currency)
     return Part(
         from_=_day(part.now.first),
         to=_day(part.now.last),
@@ -120,7 +114,7 @@ def _part(reading: BoardRows, account: Account, part: SpanPart, words: Wording) 
 _Grouped: TypeAlias = tuple[Kind, str, Sum]
 
 
-def _by_reason(rows: Iterable[LossRow], account: Account, words: Wording) -> list[_Grouped]:
+def _by_reason(rows: Iterable[LossRow], account: Account, translations: Translations) -> list[_Grouped]:
     """Refusals that count, by kind and reason; reasons that are written alike are one."""
     grouped: dict[tuple[Kind, str], _Grouped] = {}
     # In a fixed order, so that of several spellings the same one is shown every time.
@@ -128,7 +122,7 @@ def _by_reason(rows: Iterable[LossRow], account: Account, words: Wording) -> lis
         kind = account.reasons.kind_of(row.reason_id, row.reason)
         if kind == "excluded":
             continue
-        name = words.reason(row.reason_id, row.reason)
+        name = translations.reason(row.reason_id, row.reason)
         key = (kind, reason_key(name))
         _, shown, known = grouped.get(key, (kind, name, Sum()))
         grouped[key] = (kind, shown, Sum(known.count + row.count, known.amount + row.amount))
@@ -150,16 +144,16 @@ def _totals(grouped: Iterable[_Grouped], currency: str) -> tuple[Total, dict[str
     return Total(sum(counts.values()), decimal_string(sum(amounts.values()), currency)), by_kind
 
 
-def _warnings(reading: BoardRows, unclassified: int, words: Wording) -> tuple[Caveat, ...]:
+def _warnings(reading: BoardRows, unclassified: int, translations: Translations) -> tuple[Caveat, ...]:
     found = [
-        Caveat("unconverted", words.unconverted(count, currency), count, currency)
+        Caveat("unconverted", translations.unconverted(count, currency), count, currency)
         for currency, count in sorted(reading.unconverted.items())
         if count
     ]
     if reading.problem:
-        found.append(Caveat(reading.problem, words.trouble(reading.problem), 1))
+        found.append(Caveat(reading.problem, translations.trouble(reading.problem), 1))
     if reading.repaired:
-        found.append(Caveat("missed", words.missed(reading.repaired), reading.repaired))
+        found.append(Caveat("missed", translations.missed(reading.repaired), reading.repaired))
     if unclassified:
-        found.append(Caveat("unclassified", words.unclassified(unclassified), unclassified))
+        found.append(Caveat("unclassified", translations.unclassified(unclassified), unclassified))
     return tuple(found)

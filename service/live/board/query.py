@@ -24,7 +24,7 @@ NONE: Final = "-"
 """In an address: what has no manager, or is in no pipeline."""
 
 
-class ViewError(ValueError):
+class QueryError(ValueError):
     """The query asks for something that there is not; whoever wrote the address mends it."""
 
 
@@ -55,8 +55,8 @@ class BoardQuery(NamedTuple):
             return "(prefers-color-scheme: light)"
         return "all" if self.theme == "light" else "not all"
 
-    def query(self, **other: str | None) -> str:
-        """The query of the page's address for this view, or one that differs in something."""
+    def urlencoded(self, **other: str | None) -> str:
+        """The query of the page's address for this query, or one that differs in something."""
         given: dict[str, str | None] = {
             "period": self.period,
             "sort": self.sort,
@@ -79,18 +79,18 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def parse_view(query: Mapping[str, str], account: Account, today: int) -> BoardQuery:
-    """The view that a query asks for; what it leaves out is the account's, or this month's.
+def parse_query(query: Mapping[str, str], account: Account, today: int) -> BoardQuery:
+    """The board that the parameters of an address ask for; what they leave out has a default.
 
     Raises:
-        ViewError: See there.
+        QueryError: See there.
         PeriodError: The period is none.
     """
     chosen = {"sort": "amount", "form": "json", "lang": account.language, "mode": "desk", "theme": "auto"}
     for name, choices in _CHOICES.items():
         chosen[name] = query.get(name, chosen[name])
         if chosen[name] not in choices:
-            raise ViewError(f"{name} is {' or '.join(choices)}")
+            raise QueryError(f"{name} is {' or '.join(choices)}")
     period = query.get("period", "month")
     parse_period(period, today)
     return msgspec.convert(
@@ -110,5 +110,5 @@ def _chosen(query: Mapping[str, str], name: str) -> str | None:
     """An id; None for what is left empty, as a form does; empty for `-`, which asks for those without."""
     given = query.get(name, "")
     if len(given) > ID_LENGTH:
-        raise ViewError(f"{name} has at most {ID_LENGTH} characters")
+        raise QueryError(f"{name} has at most {ID_LENGTH} characters")
     return "" if given == NONE else given or None

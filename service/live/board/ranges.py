@@ -21,7 +21,7 @@ class Part(NamedTuple):
     before: Selection | None
 
 
-class Spans(NamedTuple):
+class Ranges(NamedTuple):
     """What a board needs of the losses.
 
     Args:
@@ -41,20 +41,20 @@ class Spans(NamedTuple):
         return list(dict.fromkeys([self.now, self.before, *parts]))
 
 
-def spans(view: BoardQuery, today: int) -> Spans:
-    """What the board of a view shows on a day.
+def ranges(query: BoardQuery, today: int) -> Ranges:
+    """What the board of a query shows on a day.
 
     Raises:
-        PeriodError: The view's period is none.
+        PeriodError: The query's period is none.
     """
-    period = parse_period(view.period, today)
+    period = parse_period(query.period, today)
 
     def those(days: tuple[int, int]) -> Selection:
-        return Selection(*days, view.manager, view.pipeline)
+        return Selection(*days, query.manager, query.pipeline)
 
     before = [those(days) for days in buckets(*previous_whole(period))]
     now = [those(days) for days in buckets(period.first, period.last)]
     parts = tuple(
         Part(days, before[index] if index < len(before) else None) for index, days in enumerate(now)
     )
-    return Spans(period, those((period.first, period.last)), those(previous(period, today)), parts)
+    return Ranges(period, those((period.first, period.last)), those(previous(period, today)), parts)

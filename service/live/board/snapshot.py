@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -10,6 +10,9 @@ from service.reasons import Kind
 
 Sort: TypeAlias = Literal["amount", "count"]
 """What the list of clients at risk is ordered by, descending."""
+
+KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
+"""The kinds of refusals that count, in the order in which they are shown."""
 
 
 class Total(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Lists:
-    """The handlers, to be guarded as the board's are. Each raises `ViewError` and `Unavailable`.
+    """The handlers, to be guarded as the board's are. Each raises `QueryError` and `Unavailable`.
 
     Args:
         headers: Those of everything that shows figures.
@@ -47,38 +47,38 @@ class Lists:
         self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def refusal_page(self, request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def refusal_page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the refusals behind a figure."""
         asked = lists.parse_asked(request.query_params)
 
         def page(shown: RefusalList) -> str:
-            return list_page.refusal_page(shown, account, view)
+            return list_page.refusal_page(shown, account, query)
 
-        content = await self._in_turn(lambda: self._of_refusals(account, view, asked, page))
+        content = await self._in_turn(lambda: self._of_refusals(account, query, asked, page))
         return HTMLResponse(content, headers=self._headers)
 
-    async def refusal_file(self, request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def refusal_file(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The same refusals, all of them, as a file."""
         asked = lists.parse_asked(request.query_params)
 
         def sheet(shown: RefusalList) -> Sheet:
-            return spreadsheet.refusal_sheet(shown, account, view.language)
+            return spreadsheet.refusal_sheet(shown, account, query.language)
 
-        return self._file(await self._in_turn(lambda: self._of_refusals(account, view, asked, sheet)))
+        return self._file(await self._in_turn(lambda: self._of_refusals(account, query, asked, sheet)))
 
-    async def task_page(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def task_page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the overdue tasks on the board."""
 
         def page() -> str:
-            return list_page.task_page(self._tasks(account, view), account, view)
+            return list_page.task_page(self._tasks(account, query), account, query)
 
         return HTMLResponse(await self._in_turn(page), headers=self._headers)
 
-    async def task_file(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def task_file(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The same tasks, all of them, as a file."""
 
         def sheet() -> Sheet:
-            return spreadsheet.task_sheet(self._tasks(account, view), account, view.language)
+            return spreadsheet.task_sheet(self._tasks(account, query), account, query.language)
 
         return self._file(await self._in_turn(sheet))
 
@@ -87,16 +87,16 @@ class Lists:
             return await in_time(make, PATIENCE)
 
     def _of_refusals(
-        self, account: Account, view: BoardQuery, asked: ListFilter, make: Callable[[RefusalList], T]
+        self, account: Account, query: BoardQuery, asked: ListFilter, make: Callable[[RefusalList], T]
     ) -> T:
         """What is made of the refusals that are asked for, while they are being read."""
-        period = parse_period(view.period, local_day(self._clock.now(), account.zone))
-        selection = Selection(period.first, period.last, view.manager, view.pipeline)
+        period = parse_period(query.period, local_day(self._clock.now(), account.zone))
+        selection = Selection(period.first, period.last, query.manager, query.pipeline)
         with self._refusals.read(account.id, selection) as found:
-            return make(lists.refusal_list(found, asked, selection, account, view))
+            return make(lists.refusal_list(found, asked, selection, account, query))
 
-    def _tasks(self, account: Account, view: BoardQuery) -> TaskList:
-        return lists.task_list(self._readers.read(account.id, ()), account, view)
+    def _tasks(self, account: Account, query: BoardQuery) -> TaskList:
+        return lists.task_list(self._readers.read(account.id, ()), account, query)
 
     def _file(self, sheet: Sheet) -> Response:
         headers = {**self._headers, "content-disposition": sheet.disposition}

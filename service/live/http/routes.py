@@ -23,9 +23,9 @@ from service.ledger.database.outcome import Unavailable
 from service.ledger.database.threads import in_time
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.board import build
-from service.live.board.build import Snapshot
-from service.live.board.query import BoardQuery, ViewError, parse_view
-from service.live.board.ranges import spans
+from service.live.board.query import BoardQuery, QueryError, parse_query
+from service.live.board.ranges import ranges
+from service.live.board.snapshot import Snapshot
 from service.live.http import access
 from service.live.http.list_routes import Lists
 from service.live.http.screen_links import NamedScreens
@@ -104,7 +104,7 @@ class Boards:
                 return welcome or await handler(request, account, self._view(request, account))
             except _Refused as refused:
                 return refused.problem
-            except ViewError as error:
+            except QueryError as error:
                 return Problem(400, str(error))
             except Unavailable:
                 return AWAY
@@ -113,29 +113,29 @@ class Boards:
 
     def _view(self, request: Request, account: Account) -> BoardQuery:
         try:
-            return parse_view(request.query_params, account, self._today(account))
-        except (PeriodError, ViewError) as error:
+            return parse_query(request.query_params, account, self._today(account))
+        except (PeriodError, QueryError) as error:
             raise _Refused(Problem(400, str(error))) from None
 
     def _today(self, account: Account) -> int:
         return local_day(self._clock.now(), account.zone)
 
-    async def _read(self, account: Account, view: BoardQuery) -> Snapshot:
-        shown = spans(view, self._today(account))
+    async def _read(self, account: Account, query: BoardQuery) -> Snapshot:
+        shown = ranges(query, self._today(account))
         reading = await in_time(lambda: self._readers.read(account.id, shown.selections))
-        return build.snapshot(reading, account, view, shown)
+        return build.build_snapshot(reading, account, query, shown)
 
-    async def page(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""
-        shown = await self._read(account, view)
-        return HTMLResponse(render.page(shown, account, view), headers=SECURITY)
+        shown = await self._read(account, query)
+        return HTMLResponse(render.page(shown, account, query), headers=SECURITY)
 
-    async def snapshot(self, _request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def snapshot(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
-        shown = await self._read(account, view)
+        shown = await self._read(account, query)
         return Response(msgspec.json.encode(shown), media_type="application/json", headers=SECURITY)
 
-    async def events(self, request: Request, account: Account, view: BoardQuery) -> ASGIApp:
+    async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
         try:
             self._hub.admit()
@@ -147,7 +147,7 @@ class Boards:
         screen: str | None = request.state.screen
 
         async def show(send: StreamSend) -> None:
-            stream = self._hub.show(view, seen, send)
+            stream = self._hub.show(query, seen, send)
             await (stream if screen is None else self._screens.attend(account.id, screen, stream))
 
         return EventStream(show, SECURITY)

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from service.config import Language
 from service.live.page import template_globals
-from service.live.text.i18n import wording
+from service.live.text.i18n import translations_of
 
 
 @cache
@@ -20,7 +20,7 @@ def template(language: Language, name: str) -> Template:
 
 @cache
 def _environment(language: Language) -> Environment:
-    words = wording(language)
+    translations = translations_of(language)
     environment = Environment(
         loader=PackageLoader("service.live", "templates"),
         autoescape=True,
@@ -32,6 +32,6 @@ def _environment(language: Language) -> Environment:
     )
     # The extension has this method, and the type of an environment does not know it.
     install: Callable[..., None] = vars(environment)["install_gettext_callables"]
-    install(words.catalogue.gettext, words.catalogue.ngettext, newstyle=True)
+    install(translations.catalogue.gettext, translations.catalogue.ngettext, newstyle=True)
     environment.globals.update(template_globals.globals_of(language), language=language)
     return environment

@@ -10,7 +10,7 @@ from service.live.board.query import BoardQuery
 from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import kind_name
-from service.live.text.i18n import wording
+from service.live.text.i18n import translations_of
 
 SHOWN: Final = 500
 """Rows that a page shows; the file has them all."""
@@ -19,32 +19,32 @@ STATIC: Final = "../../static"
 """Where `render.STATIC` is served, as seen from the page's address."""
 
 
-def refusal_page(shown: RefusalList, account: Account, view: BoardQuery) -> str:
+def refusal_page(shown: RefusalList, account: Account, query: BoardQuery) -> str:
     """The page of a list of refusals."""
-    words = wording(view.language)
+    translations = translations_of(query.language)
     rows = list(islice(shown.rows, SHOWN))
-    return template(view.language, "deals.html").render(
+    return template(query.language, "deals.html").render(
         shown=shown,
         rows=rows,
         more=shown.total.count - len(rows),
-        kind=kind_name(words, shown.kind) if shown.kind else None,
+        kind=kind_name(translations, shown.kind) if shown.kind else None,
         file="deals.csv",
-        query=view.query(reason=shown.reason, kind=shown.kind),
+        parameters=query.urlencoded(reason=shown.reason, kind=shown.kind),
         account=account,
-        view=view,
+        query=query,
         static=STATIC,
     )
 
 
-def task_page(shown: TaskList, account: Account, view: BoardQuery) -> str:
+def task_page(shown: TaskList, account: Account, query: BoardQuery) -> str:
     """The page of a list of overdue tasks."""
-    return template(view.language, "tasks.html").render(
+    return template(query.language, "tasks.html").render(
         shown=shown,
         rows=shown.rows[:SHOWN],
         more=max(0, len(shown.rows) - SHOWN),
         file="tasks.csv",
-        query=view.query(),
+        parameters=query.urlencoded(),
         account=account,
-        view=view,
+        query=query,
         static=STATIC,
     )

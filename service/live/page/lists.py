@@ -14,12 +14,11 @@ from service.config import Account, Language
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import at_risk
-from service.live.board.build import KINDS
 from service.live.board.masking import masked
-from service.live.board.query import BoardQuery, ViewError
-from service.live.board.snapshot import Task, Total
+from service.live.board.query import BoardQuery, QueryError
+from service.live.board.snapshot import KINDS, Task, Total
 from service.live.text import formats
-from service.live.text.i18n import NO_REASON, PENDING_REASON, wording
+from service.live.text.i18n import NO_REASON, PENDING_REASON, translations_of
 from service.model import TEXT_LENGTH
 from service.money import decimal_string
 from service.projections.facts import PENDING
@@ -27,7 +26,7 @@ from service.reasons import Kind, reason_key
 
 _KINDS: Final[Mapping[str, Kind]] = {each: each for each in KINDS}
 _GIVEN: Final[Mapping[str, str | None]] = {
-    reason_key(wording(language).text(message)): reason_id
+    reason_key(translations_of(language).gettext(message)): reason_id
     for message, reason_id in ((NO_REASON, None), (PENDING_REASON, PENDING))
     for language in get_args(Language)
 }
@@ -54,13 +53,13 @@ def parse_asked(query: Mapping[str, str]) -> ListFilter:
     """What a query asks for; what is left empty, as a form does, is not asked for.
 
     Raises:
-        ViewError: See there.
+        QueryError: See there.
     """
     reason, kind = query.get("reason", ""), query.get("kind", "")
     if len(reason) > TEXT_LENGTH:
-        raise ViewError(f"reason has at most {TEXT_LENGTH} characters")
+        raise QueryError(f"reason has at most {TEXT_LENGTH} characters")
     if kind and kind not in _KINDS:
-        raise ViewError(f"kind is {' or '.join(KINDS)}")
+        raise QueryError(f"kind is {' or '.join(KINDS)}")
     return ListFilter(reason or None, _KINDS.get(kind))
 
 
@@ -152,7 +151,7 @@ class TaskList(NamedTuple):
 
 
 def refusal_list(
-    found: Refusals, asked: ListFilter, selection: Selection, account: Account, view: BoardQuery
+    found: Refusals, asked: ListFilter, selection: Selection, account: Account, query: BoardQuery
 ) -> RefusalList:
     """The refusals of a read that are asked for. As on the board, those of excluded reasons never are."""
     chosen = [row for row in found.by_reason if _is_asked_for(row, asked, account)]
@@ -164,12 +163,12 @@ def refusal_list(
         as_of=calendar.iso(found.as_of, account.zone),
         first=_day(selection.first),
         last=_day(selection.last),
-        manager=_named(view.manager, found.manager_names),
-        pipeline=_named(view.pipeline, found.pipeline_names),
-        reason=_reason(asked, chosen, view.language),
+        manager=_named(query.manager, found.manager_names),
+        pipeline=_named(query.pipeline, found.pipeline_names),
+        reason=_reason(asked, chosen, query.language),
         kind=asked.kind,
         total=Total(sum(row.count for row in chosen), amount),
-        rows=(_refusal(deal, found, names, account, view) for deal in deals),
+        rows=(_refusal(deal, found, names, account, query) for deal in deals),
     )
 
 
@@ -190,22 +189,22 @@ def _reason(asked: ListFilter, chosen: Iterable[LossRow], language: Language) ->
     if asked.reason is None:
         return None
     if asked.unnamed:
-        return wording(language).reason(_GIVEN[reason_key(asked.reason)], None)
+        return translations_of(language).reason(_GIVEN[reason_key(asked.reason)], None)
     first = min(chosen, key=lambda row: (row.reason or "", row.reason_id or ""), default=None)
     return asked.reason if first is None else first.reason or first.reason_id
 
 
 def _refusal(
-    deal: LostDeal, found: Refusals, names: Mapping[str, str], account: Account, view: BoardQuery
+    deal: LostDeal, found: Refusals, names: Mapping[str, str], account: Account, query: BoardQuery
 ) -> Refusal:
     reason = None if deal.reason_id is None else names.get(deal.reason_id)
     client = deal.client or deal.client_id
-    masks = view.mode == "wall" and account.mask_clients
+    masks = query.mode == "wall" and account.mask_clients
     return Refusal(
         client=masked(client) if masks and client else client,
         deal_id=deal.deal_id,
         deal=None if masks else deal.name,  # people write clients' names into those of deals
-        reason=wording(view.language).reason(deal.reason_id, reason),
+        reason=translations_of(query.language).reason(deal.reason_id, reason),
         kind=account.reasons.kind_of(deal.reason_id, reason),
         manager=_named(deal.manager_id, found.manager_names),
         pipeline=_named(deal.pipeline_id, found.pipeline_names),
@@ -216,20 +215,20 @@ def _refusal(
     )
 
 
-def task_list(reading: BoardRows, account: Account, view: BoardQuery) -> TaskList:
+def task_list(reading: BoardRows, account: Account, query: BoardQuery) -> TaskList:
     """The overdue tasks of a board."""
-    card = at_risk(reading, account, view)
+    card = at_risk(reading, account, query)
     as_of = calendar.iso(reading.as_of, account.zone)
     tasks = [(task, client.client) for client in card.list for task in client.tasks]
     tasks.sort(key=lambda each: (datetime.fromisoformat(each[0].due_at), each[0].task_id))
     return TaskList(
         seq=reading.seq,
         as_of=as_of,
-        manager=_named(view.manager, reading.manager_names),
-        pipeline=_named(view.pipeline, reading.pipeline_names),
+        manager=_named(query.manager, reading.manager_names),
+        pipeline=_named(query.pipeline, reading.pipeline_names),
         clients=card.clients,
         amount=card.amount,
-        rows=[_overdue_task(task, client, as_of, view.language) for task, client in tasks],
+        rows=[_overdue_task(task, client, as_of, query.language) for task, client in tasks],
     )
 
 

@@ -25,7 +25,7 @@ from service.live.board.snapshot import Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
-from service.live.text.i18n import wording
+from service.live.text.i18n import translations_of
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 """What the page loads, to be served as it is and never cached without asking (`no-cache`)."""
@@ -42,7 +42,7 @@ _Part: TypeAlias = tuple[str, tuple[Hashable, ...]]
 """A macro of `parts.html` and what it is called with: equal parts have equal HTML."""
 
 
-def page(snapshot: Snapshot, account: Account, view: BoardQuery, *, static: str = "../static") -> str:
+def page(snapshot: Snapshot, account: Account, query: BoardQuery, *, static: str = "../static") -> str:
     """The whole page, complete without JavaScript.
 
     Args:
@@ -51,41 +51,41 @@ def page(snapshot: Snapshot, account: Account, view: BoardQuery, *, static: str 
     now = milliseconds(snapshot.as_of)
 
     def overdue(found: re.Match[str]) -> str:
-        return found[1] + formats.duration((now - int(found[2])) / 1000, view.language)
+        return found[1] + formats.duration((now - int(found[2])) / 1000, query.language)
 
     parts = {
         name: Markup(_DUE.sub(overdue, html))  # noqa: S704 - made by our own autoescaping templates
-        for name, html in html_parts(snapshot, view).items()
+        for name, html in html_parts(snapshot, query).items()
     }
-    return template(view.language, "board.html").render(
+    return template(query.language, "board.html").render(
         snapshot=snapshot,
         account=account,
-        view=view,
+        query=query,
         parts=parts,
         rows=[parts[name] for name in _order(snapshot)],
         version=version(),
         static=static,
-        script_words=msgspec.json.encode(wording(view.language).script()).decode(),
+        script_words=msgspec.json.encode(translations_of(query.language).script()).decode(),
     )
 
 
-def html_parts(snapshot: Snapshot, view: BoardQuery) -> dict[str, str]:
+def html_parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, str]:
     """The HTML of every element that the stream can replace, by its id."""
-    return {name: _rendered(view.language, part) for name, part in _parts(snapshot, view).items()}
+    return {name: _rendered(query.language, part) for name, part in _parts(snapshot, query).items()}
 
 
-def html_snapshot(snapshot: Snapshot, view: BoardQuery) -> dict[str, Json]:
+def html_snapshot(snapshot: Snapshot, query: BoardQuery) -> dict[str, Json]:
     """What brings any screen up to date, whatever it shows; `version` is that of the page's own files."""
     return {
         **_moment(snapshot),
         "version": version(),
-        "set": dict(html_parts(snapshot, view)),
+        "set": dict(html_parts(snapshot, query)),
         "order": {"list": list[Json](_order(snapshot))},
     }
 
 
 def html_patch(
-    old: Snapshot, new: Snapshot, view: BoardQuery, closed: AbstractSet[str] = frozenset()
+    old: Snapshot, new: Snapshot, query: BoardQuery, closed: AbstractSet[str] = frozenset()
 ) -> dict[str, Json]:
     """What turns a screen that shows `old` into one that shows `new`.
 
@@ -96,7 +96,7 @@ def html_patch(
     Args:
         closed: The tasks that were completed in between.
     """
-    before, after = _parts(old, view), _parts(new, view)
+    before, after = _parts(old, query), _parts(new, query)
     changed = [name for name, part in after.items() if before.get(name) != part]
     gone = [name for name in before if name not in after]
     hidden: set[str] = set()
@@ -105,11 +105,11 @@ def html_patch(
     order = _order(new)
     return {
         **_moment(new),
-        "set": {name: _rendered(view.language, after[name]) for name in changed},
+        "set": {name: _rendered(query.language, after[name]) for name in changed},
         "remove": [name for name in gone if name not in hidden],
         "hide": [name for name in gone if name in hidden],
         "order": {} if order == _order(old) else {"list": list[Json](order)},
-        "closed": _credits(old, new, closed, view.language) if closed else {},
+        "closed": _credits(old, new, closed, query.language) if closed else {},
     }
 
 
@@ -159,25 +159,25 @@ def _order(snapshot: Snapshot) -> list[str]:
     return [element_id(client.client_id) for client in snapshot.at_risk.list[:CLIENTS_SHOWN]]
 
 
-def _parts(snapshot: Snapshot, view: BoardQuery) -> dict[str, _Part]:
+def _parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, _Part]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     shown = risk.list[:CLIENTS_SHOWN]
-    linked = view.mode == "desk"  # nobody clicks on a wall
+    linked = query.mode == "desk"  # nobody clicks on a wall
     return {
-        "periods": ("periods", (snapshot.period, view)),
-        "filters": ("filters", (snapshot.managers, snapshot.pipelines, view)),
+        "periods": ("periods", (snapshot.period, query)),
+        "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period,)),
         "losses-figures": ("losses_figures", (losses, currency)),
         "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
-        "losses-reasons": ("losses_reasons", (losses, currency, view)),
+        "losses-reasons": ("losses_reasons", (losses, currency, query)),
         "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
-        "sorting": ("sorting", (view,)),
+        "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
             for client in shown
         },
         "rest": ("rest", (len(risk.list) - len(shown), len(risk.list) == 0)),
-        "managers": ("managers", (risk.managers, currency, view)),
+        "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (risk.no_next_step, risk.saved_today, currency)),
         "warnings": ("warnings", (snapshot.warnings,)),
     }

@@ -18,7 +18,7 @@ from service.config import Account, Language
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.template_globals import web_address
 from service.live.text.formats import NO_BREAK
-from service.live.text.i18n import Wording, wording
+from service.live.text.i18n import Translations, translations_of
 from service.reasons import Kind
 
 Cell: TypeAlias = str | Decimal | None
@@ -48,19 +48,19 @@ class Sheet(NamedTuple):
 
 def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> Sheet:
     """All refusals of a list."""
-    words = wording(language)
+    translations = translations_of(language)
     header = (
-        words.text("Lost on"),
-        words.text("Client"),
-        words.text("Deal"),
-        words.text("Deal number"),
-        words.text("Reason"),
-        words.text("Kind"),
-        words.text("Manager"),
-        words.text("Pipeline"),
-        words.text("Amount"),
-        words.text("Currency"),
-        words.text("Link"),
+        translations.gettext("Lost on"),
+        translations.gettext("Client"),
+        translations.gettext("Deal"),
+        translations.gettext("Deal number"),
+        translations.gettext("Reason"),
+        translations.gettext("Kind"),
+        translations.gettext("Manager"),
+        translations.gettext("Pipeline"),
+        translations.gettext("Amount"),
+        translations.gettext("Currency"),
+        translations.gettext("Link"),
     )
     rows = (
         (
@@ -69,7 +69,7 @@ def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> S
             row.deal,
             row.deal_id,
             row.reason,
-            kind_name(words, row.kind),
+            kind_name(translations, row.kind),
             row.manager,
             row.pipeline,
             Decimal(row.amount),
@@ -78,9 +78,9 @@ def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> S
         )
         for row in shown.rows
     )
-    about = [kind_name(words, shown.kind) if shown.kind else None, shown.reason]
+    about = [kind_name(translations, shown.kind) if shown.kind else None, shown.reason]
     name = [
-        words.text("Refusals"),
+        translations.gettext("Refusals"),
         account.title,
         *about,
         shown.manager,
@@ -94,18 +94,18 @@ def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> S
 
 def task_sheet(shown: TaskList, account: Account, language: Language) -> Sheet:
     """All tasks of a list."""
-    words = wording(language)
+    translations = translations_of(language)
     header = (
-        words.text("Client"),
-        words.text("Task"),
-        words.text("Deal"),
-        words.text("Deal number"),
-        words.text("Manager"),
-        words.text("Due"),
-        words.text("Overdue by"),
-        words.text("Amount"),
-        words.text("Currency"),
-        words.text("Link"),
+        translations.gettext("Client"),
+        translations.gettext("Task"),
+        translations.gettext("Deal"),
+        translations.gettext("Deal number"),
+        translations.gettext("Manager"),
+        translations.gettext("Due"),
+        translations.gettext("Overdue by"),
+        translations.gettext("Amount"),
+        translations.gettext("Currency"),
+        translations.gettext("Link"),
     )
     rows = (
         (
@@ -123,16 +123,16 @@ def task_sheet(shown: TaskList, account: Account, language: Language) -> Sheet:
         for row in shown.rows
     )
     day = shown.as_of[:10]
-    name = [words.text("Tasks that are overdue"), account.title, shown.manager, shown.pipeline, day]
+    name = [translations.gettext("Tasks that are overdue"), account.title, shown.manager, shown.pipeline, day]
     return Sheet(_encoded(header, rows, language), _disposition(f"overdue-tasks-{account.id}-{day}", name))
 
 
-def kind_name(words: Wording, kind: Kind) -> str:
+def kind_name(translations: Translations, kind: Kind) -> str:
     """A kind of refusals that count, as the board calls it."""
     return {
-        "controllable": words.text("Controllable"),
-        "objective": words.text("Objective"),
-        "unclassified": words.text("Unclassified"),
+        "controllable": translations.gettext("Controllable"),
+        "objective": translations.gettext("Objective"),
+        "unclassified": translations.gettext("Unclassified"),
     }[kind]
 
 

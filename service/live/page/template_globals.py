@@ -14,7 +14,7 @@ from service.config import Language
 from service.live.board.snapshot import Caveat, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
-from service.live.text.i18n import Wording, same_reason, wording
+from service.live.text.i18n import Translations, same_reason, translations_of
 from service.reasons import Kind
 
 PERIODS: Final = ("today", "week", "month", "quarter", "year")
@@ -56,7 +56,7 @@ Global: TypeAlias = Callable[..., object] | tuple[str, ...]
 
 def globals_of(language: Language) -> dict[str, Global]:
     """What the templates of a language can call."""
-    words = wording(language)
+    translations = translations_of(language)
     return {
         "money": partial(formats.money, language=language),
         "number": partial(formats.number, language=language),
@@ -67,8 +67,8 @@ def globals_of(language: Language) -> dict[str, Global]:
         "change": partial(change, language=language),
         "groups": partial(groups, language=language),
         "chart": partial(chart.chart, language=language),
-        "period_name": partial(_period_name, words),
-        "warning_text": partial(_warning_text, words),
+        "period_name": partial(_period_name, translations),
+        "warning_text": partial(_warning_text, translations),
         "size": size,
         "web_address": web_address,
         "element_id": element_id,
@@ -82,7 +82,7 @@ def change(now: Total, before: Total, currency: str, language: Language) -> Chan
     amount = Decimal(now.amount) - Decimal(before.amount)
     count = now.count - before.count
     if not amount and not count:
-        return Change("same", wording(language).text("unchanged"), f"{amount:f}")
+        return Change("same", translations_of(language).gettext("unchanged"), f"{amount:f}")
     way: Literal["more", "less"] = "more" if (amount, count) > (0, 0) else "less"
     money = formats.signed_money(amount, currency, language)
     return Change(way, f"{money} · {formats.signed_number(count, language)}", f"{amount:f}")
@@ -90,7 +90,7 @@ def change(now: Total, before: Total, currency: str, language: Language) -> Chan
 
 def groups(losses: Losses, language: Language) -> list[Group]:
     """The reasons by kind, each with its share of the total amount (of the number, where it is nothing)."""
-    words = wording(language)
+    translations = translations_of(language)
     totals = {
         "controllable": losses.controllable,
         "objective": losses.objective,
@@ -98,7 +98,7 @@ def groups(losses: Losses, language: Language) -> list[Group]:
     }
     shown = []
     for kind, total in totals.items():
-        name, meaning = _kind(words, kind)
+        name, meaning = _kind(translations, kind)
         bars = tuple(_bars((each for each in losses.reasons if each.kind == kind), losses.total, language))
         if bars:
             shown.append(Group(bars[0].reason.kind, name, meaning, total, bars))
@@ -114,35 +114,38 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
 
 
-def _kind(words: Wording, kind: str) -> tuple[str, str]:
+def _kind(translations: Translations, kind: str) -> tuple[str, str]:
     return {
-        "controllable": (words.text("Controllable"), words.text("the department's fault")),
-        "objective": (words.text("Objective"), words.text("hard to prevent")),
-        "unclassified": (words.text("Unclassified"), words.text("in no list")),
+        "controllable": (
+            translations.gettext("Controllable"),
+            translations.gettext("the department's fault"),
+        ),
+        "objective": (translations.gettext("Objective"), translations.gettext("hard to prevent")),
+        "unclassified": (translations.gettext("Unclassified"), translations.gettext("in no list")),
     }[kind]
 
 
-def _period_name(words: Wording, key: str) -> str:
+def _period_name(translations: Translations, key: str) -> str:
     return {
-        "today": words.text("Today"),
-        "week": words.text("Week"),
-        "month": words.text("Month"),
-        "quarter": words.text("Quarter"),
-        "year": words.text("Year"),
+        "today": translations.gettext("Today"),
+        "week": translations.gettext("Week"),
+        "month": translations.gettext("Month"),
+        "quarter": translations.gettext("Quarter"),
+        "year": translations.gettext("Year"),
     }[key]
 
 
-def _warning_text(words: Wording, warning: Caveat) -> str:
+def _warning_text(translations: Translations, warning: Caveat) -> str:
     """A warning in the page's language, which need not be the account's."""
     match warning.code:
         case "unclassified":
-            return words.unclassified(warning.count)
+            return translations.unclassified(warning.count)
         case "missed":
-            return words.missed(warning.count)
+            return translations.missed(warning.count)
         case "unconverted":
-            return words.unconverted(warning.count, warning.currency or "")
+            return translations.unconverted(warning.count, warning.currency or "")
         case trouble:
-            return words.trouble(trouble)
+            return translations.trouble(trouble)
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:

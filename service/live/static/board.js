@@ -40,7 +40,7 @@ function take(name, frame, first) {
   if (frame.version && frame.version !== page.dataset.version) upgrade ??= { version: frame.version, since: Date.now() };
   recent.push(Date.now());
   storm();
-  const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden && !frame.quiet;
+  const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden && !frame.silent;
   if (name === "snapshot") keepOnly(frame.order.list, isNews);
   const shown = show(frame, isNews, words);
   news.add(shown);

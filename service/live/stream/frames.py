@@ -1,4 +1,4 @@
-"""Server-sent events as bytes, and the ring of recent ones that the screens of a view share."""
+"""Server-sent events as bytes, and the ring of recent ones that the screens of a query share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def event(name: str, data: object, event_id: int | None = None) -> bytes:
 
 
 class Ring:
-    """The recent frames of a view, and its newest snapshot (encoded when somebody needs it, once for all).
+    """The recent frames of a query, and its newest snapshot (encoded when somebody needs it, once for all).
 
     A cursor is the number of frames that a screen is past. Event ids are sequence numbers; several frames
     may carry the same one, because some figures move with time alone. Whoever resumes from an id gets

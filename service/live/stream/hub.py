@@ -1,7 +1,7 @@
-"""Fan-out: one read and one encoding for all screens of a view (SPEC section 5, the event stream).
+"""Fan-out: one read and one encoding for all screens of a query (SPEC section 5, the event stream).
 
 For each account that somebody watches, one task reads the board after commits (only what they touched),
-makes one patch for each view, and writes the same bytes to every screen. The first frame after a quiet
+makes one patch for each query, and writes the same bytes to every screen. The first frame after a quiet
 moment goes at once; under a storm at most `FRAMES_PER_SECOND`. Commits, of this node or another, only wake
 it: what a screen is shown is always read from the database, and every heartbeat reads too, so that a wake-up
 that was lost costs a heartbeat's time and nothing else.
@@ -23,9 +23,9 @@ from service.ledger.database.outcome import Unavailable
 from service.ledger.read.board import BoardRows, Selection
 from service.live.board import build
 from service.live.board import patch as difference
-from service.live.board.build import Snapshot
 from service.live.board.query import BoardQuery
-from service.live.board.ranges import spans
+from service.live.board.ranges import ranges
+from service.live.board.snapshot import Snapshot
 from service.live.page import render
 from service.live.stream.frames import Ring, event
 from service.live.stream.subscriber import StreamSend, Subscriber
@@ -58,9 +58,9 @@ class BoardReader(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Feed:
-    """What the screens of one view are shown."""
+    """What the screens of one query are shown."""
 
-    view: BoardQuery
+    query: BoardQuery
     period: Period | None = None
     shown: Snapshot | None = None
     ring: Ring = field(default_factory=Ring)
@@ -116,15 +116,15 @@ class Hub:
             if watched is not None and seq != watched.seq:
                 watched.wake.set()
 
-    async def show(self, view: BoardQuery, seen: int | None, send: StreamSend) -> None:
+    async def show(self, query: BoardQuery, seen: int | None, send: StreamSend) -> None:
         """Feed a stream until it ends.
 
         Args:
             seen: The sequence number that the screen has seen last, if any.
             send: ASGI's, of a response that has begun.
         """
-        watched = self._watched(view.account)
-        feed = watched.feeds.setdefault(view, _Feed(view))
+        watched = self._watched(query.account)
+        feed = watched.feeds.setdefault(query, _Feed(query))
         screen = Subscriber(send, feed.ring, None if seen is None else feed.ring.cursor_of(seen))
         feed.screens.add(screen)
         watched.idle_since = None
@@ -193,9 +193,9 @@ class Hub:
     def _left(self, watched: _Board) -> bool:
         """Whether nobody has watched for a while; then the board is forgotten."""
         now = self._clock.now()
-        for view in [view for view, feed in watched.feeds.items() if not feed.screens]:
+        for query in [query for query, feed in watched.feeds.items() if not feed.screens]:
             if len(watched.feeds) > 1:
-                del watched.feeds[view]
+                del watched.feeds[query]
         if any(feed.screens for feed in watched.feeds.values()):
             watched.idle_since = None
         elif watched.idle_since is None:
@@ -219,16 +219,16 @@ class Hub:
                 screen.pump()
 
     def _read(self, watched: _Board, feeds: Sequence[_Feed]) -> tuple[BoardRows, list[Callable[[], None]]]:
-        """In the thread: read, and make each view's frame. Returns what then changes each feed, on the
+        """In the thread: read, and make each query's frame. Returns what then changes each feed, on the
         loop."""
         account = watched.account
         today = local_day(self._clock.now(), account.zone)
-        shown = [spans(feed.view, today) for feed in feeds]
+        shown = [ranges(feed.query, today) for feed in feeds]
         wanted = dict.fromkeys(each for span in shown for each in span.selections)
         reading = self._reader.read(account.id, list(wanted), watched.reading)
         changes: list[Callable[[], None]] = []
         for feed, span in zip(feeds, shown, strict=True):
-            new = build.snapshot(reading, account, feed.view, span)
+            new = build.build_snapshot(reading, account, feed.query, span)
             changes.append(_change(feed, new, span.period, reading))
         return reading, changes
 
@@ -251,10 +251,10 @@ class Hub:
 def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> Callable[[], None]:
     """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
     one) a snapshot."""
-    old, view, closed = feed.shown, feed.view, reading.closed
+    old, query, closed = feed.shown, feed.query, reading.closed
 
     def make() -> bytes:
-        whole = render.html_snapshot(new, view) if view.form == "html" else new
+        whole = render.html_snapshot(new, query) if query.form == "html" else new
         return event("snapshot", whole, new.seq)
 
     if old is None or period != feed.period:
@@ -264,8 +264,8 @@ def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> C
             feed.ring.reset(new.seq, make)
 
         return begin
-    if view.form == "html":
-        patch = render.html_patch(old, new, view, closed)
+    if query.form == "html":
+        patch = render.html_patch(old, new, query, closed)
         news = bool(patch["set"] or patch["remove"] or patch["hide"] or patch["order"])
     else:
         patch = difference.patch(old, new, closed)
@@ -278,7 +278,7 @@ def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> C
 
         return refresh
     if reading.silent:
-        patch["quiet"] = True
+        patch["silent"] = True
     frame = event("patch", patch, new.seq)
 
     def follow() -> None:

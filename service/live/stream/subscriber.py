@@ -1,4 +1,4 @@
-"""One open stream: a cursor into the frames that all screens of a view share, and the means to write to it.
+"""One open stream: a cursor into the frames that all screens of a query share, and the means to write to it.
 
 Frames are bytes made once for all screens. To write one to a thousand screens by a task for each costs more
 in waking tasks than in writing. So the hub's loop drives ASGI's `send` itself: a coroutine that has nothing
@@ -21,7 +21,7 @@ StreamSend: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
 
 
 class Frames(Protocol):
-    """The frames of a view, as a screen reads them."""
+    """The frames of a query, as a screen reads them."""
 
     def after(self, cursor: int | None) -> tuple[bytes, int] | None:
         """The next frame for a cursor, and the cursor after it; None when there is no newer one.

@@ -15,7 +15,7 @@ from babel.dates import format_interval, format_skeleton
 from babel.numbers import format_decimal, get_currency_symbol
 
 from service.config import Language
-from service.live.text.i18n import wording
+from service.live.text.i18n import translations_of
 from service.money import minor_digits
 
 NO_BREAK: Final = "\u00a0"
@@ -72,17 +72,17 @@ def percent(share: Decimal, language: Language) -> str:
 
 def duration(seconds: float, language: Language) -> str:
     """How long something lasts: minutes below an hour, hours and minutes below a day, else days and hours."""
-    words = wording(language)
+    translations = translations_of(language)
     whole = int(max(0.0, seconds))
     days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
     said = []
     if days:
-        said.append(words.plural("%(num)s day", "%(num)s days", days))
+        said.append(translations.ngettext("%(num)s day", "%(num)s days", days))
     if hours:
-        said.append(words.text("%(num)s h", num=hours))
+        said.append(translations.gettext("%(num)s h", num=hours))
     if minutes and not days:
-        said.append(words.text("%(num)s min", num=minutes))
-    return " ".join(said).replace("\u0020", NO_BREAK) if said else words.text("less than a minute")
+        said.append(translations.gettext("%(num)s min", num=minutes))
+    return " ".join(said).replace("\u0020", NO_BREAK) if said else translations.gettext("less than a minute")
 
 
 def moment(at: str, seen: str, language: Language) -> str:
@@ -91,7 +91,7 @@ def moment(at: str, seen: str, language: Language) -> str:
     if at[:10] == seen[:10]:
         return time
     year, month, day = at[:10].split("-")
-    return wording(language).text(
+    return translations_of(language).gettext(
         "%(day)s/%(month)s/%(year)s, %(time)s", day=day, month=month, year=year, time=time
     )
 

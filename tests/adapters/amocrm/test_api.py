@@ -342,4 +342,4 @@ def test_what_is_gone_through_goes_far_enough_back() -> None:
     changed = {each.name: each.first for each in API.changes(OFFICE, THEN)}
     assert {since(changed[name]) for name in ("leads", "tasks", "contacts")} == {THEN}
     assert query(changed["deletions"])["filter[created_at][from]"] == [str(THEN // SECOND)]
-    assert [each.first.resource for each in API.roll_call(OFFICE, NOW)] == ["leads", "tasks", "tasks"]
+    assert [each.first.resource for each in API.sweep(OFFICE, NOW)] == ["leads", "tasks", "tasks"]

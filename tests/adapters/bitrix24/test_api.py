@@ -238,8 +238,8 @@ def test_changes_are_asked_for_by_when_they_were_made_and_names_each_time() -> N
     ]
 
 
-def test_a_roll_call_lists_the_same_with_as_few_fields_as_can_be() -> None:
-    called = API.roll_call(BY_FIELD, NOW)
+def test_a_sweep_lists_the_same_with_as_few_fields_as_can_be() -> None:
+    called = API.sweep(BY_FIELD, NOW)
     counted = API.backfill(BY_FIELD, NOW)[3:]
     assert [stage.name for stage in called] == [stage.name for stage in counted]
     for stage, whole in zip(called, counted, strict=True):
@@ -848,6 +848,6 @@ def test_no_answer_raises_and_every_change_is_sound(
     for rejection in result.rejections:
         assert rejection.error.splitlines() == [rejection.error]
     API.verdict(Answer(200, {}, body))
-    for started in (API.backfill(office, NOW), API.roll_call(office, NOW)):
+    for started in (API.backfill(office, NOW), API.sweep(office, NOW)):
         for each in started:
             API.following(replace(each.first, resource=each.first.resource), Answer(200, {}, body))

@@ -265,8 +265,8 @@ def test_a_backfill_lists_all_with_their_links() -> None:
         assert API.following(second, answered(page())) is None
 
 
-def test_a_roll_call_searches_for_what_counts_and_asks_no_more_than_its_time() -> None:
-    deals, tasks = API.roll_call(OFFICE, NOW)
+def test_a_sweep_searches_for_what_counts_and_asks_no_more_than_its_time() -> None:
+    deals, tasks = API.sweep(OFFICE, NOW)
     now_ms = NOW // 1000
     assert deals.first.path == "/crm/objects/2026-09/deals/search"
     asked = content(deals.first)
@@ -305,7 +305,7 @@ def test_changes_are_searched_by_their_time_and_deletions_listed() -> None:
 
 
 def test_a_search_goes_on_from_the_largest_id_and_keeps_its_filters() -> None:
-    first = API.roll_call(OFFICE, NOW)[0].first
+    first = API.sweep(OFFICE, NOW)[0].first
     second = API.following(first, answered(page(record("900", DEAL), record("1000", DEAL), after="200")))
     assert second is not None
     assert (second.resource, second.path) == (first.resource, first.path)
@@ -501,7 +501,7 @@ def test_tasks_that_were_done_with_long_ago_are_left_out_of_a_list() -> None:
     assert listed(long_ago, None, "NOT_STARTED")
 
 
-def test_a_roll_call_names_every_record() -> None:
+def test_a_sweep_names_every_record() -> None:
     listed = page(*(record(key, {"hs_lastmodifieddate": CHANGED}) for key in ("1", "2")))
     assert said("roll:deals", listed).changes == tuple(
         Change("deal", key, VERSION, {"known": True}) for key in ("1", "2")
@@ -630,6 +630,6 @@ def test_no_answer_raises_and_every_change_is_sound(resource: str, body: bytes, 
     for change in result.changes:
         assert_sound(change)
     assert said(resource, body, "1", *asked) == result
-    call = Call(resource, "/", (("archived", "false"),), API.roll_call(OFFICE, NOW)[0].first.body, ("1", "2"))
+    call = Call(resource, "/", (("archived", "false"),), API.sweep(OFFICE, NOW)[0].first.body, ("1", "2"))
     following = API.following(call, answered(body))
     assert following is None or following != call

@@ -199,7 +199,7 @@ def addresses(stages: Any) -> list[str]:
 
 LOST = "updated_since=2025-10-19T10:00:00Z"
 DONE = "updated_since=2026-10-23T10:00:00Z"
-ROLL_CALL = [
+SWEEP = [
     "/api/v2/deals?status=open&sort_by=id&limit=500",
     f"/api/v2/deals?status=lost&{LOST}&sort_by=id&limit=500",
     f"/api/v2/deals/archived?status=lost&{LOST}&sort_by=id&limit=500",
@@ -208,15 +208,15 @@ ROLL_CALL = [
 ]
 
 
-def test_a_roll_call_lists_what_still_counts() -> None:
-    assert addresses(API.roll_call(OFFICE, NOW)) == ROLL_CALL
+def test_a_sweep_lists_what_still_counts() -> None:
+    assert addresses(API.sweep(OFFICE, NOW)) == SWEEP
 
 
 def test_a_backfill_begins_with_the_names() -> None:
     assert addresses(API.backfill(OFFICE, NOW)) == [
         "/api/v1/users?",
         "/api/v2/pipelines?sort_by=id&limit=500",
-        *ROLL_CALL,
+        *SWEEP,
     ]
 
 
@@ -233,7 +233,7 @@ def test_changes_are_those_since_a_moment_with_the_deleted_and_the_archived_and_
 
 
 @pytest.mark.parametrize(
-    "stages", [API.backfill(OFFICE, NOW), API.changes(OFFICE, NOW), API.roll_call(OFFICE, NOW)]
+    "stages", [API.backfill(OFFICE, NOW), API.changes(OFFICE, NOW), API.sweep(OFFICE, NOW)]
 )
 def test_stages_have_names_of_their_own_and_are_read(stages: list[Stage]) -> None:
     assert len({stage.name for stage in stages}) == len(stages)
@@ -242,7 +242,7 @@ def test_stages_have_names_of_their_own_and_are_read(stages: list[Stage]) -> Non
 
 
 def test_the_next_page_is_asked_for_by_its_cursor() -> None:
-    first = API.roll_call(OFFICE, NOW)[0].first
+    first = API.sweep(OFFICE, NOW)[0].first
     second = API.following(first, Answer(200, {}, listing(deal(), cursor="c1")))
     assert second == replace(first, query=(*first.query, ("cursor", "c1")))
     assert second is not None

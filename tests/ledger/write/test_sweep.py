@@ -1,4 +1,4 @@
-"""Who must answer a roll call: what counts on the board, and nothing that does not."""
+"""Who must answer a sweep: what counts on the board, and nothing that does not."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from service.config import Language
 from service.ledger.read.board import BoardRows, Late, LossRow, ManagerRow
-from service.live.board.build import Sort, snapshot
+from service.live.board.build import build_snapshot
 from service.live.board.patch import Json, apply_patch, parts, patch
-from service.live.board.ranges import spans
+from service.live.board.ranges import ranges
+from service.live.board.snapshot import Sort
 from service.live.page import render
 from service.model import SECOND
 from service.projections.facts import PENDING
@@ -24,8 +25,8 @@ from service.reasons import ReasonTable
 from tests.live.boards import (
     NOW,
     OFFICE,
+    QUERY,
     READINGS,
-    VIEW,
     account,
     board,
     client,
@@ -136,7 +137,7 @@ def test_the_previous_period_is_classified_too_and_says_its_days() -> None:
 
 def test_a_range_that_was_not_read_is_an_error() -> None:
     with pytest.raises(KeyError):
-        snapshot(reading(), OFFICE, VIEW, spans(VIEW, 700_000))
+        build_snapshot(reading(), OFFICE, QUERY, ranges(QUERY, 700_000))
 
 
 CLIENTS = (
@@ -230,7 +231,7 @@ def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
         assert (found.code, found.count) == (code, count)
         assert found.text.startswith(text)
         # The page is in the reader's language, whatever the account's.
-        page = render.page(board(read), account(), VIEW._replace(form="html", language=language))
+        page = render.page(board(read), account(), QUERY._replace(form="html", language=language))
         assert text in html.unescape(page)
     assert board(reading()).warnings == ()
 

@@ -13,7 +13,7 @@ from service.live.board.at_risk import at_risk
 from service.live.board.query import Mode
 from service.live.board.snapshot import AtRisk
 from tests import histories, oracle
-from tests.live.boards import OFFICE, VIEW, client, reading, task, worked_example
+from tests.live.boards import OFFICE, QUERY, client, reading, task, worked_example
 
 ROWS = (
     client("7", "Иван Петров", 900, task("a", 3, manager_id="3", deal_id="1", amount=400, pipeline_id="p")),
@@ -35,7 +35,7 @@ def card(
     read: BoardRows, manager: str | None = None, pipeline: str | None = None, mode: Mode = "desk"
 ) -> AtRisk:
     office = replace(OFFICE, mask_clients=True)
-    return at_risk(read, office, VIEW._replace(manager=manager, pipeline=pipeline, mode=mode))
+    return at_risk(read, office, QUERY._replace(manager=manager, pipeline=pipeline, mode=mode))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_managers_board_has_the_figures_of_the_managers_table(data: st.DataObj
     read = oracle.board(histories.numbered(history), scene.now, scene.office, ())
     office = replace(OFFICE, currency=scene.office.currency)
     for row in read.managers:
-        found = at_risk(read, office, VIEW._replace(manager=row.manager_id or ""))
+        found = at_risk(read, office, QUERY._replace(manager=row.manager_id or ""))
         (mine,) = found.managers
         assert (found.tasks, found.amount) == (mine.tasks, mine.amount)
 

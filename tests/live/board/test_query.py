@@ -7,14 +7,14 @@ from urllib.parse import parse_qsl
 import pytest
 
 from service.calendar import PeriodError
-from service.live.board.query import BoardQuery, ViewError, parse_view
+from service.live.board.query import BoardQuery, QueryError, parse_query
 from tests.live.readings import OFFICE
 
 TODAY = 739_943
 
 
 def parsed(**query: str) -> BoardQuery:
-    return parse_view(query, OFFICE, TODAY)
+    return parse_query(query, OFFICE, TODAY)
 
 
 def test_what_is_left_out_is_the_accounts() -> None:
@@ -22,18 +22,18 @@ def test_what_is_left_out_is_the_accounts() -> None:
 
 
 def test_everything_can_be_asked_for() -> None:
-    view = parsed(
+    query = parsed(
         period="week", sort="count", form="html", lang="en", mode="wall", manager="3", pipeline="-", other="x"
     )
-    assert view == BoardQuery(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
+    assert query == BoardQuery(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
 
 
 def test_the_address_of_a_view_asks_for_it_again() -> None:
-    view = parsed(
+    query = parsed(
         period="2026-11-01..2026-11-09", sort="count", mode="wall", manager="Иван & Ко", pipeline="-"
     )
-    assert parsed(**dict(parse_qsl(view.query(), keep_blank_values=True))) == view
-    assert parsed(**dict(parse_qsl(view.query(manager=None), keep_blank_values=True))).manager is None
+    assert parsed(**dict(parse_qsl(query.urlencoded(), keep_blank_values=True))) == query
+    assert parsed(**dict(parse_qsl(query.urlencoded(manager=None), keep_blank_values=True))).manager is None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_address_of_a_view_asks_for_it_again() -> None:
     ],
 )
 def test_what_there_is_not_is_refused(query: dict[str, str]) -> None:
-    with pytest.raises(ViewError, match=next(iter(query))):
+    with pytest.raises(QueryError, match=next(iter(query))):
         parsed(**query)
 
 

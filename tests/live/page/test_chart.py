@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.calendar import parse_period
-from service.live.board.build import snapshot
-from service.live.board.ranges import spans
+from service.live.board.build import build_snapshot
+from service.live.board.ranges import ranges
 from service.live.board.snapshot import Part
 from service.live.page.chart import chart
-from tests.live.boards import MONTH, OFFICE, VIEW, losses, reading
+from tests.live.boards import MONTH, OFFICE, QUERY, losses, reading
 
 
 def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> Part:
@@ -54,7 +54,7 @@ def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
         now: losses(("Выбрал других", 2, 300), ("Дорого", 1, 200), ("Спам", 9, 900)),
         before: losses(("Дорого", 1, 700)),
     }
-    shown = snapshot(replace(read, losses=found), OFFICE, VIEW, MONTH).losses.series[4]
+    shown = build_snapshot(replace(read, losses=found), OFFICE, QUERY, MONTH).losses.series[4]
     assert shown == Part("2026-11-05", "2026-11-05", 3, "5.00", "3.00", "7.00")
 
 
@@ -63,7 +63,7 @@ def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
 )
 def test_the_parts_are_the_whole_period(key: str) -> None:
     today = MONTH.now.first + 22
-    found = spans(VIEW._replace(period=key, manager="3"), today)
+    found = ranges(QUERY._replace(period=key, manager="3"), today)
     days = [day for each in found.parts for day in range(each.now.first, each.now.last + 1)]
     period = parse_period(key, today)
     assert days == list(range(period.first, period.last + 1))

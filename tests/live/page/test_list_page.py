@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from service.live.http.routes import SECURITY
 from service.live.page import list_page, lists, render
-from tests.live.boards import OFFICE, VIEW, client, reading, task
+from tests.live.boards import OFFICE, QUERY, client, reading, task
 from tests.live.page.test_lists import deal, found, page
 
 ADDRESS = "http://127.0.0.1:9/boards/office"
@@ -34,7 +34,7 @@ def content(name: str) -> str:
         return page(found(DEALS))
     if name == "nothing":
         return page(found([]))
-    return list_page.task_page(lists.task_list(reading(TASKS), OFFICE, VIEW), OFFICE, VIEW)
+    return list_page.task_page(lists.task_list(reading(TASKS), OFFICE, QUERY), OFFICE, QUERY)
 
 
 def serve(context: BrowserContext) -> None:
@@ -112,4 +112,4 @@ def test_the_way_back_leads_to_the_board(phone: Page) -> None:
     phone.goto(f"{ADDRESS}/tasks")
     phone.get_by_role("link", name="назад к доске").click()
     expect(phone).to_have_title("The board")
-    assert phone.url == f"{ADDRESS}?{VIEW.query()}"
+    assert phone.url == f"{ADDRESS}?{QUERY.urlencoded()}"

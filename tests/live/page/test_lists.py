@@ -27,8 +27,8 @@ from service.ledger.database.outcome import Unavailable
 from service.ledger.read.board import BoardRows, LossRow
 from service.ledger.read.deal_rows import LostDeal, RefusalReader, Refusals
 from service.live.board.at_risk import at_risk
-from service.live.board.build import snapshot
-from service.live.board.query import BoardQuery, ViewError
+from service.live.board.build import build_snapshot
+from service.live.board.query import BoardQuery, QueryError
 from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists
 from service.live.http.screen_links import NamedScreens
@@ -42,8 +42,8 @@ from tests.live.boards import (
     MONTH,
     NOW,
     OFFICE,
+    QUERY,
     READINGS,
-    VIEW,
     account,
     client,
     reading,
@@ -92,18 +92,18 @@ def found(deals: Sequence[LostDeal], names: Sequence[str | None] = NAMES) -> Ref
 
 
 def listed(
-    read: Refusals, asked: ListFilter = EVERYTHING, view: BoardQuery = VIEW, office: Account = OFFICE
+    read: Refusals, asked: ListFilter = EVERYTHING, query: BoardQuery = QUERY, office: Account = OFFICE
 ) -> RefusalList:
-    return lists.refusal_list(read, asked, SELECTION, office, view)
+    return lists.refusal_list(read, asked, SELECTION, office, query)
 
 
-def page(read: Refusals, asked: ListFilter = EVERYTHING, view: BoardQuery = VIEW) -> str:
-    return list_page.refusal_page(listed(read, asked, view), OFFICE, view)
+def page(read: Refusals, asked: ListFilter = EVERYTHING, query: BoardQuery = QUERY) -> str:
+    return list_page.refusal_page(listed(read, asked, query), OFFICE, query)
 
 
 def sheet(read: Refusals, language: Language = "ru", office: Account = OFFICE) -> spreadsheet.Sheet:
     return spreadsheet.refusal_sheet(
-        listed(read, view=VIEW._replace(language=language), office=office), office, language
+        listed(read, query=QUERY._replace(language=language), office=office), office, language
     )
 
 
@@ -124,8 +124,8 @@ DEALS = st.lists(st.tuples(st.integers(0, len(NAMES) - 1), st.integers(-5, 10**9
 def test_a_list_counts_and_sums_what_the_board_shows(deals: list[LostDeal]) -> None:
     read = found(deals)
     losses = dict.fromkeys(MONTH.selections, ())
-    shown = snapshot(
-        replace(reading(), losses={**losses, SELECTION: read.by_reason}), OFFICE, VIEW, MONTH
+    shown = build_snapshot(
+        replace(reading(), losses={**losses, SELECTION: read.by_reason}), OFFICE, QUERY, MONTH
     ).losses
     whole = listed(read)
     assert whole.total == shown.total
@@ -142,7 +142,7 @@ def test_a_list_counts_and_sums_what_the_board_shows(deals: list[LostDeal]) -> N
 
 @pytest.mark.parametrize("asked", ["Причина не указана", "No reason given", "  no REASON given"])
 def test_those_without_a_reason_are_found_by_its_name_in_either_language(asked: str) -> None:
-    shown = listed(found([deal(1), deal(2, "3")]), ListFilter(asked), VIEW._replace(language="en"))
+    shown = listed(found([deal(1), deal(2, "3")]), ListFilter(asked), QUERY._replace(language="en"))
     assert shown.reason == "No reason given"
     assert [(row.deal_id, row.reason) for row in shown.rows] == [("1", "No reason given")]
 
@@ -154,7 +154,7 @@ def test_those_whose_reason_is_pending_are_apart_from_those_without_one(asked: s
     read = replace(found([]), by_reason=rows, deals=lambda ids: iter([deals[each] for each in ids]))
     names: dict[Language, str] = {"ru": "Причина уточняется", "en": "Reason being asked for"}
     for language, called in names.items():
-        shown = listed(read, ListFilter(asked), VIEW._replace(language=language))
+        shown = listed(read, ListFilter(asked), QUERY._replace(language=language))
         assert (shown.reason, shown.total.count) == (called, 1)
         assert [(row.deal_id, row.reason, row.kind) for row in shown.rows] == [("1", called, "unclassified")]
     without = listed(read, ListFilter("Причина не указана"))
@@ -186,13 +186,13 @@ def test_what_a_query_asks_for() -> None:
 
 @pytest.mark.parametrize("query", [{"kind": "excluded"}, {"kind": "spam"}, {"reason": "x" * 501}])
 def test_what_there_is_not_is_refused(query: dict[str, str]) -> None:
-    with pytest.raises(ViewError, match=next(iter(query))):
+    with pytest.raises(QueryError, match=next(iter(query))):
         parse_asked(query)
 
 
 def test_a_page_says_what_it_shows_and_leads_back_to_the_same_board() -> None:
-    view = VIEW._replace(period="2026-11-01..2026-11-30", sort="count", manager="3", pipeline="")
-    said = page(found([deal(1, "3", 518400)]), ListFilter("Выбрал других", "controllable"), view)
+    query = QUERY._replace(period="2026-11-01..2026-11-30", sort="count", manager="3", pipeline="")
+    said = page(found([deal(1, "3", 518400)]), ListFilter("Выбрал других", "controllable"), query)
     for words in (
         "Период 1–30 нояб. 2026 г.",
         "Причина Выбрал других",
@@ -209,19 +209,19 @@ def test_a_page_says_what_it_shows_and_leads_back_to_the_same_board() -> None:
         assert words in re.sub(r"\s+", " ", text(said))
     elements = Elements(said.removeprefix("<!doctype html>")).found
     links = [each["href"] or "" for tag, each in elements if tag == "a"]
-    assert links[0] == f"../office?{view.query()}"
-    assert links[1] == f"deals.csv?{view.query(reason='Выбрал других', kind='controllable')}"
+    assert links[0] == f"../office?{query.urlencoded()}"
+    assert links[1] == f"deals.csv?{query.urlencoded(reason='Выбрал других', kind='controllable')}"
     [link] = [each for tag, each in elements if tag == "a" and (each["href"] or "").startswith("https:")]
     assert (link["rel"], link["target"]) == ("noopener noreferrer", "_blank")
     assert [each["lang"] for tag, each in elements if tag == "html"] == ["ru"]
 
 
 def test_a_page_in_english_has_no_russian_words() -> None:
-    view = VIEW._replace(language="en")
+    query = QUERY._replace(language="en")
     nameless = deal(1, None, 0, name=None, client=None, client_id=None, manager_id=None, unconverted="USD")
-    deals_page = text(page(found([nameless]), view=view))
+    deals_page = text(page(found([nameless]), query=query))
     assert "no rate for USD" in deals_page
-    tasks_page = text(list_page.task_page(lists.task_list(reading(), account(), view), account(), view))
+    tasks_page = text(list_page.task_page(lists.task_list(reading(), account(), query), account(), query))
     for shown in (deals_page, tasks_page):
         assert re.findall("[А-Яа-яё]+", shown.replace("Отдел продаж", "")) == []
 
@@ -234,14 +234,14 @@ def test_a_page_shows_so_many_rows_and_counts_the_others_while_the_file_has_all(
     assert "Отказы 521" in re.sub(r"\s+", " ", text(shown))
     assert len(cells(sheet(read).content, ";")) == 1 + list_page.SHOWN + 21
     late = reading([client("7", "Иван", 1, *(task(str(n)) for n in range(list_page.SHOWN + 2)))])
-    tasks_page = list_page.task_page(lists.task_list(late, OFFICE, VIEW), OFFICE, VIEW)
+    tasks_page = list_page.task_page(lists.task_list(late, OFFICE, QUERY), OFFICE, QUERY)
     assert tasks_page.count('<th scope="row">') == list_page.SHOWN
     assert "Ещё 2 строки" in text(tasks_page)
 
 
 def test_a_list_of_nothing_says_so() -> None:
     assert "Таких отказов нет" in page(found([]))
-    nothing = list_page.task_page(lists.task_list(reading(), OFFICE, VIEW), OFFICE, VIEW)
+    nothing = list_page.task_page(lists.task_list(reading(), OFFICE, QUERY), OFFICE, QUERY)
     assert "Просроченных задач нет" in nothing
     for shown in (page(found([])), nothing):
         assert "<table" not in shown
@@ -252,10 +252,10 @@ def test_what_a_crm_sends_is_text_and_never_markup() -> None:
     bad = deal(1, "0", name=HOSTILE, client=HOSTILE, manager_id=HOSTILE, url="javascript:alert(1)")
     row = task(HOSTILE, text=HOSTILE, deal=HOSTILE, manager_id=HOSTILE, url="javascript:alert(1)")
     risky = reading([client(HOSTILE, HOSTILE, 100, row)])
-    view = VIEW._replace(manager=HOSTILE)
+    query = QUERY._replace(manager=HOSTILE)
     for shown in (
-        page(found([bad], [HOSTILE]), ListFilter(HOSTILE), view),
-        list_page.task_page(lists.task_list(risky, OFFICE, view), OFFICE, view),
+        page(found([bad], [HOSTILE]), ListFilter(HOSTILE), query),
+        list_page.task_page(lists.task_list(risky, OFFICE, query), OFFICE, query),
     ):
         assert "<script" not in shown
         assert "<img" not in shown
@@ -304,7 +304,7 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     _, row = cells(sheet(found([bad], [formula])).content, ";")
     assert [row[place] for place in (1, 2, 3, 4, 6)] == [f"'{formula}"] * 5
     risky = reading([client("7", formula, 1, task("t", text=formula, deal=formula, manager_id=formula))])
-    made = spreadsheet.task_sheet(lists.task_list(risky, OFFICE, VIEW), OFFICE, "ru")
+    made = spreadsheet.task_sheet(lists.task_list(risky, OFFICE, QUERY), OFFICE, "ru")
     _, row = cells(made.content, ";")
     assert [row[place] for place in (0, 1, 2, 4)] == [f"'{formula}"] * 4
     assert spreadsheet.harmless(f"x{start}1") == f"x{start}1"
@@ -317,11 +317,11 @@ def test_a_file_is_named_for_what_it_is() -> None:
     assert full.isascii()
     assert unquote(full) == "Отказы – Отдел А Б X y – 2026-11-01 – 2026-11-30.csv"
     named = lists.refusal_list(
-        found([deal(1, "3")]), ListFilter("Выбрал других"), SELECTION, OFFICE, VIEW._replace(manager="3")
+        found([deal(1, "3")]), ListFilter("Выбрал других"), SELECTION, OFFICE, QUERY._replace(manager="3")
     )
     name = unquote(spreadsheet.refusal_sheet(named, OFFICE, "ru").disposition)
     assert "Выбрал других – Анна" in name
-    tasks = spreadsheet.task_sheet(lists.task_list(worked_example(), OFFICE, VIEW), OFFICE, "en").disposition
+    tasks = spreadsheet.task_sheet(lists.task_list(worked_example(), OFFICE, QUERY), OFFICE, "en").disposition
     assert 'filename="overdue-tasks-office-2026-11-23.csv"' in tasks
     assert "Tasks that are overdue" in unquote(tasks)
 
@@ -330,8 +330,8 @@ def test_a_file_is_named_for_what_it_is() -> None:
 def test_the_tasks_of_a_list_are_the_boards(
     read: BoardRows, manager: str | None, pipeline: str | None
 ) -> None:
-    view = VIEW._replace(manager=manager, pipeline=pipeline)
-    shown, card = lists.task_list(read, OFFICE, view), at_risk(read, OFFICE, view)
+    query = QUERY._replace(manager=manager, pipeline=pipeline)
+    shown, card = lists.task_list(read, OFFICE, query), at_risk(read, OFFICE, query)
     assert (shown.clients, shown.amount, len(shown.rows)) == (card.clients, card.amount, card.tasks)
     assert sorted(row.due_at for row in shown.rows) == [row.due_at for row in shown.rows]
     board = [(each.text, row.client, each.url) for row in card.list for each in row.tasks]
@@ -347,8 +347,8 @@ def test_a_task_says_how_long_it_is_overdue_and_what_it_is_about() -> None:
             ),
         ]
     )
-    shown = lists.task_list(late, OFFICE, VIEW)
-    said = re.sub(r"\s+", " ", text(list_page.task_page(shown, OFFICE, VIEW)))
+    shown = lists.task_list(late, OFFICE, QUERY)
+    said = re.sub(r"\s+", " ", text(list_page.task_page(shown, OFFICE, QUERY)))
     assert (
         "Иван 1 день 4 ч позвонить , Иван, открыть в CRM &nbsp;↗ Абонемент 5 184 ₽ Анна 22 нояб., 06:00"
         in said
@@ -366,8 +366,8 @@ def test_a_task_says_how_long_it_is_overdue_and_what_it_is_about() -> None:
 
 def test_a_wall_masks_clients_in_lists_too() -> None:
     office = replace(OFFICE, mask_clients=True)
-    wall = VIEW._replace(mode="wall")
-    (row,) = listed(found([deal(1)]), view=wall, office=office).rows
+    wall = QUERY._replace(mode="wall")
+    (row,) = listed(found([deal(1)]), query=wall, office=office).rows
     assert (row.client, row.deal) == ("Иван П.", None)
     (row,) = listed(found([deal(1)]), office=office).rows
     assert (row.client, row.deal) == ("Иван Петров", "Сделка 1")

@@ -15,7 +15,7 @@ from service.ledger.read.board import BoardRows
 from service.live.page import render
 from service.model import SECOND
 from tests.e2e.running import until
-from tests.live.boards import NOW, VIEW, board, client, reading, task, worked_example
+from tests.live.boards import NOW, QUERY, board, client, reading, task, worked_example
 from tests.live.screens import (
     ADDRESS,
     STREAM,
@@ -146,7 +146,7 @@ def test_another_order_is_shown_without_a_reload_and_back_again(screen: Screen) 
     expect(screen.page).to_have_url(re.compile(r"\?period=month&sort=count&lang=ru$"))
     assert parse_qs(urlsplit(screen.streams()[-1]).query)["sort"] == ["count"]
     shown = board(worked_example(), sort="count")
-    screen.play("snapshot", render.html_snapshot(shown, VIEW._replace(sort="count")))
+    screen.play("snapshot", render.html_snapshot(shown, QUERY._replace(sort="count")))
     current = screen.page.locator("#sorting [aria-current]")
     expect(current).to_have_text("Количество")
     expect(current).to_be_focused()
@@ -193,7 +193,7 @@ def test_a_patch_leaves_the_keyboards_focus_where_it_was(screen: Screen) -> None
 
 
 def test_an_upgraded_service_reloads_the_page_once_at_a_quiet_moment(screen: Screen) -> None:
-    snapshot = {**render.html_snapshot(board(worked_example()), VIEW), "version": "another"}
+    snapshot = {**render.html_snapshot(board(worked_example()), QUERY), "version": "another"}
     screen.page.evaluate("window.kept = true")
     screen.play("snapshot", snapshot)
     screen.page.clock.run_for(2_000)
@@ -228,9 +228,9 @@ def test_the_page_fits_every_screen_and_is_accessible(browser: Browser, width: i
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("mode", ["desk", "wall"])
 def test_a_page_that_says_more_is_accessible_too(browser: Browser, mode: str, scheme: str) -> None:
-    view = VIEW._replace(mode="wall" if mode == "wall" else "desk")
-    view = view._replace(theme="light" if scheme == "light" else "dark")
-    with opened(browser, view, bypass_csp=True) as screen:
+    query = QUERY._replace(mode="wall" if mode == "wall" else "desk")
+    query = query._replace(theme="light" if scheme == "light" else "dark")
+    with opened(browser, query, bypass_csp=True) as screen:
         screen.open(worked_example())
         screen.change(without_clients(worked_example(), 2))
         screen.page.clock.run_for(130_000)

@@ -25,8 +25,8 @@ from service.live.text.i18n import NO_REASON, PENDING_REASON
 from service.model import SECOND
 from tests.live.boards import (
     NOW,
+    QUERY,
     READINGS,
-    VIEW,
     account,
     board,
     client,
@@ -68,7 +68,7 @@ def text(html: str) -> str:
 
 
 def html(read: BoardRows, language: Language = "ru") -> str:
-    return render.page(board(read), account(), VIEW._replace(language=language))
+    return render.page(board(read), account(), QUERY._replace(language=language))
 
 
 def test_the_first_paint_has_every_figure_of_the_worked_example() -> None:
@@ -105,7 +105,7 @@ def test_a_change_has_a_sign_and_an_arrow() -> None:
         read = reading(
             refusals=losses(("Выбрал других", 2, 500)), before=losses(("Выбрал других", 1, before))
         )
-        return text(render.html_parts(board(read), VIEW)["losses-figures"])
+        return text(render.html_parts(board(read), QUERY)["losses-figures"])
 
     assert "▲ +4 ₽ · +1 к 1–23 окт." in change(100)
     assert "▼ \N{MINUS SIGN}5 ₽ · +1" in change(1000)
@@ -154,7 +154,7 @@ def test_a_link_to_the_crm_tells_it_nothing_and_leaves_the_board_open() -> None:
 
 @given(READINGS)
 def test_each_part_is_one_element_with_its_id_and_ids_are_unique(read: BoardRows) -> None:
-    for name, part in render.html_parts(board(read), VIEW).items():
+    for name, part in render.html_parts(board(read), QUERY).items():
         elements = Elements(part)
         assert (elements.found[0][1]["id"], elements.roots) == (name, 1)
         assert re.fullmatch(r"[a-z0-9-]+", name)
@@ -167,7 +167,7 @@ def test_the_ids_of_the_page_are_unique() -> None:
 
 def test_a_part_says_the_same_at_any_time_of_day() -> None:
     later = replace(worked_example(), as_of=NOW + 3600 * SECOND)
-    assert render.html_parts(board(later), VIEW) == render.html_parts(board(worked_example()), VIEW)
+    assert render.html_parts(board(later), QUERY) == render.html_parts(board(worked_example()), QUERY)
     assert html(later) != html(worked_example())
 
 
@@ -184,19 +184,19 @@ def put(
 
 
 def whole(shown: Snapshot) -> tuple[dict[str, str], list[str]]:
-    frame = render.html_snapshot(shown, VIEW)
+    frame = render.html_snapshot(shown, QUERY)
     return put({}, [], {**frame, "remove": [], "hide": []})
 
 
 @given(READINGS, READINGS)
 def test_a_patch_turns_what_a_screen_shows_into_the_new_board(old: BoardRows, new: BoardRows) -> None:
     shown, order = whole(board(old))
-    assert put(shown, order, dict(render.html_patch(board(old), board(new), VIEW))) == whole(board(new))
+    assert put(shown, order, dict(render.html_patch(board(old), board(new), QUERY))) == whole(board(new))
 
 
 @given(READINGS)
 def test_a_patch_between_equal_boards_is_empty(read: BoardRows) -> None:
-    change = render.html_patch(board(read), board(replace(read, seq=9)), VIEW)
+    change = render.html_patch(board(read), board(replace(read, seq=9)), QUERY)
     assert [change[name] for name in ("set", "remove", "hide", "order")] == [{}, [], [], {}]
 
 
@@ -221,7 +221,7 @@ def test_who_is_pushed_off_the_list_is_hidden_and_not_shown_as_saved() -> None:
     full = crowd(render.CLIENTS_SHOWN)
     richer = client("new", "Новый", 10**6, task("t"))
     more = replace(full, clients={**full.clients, "new": richer}, at_risk=Sum(201, 10**6))
-    change = render.html_patch(board(full), board(more), VIEW)
+    change = render.html_patch(board(full), board(more), QUERY)
     last = template_globals.element_id(f"{render.CLIENTS_SHOWN - 1:03}")
     assert (change["remove"], change["hide"]) == ([], [last])
 
@@ -230,10 +230,9 @@ def messages() -> Iterator[str | tuple[str, ...]]:
     """Every message of the source."""
     keywords = {
         "_": None,
-        "text": None,
+        "gettext": None,
         "ngettext": (1, 2),
-        "plural": (1, 2),
-        "_forms": (1, 2),
+        "_plural_forms": (1, 2),
     }
     folder = Path(next(iter(service.live.__path__)))
     methods = [("**.py", "python"), ("templates/**.html", "jinja2")]

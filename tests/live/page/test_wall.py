@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, expect
 
 from service.ledger.read.board import BoardRows, Sum
 from tests.e2e.running import until
-from tests.live.boards import EXAMPLE, MONTH, VIEW, client, losses, task, worked_example
+from tests.live.boards import EXAMPLE, MONTH, QUERY, client, losses, task, worked_example
 from tests.live.screens import Screen, opened
 
-WALL = VIEW._replace(mode="wall")
+WALL = QUERY._replace(mode="wall")
 SIZES = ((1366, 768), (1920, 1080), (3840, 2160), (1920, 1200), (1024, 768), (1080, 1920))
 FITS = """() => document.documentElement.scrollWidth <= innerWidth
   && document.documentElement.scrollHeight <= innerHeight"""
@@ -260,8 +260,8 @@ def test_the_screen_is_asked_to_stay_awake(browser: Browser) -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_wall_is_accessible_in_both_themes(browser: Browser, theme: str) -> None:
-    view = WALL._replace(theme="light" if theme == "light" else "dark")
-    with opened(browser, view, viewport={"width": 1920, "height": 1080}, bypass_csp=True) as screen:
+    query = WALL._replace(theme="light" if theme == "light" else "dark")
+    with opened(browser, query, viewport={"width": 1920, "height": 1080}, bypass_csp=True) as screen:
         screen.open(crowd(12))
         screen.page.clock.run_for(5_000)
         screen.page.clock.resume()  # axe waits for itself

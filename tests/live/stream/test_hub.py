@@ -1,4 +1,4 @@
-"""The hub: one read and one frame for all screens of a view, by a clock that the test holds."""
+"""The hub: one read and one frame for all screens of a query, by a clock that the test holds."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class Office:
         self.hub = Hub(self.books, {"office": OFFICE}, self.clock)
         self._shows: list[asyncio.Task[None]] = []
 
-    async def watch(self, view: BoardQuery = JSON, seen: int | None = None) -> Watcher:
+    async def watch(self, query: BoardQuery = JSON, seen: int | None = None) -> Watcher:
         watcher = Watcher()
-        self._shows.append(asyncio.create_task(self.hub.show(view, seen, watcher.send)))
+        self._shows.append(asyncio.create_task(self.hub.show(query, seen, watcher.send)))
         await asyncio.sleep(0)
         return watcher
 
@@ -69,8 +69,8 @@ class Office:
         for show in self._shows:
             show.cancel()
 
-    def commit(self, seq: int, *clients: Any, quiet: bool = False) -> None:
-        self.books.board = replace(reading(seq, *clients), silent=quiet)
+    def commit(self, seq: int, *clients: Any, silent: bool = False) -> None:
+        self.books.board = replace(reading(seq, *clients), silent=silent)
         self.hub.moved({"office": seq})
 
     async def settle(self, holds: Callable[[], bool]) -> None:
@@ -151,11 +151,11 @@ def test_a_patch_says_when_it_is_no_news() -> None:
     async def story(office: Office) -> None:
         screen = await office.watch()
         await office.settle(lambda: screen.names == ["snapshot"])
-        office.commit(2, client("7", 2), quiet=True)
+        office.commit(2, client("7", 2), silent=True)
         await office.settle(lambda: screen.board.get("seq") == 2)
         office.commit(3, client("7", 3))
         await office.settle(lambda: screen.board.get("seq") == 3)
-        assert [data.get("quiet") for name, _, data in screen.events if name == "patch"] == [True, None]
+        assert [data.get("silent") for name, _, data in screen.events if name == "patch"] == [True, None]
 
     run(story)
 

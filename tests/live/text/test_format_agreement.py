@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route
 from service.config import Language
 from service.live.page.render import STATIC
 from service.live.text import formats
-from service.live.text.i18n import wording
+from service.live.text.i18n import translations_of
 
 TABLE: Final = json.loads(Path(__file__).with_name("formats.json").read_text(encoding="utf-8"))
 LANGUAGES: Final[tuple[Language, ...]] = ("ru", "en")
@@ -60,4 +60,4 @@ def test_the_server_writes_what_the_table_says(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_script_writes_what_the_table_says(blank: Page, language: Language) -> None:
-    assert expected(language) == blank.evaluate(ASK, [TABLE, wording(language).script(), language])
+    assert expected(language) == blank.evaluate(ASK, [TABLE, translations_of(language).script(), language])

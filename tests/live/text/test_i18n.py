@@ -9,7 +9,7 @@ import pytest
 
 from service.config import Language
 from service.live.text import formats
-from service.live.text.i18n import Wording, wording
+from service.live.text.i18n import Translations, translations_of
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
@@ -29,22 +29,22 @@ LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
     ],
 )
 def test_a_number_asks_for_its_plural_form(count: int, ru: str, en: str) -> None:
-    assert wording("ru").plural("%(num)s day", "%(num)s days", count) == ru
-    assert wording("en").plural("%(num)s day", "%(num)s days", count) == en
+    assert translations_of("ru").ngettext("%(num)s day", "%(num)s days", count) == ru
+    assert translations_of("en").ngettext("%(num)s day", "%(num)s days", count) == en
 
 
 def test_the_script_has_the_plural_forms_of_its_language() -> None:
-    assert wording("ru").script()["day"] == ["%(num)s день", "%(num)s дня", "%(num)s дней"]
-    english = wording("en").script()["day"]
+    assert translations_of("ru").script()["day"] == ["%(num)s день", "%(num)s дня", "%(num)s дней"]
+    english = translations_of("en").script()["day"]
     assert (english[0], english[-1]) == ("%(num)s day", "%(num)s days")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_warning_names_its_number_and_currency(language: Language) -> None:
-    words: Wording = wording(language)
-    assert "21" in words.unconverted(21, "USD")
-    assert "USD" in words.unconverted(21, "USD")
-    assert "21" in words.unclassified(21)
+    translations: Translations = translations_of(language)
+    assert "21" in translations.unconverted(21, "USD")
+    assert "USD" in translations.unconverted(21, "USD")
+    assert "21" in translations.unclassified(21)
 
 
 def test_the_largest_sum_of_a_board_is_written_to_the_kopeck() -> None:
