@@ -20,18 +20,20 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("deal_tasks", ("deal_id",), ("open_tasks", "overdue_tasks")),
     ("deal_managers", ("deal_id", "manager_id"), ("overdue_tasks",)),
     (
-        "client_stakes",
+        "client_deals",
         ("client_id",),
-        ("open_deals", "open_amount", "deal_amount", "deal_tasks", "own_tasks"),
+        ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks"),
     ),
-    ("client_managers", ("client_id", "manager_id"), ("deal_amount", "deal_tasks", "own_tasks")),
+    ("client_managers", ("client_id", "manager_id"), ("late_amount", "deal_tasks", "own_tasks")),
     ("deals_at_risk", ("client_id", "deal_id"), ("tasks", "amount")),
+    ("stakes", ("client_id",), ("tasks", "amount", "open_amount")),
     ("manager_stakes", ("manager_id",), ("tasks", "amount")),
     ("at_risk", (), ("clients", "amount", "tasks")),
     ("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us")),
     ("no_next_step", (), ("deals", "amount")),
     ("deal_saves", ("deal_id",), ("tasks",)),
     ("client_saves", ("client_id",), ("deals", "open_amount", "won_amount", "own_tasks")),
+    ("saved_clients", ("client_id",), ("clients", "amount")),
     ("saved_today", (), ("clients", "amount")),
     ("unconverted", ("currency",), ("deals",)),
 )
@@ -198,13 +200,14 @@ def _deals_and_tasks() -> None:
         sa.Column("completed_at", Number),
         sa.Column("url", sa.Text),
         sa.Column("done_at", Number),
+        sa.Column("open_due_at", Number),
     )
     for name, table, column, where in (
         ("deals_lost", "deals", "lost_at", "lost_at IS NOT NULL"),
-        ("tasks_due", "tasks", "due_at", "done_at IS NULL AND due_at IS NOT NULL"),
+        ("tasks_due", "tasks", "open_due_at", "open_due_at IS NOT NULL"),
         ("tasks_done", "tasks", "done_at", "done_at IS NOT NULL"),
-        ("tasks_deal", "tasks", "deal_id", "done_at IS NULL AND deal_id IS NOT NULL"),
-        ("tasks_client", "tasks", "client_id", "done_at IS NULL AND client_id IS NOT NULL"),
+        ("tasks_deal", "tasks", "deal_id", "open_due_at IS NOT NULL AND deal_id IS NOT NULL"),
+        ("tasks_client", "tasks", "client_id", "open_due_at IS NOT NULL AND client_id IS NOT NULL"),
     ):
         partial = sa.text(where)
         op.create_index(name, table, ["account", column], sqlite_where=partial, postgresql_where=partial)

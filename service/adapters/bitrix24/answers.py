@@ -1,7 +1,7 @@
-"""An answer of Bitrix24's API: what its errors are, where the objects are in it, and what it all says. Pure.
+"""The answers of Bitrix24's API: their errors, the objects in them, and their changes and needs. Pure.
 
 A method answers `{"result": …, "time": …}` or `{"error": …}`. `batch` answers with the results and the errors
-of several methods, each under the name that the call gave it: here, its resource.
+of several methods, each under the name that the call gave to the method: here, its resource.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from msgspec import UNSET, UnsetType
 
 from service.adapters.api import ASKED, RESOURCE, as_of
 from service.adapters.bitrix24 import items
-from service.adapters.bitrix24.items import Row, Told
+from service.adapters.bitrix24.items import Item, Parsed
 from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, Json, code, number
 from service.adapters.fields import digest, one_line
 from service.config import Account
 from service.model import Change, Decoded, Entity, Need, Rejection, Request
 
 BATCH: Final = "batch"
-"""The resource of an answer that holds those about several."""
+"""The resource of an answer that holds the results of several methods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,27 @@ class Resource:
     """A kind of object that the API lists.
 
     Args:
-        key: Where in a result the list is; None where the result is the list.
+        key: The name of the list in a result; None where the result is the list.
         id: The field that holds an object's id.
-        read: What an object says.
-        prefix: What the board's id has before the vendor's.
-        is_id: The vendor's id, as text; UNSET for what is none.
+        parse: The changes and needs in an object.
+        prefix: The prefix of the board's ids.
+        read_id: The vendor's id as text; UNSET for a value that is no id.
     """
 
     entity: Entity
     key: str | None
     id: str
-    read: Callable[[Row], Told]
+    parse: Callable[[Item], Parsed]
     prefix: str = ""
-    is_id: Callable[[object], str | UnsetType] = number
+    read_id: Callable[[object], str | UnsetType] = number
 
     def vendor_id(self, entity_id: str) -> str:
-        """The vendor's id, of the board's."""
+        """The vendor's id, from the board's."""
         return entity_id.removeprefix(self.prefix)
 
     def has(self, entity_id: str) -> bool:
-        """Whether the board's id is that of an object of this kind."""
-        return entity_id.startswith(self.prefix) and self.is_id(self.vendor_id(entity_id)) is not UNSET
+        """Whether an id of the board belongs to an object of this kind."""
+        return entity_id.startswith(self.prefix) and self.read_id(self.vendor_id(entity_id)) is not UNSET
 
 
 RESOURCES: Final[Mapping[str, Resource]] = {
@@ -62,32 +62,32 @@ RESOURCES: Final[Mapping[str, Resource]] = {
     "companies": Resource("client", "items", "id", items.company, COMPANY),
     "users": Resource("manager", None, "ID", items.user),
     "pipelines": Resource("pipeline", "categories", "id", items.pipeline),
-    "stages": Resource("reason", None, "STATUS_ID", items.stage, is_id=code),
+    "stages": Resource("reason", None, "STATUS_ID", items.stage, read_id=code),
     "choices": Resource("reason", None, "ID", items.choices),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """An answer, taken apart.
+class AnswerBody:
+    """The body of an answer.
 
     Args:
         results: By resource.
-        errors: The vendor's codes.
-        next: Where the next page starts, in a list that is read by offset.
-        wait: Seconds until a method that was asked for too much may be asked again.
+        errors: The vendor's error codes.
+        next: The offset of the next page, in a list that is read by offset.
+        wait_seconds: How long a method that was called too often stays blocked.
     """
 
     results: Mapping[str, object] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     next: int | None = None
-    wait: float | None = None
+    wait_seconds: float | None = None
 
 
-def parse(body: bytes, resource: str) -> Parsed | None:
-    """The answer; None for what is no answer of the API, such as a proxy's page."""
+def read_body(body: bytes, resource: str) -> AnswerBody | None:
+    """The body of an answer; None for one that is not from the API, such as a proxy's page."""
     try:
-        # A fraction stays the text that was sent: it may be money.
+        # A number with a fraction is kept as text, because it may be money.
         answer: object = json.loads(body, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
         return None
@@ -98,15 +98,15 @@ def parse(body: bytes, resource: str) -> Parsed | None:
     if resource == BATCH:
         parts = _object(answer.get("result"))
         results = _object(parts.get("result"))
-        failed = [_object(each) for each in _object(parts.get("result_error")).values()]
+        failed = [_object(error) for error in _object(parts.get("result_error")).values()]
     if answer.get("error") is not None:
         results, failed = {}, [answer]
     following = answer.get("next")
-    return Parsed(
+    return AnswerBody(
         results,
-        tuple(str(each.get("error")) for each in failed),
+        tuple(str(error.get("error")) for error in failed),
         following if type(following) is int else None,
-        _wait(_object(answer.get("time"))),
+        _wait_seconds(_object(answer.get("time"))),
     )
 
 
@@ -115,8 +115,9 @@ def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _wait(time: Json) -> float | None:
-    """From the moment of the answer to `operating_reset_at`, both by the vendor's clock; a day at most."""
+def _wait_seconds(time: Json) -> float | None:
+    """The seconds between the answer and `operating_reset_at`, both by the vendor's clock; None if there is
+    no such time, or it is more than a day away."""
     try:
         remaining = Decimal(str(time["operating_reset_at"])) - Decimal(str(time["finish"]))
         within_a_day = 0 < remaining <= 24 * 60 * 60
@@ -125,84 +126,82 @@ def _wait(time: Json) -> float | None:
     return float(remaining.to_integral_value(ROUND_CEILING)) if within_a_day else None
 
 
-def rows(resource: Resource, result: object) -> list[object]:
-    """The objects of a result.
+def listed(resource: Resource, result: object) -> list[object]:
+    """The objects in a result.
 
     Raises:
-        ValueError: It has no list where the resource has one.
+        ValueError: The result has no list where the resource has one.
     """
-    found = result if resource.key is None or result == [] else _object(result).get(resource.key)
-    if not isinstance(found, list):
+    objects = result if resource.key is None or result == [] else _object(result).get(resource.key)
+    if not isinstance(objects, list):
         raise ValueError("the result holds no list" + (f" of {resource.key}" if resource.key else ""))
-    return found
+    return objects
 
 
 def decode(request: Request, account: Account) -> Decoded:
     """See `Api.decode`."""
     resource = request.headers.get(RESOURCE, "")
-    parsed = parse(request.body, resource)
-    if parsed is None or not parsed.results or not parsed.results.keys() <= RESOURCES.keys():
-        said = ", ".join(parsed.errors) if parsed and parsed.errors else "no result"
-        return Decoded(
-            _key(request, dated=True), (), (Rejection(0, one_line(ValueError(f"{resource}: {said}"))),)
-        )
+    body = read_body(request.body, resource)
+    if body is None or not body.results or not body.results.keys() <= RESOURCES.keys():
+        errors = ", ".join(body.errors) if body and body.errors else "no result"
+        rejection = Rejection(0, one_line(ValueError(f"{resource}: {errors}")))
+        return Decoded(_key(request, is_dated=True), (), (rejection,))
     changes: list[Change] = []
     needs: list[Need] = []
     rejections: list[Rejection] = []
-    dated = True
-    for name, result in parsed.results.items():
-        for told in _told(RESOURCES[name], result, account, request):
-            if isinstance(told, ValueError):
-                rejections.append(Rejection(len(rejections), f"{name}: {one_line(told)}"))
+    is_dated = True
+    for name, result in body.results.items():
+        for parsed in _parse(RESOURCES[name], result, account, request):
+            if isinstance(parsed, ValueError):
+                rejections.append(Rejection(len(rejections), f"{name}: {one_line(parsed)}"))
             else:
-                changes += told.changes
-                needs += told.needs
-                dated = dated and told.dated
-    return Decoded(_key(request, dated), tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
+                changes += parsed.changes
+                needs += parsed.needs
+                is_dated = is_dated and parsed.is_dated
+    return Decoded(_key(request, is_dated), tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
 
 
-def _told(
+def _parse(
     resource: Resource, result: object, account: Account, request: Request
-) -> Iterator[Told | ValueError]:
-    """What each object of a result says, and last, which deals or tasks are gone."""
+) -> Iterator[Parsed | ValueError]:
+    """Each object in a result, and last the deals or tasks that were asked for and are left out."""
     try:
-        listed = rows(resource, result)
+        objects = listed(resource, result)
     except ValueError as error:
         yield error
         return
-    gone = {each for each in request.headers.get(ASKED, "").split() if resource.has(each)}
-    for sent in listed:
+    is_whole = resource.entity in ("deal", "task")
+    missing = {entity_id for entity_id in request.headers.get(ASKED, "").split() if resource.has(entity_id)}
+    for sent in objects:
         try:
-            row = _row(resource, sent, account, request)
+            item = _item(resource, sent, account, request)
         except ValueError as error:
-            gone = set()  # it may be any of them
+            missing = set()  # the object may be any of them
             yield error
             continue
-        gone.discard(row.id)
+        missing.discard(item.id)
         try:
-            told = resource.read(row)
+            parsed = resource.parse(item)
         except ValueError as error:
             yield error
             continue
-        whole = resource.entity in ("deal", "task")
-        changes = as_of(told.changes, request.received_at) if whole else told.changes
-        yield Told(tuple(changes), told.needs, told.dated)
-    if gone and resource.entity in ("deal", "task"):
-        gone_at = request.received_at
-        yield Told(
-            tuple(Change(resource.entity, each, gone_at, deleted=True) for each in sorted(gone)), dated=False
-        )
+        changes = as_of(parsed.changes, request.received_at) if is_whole else parsed.changes
+        yield Parsed(tuple(changes), parsed.needs, parsed.is_dated)
+    if missing and is_whole:
+        deletions = (Change(resource.entity, id, request.received_at, deleted=True) for id in sorted(missing))
+        yield Parsed(tuple(deletions), is_dated=False)
 
 
-def _row(resource: Resource, sent: object, account: Account, request: Request) -> Row:
-    vendor_id = resource.is_id(sent.get(resource.id)) if isinstance(sent, dict) else UNSET
+def _item(resource: Resource, sent: object, account: Account, request: Request) -> Item:
+    vendor_id = resource.read_id(sent.get(resource.id)) if isinstance(sent, dict) else UNSET
     if not isinstance(sent, dict) or vendor_id is UNSET:
         raise ValueError(f"an entry without a usable {resource.id}")
-    return Row(sent, resource.prefix + vendor_id, account, request.received_at)
+    return Item(sent, resource.prefix + vendor_id, account, request.received_at)
 
 
-def _key(request: Request, dated: bool) -> str:
-    """An equal answer to the same question says the same again; one without times of its own, only then."""
-    question = "\0".join(request.headers.get(name, "") for name in (RESOURCE, ASKED))
-    body = question.encode("utf-8", "replace") + b"\0" + request.body
-    return digest(body, "" if dated else str(request.received_at))
+def _key(request: Request, is_dated: bool) -> str:
+    """The key of an answer. An equal answer to an equal call is a repeat, but only if its changes carry the
+    vendor's own times; otherwise it is true again at a later time."""
+    call = "\0".join(request.headers.get(name, "") for name in (RESOURCE, ASKED))
+    body = call.encode("utf-8", "replace") + b"\0" + request.body
+    return digest(body, "" if is_dated else str(request.received_at))

@@ -1,8 +1,9 @@
-"""Bitrix24's API: REST methods called through an incoming webhook, whose code is part of every address.
+"""The calls to Bitrix24's API: REST methods called through an incoming webhook, whose code is part of every
+address. Pure; `answers` reads what it answers.
 
-Source: the vendor's documents (apidocs.bitrix24.com): limits, retrieving large volumes of data, batch, and
-the page of each method. Long lists are read by keyset (`>id`, `start: -1`), as the vendor advises; a list
-that is read by offset skips entries when others leave it meanwhile.
+Source: apidocs.bitrix24.com: limits, retrieving large volumes of data, batch, and the page of each method.
+Long lists are read by keyset (`>id`, `start: -1`), as the vendor advises, because a list that is read by
+offset skips entries when others leave it meanwhile.
 """
 
 from __future__ import annotations
@@ -26,22 +27,23 @@ from service.adapters.api import (
 )
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import Json, number
 from service.calendar import iso
 from service.config import Account, zone
 from service.model import SECOND, Decoded, Instant, Need, Request
 
 _PAGE: Final = 50
-"""Entries on a full page of every method; the vendor lets nobody choose."""
+"""Entries on a full page of every method. The size cannot be chosen."""
 
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
 )
-"""Errors that go by themselves. The others are mended by a person: rights, scopes, the tariff."""
+"""Errors that pass by themselves. A person must repair the others: rights, scopes, the tariff."""
 
 _DAY: Final = 24 * 60 * 60 * SECOND
 _NEVER_DUE: Final = "2100-01-01T00:00:00+00:00"
-"""Activities without a due time are due in 9999."""
+"""Leaves out activities without a due time: they are due in 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class _List:
 
     Args:
         id: The id's name in a filter.
-        any_of: How a filter asks for several ids.
-        fields: All that is read, separated by spaces.
-        bare: The fewest that still tell what is there.
+        any_of: The name in a filter that takes several ids.
+        fields: The fields that are read, separated by spaces.
+        sweep_fields: The fewest fields that identify an object.
         fixed: Parameters of every call.
     """
 
@@ -60,7 +62,7 @@ class _List:
     id: str
     any_of: str
     fields: str
-    bare: str = ""
+    sweep_fields: str = ""
     fixed: Json = field(default_factory=dict)
 
 
@@ -101,17 +103,18 @@ _METHODS: Final[Mapping[str, str]] = {
     "stages": "crm.status.list",
     "choices": "crm.deal.userfield.list",
     BATCH: "batch",
-    **{resource: each.method for resource, each in _LISTS.items()},
+    **{resource: listing.method for resource, listing in _LISTS.items()},
 }
 
 
 class Bitrix24Api:
-    """See `Api`. It is not `Subscribing`: `event.bind` is for applications, so a person makes the webhook."""
+    """See `Api`. It is not `Subscribing`, because only an application may call `event.bind`: a person makes
+    the webhook."""
 
     url = None
     pace = Pace(per_second=2, burst=25)
-    """The vendor's counter sinks by two a second and blocks at 50, for all who ask a portal from one address:
-    half of it is left to others."""
+    """Bitrix24 counts the calls from one address to a portal. The count falls by two a second, and calls are
+    blocked at 50: half of that is left to other programs."""
     batch = _PAGE
 
     def prefix(self, account: Account) -> str:
@@ -119,24 +122,24 @@ class Bitrix24Api:
         return f"/rest/{account.api.token.value.strip('/')}" if account.api else ""
 
     def headers(self, account: Account) -> Mapping[str, str]:
-        """See `Api`. The address proves who asks."""
+        """See `Api`. None are needed: the address holds the token."""
         del account
         return {}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """See `Api`. Where the board's ids are of two kinds of things, one `batch` asks for both."""
+        """See `Api`. One `batch` asks for activities and tasks, or for contacts and companies."""
         entity, ids = needs[0].entity, tuple(need.id for need in needs)
         match entity:
             case "deal":
-                return _call("deals", _listing("deals", account, {"@id": list(ids)}), ids)
+                return _call("deals", _list_params("deals", account, {"@id": list(ids)}), ids)
             case "manager":
                 return _call("users", {"filter": {"ID": list(ids)}}, ids)
             case "pipeline":
                 return _pipelines(ids)
             case "reason":
                 return _reasons(account, ids)
-        kinds = ("activities", "tasks") if entity == "task" else ("contacts", "companies")
-        commands = dict(_commands(kinds, ids, account))
+        resources = ("activities", "tasks") if entity == "task" else ("contacts", "companies")
+        commands = dict(_commands(resources, ids, account))
         return _call(BATCH, {"halt": 0, "cmd": commands}, ids) if commands else None
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
@@ -144,8 +147,8 @@ class Bitrix24Api:
         return [*_names(account), *_counting(account, now)]
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """See `Api`. Names too: of contacts and companies those that changed, of stages, pipelines and
-        managers all, since the vendor does not say when they changed."""
+        """See `Api`. Names too: of contacts and companies those that changed; of stages, pipelines and
+        managers all, because Bitrix24 does not say when they changed."""
         then = _time(since)
         return [
             *_names(account),
@@ -158,34 +161,35 @@ class Bitrix24Api:
 
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
-        return _counting(account, now, bare=True)
+        return _counting(account, now, sweep=True)
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`. By keyset where the call is by keyset, else where the answer says that there is more."""
-        parsed = answers.parse(answer.body, call.resource)
-        if parsed is None or call.asked or call.resource not in parsed.results:
+        """See `Api`. A call by keyset goes on from its last id, any other at the offset that the answer
+        names."""
+        body = answers.read_body(answer.body, call.resource)
+        if body is None or call.asked or call.resource not in body.results:
             return None
         params = json.loads(call.body)
         if params.get("start") != -1:
-            further = parsed.next is not None and parsed.next > params.get("start", 0)
-            return _call(call.resource, {**params, "start": parsed.next}) if further else None
+            further = body.next is not None and body.next > params.get("start", 0)
+            return _call(call.resource, {**params, "start": body.next}) if further else None
         after = ">" + _LISTS[call.resource].id
-        last = _last_of_full_page(call.resource, parsed.results[call.resource])
+        last = _last_of_full_page(call.resource, body.results[call.resource])
         if last is None or last <= params["filter"].get(after, 0):
             return None
         return _call(call.resource, {**params, "filter": {**params["filter"], after: last}})
 
     def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """See `Api`. Errors stand in the body, those of a `batch` in one whose status is 200."""
-        parsed = answers.parse(answer.body, BATCH)
-        if parsed is None:
+        """See `Api`. Errors are in the body; those of a `batch` come with the status 200."""
+        body = answers.read_body(answer.body, BATCH)
+        if body is None:
             meaning, wait = standing(answer.status, answer.headers)
-            # No answer of the API, so nothing that it could have known.
+            # The body is not from the API, so the status says nothing about an object.
             return ("later" if meaning in ("answered", "gone") else meaning), wait
-        if answer.status == 200 and not parsed.errors:
+        if answer.status == 200 and not body.errors:
             return "answered", None
-        if answer.status == 429 or answer.status >= 500 or _PASSING.intersection(parsed.errors):
-            return "later", parsed.wait or seconds(answer.headers.get("retry-after"))
+        if answer.status == 429 or answer.status >= 500 or _TRANSIENT.intersection(body.errors):
+            return "later", body.wait_seconds or seconds(answer.headers.get("retry-after"))
         return "refused", None
 
     def decode(self, request: Request, account: Account) -> Decoded:
@@ -198,20 +202,20 @@ def _call(resource: str, params: Json, asked: tuple[str, ...] = ()) -> Call:
     return Call(resource, f"/{_METHODS[resource]}.json", body=body, asked=asked)
 
 
-def _listing(resource: str, account: Account, wanted: Json, bare: bool = False) -> Json:
+def _list_params(resource: str, account: Account, filter: Json, sweep: bool = False) -> Json:
     """The parameters of a list's first page."""
-    listed = _LISTS[resource]
-    fields = (listed.bare if bare else listed.fields).split()
-    params = {**listed.fixed, "filter": wanted, "order": {listed.id: "ASC"}, "select": fields, "start": -1}
-    reason_field = account.options.reason_field
-    if resource == "deals" and reason_field is not None and not bare:
+    listing = _LISTS[resource]
+    fields = (listing.sweep_fields if sweep else listing.fields).split()
+    params = {**listing.fixed, "filter": filter, "order": {listing.id: "ASC"}, "select": fields, "start": -1}
+    reason_field = Bitrix24Options.of(account).reason_field
+    if resource == "deals" and reason_field is not None and not sweep:
         fields.append(reason_field)
         params["useOriginalUfNames"] = "Y"
     return params
 
 
-def _stage(name: str, resource: str, account: Account, wanted: Json, bare: bool = False) -> Stage:
-    return Stage(name, _call(resource, _listing(resource, account, wanted, bare)))
+def _stage(name: str, resource: str, account: Account, filter: Json, sweep: bool = False) -> Stage:
+    return Stage(name, _call(resource, _list_params(resource, account, filter, sweep)))
 
 
 def _names(account: Account) -> list[Stage]:
@@ -223,8 +227,8 @@ def _names(account: Account) -> list[Stage]:
 
 
 def _reasons(account: Account, asked: tuple[str, ...] = ()) -> Call:
-    """Asks for what the configured field lets people choose from; without one, for the stages."""
-    reason_field = account.options.reason_field
+    """The call for the entries of the configured field; without such a field, for the stages."""
+    reason_field = Bitrix24Options.of(account).reason_field
     if reason_field is None:
         return _call("stages", {}, asked)
     return _call("choices", {"filter": {"FIELD_NAME": reason_field}}, asked)
@@ -234,31 +238,31 @@ def _pipelines(asked: tuple[str, ...] = ()) -> Call:
     return _call("pipelines", {"entityTypeId": 2}, asked)
 
 
-def _counting(account: Account, now: Instant, bare: bool = False) -> list[Stage]:
+def _counting(account: Account, now: Instant, sweep: bool = False) -> list[Stage]:
     """The deals and tasks that count on the board."""
     lost, due = _time(now - LOSSES_DAYS * _DAY), _time(now - TASKS_DAYS * _DAY)
     due_lately = {"COMPLETED": "Y", ">=DEADLINE": due, "<DEADLINE": _NEVER_DUE}
     return [
-        _stage("open deals", "deals", account, {"=stageSemanticId": "P"}, bare),
-        _stage("lost deals", "deals", account, {"=stageSemanticId": "F", ">=movedTime": lost}, bare),
-        _stage("open activities", "activities", account, {"COMPLETED": "N"}, bare),
-        _stage("completed activities", "activities", account, due_lately, bare),
-        _stage("open tasks", "tasks", account, {"!REAL_STATUS": 5}, bare),
-        _stage("completed tasks", "tasks", account, {"REAL_STATUS": 5, ">=DEADLINE": due}, bare),
+        _stage("open deals", "deals", account, {"=stageSemanticId": "P"}, sweep),
+        _stage("lost deals", "deals", account, {"=stageSemanticId": "F", ">=movedTime": lost}, sweep),
+        _stage("open activities", "activities", account, {"COMPLETED": "N"}, sweep),
+        _stage("completed activities", "activities", account, due_lately, sweep),
+        _stage("open tasks", "tasks", account, {"!REAL_STATUS": 5}, sweep),
+        _stage("completed tasks", "tasks", account, {"REAL_STATUS": 5, ">=DEADLINE": due}, sweep),
     ]
 
 
-def _commands(kinds: Sequence[str], ids: Sequence[str], account: Account) -> Iterator[tuple[str, str]]:
-    """For each kind of which there are ids, the method that lists them, as `batch` takes it."""
-    for kind in kinds:
-        wanted = [RESOURCES[kind].vendor_id(each) for each in ids if RESOURCES[kind].has(each)]
-        if wanted:
-            params = _listing(kind, account, {_LISTS[kind].any_of: wanted})
-            yield kind, f"{_METHODS[kind]}?{urlencode(list(_flat(params)))}"
+def _commands(resources: Sequence[str], ids: Sequence[str], account: Account) -> Iterator[tuple[str, str]]:
+    """The methods of a `batch`: for each resource that has some of the ids, the one that lists them."""
+    for name in resources:
+        vendor_ids = [RESOURCES[name].vendor_id(id) for id in ids if RESOURCES[name].has(id)]
+        if vendor_ids:
+            params = _list_params(name, account, {_LISTS[name].any_of: vendor_ids})
+            yield name, f"{_METHODS[name]}?{urlencode(list(_flat(params)))}"
 
 
 def _flat(params: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Parameters as PHP reads them from a query: `filter[ID][0]=42`."""
+    """Parameters in the form in which PHP reads them from a query: `filter[ID][0]=42`."""
     if isinstance(params, Mapping | list):
         for name, value in params.items() if isinstance(params, Mapping) else enumerate(params):
             yield from _flat(value, f"{path}[{name}]" if path else str(name))
@@ -267,16 +271,17 @@ def _flat(params: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _last_of_full_page(resource: str, result: object) -> int | None:
-    """The vendor's id of a full page's last entry; None for any other page, which is the last."""
+    """The vendor's id of the last object on a full page; None for a page that is not full, which is the
+    last."""
     try:
-        listed = answers.rows(RESOURCES[resource], result)
+        objects = answers.listed(RESOURCES[resource], result)
     except ValueError:
         return None
-    last = listed[-1] if len(listed) >= _PAGE else None
-    found = number(last.get(RESOURCES[resource].id)) if isinstance(last, dict) else None
-    return int(found) if isinstance(found, str) else None
+    last = objects[-1] if len(objects) >= _PAGE else None
+    last_id = number(last.get(RESOURCES[resource].id)) if isinstance(last, dict) else None
+    return int(last_id) if isinstance(last_id, str) else None
 
 
 def _time(moment: Instant) -> str:
-    """A moment as a filter takes it, in whole seconds."""
+    """A time in the form that a filter takes: UTC, whole seconds."""
     return iso(moment, zone("UTC"))[:19] + "+00:00"

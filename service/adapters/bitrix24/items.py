@@ -1,8 +1,9 @@
-"""What one object in an answer of Bitrix24's API says: a deal, an activity, a task, or a name. Pure.
+"""One object in an answer of Bitrix24's API, as changes and needs: a deal, an activity, a task, or a name.
+Pure.
 
-Source: the vendor's documents (apidocs.bitrix24.com: crm.item.list, crm.activity.list, tasks.task.list,
-crm.status.list, crm.category.list, crm.deal.userfield.list, user.get). An object is read field by field: what
-cannot be read is left unset, and only one that is dated too far in the future is refused.
+Source: apidocs.bitrix24.com (crm.item.list, crm.activity.list, tasks.task.list, crm.status.list,
+crm.category.list, crm.deal.userfield.list, user.get). An object is read field by field. A field that cannot
+be read is left unset; only an object that is dated too far in the future is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
 
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import (
     COMPANY,
     CONTACT,
@@ -34,11 +36,12 @@ from service.config import Account
 from service.model import Change, Entity, Instant, Need, Status, Value
 
 _STATUSES: Final[Mapping[str, Status]] = {"P": "open", "S": "won", "F": "lost"}
-_OWNERS: Final[Mapping[str, str]] = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
-"""The page of an activity's owner, by its `OWNER_TYPE_ID`."""
-_CLIENTS: Final[Mapping[str, str]] = {"3": CONTACT, "4": COMPANY}
+_OWNER_TYPES: Final[Mapping[str, str]] = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
+"""The owner of an activity by its `OWNER_TYPE_ID`, as it stands in the address of the owner's page."""
+_CLIENT_PREFIXES: Final[Mapping[str, str]] = {"3": CONTACT, "4": COMPANY}
 _DONE: Final = frozenset({"4", "5"})
-"""A task's `status`: awaiting control, completed. In the former the manager has done his part."""
+"""The values of a task's `status` that count as completed: awaiting control (the manager's part is done), and
+completed."""
 _LINKS: Final[tuple[Literal["manager", "client", "pipeline", "reason"], ...]] = (
     "manager",
     "client",
@@ -48,26 +51,27 @@ _LINKS: Final[tuple[Literal["manager", "client", "pipeline", "reason"], ...]] = 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an object says.
+class Parsed:
+    """The changes and needs in one object.
 
     Args:
-        changes: The one about the object, and those that name what it links to.
-        needs: The names of what it links to.
-        dated: Whether the changes carry the vendor's own time.
+        changes: That of the object itself, and those that name linked entities.
+        needs: The linked entities whose names are not in the object.
+        is_dated: Whether the changes carry the vendor's own time, not the time of asking.
     """
 
     changes: tuple[Change, ...] = ()
     needs: tuple[Need, ...] = ()
-    dated: bool = True
+    is_dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An object in an answer.
+class Item:
+    """One object in an answer.
 
     Args:
-        id: The board's id of it.
+        sent: Its JSON, as it came.
+        id: Its id on the board.
         asked_at: When the API was asked.
     """
 
@@ -77,7 +81,8 @@ class Row:
     asked_at: Instant
 
     def version(self, name: str) -> tuple[Instant, bool]:
-        """When it changed, if the field says so, else when it was asked for; and whether the field says so.
+        """When the object last changed, by the named field, and True; without a readable time there, when the
+        API was asked, and False.
 
         Raises:
             ValueError: It is dated too far in the future.
@@ -87,16 +92,16 @@ class Row:
             return self.asked_at, False
         return refuse_future(changed_at, self.asked_at), True
 
-    def page(self, path: str) -> str | UnsetType:
-        """The address of one of the portal's pages, which are where its API is."""
+    def url(self, path: str) -> str | UnsetType:
+        """The address of a page of the portal, which has the same origin as its API."""
         origin = self.account.api.url if self.account.api else None
         return f"{origin}/{path}/" if origin else UNSET
 
 
-def deal(row: Row) -> Told:
+def deal(item: Item) -> Parsed:
     """A deal of `crm.item.list`."""
-    version, dated = row.version("updatedTime")
-    sent = row.sent
+    version, is_dated = item.version("updatedTime")
+    sent = item.sent
     fields: dict[str, Value] = {"known": True}
     _set(fields, "name", text(sent.get("title", UNSET)))
     status = _STATUSES.get(str(sent.get("stageSemanticId")))
@@ -106,22 +111,22 @@ def deal(row: Row) -> Told:
         _set(fields, "closed_at", None if status == "open" else moment(sent.get("movedTime")))
     paid_in = currency(sent.get("currencyId"))
     _set(fields, "currency", paid_in)
-    _set(fields, "amount", amount(sent.get("opportunity", UNSET), paid_in or row.account.currency))
+    _set(fields, "amount", amount(sent.get("opportunity", UNSET), paid_in or item.account.currency))
     _set(fields, "manager_id", linked(sent.get("assignedById", UNSET)))
     _set(fields, "pipeline_id", number(sent.get("categoryId")))  # 0 is a pipeline: the first
     _set(fields, "client_id", _client_of_deal(sent))
-    named = _set_reason(fields, row, version)
-    _set(fields, "url", row.page(f"crm/deal/details/{row.id}"))
-    return Told((Change("deal", row.id, version, fields), *named), _wanted(fields, named), dated)
+    named = _set_reason(fields, item, version)
+    _set(fields, "url", item.url(f"crm/deal/details/{item.id}"))
+    return Parsed((Change("deal", item.id, version, fields), *named), _wanted(fields, named), is_dated)
 
 
-def activity(row: Row) -> Told:
-    """An activity of `crm.activity.list`; nothing for one that shows a task in a timeline: the task is told
-    itself."""
-    sent = row.sent
+def activity(item: Item) -> Parsed:
+    """An activity of `crm.activity.list`; nothing for one that only shows a task in a timeline, because the
+    task itself is read."""
+    sent = item.sent
     if str(sent.get("TYPE_ID")) == "3" or str(sent.get("PROVIDER_ID")).startswith("CRM_TASKS_TASK"):
-        return Told()
-    version, dated = row.version("LAST_UPDATED")
+        return Parsed()
+    version, is_dated = item.version("LAST_UPDATED")
     fields: dict[str, Value] = {}
     _set(fields, "text", text(sent.get("SUBJECT", UNSET)))
     if (completed := sent.get("COMPLETED")) in ("Y", "N"):
@@ -131,16 +136,16 @@ def activity(row: Row) -> Told:
     kind, owner = str(sent.get("OWNER_TYPE_ID")), linked(sent.get("OWNER_ID", UNSET))
     if owner is not UNSET:
         fields["deal_id"] = owner if kind == "2" else None
-        fields["client_id"] = _CLIENTS[kind] + owner if kind in _CLIENTS and owner else None
-        if kind in _OWNERS and owner:
-            _set(fields, "url", row.page(f"crm/{_OWNERS[kind]}/details/{owner}"))
-    return Told((Change("task", row.id, version, fields),), _wanted(fields), dated)
+        fields["client_id"] = _CLIENT_PREFIXES[kind] + owner if kind in _CLIENT_PREFIXES and owner else None
+        if kind in _OWNER_TYPES and owner:
+            _set(fields, "url", item.url(f"crm/{_OWNER_TYPES[kind]}/details/{owner}"))
+    return Parsed((Change("task", item.id, version, fields),), _wanted(fields), is_dated)
 
 
-def task(row: Row) -> Told:
+def task(item: Item) -> Parsed:
     """A task of `tasks.task.list`."""
-    version, dated = row.version("changedDate")
-    sent = row.sent
+    version, is_dated = item.version("changedDate")
+    sent = item.sent
     fields: dict[str, Value] = {}
     _set(fields, "text", text(sent.get("title", UNSET)))
     _set(fields, "manager_id", linked(sent.get("responsibleId", UNSET)))
@@ -153,55 +158,55 @@ def task(row: Row) -> Told:
         fields["deal_id"], fields["client_id"] = bindings(sent["ufCrmTask"])
     manager = fields.get("manager_id")
     if manager:
-        _set(fields, "url", row.page(f"company/personal/user/{manager}/tasks/task/view/{row.id}"))
-    return Told((Change("task", row.id, version, fields),), _wanted(fields), dated)
+        _set(fields, "url", item.url(f"company/personal/user/{manager}/tasks/task/view/{item.id}"))
+    return Parsed((Change("task", item.id, version, fields),), _wanted(fields), is_dated)
 
 
-def contact(row: Row) -> Told:
+def contact(item: Item) -> Parsed:
     """A contact of `crm.item.list`."""
-    return _named(row, "client", full_name(row.sent.get("name"), row.sent.get("lastName")), "updatedTime")
+    return _named(item, "client", full_name(item.sent.get("name"), item.sent.get("lastName")), "updatedTime")
 
 
-def company(row: Row) -> Told:
+def company(item: Item) -> Parsed:
     """A company of `crm.item.list`."""
-    return _named(row, "client", full_name(row.sent.get("title")), "updatedTime")
+    return _named(item, "client", full_name(item.sent.get("title")), "updatedTime")
 
 
-def user(row: Row) -> Told:
+def user(item: Item) -> Parsed:
     """A user of `user.get`."""
-    return _named(row, "manager", full_name(row.sent.get("NAME"), row.sent.get("LAST_NAME")))
+    return _named(item, "manager", full_name(item.sent.get("NAME"), item.sent.get("LAST_NAME")))
 
 
-def pipeline(row: Row) -> Told:
+def pipeline(item: Item) -> Parsed:
     """A pipeline of `crm.category.list`."""
-    return _named(row, "pipeline", full_name(row.sent.get("name")))
+    return _named(item, "pipeline", full_name(item.sent.get("name")))
 
 
-def stage(row: Row) -> Told:
-    """A stage of `crm.status.list`: a reason, if deals are lost there. The method lists the entries of every
-    list of the CRM."""
-    of_deals = str(row.sent.get("ENTITY_ID")).startswith("DEAL_STAGE")
-    if not of_deals or row.sent.get("SEMANTICS") != "F":
-        return Told()
-    return _named(row, "reason", full_name(row.sent.get("NAME")))
+def stage(item: Item) -> Parsed:
+    """A stage of `crm.status.list`: a reason, if deals are lost there. The method also lists the entries of
+    all other lists of the CRM."""
+    of_deals = str(item.sent.get("ENTITY_ID")).startswith("DEAL_STAGE")
+    if not of_deals or item.sent.get("SEMANTICS") != "F":
+        return Parsed()
+    return _named(item, "reason", full_name(item.sent.get("NAME")))
 
 
-def choices(row: Row) -> Told:
-    """A field of `crm.deal.userfield.list`: the reasons among which it lets people choose."""
-    listed = row.sent.get("LIST")
+def choices(item: Item) -> Parsed:
+    """A field of `crm.deal.userfield.list`: each entry of its list is a reason."""
+    entries = item.sent.get("LIST")
     named = [
-        Change("reason", choice_id, row.asked_at, {"name": name})
-        for choice in (listed if isinstance(listed, list) else ())
+        Change("reason", choice_id, item.asked_at, {"name": name})
+        for choice in (entries if isinstance(entries, list) else ())
         if isinstance(choice, dict)
         and (choice_id := number(choice.get("ID"))) is not UNSET
         and (name := full_name(choice.get("VALUE")))
     ]
-    return Told(tuple(named), dated=False)
+    return Parsed(tuple(named), is_dated=False)
 
 
-def _named(row: Row, entity: Entity, name: str | None, dated_by: str = "") -> Told:
-    version, dated = row.version(dated_by)
-    return Told((Change(entity, row.id, version, {"name": name}),) if name else (), dated=dated)
+def _named(item: Item, entity: Entity, name: str | None, dated_by: str = "") -> Parsed:
+    version, is_dated = item.version(dated_by)
+    return Parsed((Change(entity, item.id, version, {"name": name}),) if name else (), is_dated=is_dated)
 
 
 def _set(fields: dict[str, Value], name: str, value: Value | UnsetType) -> None:
@@ -219,26 +224,26 @@ def _client_of_deal(sent: Json) -> str | None | UnsetType:
     return None if contact_id is None and company_id is None else UNSET
 
 
-def _set_reason(fields: dict[str, Value], row: Row, version: Instant) -> tuple[Change, ...]:
-    """Set why the deal was lost: what the configured field says, or without one the stage that it is in.
+def _set_reason(fields: dict[str, Value], item: Item, version: Instant) -> tuple[Change, ...]:
+    """Set the loss reason: the value of the configured field, or without such a field the deal's stage.
 
-    A field's text is the reason's name; a number is an entry of the field's list.
+    A text in the field is the reason's name; a number is an entry of the field's list.
 
     Returns:
-        The change that names the reason, where the name was sent.
+        The change that names the reason, where its name was sent.
     """
-    wanted = row.account.options.reason_field
-    if wanted is None:
+    reason_field = Bitrix24Options.of(item.account).reason_field
+    if reason_field is None:
         status = fields.get("status", UNSET)
         if status is not UNSET:
-            _set(fields, "reason_id", code(row.sent.get("stageId")) if status == "lost" else None)
+            _set(fields, "reason_id", code(item.sent.get("stageId")) if status == "lost" else None)
         return ()
-    value = row.sent.get(wanted, UNSET)
-    if isinstance(value, list):  # a field that takes several
-        value = next((each for each in value if not is_none(each)), None)
-    chosen = linked(value)
-    if chosen is not UNSET:
-        fields["reason_id"] = chosen
+    value = item.sent.get(reason_field, UNSET)
+    if isinstance(value, list):  # a field that takes several values
+        value = next((entry for entry in value if not is_none(entry)), None)
+    entry_id = linked(value)
+    if entry_id is not UNSET:
+        fields["reason_id"] = entry_id
     elif isinstance(value, str):
         reason, named = loss_reason(value, version)
         fields.update(reason)
@@ -247,10 +252,10 @@ def _set_reason(fields: dict[str, Value], row: Row, version: Instant) -> tuple[C
 
 
 def _is_record(sent: Json) -> bool:
-    """Whether an activity is no promise, but what a channel logged: a call that was made, mail, a message.
+    """Whether an activity is not a promise but a record of a past call, mail or message.
 
-    Such a one is "due" when it happened, so each would have been overdue from birth. Who moves its due time
-    makes a promise of it.
+    A channel logs such an activity as due at the moment it happened, so it would be overdue from the start. A
+    person who moves its due time makes it a promise.
     """
     kind = str(sent.get("TYPE_ID"))
     logged = (
@@ -264,7 +269,7 @@ def _is_record(sent: Json) -> bool:
 
 
 def _wanted(fields: Mapping[str, Value], named: tuple[Change, ...] = ()) -> tuple[Need, ...]:
-    """The names of what the fields link to, but those that are named already."""
+    """The linked entities whose names are needed: all but those that `named` names."""
     return tuple(_links(fields, {(change.entity, change.id) for change in named}))
 
 

@@ -1,7 +1,7 @@
-"""The values in what Bitrix24's API answers. Pure.
+"""The values in the answers of Bitrix24's API. Pure.
 
-Numbers come as numbers or as text, and "none" as null, "", 0, "0", false or [], as each method likes. A
-function says UNSET for what it cannot read, and raises nothing.
+Depending on the method, a number is a JSON number or text, and "none" is null, "", 0, "0", false or []. Each
+function returns UNSET for a value that it cannot read, and raises nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from service.model import Instant
 from service.money import parse_amount
 
 Json: TypeAlias = Mapping[str, object]
-"""An object of JSON. Numbers with a fraction are kept as the text that they were sent as."""
+"""A JSON object. A number with a fraction is kept as the text that was sent."""
 
 CONTACT: Final = "C_"
 COMPANY: Final = "CO_"
-"""What a client's id begins with, for contacts and companies are numbered apart: what the vendor writes where
-a task is bound to one."""
+"""The prefixes of client ids, because contacts and companies are numbered apart. Bitrix24 itself uses them in
+a task's list of CRM records."""
 
 ACTIVITY: Final = "a"
-"""What a task's id begins with that is an activity of the CRM: activities and tasks are numbered apart."""
+"""The prefix of the task id of a CRM activity, because activities and tasks are numbered apart."""
 
 _NONE: Final = (None, "", "0", 0, False)
 _BINDING: Final = re.compile(r"(D_|C_|CO_)([1-9][0-9]{0,17})")
@@ -36,18 +36,18 @@ _ID: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _YEAR: Final = re.compile(r"[0-9]{4}(?=-)")
 _FINEST: Final = Decimal("0.0001")
-_NEVER: Final = 2100
-"""A due time in a year after this one says that there is none: activities without one have the last day that
-the vendor's database holds, in 9999."""
+_LAST_DUE_YEAR: Final = 2100
+"""A due time in a later year means that there is none. Bitrix24 gives an activity without a due time the last
+day that its database can hold, in 9999."""
 
 
 def is_none(value: object) -> bool:
-    """Whether it says that there is no such thing."""
+    """Whether the value means "none"."""
     return value in _NONE if isinstance(value, str | int | None) else value == []
 
 
 def number(value: object) -> str | UnsetType:
-    """An id: a whole number, 0 too."""
+    """An id: a whole number; 0 is one too."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     return text if isinstance(text, str) and _ID.fullmatch(text) else UNSET
 
@@ -58,7 +58,7 @@ def code(value: object) -> str | UnsetType:
 
 
 def linked(value: object) -> str | None | UnsetType:
-    """The id of something else; None where the vendor says that there is none."""
+    """The id of a linked object; None where Bitrix24 says that there is none."""
     return None if is_none(value) else number(value)
 
 
@@ -68,29 +68,29 @@ def text(value: object) -> str | None | UnsetType:
 
 
 def full_name(*parts: object) -> str | None:
-    """A person's name, of the parts that there are."""
+    """A name joined from those parts that are not empty; None if all are."""
     return optional_text(" ".join(part.strip() for part in parts if isinstance(part, str) and part.strip()))
 
 
 def currency(value: object) -> str | UnsetType:
-    """A code of ISO 4217."""
+    """An ISO 4217 code."""
     return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else UNSET
 
 
-def amount(value: object, of: str) -> int | None | UnsetType:
-    """Minor units of an amount in a currency, rounded half to even; None for null."""
+def amount(value: object, currency_code: str) -> int | None | UnsetType:
+    """An amount in minor units of the currency, rounded half to even; None for null."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         return UNSET
     try:
-        return parse_amount(f"{Decimal(value).quantize(_FINEST):f}", of)
+        return parse_amount(f"{Decimal(value).quantize(_FINEST):f}", currency_code)
     except (ArithmeticError, ValueError):
         return UNSET
 
 
 def moment(value: object) -> Instant | UnsetType:
-    """A time. The vendor sends all of them with their offsets; one without is not guessed at."""
+    """A time. Bitrix24 sends each time with its offset; one without an offset is not read."""
     try:
         return parse_instant(value) if isinstance(value, str) else UNSET
     except (ValueError, OverflowError):
@@ -98,23 +98,27 @@ def moment(value: object) -> Instant | UnsetType:
 
 
 def due_time(value: object) -> Instant | None | UnsetType:
-    """When something is due; None where the vendor says never."""
+    """When a task is due; None where Bitrix24 says never."""
     if is_none(value):
         return None
     year = _YEAR.match(value) if isinstance(value, str) else None
-    if year and int(year[0]) > _NEVER:
+    if year and int(year[0]) > _LAST_DUE_YEAR:
         return None
     return moment(value)
 
 
 def bindings(value: object) -> tuple[str | None, str | None]:
-    """The deal that a task is on, or else the client, of what it is bound to: `D_42`, `C_5`, `CO_7`. A
-    contact comes before a company."""
-    found: dict[str, str] = {}
-    for each in value if isinstance(value, list) else ():
-        bound = _BINDING.fullmatch(each) if isinstance(each, str) else None
-        if bound:
-            found.setdefault(bound[1], bound[2])
-    if "D_" in found:
-        return found["D_"], None
-    return None, next((kind + found[kind] for kind in (CONTACT, COMPANY) if kind in found), None)
+    """The deal and the client of a task, from its list of CRM records, such as `D_42`, `C_5`, `CO_7`.
+
+    A task is on its first deal; without a deal, on its first contact; without a contact, on its first
+    company.
+    """
+    first_ids: dict[str, str] = {}
+    for text in value if isinstance(value, list) else ():
+        binding = _BINDING.fullmatch(text) if isinstance(text, str) else None
+        if binding:
+            first_ids.setdefault(binding[1], binding[2])
+    if "D_" in first_ids:
+        return first_ids["D_"], None
+    clients = (prefix + first_ids[prefix] for prefix in (CONTACT, COMPANY) if prefix in first_ids)
+    return None, next(clients, None)

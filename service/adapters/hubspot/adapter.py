@@ -16,7 +16,8 @@ from msgspec import Raw
 
 from service.adapters.fields import UNDECODABLE, digest, one_line
 from service.adapters.hubspot.api import HubSpotApi
-from service.adapters.hubspot.events import Kind, told_by
+from service.adapters.hubspot.events import EventHead, parse_event
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.signature import verify_v1, verify_v3
 from service.adapters.protocol import Adapter, NotAuthentic
@@ -30,25 +31,25 @@ _ATTEMPT: Final = re.compile(rb'"attemptNumber"\s*:\s*[0-9]+')
 """All that differs in a body that is sent again."""
 
 _ARRAY = msgspec.json.Decoder(list[Raw])
-_KINDS = msgspec.json.Decoder(list[Kind])
+_HEADS = msgspec.json.Decoder(list[EventHead])
 
 
-class HubSpotAdapter:
+class HubSpotAdapter(Adapter):
     """HubSpot, JSON."""
 
     kind = "hubspot"
     content_types = frozenset({"application/json"})
-    kept_headers: frozenset[str] = frozenset()
+    options = HubSpotOptions
     api = HubSpotApi()
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: a signature of the app's client secret; and the configured portal among those that
         the body names, for an app has one address for every portal that installs it."""
-        if account.options.signature == "v1":
+        if HubSpotOptions.of(account).signature == "v1":
             verify_v1(request, account.webhook_secrets)
         else:
             verify_v3(request, account.webhook_secrets, account.public_url)
-        wanted = account.options.account
+        wanted = HubSpotOptions.of(account).account
         named = set() if wanted is None else _portals(request.body)
         if named and wanted not in named:
             raise NotAuthentic("account")
@@ -65,13 +66,13 @@ class HubSpotAdapter:
             return Decoded(key, (), (Rejection(0, one_line(error)),))
         for part, event in enumerate(events):
             try:
-                told = told_by(event, account, request.received_at)
+                parsed = parse_event(event, account, request.received_at)
             except UNDECODABLE as error:
                 rejections.append(Rejection(part, one_line(error)))
                 continue
-            changes += told.changes
-            needs += told.needs
-            rejections += [Rejection(part, error) for error in told.errors]
+            changes += parsed.changes
+            needs += parsed.needs
+            rejections += [Rejection(part, error) for error in parsed.errors]
         return Decoded(key, tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -95,7 +96,7 @@ def _portals(body: bytes) -> set[str]:
     """The portals that events in the body are of; none where it cannot be read, which is for `decode` to
     say."""
     try:
-        return {str(each.portal_id) for each in _KINDS.decode(body) if each.portal_id is not None}
+        return {str(head.portal_id) for head in _HEADS.decode(body) if head.portal_id is not None}
     except UNDECODABLE:
         return set()
 

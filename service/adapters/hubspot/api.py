@@ -1,8 +1,8 @@
-"""What HubSpot's API is asked (`service.adapters.api`); what the answers say is read in `hubspot_answers`.
+"""The calls to HubSpot's API. Pure; `answers` reads what it answers.
 
 Source: developers.hubspot.com/docs/api-reference (CRM objects, search, associations, owners, pipelines) and
-.../docs/developer-tooling/platform/usage-guidelines. Reading by id is true at once, but names no links, so
-that the links are asked for after it; searching lags behind by moments, so what it finds is asked for whole.
+.../docs/developer-tooling/platform/usage-guidelines. A record read by id is up to date but has no links, so
+the links are asked for next. A search lags behind by moments, so each record that it finds is read by id.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ from service.adapters.api import (
     standing,
 )
 from service.adapters.hubspot.answers import decode
-from service.adapters.hubspot.pages import Page, page_of, policy
+from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
-from service.adapters.hubspot.records import LINKED, companies_of, numbers
+from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
 from service.config import Account
 from service.model import SECOND, Decoded, Instant, Need, Request
 
 VERSION: Final = "2026-09"
 """The API's version, by its date. The vendor supports each for 18 months; the numbered ones end in 2027."""
 
-SEARCHED: Final = 200
-"""Records in the largest page of a search; a search ends after 10 000, so each page is one of its own."""
+SEARCH_PAGE: Final = 200
+"""Records on the largest page of a search. A search ends after 10 000 records, so each page is a search of
+its own, from the last id on."""
 
-LISTED: Final = 100
-"""Records in the largest page of a list."""
+LIST_PAGE: Final = 100
+"""Records on the largest page of a list."""
 
 _DAY: Final = 86_400 * SECOND
 _MODIFIED: Final = "hs_lastmodifieddate"
 _ID: Final = "hs_object_id"
-_WAITS: Final[Mapping[str, float]] = {"SECONDLY": 1, "TEN_SECONDLY_ROLLING": 10, "DAILY": 3600}
-"""Seconds to wait, by the policy of which there was too much. The day ends at the office's midnight."""
+_WAIT_SECONDS: Final[Mapping[str, float]] = {"SECONDLY": 1, "TEN_SECONDLY_ROLLING": 10, "DAILY": 3600}
+"""The wait after a 429, by the limit that was exceeded. The daily one is reset at the office's midnight."""
 
-_LOCKED: Final = 2.0
+_LOCKED_SECONDS: Final = 2.0
+"""The wait after a 423: HubSpot's documents say to wait two seconds."""
 
 _CONTACT: Final = ("firstname", "lastname", "email")
 _COMPANY: Final = ("name", "domain")
@@ -56,7 +58,7 @@ class HubSpotApi:
     """HubSpot's API, with the token of an app or a service key."""
 
     url = "https://api.hubapi.com"
-    pace = Pace(per_second=4, burst=1)  # searches are the scarcest: 5 a second, of all apps together
+    pace = Pace(per_second=4, burst=1)  # searches have the lowest limit: 5 a second for all apps together
     batch = 100
 
     def prefix(self, account: Account) -> str:  # noqa: ARG002  # the token is in a header
@@ -68,7 +70,7 @@ class HubSpotApi:
         return {} if account.api is None else {"authorization": f"Bearer {account.api.token.value}"}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """See `Api`. Owners and pipelines are listed whole: they are few."""
+        """See `Api`. Owners and pipelines are few, so all of them are listed."""
         ids = tuple(need.id for need in needs[: self.batch])
         entity = needs[0].entity if needs else "reason"
         if entity == "deal":
@@ -81,9 +83,9 @@ class HubSpotApi:
             return replace(_OWNERS, asked=ids)
         return replace(_PIPELINES, asked=ids) if entity == "pipeline" else None
 
-    def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # all, whenever
-        """See `Api`. All deals and tasks, since only a list has the links in it: what a search finds takes
-        three calls more for each hundred."""
+    def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no time limits it
+        """See `Api`. All deals and tasks are listed, because only a list has the links in it: the records of
+        a search would take three more calls for each hundred."""
         return (
             Stage("managers", _OWNERS),
             Stage("pipelines", _PIPELINES),
@@ -92,8 +94,8 @@ class HubSpotApi:
         )
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """See `Api`; and the names of clients, which webhooks say in parts. Of what was deleted there is a
-        list, without a way to ask for a part of it."""
+        """See `Api`. The names of clients too, because a webhook has only a part of a name. Deleted records
+        can only be listed all at once."""
         changed = [[_filter(_MODIFIED, "GTE", _milliseconds(since))]]
         contacts = [[_filter("lastmodifieddate", "GTE", _milliseconds(since))]]
         return (
@@ -105,32 +107,32 @@ class HubSpotApi:
             Stage("deleted tasks", _deleted("tasks")),
         )
 
-    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no field of theirs
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no options
         """See `Api`."""
         return (
-            Stage("deals", _search("roll:deals", _counting_deals(now), (_MODIFIED,))),
-            Stage("tasks", _search("roll:tasks", _counting_tasks(now), (_MODIFIED,))),
+            Stage("deals", _search("sweep:deals", _counting_deals(now), (_MODIFIED,))),
+            Stage("tasks", _search("sweep:tasks", _counting_tasks(now), (_MODIFIED,))),
         )
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`: the next page, or the links of what was read."""
+        """See `Api`: the next page, or the links of the records that were read."""
         follow = _FOLLOWING.get(call.resource.partition(":")[0])
         if follow is None or answer.status not in (200, 207):
             return None
         return follow(call, page_of(answer.body, call.resource))
 
     def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """See `Api`. Nothing is asked for by an address of its own, so that a 404 is no word on a record: it
-        says that this version of the API is no more."""
+        """See `Api`. No call has a record's id in its path, so a 404 never means that a record is gone: it
+        means that HubSpot has withdrawn this version of the API."""
         if answer.status == 207:
             return "answered", None
         if answer.status in (400, 404, 410):
             return "refused", None
         verdict, wait = standing(answer.status, answer.headers)
         if wait is None and answer.status == 429:
-            wait = _WAITS.get(policy(answer.body), _WAITS["TEN_SECONDLY_ROLLING"])
+            wait = _WAIT_SECONDS.get(rate_limit_policy(answer.body), _WAIT_SECONDS["TEN_SECONDLY_ROLLING"])
         if wait is None and answer.status == 423:
-            wait = _LOCKED
+            wait = _LOCKED_SECONDS
         return verdict, wait
 
     def decode(self, request: Request, account: Account) -> Decoded:
@@ -142,35 +144,33 @@ def _body(content: Mapping[str, object]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _batch(resource: str, objects: str, ids: Sequence[str], properties: Sequence[str]) -> Call:
-    body = _body({"properties": properties, "inputs": [{"id": each} for each in ids]})
-    return Call(resource, f"/crm/objects/{VERSION}/{objects}/batch/read", body=body)
+def _batch(
+    verb: str, objects: str, ids: Sequence[str], properties: Sequence[str], asked: tuple[str, ...]
+) -> Call | None:
+    """The call that reads records by their ids; None without ids."""
+    if not ids:
+        return None
+    body = _body({"properties": properties, "inputs": [{"id": id} for id in ids]})
+    return Call(f"{verb}:{objects}", f"/crm/objects/{VERSION}/{objects}/batch/read", body=body, asked=asked)
 
 
 def _read(objects: str, ids: Sequence[str], properties: Sequence[str]) -> Call | None:
-    records = tuple(numbers(ids))
-    if not records:
-        return None
-    call = _batch(f"read:{objects}", objects, records, (*properties, _MODIFIED))
-    return replace(call, asked=records)
+    records = tuple(record_ids(ids))
+    return _batch("read", objects, records, (*properties, _MODIFIED), records)
 
 
 def _contacts(clients: tuple[str, ...]) -> Call | None:
-    records = numbers(clients)
-    call = _batch("names:contacts", "contacts", records, _CONTACT)
-    return replace(call, asked=clients) if records else None
+    return _batch("names", "contacts", record_ids(clients), _CONTACT, clients)
 
 
 def _companies(clients: tuple[str, ...]) -> Call | None:
-    records = companies_of(clients)
-    call = _batch("names:companies", "companies", records, _COMPANY)
-    return replace(call, asked=clients) if records else None
+    return _batch("names", "companies", company_ids(clients), _COMPANY, clients)
 
 
-def _links(objects: str, linked: str, ids: tuple[str, ...]) -> Call:
-    body = _body({"inputs": [{"id": each} for each in ids]})
-    path = f"/crm/associations/{VERSION}/{objects}/{linked}/batch/read"
-    return Call(f"links:{objects}:{linked}", path, body=body, asked=ids)
+def _links(objects: str, target: str, ids: tuple[str, ...]) -> Call:
+    body = _body({"inputs": [{"id": id} for id in ids]})
+    path = f"/crm/associations/{VERSION}/{objects}/{target}/batch/read"
+    return Call(f"links:{objects}:{target}", path, body=body, asked=ids)
 
 
 def _filter(name: str, operator: str, value: str) -> _Filter:
@@ -199,63 +199,63 @@ def _of_deals(account: Account) -> tuple[str, ...]:
 def _search(
     resource: str, groups: Sequence[Sequence[_Filter]], properties: Sequence[str], after: str = "0"
 ) -> Call:
-    """The records that match any of the groups of filters, from the first id after one on."""
+    """The search for records that match all filters of any group and have an id greater than `after`."""
     objects = resource.partition(":")[2]
     content = {
         "filterGroups": [{"filters": [*group, _filter(_ID, "GT", after)]} for group in groups],
         "sorts": [{"propertyName": _ID, "direction": "ASCENDING"}],
         "properties": properties,
-        "limit": SEARCHED,
+        "limit": SEARCH_PAGE,
     }
     return Call(resource, f"/crm/objects/{VERSION}/{objects}/search", body=_body(content))
 
 
 def _list(objects: str, properties: Sequence[str]) -> Call:
-    """All records, with what they are linked to."""
+    """The list of all records, with their links."""
     query = (
         ("archived", "false"),
-        ("limit", str(LISTED)),
+        ("limit", str(LIST_PAGE)),
         ("properties", ",".join(properties)),
-        ("associations", ",".join(LINKED[objects])),
+        ("associations", ",".join(LINK_TARGETS[objects])),
     )
     return Call(f"list:{objects}", f"/crm/objects/{VERSION}/{objects}", query)
 
 
 def _deleted(objects: str) -> Call:
-    query = (("archived", "true"), ("limit", str(LISTED)), ("properties", _ID))
+    query = (("archived", "true"), ("limit", str(LIST_PAGE)), ("properties", _ID))
     return Call(f"archived:{objects}", f"/crm/objects/{VERSION}/{objects}", query)
 
 
-_OWNERS: Final = Call("owners", f"/crm/owners/{VERSION}", (("archived", "false"), ("limit", str(LISTED))))
+_OWNERS: Final = Call("owners", f"/crm/owners/{VERSION}", (("archived", "false"), ("limit", str(LIST_PAGE))))
 _PIPELINES: Final = Call("pipelines", f"/crm/pipelines/{VERSION}/deals")
 
 
-def _after_read(call: Call, page: Page) -> Call | None:
+def _after_read(call: Call, page: SyncPage) -> Call | None:
     objects = call.resource.partition(":")[2]
-    asked = tuple(each for each in call.asked if each in page.ids)
-    return _links(objects, LINKED[objects][0], asked) if asked else None
+    existing = tuple(record for record in call.asked if record in page.ids)
+    return _links(objects, LINK_TARGETS[objects][0], existing) if existing else None
 
 
-def _after_links(call: Call, page: Page) -> Call | None:
-    """Those that have no link to this are looked for at the next."""
-    _, objects, linked = call.resource.split(":")
-    rest = tuple(each for each in call.asked if each not in page.ids)
-    kinds: tuple[str, ...] = LINKED[objects]
-    further = kinds[kinds.index(linked) + 1 :]
-    return _links(objects, further[0], rest) if rest and further and page.is_complete else None
+def _after_links(call: Call, page: SyncPage) -> Call | None:
+    """The links to the next object type, for the records that have none to this one."""
+    _, objects, target = call.resource.split(":")
+    unlinked = tuple(record for record in call.asked if record not in page.ids)
+    targets: tuple[str, ...] = LINK_TARGETS[objects]
+    further = targets[targets.index(target) + 1 :]
+    return _links(objects, further[0], unlinked) if unlinked and further and page.is_complete else None
 
 
-def _after_search(call: Call, page: Page) -> Call | None:
-    """From the largest id on; a page that brings no larger one is the last, whatever it says."""
-    asked = json.loads(call.body)
-    groups = [group["filters"] for group in asked["filterGroups"]]
+def _after_search(call: Call, page: SyncPage) -> Call | None:
+    """The search from the largest id on. A page without a larger id is the last, whatever its cursor says."""
+    search = json.loads(call.body)
+    groups = [group["filters"] for group in search["filterGroups"]]
     last = max(map(int, page.ids), default=0)
     if page.after is None or last <= int(groups[0][-1]["value"]):
         return None
-    return _search(call.resource, [each[:-1] for each in groups], asked["properties"], str(last))
+    return _search(call.resource, [group[:-1] for group in groups], search["properties"], str(last))
 
 
-def _after_list(call: Call, page: Page) -> Call | None:
+def _after_list(call: Call, page: SyncPage) -> Call | None:
     query = dict(call.query)
     if page.after is None or not _is_further(page.after, query.get("after")):
         return None
@@ -263,7 +263,7 @@ def _after_list(call: Call, page: Page) -> Call | None:
 
 
 def _is_further(after: str, before: str | None) -> bool:
-    """Whether a cursor leads on. Cursors are numbers as a rule, and grow."""
+    """Whether a cursor leads to another page. A cursor is usually a number that grows."""
     if before is None:
         return True
     if after.isdecimal() and before.isdecimal():
@@ -271,23 +271,23 @@ def _is_further(after: str, before: str | None) -> bool:
     return after != before
 
 
-def _after_owners(call: Call, page: Page) -> Call | None:
-    """After those who are there, those who left: their deals stayed."""
+def _after_owners(call: Call, page: SyncPage) -> Call | None:
+    """After the current owners come those who left, because their deals stayed."""
     further = _after_list(call, page)
     if further is None and dict(call.query)["archived"] == "false":
-        return replace(call, query=(("archived", "true"), ("limit", str(LISTED))))
+        return replace(call, query=(("archived", "true"), ("limit", str(LIST_PAGE))))
     return further
 
 
-def _after_names(call: Call, page: Page) -> Call | None:  # noqa: ARG001  # the clients are in the call
+def _after_names(call: Call, page: SyncPage) -> Call | None:  # noqa: ARG001  # the call has the client ids
     return _companies(call.asked) if call.resource == "names:contacts" else None
 
 
-_FOLLOWING: Final[Mapping[str, Callable[[Call, Page], Call | None]]] = {
+_FOLLOWING: Final[Mapping[str, Callable[[Call, SyncPage], Call | None]]] = {
     "read": _after_read,
     "links": _after_links,
     "search": _after_search,
-    "roll": _after_search,
+    "sweep": _after_search,
     "list": _after_list,
     "archived": _after_list,
     "owners": _after_owners,

@@ -1,6 +1,6 @@
-"""What one event of a HubSpot webhook says, as changes and as needs. Pure.
+"""One event of a HubSpot webhook, as changes and needs. Pure.
 
-Source: developers.hubspot.com/docs/api-reference/latest/webhooks/guide; the generic events, `object.*`,
+Source: developers.hubspot.com/docs/api-reference/latest/webhooks/guide. The generic events (`object.*`):
 .../docs/apps/legacy-apps/public-apps/create-generic-webhook-subscriptions. Tasks have generic events only.
 """
 
@@ -14,11 +14,12 @@ import msgspec
 from msgspec import Raw
 
 from service.adapters.fields import optional_text, refuse_future
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import (
     TASK_PROPERTIES,
+    Parsed,
     Properties,
     Record,
-    Told,
     deal_properties,
     instant_of,
     read_record,
@@ -29,19 +30,20 @@ from service.model import Change, Instant, Need
 
 _Id: TypeAlias = str | int | None
 _Entity: TypeAlias = Literal["deal", "task"]
-_Object: TypeAlias = Literal["deal", "task", "contact", "company"]
-_OBJECTS: Final[Mapping[str, _Object]] = {"deal": "deal", "contact": "contact", "company": "company"}
-_OBJECT_TYPES: Final[Mapping[str | None, _Object]] = {
+_ObjectType: TypeAlias = Literal["deal", "task", "contact", "company"]
+_BY_NAME: Final[Mapping[str, _ObjectType]] = {"deal": "deal", "contact": "contact", "company": "company"}
+_BY_TYPE_ID: Final[Mapping[str | None, _ObjectType]] = {
     "0-1": "contact",
     "0-2": "company",
     "0-3": "deal",
     "0-27": "task",
 }
-_ENTITIES: Final[Mapping[_Object | None, _Entity]] = {"deal": "deal", "task": "task"}
+_ENTITIES: Final[Mapping[_ObjectType | None, _Entity]] = {"deal": "deal", "task": "task"}
 
 
-class Kind(msgspec.Struct, rename="camel"):
-    """What an event is about. Documents say `eventType` where deliveries say `subscriptionType`."""
+class EventHead(msgspec.Struct, rename="camel"):
+    """The part of an event that decides whether the rest is read. HubSpot's documents write `eventType` where
+    its deliveries have `subscriptionType`."""
 
     subscription_type: str | None = None
     event_type: str | None = None
@@ -49,7 +51,7 @@ class Kind(msgspec.Struct, rename="camel"):
     portal_id: _Id = None
 
 
-class _Event(Kind, rename="camel", kw_only=True):
+class _Payload(EventHead, rename="camel", kw_only=True):
     occurred_at: int
     object_id: _Id = None
     property_name: str | None = None
@@ -65,139 +67,146 @@ class _Event(Kind, rename="camel", kw_only=True):
     association_removed: bool = False
 
 
-_KIND = msgspec.json.Decoder(Kind)
-_EVENT = msgspec.json.Decoder(_Event)
+_HEAD = msgspec.json.Decoder(EventHead)
+_PAYLOAD = msgspec.json.Decoder(_Payload)
 
 
 @dataclass(frozen=True, slots=True)
-class _News:
-    """An event that is of use.
+class _Event:
+    """An event that matters to the board.
 
     Args:
-        about: What its record is; None for an event about two.
+        object_type: What its record is; None for an event about a link between two records.
         version: When it happened.
     """
 
-    event: _Event
-    about: _Object | None
+    payload: _Payload
+    object_type: _ObjectType | None
     version: Instant
     account: Account
 
 
-def told_by(raw: Raw, account: Account, received_at: Instant) -> Told:
-    """What one event says; nothing, if it is of another portal or of no use to the board.
+def parse_event(raw: Raw, account: Account, received_at: Instant) -> Parsed:
+    """The changes and needs in one event; none if it comes from another portal or the board ignores its kind.
 
     Raises:
         ValueError: It cannot be read, names no record, or is dated too far in the future.
     """
-    kind = _KIND.decode(raw)
-    name = kind.subscription_type or kind.event_type
+    head = _HEAD.decode(raw)
+    name = head.subscription_type or head.event_type
     if name is None:
         raise ValueError("the event has no subscriptionType")
-    wanted = account.options.account
-    if wanted is not None and kind.portal_id is not None and str(kind.portal_id) != wanted:
-        return Told()
+    portal = HubSpotOptions.of(account).account
+    if portal is not None and head.portal_id is not None and str(head.portal_id) != portal:
+        return Parsed()
     noun, _, action = name.partition(".")
-    read = _ACTIONS.get(action)
-    about = _OBJECT_TYPES.get(kind.object_type_id) if noun == "object" else _OBJECTS.get(noun)
-    if read is None or (about is None and read is not _associated):
-        return Told()
-    event = _EVENT.decode(raw)
-    return read(_News(event, about, refuse_future(instant_of(event.occurred_at), received_at), account))
+    parse = _ACTIONS.get(action)
+    object_type = _BY_TYPE_ID.get(head.object_type_id) if noun == "object" else _BY_NAME.get(noun)
+    if parse is None or (object_type is None and parse is not _association_changed):
+        return Parsed()
+    payload = _PAYLOAD.decode(raw)
+    version = refuse_future(instant_of(payload.occurred_at), received_at)
+    return parse(_Event(payload, object_type, version, account))
 
 
-def _seen(news: _News) -> Told:
-    """The record was made, or restored: nothing else is said of it."""
-    entity = _ENTITIES.get(news.about)
-    return Told() if entity is None else _sent(news, entity, {})
+def _created(event: _Event) -> Parsed:
+    """The record was created or restored. The event says nothing else about it."""
+    entity = _ENTITIES.get(event.object_type)
+    return Parsed() if entity is None else _record(event, entity, {})
 
 
-def _changed(news: _News) -> Told:
-    """One property has another value. One that is not read costs the API no question.
+def _property_changed(event: _Event) -> Parsed:
+    """One property has a new value. The API is asked only if the board reads the property.
 
-    A company has its name in one property; a contact's is in two, of which an event says one.
+    A company's name is one property, so the event has it whole. A contact's name is two properties, of which
+    the event has one.
     """
-    name = news.event.property_name
+    name, value = event.payload.property_name, event.payload.property_value
     if name is None:
         raise ValueError("the event has no propertyName")
-    if news.about == "company" and name == "name":
-        client = client_id(True, record_id(news.event.object_id))
-        named = {"name": optional_text(news.event.property_value)}
-        return Told([Change("client", client, news.version, named)])
-    entity = _ENTITIES.get(news.about)
-    read = deal_properties(news.account) if entity == "deal" else TASK_PROPERTIES
-    if entity is None or name not in read:
-        return Told()
-    return _sent(news, entity, {name: news.event.property_value})
+    if event.object_type == "company" and name == "name":
+        client = client_id("companies", record_id(event.payload.object_id))
+        return Parsed([Change("client", client, event.version, {"name": optional_text(value)})])
+    entity = _ENTITIES.get(event.object_type)
+    known_names = deal_properties(event.account) if entity == "deal" else TASK_PROPERTIES
+    if entity is None or name not in known_names:
+        return Parsed()
+    return _record(event, entity, {name: value})
 
 
-def _sent(news: _News, entity: _Entity, sent: Properties) -> Told:
-    record = Record(record_id(news.event.object_id), sent, news.event.portal_id)
-    told = read_record(entity, record, news.version, news.account, whole=False)
-    told.needs.append(Need(entity, record.id))
-    return told
+def _record(event: _Event, entity: _Entity, properties: Properties) -> Parsed:
+    """The properties that were sent, and the need of the whole record."""
+    record = Record(record_id(event.payload.object_id), properties, event.payload.portal_id)
+    parsed = read_record(entity, record, event.version, event.account, whole=False)
+    parsed.needs.append(Need(entity, record.id))
+    return parsed
 
 
-def _deleted(news: _News) -> Told:
-    return Told([_gone(news, record_id(news.event.object_id))])
+def _deleted(event: _Event) -> Parsed:
+    return Parsed([_deletion(event, record_id(event.payload.object_id))])
 
 
-def _gone(news: _News, record: str) -> Change:
-    entity = _ENTITIES.get(news.about)
+def _deletion(event: _Event, record: str) -> Change:
+    entity = _ENTITIES.get(event.object_type)
     if entity is not None:
-        return Change(entity, record, news.version, deleted=True)
-    return Change("client", client_id(news.about == "company", record), news.version, deleted=True)
+        return Change(entity, record, event.version, deleted=True)
+    client = client_id("companies" if event.object_type == "company" else "contacts", record)
+    return Change("client", client, event.version, deleted=True)
 
 
-def _merged(news: _News) -> Told:
-    """Records became one, which may be a new one: the others are gone."""
-    event, entity = news.event, _ENTITIES.get(news.about)
+def _merged(event: _Event) -> Parsed:
+    """Several records became one of them, or a new one; the others were deleted."""
+    payload, entity = event.payload, _ENTITIES.get(event.object_type)
     if entity is None:
-        return Told()
-    merged = {record_id(each) for each in (event.primary_object_id, *event.merged_object_ids)}
-    left = record_id(event.primary_object_id if event.new_object_id is None else event.new_object_id)
-    return Told([_gone(news, each) for each in sorted(merged - {left})], [Need(entity, left)])
+        return Parsed()
+    merged = {record_id(id) for id in (payload.primary_object_id, *payload.merged_object_ids)}
+    kept = record_id(payload.primary_object_id if payload.new_object_id is None else payload.new_object_id)
+    return Parsed([_deletion(event, record) for record in sorted(merged - {kept})], [Need(entity, kept)])
 
 
-def _associated(news: _News) -> Told:
-    """Two records were linked, or no longer are; which of them comes first says nothing.
+def _association_changed(event: _Event) -> Parsed:
+    """A link between two records was made or removed; either of them can come first.
 
-    Of several contacts the API's answer picks one; without an API the contact linked last is the client.
+    If a deal has several contacts, the API's answer decides which one is the client. Without an API, the
+    contact that was linked last is.
     """
-    ends = _ends(news.event)
+    ends = _ends(event.payload)
     deal, task, contact = ends.get("deal"), ends.get("task"), ends.get("contact")
-    removed = news.event.association_removed
+    removed = event.payload.association_removed
     if task is not None:
         if deal is None or removed:
-            return Told(needs=[Need("task", task)])
-        linked = Change("task", task, news.version, {"deal_id": deal, "client_id": None})
-        return Told([linked], [Need("task", task), Need("deal", deal)])
+            return Parsed(needs=[Need("task", task)])
+        linked = Change("task", task, event.version, {"deal_id": deal, "client_id": None})
+        return Parsed([linked], [Need("task", task), Need("deal", deal)])
     if deal is None:
-        return Told()
-    if contact is None or removed or news.account.api is not None:
-        return Told(needs=[Need("deal", deal)])
-    return Told([Change("deal", deal, news.version, {"client_id": contact})])
+        return Parsed()
+    if contact is None or removed or event.account.api is not None:
+        return Parsed(needs=[Need("deal", deal)])
+    return Parsed([Change("deal", deal, event.version, {"client_id": contact})])
 
 
-def _ends(event: _Event) -> dict[_Object, str]:
-    """The two records, by what they are: two type ids in generic events, `DEAL_TO_CONTACT` in the others."""
-    names = (event.association_type or "").casefold().split("_to_")
-    kinds = (
-        _OBJECT_TYPES.get(event.from_object_type_id) or _OBJECTS.get(names[0]),
-        _OBJECT_TYPES.get(event.to_object_type_id) or _OBJECTS.get(names[-1]),
+def _ends(payload: _Payload) -> dict[_ObjectType, str]:
+    """The ids of the two linked records, by object type; empty if the type of one is not known.
+
+    A generic event has two type ids; the others have names, such as `DEAL_TO_CONTACT`.
+    """
+    names = (payload.association_type or "").casefold().split("_to_")
+    types = (
+        _BY_TYPE_ID.get(payload.from_object_type_id) or _BY_NAME.get(names[0]),
+        _BY_TYPE_ID.get(payload.to_object_type_id) or _BY_NAME.get(names[-1]),
     )
-    if None in kinds:
+    if None in types:
         return {}
-    given = (event.from_object_id, event.to_object_id)
-    return {kind: record_id(each) for kind, each in zip(kinds, given, strict=True) if kind is not None}
+    ids = (payload.from_object_id, payload.to_object_id)
+    return {type: record_id(id) for type, id in zip(types, ids, strict=True) if type is not None}
 
 
-_ACTIONS: Final[Mapping[str, Callable[[_News], Told]]] = {
-    "creation": _seen,
-    "restore": _seen,
-    "propertyChange": _changed,
+_ACTIONS: Final[Mapping[str, Callable[[_Event], Parsed]]] = {
+    "creation": _created,
+    "restore": _created,
+    "propertyChange": _property_changed,
     "deletion": _deleted,
     "privacyDeletion": _deleted,
     "merge": _merged,
-    "associationChange": _associated,
+    "associationChange": _association_changed,
 }

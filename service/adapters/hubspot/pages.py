@@ -1,4 +1,4 @@
-"""The pages of HubSpot's answers: what is around the results, and what the next question depends on. Pure."""
+"""The frame around the results of HubSpot's API: paging, errors, ids. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from service.adapters.hubspot.records import record_id
 
 Id: TypeAlias = str | int
 
-_NOT_THERE: Final = "OBJECT_NOT_FOUND"
-"""The category of an error that is no failure: there is no such record, or no such link."""
+_NOT_FOUND: Final = "OBJECT_NOT_FOUND"
+"""The category of an error that is an answer: there is no such record, or no such link."""
 
-_DONE: Final = "COMPLETE"
+_COMPLETE: Final = "COMPLETE"
 
 
 class _Next(msgspec.Struct):
@@ -32,20 +32,20 @@ class _Error(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """What every answer has around its results."""
+    """The frame of every answer."""
 
     results: list[Raw]
-    status: str = _DONE
+    status: str = _COMPLETE
     errors: list[_Error] = []
     paging: _Paging | None = None
 
     @property
     def is_complete(self) -> bool:
-        """Whether what is left out is not there, rather than not read."""
-        return self.status == _DONE and all(each.category == _NOT_THERE for each in self.errors)
+        """Whether a record that is left out does not exist. False where it may only not have been read."""
+        return self.status == _COMPLETE and all(error.category == _NOT_FOUND for error in self.errors)
 
 
-class Numbered(msgspec.Struct):
+class WithId(msgspec.Struct):
     """A result that has an id."""
 
     id: Id
@@ -55,43 +55,43 @@ class _Label(msgspec.Struct):
     label: str | None = None
 
 
-class Target(msgspec.Struct, rename="camel"):
-    """What a record is linked to."""
+class Link(msgspec.Struct, rename="camel"):
+    """One record that another is linked to."""
 
     to_object_id: Id
     association_types: list[_Label] = []
 
     @property
     def is_primary(self) -> bool:
-        """Whether it is the one that people chose among several."""
-        return any(each.label == "Primary" for each in self.association_types)
+        """Whether it is the company that the office marked as the main one."""
+        return any(type.label == "Primary" for type in self.association_types)
 
 
 class Links(msgspec.Struct, rename={"origin": "from"}):
-    """The links of a record to those of one other object."""
+    """The links of one record to the records of one object type."""
 
-    origin: Numbered
-    to: list[Target] = []
+    origin: WithId
+    to: list[Link] = []
 
 
-class _Refusal(msgspec.Struct, rename="camel"):
+class _RateLimit(msgspec.Struct, rename="camel"):
     policy_name: str = ""
 
 
 RESULTS = msgspec.json.Decoder(Results)
 LINKS = msgspec.json.Decoder(Links)
-_NUMBERED = msgspec.json.Decoder(Numbered)
-_REFUSAL = msgspec.json.Decoder(_Refusal)
+_WITH_ID = msgspec.json.Decoder(WithId)
+_RATE_LIMIT = msgspec.json.Decoder(_RateLimit)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What the next question depends on.
+class SyncPage:
+    """The part of an answer that decides what is asked next.
 
     Args:
-        ids: The records that it has; of an answer about links, those that have one.
-        after: Where the next page begins; None after the last.
-        is_complete: What it leaves out is not there.
+        ids: The records in it; of an answer about links, the records that have one.
+        after: The cursor of the next page; None after the last.
+        is_complete: A record that is left out does not exist.
     """
 
     ids: frozenset[str] = frozenset()
@@ -99,36 +99,36 @@ class Page:
     is_complete: bool = False
 
 
-def page_of(body: bytes, resource: str) -> Page:
-    """An answer's page; one without anything for what is no answer."""
+def page_of(body: bytes, resource: str) -> SyncPage:
+    """The page in an answer; an empty, incomplete one where the body is no answer of the API."""
     try:
         answer = RESULTS.decode(body)
     except UNDECODABLE:
-        return Page()
-    identify = _linked_id if resource.startswith("links:") else _numbered_id
+        return SyncPage()
+    ids_in = _linked_ids if resource.startswith("links:") else _own_ids
     ids: set[str] = set()
     is_complete = answer.is_complete
     for result in answer.results:
         try:
-            ids |= identify(result)
+            ids |= ids_in(result)
         except UNDECODABLE:
             is_complete = False
     following = answer.paging.next if answer.paging else None
-    return Page(frozenset(ids), (str(following.after) or None) if following else None, is_complete)
+    return SyncPage(frozenset(ids), (str(following.after) or None) if following else None, is_complete)
 
 
-def policy(body: bytes) -> str:
-    """Which limit a 429 is about; empty where it does not say."""
+def rate_limit_policy(body: bytes) -> str:
+    """The limit that a 429 names; empty where it names none."""
     try:
-        return _REFUSAL.decode(body).policy_name
+        return _RATE_LIMIT.decode(body).policy_name
     except UNDECODABLE:
         return ""
 
 
-def _numbered_id(result: Raw) -> set[str]:
-    return {record_id(_NUMBERED.decode(result).id)}
+def _own_ids(result: Raw) -> set[str]:
+    return {record_id(_WITH_ID.decode(result).id)}
 
 
-def _linked_id(result: Raw) -> set[str]:
+def _linked_ids(result: Raw) -> set[str]:
     links = LINKS.decode(result)
     return {record_id(links.origin.id)} if links.to else set()

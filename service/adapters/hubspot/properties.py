@@ -1,9 +1,8 @@
-"""What the properties of a HubSpot deal or task say, one at a time in a webhook, all of them in an answer of
-the API. Pure.
+"""The properties of a HubSpot deal or task, as fields of the board. Pure.
 
-Every value is a string; null and the empty string are "none". A property that cannot be read costs only
-itself. Source: developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/guide and
-.../crm/activities/tasks/guide.
+A webhook carries one property, an answer of the API all of them. Every value is a string; null and the empty
+string mean "none". A property that cannot be read is reported and left unset; the others count. Source:
+developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/guide and .../crm/activities/tasks/guide.
 """
 
 from __future__ import annotations
@@ -15,15 +14,13 @@ from decimal import ROUND_05UP, Decimal
 from typing import Final, Literal, TypeAlias
 
 from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
+from service.adapters.hubspot.options import HubSpotOptions
 from service.calendar import parse_instant
 from service.config import Account
 from service.model import SECOND, Change, Instant, Need, Status, Value
 from service.money import minor_digits, parse_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
-
-LOSS_REASON: Final = "closed_lost_reason"
-"""The deal's property that carries the loss reason, unless `reason_field` names another."""
 
 DEAL_PROPERTIES: Final = (
     "dealname",
@@ -37,7 +34,7 @@ DEAL_PROPERTIES: Final = (
     "hs_is_closed_won",
     "hs_is_closed_lost",
 )
-"""Those that are read, besides the loss reason."""
+"""The properties of a deal that are read, without the one that holds the loss reason."""
 
 TASK_PROPERTIES: Final = (
     "hs_task_subject",
@@ -47,12 +44,12 @@ TASK_PROPERTIES: Final = (
     "hubspot_owner_id",
 )
 
-_PAGES: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
-_NAMED: Final[tuple[Literal["manager", "pipeline"], ...]] = ("manager", "pipeline")
-"""What a record links to by an id alone."""
+_OBJECT_TYPE_IDS: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
+_LINKED_BY_ID: Final[tuple[Literal["manager", "pipeline"], ...]] = ("manager", "pipeline")
+"""Entities that a record names by their ids only."""
 
 _STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost": "lost"}
-"""The stages whose ids the vendor gave. Every other one is the office's own, whatever it is called."""
+"""The stages whose ids HubSpot defines. Every other stage is the office's own, and its name says nothing."""
 
 _PORTAL: Final = re.compile(r"[0-9]{1,20}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,13}")
@@ -65,11 +62,11 @@ _YEAR_2100: Final = 4_102_444_800 * SECOND
 
 
 @dataclass(slots=True)
-class Told:
-    """What a part of a body says.
+class Parsed:
+    """The changes and needs in one event or one result.
 
     Args:
-        errors: What could not be read of it; each goes to quarantine.
+        errors: The properties that could not be read; each goes to quarantine.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -79,20 +76,21 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A deal or a task, as far as it was sent.
+    """A deal or a task.
 
     Args:
-        portal: The HubSpot account that it is in, where it is known.
+        properties: Those that were sent.
+        portal: The id of its HubSpot account, where it is known.
     """
 
     id: str
-    sent: Properties
+    properties: Properties
     portal: str | int | None
 
 
 def deal_properties(account: Account) -> tuple[str, ...]:
     """The properties of a deal that are read for this account."""
-    return (*DEAL_PROPERTIES, account.options.reason_field or LOSS_REASON)
+    return (*DEAL_PROPERTIES, HubSpotOptions.of(account).reason_field)
 
 
 def instant_of(milliseconds: int) -> Instant:
@@ -112,70 +110,70 @@ def moment(value: str | None) -> Instant | None:
 
 def read_record(
     entity: Literal["deal", "task"], record: Record, version: Instant, account: Account, *, whole: bool
-) -> Told:
-    """What a record's properties say: its change first.
+) -> Parsed:
+    """The changes in a record's properties; the change of the record itself comes first.
 
     Args:
-        whole: They are all that were asked for, not the one that changed.
+        whole: All properties were asked for. False where only the one that changed was sent.
     """
-    reading = _Reading(record.sent, _page(record.portal, entity, record.id))
+    reader = _Reader(record.properties, _url_field(record.portal, entity, record.id))
     if entity == "deal":
-        _read_deal(reading, version, account, whole=whole)
+        _read_deal(reader, version, account, whole=whole)
     else:
-        _read_task(reading, version, whole=whole)
-    told = reading.told
-    told.changes.insert(0, Change(entity, record.id, version, reading.fields))
-    for linked in _NAMED:
-        linked_id = reading.fields.get(f"{linked}_id")
+        _read_task(reader, version, whole=whole)
+    parsed = reader.parsed
+    parsed.changes.insert(0, Change(entity, record.id, version, reader.fields))
+    for linked in _LINKED_BY_ID:
+        linked_id = reader.fields.get(f"{linked}_id")
         if isinstance(linked_id, str):
-            told.needs.append(Need(linked, linked_id))
-    return told
+            parsed.needs.append(Need(linked, linked_id))
+    return parsed
 
 
-class _Reading:
-    """The fields read so far, and what could not be read."""
+class _Reader:
+    """Reads properties one by one into fields, and collects the errors."""
 
-    def __init__(self, sent: Properties, fields: dict[str, Value]) -> None:
-        self.sent = sent
+    def __init__(self, properties: Properties, fields: dict[str, Value]) -> None:
+        self.properties = properties
         self.fields = fields
-        self.told = Told()
+        self.parsed = Parsed()
 
-    def take(self, name: str, sent_as: str, read: Callable[[str | None], Value]) -> None:
-        """Set a field, if its property was sent and can be read."""
-        if sent_as not in self.sent:
+    def read(self, field_name: str, property_name: str, convert: Callable[[str | None], Value]) -> None:
+        """Set a field from a property, if that was sent and can be read."""
+        if property_name not in self.properties:
             return
         try:
-            self.fields[name] = read(self.sent[sent_as])
+            self.fields[field_name] = convert(self.properties[property_name])
         except ValueError as error:
-            self.told.errors.append(f"{sent_as}: {one_line(error)}")
+            self.parsed.errors.append(f"{property_name}: {one_line(error)}")
 
 
-def _read_deal(reading: _Reading, version: Instant, account: Account, *, whole: bool) -> None:
-    sent, fields = reading.sent, reading.fields
+def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bool) -> None:
+    properties, fields = reader.properties, reader.fields
     fields["known"] = True
-    reading.take("name", "dealname", optional_text)
-    reading.take("currency", "deal_currency_code", _currency)
+    reader.read("name", "dealname", optional_text)
+    reader.read("currency", "deal_currency_code", _currency)
     if whole or not _digits_differ(account):
         currency = fields.get("currency") or account.currency
-        reading.take("amount", "amount", lambda value: _amount(value, str(currency)))
-    if (status := _status(sent)) is not None:
+        reader.read("amount", "amount", lambda value: _amount(value, str(currency)))
+    if (status := _status(properties)) is not None:
         fields["status"] = status
-    reading.take("closed_at", "closedate", lambda value: _closed_at(moment(value), status, version))
-    reading.take("manager_id", "hubspot_owner_id", optional_identifier)
-    reading.take("pipeline_id", "pipeline", optional_identifier)
-    reason_field = account.options.reason_field or LOSS_REASON
-    if reason_field in sent:
-        reason, named = loss_reason(" ".join((sent[reason_field] or "").split()), version)
+    reader.read("closed_at", "closedate", lambda value: _closed_at(moment(value), status, version))
+    reader.read("manager_id", "hubspot_owner_id", optional_identifier)
+    reader.read("pipeline_id", "pipeline", optional_identifier)
+    reason_field = HubSpotOptions.of(account).reason_field
+    if reason_field in properties:
+        reason, named = loss_reason(" ".join((properties[reason_field] or "").split()), version)
         fields |= reason
-        reading.told.changes += named
+        reader.parsed.changes += named
 
 
-def _read_task(reading: _Reading, version: Instant, *, whole: bool) -> None:
-    sent, fields = reading.sent, reading.fields
-    reading.take("text", "hs_task_subject", optional_text)
-    reading.take("due_at", "hs_timestamp", moment)
-    reading.take("manager_id", "hubspot_owner_id", optional_identifier)
-    status = sent.get("hs_task_status")
+def _read_task(reader: _Reader, version: Instant, *, whole: bool) -> None:
+    properties, fields = reader.properties, reader.fields
+    reader.read("text", "hs_task_subject", optional_text)
+    reader.read("due_at", "hs_timestamp", moment)
+    reader.read("manager_id", "hubspot_owner_id", optional_identifier)
+    status = properties.get("hs_task_status")
     if not status:
         return
     completed = fields["completed"] = status == "COMPLETED"
@@ -183,22 +181,22 @@ def _read_task(reading: _Reading, version: Instant, *, whole: bool) -> None:
         fields["completed_at"] = None
     elif not whole:
         fields["completed_at"] = version
-    # Of a completed task only: until then the property is seen to hold the due time.
-    elif sent.get("hs_task_completion_date"):
-        reading.take("completed_at", "hs_task_completion_date", moment)
+    # Only of a completed task: in an open one the property has been seen to hold the due time.
+    elif properties.get("hs_task_completion_date"):
+        reader.read("completed_at", "hs_task_completion_date", moment)
 
 
-def _page(portal: str | int | None, entity: Literal["deal", "task"], record_id: str) -> dict[str, Value]:
-    """The field `url`, where the portal is known: the record's page in HubSpot."""
+def _url_field(portal: str | int | None, entity: Literal["deal", "task"], record_id: str) -> dict[str, Value]:
+    """The field `url`, the record's page in HubSpot; no field where the portal is not known."""
     if portal is None or not _PORTAL.fullmatch(str(portal)):
         return {}
-    return {"url": f"https://app.hubspot.com/contacts/{portal}/record/{_PAGES[entity]}/{record_id}"}
+    return {"url": f"https://app.hubspot.com/contacts/{portal}/record/{_OBJECT_TYPE_IDS[entity]}/{record_id}"}
 
 
-def _status(sent: Properties) -> Status | None:
-    """Whether a deal is open, won or lost; None where neither the flags nor a default stage say it."""
+def _status(properties: Properties) -> Status | None:
+    """Whether a deal is open, won or lost; None where neither its flags nor a default stage say it."""
     closed, won, lost = (
-        _flag(sent.get(name)) for name in ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
+        _flag(properties.get(name)) for name in ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
     )
     if won:
         return "won"
@@ -206,7 +204,7 @@ def _status(sent: Properties) -> Status | None:
         return "lost"
     if closed is False or (won is False and lost is False):
         return "open"
-    return _STAGES.get(sent.get("dealstage"))
+    return _STAGES.get(properties.get("dealstage"))
 
 
 def _flag(value: str | None) -> bool | None:
@@ -214,30 +212,33 @@ def _flag(value: str | None) -> bool | None:
 
 
 def _closed_at(closed_at: Instant | None, status: Status | None, version: Instant) -> Instant | None:
-    """When a deal was closed. Until then the property holds when it is hoped to close, which is no closing:
-    neither of an open deal, nor, where the status is not said, in the future."""
+    """When a deal was closed; None while it is open.
+
+    In an open deal `closedate` is the day on which somebody hopes to close it. Where the status is not known,
+    a day in the future is taken for such a hope.
+    """
     if status == "open" or (status is None and closed_at is not None and closed_at > version):
         return None
     return closed_at
 
 
 def _currency(value: str | None) -> str | None:
-    """An ISO 4217 code; anything else that stands there, such as `Unassigned`, is none."""
+    """An ISO 4217 code; None for anything else, such as `Unassigned`."""
     return value if value and _CURRENCY.fullmatch(value) else None
 
 
 def _digits_differ(account: Account) -> bool:
-    """Whether a deal's amount has other minor units in one of the account's currencies than in another: an
-    event about an amount does not say its currency."""
-    return any(minor_digits(each) != minor_digits(account.currency) for each in account.rates)
+    """Whether the account's currencies differ in their minor units. An amount cannot be read from an event
+    then, because the event does not say the currency."""
+    return any(minor_digits(currency) != minor_digits(account.currency) for currency in account.rates)
 
 
 def _amount(value: str | None, currency: str) -> int | None:
-    """Minor units. Amounts that come from line items have any number of decimals."""
+    """An amount in minor units. One that is computed from line items can have any number of decimals."""
     if not value:
         return None
     exact = Decimal(value) if _NUMBER.fullmatch(value) else _LARGEST
     if abs(exact) >= _LARGEST:
         raise ValueError("not a decimal number of at most 13 digits")
-    # This way of rounding leaves the next one, to the currency's decimals, as exact as if it were alone.
+    # ROUND_05UP keeps the second rounding, to the currency's decimals, as exact as a single one.
     return parse_amount(f"{exact.quantize(_FOUR_DECIMALS, ROUND_05UP):f}", currency)

@@ -1,7 +1,7 @@
-"""HubSpot's records as the board knows them: which objects are asked for, and under which ids. Pure.
+"""HubSpot's object types, and how the ids of their records become ids on the board. Pure.
 
-Each of HubSpot's objects counts its records on its own, so a contact and a company can have one number. Both
-are clients; a company's id says that it is one.
+HubSpot numbers the records of each object type apart, so a contact and a company can have the same number.
+Both are clients on the board; a company's client id has a prefix.
 """
 
 from __future__ import annotations
@@ -10,37 +10,40 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
-Linked: TypeAlias = Literal["deals", "contacts", "companies"]
+LinkTarget: TypeAlias = Literal["deals", "contacts", "companies"]
+"""An object type that deals or tasks are linked to. HubSpot calls a link an association."""
 
-LINKED: Final[Mapping[str, tuple[Linked, ...]]] = {
+LINK_TARGETS: Final[Mapping[str, tuple[LinkTarget, ...]]] = {
     "deals": ("contacts", "companies"),
     "tasks": ("deals", "contacts", "companies"),
 }
-"""What each object's records are looked for at, one after the other until there is one: a deal's client is a
-person, else a company; a task is on a deal, else on the client itself."""
+"""The object types whose links are read, by preference: the first one that a record is linked to counts. A
+deal's client is its contact, else its company; a task is on its deal, else on the client itself."""
 
-_ID: Final = re.compile(r"[0-9]{1,20}")
-_COMPANY: Final = "company-"
+_RECORD_ID: Final = re.compile(r"[0-9]{1,20}")
+_COMPANY_PREFIX: Final = "company-"
 
 
-def record_id(given: str | int | None) -> str:
+def record_id(value: str | int | None) -> str:
     """A record's id. Raises `ValueError` for anything but a number."""
-    text = str(given)
-    if not _ID.fullmatch(text):
+    text = str(value)
+    if not _RECORD_ID.fullmatch(text):
         raise ValueError("the record's id is missing or is not a number")
     return text
 
 
-def client_id(is_company: bool, record: str) -> str:
-    """The client that a contact or a company is."""
-    return _COMPANY + record if is_company else record
+def client_id(target: LinkTarget, record: str) -> str:
+    """The client's id on the board, from the record id of its contact or company."""
+    return _COMPANY_PREFIX + record if target == "companies" else record
 
 
-def numbers(ids: Iterable[str]) -> list[str]:
-    """Those ids that are records' own, each once; of clients, those of contacts."""
-    return [each for each in dict.fromkeys(ids) if _ID.fullmatch(each)]
+def record_ids(ids: Iterable[str]) -> list[str]:
+    """The ids that are record ids, without repeats. Of client ids these are the contacts."""
+    return [record for record in dict.fromkeys(ids) if _RECORD_ID.fullmatch(record)]
 
 
-def companies_of(clients: Iterable[str]) -> list[str]:
-    """The records of those clients that are companies."""
-    return numbers(each.removeprefix(_COMPANY) for each in clients if each.startswith(_COMPANY))
+def company_ids(client_ids: Iterable[str]) -> list[str]:
+    """The record ids of those clients that are companies."""
+    return record_ids(
+        client.removeprefix(_COMPANY_PREFIX) for client in client_ids if client.startswith(_COMPANY_PREFIX)
+    )

@@ -1,8 +1,9 @@
-"""HubSpot's signatures of webhooks: version 3, and version 1 for an app that sends no other.
+"""HubSpot's webhook signatures: version 3, and version 1 for an app that sends nothing newer.
 
 Source: developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation.
-Version 3 is HMAC-SHA256, in base64, over method, address, body and time. Version 1 is SHA-256, in hex, over
-secret and body: it says nothing of when, so a request of last year passes, and is then a duplicate.
+Version 3 is HMAC-SHA256 in base64 over method, address, body and time. Version 1 is SHA-256 in hex over
+secret and body. It does not cover a time, so an old request passes; the ledger then finds that it is a
+duplicate.
 """
 
 from __future__ import annotations
@@ -19,19 +20,20 @@ from service.config import Secret
 from service.model import SECOND, Instant, Request
 
 TOLERANCE: Final = 300 * SECOND
-"""How far the time of the attempt may be from the time received, either way."""
+"""How far the signed time may lie before or after the time received."""
 
 _MILLISECOND: Final = SECOND // 1000
 _MAX_DIGITS: Final = 15
 _SIGNED_DECODED: Final = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
-"""The escapes that HubSpot decodes in the address before it signs."""
+"""The escapes that HubSpot decodes in the address before it signs it."""
 
 
 def verify_v3(request: Request, secrets: Iterable[Secret], public_url: str | None) -> None:
     """Return if `X-HubSpot-Signature-v3` was made with one of the secrets, within the tolerance.
 
     Args:
-        public_url: What HubSpot sees the service as; None: what the request's headers say.
+        public_url: The address under which HubSpot reaches the service; None: taken from the request's
+            headers.
 
     Raises:
         NotAuthentic: The cause is `headers`, `stale` or `signature`.
@@ -60,9 +62,9 @@ def verify_v1(request: Request, secrets: Iterable[Secret]) -> None:
 
 
 def address(request: Request, public_url: str | None) -> str:
-    """The address that HubSpot called, as it signs it.
+    """The address that HubSpot called, in the form in which it signs it.
 
-    Without a `public_url` the scheme is that of `X-Forwarded-Proto`, else https, for HubSpot calls no other.
+    Without `public_url` the scheme is `X-Forwarded-Proto`, else https, because HubSpot calls no other.
     """
     if public_url is None:
         scheme = _first(request.headers.get("x-forwarded-proto", "")) or "https"
@@ -74,7 +76,7 @@ def address(request: Request, public_url: str | None) -> str:
 
 
 def _first(header: str) -> str:
-    """What the proxy nearest to the sender wrote."""
+    """The value that the proxy nearest to the sender wrote."""
     return header.partition(",")[0].strip()
 
 
@@ -90,8 +92,9 @@ def _keys(secrets: Iterable[Secret]) -> list[bytes]:
     return [secret.value.encode() for secret in secrets]
 
 
-def _match(given: str, expected: Iterable[bytes]) -> None:
-    """Raises `NotAuthentic` unless one is given; takes as long whichever it is, or none."""
-    theirs = given.encode("utf-8", "replace")
-    if sum(hmac.compare_digest(ours, theirs) for ours in list(expected)) == 0:
+def _match(signature: str, expected: Iterable[bytes]) -> None:
+    """Raise `NotAuthentic` unless the signature is one of those expected. All are compared, so the time it
+    takes does not tell which one matches."""
+    given = signature.encode("utf-8", "replace")
+    if sum(hmac.compare_digest(own, given) for own in list(expected)) == 0:
         raise NotAuthentic("signature")

@@ -17,7 +17,8 @@ import msgspec
 
 from service.adapters.fields import digest, one_line, refuse_future
 from service.adapters.pipedrive.api import PipedriveApi
-from service.adapters.pipedrive.items import ENTITIES, Fact, Item, facts_of, gone, id_in, pages_of
+from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_in, origin_of, parse_item
+from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
@@ -40,12 +41,12 @@ class _Sent(msgspec.Struct):
 _SENT = msgspec.json.Decoder(_Sent)
 
 
-class PipedriveAdapter:
+class PipedriveAdapter(Adapter):
     """Pipedrive, JSON."""
 
     kind = "pipedrive"
     content_types = frozenset({"application/json"})
-    kept_headers: frozenset[str] = frozenset()
+    options = PipedriveOptions
     api = PipedriveApi()
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -71,9 +72,14 @@ class PipedriveAdapter:
             raise NotAuthentic("headers") from None
         if not is_secret(given, account.webhook_secrets):
             raise NotAuthentic("token")
-        wanted = account.options.account
+        wanted = PipedriveOptions.of(account).account
         if wanted is not None and wanted != _sender(request.body):
             raise NotAuthentic("account")
+
+    def check_secret(self, secret: str) -> None:
+        """See `Adapter`."""
+        if not all(secret.partition(":")):
+            raise ValueError("expected user:password, as HTTP Basic sends them")
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A body is about one object."""
@@ -107,7 +113,7 @@ def _event_id(sent: Object) -> str | None:
     return None
 
 
-def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Fact]:
+def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Change | Need]:
     """What an event says. Raises `ValueError` when it cannot be used; then none of it counts."""
     meta = sent.get("meta")
     if not isinstance(meta, dict):
@@ -124,20 +130,22 @@ def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Fac
     return iter(())
 
 
-def _deleted(kind: str, meta: Object, sent: Object, received_at: Instant) -> Iterator[Fact]:
+def _deleted(kind: str, meta: Object, sent: Object, received_at: Instant) -> Iterator[Change | Need]:
     item_id = _id(kind, meta, _object(sent.get("previous")))
     deleted_at = moment(meta.get("timestamp_micro")) or moment(meta.get("timestamp"))
     version = refuse_future(received_at if deleted_at is None else deleted_at, received_at)
-    return gone(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
+    return deletion(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
 
 
-def _changed(kind: str, meta: Object, sent: Object, account: Account, received_at: Instant) -> Iterator[Fact]:
+def _changed(
+    kind: str, meta: Object, sent: Object, account: Account, received_at: Instant
+) -> Iterator[Change | Need]:
     state = _object(sent.get("data", sent.get("current")))
     if state is None:
         raise ValueError(f"{kind}: the body does not hold its state, in data or current")
     item_id = _id(kind, meta, state)
     version = refuse_future(_changed_at(meta, state, received_at), received_at)
-    return facts_of(Item(kind, item_id, state, version, account, _origin(account, meta)))
+    return parse_item(Item(kind, item_id, state, version, account, _origin(account, meta)))
 
 
 def _changed_at(meta: Object, state: Object, received_at: Instant) -> Instant:
@@ -171,8 +179,8 @@ def _object(value: Node) -> Object | None:
 
 def _origin(account: Account, meta: Object) -> str | None:
     """Where the account's pages are: where its API is, else at `meta.host`, if that is the vendor's."""
-    if (pages := pages_of(account)) is not None:
-        return pages
+    if (origin := origin_of(account)) is not None:
+        return origin
     host = meta.get("host")
     return f"https://{host}" if isinstance(host, str) and _HOST.fullmatch(host) else None
 

@@ -1,8 +1,8 @@
-"""Pipedrive's API: what it is asked, and what the answers say. Pure.
+"""The calls to Pipedrive's API. Pure; `answers` reads what it answers.
 
 Sources: the OpenAPI documents of developers.pipedrive.com/docs/api/v2 (deals, activities, persons,
 organisations, pipelines) and v1 (users, webhooks); pipedrive.readme.io/docs/core-api-concepts-rate-limiting.
-Lists are sorted by id and paged by a cursor that holds the last one, so that no row is skipped when others
+Lists are sorted by id and paged by a cursor that holds the last id, so that no object is skipped when others
 change meanwhile.
 """
 
@@ -36,39 +36,39 @@ PAGE: Final = "500"
 """Entries on a page, at most."""
 
 BUDGET_SECONDS: Final = 900.0
-"""How long to let an API be that was asked too much: the day's tokens are used up, which midnight mends at a
-place that the vendor does not name, or Cloudflare has shut the door."""
+"""The wait when the day's tokens are used up, or when Cloudflare blocks us. The tokens come back at midnight,
+in a time zone that Pipedrive does not name."""
 
 _DAY: Final = 24 * 60 * 60 * SECOND
 _USERS: Final = Call("users", "/api/v1/users")
 _WEBHOOKS: Final = Call("webhooks", "/api/v1/webhooks")
-_MOVING: Final = ("deal", "activity")
-"""What the board cannot do without."""
+_REQUIRED: Final = ("deal", "activity")
+"""The kinds of object whose webhooks the board cannot do without."""
 
-_EVERY_ACTION: Final = 3
-"""Actions that there are, beside v1's mergers."""
+_ALL_ACTIONS: Final = 3
+"""The number of actions that a webhook can report, without the mergers of v1."""
 
 
 class PipedriveApi:
-    """Pipedrive API v2, and v1 where there is no other."""
+    """Pipedrive's API v2, and v1 for what v2 does not have."""
 
     url = None
-    # Half of what the smallest plan allows one token: 20 in 2 seconds.
+    # Half of the smallest plan's limit for one token: 20 calls in 2 seconds.
     pace = Pace(per_second=5.0, burst=10)
     batch = 100
 
     def prefix(self, account: Account) -> str:
-        """See `Api`: none, the token is in a header."""
+        """See `Api`: none, because the token is in a header."""
         del account
         return ""
 
     def headers(self, account: Account) -> Mapping[str, str]:
-        """See `Api`: a user's token, who should be an administrator, for it sees what that user sees."""
+        """See `Api`. The token should be an administrator's, because it sees what its user sees."""
         return {"x-api-token": account.api.token.value} if account.api else {}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """See `Api`. Users and pipelines are few, and come all at once; see `following` for clients and
-        deals."""
+        """See `Api`. Users and pipelines are few, so all of them are listed. Organisations and archived deals
+        are asked for by `following`."""
         del account
         entity, asked = needs[0].entity, tuple(need.id for need in needs)
         match entity:
@@ -77,7 +77,7 @@ class PipedriveApi:
             case "task":
                 return _by_ids("activities", asked, asked)
             case "client":
-                persons = [each for each in asked if not each.startswith(ORGANIZATION)]
+                persons = [client_id for client_id in asked if not client_id.startswith(ORGANIZATION)]
                 return _by_ids("persons", persons, asked) if persons else _organizations(asked)
             case "manager":
                 return _USERS
@@ -87,11 +87,11 @@ class PipedriveApi:
                 return None
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
-        """See `Api`. Clients are asked for by need: only those that a deal or an activity has."""
+        """See `Api`. Clients are not listed: a need asks for each one that a deal or an activity links to."""
         return [Stage("users", _USERS), _stage("pipelines", "pipelines"), *self.sweep(account, now)]
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """See `Api`. The API tells of deals that were deleted within 30 days, and of no deleted activity."""
+        """See `Api`. The API lists deals that were deleted within 30 days, but no deleted activities."""
         del account
         updated = _utc(since)
         return [
@@ -105,8 +105,8 @@ class PipedriveApi:
         ]
 
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
-        """See `Api`. API v2 neither selects fields nor filters by the day of losing or of being done; but
-        what was lost or done since a day, was changed since."""
+        """See `Api`. API v2 cannot select fields, nor filter by when a deal was lost or an activity was done.
+        But what was lost or done since a day was also changed since."""
         del account
         lost, done = _utc(now - LOSSES_DAYS * _DAY), _utc(now - TASKS_DAYS * _DAY)
         return [
@@ -118,35 +118,35 @@ class PipedriveApi:
         ]
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`. The vendor's cursor names the next page of a list; one that was just used does not, nor
-        one after an empty page.
+        """See `Api`. A list goes on at the cursor in the answer. A cursor that was just used, or one after an
+        empty page, ends it.
 
-        What is asked for by its ids fits a page. But a deal that is not among the others may be archived, and
-        after persons it is the turn of the organisations that were asked for with them.
+        Objects that are asked for by id fit on one page. A deal that is missing from it may be archived, and
+        after persons come the organisations that were asked for with them.
         """
         try:
-            sent, items = parse(answer.body), answers.listed(answer.body)
+            body, objects = parse(answer.body), answers.listed(answer.body)
         except ValueError:
             return None
         if call.asked:
-            return _asked_next(call, items)
-        additional = sent.get("additional_data")
+            return _rest_of(call, objects)
+        additional = body.get("additional_data")
         cursor = additional.get("next_cursor") if isinstance(additional, dict) else None
-        if not isinstance(cursor, str) or not cursor or not items or ("cursor", cursor) in call.query:
+        if not isinstance(cursor, str) or not cursor or not objects or ("cursor", cursor) in call.query:
             return None
         query = tuple(pair for pair in call.query if pair[0] != "cursor")
         return replace(call, query=(*query, ("cursor", cursor)))
 
     def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """See `Api`. 429 with calls left in the window of 2 seconds means that the day's tokens are used up.
-        403 with an HTML page is Cloudflare's, for asking on after 429; 402, that the account is not paid
-        for."""
+        """See `Api`. A 429 with calls left in the window of 2 seconds means that the day's tokens are used
+        up. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429. A 402 means that
+        the account is not paid for."""
         if answer.status == 402:
             return "refused", None
         if answer.status == 403 and answer.body.lstrip()[:1] == b"<":
             return "later", seconds(answer.headers.get("retry-after")) or BUDGET_SECONDS
         if answer.status == 429:
-            return "later", _pause(answer.headers)
+            return "later", _wait_seconds(answer.headers)
         return standing(answer.status, answer.headers)
 
     def decode(self, request: Request, account: Account) -> Decoded:
@@ -159,21 +159,21 @@ class PipedriveApi:
         return _WEBHOOKS
 
     def is_off(self, answer: Answer, address: str) -> bool | None:
-        """See `Subscribing`. Each kind of object has a webhook of its own; off is one that is not active, and
-        that of deals or activities which is missing: after three days without success the vendor deletes
-        one. None when there is none, or the answer cannot be read."""
+        """See `Subscribing`. Each kind of object has its own webhook. They are off if one is not active, or
+        if the one of deals or activities is missing, because Pipedrive deletes a webhook after three days
+        without success. None when there are none, or the answer cannot be read."""
         try:
-            items = answers.listed(answer.body)
+            objects = answers.listed(answer.body)
         except ValueError:
             return None
-        ours = [each for each in items if isinstance(each, dict) and each.get("subscription_url") == address]
-        if not ours:
+        own = [sent for sent in objects if isinstance(sent, dict) and sent.get("subscription_url") == address]
+        if not own:
             return None
-        active = [each for each in ours if each.get("is_active") in (1, True, None)]
-        return len(active) < len(ours) or not all(_covers(active, kind) for kind in _MOVING)
+        active = [webhook for webhook in own if webhook.get("is_active") in (1, True, None)]
+        return len(active) < len(own) or not all(_covers(active, kind) for kind in _REQUIRED)
 
     def subscribe(self, account: Account, address: str) -> Sequence[Call]:
-        """See `Subscribing`. The bodies hold the user and password that the vendor is to send."""
+        """See `Subscribing`. The bodies contain the user and password that Pipedrive will send."""
         user, _, password = account.webhook_secrets[0].value.partition(":")
         registered = {"subscription_url": address, "event_action": "*", "version": "2.0"}
         secret = {"http_auth_user": user, "http_auth_password": password}
@@ -202,45 +202,45 @@ def _by_ids(resource: str, ids: Iterable[str], asked: tuple[str, ...]) -> Call:
 
 
 def _organizations(asked: Iterable[str]) -> Call | None:
-    """Asks for those that are organisations, if there are any."""
-    wanted = tuple(each for each in asked if each.startswith(ORGANIZATION))
-    return (
-        _by_ids("organizations", (each.removeprefix(ORGANIZATION) for each in wanted), wanted)
-        if wanted
-        else None
-    )
+    """The call for those clients that are organisations; None without any."""
+    client_ids = tuple(client_id for client_id in asked if client_id.startswith(ORGANIZATION))
+    if not client_ids:
+        return None
+    return _by_ids("organizations", (id.removeprefix(ORGANIZATION) for id in client_ids), client_ids)
 
 
-def _asked_next(call: Call, items: list[Node]) -> Call | None:
+def _rest_of(call: Call, objects: list[Node]) -> Call | None:
+    """The call for those objects that were asked for by id and can be in another list."""
     if call.resource == "persons":
         return _organizations(call.asked)
-    present = answers.ids_of(items)
+    present = answers.ids_of(objects)
     if call.resource != "deals" or None in present:
         return None
-    left = tuple(each for each in call.asked if each not in present)
-    return _by_ids("archived_deals", left, left) if left else None
+    missing = tuple(deal_id for deal_id in call.asked if deal_id not in present)
+    return _by_ids("archived_deals", missing, missing) if missing else None
 
 
-def _utc(moment_at: Instant) -> str:
-    """RFC 3339, to the second."""
-    return datetime.fromtimestamp(moment_at // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _utc(instant: Instant) -> str:
+    """A time in RFC 3339, in whole seconds."""
+    return datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _pause(headers: Mapping[str, str]) -> float | None:
-    """Seconds after which to ask again."""
-    told = seconds(headers.get("retry-after"))
-    if told is not None:
-        return told
+def _wait_seconds(headers: Mapping[str, str]) -> float | None:
+    """The wait after a 429; None where its headers name none."""
+    retry_after = seconds(headers.get("retry-after"))
+    if retry_after is not None:
+        return retry_after
     if headers.get("x-ratelimit-remaining", "0") != "0":
         return BUDGET_SECONDS
     return seconds(headers.get("x-ratelimit-reset"))
 
 
 def _covers(webhooks: list[Object], kind: str) -> bool:
-    """Whether the webhooks tell of everything that happens to a kind of object."""
+    """Whether the webhooks report every action on a kind of object."""
     actions = {
         action
-        for each in webhooks
-        if each.get("event_object") in (kind, "*") and isinstance(action := each.get("event_action"), str)
+        for webhook in webhooks
+        if webhook.get("event_object") in (kind, "*")
+        and isinstance(action := webhook.get("event_action"), str)
     }
-    return "*" in actions or len(actions) >= _EVERY_ACTION
+    return "*" in actions or len(actions) >= _ALL_ACTIONS

@@ -1,7 +1,8 @@
-"""What one of Pipedrive's objects says: a deal, an activity, a person, an organisation, a user or a pipeline,
-as changes and needs. Webhooks and the API send them in the same shape. Pure.
+"""One Pipedrive object, as changes and needs: a deal, an activity, a person, an organisation, a user or a
+pipeline. Pure.
 
-An object is read field by field: what was not sent, or cannot be read, is left unset.
+Webhooks and the API send objects in the same form. An object is read field by field; a field that was not
+sent or cannot be read is left unset.
 """
 
 from __future__ import annotations
@@ -29,10 +30,8 @@ from service.adapters.pipedrive.values import (
 from service.config import Account
 from service.model import Change, Entity, Instant, Need, Status, Value
 
-Fact: TypeAlias = Change | Need
-
 _STATUSES: Final[Mapping[str, Status]] = {"open": "open", "won": "won", "lost": "lost"}
-_CLOSED: Final[Mapping[Status, str]] = {"won": "won_time", "lost": "lost_time"}
+_CLOSING_TIMES: Final[Mapping[Status, str]] = {"won": "won_time", "lost": "lost_time"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,11 @@ class Item:
     """One object.
 
     Args:
-        kind: Pipedrive's own word for what it is.
-        id: Pipedrive's id of it.
-        version: When the object became as it is.
-        account: The account that it belongs to.
-        origin: Where its pages are, such as `https://office.pipedrive.com`; None when nothing says it.
+        kind: Pipedrive's name of its kind.
+        id: Pipedrive's id.
+        sent: Its JSON, as it came.
+        version: When it was last changed.
+        origin: The origin of its page, such as `https://office.pipedrive.com`; None where it is not known.
     """
 
     kind: str
@@ -55,44 +54,46 @@ class Item:
     origin: str | None
 
 
-def facts_of(item: Item) -> Iterator[Fact]:
-    """What the object says; nothing for a kind that the board has no use for."""
+def parse_item(item: Item) -> Iterator[Change | Need]:
+    """The changes and needs in an object; nothing for a kind that the board does not use."""
     reader = _READERS.get(item.kind)
     return reader(item) if reader else iter(())
 
 
-def gone(kind: str, item_id: str, version: Instant, merged_to: str | None = None) -> Iterator[Fact]:
-    """What it means that an object was deleted, perhaps because it was merged into another.
+def deletion(
+    kind: str, item_id: str, version: Instant, merged_to: str | None = None
+) -> Iterator[Change | Need]:
+    """The deletion of an object. If it was merged into another one, that one is needed.
 
-    Users and pipelines keep their names: there are deals that still link to them. So do clients that were
-    merged, until each deal is linked anew.
+    Users and pipelines keep their names, because deals still link to them. A merged client keeps its name
+    until Pipedrive has linked its deals to the other client.
     """
-    named = needed_as(kind, item_id)
-    if named is None:
+    deleted = _need(kind, item_id)
+    if deleted is None:
         return
-    if named.entity in ("deal", "task") or (named.entity == "client" and merged_to is None):
-        yield Change(named.entity, named.id, version, deleted=True)
-    if merged_to is not None and (into := needed_as(kind, merged_to)) is not None:
-        yield into
+    if deleted.entity in ("deal", "task") or (deleted.entity == "client" and merged_to is None):
+        yield Change(deleted.entity, deleted.id, version, deleted=True)
+    if merged_to is not None and (target := _need(kind, merged_to)) is not None:
+        yield target
 
 
-def needed_as(kind: str, item_id: str) -> Need | None:
-    """An object by the words of the model; None for a kind that the board has no use for."""
+def _need(kind: str, item_id: str) -> Need | None:
+    """An object by the board's entity and id; None for a kind that the board does not use."""
     entity = ENTITIES.get(kind)
     if entity is None:
         return None
     return Need(entity, ORGANIZATION + item_id if kind == "organization" else item_id)
 
 
-def _deal(item: Item) -> Iterator[Fact]:
+def _deal(item: Item) -> Iterator[Change | Need]:
     sent = item.sent
     status = _status(sent)
-    # An archived deal keeps its status and its place in reports, but nobody works on it any more.
+    # An archived deal keeps its status and stays in reports, but nobody works on it any more.
     if _is_deleted(sent) or (status == "open" and flag(sent.get("is_archived"))):
         yield Change("deal", item.id, item.version, deleted=True)
         return
     fields: dict[str, Value] = {"known": True, **_money(sent, item.account.currency)}
-    found: list[Fact] = []
+    parsed: list[Change | Need] = []
     if isinstance(title := sent.get("title"), str):
         fields["name"] = optional_text(title)
     if status is not None:
@@ -101,24 +102,24 @@ def _deal(item: Item) -> Iterator[Fact]:
     if "lost_reason" in sent and (isinstance(reason := sent["lost_reason"], str) or reason is None):
         reason_fields, named = loss_reason(reason, item.version)
         fields |= reason_fields
-        found += named
+        parsed += named
     if item.origin:
         fields["url"] = f"{item.origin}/deal/{item.id}"
-    _set_link(fields, found, "client", _client(sent), item.version)
-    _set_link(fields, found, "manager", _owner(sent), item.version)
-    _set_link(fields, found, "pipeline", link_of(sent, "pipeline_id"), item.version)
+    _set_link(fields, parsed, "client", _client(sent), item.version)
+    _set_link(fields, parsed, "manager", _owner(sent), item.version)
+    _set_link(fields, parsed, "pipeline", link_of(sent, "pipeline_id"), item.version)
     yield Change("deal", item.id, item.version, fields)
-    yield from found
+    yield from parsed
 
 
-def _activity(item: Item) -> Iterator[Fact]:
+def _activity(item: Item) -> Iterator[Change | Need]:
     sent = item.sent
     deal, client = link_of(sent, "deal_id"), _client(sent)
     if _is_deleted(sent) or flag(sent.get("active_flag")) is False:
         yield Change("task", item.id, item.version, deleted=True)
         return
     fields: dict[str, Value] = {}
-    found: list[Fact] = []
+    parsed: list[Change | Need] = []
     if isinstance(subject := sent.get("subject"), str):
         fields["text"] = optional_text(subject)
     done = flag(sent.get("done"))
@@ -129,22 +130,22 @@ def _activity(item: Item) -> Iterator[Fact]:
         due_at = due_moment(sent["due_date"], sent.get("due_time"), item.account.zone)
         if due_at is not UNSET:
             fields["due_at"] = due_at
-    _set_link(fields, found, "manager", _owner(sent), item.version)
+    _set_link(fields, parsed, "manager", _owner(sent), item.version)
     if deal is not None and deal.id is not None:
         fields["deal_id"], fields["client_id"] = deal.id, None
     else:
         if deal is not None:
             fields["deal_id"] = None
-        _set_link(fields, found, "client", client, item.version)
+        _set_link(fields, parsed, "client", client, item.version)
     if item.origin and deal is not None:
-        page = _page(deal, client)
-        fields["url"] = f"{item.origin}{page}" if page else None
+        path = _path(deal, client)
+        fields["url"] = f"{item.origin}{path}" if path else None
     yield Change("task", item.id, item.version, fields)
-    yield from found
+    yield from parsed
 
 
-def _named(item: Item) -> Iterator[Fact]:
-    named = needed_as(item.kind, item.id)
+def _named(item: Item) -> Iterator[Change | Need]:
+    named = _need(item.kind, item.id)
     if named is None:
         return
     if named.entity == "client" and (_is_deleted(item.sent) or flag(item.sent.get("active_flag")) is False):
@@ -154,7 +155,7 @@ def _named(item: Item) -> Iterator[Fact]:
 
 
 def _is_deleted(sent: Object) -> bool:
-    """Whether it says so: `is_deleted` in v2, `deleted` in v1, or a deal's status."""
+    """Whether the object is deleted, by `is_deleted` (v2), `deleted` (v1) or a deal's status."""
     return bool(flag(sent.get("is_deleted")) or flag(sent.get("deleted")) or sent.get("status") == "deleted")
 
 
@@ -179,7 +180,7 @@ def _set_closed(fields: dict[str, Value], status: Status, sent: Object) -> None:
     if status == "open":
         fields["closed_at"] = None
         return
-    closed_at = moment(sent.get(_CLOSED[status])) or moment(sent.get("close_time"))
+    closed_at = moment(sent.get(_CLOSING_TIMES[status])) or moment(sent.get("close_time"))
     if closed_at is not None:
         fields["closed_at"] = closed_at
 
@@ -192,7 +193,7 @@ def _set_completed(fields: dict[str, Value], done: bool, sent: Object) -> None:
 
 
 def _client(sent: Object) -> Link | None:
-    """The person, else the organisation; None unless the object says."""
+    """The link to the person, else to the organisation; None where the object has neither."""
     person = link_of(sent, "person_id", "person_name")
     organization = link_of(sent, "org_id", "org_name")
     if person is not None and person.id is not None:
@@ -203,27 +204,27 @@ def _client(sent: Object) -> Link | None:
 
 
 def _owner(sent: Object) -> Link | None:
-    """The manager: v1 calls it the user."""
+    """The link to the manager, which v1 calls the user."""
     return link_of(sent, "owner_id" if "owner_id" in sent else "user_id", "owner_name")
 
 
 def _set_link(
-    fields: dict[str, Value], found: list[Fact], entity: Entity, link: Link | None, version: Instant
+    fields: dict[str, Value], parsed: list[Change | Need], entity: Entity, link: Link | None, version: Instant
 ) -> None:
-    """Set the field that links to an entity, and find its name, or the need of one."""
+    """Set the field that links to an entity, and add the entity's name, or the need of it."""
     if link is None:
         return
     fields[f"{entity}_id"] = link.id
     if link.id is None:
         return
     if link.name is None:
-        found.append(Need(entity, link.id))
+        parsed.append(Need(entity, link.id))
     else:
-        found.append(Change(entity, link.id, version, {"name": link.name}))
+        parsed.append(Change(entity, link.id, version, {"name": link.name}))
 
 
-def _page(deal: Link, client: Link | None) -> str | None:
-    """Where an activity is seen: the page of what it is on."""
+def _path(deal: Link, client: Link | None) -> str | None:
+    """The path of an activity's page, which is that of its deal, else of its client."""
     if deal.id is not None:
         return f"/deal/{deal.id}"
     if client is None or client.id is None:
@@ -233,7 +234,7 @@ def _page(deal: Link, client: Link | None) -> str | None:
     return f"/person/{client.id}"
 
 
-_Reader: TypeAlias = Callable[[Item], Iterator[Fact]]
+_Reader: TypeAlias = Callable[[Item], Iterator[Change | Need]]
 _READERS: Final[Mapping[str, _Reader]] = {
     "deal": _deal,
     "activity": _activity,
@@ -250,15 +251,15 @@ ENTITIES: Final[Mapping[str, Entity]] = {
     "user": "manager",
     "pipeline": "pipeline",
 }
-"""The kinds of object that are read, by the words of the model."""
+"""The kinds of object that are read, and the entity that each one is on the board."""
 
 
 def id_in(sent: Object) -> str | None:
-    """The object's own id."""
+    """The id of the object itself."""
     return identifier_of(sent.get("id"))
 
 
-def pages_of(account: Account) -> str | None:
-    """Where the account's pages are: at the address of its API; None without one."""
+def origin_of(account: Account) -> str | None:
+    """The origin of the account's pages, which is that of its API; None without an API."""
     url = account.api.url if account.api else None
     return f"https://{urlsplit(url).netloc}" if url else None

@@ -1,5 +1,6 @@
-"""The values in Pipedrive's JSON, of webhooks v2 and v1 and of the API: each function says None for what it
-cannot read, and raises nothing unless it says so. Pure.
+"""The values in Pipedrive's JSON: webhooks v2 and v1, and the API. Pure.
+
+Each function returns None for a value that it cannot read, and raises nothing unless its docstring says so.
 
 Sources: pipedrive.readme.io/docs/guide-for-webhooks-v2, guide-for-webhooks (v1), and the OpenAPI documents of
 developers.pipedrive.com/docs/api/v1 and v2.
@@ -24,10 +25,10 @@ from service.money import parse_amount
 
 Node: TypeAlias = "str | int | bool | None | list[Node] | Object"
 Object: TypeAlias = dict[str, Node]
-"""A JSON object whose decimal numbers are text, so that no amount was ever a float."""
+"""A JSON object. Decimal numbers in it are text, so that no amount ever becomes a float."""
 
 ORGANIZATION: Final = "org:"
-"""What an organisation's id begins with: persons and organisations are both clients, and count apart."""
+"""The prefix of an organisation's client id, because persons and organisations are numbered apart."""
 
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
@@ -36,34 +37,34 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _YEAR_2000: Final = 946_684_800
 _YEAR_2100: Final = 4_102_444_800
-_LARGEST: Final = 12
+_MAX_EXPONENT: Final = 12
 """The decimal exponent of the largest amount that is read."""
 _FOUR_DECIMALS: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What an object says that it is linked to: nothing, if the id is None. Names come with v1 only."""
+    """The entity that an object is linked to; an id of None means none. Only v1 sends names."""
 
     id: str | None
     name: str | None = None
 
 
 def parse(body: bytes) -> Object:
-    """The JSON object in a body. Raises `ValueError` when it holds none."""
+    """The JSON object in a body. Raises `ValueError` when the body is none."""
     try:
-        found: Node = json.loads(body, parse_float=str, parse_constant=str)
+        node: Node = json.loads(body, parse_float=str, parse_constant=str)
     except RecursionError:
         raise ValueError("the body is nested too deep") from None
     except ValueError as error:
         raise ValueError(f"the body is not JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(node, dict):
         raise ValueError("the body is not a JSON object")
-    return found
+    return node
 
 
 def identifier_of(value: Node) -> str | None:
-    """An id, sent as a number or as its digits; 0 is none."""
+    """An id, sent as a number or as digits; None for 0."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value) if isinstance(value, str) or 0 < value < 10**20 else ""
@@ -71,8 +72,11 @@ def identifier_of(value: Node) -> str | None:
 
 
 def link_of(sent: Object, key: str, name_key: str = "") -> Link | None:
-    """The link under a key: an id, null, or (v1) an object with `value` or `id`, and `name`; its name may
-    stand beside it. None if it was not sent, or cannot be read."""
+    """The link under a key; None if it was not sent or cannot be read.
+
+    The value is an id, null, or in v1 an object with `value` or `id`, and `name`. The name can also stand
+    under `name_key`.
+    """
     if key not in sent:
         return None
     value, name = sent[key], sent.get(name_key)
@@ -81,15 +85,15 @@ def link_of(sent: Object, key: str, name_key: str = "") -> Link | None:
         value = value.get("value", value.get("id"))
     if value is None or (value == 0 and not isinstance(value, bool)) or value == "":
         return Link(None)
-    linked = identifier_of(value)
-    if linked is None:
+    linked_id = identifier_of(value)
+    if linked_id is None:
         return None
-    return Link(linked, optional_text(name) if isinstance(name, str) else None)
+    return Link(linked_id, optional_text(name) if isinstance(name, str) else None)
 
 
 def moment(value: Node) -> Instant | None:
-    """A moment: ISO 8601 (v2), a naive time in UTC (v1), or a number of seconds, milliseconds or microseconds
-    (v1's `timestamp` and `timestamp_micro`)."""
+    """A time: in ISO 8601 (v2), in UTC without an offset (v1), or as a number of seconds, milliseconds or
+    microseconds (`timestamp` and `timestamp_micro` in v1)."""
     if isinstance(value, str):
         text = f"{value}+00:00" if _NAIVE_TIME.fullmatch(value) else value
         try:
@@ -105,10 +109,10 @@ def moment(value: Node) -> Instant | None:
 
 
 def due_moment(due_date: Node, due_time: Node, zone: ZoneInfo) -> Instant | None | UnsetType:
-    """When an activity is due; None for one without a date, UNSET for a date that cannot be read.
+    """When an activity is due; None for one without a date, UNSET for a date or time that cannot be read.
 
-    With a time, both are in UTC, as the vendor's description of `due_time` says (v2 wraps it in an object,
-    whose `timezone_id` is null). A date alone is due with the last second of that day in the account's zone.
+    Date and time are in UTC, by the vendor's description of `due_time` (v2 wraps the time in an object whose
+    `timezone_id` is null). A date without a time means the last second of that day in the account's zone.
     """
     if due_date is None or due_date == "":
         return None
@@ -128,18 +132,18 @@ def due_moment(due_date: Node, due_time: Node, zone: ZoneInfo) -> Instant | None
 
 
 def currency_of(value: Node) -> str | None:
-    """A code of ISO 4217."""
+    """An ISO 4217 code."""
     return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 
 
 def amount_of(value: Node, currency: str) -> int | None:
-    """Minor units of a JSON number. Digits beyond the fourth decimal are the noise of the vendor's own
-    floats."""
+    """An amount in minor units of the currency. Digits beyond the fourth decimal are rounding errors of the
+    vendor's floats."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     try:
         number = Decimal(value)
-        if not number.is_finite() or number.adjusted() > _LARGEST:
+        if not number.is_finite() or number.adjusted() > _MAX_EXPONENT:
             return None
         return parse_amount(f"{number.quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN):f}", currency)
     except (ValueError, InvalidOperation):
@@ -147,7 +151,7 @@ def amount_of(value: Node, currency: str) -> int | None:
 
 
 def flag(value: Node) -> bool | None:
-    """A boolean; v1 also writes 0 and 1."""
+    """A boolean. v1 also sends 0 and 1."""
     if isinstance(value, bool):
         return value
     return {0: False, 1: True}.get(value) if isinstance(value, int) else None

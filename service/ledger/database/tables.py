@@ -6,7 +6,7 @@ State tables follow `model.FIELDS`, projection tables follow the relations of `p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, get_args
 
 from sqlalchemy import (
@@ -24,11 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from service.ledger.database.ddl import KEYED, STRICT, Flag, Number, sums_columns
-from service.model import FIELDS, Entity, Instant, Source, Status, SyncProblem
+from service.model import FIELDS, Entity, Source, Status, SyncProblem
 from service.projections import FLOW
-from service.projections.facts import done_moment, lost_moment
+from service.projections.facts import DERIVED
 from service.projections.flow import Relation
-from service.projections.merge import Record
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -164,12 +163,6 @@ SYNCS: Final = Table(
 _VALUES: Final[Mapping[str, tuple[str, ...]]] = {"status": get_args(Status)}
 """Fields of state that have one of a few texts."""
 
-DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
-    "deal": {"lost_at": lost_moment},
-    "task": {"done_at": done_moment},
-}
-"""Moments that follow from a record and are stored beside it, because an index needs them."""
-
 
 def _field_type(
     name: str, kind: type[str | int | bool]
@@ -202,12 +195,12 @@ STATE: Final[Mapping[Entity, Table]] = {entity: _state_table(entity) for entity 
 TASKS: Final = STATE["task"]
 DEALS: Final = STATE["deal"]
 
-_OPEN = TASKS.c.done_at.is_(None)
+_OPEN_DUE = TASKS.c.open_due_at.is_not(None)
 for _name, _column, _where in (
-    ("tasks_due", TASKS.c.due_at, _OPEN & TASKS.c.due_at.is_not(None)),
+    ("tasks_due", TASKS.c.open_due_at, _OPEN_DUE),
     ("tasks_done", TASKS.c.done_at, TASKS.c.done_at.is_not(None)),
-    ("tasks_deal", TASKS.c.deal_id, _OPEN & TASKS.c.deal_id.is_not(None)),
-    ("tasks_client", TASKS.c.client_id, _OPEN & TASKS.c.client_id.is_not(None)),
+    ("tasks_deal", TASKS.c.deal_id, _OPEN_DUE & TASKS.c.deal_id.is_not(None)),
+    ("tasks_client", TASKS.c.client_id, _OPEN_DUE & TASKS.c.client_id.is_not(None)),
 ):
     Index(_name, TASKS.c.account, _column, sqlite_where=_where, postgresql_where=_where)
 

@@ -19,27 +19,21 @@ from service.config import Account
 from service.ledger.database.engine import or_unavailable
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
-from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection, Sum
+from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.syncs import SyncReport
 from service.model import Instant
-from service.projections.at_risk import AT_RISK
-from service.projections.flow import Measures, Relation
-from service.projections.next_step import NO_NEXT_STEP
-from service.projections.saved import SAVED_TODAY
-
-_ONE_ROW: Final = AT_RISK, NO_NEXT_STEP, SAVED_TODAY
-"""Relations that have one row for an account."""
+from service.projections import FLOW
 
 
 def _with_head() -> Select[*tuple[Any, ...]]:
     """An account's head, and whatever else has one row for it: a board at rest needs no other statement."""
     joined: FromClause = HEADS
-    for table in (*(SUMS[each] for each in _ONE_ROW), SYNCS):
+    for table in (*(SUMS[each] for each in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
-    measures = [SUMS[each].c[name] for each in _ONE_ROW for name in each.measures]
+    measures = [SUMS[each].c[name] for each in FLOW.totals for name in each.measures]
     return (
         select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.problem, *measures)
         .select_from(joined)
@@ -52,14 +46,14 @@ _HEAD: Final = _with_head()
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """What one read works with. `totals` has the measures of `_ONE_ROW`."""
+    """What one read works with. `totals` has the measures of the totals of the flow."""
 
     connection: Connection
     account: Account
     head: Head
     as_of: Instant
     shown: SyncReport
-    totals: Mapping[Relation, Measures]
+    totals: Mapping[str, Mapping[str, int]]
 
 
 class Reader:
@@ -120,8 +114,12 @@ def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
     head = Head(*islice(values, len(HEADS.c)))
     repaired, problem = islice(values, 2)
     shown = SyncReport() if account.api is None or repaired is None else SyncReport(repaired, problem)
-    measures = ((each, tuple(islice(values, len(each.measures)))) for each in _ONE_ROW)
-    totals = {each: each.zero if found[0] is None else found for each, found in measures}
+    totals = {}
+    for relation in FLOW.totals:
+        measures = islice(values, len(relation.measures))
+        totals[relation.name] = {
+            name: value or 0 for name, value in zip(relation.measures, measures, strict=True)
+        }
     return _Reader(connection, account, head, _true_at(head, now), shown, totals)
 
 
@@ -136,16 +134,12 @@ def _read(
     connection, account_id = read.connection, read.account.id
     clients = _clients(read, since, touched)
     sums = _manager_sums(read, since, touched)
-    clients_at_risk, amount_at_risk, overdue_tasks = read.totals[AT_RISK]
     return BoardRows(
         account=account_id,
         seq=read.head.seq,
         as_of=read.as_of,
         last_delivery_at=read.head.last_delivery_at,
-        at_risk=Sum(clients_at_risk, amount_at_risk),
-        overdue_tasks=overdue_tasks,
-        no_next_step=Sum(*read.totals[NO_NEXT_STEP]),
-        saved_today=Sum(*read.totals[SAVED_TODAY]),
+        totals=read.totals,
         saved=since.saved
         if since is not None and not touched.clients
         else board_rows.saved(connection, account_id),

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from service.config import Language
-from service.live.board.snapshot import Caveat, Losses, Reason, Total
+from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import Translations, same_reason, translations_of
@@ -67,10 +67,11 @@ def globals_of(language: Language) -> dict[str, Global]:
         "change": partial(change, language=language),
         "groups": partial(groups, language=language),
         "chart": partial(chart.chart, language=language),
+        "kind_name": translations.kind,
+        "kind_meaning": translations.kind_meaning,
         "period_name": partial(_period_name, translations),
         "warning_text": partial(_warning_text, translations),
         "size": size,
-        "web_address": web_address,
         "element_id": element_id,
         "milliseconds": milliseconds,
         "offered": PERIODS,
@@ -91,17 +92,12 @@ def change(now: Total, before: Total, currency: str, language: Language) -> Chan
 def groups(losses: Losses, language: Language) -> list[Group]:
     """The reasons by kind, each with its share of the total amount (of the number, where it is nothing)."""
     translations = translations_of(language)
-    totals = {
-        "controllable": losses.controllable,
-        "objective": losses.objective,
-        "unclassified": losses.unclassified,
-    }
     shown = []
-    for kind, total in totals.items():
-        name, meaning = _kind(translations, kind)
+    for kind in KINDS:
         bars = tuple(_bars((each for each in losses.reasons if each.kind == kind), losses.total, language))
         if bars:
-            shown.append(Group(bars[0].reason.kind, name, meaning, total, bars))
+            total: Total = getattr(losses, kind)
+            shown.append(Group(kind, translations.kind(kind), translations.kind_meaning(kind), total, bars))
     return shown
 
 
@@ -114,17 +110,6 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
 
 
-def _kind(translations: Translations, kind: str) -> tuple[str, str]:
-    return {
-        "controllable": (
-            translations.gettext("Controllable"),
-            translations.gettext("the department's fault"),
-        ),
-        "objective": (translations.gettext("Objective"), translations.gettext("hard to prevent")),
-        "unclassified": (translations.gettext("Unclassified"), translations.gettext("in no list")),
-    }[kind]
-
-
 def _period_name(translations: Translations, key: str) -> str:
     return {
         "today": translations.gettext("Today"),
@@ -135,7 +120,7 @@ def _period_name(translations: Translations, key: str) -> str:
     }[key]
 
 
-def _warning_text(translations: Translations, warning: Caveat) -> str:
+def _warning_text(translations: Translations, warning: BoardWarning) -> str:
     """A warning in the page's language, which need not be the account's."""
     match warning.code:
         case "unclassified":
@@ -144,8 +129,8 @@ def _warning_text(translations: Translations, warning: Caveat) -> str:
             return translations.missed(warning.count)
         case "unconverted":
             return translations.unconverted(warning.count, warning.currency or "")
-        case trouble:
-            return translations.trouble(trouble)
+        case problem:
+            return translations.sync_problem(problem)
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:
@@ -155,11 +140,6 @@ def size(text: str) -> Literal["l", "m", "s", "xs"]:
     if len(text) <= 12:
         return "m"
     return "s" if len(text) <= 16 else "xs"
-
-
-def web_address(url: str | None) -> str | None:
-    """An address that may be linked to; what a CRM sends could be a script."""
-    return url if url is not None and url.lower().startswith(("https://", "http://")) else None
 
 
 def element_id(client_id: str) -> str:

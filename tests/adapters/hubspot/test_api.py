@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.adapters.api import ASKED, LOSSES_DAYS, RESOURCE, TASKS_DAYS, Answer, Call
-from service.adapters.hubspot.answers import _READERS
-from service.adapters.hubspot.api import SEARCHED, HubSpotApi
+from service.adapters.hubspot.answers import READERS
+from service.adapters.hubspot.api import SEARCH_PAGE, HubSpotApi
 from service.config import Account
 from service.model import Change, Decoded, Entity, Instant, Need, Request, Value
 from tests.adapters.hubspot.posts import PORTAL, office
@@ -281,7 +281,7 @@ def test_a_sweep_searches_for_what_counts_and_asks_no_more_than_its_time() -> No
         ],
     ]
     assert asked["sorts"] == [{"propertyName": "hs_object_id", "direction": "ASCENDING"}]
-    assert asked["limit"] == SEARCHED
+    assert asked["limit"] == SEARCH_PAGE
     assert asked["properties"] == content(tasks.first)["properties"] == ["hs_lastmodifieddate"]
     assert [group["filters"][0] for group in content(tasks.first)["filterGroups"]] == [
         {"propertyName": "hs_task_status", "operator": "NEQ", "value": "COMPLETED"},
@@ -503,11 +503,11 @@ def test_tasks_that_were_done_with_long_ago_are_left_out_of_a_list() -> None:
 
 def test_a_sweep_names_every_record() -> None:
     listed = page(*(record(key, {"hs_lastmodifieddate": CHANGED}) for key in ("1", "2")))
-    assert said("roll:deals", listed).changes == tuple(
+    assert said("sweep:deals", listed).changes == tuple(
         Change("deal", key, VERSION, {"known": True}) for key in ("1", "2")
     )
-    assert said("roll:tasks", listed).changes == tuple(Change("task", key, VERSION) for key in ("1", "2"))
-    assert said("roll:deals", listed).needs == ()
+    assert said("sweep:tasks", listed).changes == tuple(Change("task", key, VERSION) for key in ("1", "2"))
+    assert said("sweep:deals", listed).needs == ()
 
 
 def test_a_deleted_record_was_deleted_when_it_was_archived() -> None:
@@ -621,7 +621,7 @@ answers = results.map(lambda each: json.dumps({"results": each, "status": "COMPL
 
 
 @given(
-    resource=st.sampled_from([*_READERS, "x"]),
+    resource=st.sampled_from([*READERS, "x"]),
     body=answers | st.binary(),
     asked=st.lists(st.text(max_size=5)),
 )
