@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal, TypeAlias
 
-from service.adapters.protocol import is_secret
-from service.config import Account, Secret
+from service.config import Account, is_one_of
 
 COOKIE_DAYS: Final = 400
 """How long a browser keeps the cookie: the longest time that browsers allow."""
@@ -66,15 +65,14 @@ def decide(account: Account, credentials: Credentials, screens: Collection[str])
     if value is not None:
         cookie = value if credentials.token is not None else None
         viewer_token = account.viewer_token
-        if viewer_token is not None and _equal(value, cookie_value(account.id, viewer_token.value)):
+        if viewer_token is not None and is_one_of(value, [cookie_value(account.id, viewer_token.value)]):
             return Granted(cookie=cookie)
         screen = _screen(value, screens)
         if screen is not None:
             return Granted(screen, cookie)
     if account.viewer_token is None and _is_local(credentials):
-        return (
-            Granted()
-        )  # whatever it shows: a revoked link locks nobody out of the board on their own machine
+        # Whatever it shows: a revoked link locks nobody out of the board on their own machine.
+        return Granted()
     if value is not None:
         return "wrong_token"
     return "not_loopback" if account.viewer_token is None and not screens else "no_token"
@@ -119,16 +117,12 @@ def _cookie_value(account: Account, credentials: Credentials) -> str | None:
 def _screen(value: str, screens: Collection[str]) -> str | None:
     """The screen that a cookie's value belongs to. Compares all, so that the time tells nothing."""
     digest = _digest(value)
-    matching = [screen for screen in screens if _equal(digest, screen)]
+    matching = [screen for screen in screens if is_one_of(digest, [screen])]
     return matching[0] if matching else None
 
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
-
-
-def _equal(value: str, secret: str) -> bool:
-    return is_secret(value.encode("utf-8", "replace"), [Secret(secret)])
 
 
 def _cookie(header: str, name: str) -> str | None:

@@ -88,7 +88,7 @@ class Lists:
         self, request: Request, account: Account, query: BoardQuery, make: Callable[[RefusalList], T]
     ) -> T:
         """What `make` makes of the refusals that a request asks for, while they are being read."""
-        chosen = lists.parse_asked(request.query_params)
+        chosen = lists.parse_filter(request.query_params)
         period = parse_period(query.period, local_day(self._clock.now(), account.zone))
         selection = Selection(period.first, period.last, query.manager, query.pipeline)
 
