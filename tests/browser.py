@@ -22,8 +22,11 @@ ARGUMENTS = (
 
 
 @contextlib.contextmanager
-def launched() -> Iterator[Browser]:
+def launched(*more: str) -> Iterator[Browser]:
     """A browser.
+
+    Args:
+        more: Further command-line arguments.
 
     Raises:
         FileNotFoundError: There is none.
@@ -33,7 +36,7 @@ def launched() -> Iterator[Browser]:
         if not Path(path).exists():
             raise FileNotFoundError(f"there is no Chromium at {path}: python scripts/browser.py installs one")
         # Playwright's own goes by no path: without one it picks its build for headless use.
-        browser = playwright.chromium.launch(executable_path=system_browser(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=system_browser(), args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
 from service.model import SECOND, Change, Entity, Instant, Value
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,10 +110,15 @@ def board(
         seq=0,
         as_of=now,
         last_delivery_at=None,
-        at_risk=Sum(len(clients), sum(row.amount for row in clients.values())),
-        overdue_tasks=sum(len(row.tasks) for row in clients.values()),
-        no_next_step=no_next_step(truth),
-        saved_today=saved_today(truth),
+        totals={
+            "at_risk": {
+                "clients": len(clients),
+                "amount": sum(row.amount for row in clients.values()),
+                "tasks": sum(len(row.tasks) for row in clients.values()),
+            },
+            "no_next_step": no_next_step(truth),
+            "saved_today": saved_today(truth),
+        },
         saved=saved(truth),
         closed=frozenset(),
         unconverted=unconverted(truth),
@@ -426,17 +431,17 @@ def late(truth: Truth, manager_id: str | None, days: int) -> Late:
     return Late(len(spans), sum(spans) // (len(spans) * SECOND)) if spans else Late()
 
 
-def no_next_step(truth: Truth) -> Sum:
+def no_next_step(truth: Truth) -> dict[str, int]:
     """3.9: open deals that no open task is linked to."""
     with_task = {task.deal_id for task in truth.tasks.values() if task.completed_at is None}
     amounts = [d.amount for d in truth.deals.values() if d.status == "open" and d.id not in with_task]
-    return Sum(len(amounts), sum(amounts))
+    return {"deals": len(amounts), "amount": sum(amounts)}
 
 
-def saved_today(truth: Truth) -> Sum:
+def saved_today(truth: Truth) -> dict[str, int]:
     """3.10: clients with a task completed today after its due time and with no overdue task left now."""
     by_client = saved(truth)
-    return Sum(len(by_client), sum(by_client.values()))
+    return {"clients": len(by_client), "amount": sum(by_client.values())}
 
 
 def saved(truth: Truth) -> dict[str, int]:
@@ -475,10 +480,7 @@ def comparable(reading: BoardRows) -> dict[str, object]:
     shown = [m for m in reading.managers if (m.tasks, m.amount, m.late_7d, m.late_30d) != idle]
     return {
         "account": reading.account,
-        "at_risk": asdict(reading.at_risk),
-        "overdue_tasks": reading.overdue_tasks,
-        "no_next_step": asdict(reading.no_next_step),
-        "saved_today": asdict(reading.saved_today),
+        "totals": {name: dict(measures) for name, measures in reading.totals.items()},
         "unconverted": {currency: count for currency, count in reading.unconverted.items() if count},
         "clients": {key: _client(row) for key, row in reading.clients.items() if row.tasks or row.amount},
         "managers": [asdict(row) for row in sorted(shown, key=lambda row: _nulls_first(row.manager_id))],

@@ -54,14 +54,15 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.BigInteger()),
         sa.Column("url", sa.Text()),
         sa.Column("done_at", sa.BigInteger()),
+        sa.Column("open_due_at", sa.BigInteger()),
     )
     for name in NAMED:
         _state(name, sa.Column("name", sa.Text()))
     for name, column, where in (
-        ("tasks_due", "due_at", "done_at IS NULL AND due_at IS NOT NULL"),
+        ("tasks_due", "open_due_at", "open_due_at IS NOT NULL"),
         ("tasks_done", "done_at", "done_at IS NOT NULL"),
-        ("tasks_deal", "deal_id", "done_at IS NULL AND deal_id IS NOT NULL"),
-        ("tasks_client", "client_id", "done_at IS NULL AND client_id IS NOT NULL"),
+        ("tasks_deal", "deal_id", "open_due_at IS NOT NULL AND deal_id IS NOT NULL"),
+        ("tasks_client", "client_id", "open_due_at IS NOT NULL AND client_id IS NOT NULL"),
     ):
         partial = sa.text(where)
         op.create_index(name, "tasks", ["account", column], sqlite_where=partial, postgresql_where=partial)

@@ -1,5 +1,4 @@
-"""Clients that can be lost right now: overdue tasks, and the money at stake (SPEC section 3.1 to 3.6 and
-3.8). Pure."""
+"""Clients at risk: their overdue tasks, and the money at stake (SPEC sections 3.1 to 3.6 and 3.8). Pure."""
 
 from __future__ import annotations
 
@@ -9,36 +8,51 @@ from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 DEAL_TASKS = Relation("deal_tasks", ("deal_id",), ("open_tasks", "overdue_tasks"), feeds="deal")
-"""A deal's open tasks, and those of them that are overdue."""
+"""A deal's open tasks, and how many of them are overdue."""
 
 DEAL_MANAGERS = Relation("deal_managers", ("deal_id", "manager_id"), ("overdue_tasks",), feeds="deal")
-"""The same overdue tasks by manager."""
+"""A deal's overdue tasks by manager."""
 
-CLIENT_STAKES = Relation(
-    "client_stakes",
+CLIENT_DEALS = Relation(
+    "client_deals",
     ("client_id",),
-    ("open_deals", "open_amount", "deal_amount", "deal_tasks", "own_tasks"),
+    ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks"),
     feeds="client",
 )
-"""A client's open deals; those of them with overdue tasks, and these tasks; overdue tasks on the client
-itself."""
+"""A client's open deals and their amount; the amount of those with overdue tasks (`late_amount`); the overdue
+tasks on its deals (`deal_tasks`) and on the client itself (`own_tasks`)."""
 
 CLIENT_MANAGERS = Relation(
     "client_managers",
     ("client_id", "manager_id"),
-    ("deal_amount", "deal_tasks", "own_tasks"),
+    ("late_amount", "deal_tasks", "own_tasks"),
     feeds="client",
 )
-"""The same by the manager of the overdue tasks."""
+"""A client's overdue tasks by manager, and the amount of the deals that they are on."""
 
 DEALS_AT_RISK = Relation("deals_at_risk", ("client_id", "deal_id"), ("tasks", "amount"))
-"""Which deals put a client at risk, their overdue tasks, and their amount: what the list is read by."""
+"""The deals that put a client at risk: their overdue tasks and their amount. The list's tasks are read by its
+keys."""
+
+STAKES = Relation("stakes", ("client_id",), ("tasks", "amount", "open_amount"))
+"""The clients at risk: their overdue tasks, the amount at stake, and the amount of all their open deals."""
 
 MANAGER_STAKES = Relation("manager_stakes", ("manager_id",), ("tasks", "amount"))
-"""A manager's overdue tasks, and what is at stake by them alone."""
+"""A manager's overdue tasks, and the amount that these tasks alone put at stake."""
 
 AT_RISK = Relation("at_risk", (), ("clients", "amount", "tasks"))
-"""The three figures on top."""
+"""The three figures on top: how many rows `STAKES` has, and the sums of two of its measures."""
+
+
+def at_stake(own_tasks: int, open_amount: int, late_amount: int) -> int:
+    """The amount that overdue tasks put at stake for a client (SPEC section 3.3).
+
+    Args:
+        own_tasks: How many of the tasks are on the client itself: one of them puts all open deals at stake.
+        open_amount: The amount of all the client's open deals.
+        late_amount: The amount of the deals that have such a task, each counted once.
+    """
+    return open_amount if own_tasks else late_amount
 
 
 def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
@@ -51,32 +65,36 @@ def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
         if overdue:
             yield DEAL_MANAGERS, (task.deal_id, task.manager_id), (1,)
     elif task.client_id is not None and overdue:
-        yield CLIENT_STAKES, (task.client_id,), (0, 0, 0, 0, 1)
+        yield CLIENT_DEALS, (task.client_id,), (0, 0, 0, 0, 1)
         yield CLIENT_MANAGERS, (task.client_id, task.manager_id), (0, 0, 1)
 
 
-def from_deal(deal: DealFacts, node: EntitySums) -> Iterator[Contribution]:
-    """An open deal counts on its client; with overdue tasks (or not known yet) it puts the client at risk."""
-    overdue_tasks = node.sum(DEAL_TASKS)[1] if deal.phase in ("open", "unknown") else 0
+def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
+    """An open deal counts on its client. An overdue task on an open or unknown deal puts the client at
+    risk."""
+    overdue_tasks = sums.row(DEAL_TASKS)[1] if deal.phase in ("open", "unknown") else 0
     if deal.phase == "open":
-        yield CLIENT_STAKES, (deal.client_id,), (1, deal.amount, 0, 0, 0)
+        yield CLIENT_DEALS, (deal.client_id,), (1, deal.amount, 0, 0, 0)
     if not overdue_tasks:
         return
-    yield CLIENT_STAKES, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0)
+    yield CLIENT_DEALS, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0)
     yield DEALS_AT_RISK, (deal.client_id, deal.id), (overdue_tasks, deal.amount)
-    for (manager_id,), (tasks,) in node.rows(DEAL_MANAGERS).items():
+    for (manager_id,), (tasks,) in sums.rows(DEAL_MANAGERS).items():
         yield CLIENT_MANAGERS, (deal.client_id, manager_id), (deal.amount, tasks, 0)
 
 
 def from_client(client: EntitySums) -> Iterator[Contribution]:
-    """A client with an overdue task is at risk; one on the client itself puts all of its open deals at
-    stake."""
-    _, open_amount, deal_amount, deal_tasks, own_tasks = client.sum(CLIENT_STAKES)
-    if not deal_tasks + own_tasks:
+    """A client with an overdue task is at risk, by each manager who has such a task."""
+    _, open_amount, late_amount, deal_tasks, own_tasks = client.row(CLIENT_DEALS)
+    tasks = deal_tasks + own_tasks
+    if not tasks:
         return
-    yield AT_RISK, (), (1, open_amount if own_tasks else deal_amount, deal_tasks + own_tasks)
-    for (manager_id,), (amount, by_deals, own) in client.rows(CLIENT_MANAGERS).items():
-        yield MANAGER_STAKES, (manager_id,), (by_deals + own, open_amount if own else amount)
+    amount = at_stake(own_tasks, open_amount, late_amount)
+    yield STAKES, (client.id,), (tasks, amount, open_amount)
+    yield AT_RISK, (), (1, amount, tasks)
+    for (manager_id,), (late_amount, deal_tasks, own_tasks) in client.rows(CLIENT_MANAGERS).items():
+        amount = at_stake(own_tasks, open_amount, late_amount)
+        yield MANAGER_STAKES, (manager_id,), (deal_tasks + own_tasks, amount)
 
 
 PROJECTION = Projection(
@@ -84,9 +102,10 @@ PROJECTION = Projection(
     (
         DEAL_TASKS,
         DEAL_MANAGERS,
-        CLIENT_STAKES,
+        CLIENT_DEALS,
         CLIENT_MANAGERS,
         DEALS_AT_RISK,
+        STAKES,
         MANAGER_STAKES,
         AT_RISK,
     ),

@@ -1,36 +1,36 @@
-"""What the projections see: an entity's state as plain facts, and the moment that they are seen at. Pure."""
+"""The facts of an entity that projections compute with, and the moment that they hold at. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from service.calendar import local_day
-from service.model import Instant, Value
+from service.model import Entity, Instant, Value
 from service.money import convert
 from service.projections.merge import Record
 
 Phase: TypeAlias = Literal["open", "won", "lost", "deleted", "unknown"]
-"""A deal's status, or why it has none: it was deleted, or no change about the deal itself came yet."""
+"""A deal's status, or why it has none: it was deleted, or no change about the deal itself has come yet."""
 
-NOBODY = ""
-"""Stands in a key for an id that is not there: no manager, no reason, no pipeline."""
+NOBODY: Final = ""
+"""Stands in a key for a missing id: no manager, no reason, no pipeline."""
 
-PENDING = "…"
-"""Stands in a key for a reason that nobody has told yet, but that the CRM's API can be asked for. No reason
-is called so: of a name, the key would be three dots."""
+PENDING: Final = "…"
+"""Stands in a key for a reason that is not known yet but that the CRM's API can tell. It clashes with no
+reason, because the key of a reason named "…" is three dots."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What of an account's configuration the projections depend on; a change of it rebuilds them.
+    """The part of an account's configuration that projections depend on. A change of it rebuilds them.
 
     Args:
-        asks: The CRM's API is asked for what webhooks leave out.
+        asks: Whether the CRM's API is asked for what webhooks leave out.
     """
 
     zone: ZoneInfo
@@ -50,7 +50,7 @@ def _day(moment: Instant, zone: ZoneInfo) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Now, and the account's local day of it."""
+    """A moment, and the account's local day at it (an ordinal)."""
 
     now: Instant
     today: int
@@ -58,7 +58,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task that is not deleted. `done_at` is None while it is open."""
+    """A task that is not deleted.
+
+    Args:
+        client_id: None for a task on a deal: such a task is not on the client itself.
+        done_at: When it was completed; None while it is open.
+        open_due_at: Its due time while it is open (see `open_due_moment`).
+    """
 
     id: str
     deal_id: str | None
@@ -66,24 +72,29 @@ class TaskFacts:
     manager_id: str
     due_at: Instant | None
     done_at: Instant | None
+    open_due_at: Instant | None
     due_day: int | None
     done_day: int | None
 
     def overdue(self, now: Instant) -> bool:
-        """Open, and its due time has come (SPEC section 3.1)."""
-        return self.done_at is None and self.due_at is not None and self.due_at <= now
+        """Whether it is open and its due time has come (SPEC section 3.1)."""
+        return self.open_due_at is not None and self.open_due_at <= now
 
     @property
     def late(self) -> bool:
-        """Completed after its due time."""
+        """Whether it was completed after its due time."""
         return self.done_at is not None and self.due_at is not None and self.done_at > self.due_at
 
 
 @dataclass(frozen=True, slots=True)
 class DealFacts:
-    """A deal as far as money and people go. `amount` is in the account's currency, 0 without a rate.
+    """The money and the people of a deal.
 
-    `client_id` is `deal:<id>` for a deal with no client, and for one that is not known yet.
+    Args:
+        amount: In minor units of the account's currency; 0 without a rate.
+        unconverted: The currency that has no rate, unless the amount is 0 anyway.
+        lost_day: The local day on which it was lost (an ordinal); None unless it is lost.
+        client_id: `deal:<id>` for a deal that has no client or is not known yet.
     """
 
     id: str
@@ -108,7 +119,7 @@ def _number(record: Record, name: str) -> int | None:
 
 
 def task_facts(task_id: str, record: Record, rules: Rules) -> TaskFacts | None:
-    """What a task's record says; None when nothing is known of it or it was deleted."""
+    """The facts in a task's record; None for a task that is deleted or not known."""
     if not record.values:
         return None
     due_at = _number(record, "due_at")
@@ -121,13 +132,14 @@ def task_facts(task_id: str, record: Record, rules: Rules) -> TaskFacts | None:
         manager_id=_text(record, "manager_id") or NOBODY,
         due_at=due_at,
         done_at=done_at,
+        open_due_at=open_due_moment(record),
         due_day=None if due_at is None else rules.day(due_at),
         done_day=None if done_at is None else rules.day(done_at),
     )
 
 
 def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
-    """What a deal's record says; a deal of which there is no record is not known yet."""
+    """The facts in a deal's record; a deal without a record is not known yet."""
     own_client = f"deal:{deal_id}"
     phase = deal_phase(record)
     if record is None or phase in ("unknown", "deleted"):
@@ -151,7 +163,7 @@ def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
 
 
 def deal_phase(record: Record | None) -> Phase:
-    """Where a deal stands. A mere link to a deal (no change about the deal itself) does not make it known."""
+    """The phase of a deal. Only a change about the deal itself makes it known; a link to it does not."""
     if record is None or not record.values.get("known"):
         return "unknown" if record is None or record.deleted is None else "deleted"
     status = record.values.get("status")
@@ -161,7 +173,7 @@ def deal_phase(record: Record | None) -> Phase:
 
 
 def lost_moment(record: Record) -> Instant | None:
-    """When a lost deal was lost: as the CRM says, else when the change happened that made it lost."""
+    """When a lost deal was lost: `closed_at`, else the version of the change that made it lost."""
     if deal_phase(record) != "lost":
         return None
     closed_at = _number(record, "closed_at")
@@ -169,9 +181,23 @@ def lost_moment(record: Record) -> Instant | None:
 
 
 def done_moment(record: Record) -> Instant | None:
-    """When a completed task was completed: as the CRM says, else when the change happened that completed
+    """When a completed task was completed: `completed_at`, else the version of the change that completed
     it."""
     if not record.values.get("completed"):
         return None
     completed_at = _number(record, "completed_at")
     return record.since if completed_at is None else completed_at
+
+
+def open_due_moment(record: Record) -> Instant | None:
+    """The due time of a task that is still open: from then on it is overdue. None if it is completed, or has
+    no due time."""
+    return _number(record, "due_at") if done_moment(record) is None else None
+
+
+DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
+    "deal": {"lost_at": lost_moment},
+    "task": {"done_at": done_moment, "open_due_at": open_due_moment},
+}
+"""Moments that follow from a record. State keeps each in a column of its own, so that SQL searches by it and
+does not restate the rule."""

@@ -12,9 +12,10 @@ NO_NEXT_STEP = Relation("no_next_step", (), ("deals", "amount"))
 """Open deals without a next step."""
 
 
-def from_deal(deal: DealFacts, node: EntitySums) -> Iterator[Contribution]:
-    """An open deal with no open task counts, dated or not."""
-    if deal.phase == "open" and not node.sum(DEAL_TASKS)[0]:
+def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
+    """An open deal with no open task, dated or not, counts."""
+    open_tasks, _ = sums.row(DEAL_TASKS)
+    if deal.phase == "open" and not open_tasks:
         yield NO_NEXT_STEP, (), (1, deal.amount)
 
 

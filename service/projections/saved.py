@@ -1,32 +1,36 @@
-"""«Спасено сегодня»: clients whose overdue task was completed today, and that are at risk no more (SPEC
-section 3.10).
+"""«Спасено сегодня»: clients whose overdue task was completed today, and who have no overdue task left (SPEC
+section 3.10). Pure.
 
-A task counts on the local day on which it was completed, and only as long as that day is today. A task on a
-lost or deleted deal saved nobody. Pure.
+A task counts on the local day on which it was completed, and only while that day is today. A task on a lost
+or deleted deal saves nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.projections.at_risk import CLIENT_STAKES
+from service.projections.at_risk import CLIENT_DEALS, at_stake
 from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 DEAL_SAVES = Relation("deal_saves", ("deal_id",), ("tasks",), feeds="deal")
-"""Tasks on the deal that were completed today after they were due."""
+"""A deal's tasks that were completed late, today."""
 
 CLIENT_SAVES = Relation(
     "client_saves", ("client_id",), ("deals", "open_amount", "won_amount", "own_tasks"), feeds="client"
 )
-"""The client's deals with such a task, those still open and those won; such tasks on the client itself."""
+"""A client's deals with such tasks, the amounts of the open and of the won ones; such tasks on the client
+itself."""
 
-SAVED_TODAY = Relation("saved_today", (), ("clients", "amount"))
-"""The figure on the board."""
+SAVED_CLIENTS = Relation("saved_clients", ("client_id",), ("clients", "amount"))
+"""The clients saved today, and the amount of each."""
+
+SAVED_TODAY = Relation("saved_today", (), SAVED_CLIENTS.measures)
+"""The figure on the board: the sum of `SAVED_CLIENTS`."""
 
 
 def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
-    """A task completed today after its due time counts on its deal, or on the client itself."""
+    """A task completed late, today, counts on its deal, or on the client itself."""
     if task.done_day != moment.today or not task.late:
         return
     if task.deal_id is not None:
@@ -35,24 +39,27 @@ def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
         yield CLIENT_SAVES, (task.client_id,), (0, 0, 0, 1)
 
 
-def from_deal(deal: DealFacts, node: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
     """A deal with such a task counts once on its client, unless it was lost or deleted."""
-    if deal.phase in ("open", "won", "unknown") and node.sum(DEAL_SAVES)[0]:
+    if deal.phase in ("open", "won", "unknown") and sums.row(DEAL_SAVES)[0]:
         open_amount = deal.amount if deal.phase == "open" else 0
         yield CLIENT_SAVES, (deal.client_id,), (1, open_amount, deal.amount - open_amount, 0)
 
 
 def from_client(client: EntitySums) -> Iterator[Contribution]:
-    """A client with such a task, and with no overdue task left, is saved."""
-    deals, open_amount, won_amount, own_tasks = client.sum(CLIENT_SAVES)
-    _, all_open_amount, _, deal_tasks, own_overdue_tasks = client.sum(CLIENT_STAKES)
+    """A client with such a task, and with no overdue task left, is saved: what was at stake, and what was
+    won."""
+    deals, saved_amount, won_amount, own_tasks = client.row(CLIENT_SAVES)
+    _, open_amount, _, deal_tasks, own_overdue_tasks = client.row(CLIENT_DEALS)
     if deals + own_tasks and not deal_tasks + own_overdue_tasks:
-        yield SAVED_TODAY, (), (1, (all_open_amount if own_tasks else open_amount) + won_amount)
+        saved = 1, at_stake(own_tasks, open_amount, saved_amount) + won_amount
+        yield SAVED_CLIENTS, (client.id,), saved
+        yield SAVED_TODAY, (), saved
 
 
 PROJECTION = Projection(
     "saved_today",
-    (DEAL_SAVES, CLIENT_SAVES, SAVED_TODAY),
+    (DEAL_SAVES, CLIENT_SAVES, SAVED_CLIENTS, SAVED_TODAY),
     from_task=from_task,
     from_deal=from_deal,
     from_client=from_client,

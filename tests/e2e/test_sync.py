@@ -13,6 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.office import Office
 from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import state as states
@@ -22,8 +24,6 @@ from service.model import SyncProblem
 from tests.databases import SqliteFiles
 from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
 from tests.e2e.sockets import served
-from tests.vendors.amocrm import AmoCRM
-from tests.vendors.truth import Office
 
 MANAGER, PIPELINE, REASON = 31, 11, "Дорого"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.calendar import parse_instant
 from service.config import Account, Language, zone
-from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, TaskRow
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
@@ -60,6 +60,15 @@ def client(client_id: str, name: str | None, amount: int, *tasks: TaskRow) -> Cl
     return ClientRow(client_id, name, amount, tasks)
 
 
+def at_risk_totals(clients: Sequence[ClientRow]) -> dict[str, int]:
+    """What the relation `at_risk` says of some clients."""
+    return {
+        "clients": len(clients),
+        "amount": sum(row.amount for row in clients),
+        "tasks": sum(len(row.tasks) for row in clients),
+    }
+
+
 def reading(
     clients: Sequence[ClientRow] = (),
     refusals: tuple[LossRow, ...] = (),
@@ -74,10 +83,11 @@ def reading(
         seq=seq,
         as_of=NOW,
         last_delivery_at=NOW - 40 * SECOND,
-        at_risk=Sum(len(clients), sum(row.amount for row in clients)),
-        overdue_tasks=sum(len(row.tasks) for row in clients),
-        no_next_step=Sum(14, 38650000),
-        saved_today=Sum(2, 3140000),
+        totals={
+            "at_risk": at_risk_totals(clients),
+            "no_next_step": {"deals": 14, "amount": 38650000},
+            "saved_today": {"clients": 2, "amount": 3140000},
+        },
         saved={"7": 2000000, "8": 1140000},
         closed=frozenset(),
         unconverted=unconverted or {},
@@ -87,11 +97,23 @@ def reading(
         pipeline_names={"1": "Продажи"},
         losses={
             **dict.fromkeys(MONTH.selections, ()),
-            MONTH.now: refusals,
-            MONTH.parts[-8].now: refusals,
-            MONTH.before: before,
+            MONTH.current: refusals,
+            MONTH.series[-8].current: refusals,
+            MONTH.previous: before,
         },
     )
+
+
+def with_clients(read: BoardRows, *clients: ClientRow, **changes: object) -> BoardRows:
+    """A board with other clients at risk, and what follows from them."""
+    totals = {**read.totals, "at_risk": at_risk_totals(clients)}
+    rows = {row.client_id: row for row in clients}
+    return replace(read, **{"clients": rows, "totals": totals, **changes})  # type: ignore[arg-type]  # the fields
+
+
+def saved_today(read: BoardRows, clients: int, amount: int) -> dict[str, Mapping[str, int]]:
+    """The totals of a board that has saved so many clients."""
+    return {**read.totals, "saved_today": {"clients": clients, "amount": amount}}
 
 
 def board(read: BoardRows, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.config import Account, Secret, zone
-from service.ledger.read.board import BoardRows, ClientRow, LossRow, Selection, Sum, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, LossRow, Selection, TaskRow
 from service.model import SECOND, Instant
+from tests.live.boards import at_risk_totals
 
 NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
 
@@ -40,10 +41,11 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         seq=seq,
         as_of=as_of,
         last_delivery_at=NOW,
-        at_risk=Sum(len(clients), sum(each.amount for each in clients)),
-        overdue_tasks=sum(len(each.tasks) for each in clients),
-        no_next_step=Sum(),
-        saved_today=Sum(),
+        totals={
+            "at_risk": at_risk_totals(clients),
+            "no_next_step": {"deals": 0, "amount": 0},
+            "saved_today": {"clients": 0, "amount": 0},
+        },
         saved={},
         closed=frozenset(),
         unconverted={},

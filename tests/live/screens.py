@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from service.ledger.read.board import BoardRows, Sum
+from service.ledger.read.board import BoardRows
 from service.live.board.build import build_snapshot
 from service.live.board.patch import Json
 from service.live.board.query import BoardQuery
@@ -20,7 +20,7 @@ from service.live.http.routes import SECURITY
 from service.live.page import render
 from service.model import SECOND
 from tests.e2e.running import until
-from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, worked_example
+from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, with_clients, worked_example
 
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
 STREAM: Final = """
@@ -141,12 +141,12 @@ def later(read: BoardRows, seq: int, **changes: object) -> BoardRows:
 
 
 def without_clients(read: BoardRows, seq: int) -> BoardRows:
-    return later(read, seq, clients={}, at_risk=Sum(), overdue_tasks=0)
+    return with_clients(read, seq=seq)
 
 
 def with_another(read: BoardRows, seq: int, amount: int = 10**6) -> BoardRows:
     other = client("8", "Ольга", amount, task("t9", 2, deal_id="43"))
-    return later(read, seq, clients={**read.clients, "8": other}, at_risk=Sum(2, 518400 + amount))
+    return with_clients(read, *read.clients.values(), other, seq=seq)
 
 
 def names(page: Page) -> list[str]:

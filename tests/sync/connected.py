@@ -20,6 +20,7 @@ from starlette.routing import Route
 from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
+from service.demo.crms.crm import SimulatedCRM
 from service.ledger.database.engine import open_engine
 from service.ledger.database.transactions import Transactions
 from service.ledger.read.reader import Reader
@@ -37,11 +38,10 @@ from service.projections.facts import DealFacts, TaskFacts, deal_facts, task_fac
 from service.projections.merge import Record, merge
 from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
+from tests.demo.clock import StillClock
+from tests.demo.postman import NO_FAULTS, Deliver, Faults, Postman, through
+from tests.demo.truth import changes_of
 from tests.ledger.offices import Ledger
-from tests.vendors.clock import StillClock
-from tests.vendors.post import NO_FAULTS, Deliver, Faults, Postman, through
-from tests.vendors.truth import changes_of
-from tests.vendors.vendor import Vendor
 
 ADDRESS: Final = "https://board.example/webhooks/office"
 VIEW: Final = BoardQuery("office", "quarter", "amount", "json", "ru")
@@ -91,7 +91,7 @@ class Connected:
 
     account: Account
     clock: WaitingClock
-    vendor: Vendor
+    vendor: SimulatedCRM
     postman: Postman
     sync: AccountSync
     reader: Reader
@@ -169,7 +169,7 @@ class Connected:
 
 @contextlib.asynccontextmanager
 async def connected(
-    vendor: Vendor,
+    vendor: SimulatedCRM,
     account: Account,
     clock: StillClock,
     ledgers: Callable[[], str],

@@ -6,26 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from service.adapters.amocrm.options import AmoCRMOptions
+from service.adapters.bitrix24.options import Bitrix24Options
+from service.adapters.hubspot.options import HubSpotOptions
+from service.adapters.pipedrive.options import PipedriveOptions
 from service.config import Account, Api, Options, Secret, zone
-from tests.vendors.amocrm import AmoCRM
-from tests.vendors.bitrix24 import Bitrix24
-from tests.vendors.hubspot import HubSpot
-from tests.vendors.hubspot_posts import PORTAL
-from tests.vendors.pipedrive import Pipedrive
-from tests.vendors.pipedrive_posts import COMPANY
-from tests.vendors.truth import Office
-from tests.vendors.vendor import Vendor
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.crms.bitrix24.crm import Bitrix24
+from service.demo.crms.crm import SimulatedCRM
+from service.demo.crms.hubspot.crm import HubSpot
+from service.demo.crms.hubspot.webhooks import PORTAL
+from service.demo.crms.pipedrive.crm import Pipedrive
+from service.demo.crms.pipedrive.webhooks import COMPANY
+from service.demo.office import Office
 
 
 @dataclass(frozen=True)
 class Connection:
     """One CRM kind: how its simulation is made, and an account from what the simulation must be given."""
 
-    vendor: Callable[[Office], Vendor]
-    account: Callable[[Vendor], Account]
+    vendor: Callable[[Office], SimulatedCRM]
+    account: Callable[[SimulatedCRM], Account]
 
 
-def account(vendor: Vendor, api: Api, *secrets: str, options: Options | None = None, **more: str) -> Account:
+def account(vendor: SimulatedCRM, api: Api, *secrets: str, options: Options) -> Account:
     """An account of the vendor's kind."""
     return Account(
         id="office",
@@ -37,25 +41,26 @@ def account(vendor: Vendor, api: Api, *secrets: str, options: Options | None = N
         currency="RUB",
         language="ru",
         public_url="https://board.example",
-        domain=more.get("domain"),
-        options=options or Options(),
+        options=options,
         api=api,
     )
 
 
-def _amocrm(vendor: Vendor) -> Account:
+def _amocrm(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(told["account"])))
+    return account(
+        vendor, api, str(told["webhook_secret"]), options=AmoCRMOptions(account=str(told["account"]))
+    )
 
 
-def _pipedrive(vendor: Vendor) -> Account:
+def _pipedrive(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(COMPANY)))
+    return account(vendor, api, str(told["webhook_secret"]), options=PipedriveOptions(account=str(COMPANY)))
 
 
-def _pipedrive_v1(office: Office) -> Vendor:
+def _pipedrive_v1(office: Office) -> SimulatedCRM:
     """With a webhook of the older version."""
     vendor = Pipedrive(office, subscribed=False)
     user, _, password = vendor.webhook_secret.partition(":")
@@ -63,17 +68,19 @@ def _pipedrive_v1(office: Office) -> Vendor:
     return vendor
 
 
-def _bitrix24(vendor: Vendor) -> Account:
+def _bitrix24(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     url, _, code = str(told["rest_url"]).partition("/rest/")
     api = Api(Secret(code.strip("/")), url)
-    return account(vendor, api, str(told["webhook_secret"]), domain=str(told["domain"]))
+    return account(
+        vendor, api, str(told["webhook_secret"]), options=Bitrix24Options(domain=str(told["domain"]))
+    )
 
 
-def _hubspot(vendor: Vendor) -> Account:
+def _hubspot(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(PORTAL)))
+    return account(vendor, api, str(told["webhook_secret"]), options=HubSpotOptions(account=str(PORTAL)))
 
 
 CRMS: Final[Mapping[str, Connection]] = {

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
+from service.demo.crms.bitrix24.crm import OPERATING, Bitrix24
+from service.demo.office import Office
+from tests.demo.clock import StillClock
+from tests.demo.postman import Faults
+from tests.demo.random_history import HABITS, random_history
 from tests.sync.connected import connected
 from tests.sync.crms import CRMS
-from tests.vendors.bitrix24 import OPERATING, Bitrix24
-from tests.vendors.clock import StillClock
-from tests.vendors.life import random_history
-from tests.vendors.post import Faults
-from tests.vendors.truth import Office
 
 
 def test_todos_of_the_crm_are_tasks_beside_those_of_the_portal(sqlite_ledgers: Callable[[], str]) -> None:
@@ -20,7 +20,7 @@ def test_todos_of_the_crm_are_tasks_beside_those_of_the_portal(sqlite_ledgers: C
         random, clock = Random(24), StillClock()
         truth = Office(clock)
         vendor = Bitrix24(truth, todos=True)
-        history = random_history(truth, random, 500, vendor.habits)
+        history = random_history(truth, random, 500, HABITS[vendor.kind])
         for _ in range(200):
             next(history)
             clock.advance(random.uniform(1, 900))
@@ -52,7 +52,7 @@ def test_a_backfill_outlasts_a_method_that_is_blocked_for_its_cost(sqlite_ledger
         random, clock = Random(24), StillClock()
         truth = Office(clock)
         vendor = Bitrix24(truth, cost=OPERATING)
-        for _ in random_history(truth, random, 300, vendor.habits):
+        for _ in random_history(truth, random, 300, HABITS[vendor.kind]):
             clock.advance(random.uniform(1, 900))
         async with connected(vendor, CRMS["bitrix24"].account(vendor), clock, sqlite_ledgers) as service:
             await service.work()

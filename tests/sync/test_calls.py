@@ -16,13 +16,13 @@ from service.adapters import ADAPTERS
 from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.api import Call, Verdict
 from service.config import Account, Api, Secret
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.office import Office
 from service.sync import client as client_module
 from service.sync.client import CallResult, Client
+from tests.demo.clock import START, StillClock
 from tests.sync.connected import WaitingClock, connected
 from tests.sync.crms import CRMS
-from tests.vendors.amocrm import AmoCRM
-from tests.vendors.clock import START, StillClock
-from tests.vendors.truth import Office
 
 LEADS: Final = Call("leads", "/api/v4/leads", (("filter[id][]", "1"), ("filter[id][]", "2")))
 SECRET: Final = "9f2c-very-secret-8a1b"

@@ -12,13 +12,13 @@ import pytest
 
 from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.api import Call
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.office import Office
 from service.model import SECOND, Instant
 from service.sync.client import Client
+from tests.demo.clock import START, StillClock
 from tests.sync.connected import WaitingClock
 from tests.sync.crms import CRMS
-from tests.vendors.amocrm import AmoCRM
-from tests.vendors.clock import START, StillClock
-from tests.vendors.truth import Office
 
 HALF = round((START + 0.5) * SECOND)
 

@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
+from service.demo.office import Office
+from tests.demo.clock import StillClock
+from tests.demo.postman import Faults
+from tests.demo.random_history import HABITS, random_history
 from tests.sync.connected import connected
 from tests.sync.crms import CRMS
-from tests.vendors.clock import StillClock
-from tests.vendors.life import random_history
-from tests.vendors.post import Faults
-from tests.vendors.truth import Office
 
 CHANGES = 2_000
 
@@ -27,7 +27,7 @@ def test_after_one_reconciliation_the_board_is_the_vendors_truth(
         truth = Office(clock)
         vendor = CRMS[kind].vendor(truth)
         account = CRMS[kind].account(vendor)
-        history = random_history(truth, random, changes + 300, vendor.habits)
+        history = random_history(truth, random, changes + 300, HABITS[vendor.kind])
         for _ in range(300):
             next(history)
             clock.advance(random.uniform(1, 900))

@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 
 from service.config import Account, Secret
+from service.demo.crms.crm import SimulatedCRM, Webhook
+from service.demo.office import Office
 from service.ledger.write import log
+from tests.demo.clock import StillClock
 from tests.sync.connected import Connected, connected
 from tests.sync.crms import CRMS
-from tests.vendors.clock import StillClock
-from tests.vendors.truth import Office
-from tests.vendors.vendor import Vendor, Webhook
 
 Forge = Callable[[Account], Account]
 
@@ -27,10 +27,11 @@ def other_secret(account: Account) -> Account:
 
 def other_account(account: Account) -> Account:
     """The account, if the request came from another one of the same CRM, which has the secret."""
-    return replace(account, domain="other.example", options=replace(account.options, account="999"))
+    options = {name: "999" for name in account.options.__struct_fields__ if name in ("account", "domain")}
+    return replace(account, options=type(account.options)(**options))
 
 
-def a_deal(vendor: Vendor) -> Webhook:
+def a_deal(vendor: SimulatedCRM) -> Webhook:
     """What the vendor posts of a new deal."""
     office = vendor.office
     office.add_client("Иван")

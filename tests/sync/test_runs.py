@@ -9,6 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.demo.crms.amocrm.crm import AmoCRM
 from service.ledger.write import state as states
 from service.ledger.write import syncs
 from service.ledger.write.syncs import LEASE, SyncRun
@@ -17,7 +18,6 @@ from service.projections.merge import Record
 from service.sync.runs import FEW, GRACE
 from tests.sync.connected import Connected
 from tests.sync.told import ANNA, DEAR, add_deal, asked, read, told
-from tests.vendors.amocrm import AmoCRM
 
 DAY = 24 * 3600
 
@@ -59,7 +59,7 @@ def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Calla
         assert state.synced_at is not None
         filled = await read(service, before)
         assert filled.silent
-        assert (filled.overdue_tasks, filled.missed) == (1, 0)
+        assert (filled.totals["at_risk"]["tasks"], filled.missed) == (1, 0)
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=5)

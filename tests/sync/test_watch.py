@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from service.demo.crms.amocrm.crm import SETTINGS, AmoCRM
 from service.model import SECOND
 from service.sync.runner import CHECK_WEBHOOK_EVERY
 from tests.sync.connected import ADDRESS, Connected
 from tests.sync.told import add_deal, asked, read, told, without_address
-from tests.vendors.amocrm import SETTINGS, AmoCRM
 
 
 async def watch(service: Connected) -> None:

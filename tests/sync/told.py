@@ -9,16 +9,16 @@ from functools import partial
 
 from service.calendar import local_day
 from service.config import Account
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.office import Event, Office
 from service.ledger.read.board import BoardRows
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
 from service.live.board.ranges import ranges
 from service.model import Need
+from tests.demo.clock import StillClock
 from tests.sync.connected import VIEW, Connected, connected
 from tests.sync.crms import CRMS
-from tests.vendors.amocrm import AmoCRM
-from tests.vendors.clock import StillClock
-from tests.vendors.truth import Event, Office
 
 ANNA, SALES, DEAR = 31, 11, "Дорого"
 

@@ -6,7 +6,7 @@ in `alembic/` spell them out, and a test holds the two against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import (
@@ -23,11 +23,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from service.model import FIELDS, Entity, Instant
+from service.model import FIELDS, Entity
 from service.projections import FLOW
-from service.projections.facts import done_moment, lost_moment
+from service.projections.facts import DERIVED
 from service.projections.flow import Relation
-from service.projections.merge import Record
 
 METADATA: Final = MetaData(
     naming_convention={"pk": "%(table_name)s_pkey", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
@@ -134,12 +133,6 @@ SYNCS: Final = Table(
 
 _TYPES: Final = {str: Text, int: BigInteger, bool: Boolean}
 
-DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {
-    "deal": {"lost_at": lost_moment},
-    "task": {"done_at": done_moment},
-}
-"""Moments that follow from a record and are kept beside it, to be indexed by."""
-
 
 def _state_table(entity: Entity) -> Table:
     return Table(
@@ -162,12 +155,12 @@ STATE: Final[Mapping[Entity, Table]] = {entity: _state_table(entity) for entity 
 TASKS: Final = STATE["task"]
 DEALS: Final = STATE["deal"]
 
-_OPEN = TASKS.c.done_at.is_(None)
+_OPEN_DUE = TASKS.c.open_due_at.is_not(None)
 for _name, _column, _where in (
-    ("tasks_due", TASKS.c.due_at, _OPEN & TASKS.c.due_at.is_not(None)),
+    ("tasks_due", TASKS.c.open_due_at, _OPEN_DUE),
     ("tasks_done", TASKS.c.done_at, TASKS.c.done_at.is_not(None)),
-    ("tasks_deal", TASKS.c.deal_id, _OPEN & TASKS.c.deal_id.is_not(None)),
-    ("tasks_client", TASKS.c.client_id, _OPEN & TASKS.c.client_id.is_not(None)),
+    ("tasks_deal", TASKS.c.deal_id, _OPEN_DUE & TASKS.c.deal_id.is_not(None)),
+    ("tasks_client", TASKS.c.client_id, _OPEN_DUE & TASKS.c.client_id.is_not(None)),
 ):
     Index(_name, TASKS.c.account, _column, sqlite_where=_where, postgresql_where=_where)
 

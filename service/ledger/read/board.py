@@ -25,14 +25,6 @@ class Selection(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
-    """A number of things and their amount."""
-
-    count: int = 0
-    amount: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class TaskRow:
     """An overdue task that puts a client at risk. `amount` and `pipeline_id` are its deal's (0 and None for a
     task on the client)."""
@@ -124,9 +116,8 @@ class BoardRows:
 
     Args:
         last_delivery_at: When the CRM was last heard from; None before the first delivery.
-        at_risk: Clients at risk, and the amount at stake.
-        overdue_tasks: Overdue tasks of the clients at risk.
-        saved: The clients of `saved_today`, and the amount of each.
+        totals: The relations that have one row for an account: by their name, the measures by theirs.
+        saved: The clients that were saved today, and the amount of each.
         losses: For each selection asked for, the refusals by reason (of every kind).
         manager_names: The name of every manager that is known; `pipeline_names` likewise.
         closed: Of the overdue tasks of the reading before, those that were completed since.
@@ -141,10 +132,7 @@ class BoardRows:
     seq: int
     as_of: Instant
     last_delivery_at: Instant | None
-    at_risk: Sum
-    overdue_tasks: int
-    no_next_step: Sum
-    saved_today: Sum
+    totals: Mapping[str, Mapping[str, int]]
     saved: Mapping[str, int]
     closed: frozenset[str]
     unconverted: Mapping[str, int]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     func,
     literal_column,
     null,
@@ -26,17 +24,17 @@ from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
 from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
 from service.model import Entity, Instant
-from service.projections.at_risk import CLIENT_STAKES, DEALS_AT_RISK
+from service.projections.at_risk import DEALS_AT_RISK, STAKES
 from service.projections.facts import NOBODY
 from service.projections.losses import LOSS_DAYS, LOSSES
-from service.projections.saved import CLIENT_SAVES
+from service.projections.saved import SAVED_CLIENTS
 from service.projections.unconverted import UNCONVERTED
 
-_RISK, _STAKES, _SAVES = SUMS[DEALS_AT_RISK], SUMS[CLIENT_STAKES], SUMS[CLIENT_SAVES]
+_RISK, _STAKES, _SAVED = SUMS[DEALS_AT_RISK], SUMS[STAKES], SUMS[SAVED_CLIENTS]
 _CLIENTS, _REASONS = STATE["client"], STATE["reason"]
 
 
-_OVERDUE = and_(TASKS.c.done_at.is_(None), TASKS.c.due_at <= bindparam("as_of"))
+_OVERDUE = TASKS.c.open_due_at <= bindparam("as_of")
 
 
 @cache
@@ -90,13 +88,6 @@ def _among(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool
     return [in_list(column, "ids")] if some else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Stake:
-    name: str | None
-    amount: int
-    open_amount: int
-
-
 def clients(
     connection: Connection, account: str, as_of: Instant, ids: Collection[str] | None = None
 ) -> dict[str, ClientRow]:
@@ -141,13 +132,7 @@ def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
 
 
 _STAKES_OF = (
-    select(
-        _STAKES.c.client_id,
-        _CLIENTS.c.name,
-        _STAKES.c.open_amount,
-        _STAKES.c.deal_amount,
-        _STAKES.c.own_tasks,
-    )
+    select(_STAKES.c.client_id, _CLIENTS.c.name, _STAKES.c.amount, _STAKES.c.open_amount)
     .select_from(
         _STAKES.outerjoin(
             _CLIENTS, and_(_CLIENTS.c.account == _STAKES.c.account, _CLIENTS.c.id == _STAKES.c.client_id)
@@ -157,14 +142,12 @@ _STAKES_OF = (
 )
 
 
-def _stakes(connection: Connection, account: str, ids: Collection[str]) -> Mapping[str, _Stake]:
-    """The names of clients, and what is at stake for each."""
-    return {
-        client_id: _Stake(name, open_amount if own_tasks else deal_amount, open_amount)
-        for client_id, name, open_amount, deal_amount, own_tasks in connection.execute(
-            _STAKES_OF, {"account": account, "ids": ids}
-        )
-    }
+def _stakes(
+    connection: Connection, account: str, ids: Collection[str]
+) -> Mapping[str, Row[*tuple[Any, ...]]]:
+    """The names of clients at risk, and what is at stake for each."""
+    rows = connection.execute(_STAKES_OF, {"account": account, "ids": ids})
+    return {row.client_id: row for row in rows}
 
 
 @cache
@@ -180,7 +163,7 @@ def _named(connection: Connection, account: str, entity: Entity) -> dict[str, st
 
 def manager_names(connection: Connection, account: Account) -> dict[str, str]:
     """The name of every manager that is known: from the CRM, else from the configuration."""
-    return {**account.options.users, **_named(connection, account.id, "manager")}
+    return {**account.users, **_named(connection, account.id, "manager")}
 
 
 def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
@@ -188,27 +171,13 @@ def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
     return _named(connection, account, "pipeline")
 
 
-def _saved() -> Select[str, int]:
-    same = and_(_STAKES.c.account == _SAVES.c.account, _STAKES.c.client_id == _SAVES.c.client_id)
-    overdue = func.coalesce(_STAKES.c.deal_tasks + _STAKES.c.own_tasks, 0)
-    all_open = func.coalesce(_STAKES.c.open_amount, 0)
-    amount = case((_SAVES.c.own_tasks > 0, all_open), else_=_SAVES.c.open_amount) + _SAVES.c.won_amount
-    return (
-        select(_SAVES.c.client_id, amount)
-        .select_from(_SAVES.outerjoin(_STAKES, same))
-        .where(
-            _SAVES.c.account == bindparam("account"), _SAVES.c.deals + _SAVES.c.own_tasks > 0, overdue == 0
-        )
-    )
-
-
-_ALL_SAVED = _saved()
+_ALL_SAVED = select(_SAVED.c.client_id, _SAVED.c.amount).where(_SAVED.c.account == bindparam("account"))
 
 
 def saved(connection: Connection, account: str) -> dict[str, int]:
-    """The clients that were saved today, and the amount of each (SPEC section 3.10)."""
-    found = connection.execute(_ALL_SAVED, {"account": account})
-    return {client_id: int(total) for client_id, total in found}
+    """The clients saved today, and the amount of each (SPEC section 3.10)."""
+    rows = connection.execute(_ALL_SAVED, {"account": account})
+    return dict(tuple(row) for row in rows)
 
 
 _COMPLETED = select(TASKS.c.id).where(

@@ -19,18 +19,15 @@ from service.config import Account
 from service.ledger.database.engine import or_unavailable
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
-from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection, Sum
+from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.syncs import Shown
 from service.model import Instant
-from service.projections.at_risk import AT_RISK
-from service.projections.flow import Measures, Relation
-from service.projections.next_step import NO_NEXT_STEP
-from service.projections.saved import SAVED_TODAY
+from service.projections import FLOW
 
-_ONE_ROW: Final = AT_RISK, NO_NEXT_STEP, SAVED_TODAY
+_ONE_ROW: Final = tuple(relation for relation in FLOW.relations if not relation.key)
 """Relations that have one row for an account."""
 
 
@@ -59,7 +56,7 @@ class _Reader:
     head: Head
     as_of: Instant
     shown: Shown
-    totals: Mapping[Relation, Measures]
+    totals: Mapping[str, Mapping[str, int]]
 
 
 class Reader:
@@ -120,8 +117,12 @@ def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
     head = Head(*islice(values, len(HEADS.c)))
     missed, trouble = islice(values, 2)
     shown = Shown() if account.api is None or missed is None else Shown(missed, trouble)
-    measures = ((each, tuple(islice(values, len(each.measures)))) for each in _ONE_ROW)
-    totals = {each: each.zero if found[0] is None else found for each, found in measures}
+    totals = {}
+    for relation in _ONE_ROW:
+        measures = islice(values, len(relation.measures))
+        totals[relation.name] = {
+            name: value or 0 for name, value in zip(relation.measures, measures, strict=True)
+        }
     return _Reader(connection, account, head, _true_at(head, now), shown, totals)
 
 
@@ -136,16 +137,12 @@ def _read(
     connection, account_id = read.connection, read.account.id
     clients = _clients(read, since, touched)
     sums = _manager_sums(read, since, touched)
-    clients_at_risk, amount_at_risk, overdue_tasks = read.totals[AT_RISK]
     return BoardRows(
         account=account_id,
         seq=read.head.seq,
         as_of=read.as_of,
         last_delivery_at=read.head.last_delivery_at,
-        at_risk=Sum(clients_at_risk, amount_at_risk),
-        overdue_tasks=overdue_tasks,
-        no_next_step=Sum(*read.totals[NO_NEXT_STEP]),
-        saved_today=Sum(*read.totals[SAVED_TODAY]),
+        totals=read.totals,
         saved=since.saved
         if since is not None and not touched.clients
         else board_rows.saved(connection, account_id),

@@ -8,6 +8,7 @@ recomputation is for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -20,10 +21,10 @@ from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.log import Stored
 from service.model import FIELDS, Decoded, Entity, Instant
 from service.projections import FLOW
-from service.projections.facts import Moment, TaskFacts, deal_facts, task_facts
-from service.projections.flow import Deltas, Key, Measures, Relation
+from service.projections.facts import DealFacts, Moment, deal_facts, task_facts
+from service.projections.flow import Cells, Deltas, Key, Relation
 from service.projections.merge import Record, merge
-from service.projections.propagate import Pair, propagate
+from service.projections.propagate import DealPair, TaskPair, propagate
 
 Decode = Callable[[Stored], Decoded]
 """Decodes a stored delivery with today's adapters."""
@@ -61,22 +62,22 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
     """All rows of all projections, recomputed from state as of a moment."""
     rules = heads.rules_of(account)
     moment = Moment(as_of, rules.day(as_of))
-    deals: dict[str, Pair] = {}
+    deals: dict[str, DealPair] = {}
     for page in states.pages(connection, account.id, "deal"):
         deals.update({each: (None, deal_facts(each, record, rules)) for each, record in page.items()})
         progress(len(page))
-    tasks: list[tuple[TaskFacts | None, TaskFacts | None]] = []
+    tasks: list[TaskPair] = []
     for page in states.pages(connection, account.id, "task"):
         tasks.extend((None, task_facts(each, record, rules)) for each, record in page.items())
         progress(len(page))
 
-    def deals_of(ids: set[str]) -> Mapping[str, Pair]:
-        return {each: deals.get(each) or (None, deal_facts(each, None, rules)) for each in ids}
+    def unknown(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
+        return {each: deal_facts(each, None, rules) for each in ids}
 
-    def nothing(_relation: Relation, _ids: set[str]) -> Mapping[Key, Measures]:
+    def nothing(_relation: Relation, _ids: AbstractSet[str]) -> Cells:
         return {}
 
-    return propagate(FLOW, tasks, set(deals), (moment, moment), deals_of, nothing).deltas
+    return propagate(FLOW, tasks, deals, (moment, moment), unknown, nothing).deltas
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
@@ -142,7 +143,7 @@ def differences_from_state(
         return
     expected = from_state(connection, account, head.as_of, progress)
     for relation in FLOW.relations:
-        wanted = dict(expected.of.get(relation, {}))
+        wanted = dict(expected.get(relation, {}))
         for key, measures in sums.rows(connection, account.id, relation):
             want = wanted.pop(key, None)
             if want != measures:

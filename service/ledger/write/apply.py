@@ -4,6 +4,7 @@ was touched."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -17,10 +18,10 @@ from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.model import Change, Delivery, Entity, Instant, Need, Source, Value
 from service.projections import FLOW
-from service.projections.facts import Moment, Rules, TaskFacts, deal_facts, task_facts
-from service.projections.flow import Key, Measures, Relation
+from service.projections.facts import DealFacts, Moment, Rules, TaskFacts, deal_facts, task_facts
+from service.projections.flow import Cells, Relation
 from service.projections.merge import Record, merge
-from service.projections.propagate import Pair, propagate
+from service.projections.propagate import DealPair, propagate
 
 SILENT: Final[frozenset[Source]] = frozenset({"sync", "import"})
 """What came so is state, not news: screens show it, and announce nothing."""
@@ -42,7 +43,8 @@ class Batch:
     rules: Rules = field(init=False)
     records: dict[Entity, dict[str, Record]] = field(default_factory=dict)
     tasks: dict[str, tuple[TaskFacts | None, TaskFacts | None]] = field(default_factory=dict)
-    deals: dict[str, Pair] = field(default_factory=dict)
+    deals: dict[str, DealPair] = field(default_factory=dict)
+    involved: Mapping[str, DealFacts] = field(default_factory=dict)
     changed: dict[Entity, set[str]] = field(default_factory=dict)
     indexed: dict[Entity, dict[str, state.Indexed]] = field(default_factory=dict)
 
@@ -92,7 +94,7 @@ def _wanted(batch: Batch) -> dict[Need, int]:
     """What new deliveries leave out, each with the number of the newest one that does: what their adapter
     says, and the deals of which only a task or a link has spoken."""
     newest = batch.numbered[-1][0]
-    wanted = {Need("deal", each): newest for each, (_, new) in batch.deals.items() if new.phase == "unknown"}
+    wanted = {Need("deal", each): newest for each, deal in batch.involved.items() if deal.phase == "unknown"}
     return wanted | {need: number for number, each in batch.numbered for need in each.decoded.needs}
 
 
@@ -204,23 +206,19 @@ def _settle(batch: Batch) -> invalidations.Invalidation:
     touched."""
     connection, account_id = batch.connection, batch.account.id
 
-    def deals_of(ids: set[str]) -> Mapping[str, Pair]:
-        missing = ids - batch.deals.keys()
-        loaded = state.load(connection, account_id, "deal", missing)
-        for each in missing:
-            view = deal_facts(each, loaded.get(each), batch.rules)
-            batch.deals[each] = (view, view)
-        return {each: batch.deals[each] for each in ids}
+    def load_deals(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
+        loaded = state.load(connection, account_id, "deal", ids)
+        return {each: deal_facts(each, loaded.get(each), batch.rules) for each in ids}
 
-    def cells_of(relation: Relation, ids: set[str]) -> Mapping[Key, Measures]:
+    def cells_of(relation: Relation, ids: AbstractSet[str]) -> Cells:
         return sums.cells(connection, account_id, relation, ids)
 
-    changed_deals = set(batch.deals)
-    propagated = propagate(FLOW, batch.tasks.values(), changed_deals, batch.moments, deals_of, cells_of)
+    flowed = propagate(FLOW, batch.tasks.values(), batch.deals, batch.moments, load_deals, cells_of)
+    batch.involved = flowed.deals
     for entity, records in batch.records.items():
         state.save(connection, account_id, entity, records, batch.indexed[entity])
-    sums.add(connection, account_id, propagated.deltas)
-    touched = invalidations.invalidation_of(propagated, batch.changed, batch.moments)
+    sums.add(connection, account_id, flowed.deltas)
+    touched = invalidations.invalidation_of(flowed, batch.changed, batch.moments)
     touched.silent = bool(touched) and any(each.source in SILENT for _, each in batch.numbered)
     return touched
 
@@ -230,9 +228,7 @@ def _ticked_tasks(batch: Batch) -> set[str]:
     that ended."""
     before, after = batch.moments
     low, high = sorted((before.now, after.now))
-    windows: list[ColumnElement[bool]] = [
-        and_(TASKS.c.done_at.is_(None), TASKS.c.due_at > low, TASKS.c.due_at <= high)
-    ]
+    windows: list[ColumnElement[bool]] = [and_(TASKS.c.open_due_at > low, TASKS.c.open_due_at <= high)]
     if before.today != after.today:
         for day in (before.today, after.today):
             start, end = day_start(day, batch.rules.zone), day_start(day + 1, batch.rules.zone)
@@ -244,7 +240,7 @@ def _ticked_tasks(batch: Batch) -> set[str]:
 def _due_times(batch: Batch, now: Instant) -> list[Instant]:
     """Due times still to come of the tasks that the batch changed."""
     return [
-        new.due_at
+        new.open_due_at
         for _, new in batch.tasks.values()
-        if new is not None and new.done_at is None and new.due_at is not None and new.due_at > now
+        if new is not None and new.open_due_at is not None and new.open_due_at > now
     ]

@@ -164,8 +164,8 @@ def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[
     return dict(tuple(row) for row in found)
 
 
-_NEXT_DUE = select(func.min(TASKS.c.due_at)).where(
-    TASKS.c.account == bindparam("account"), TASKS.c.done_at.is_(None), TASKS.c.due_at > bindparam("now")
+_NEXT_DUE = select(func.min(TASKS.c.open_due_at)).where(
+    TASKS.c.account == bindparam("account"), TASKS.c.open_due_at > bindparam("now")
 )
 
 

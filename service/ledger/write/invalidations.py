@@ -18,7 +18,7 @@ from service.projections.at_risk import MANAGER_STAKES
 from service.projections.facts import Moment
 from service.projections.habits import HABITS
 from service.projections.losses import LOSSES
-from service.projections.propagate import Propagated
+from service.projections.propagate import Flowed
 
 KEPT: Final = 1_000
 """Commits of an account whose patches are kept, at the least; a reader further behind reads the whole
@@ -54,13 +54,13 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
 
 
 def invalidation_of(
-    propagated: Propagated,
+    flowed: Flowed,
     changed: Mapping[Entity, AbstractSet[str]],
     moments: tuple[Moment, Moment],
 ) -> Invalidation:
-    """What propagating a batch touched, and the names that it changed."""
-    clients = propagated.shown_clients | propagated.deltas.touched("client") | changed.get("client", set())
-    of = propagated.deltas.of
+    """What a batch changed on the board: by its sums, and by the names that it changed."""
+    clients = flowed.clients | changed.get("client", set())
+    of = flowed.deltas
     return Invalidation(
         clients=sorted(clients) if len(clients) <= MANY else [],
         days=sorted({int(key[0]) for key in of.get(LOSSES, ())}),

@@ -11,8 +11,9 @@ from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, selec
 
 from service.ledger.database.engine import Upsert, insert_into
 from service.ledger.database.in_list import in_list
-from service.ledger.database.tables import DERIVED, INDEXED, STATE
+from service.ledger.database.tables import INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
+from service.projections.facts import DERIVED
 from service.projections.merge import Record, Run, Stamp
 
 Indexed: TypeAlias = tuple[Value, ...]

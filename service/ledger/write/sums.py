@@ -62,9 +62,7 @@ def _addition(dialect: str, relation: Relation) -> Upsert:
 
 def add(connection: Connection, account: str, deltas: Deltas) -> None:
     """Add deltas to the relations; rows that come to nothing are deleted."""
-    for relation, changes in deltas.of.items():
-        if not changes:
-            continue
+    for relation, changes in deltas.items():
         columns = (*relation.key, *relation.measures)
         ordered = sorted(changes.items())
         connection.execute(

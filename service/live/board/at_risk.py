@@ -1,66 +1,93 @@
-"""The card «Потенциально потерянная выручка» of a board: who is to be called, and who let it come to that
-(SPEC section 3). Pure.
+"""The card «Потенциально потерянная выручка» of a board (SPEC section 3). Pure.
 
-The figures of the whole office are read as they are kept. Those of one manager or pipeline are made here, of
-the rows that are shown: by the same rule, and over no more rows than there are overdue tasks.
+The figures of the whole office are read as the ledger keeps them. Those of one manager or pipeline are
+computed here from the rows that are shown, by the same rules; the cost grows with the number of overdue
+tasks and with nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from service import calendar
 from service.config import Account
-from service.ledger.read.board import BoardRows, ClientRow, Late, ManagerRow, Sum, TaskRow
-from service.live.board.masking import masked
+from service.ledger.read.board import BoardRows, ClientRow, Late, ManagerRow, TaskRow
+from service.live.board.links import web_address
+from service.live.board.masking import Names, names_for
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import (
+    FIGURES,
     AtRisk,
     Client,
+    Figure,
     LateTasks,
     Manager,
-    Saved,
     SavedClient,
     Sort,
-    Stake,
     Task,
 )
 from service.money import decimal_string
+from service.projections.at_risk import at_stake
 
 DEAL_CLIENT: Final = "deal:"
 """Begins the client id of a deal that has no client (SPEC section 5)."""
 
 
-def at_risk(reading: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
-    """The card, of everybody or of one manager or pipeline."""
-    currency = account.currency
-    rows = list(_selected(reading.clients.values(), query))
-    whole = query.manager is None and query.pipeline is None
-    totals = reading.at_risk if whole else Sum(len(rows), sum(row.amount for row in rows))
-    masks = query.mode == "wall" and account.mask_clients
-    return AtRisk(
-        clients=totals.count,
-        amount=decimal_string(totals.amount, currency),
-        tasks=reading.overdue_tasks if whole else sum(len(row.tasks) for row in rows),
-        list=tuple(
-            _client(row, account, reading.manager_names, masks=masks) for row in _ordered(rows, query.sort)
-        ),
-        managers=_managers(reading, currency, query),
-        no_next_step=Stake(reading.no_next_step.count, decimal_string(reading.no_next_step.amount, currency))
-        if whole
-        else None,
-        saved_today=_saved(reading, currency) if whole else None,
+def at_risk(rows: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
+    """The card of the whole office, or of one manager or pipeline."""
+    currency, names = account.currency, names_for(query, account)
+    clients = list(_selected(rows.clients.values(), query))
+    totals = _totals(clients) if query.is_filtered else rows.totals["at_risk"]
+    card = AtRisk(
+        clients=totals["clients"],
+        amount=decimal_string(totals["amount"], currency),
+        tasks=totals["tasks"],
+        list=tuple(_client(row, account, rows.manager_names, names) for row in _ordered(clients, query.sort)),
+        managers=_managers(rows, currency, query),
     )
+    return card if query.is_filtered else msgspec.structs.replace(card, **_figures(rows, currency))
 
 
-def _selected(rows: Iterable[ClientRow], query: BoardQuery) -> Iterator[ClientRow]:
-    """The clients with a task of the manager and pipeline that are asked for, and what those put at stake."""
-    if query.manager is None and query.pipeline is None:
-        yield from rows
+def _figures(rows: BoardRows, currency: str) -> dict[str, Figure]:
+    """The figures of the whole office, each from the relation of its name."""
+    figures = {name: _figure(kind, rows.totals[name], currency) for name, kind in FIGURES.items()}
+    saved = (
+        SavedClient(client_id, decimal_string(n, currency)) for client_id, n in sorted(rows.saved.items())
+    )
+    return {**figures, "saved_today": msgspec.structs.replace(figures["saved_today"], list=tuple(saved))}
+
+
+def _figure(kind: type[Figure], measures: Mapping[str, int], currency: str) -> Figure:
+    values: dict[str, Any] = {
+        field.name: decimal_string(measures[field.name], currency)
+        if field.type is str
+        else measures[field.name]
+        for field in msgspec.structs.fields(kind)
+        if field.name in measures
+    }
+    return kind(**values)
+
+
+def _totals(clients: Iterable[ClientRow]) -> Mapping[str, int]:
+    """The measures of the relation `at_risk` over some clients."""
+    rows = list(clients)
+    return {
+        "clients": len(rows),
+        "amount": sum(row.amount for row in rows),
+        "tasks": sum(len(row.tasks) for row in rows),
+    }
+
+
+def _selected(clients: Iterable[ClientRow], query: BoardQuery) -> Iterator[ClientRow]:
+    """The clients with tasks of the query's manager and pipeline: those tasks, and what they put at stake."""
+    if not query.is_filtered:
+        yield from clients
         return
-    for row in rows:
+    for row in clients:
         tasks = tuple(task for task in row.tasks if _is_selected(task, query))
         if tasks:
             yield replace(row, tasks=tasks, amount=_stake(row, tasks))
@@ -73,11 +100,11 @@ def _is_selected(task: TaskRow, query: BoardQuery) -> bool:
 def _stake(row: ClientRow, tasks: Iterable[TaskRow]) -> int:
     """What some of a client's overdue tasks put at stake (SPEC section 3.3)."""
     deals = {task.deal_id: task.amount for task in tasks}
-    return row.open_amount if None in deals else sum(deals.values())
+    return at_stake(None in deals, row.open_amount, sum(deals.values()))
 
 
 def _ordered(clients: Iterable[ClientRow], sort: Sort) -> list[ClientRow]:
-    """By amount or count, descending; ties: longest overdue first, then by id (SPEC section 3.5)."""
+    """By amount or count, descending; ties by the longest overdue task, then by id (SPEC section 3.5)."""
 
     def order(row: ClientRow) -> tuple[int, int, str]:
         weight = row.amount if sort == "amount" else len(row.tasks)
@@ -86,57 +113,53 @@ def _ordered(clients: Iterable[ClientRow], sort: Sort) -> list[ClientRow]:
     return sorted(clients, key=order)
 
 
-def _client(row: ClientRow, account: Account, names: Mapping[str, str], *, masks: bool) -> Client:
+def _client(row: ClientRow, account: Account, manager_names: Mapping[str, str], names: Names) -> Client:
     tasks = sorted(row.tasks, key=lambda task: (task.due_at, task.task_id))
     return Client(
         client_id=row.client_id,
-        client=_client_name(row, masks=masks),
+        client=_client_name(row, names),
         amount=decimal_string(row.amount, account.currency),
-        tasks=tuple(_task(task, account, names, masks=masks) for task in tasks),
+        tasks=tuple(_task(task, account, manager_names, names) for task in tasks),
     )
 
 
-def _client_name(row: ClientRow, *, masks: bool) -> str:
-    """A client's name; without one, that of its deal if it is one, else its id."""
+def _client_name(row: ClientRow, names: Names) -> str:
+    """A client's name, or else its id. A deal without a client is called by its own name or id."""
     if row.client_id.startswith(DEAL_CLIENT):
-        deal_id = row.client_id.removeprefix(DEAL_CLIENT)
-        names = (row.client, *(task.deal for task in row.tasks))
-        return deal_id if masks else next((name for name in names if name), deal_id)
-    return (masked(row.client) if masks else row.client) if row.client else row.client_id
+        deal_names = (names.deal(name) for name in (row.client, *(task.deal for task in row.tasks)))
+        return next(filter(None, deal_names), row.client_id.removeprefix(DEAL_CLIENT))
+    return names.client(row.client) if row.client else row.client_id
 
 
-def _task(row: TaskRow, account: Account, names: Mapping[str, str], *, masks: bool) -> Task:
-    deal = (
-        row.deal_id if masks else row.deal or row.deal_id
-    )  # people write clients' names into those of deals
+def _task(row: TaskRow, account: Account, manager_names: Mapping[str, str], names: Names) -> Task:
     return Task(
         task_id=row.task_id,
         text=row.text,
         deal_id=row.deal_id,
-        deal=deal,
+        deal=names.deal(row.deal) or row.deal_id,
         manager_id=row.manager_id,
-        manager=_manager_name(row.manager_id, names),
+        manager=_manager_name(row.manager_id, manager_names),
         due_at=calendar.iso(row.due_at, account.zone),
         amount=decimal_string(row.amount, account.currency),
-        url=row.url,
+        url=web_address(row.url),
     )
 
 
-def _manager_name(manager_id: str | None, names: Mapping[str, str]) -> str | None:
-    return None if manager_id is None else names.get(manager_id) or manager_id
+def _manager_name(manager_id: str | None, manager_names: Mapping[str, str]) -> str | None:
+    return None if manager_id is None else manager_names.get(manager_id) or manager_id
 
 
-def _managers(reading: BoardRows, currency: str, query: BoardQuery) -> tuple[Manager, ...]:
+def _managers(rows: BoardRows, currency: str, query: BoardQuery) -> tuple[Manager, ...]:
     if query.pipeline is not None:
         return ()
-    rows = [row for row in reading.managers if query.manager in (None, row.manager_id or "")]
-    return tuple(_manager(row, currency, reading.manager_names) for row in sorted(rows, key=_manager_order))
+    selected = [row for row in rows.managers if query.manager in (None, row.manager_id or "")]
+    return tuple(_manager(row, currency, rows.manager_names) for row in sorted(selected, key=_manager_order))
 
 
-def _manager(row: ManagerRow, currency: str, names: Mapping[str, str]) -> Manager:
+def _manager(row: ManagerRow, currency: str, manager_names: Mapping[str, str]) -> Manager:
     return Manager(
         manager_id=row.manager_id,
-        manager=_manager_name(row.manager_id, names),
+        manager=_manager_name(row.manager_id, manager_names),
         tasks=row.tasks,
         amount=decimal_string(row.amount, currency),
         late_7d=_late(row.late_7d),
@@ -149,17 +172,6 @@ def _late(late: Late) -> LateTasks:
 
 
 def _manager_order(row: ManagerRow) -> tuple[int, int, int, int, int, str]:
-    """Most overdue tasks first, then the largest stake, then the worst habit; the id makes it total."""
+    """Most overdue tasks first, then the largest stake, then the worst habit; the id breaks ties."""
     week, month = row.late_7d, row.late_30d
     return -row.tasks, -row.amount, -week.tasks, -month.tasks, -month.mean_s, row.manager_id or ""
-
-
-def _saved(reading: BoardRows, currency: str) -> Saved:
-    return Saved(
-        reading.saved_today.count,
-        decimal_string(reading.saved_today.amount, currency),
-        tuple(
-            SavedClient(each, decimal_string(amount, currency))
-            for each, amount in sorted(reading.saved.items())
-        ),
-    )

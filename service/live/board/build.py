@@ -1,31 +1,27 @@
-"""One board as the outside sees it: the JSON of SPEC section 5, and the difference between two of them.
-
-Pure: a `BoardRows` and the account's rules in, plain structures out. Amounts leave as decimal strings.
-"""
+"""The snapshot of a board, built from the ledger's rows and the account's configuration. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import TypeAlias
+from typing import NamedTuple
 
 from service import calendar
 from service.config import Account
-from service.ledger.read.board import BoardRows, LossRow, Sum
+from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.live.board.at_risk import at_risk
 from service.live.board.query import BoardQuery
-from service.live.board.ranges import Part as SpanPart
-from service.live.board.ranges import Ranges
+from service.live.board.ranges import Ranges, SeriesRange
 from service.live.board.snapshot import (
     KINDS,
-    Caveat,
+    BoardWarning,
+    Choice,
+    Filter,
     Losses,
-    Named,
-    Part,
+    PeriodDays,
     Previous,
-    Range,
     Reason,
-    Shown,
+    SeriesPoint,
     Snapshot,
     Total,
 )
@@ -34,35 +30,33 @@ from service.money import decimal_string
 from service.reasons import Kind, reason_key
 
 
-def build_snapshot(reading: BoardRows, account: Account, query: BoardQuery, ranges: Ranges) -> Snapshot:
-    """The board that a reading makes.
+def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges: Ranges) -> Snapshot:
+    """The board of a query.
 
     Args:
-        reading: Must hold the losses of the ranges.
-        account: Gives kinds of reasons, zone, currency and language, as they are configured now.
-        query: Says whose figures are shown, in what order, and whether for a wall.
+        rows: With the losses of the ranges.
+        account: Gives the kinds of reasons, the zone, the currency and the language, as configured now.
         ranges: `ranges.ranges` of the query.
 
     Raises:
-        KeyError: The reading lacks the losses of a span.
+        KeyError: The rows lack the losses of a range.
     """
-    translations = translations_of(account.language)
-    losses = _losses(reading, account, ranges, translations)
-    heard = reading.last_delivery_at
+    losses = _losses(rows, account, ranges)
+    heard_at = rows.last_delivery_at
     return Snapshot(
-        account=reading.account,
-        seq=reading.seq,
-        as_of=calendar.iso(reading.as_of, account.zone),
-        last_delivery_at=None if heard is None else calendar.iso(heard, account.zone),
+        account=rows.account,
+        seq=rows.seq,
+        as_of=calendar.iso(rows.as_of, account.zone),
+        last_delivery_at=None if heard_at is None else calendar.iso(heard_at, account.zone),
         currency=account.currency,
-        period=Range(ranges.period.key, _day(ranges.period.first), _day(ranges.period.last)),
+        period=PeriodDays(ranges.period.key, _day(ranges.period.first), _day(ranges.period.last)),
         sort=query.sort,
         losses=losses,
-        at_risk=at_risk(reading, account, query),
-        warnings=_warnings(reading, losses.unclassified.count, translations),
-        shown=Shown(query.manager, query.pipeline),
-        managers=_named(reading.manager_names),
-        pipelines=_named(reading.pipeline_names),
+        at_risk=at_risk(rows, account, query),
+        warnings=_warnings(rows, losses.unclassified.count, translations_of(account.language)),
+        shown=Filter(query.manager, query.pipeline),
+        managers=_choices(rows.manager_names),
+        pipelines=_choices(rows.pipeline_names),
     )
 
 
@@ -70,90 +64,101 @@ def _day(ordinal: int) -> str:
     return date.fromordinal(ordinal).isoformat()
 
 
-def _named(names: Mapping[str, str]) -> tuple[Named, ...]:
-    return tuple(Named(each, name) for name, each in sorted((name, each) for each, name in names.items()))
+def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
+    """By name, then by id."""
+    return tuple(Choice(choice_id, name) for name, choice_id in sorted((n, i) for i, n in names.items()))
 
 
-def _losses(reading: BoardRows, account: Account, ranges: Ranges, translations: Translations) -> Losses:
-    now = _by_reason(reading.losses[ranges.now], account, translations)
-    before = _by_reason(reading.losses[ranges.before], account, translations)
-    total, by_kind = _totals(now, account.currency)
-    total_before, by_kind_before = _totals(before, account.currency)
+def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
+    by_reason = _by_reason(rows, account, ranges.current)
+    total, by_kind = _totals(by_reason, account.currency)
+    previous_total, previous_by_kind = _totals(_by_reason(rows, account, ranges.previous), account.currency)
     return Losses(
         **by_kind,
         total=total,
         previous=Previous(
-            **by_kind_before,
-            total=total_before,
-            from_=_day(ranges.before.first),
-            to=_day(ranges.before.last),
+            **previous_by_kind,
+            total=previous_total,
+            from_=_day(ranges.previous.first),
+            to=_day(ranges.previous.last),
         ),
         reasons=tuple(
-            Reason(name, kind, row.count, decimal_string(row.amount, account.currency))
-            for kind, name, row in sorted(now, key=_reason_order)
+            Reason(loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, account.currency))
+            for loss in sorted(by_reason, key=_reason_order)
         ),
-        series=tuple(_part(reading, account, each, translations) for each in ranges.parts),
+        series=tuple(_series_point(rows, account, point) for point in ranges.series),
     )
 
 
-def _part(reading: BoardRows, account: Account, part: SpanPart, translations: Translations) -> Part:
-    total, by_kind = _totals(_by_reason(reading.losses[part.now], account, translations), account.currency)
-    before = None
-    if part.before is not None:
-        before, _ = _totals(_by_reason(reading.losses[part.before], account, translations), account.currency)
-    return Part(
-        from_=_day(part.now.first),
-        to=_day(part.now.last),
+def _series_point(rows: BoardRows, account: Account, point: SeriesRange) -> SeriesPoint:
+    total, by_kind = _totals(_by_reason(rows, account, point.current), account.currency)
+    previous = None
+    if point.previous is not None:
+        previous, _ = _totals(_by_reason(rows, account, point.previous), account.currency)
+    return SeriesPoint(
+        from_=_day(point.current.first),
+        to=_day(point.current.last),
         count=total.count,
         amount=total.amount,
         controllable=by_kind["controllable"].amount,
-        previous=None if before is None else before.amount,
+        previous=None if previous is None else previous.amount,
     )
 
 
-_Grouped: TypeAlias = tuple[Kind, str, Sum]
+class _Loss(NamedTuple):
+    """The refusals of one kind and reason; `amount` in minor units."""
+
+    kind: Kind
+    reason: str
+    deals: int
+    amount: int
 
 
-def _by_reason(rows: Iterable[LossRow], account: Account, translations: Translations) -> list[_Grouped]:
-    """Refusals that count, by kind and reason; reasons that are written alike are one."""
-    grouped: dict[tuple[Kind, str], _Grouped] = {}
-    # In a fixed order, so that of several spellings the same one is shown every time.
-    for row in sorted(rows, key=lambda row: (row.reason or "", row.reason_id or "")):
+def _by_reason(rows: BoardRows, account: Account, days: Selection) -> list[_Loss]:
+    """The refusals that count, by kind and reason. Spellings of the same `reason_key` are one reason."""
+    translations = translations_of(account.language)
+    losses: dict[tuple[Kind, str], _Loss] = {}
+    # In a fixed order, so that of several spellings the board always shows the same one.
+    for row in sorted(rows.losses[days], key=_spelling):
         kind = account.reasons.kind_of(row.reason_id, row.reason)
         if kind == "excluded":
             continue
-        name = translations.reason(row.reason_id, row.reason)
-        key = (kind, reason_key(name))
-        _, shown, known = grouped.get(key, (kind, name, Sum()))
-        grouped[key] = (kind, shown, Sum(known.count + row.count, known.amount + row.amount))
-    return list(grouped.values())
+        reason = translations.reason(row.reason_id, row.reason)
+        key = (kind, reason_key(reason))
+        loss = losses.get(key, _Loss(kind, reason, 0, 0))
+        losses[key] = loss._replace(deals=loss.deals + row.count, amount=loss.amount + row.amount)
+    return list(losses.values())
 
 
-def _reason_order(grouped: _Grouped) -> tuple[int, int, int, str]:
-    kind, name, row = grouped
-    return KINDS.index(kind), -row.amount, -row.count, name
+def _spelling(row: LossRow) -> tuple[str, str]:
+    return row.reason or "", row.reason_id or ""
 
 
-def _totals(grouped: Iterable[_Grouped], currency: str) -> tuple[Total, dict[str, Total]]:
+def _reason_order(loss: _Loss) -> tuple[int, int, int, str]:
+    return KINDS.index(loss.kind), -loss.amount, -loss.deals, loss.reason
+
+
+def _totals(losses: Iterable[_Loss], currency: str) -> tuple[Total, dict[str, Total]]:
+    """The total of some refusals, and their totals by kind."""
     counts = dict.fromkeys(KINDS, 0)
     amounts = dict.fromkeys(KINDS, 0)
-    for kind, _, row in grouped:
-        counts[kind] += row.count
-        amounts[kind] += row.amount
+    for loss in losses:
+        counts[loss.kind] += loss.deals
+        amounts[loss.kind] += loss.amount
     by_kind = {str(kind): Total(counts[kind], decimal_string(amounts[kind], currency)) for kind in KINDS}
     return Total(sum(counts.values()), decimal_string(sum(amounts.values()), currency)), by_kind
 
 
-def _warnings(reading: BoardRows, unclassified: int, translations: Translations) -> tuple[Caveat, ...]:
-    found = [
-        Caveat("unconverted", translations.unconverted(count, currency), count, currency)
-        for currency, count in sorted(reading.unconverted.items())
+def _warnings(rows: BoardRows, unclassified: int, translations: Translations) -> tuple[BoardWarning, ...]:
+    warnings = [
+        BoardWarning("unconverted", translations.unconverted(count, currency), count, currency)
+        for currency, count in sorted(rows.unconverted.items())
         if count
     ]
-    if reading.trouble:
-        found.append(Caveat(reading.trouble, translations.trouble(reading.trouble), 1))
-    if reading.missed:
-        found.append(Caveat("missed", translations.missed(reading.missed), reading.missed))
+    if rows.trouble:
+        warnings.append(BoardWarning(rows.trouble, translations.trouble(rows.trouble), 1))
+    if rows.missed:
+        warnings.append(BoardWarning("missed", translations.missed(rows.missed), rows.missed))
     if unclassified:
-        found.append(Caveat("unclassified", translations.unclassified(unclassified), unclassified))
-    return tuple(found)
+        warnings.append(BoardWarning("unclassified", translations.unclassified(unclassified), unclassified))
+    return tuple(warnings)

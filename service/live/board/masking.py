@@ -1,17 +1,42 @@
-"""Clients' names for a wall that strangers can see (`mask_clients`). Pure."""
+"""Names on a board: as they are, or masked on a wall that strangers can see (`mask_clients`). Pure.
+
+This module alone decides when names are masked, and how.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
+
+from service.config import Account
+from service.live.board.query import BoardQuery
 
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D?\d){4,}")
-"""A phone number, a passport: whatever it is, nobody else's business."""
+"""A phone number, a passport number, or another number that is nobody else's business."""
+
+
+class Names(NamedTuple):
+    """How a board writes the names of clients and deals."""
+
+    masked: bool
+
+    def client(self, name: str) -> str:
+        """A client's name."""
+        return masked(name) if self.masked else name
+
+    def deal(self, name: str | None) -> str | None:
+        """A deal's name; None when masked, because people write clients' names into the names of deals."""
+        return None if self.masked else name
+
+
+def names_for(query: BoardQuery, account: Account) -> Names:
+    """How the board of a query writes names."""
+    return Names(query.mode == "wall" and account.mask_clients)
 
 
 def masked(name: str) -> str:
-    """The first word, and of the others the first letter: `Иван П.`; of a number its last two digits; of an
-    address what stands before the @.
+    """The first word and the initials of the others (`Иван П.`); of a number the last two digits; of an
+    e-mail address the part before the @.
     """
     if _MANY_DIGITS.search(name):
         return "…" + "".join(filter(str.isdigit, name))[-2:]

@@ -1,4 +1,4 @@
-"""What a screen asks for: the query of a board's address (SPEC section 5), checked. Pure."""
+"""The query of a board's address (SPEC section 5), parsed and checked. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from service.model import ID_LENGTH
 
 Form: TypeAlias = Literal["json", "html"]
 Mode: TypeAlias = Literal["desk", "wall"]
-"""`wall`: read from afar, nobody clicks."""
+"""`wall`: a board that is read from afar; nobody clicks on it."""
 Theme: TypeAlias = Literal["auto", "dark", "light"]
-"""`auto`: as the screen's system asks for; a wall is then dark."""
+"""`auto`: a desk follows the system's setting, a wall is dark."""
 
 
 NONE: Final = "-"
@@ -25,17 +25,18 @@ NONE: Final = "-"
 
 
 class QueryError(ValueError):
-    """The query asks for something that there is not; whoever wrote the address mends it."""
+    """A parameter has a value that the board does not know. The message is for the person who wrote the
+    address."""
 
 
 class BoardQuery(NamedTuple):
-    """What a screen asked for.
+    """Which board a page or a stream shows, and how.
 
     Args:
         period: As in the address; `calendar.parse_period` reads it.
-        form: Whether the stream carries JSON, or parts of the page.
-        manager: Show what is this manager's alone; None for everybody's, empty for nobody's.
-        pipeline: Show what is in this pipeline alone; None for all, empty for what is in none.
+        form: Whether the stream carries JSON, or HTML fragments of the page.
+        manager: Show only what is this manager's; None for everybody's, empty for nobody's.
+        pipeline: Show only what is in this pipeline; None for all, empty for what is in none.
     """
 
     account: str
@@ -49,15 +50,20 @@ class BoardQuery(NamedTuple):
     theme: Theme = "auto"
 
     @property
+    def is_filtered(self) -> bool:
+        """Whether the board is of one manager or pipeline."""
+        return self.manager is not None or self.pipeline is not None
+
+    @property
     def light_where(self) -> str:
-        """The media query for which the page is light."""
+        """The media query under which the page is light."""
         if self.theme == "auto" and self.mode == "desk":
             return "(prefers-color-scheme: light)"
         return "all" if self.theme == "light" else "not all"
 
-    def urlencoded(self, **other: str | None) -> str:
-        """The query of the page's address for this query, or one that differs in something."""
-        given: dict[str, str | None] = {
+    def urlencoded(self, **changes: str | None) -> str:
+        """The parameters of the page's address, with some changed, added, or (None) left out."""
+        parameters: dict[str, str | None] = {
             "period": self.period,
             "sort": self.sort,
             "lang": self.language,
@@ -65,9 +71,9 @@ class BoardQuery(NamedTuple):
             "theme": None if self.theme == "auto" else self.theme,
             "manager": self.manager,
             "pipeline": self.pipeline,
-            **other,
+            **changes,
         }
-        return urlencode({name: value or NONE for name, value in given.items() if value is not None})
+        return urlencode({name: value or NONE for name, value in parameters.items() if value is not None})
 
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -79,36 +85,36 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def parse_query(query: Mapping[str, str], account: Account, today: int) -> BoardQuery:
-    """The board that the parameters of an address ask for; what they leave out has a default.
+def parse_query(parameters: Mapping[str, str], account: Account, today: int) -> BoardQuery:
+    """The board that the parameters of an address ask for. Defaults: this month, in the account's language.
 
     Raises:
-        QueryError: See there.
-        PeriodError: The period is none.
+        QueryError: A parameter has an unknown value.
+        PeriodError: The period cannot be read.
     """
     chosen = {"sort": "amount", "form": "json", "lang": account.language, "mode": "desk", "theme": "auto"}
     for name, choices in _CHOICES.items():
-        chosen[name] = query.get(name, chosen[name])
+        chosen[name] = parameters.get(name, chosen[name])
         if chosen[name] not in choices:
-            raise QueryError(f"{name} is {' or '.join(choices)}")
-    period = query.get("period", "month")
+            raise QueryError(f"{name} must be {' or '.join(choices)}")
+    period = parameters.get("period", "month")
     parse_period(period, today)
     return msgspec.convert(
         (
             account.id,
             period,
             *(chosen[name] for name in ("sort", "form", "lang", "mode")),
-            _chosen(query, "manager"),
-            _chosen(query, "pipeline"),
+            _parse_id(parameters, "manager"),
+            _parse_id(parameters, "pipeline"),
             chosen["theme"],
         ),
         BoardQuery,
     )
 
 
-def _chosen(query: Mapping[str, str], name: str) -> str | None:
-    """An id; None for what is left empty, as a form does; empty for `-`, which asks for those without."""
-    given = query.get(name, "")
-    if len(given) > ID_LENGTH:
-        raise QueryError(f"{name} has at most {ID_LENGTH} characters")
-    return "" if given == NONE else given or None
+def _parse_id(parameters: Mapping[str, str], name: str) -> str | None:
+    """An id; None for an empty parameter, as a form sends it; empty for `-` (what has none)."""
+    value = parameters.get(name, "")
+    if len(value) > ID_LENGTH:
+        raise QueryError(f"{name} must have at most {ID_LENGTH} characters")
+    return "" if value == NONE else value or None

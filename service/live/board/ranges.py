@@ -1,5 +1,5 @@
-"""Which refusals a board shows: those of its period, of the period before, and of the parts of both that the
-chart shows. Pure."""
+"""The ranges of days whose refusals a board shows: its period, the previous one, and the parts of both that
+the chart compares. Pure."""
 
 from __future__ import annotations
 
@@ -10,51 +10,52 @@ from service.ledger.read.board import Selection
 from service.live.board.query import BoardQuery
 
 
-class Part(NamedTuple):
-    """One column of the chart: some days of the period, and the same ones of the period before.
+class SeriesRange(NamedTuple):
+    """One column of the chart: some days of the period, and the same days of the previous period.
 
     Args:
-        before: None where the period before has no such days, for it is shorter.
+        previous: None where the previous period is shorter and has no such days.
     """
 
-    now: Selection
-    before: Selection | None
+    current: Selection
+    previous: Selection | None
 
 
 class Ranges(NamedTuple):
-    """What a board needs of the losses.
+    """The refusals that a board needs.
 
     Args:
-        before: The same days so far of the period before (SPEC section 2.6).
-        parts: In the order of time; together they are the whole period.
+        previous: The previous period up to the same day (SPEC section 2.6).
+        series: In the order of time; together they are the whole period.
     """
 
     period: Period
-    now: Selection
-    before: Selection
-    parts: tuple[Part, ...]
+    current: Selection
+    previous: Selection
+    series: tuple[SeriesRange, ...]
 
     @property
     def selections(self) -> list[Selection]:
-        """All of them, for the ledger's reader."""
-        parts = [each for part in self.parts for each in part if each is not None]
-        return list(dict.fromkeys([self.now, self.before, *parts]))
+        """All selections, each once, for the ledger's reader."""
+        series = [selection for point in self.series for selection in point if selection is not None]
+        return list(dict.fromkeys([self.current, self.previous, *series]))
 
 
 def ranges(query: BoardQuery, today: int) -> Ranges:
-    """What the board of a query shows on a day.
+    """The ranges of a query's board on a day.
 
     Raises:
-        PeriodError: The query's period is none.
+        PeriodError: The query's period cannot be read.
     """
     period = parse_period(query.period, today)
 
-    def those(days: tuple[int, int]) -> Selection:
+    def selection(days: tuple[int, int]) -> Selection:
         return Selection(*days, query.manager, query.pipeline)
 
-    before = [those(days) for days in buckets(*previous_whole(period))]
-    now = [those(days) for days in buckets(period.first, period.last)]
-    parts = tuple(
-        Part(days, before[index] if index < len(before) else None) for index, days in enumerate(now)
+    before = [selection(days) for days in buckets(*previous_whole(period))]
+    now = [selection(days) for days in buckets(period.first, period.last)]
+    series = tuple(
+        SeriesRange(days, before[index] if index < len(before) else None) for index, days in enumerate(now)
     )
-    return Ranges(period, those((period.first, period.last)), those(previous(period, today)), parts)
+    whole = selection((period.first, period.last))
+    return Ranges(period, whole, selection(previous(period, today)), series)

@@ -1,8 +1,12 @@
-"""The figures of a board: structures whose JSON encoding is that of SPEC section 5. Values only."""
+"""A board as values: structs whose JSON encoding is the snapshot of SPEC section 5.
+
+Amounts are decimal strings in the board's currency, moments ISO 8601 in the account's zone, days ISO dates.
+"""
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -12,40 +16,18 @@ Sort: TypeAlias = Literal["amount", "count"]
 """What the list of clients at risk is ordered by, descending."""
 
 KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
-"""The kinds of refusals that count, in the order in which they are shown."""
+"""The kinds of refusals that count, in the order in which the board shows them."""
 
 
 class Total(msgspec.Struct, frozen=True):
-    """A number of things and their amount, a decimal string in the board's currency."""
+    """A number of refusals and their amount."""
 
     count: int
     amount: str
 
 
-class Stake(msgspec.Struct, frozen=True):
-    """A number of deals and their amount."""
-
-    deals: int
-    amount: str
-
-
-class SavedClient(msgspec.Struct, frozen=True):
-    """A client that was saved today, and the amount of its deals that were."""
-
-    client_id: str
-    amount: str
-
-
-class Saved(msgspec.Struct, frozen=True):
-    """A number of clients and the amount of their deals; who they are."""
-
-    clients: int
-    amount: str
-    list: tuple[SavedClient, ...] = ()
-
-
-class Range(msgspec.Struct, frozen=True):
-    """The period shown: first and last day, inclusive, ISO dates."""
+class PeriodDays(msgspec.Struct, frozen=True):
+    """The period of the losses: its key in the address, its first and its last day (inclusive)."""
 
     key: str
     from_: str = msgspec.field(name="from")
@@ -53,7 +35,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Previous(msgspec.Struct, frozen=True):
-    """The totals of the same days so far of the period before, and those days."""
+    """The totals of the previous period up to the same day, and the days that they cover."""
 
     total: Total
     controllable: Total
@@ -72,12 +54,12 @@ class Reason(msgspec.Struct, frozen=True):
     amount: str
 
 
-class Part(msgspec.Struct, frozen=True):
-    """The refusals of one part of the period: a day, a week or a month.
+class SeriesPoint(msgspec.Struct, frozen=True):
+    """The refusals of one day, week or month of the period.
 
     Args:
-        controllable: The amount of those that are.
-        previous: The amount of the same part of the period before; null where that has none.
+        controllable: The amount of the controllable ones.
+        previous: The amount of the same days of the previous period; null where that period has no such days.
     """
 
     from_: str = msgspec.field(name="from")
@@ -89,7 +71,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Losses(msgspec.Struct, frozen=True):
-    """Card «Отказы целевых лидов» (SPEC section 2)."""
+    """The card «Отказы целевых лидов» (SPEC section 2)."""
 
     controllable: Total
     objective: Total
@@ -97,11 +79,11 @@ class Losses(msgspec.Struct, frozen=True):
     total: Total
     previous: Previous
     reasons: tuple[Reason, ...]
-    series: tuple[Part, ...] = ()
+    series: tuple[SeriesPoint, ...] = ()
 
 
 class Task(msgspec.Struct, frozen=True):
-    """An overdue task. No manager: both `manager_id` and `manager` are null."""
+    """An overdue task. Without a manager both `manager_id` and `manager` are null."""
 
     task_id: str
     text: str | None
@@ -124,14 +106,14 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class LateTasks(msgspec.Struct, frozen=True):
-    """A manager's habit over some days: tasks that went overdue, and the mean seconds they stayed so."""
+    """A manager's habit: tasks that went overdue within some days, and for how many seconds on average."""
 
     tasks: int
     mean_s: int
 
 
 class Manager(msgspec.Struct, frozen=True):
-    """A manager's overdue tasks and stake now, and habit."""
+    """A manager: overdue tasks and amount at stake now, and the habit."""
 
     manager_id: str | None
     manager: str | None
@@ -141,11 +123,42 @@ class Manager(msgspec.Struct, frozen=True):
     late_30d: LateTasks
 
 
-class AtRisk(msgspec.Struct, frozen=True):
-    """Card «Потенциально потерянная выручка» (SPEC section 3).
+class Figure(msgspec.Struct, frozen=True):
+    """A figure of the whole office: a relation that has one row for an account.
 
-    `no_next_step` and `saved_today` are of the whole office: null on a board of one manager or pipeline. So
-    is `managers` empty on that of a pipeline, for a habit has none.
+    Its field in `AtRisk` has the name of the relation, its own fields have the names of the measures. A
+    measure that is declared `int` stays a number, one that is declared `str` is an amount of money. The
+    macro of the same name in `templates/figures.html` renders it.
+    """
+
+
+class NoNextStep(Figure, frozen=True):
+    """Open deals without an open task (SPEC section 3.9)."""
+
+    deals: int
+    amount: str
+
+
+class SavedClient(msgspec.Struct, frozen=True):
+    """A client that was saved today, and the amount of its deals that were."""
+
+    client_id: str
+    amount: str
+
+
+class SavedToday(Figure, frozen=True):
+    """Clients that were saved today, and the amount of their deals (SPEC section 3.10)."""
+
+    clients: int
+    amount: str
+    list: tuple[SavedClient, ...] = ()
+
+
+class AtRisk(msgspec.Struct, frozen=True):
+    """The card «Потенциально потерянная выручка» (SPEC section 3).
+
+    A figure is null on a board of one manager or pipeline, because its relation is not kept by either.
+    `managers` is empty on the board of a pipeline: a manager's habit is not kept by pipeline.
     """
 
     clients: int
@@ -153,12 +166,25 @@ class AtRisk(msgspec.Struct, frozen=True):
     tasks: int
     list: tuple[Client, ...]
     managers: tuple[Manager, ...]
-    no_next_step: Stake | None
-    saved_today: Saved | None
+    no_next_step: NoNextStep | None = None
+    saved_today: SavedToday | None = None
 
 
-class Caveat(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the figures leave out. `text` is in the account's language; `currency` only for `unconverted`."""
+def _figures_of(card: type[msgspec.Struct]) -> dict[str, type[Figure]]:
+    return {
+        name: kind
+        for name, hint in get_type_hints(card).items()
+        for kind in get_args(hint)
+        if isinstance(kind, type) and issubclass(kind, Figure)
+    }
+
+
+FIGURES: Final[Mapping[str, type[Figure]]] = _figures_of(AtRisk)
+"""The figures of `AtRisk` by field name, in the order in which the board shows them."""
+
+
+class BoardWarning(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the figures leave out. `text` is in the account's language, `currency` only with `unconverted`."""
 
     code: Literal["unconverted", "unclassified", "missed", "webhook_off", "api_refused"]
     text: str
@@ -166,36 +192,33 @@ class Caveat(msgspec.Struct, frozen=True, omit_defaults=True):
     currency: str | None = None
 
 
-class Named(msgspec.Struct, frozen=True):
-    """A manager or a pipeline, to be chosen."""
+class Choice(msgspec.Struct, frozen=True):
+    """A manager or a pipeline that the board can be filtered by."""
 
     id: str
     name: str
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """Whose figures these are: everybody's (null), nobody's (empty id), or one's."""
+class Filter(msgspec.Struct, frozen=True):
+    """Whose figures the board shows: everybody's (null), nobody's (an empty id), or one's."""
 
     manager_id: str | None = None
     pipeline_id: str | None = None
 
-    def __bool__(self) -> bool:
-        return self.manager_id is not None or self.pipeline_id is not None
-
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A whole board at one sequence number; its JSON encoding is that of SPEC section 5."""
+    """A whole board at one sequence number."""
 
     account: str
     seq: int
     as_of: str
     last_delivery_at: str | None
     currency: str
-    period: Range
+    period: PeriodDays
     sort: Sort
     losses: Losses
     at_risk: AtRisk
-    warnings: tuple[Caveat, ...]
-    shown: Shown = Shown()
-    managers: tuple[Named, ...] = ()
-    pipelines: tuple[Named, ...] = ()
+    warnings: tuple[BoardWarning, ...]
+    shown: Filter = Filter()
+    managers: tuple[Choice, ...] = ()
+    pipelines: tuple[Choice, ...] = ()

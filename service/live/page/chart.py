@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from service.config import Language
-from service.live.board.snapshot import Part
+from service.live.board.snapshot import SeriesPoint
 from service.live.text import formats
 
 GAP: Final = Decimal("0.24")
@@ -31,7 +31,7 @@ class Column:
         days: The days in words.
     """
 
-    part: Part
+    part: SeriesPoint
     x: str
     width: str
     height: str
@@ -66,7 +66,7 @@ class Chart:
         return "".join(steps)
 
 
-def chart(series: Iterable[Part], language: Language) -> Chart | None:
+def chart(series: Iterable[SeriesPoint], language: Language) -> Chart | None:
     """The chart of a series; None when no part of it, now or before, has anything."""
     parts = tuple(series)
     amounts = [Decimal(each) for part in parts for each in (part.amount, part.previous) if each is not None]

@@ -14,7 +14,8 @@ from service.config import Account, Language
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import at_risk
-from service.live.board.masking import masked
+from service.live.board.links import web_address
+from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
 from service.live.board.snapshot import KINDS, Task, Total
 from service.live.text import formats
@@ -199,11 +200,11 @@ def _refusal(
 ) -> Refusal:
     reason = None if deal.reason_id is None else names.get(deal.reason_id)
     client = deal.client or deal.client_id
-    masks = query.mode == "wall" and account.mask_clients
+    written = names_for(query, account)
     return Refusal(
-        client=masked(client) if masks and client else client,
+        client=written.client(client) if client else None,
         deal_id=deal.deal_id,
-        deal=None if masks else deal.name,  # people write clients' names into those of deals
+        deal=written.deal(deal.name),
         reason=translations_of(query.language).reason(deal.reason_id, reason),
         kind=account.reasons.kind_of(deal.reason_id, reason),
         manager=_named(deal.manager_id, found.manager_names),
@@ -211,7 +212,7 @@ def _refusal(
         amount=decimal_string(deal.amount, account.currency),
         unconverted=deal.unconverted,
         day=_day(deal.day),
-        url=deal.url,
+        url=web_address(deal.url),
     )
 
 

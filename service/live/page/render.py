@@ -21,7 +21,7 @@ from markupsafe import Markup
 from service.config import Account, Language
 from service.live.board.patch import Json
 from service.live.board.query import BoardQuery
-from service.live.board.snapshot import Snapshot
+from service.live.board.snapshot import FIGURES, Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
@@ -178,7 +178,7 @@ def _parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, _Part]:
         },
         "rest": ("rest", (len(risk.list) - len(shown), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
-        "gaps": ("gaps", (risk.no_next_step, risk.saved_today, currency)),
+        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
         "warnings": ("warnings", (snapshot.warnings,)),
     }
 

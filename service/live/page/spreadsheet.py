@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 from service.config import Account, Language
 from service.live.page.lists import RefusalList, TaskList
-from service.live.page.template_globals import web_address
 from service.live.text.formats import NO_BREAK
 from service.live.text.i18n import Translations, translations_of
 from service.reasons import Kind
@@ -74,7 +73,7 @@ def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> S
             row.pipeline,
             Decimal(row.amount),
             account.currency,
-            web_address(row.url),
+            row.url,
         )
         for row in shown.rows
     )
@@ -118,7 +117,7 @@ def task_sheet(shown: TaskList, account: Account, language: Language) -> Sheet:
             row.overdue.replace(NO_BREAK, " "),
             None if row.amount is None else Decimal(row.amount),
             None if row.amount is None else account.currency,
-            web_address(row.url),
+            row.url,
         )
         for row in shown.rows
     )

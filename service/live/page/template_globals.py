@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from service.config import Language
-from service.live.board.snapshot import Caveat, Losses, Reason, Total
+from service.live.board.snapshot import BoardWarning, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import Translations, same_reason, translations_of
@@ -70,7 +70,6 @@ def globals_of(language: Language) -> dict[str, Global]:
         "period_name": partial(_period_name, translations),
         "warning_text": partial(_warning_text, translations),
         "size": size,
-        "web_address": web_address,
         "element_id": element_id,
         "milliseconds": milliseconds,
         "offered": PERIODS,
@@ -135,7 +134,7 @@ def _period_name(translations: Translations, key: str) -> str:
     }[key]
 
 
-def _warning_text(translations: Translations, warning: Caveat) -> str:
+def _warning_text(translations: Translations, warning: BoardWarning) -> str:
     """A warning in the page's language, which need not be the account's."""
     match warning.code:
         case "unclassified":
@@ -155,11 +154,6 @@ def size(text: str) -> Literal["l", "m", "s", "xs"]:
     if len(text) <= 12:
         return "m"
     return "s" if len(text) <= 16 else "xs"
-
-
-def web_address(url: str | None) -> str | None:
-    """An address that may be linked to; what a CRM sends could be a script."""
-    return url if url is not None and url.lower().startswith(("https://", "http://")) else None
 
 
 def element_id(client_id: str) -> str:

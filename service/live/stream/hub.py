@@ -268,7 +268,7 @@ def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> C
         patch = render.html_patch(old, new, query, closed)
         news = bool(patch["set"] or patch["remove"] or patch["hide"] or patch["order"])
     else:
-        patch = difference.patch(old, new, closed)
+        patch = difference.json_patch(old, new, closed)
         news = bool(patch.get("set") or patch.get("remove") or patch.get("order"))
     if not news and old.seq == new.seq:
 

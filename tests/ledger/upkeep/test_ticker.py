@@ -22,10 +22,14 @@ def deal(amount: int = 500) -> Change:
 def test_a_task_is_overdue_from_its_due_time_on(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + MINUTE))
     ledger.tick(NOW + MINUTE - 1)
-    assert ledger.read().overdue_tasks == 0
+    assert ledger.read().totals["at_risk"]["tasks"] == 0
     ledger.tick(NOW + MINUTE)
     reading = ledger.read()
-    assert (reading.overdue_tasks, reading.at_risk.count, reading.at_risk.amount) == (1, 1, 500)
+    assert (
+        reading.totals["at_risk"]["tasks"],
+        reading.totals["at_risk"]["clients"],
+        reading.totals["at_risk"]["amount"],
+    ) == (1, 1, 500)
     assert ledger.differences() == []
 
 
@@ -51,18 +55,21 @@ def test_a_tick_that_changes_nothing_is_no_commit_of_the_board(ledger: Ledger) -
 def test_saved_today_ends_at_local_midnight(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW - HOUR))
     ledger.say(Change("task", "t1", NOW + 1, {"completed": True}), now=NOW + MINUTE)
-    assert (ledger.read().saved_today.count, ledger.read().saved_today.amount) == (1, 500)
+    assert (
+        ledger.read().totals["saved_today"]["clients"],
+        ledger.read().totals["saved_today"]["amount"],
+    ) == (1, 500)
     ledger.tick(at("2026-11-24T00:00:00+03:00"))
-    assert ledger.read().saved_today.count == 0
+    assert ledger.read().totals["saved_today"]["clients"] == 0
     assert ledger.differences() == []
 
 
 def test_a_clock_that_is_set_back_takes_the_board_with_it(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + HOUR))
     ledger.tick(NOW + 2 * DAY)
-    assert ledger.read().overdue_tasks == 1
+    assert ledger.read().totals["at_risk"]["tasks"] == 1
     ledger.tick(NOW + MINUTE)
-    assert ledger.read().overdue_tasks == 0
+    assert ledger.read().totals["at_risk"]["tasks"] == 0
     assert ledger.head.as_of == NOW + MINUTE
     assert ledger.differences() == []
 
@@ -71,7 +78,7 @@ def test_a_clock_a_little_behind_does_not(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + MINUTE))
     ledger.tick(NOW + MINUTE)
     ledger.say(Change("client", "7", NOW, {"name": "Иван"}), now=NOW + MINUTE - 30 * SECOND)
-    assert ledger.read().overdue_tasks == 1
+    assert ledger.read().totals["at_risk"]["tasks"] == 1
     assert ledger.head.as_of == NOW + MINUTE
 
 

@@ -36,7 +36,7 @@ def test_a_popular_client_and_manager_cost_no_more_statements(ledger: Ledger) ->
     ledger.say(*(change for number in range(10, 3000) for change in (deal(number), overdue(number))))
     assert cost(ledger, 2) == few
     assert few < 40
-    assert ledger.read().at_risk.amount == 300_002
+    assert ledger.read().totals["at_risk"]["amount"] == 300_002
 
 
 def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:

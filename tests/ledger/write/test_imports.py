@@ -53,7 +53,11 @@ def test_a_file_fills_the_board_and_is_no_news(ledger: Ledger) -> None:
     assert [(row.reason, row.count, row.amount) for row in read.losses[MONTH]] == [
         ("Выбрал других", 1, 518400)
     ]
-    assert (read.at_risk.count, read.at_risk.amount, read.overdue_tasks) == (1, 90000, 1)
+    assert (
+        read.totals["at_risk"]["clients"],
+        read.totals["at_risk"]["amount"],
+        read.totals["at_risk"]["tasks"],
+    ) == (1, 90000, 1)
     assert read.clients["name:ольга"].client == "Ольга"
     assert read.silent
     assert read.last_delivery_at is None  # the CRM was not heard from
@@ -93,7 +97,7 @@ def test_a_file_wins_over_no_webhook_that_is_as_new(
     row = ledger.read([MONTH])
     ledger.say(Change("task", "t1", NOW, {"deal_id": "43", "due_at": NOW - SECOND}))
     assert row.account == "office"
-    assert ledger.read([MONTH]).at_risk.amount == amount
+    assert ledger.read([MONTH]).totals["at_risk"]["amount"] == amount
     assert ledger.differences() == []
 
 

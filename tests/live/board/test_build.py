@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.config import Language
 from service.ledger.read.board import BoardRows, Late, LossRow, ManagerRow
 from service.live.board.build import build_snapshot
-from service.live.board.patch import Json, apply_patch, parts, patch
+from service.live.board.patch import Json, apply_patch, json_patch, snapshot_parts
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Sort
 from service.live.page import render
@@ -256,20 +256,22 @@ def test_a_patch_leads_from_any_snapshot_to_any_other(
     old: BoardRows, new: BoardRows, sort: Sort, then: Sort
 ) -> None:
     new = replace(new, as_of=NOW + SECOND)
-    change = msgspec.json.decode(msgspec.json.encode(patch(board(old, sort=sort), board(new, sort=then))))
+    change = msgspec.json.decode(
+        msgspec.json.encode(json_patch(board(old, sort=sort), board(new, sort=then)))
+    )
     assert apply_patch(json_of(old, sort), change) == json_of(new, then)
 
 
 @given(READINGS)
 def test_a_patch_between_equal_boards_changes_nothing(read: BoardRows) -> None:
-    change = patch(board(read), board(replace(read, seq=read.seq + 1)))
+    change = json_patch(board(read), board(replace(read, seq=read.seq + 1)))
     assert (change["set"], change["remove"], "order" in change) == ({}, [], False)
 
 
 @given(READINGS, READINGS)
 def test_a_patch_sets_only_what_differs(old: BoardRows, new: BoardRows) -> None:
-    before, after = parts(board(old)), parts(board(new))
-    change = patch(board(old), board(new))
+    before, after = (msgspec.to_builtins(snapshot_parts(board(read))) for read in (old, new))
+    change = json_patch(board(old), board(new))
     differing = {name: value for name, value in after.items() if before.get(name, ...) != value}
     differing.pop("order", None)
     assert change["set"] == differing

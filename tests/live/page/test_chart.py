@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from service.calendar import parse_period
 from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
-from service.live.board.snapshot import Part
+from service.live.board.snapshot import SeriesPoint
 from service.live.page.chart import chart
 from tests.live.boards import MONTH, OFFICE, QUERY, losses, reading
 
 
-def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> Part:
-    return Part("2026-11-01", "2026-11-01", 1, amount, controllable, previous)
+def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> SeriesPoint:
+    return SeriesPoint("2026-11-01", "2026-11-01", 1, amount, controllable, previous)
 
 
 def test_columns_are_as_high_as_their_money() -> None:
@@ -33,7 +33,7 @@ def test_columns_are_as_high_as_their_money() -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [part("0.00")], [part("-5.00", previous=None)]])
-def test_without_money_there_is_no_chart(parts: list[Part]) -> None:
+def test_without_money_there_is_no_chart(parts: list[SeriesPoint]) -> None:
     assert chart(parts, "ru") is None
 
 
@@ -46,7 +46,7 @@ def test_nothing_stands_out_of_the_chart(amounts: list[tuple[int, int]]) -> None
 
 
 def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
-    now, before = MONTH.parts[4]
+    now, before = MONTH.series[4]
     assert before is not None
     read = reading()
     found = {
@@ -55,16 +55,16 @@ def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
         before: losses(("Дорого", 1, 700)),
     }
     shown = build_snapshot(replace(read, losses=found), OFFICE, QUERY, MONTH).losses.series[4]
-    assert shown == Part("2026-11-05", "2026-11-05", 3, "5.00", "3.00", "7.00")
+    assert shown == SeriesPoint("2026-11-05", "2026-11-05", 3, "5.00", "3.00", "7.00")
 
 
 @pytest.mark.parametrize(
     "key", ["today", "week", "month", "quarter", "year", "2026-01-31..2026-02-03", "2024-02-29..2026-05-05"]
 )
 def test_the_parts_are_the_whole_period(key: str) -> None:
-    today = MONTH.now.first + 22
+    today = MONTH.current.first + 22
     found = ranges(QUERY._replace(period=key, manager="3"), today)
-    days = [day for each in found.parts for day in range(each.now.first, each.now.last + 1)]
+    days = [day for each in found.series for day in range(each.current.first, each.current.last + 1)]
     period = parse_period(key, today)
     assert days == list(range(period.first, period.last + 1))
     assert {each.manager_id for each in found.selections} == {"3"}

@@ -53,7 +53,7 @@ from tests.live.boards import (
 from tests.live.page.test_render import HOSTILE, Elements, text
 
 TODAY = date(2026, 11, 23).toordinal()
-SELECTION = MONTH.now
+SELECTION = MONTH.current
 EVERYTHING = ListFilter()
 NAMES = [None, "Причина не указана", "No reason given", "Выбрал других", " выбрал ДРУГИХ ", "Дорого", "Спам"]
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from service.ledger.read.board import Sum
-from tests.live.boards import EXAMPLE, MONTH, client, losses, task, worked_example
+from tests.live.boards import EXAMPLE, MONTH, client, losses, saved_today, task, with_clients, worked_example
 from tests.live.screens import Screen, later, names, opened, with_another, without_clients
 
 DONE = frozenset({"t1", "t2", "t3"})
@@ -32,12 +31,8 @@ def style(element: Locator, name: str) -> Any:
 
 def saved(seq: int, amount: int = 518_400) -> Any:
     """Nobody is at risk any more, for the tasks were done."""
-    return replace(
-        without_clients(worked_example(), seq),
-        closed=DONE,
-        saved={"7": amount},
-        saved_today=Sum(3, 3_140_000 + amount),
-    )
+    empty = without_clients(worked_example(), seq)
+    return replace(empty, closed=DONE, saved={"7": amount}, totals=saved_today(empty, 3, 3_140_000 + amount))
 
 
 def test_a_task_that_was_done_is_struck_out_and_credited_and_its_money_is_saved(screen: Screen) -> None:
@@ -65,7 +60,7 @@ def test_a_client_that_left_for_another_reason_is_not_credited_to_anybody(screen
 
 def test_one_task_of_several_is_struck_out_in_its_clients_row(screen: Screen) -> None:
     row = client("7", "Иван Петров", 518_400, task("t2", 3), task("t3", 0.4))
-    screen.change(later(worked_example(), 2, clients={"7": row}, overdue_tasks=2, closed=frozenset({"t1"})))
+    screen.change(with_clients(worked_example(), row, seq=2, closed=frozenset({"t1"})))
     struck = screen.page.locator("[data-task=t1]")
     expect(struck).to_have_class("task leaving done")
     expect(struck.locator(".credit")).to_have_text("✓ Анна")
@@ -90,12 +85,12 @@ def test_nothing_moves_for_who_does_not_want_it(browser: Browser) -> None:
         screen.open(worked_example())
         look = f"[{STAKE}, document.getAnimations().length]"
         assert screen.change(with_another(worked_example(), 2), look) == ["15\u00a0184\u00a0₽", 0]
-        assert screen.change(replace(saved(3), at_risk=Sum()), FLYING) == []
+        assert screen.change(saved(3), FLYING) == []
         expect(screen.page.locator("#list .credit")).to_have_count(1)
 
 
 def test_rows_glide_to_their_new_places_and_only_if_they_have_one(screen: Screen) -> None:
-    assert screen.change(later(worked_example(), 2, saved_today=Sum(3, 1)), GLIDING) == 0
+    assert screen.change(later(worked_example(), 2, totals=saved_today(worked_example(), 3, 1)), GLIDING) == 0
     assert screen.change(with_another(worked_example(), 3), GLIDING) >= 1
     assert names(screen.page) == ["Ольга", "Иван Петров"]
 
@@ -114,7 +109,7 @@ def test_a_loss_lands_in_its_reason(screen: Screen) -> None:
     first, *others = EXAMPLE
     more = losses((first[0], first[1] + 1, first[2] + 100_000), *others)
     before = worked_example()
-    screen.change(later(before, 2, losses={**before.losses, MONTH.now: more}))
+    screen.change(later(before, 2, losses={**before.losses, MONTH.current: more}))
     news = screen.page.locator("#losses-reasons .news")
     expect(news).to_have_count(1)
     expect(news).to_have_attribute("data-reason", first[0])

@@ -17,7 +17,7 @@ from hypothesis import given
 
 import service.live
 from service.config import Language
-from service.ledger.read.board import BoardRows, Sum
+from service.ledger.read.board import BoardRows
 from service.live.board.snapshot import Snapshot
 from service.live.page import render, template_globals
 from service.live.text import formats
@@ -33,6 +33,7 @@ from tests.live.boards import (
     losses,
     reading,
     task,
+    with_clients,
     worked_example,
 )
 
@@ -220,7 +221,7 @@ def test_a_client_lists_so_many_tasks_and_counts_the_others() -> None:
 def test_who_is_pushed_off_the_list_is_hidden_and_not_shown_as_saved() -> None:
     full = crowd(render.CLIENTS_SHOWN)
     richer = client("new", "Новый", 10**6, task("t"))
-    more = replace(full, clients={**full.clients, "new": richer}, at_risk=Sum(201, 10**6))
+    more = with_clients(full, *full.clients.values(), richer)
     change = render.html_patch(board(full), board(more), QUERY)
     last = template_globals.element_id(f"{render.CLIENTS_SHOWN - 1:03}")
     assert (change["remove"], change["hide"]) == ([], [last])

@@ -8,9 +8,19 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from service.ledger.read.board import BoardRows, Sum
+from service.ledger.read.board import BoardRows
 from tests.e2e.running import until
-from tests.live.boards import EXAMPLE, MONTH, QUERY, client, losses, task, worked_example
+from tests.live.boards import (
+    EXAMPLE,
+    MONTH,
+    QUERY,
+    client,
+    losses,
+    saved_today,
+    task,
+    with_clients,
+    worked_example,
+)
 from tests.live.screens import Screen, opened
 
 WALL = QUERY._replace(mode="wall")
@@ -47,14 +57,7 @@ def crowd(number: int, seq: int = 1) -> BoardRows:
         client(f"c{n}", f"Клиент {n}", (number - n) * 100_000, task(f"t{n}", n + 1, deal_id=str(n)))
         for n in range(number)
     ]
-    stake = sum(row.amount for row in rows)
-    return replace(
-        worked_example(),
-        seq=seq,
-        clients={row.client_id: row for row in rows},
-        at_risk=Sum(number, stake),
-        overdue_tasks=number,
-    )
+    return with_clients(worked_example(), *rows, seq=seq)
 
 
 def names(screen: Screen) -> list[str]:
@@ -125,13 +128,7 @@ def test_a_new_most_urgent_client_is_in_sight_at_once(browser: Browser) -> None:
         screen.open(crowd(12))
         more = crowd(12, 2)
         urgent = client("new", "Новый", 99_000_000, task("n", 1, deal_id="n"))
-        screen.change(
-            replace(
-                more,
-                clients={**more.clients, "new": urgent},
-                at_risk=Sum(13, more.at_risk.amount + urgent.amount),
-            )
-        )
+        screen.change(with_clients(more, *more.clients.values(), urgent))
         assert names(screen)[0] == "Новый"
 
 
@@ -141,9 +138,7 @@ def test_a_new_client_announces_itself_wherever_it_stands(browser: Browser) -> N
         screen.page.clock.run_for(5_000)  # until that is no news any more
         more = crowd(12, 2)
         last = client("new", "Новый", 100, task("n", 1, deal_id="n"))
-        screen.change(
-            replace(more, clients={**more.clients, "new": last}, at_risk=Sum(13, more.at_risk.amount + 100))
-        )
+        screen.change(with_clients(more, *more.clients.values(), last))
         shown = names(screen)
         assert shown[0] == "Клиент 0"
         assert "Новый" in shown
@@ -154,21 +149,19 @@ def test_a_new_client_announces_itself_wherever_it_stands(browser: Browser) -> N
 
 def test_what_was_done_is_seen_wherever_it_stood_and_its_place_is_taken(browser: Browser) -> None:
     with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
-        screen.open(replace(crowd(12), saved_today=Sum()))
+        screen.open(replace(crowd(12), totals=saved_today(crowd(12), 0, 0)))
         screen.page.clock.run_for(5_000)  # until that is no news any more
         room = len(names(screen))
         fewer = crowd(12, 2)
         [gone] = [row for row in fewer.clients.values() if row.client == "Клиент 11"]
-        clients = {key: row for key, row in fewer.clients.items() if row is not gone}
+        fewer = with_clients(fewer, *(row for row in fewer.clients.values() if row is not gone))
         row = screen.page.locator("#list .leaving")
         height, lands = screen.change(
             replace(
                 fewer,
-                clients=clients,
-                at_risk=Sum(11, fewer.at_risk.amount - gone.amount),
                 closed=frozenset({"t11"}),
                 saved={"c11": gone.amount},
-                saved_today=Sum(1, gone.amount),
+                totals=saved_today(fewer, 1, gone.amount),
             ),
             FLIGHT,
         )
@@ -198,7 +191,7 @@ def test_of_more_reasons_than_fit_the_largest_are_seen_and_the_sum_of_every_kind
     own = [(name, 1, 100_000 * (20 - n)) for n, (name, _, _) in enumerate(EXAMPLE[:-1])]
     others = [(f"Причина {n}", 1, 100 * (10 - n)) for n in range(10)]
     before = worked_example()
-    many = replace(before, losses={**before.losses, MONTH.now: losses(*own, *others)})
+    many = replace(before, losses={**before.losses, MONTH.current: losses(*own, *others)})
     with opened(browser, WALL, viewport={"width": 1920, "height": 1080}) as screen:
         screen.open(many)
         screen.page.clock.run_for(5_000)  # until that is no news any more

@@ -1,0 +1,1 @@
+"""Simulated CRMs: each serves an office by its vendor's API, and posts its vendor's webhooks."""

@@ -1,0 +1,1 @@
+"""The simulated AmoCRM, written from the vendor's documents."""

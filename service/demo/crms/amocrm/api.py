@@ -1,0 +1,241 @@
+"""The lists and single entities of amoCRM's API v4.
+
+Source: amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, tasks-api, contacts-api,
+companies-api, users-api, events-and-notes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.demo.crms.amocrm.query import CLIENTS, EVENTS, LEADS, PLAIN, TASKS, USERS, BadRequest, Query
+from service.demo.crms.amocrm.records import (
+    Books,
+    Entry,
+    Json,
+    Object,
+    due,
+    entity_of,
+    event_id,
+    linked,
+    status_id,
+)
+from service.demo.crms.php import Node, values
+from service.demo.office import Client, Deal, Office, Task
+
+HAL: Final = "application/hal+json"
+PROBLEM: Final = "application/problem+json"
+
+_TITLES: Final = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+_T = TypeVar("_T")
+
+
+def problem(status: int, detail: str = "") -> Response:
+    """An error, as the vendor tells it."""
+    title = _TITLES.get(status, "Internal Server Error")
+    body = {
+        "title": title,
+        "type": f"https://httpstatus.es/{status}",
+        "status": status,
+        "detail": detail or title,
+    }
+    return JSONResponse(body, status, media_type=PROBLEM)
+
+
+class Api:
+    """What the API answers.
+
+    Args:
+        log: The log of events, the oldest first; it grows.
+    """
+
+    def __init__(self, books: Books, log: list[Entry]) -> None:
+        self.books = books
+        self.office: Office = books.office
+        self.log = log
+
+    def routes(self) -> list[Route]:
+        """Each of the paths below `/api/v4` that is read."""
+        answers: dict[str, Callable[[Request], Response]] = {
+            "leads": self._leads,
+            "leads/loss_reasons": self._reasons,
+            "leads/pipelines": self._pipelines,
+            "leads/{id:int}": self._lead,
+            "users": self._users,
+            "contacts": lambda request: self._clients(request, "contacts"),
+            "contacts/{id:int}": lambda request: self._client(request, "contacts"),
+            "companies": lambda request: self._clients(request, "companies"),
+            "companies/{id:int}": lambda request: self._client(request, "companies"),
+            "tasks": self._tasks,
+            "tasks/{id:int}": self._task,
+            "events": self._events,
+        }
+        return [Route(f"/api/v4/{path}", _safely(answer)) for path, answer in answers.items()]
+
+    def _leads(self, request: Request) -> Response:
+        query = Query(request, LEADS)
+        stages = {
+            (_part(each, "pipeline_id"), _part(each, "status_id"))
+            for each in values(query.filters.get("statuses"))
+        }
+        found = query.chosen(
+            (
+                deal
+                for deal in self.office.deals.values()
+                if deal.deleted == ("only_deleted" in query.include)
+                and (not stages or (str(deal.pipeline_id), str(status_id(deal))) in stages)
+            ),
+            {
+                "id": lambda deal: deal.id,
+                "name": lambda deal: deal.name,
+                "pipeline_id": lambda deal: deal.pipeline_id,
+                "responsible_user_id": lambda deal: deal.manager_id,
+            },
+            {
+                "created_at": lambda deal: deal.created_at,
+                "updated_at": lambda deal: deal.updated_at,
+                "closed_at": lambda deal: deal.closed_at,
+            },
+        )
+        return self._page(query, "leads", found, lambda deal: self.books.lead(deal, query.include))
+
+    def _lead(self, request: Request) -> Response:
+        deal = self.office.deals.get(request.path_params["id"])
+        include = Query(request, LEADS).include
+        if deal is None or deal.deleted != ("only_deleted" in include):
+            return Response(status_code=204)
+        return JSONResponse(self.books.lead(deal, include), media_type=HAL)
+
+    def _tasks(self, request: Request) -> Response:
+        query = Query(request, TASKS)
+        if "entity_id" in query.filters and "entity_type" not in query.filters:
+            raise BadRequest("filter[entity_id] needs filter[entity_type]")
+        found = query.chosen(
+            (task for task in self.office.tasks.values() if not task.deleted),
+            {
+                "id": lambda task: task.id,
+                "responsible_user_id": lambda task: task.manager_id,
+                "is_completed": lambda task: int(task.completed),
+                "task_type": lambda _: 1,
+                "entity_type": lambda task: linked(self.office, task)[0],
+                "entity_id": lambda task: linked(self.office, task)[1],
+            },
+            {"updated_at": lambda task: task.updated_at},
+        )
+        return self._page(query, "tasks", found, self.books.task)
+
+    def _task(self, request: Request) -> Response:
+        task = self.office.tasks.get(request.path_params["id"])
+        if task is None or task.deleted:
+            return Response(status_code=204)
+        return JSONResponse(self.books.task(task), media_type=HAL)
+
+    def _clients(self, request: Request, name: str) -> Response:
+        query = Query(request, CLIENTS)
+        found = query.chosen(
+            (client for client in self.office.clients.values() if entity_of(client) == name),
+            {
+                "id": lambda client: client.id,
+                "name": lambda client: client.name,
+                "responsible_user_id": lambda _: next(iter(self.office.managers)),
+            },
+            {
+                "created_at": lambda client: client.created_at,
+                "updated_at": lambda client: client.updated_at,
+            },
+        )
+        return self._page(query, name, found, self.books.client)
+
+    def _client(self, request: Request, name: str) -> Response:
+        client = self.office.clients.get(request.path_params["id"])
+        if client is None or entity_of(client) != name:
+            return Response(status_code=204)
+        return JSONResponse(self.books.client(client), media_type=HAL)
+
+    def _events(self, request: Request) -> Response:
+        """The newest first."""
+        query = Query(request, EVENTS)
+        found = query.chosen(
+            enumerate(self.log, start=1),
+            {
+                "id": lambda numbered: event_id(numbered[0]),
+                "created_by": lambda numbered: numbered[1].created_by,
+                "entity": lambda numbered: numbered[1].entity_type,
+                "entity_id": lambda numbered: numbered[1].entity_id,
+                "type": lambda numbered: numbered[1].type,
+            },
+            {"created_at": lambda numbered: numbered[1].created_at},
+        )
+        return self._page(query, "events", found[::-1], lambda numbered: self.books.event(*numbered))
+
+    def _reasons(self, request: Request) -> Response:
+        query = Query(request, PLAIN)
+        return self._counted(query, "loss_reasons", self.office.reasons, self.books.loss_reason)
+
+    def _pipelines(self, request: Request) -> Response:
+        query = Query(request, PLAIN)
+        return self._counted(query, "pipelines", self.office.pipelines, self.books.pipeline)
+
+    def _users(self, request: Request) -> Response:
+        return self._counted(Query(request, USERS), "users", self.office.managers, self.books.user)
+
+    def _page(
+        self, query: Query, name: str, found: list[_T], render: Callable[[_T], Object], total: bool = False
+    ) -> Response:
+        """One page of a list, which comes in the order of its ids, the log by age; 204 where it is empty."""
+        by, backwards = query.order
+        if by != "id":
+            found.sort(key=lambda each: _key(each, by))
+        if backwards:
+            found.reverse()
+        start = (query.page - 1) * query.limit
+        members: list[Json] = [render(each) for each in found[start : start + query.limit]]
+        if not members:
+            return Response(status_code=204)
+        links: Object = {"self": {"href": _address(self.books.origin, query.request, query.page)}}
+        if start + query.limit < len(found):
+            links["next"] = {"href": _address(self.books.origin, query.request, query.page + 1)}
+        body: Object = {"_total_items": len(found)} if total else {}
+        body |= {"_page": query.page, "_links": links, "_embedded": {name: members}}
+        return JSONResponse(body, media_type=HAL)
+
+    def _counted(
+        self, query: Query, name: str, ids: Iterable[int], render: Callable[[int], Object]
+    ) -> Response:
+        return self._page(query, name, list(ids), render, total=True)
+
+
+def _key(record: object, name: str) -> int:
+    """What a list is ordered by."""
+    assert isinstance(record, Deal | Task | Client)
+    if isinstance(record, Task) and name == "complete_till":
+        return due(record)
+    found = getattr(record, name)
+    assert isinstance(found, int)
+    return found
+
+
+def _part(stage: Node, name: str) -> Node:
+    if not isinstance(stage, Mapping) or set(stage) != {"pipeline_id", "status_id"}:
+        raise BadRequest(f"filter[statuses]: {stage}")
+    return stage[name]
+
+
+def _address(origin: str, request: Request, page: int) -> str:
+    """A page's address: the request's own, but for the page."""
+    return origin + str(request.url.include_query_params(page=page)).removeprefix(str(request.base_url)[:-1])
+
+
+def _safely(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    def safe(request: Request) -> Response:
+        try:
+            return answer(request)
+        except BadRequest as error:
+            return problem(400, str(error))
+
+    return safe

@@ -1,0 +1,231 @@
+"""A simulated amoCRM (Kommo): its API v4 over an office's truth, and its webhooks.
+
+Source: amocrm.ru/developers/content/crm_platform (webhooks-api, webhooks-format) and
+developers.kommo.com (docs/limitations, docs/webhooks-general).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from service.demo.crms.amocrm.api import HAL, Api, problem
+from service.demo.crms.amocrm.records import Books, Entry, Json, Object
+from service.demo.crms.amocrm.webhooks import Item, entries, items
+from service.demo.crms.crm import Settings, SimulatedCRM, Webhook, Window
+from service.demo.crms.php import form
+from service.demo.office import Event, Office, Second
+
+HOUR: Final = 3600
+INVALID: Final = 100
+"""Webhooks answered other than 2xx in two hours, above which one more disables the webhook."""
+
+ABUSE: Final = 50
+"""Requests refused with 429 in a minute, from which on the address is blocked; the vendor names no number."""
+
+SETTINGS: Final = tuple(
+    f"{action}_{entity}"
+    for entity, actions in {
+        "lead": ("add", "update", "status", "responsible", "delete", "restore"),
+        "task": ("add", "update", "responsible", "delete"),
+        "contact": ("add", "update", "responsible", "delete", "restore"),
+        "company": ("add", "update", "responsible", "delete", "restore"),
+    }.items()
+    for action in actions
+)
+"""The events to subscribe to, of those that this office has."""
+
+
+@dataclass
+class Hook:
+    """A registered webhook."""
+
+    id: int
+    destination: str
+    settings: list[str]
+    created_at: Second
+    updated_at: Second
+
+
+class AmoCRM(SimulatedCRM):
+    """The simulated vendor.
+
+    Args:
+        office: Its truth, in whole roubles, and with a due time for every task.
+        token: The long-lived token that the API asks for.
+        webhook_secret: Stands in the address of the webhook that is registered from the start.
+        limit: Requests in a second.
+        short: Leads are told of in the SHORT form; may be changed at any time.
+        subscribed: Whether a webhook is registered from the start, for all events.
+    """
+
+    kind: ClassVar[str] = "amocrm"
+    retries: ClassVar[Sequence[float]] = (
+        300.0,
+        900.0,
+        900.0,
+        3600.0,
+    )  # as is said; the documents' table is lost
+
+    def __init__(
+        self,
+        office: Office,
+        *,
+        token: str = "amo-long-lived-token",
+        webhook_secret: str = "amo-webhook-secret",
+        subdomain: str = "zerno",
+        account_id: int = 20518844,
+        limit: int = 7,
+        short: bool = False,
+        subscribed: bool = True,
+    ) -> None:
+        super().__init__(office, Window(limit))
+        self.token = token
+        self.webhook_secret = webhook_secret
+        self.subdomain = subdomain
+        self.account_id = account_id
+        self.origin = f"https://{subdomain}.amocrm.ru"
+        self.short = short
+        self.books = Books(office, self.origin, account_id)
+        self.hooks: dict[str, Hook] = {}
+        self.log: list[Entry] = []
+        self._invalid: deque[float] = deque()
+        self._refused: deque[float] = deque()
+        self._blocked = False
+        self._posted = 0
+        office.listeners.append(lambda event: self.log.extend(entries(event)))
+        if subscribed:
+            self.subscribe(
+                f"https://board.example/webhooks/office?{urlencode({'token': webhook_secret})}", SETTINGS
+            )
+
+    def settings(self) -> Settings:
+        """See `SimulatedCRM`."""
+        return {
+            "crm": self.kind,
+            "webhook_secret": self.webhook_secret,
+            "account": str(self.account_id),
+            "base_url": self.origin,
+            "token": self.token,
+        }
+
+    def subscribe(self, destination: str, settings: Iterable[str]) -> Hook:
+        """Register a webhook, or renew the one with this address, which enables it."""
+        now = int(self.office.now())
+        hook = self.hooks.setdefault(destination, Hook(839_656 + len(self.hooks), destination, [], now, now))
+        hook.settings, hook.updated_at = list(settings), now
+        self.disabled = False
+        self._invalid.clear()
+        return hook
+
+    def webhooks(self, event: Event) -> list[Webhook]:
+        """See `SimulatedCRM`. One request for each item, to each address that subscribed to it."""
+        return [
+            self._webhook(event, item, hook)
+            for item in items(self.office, event, self.account_id, self.short)
+            for hook in self.hooks.values()
+            if item.setting in hook.settings
+        ]
+
+    def _webhook(self, event: Event, item: Item, hook: Hook) -> Webhook:
+        self._posted += 1
+        account = {"subdomain": self.subdomain, "id": str(self.account_id)}
+        fields = [(f"account[{name}]", value) for name, value in account.items()]
+        fields += [] if self.short else [("account[_links][self]", self.origin)]
+        path = f"{item.entity}[{item.action}][0]"
+        fields += [
+            (path + "".join(f"[{part}]" for part in name.split("/")), v) for name, v in item.fields.items()
+        ]
+        headers = {
+            "user-agent": "amoCRM-Webhooks/3.0",
+            "content-type": "application/x-www-form-urlencoded",
+            "accept-encoding": "gzip",
+            "x-amocrm-requestid": str(UUID(int=self._posted)),
+        }
+        return Webhook((event,), headers, dict(parse_qsl(urlsplit(hook.destination).query)), form(fields))
+
+    def answered(self, webhook: Webhook, attempt: int, status: int | None) -> None:
+        """See `SimulatedCRM`. More than 100 invalid answers in two hours disable the webhook."""
+        if status is not None and 200 <= status < 300:
+            return
+        now = self.office.now()
+        self._invalid.append(now)
+        while self._invalid[0] <= now - 2 * HOUR:
+            self._invalid.popleft()
+        self.disabled = self.disabled or len(self._invalid) > INVALID
+
+    def refusal(self, request: Request) -> Response | None:
+        """See `SimulatedCRM`."""
+        if self._blocked:
+            return HTMLResponse("<html><body><h1>403 Forbidden</h1></body></html>", 403)
+        return None if request.headers.get("authorization") == f"Bearer {self.token}" else self.failure(401)
+
+    def too_many(self) -> Response:
+        """See `SimulatedCRM`. One who does not listen is blocked."""
+        now = self.office.now()
+        self._refused.append(now)
+        while self._refused[0] <= now - 60:
+            self._refused.popleft()
+        self._blocked = len(self._refused) >= ABUSE
+        return self.failure(429)
+
+    def unblock(self) -> None:
+        """Let the address in again, as the vendor's support does."""
+        self._blocked = False
+        self._refused.clear()
+
+    def failure(self, status: int) -> Response:
+        """See `SimulatedCRM`."""
+        return problem(status)
+
+    def routes(self) -> list[Route]:
+        """See `SimulatedCRM`."""
+        hooks = Route("/api/v4/webhooks", self._hooks, methods=["GET", "POST", "DELETE"])
+        return [*Api(self.books, self.log).routes(), hooks]
+
+    async def _hooks(self, request: Request) -> Response:
+        """The webhooks that are registered: read, registered or renewed, and taken away."""
+        if request.method == "GET":
+            return self._list_hooks(request.query_params.get("filter[destination]"))
+        try:
+            asked = json.loads(await request.body())
+            destination = asked["destination"]
+            settings = asked["settings"] if request.method == "POST" else []
+        except (ValueError, KeyError, TypeError):
+            return problem(400)
+        if request.method == "DELETE":
+            return Response(status_code=204) if self.hooks.pop(destination, None) else problem(404)
+        if not urlsplit(destination).hostname or not settings or set(settings) - set(SETTINGS):
+            return problem(422, f"{destination} {settings}")
+        return JSONResponse(self._hook(self.subscribe(destination, settings)), 201, media_type=HAL)
+
+    def _list_hooks(self, destination: str | None) -> Response:
+        found: list[Json] = [
+            self._hook(each) for each in self.hooks.values() if destination in (None, each.destination)
+        ]
+        if not found:
+            return Response(status_code=204)
+        body: Object = {"_total_items": len(found), "_embedded": {"webhooks": found}}
+        return JSONResponse(body, media_type=HAL)
+
+    def _hook(self, hook: Hook) -> Object:
+        return {
+            "id": hook.id,
+            "destination": hook.destination,
+            "created_at": hook.created_at,
+            "updated_at": hook.updated_at,
+            "account_id": self.account_id,
+            "created_by": next(iter(self.office.managers)),
+            "sort": list(self.hooks).index(hook.destination) + 1,
+            "disabled": self.disabled,
+            "settings": [*hook.settings],
+        }

@@ -1,0 +1,245 @@
+"""What amoCRM tells of an event: the items of its webhooks, and the entries of its log of events.
+
+Source: amocrm.ru/developers/content/crm_platform/webhooks-format and events-and-notes,
+developers.kommo.com/docs/webhooks-general, and captured deliveries of 2023 to 2025. A lead's webhook has
+neither its loss reason nor its contact; in a webhook every value is a string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from service.demo.crms.amocrm.records import (
+    ELEMENTS,
+    Entry,
+    Object,
+    due,
+    entity_of,
+    linked,
+    roubles,
+    status_id,
+)
+from service.demo.office import Client, Deal, Event, Office, Second, Task
+
+Fields: TypeAlias = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a webhook: `leads[update][0]` with its fields.
+
+    Args:
+        setting: The subscription that it belongs to, such as `update_lead`.
+    """
+
+    setting: str
+    entity: str
+    action: str
+    fields: Fields
+
+
+def items(office: Office, event: Event, account_id: int, short: bool) -> Iterator[Item]:
+    """The items that an event makes, each of which is posted by itself.
+
+    Args:
+        short: Leads are told of by a webhook on a pipeline's stages: only that one is added, moved or
+            deleted, and no more of it than ids.
+    """
+    match event.after:
+        case Deal() as deal:
+            before = event.before
+            assert before is None or isinstance(before, Deal)
+            tell = _short_lead_items if short else _lead_items
+            yield from tell(event, before, deal, account_id)
+        case Task() as task:
+            before_task = event.before
+            assert before_task is None or isinstance(before_task, Task)
+            yield _task_item(office, event, before_task, task, account_id)
+        case Client() as client:
+            yield _client_item(office, event, client, account_id)
+
+
+def _lead_items(event: Event, before: Deal | None, deal: Deal, account_id: int) -> Iterator[Item]:
+    lead = _lead(deal, account_id)
+    if before is None:
+        yield Item("add_lead", "leads", "add", lead)
+    elif event.kind == "deleted":
+        yield Item("delete_lead", "leads", "delete", _staged(deal))
+    elif event.kind == "restored":
+        yield Item("restore_lead", "leads", "restore", lead)
+    else:
+        yield Item("update_lead", "leads", "update", lead)
+        if status_id(before) != status_id(deal) or before.pipeline_id != deal.pipeline_id:
+            moved = {**lead, "old_status_id": str(status_id(before))}
+            yield Item("status_lead", "leads", "status", moved)
+        if before.manager_id != deal.manager_id:
+            handed = {**lead, "old_responsible_user_id": str(before.manager_id)}
+            yield Item("responsible_lead", "leads", "responsible", handed)
+
+
+def _short_lead_items(event: Event, before: Deal | None, deal: Deal, account_id: int) -> Iterator[Item]:
+    del account_id
+    if before is None:
+        yield Item("add_lead", "leads", "add", _staged(deal))
+    elif event.kind == "deleted":
+        yield Item("delete_lead", "leads", "delete", _staged(deal))
+    elif status_id(before) != status_id(deal) or before.pipeline_id != deal.pipeline_id:
+        old = {"old_status_id": str(status_id(before)), "old_pipeline_id": str(before.pipeline_id)}
+        yield Item("status_lead", "leads", "status", {**_staged(deal), **old})
+
+
+def _staged(deal: Deal) -> Fields:
+    return {"id": str(deal.id), "status_id": str(status_id(deal)), "pipeline_id": str(deal.pipeline_id)}
+
+
+def _lead(deal: Deal, account_id: int) -> Fields:
+    return {
+        "id": str(deal.id),
+        "name": deal.name,
+        "status_id": str(status_id(deal)),
+        "price": str(roubles(deal)),
+        "responsible_user_id": str(deal.manager_id),
+        "last_modified": str(deal.updated_at),
+        "modified_user_id": str(deal.manager_id),
+        "created_user_id": str(deal.manager_id),
+        "date_create": str(deal.created_at),
+        "pipeline_id": str(deal.pipeline_id),
+        "account_id": str(account_id),
+        "created_at": str(deal.created_at),
+        "updated_at": str(deal.updated_at),
+    }
+
+
+def _task_item(office: Office, event: Event, before: Task | None, task: Task, account_id: int) -> Item:
+    if event.kind == "deleted":
+        return Item("delete_task", "task", "delete", {"id": str(task.id)})
+    entity_type, entity_id = linked(office, task)
+    fields = {
+        "id": str(task.id),
+        "element_id": str(entity_id),
+        "element_type": ELEMENTS[entity_type] if entity_type else "0",
+        "task_type": "1",
+        "date_create": _naive(task.created_at),
+        "text": task.text,
+        "status": "1" if task.completed else "0",
+        "account_id": str(account_id),
+        "created_user_id": str(task.manager_id),
+        "last_modified": _naive(task.updated_at),
+        "responsible_user_id": str(task.manager_id),
+        "complete_till": _naive(due(task)),
+        "created_at": str(task.created_at),
+        "updated_at": str(task.updated_at),
+        "complete_before": str(due(task)),
+    }
+    if before is None:
+        return Item("add_task", "task", "add", fields)
+    fields |= {"action_close": "1" if event.kind == "completed" else "0", "old_text": before.text}
+    if before.manager_id != task.manager_id:
+        fields["old_responsible_user_id"] = str(before.manager_id)
+    return Item("update_task", "task", "update", fields)
+
+
+def _client_item(office: Office, event: Event, client: Client, account_id: int) -> Item:
+    """A contact, or a company, with the leads that it is linked to."""
+    action = "add" if event.kind == "added" else "update"
+    leads = [deal.id for deal in office.deals.values() if deal.client_id == client.id and not deal.deleted]
+    manager_id = str(next(iter(office.managers)))
+    fields = {
+        "id": str(client.id),
+        "name": client.name,
+        "responsible_user_id": manager_id,
+        "date_create": str(client.created_at),
+        "last_modified": str(client.updated_at),
+        "created_user_id": manager_id,
+        "modified_user_id": manager_id,
+        **({} if client.company else {"company_name": "", "linked_company_id": ""}),
+        "account_id": str(account_id),
+        **{f"linked_leads_id/{lead}/ID": str(lead) for lead in leads},
+        "type": "company" if client.company else "contact",
+        "created_at": str(client.created_at),
+        "updated_at": str(client.updated_at),
+    }
+    return Item(f"{action}_{fields['type']}", "contacts", action, fields)
+
+
+def _naive(moment: Second) -> str:
+    """A moment as the vendor writes it without a zone: in UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def entries(event: Event) -> Iterator[Entry]:
+    """The log's entries for an event; none for a loss reason, a client's link, a task's reopening."""
+    match event.after:
+        case Deal() as deal:
+            before = event.before
+            assert before is None or isinstance(before, Deal)
+            for kind, old, new in _lead_entries(event, before, deal):
+                yield Entry(kind, "lead", deal.id, deal.manager_id, event.at, old, new)
+        case Task() as task:
+            before_task = event.before
+            assert before_task is None or isinstance(before_task, Task)
+            for kind, old, new in _task_entries(event, before_task, task):
+                yield Entry(kind, "task", task.id, task.manager_id, event.at, old, new)
+        case Client() as client:
+            entity = entity_of(client).replace("ies", "y").removesuffix("s")
+            noted: Object = {"note": {"id": client.id}}
+            if event.kind == "added":
+                yield Entry(f"{entity}_added", entity, client.id, 0, event.at, None, noted)
+            else:
+                old, new = _names(event.before, client)
+                yield Entry("name_field_changed", entity, client.id, 0, event.at, old, new)
+
+
+_Told: TypeAlias = tuple[str, Object | None, Object | None]
+
+
+def _lead_entries(event: Event, before: Deal | None, deal: Deal) -> Iterator[_Told]:
+    if before is None:
+        yield "lead_added", None, {"note": {"id": deal.id}}
+    elif event.kind in ("deleted", "restored"):
+        yield f"lead_{event.kind}", None, None
+    else:
+        if status_id(before) != status_id(deal) or before.pipeline_id != deal.pipeline_id:
+            yield "lead_status_changed", _stage(before), _stage(deal)
+        if before.amount != deal.amount:
+            yield "sale_field_changed", _sale(before), _sale(deal)
+        if before.name != deal.name:
+            yield "name_field_changed", *_names(before, deal)
+        if before.manager_id != deal.manager_id:
+            yield "entity_responsible_changed", _user(before), _user(deal)
+
+
+def _task_entries(event: Event, before: Task | None, task: Task) -> Iterator[_Told]:
+    if event.kind in ("added", "deleted", "completed"):
+        yield f"task_{event.kind}", None, None
+    elif before is not None and before.text != task.text:
+        yield "task_text_changed", {"task": {"text": before.text}}, {"task": {"text": task.text}}
+    elif before is not None and before.due_at != task.due_at:
+        yield "task_deadline_changed", _deadline(before), _deadline(task)
+    elif before is not None and before.manager_id != task.manager_id:
+        yield "entity_responsible_changed", _user(before), _user(task)
+
+
+def _stage(deal: Deal) -> Object:
+
+    return {"lead_status": {"id": status_id(deal), "pipeline_id": deal.pipeline_id}}
+
+
+def _sale(deal: Deal) -> Object:
+    return {"sale_field_value": {"sale": roubles(deal)}}
+
+
+def _names(before: Deal | Task | Client | None, after: Deal | Client) -> tuple[Object, Object]:
+    assert isinstance(before, Deal | Client)
+    return {"name_field_value": {"name": before.name}}, {"name_field_value": {"name": after.name}}
+
+
+def _user(record: Deal | Task) -> Object:
+    return {"responsible_user": {"id": record.manager_id}}
+
+
+def _deadline(task: Task) -> Object:
+    return {"task_deadline": {"timestamp": due(task)}}

@@ -1,0 +1,1 @@
+"""The simulated Bitrix24, written from the vendor's documents."""

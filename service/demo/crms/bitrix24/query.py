@@ -1,0 +1,248 @@
+"""What the lists of Bitrix24's REST can be asked for: `filter` with its prefixes, `order`, `select`, `start`.
+
+Source: bitrix24/b24restdocs: crm/universal/crm-item-list.md, tasks/tasks-task-list.md,
+settings/performance/huge-data.md. Where a method passes over what it does not know, this one refuses it: a
+client that misspells a field should hear of it. Searches by a part of a text (`%`) are not simulated.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
+from typing import Final, TypeAlias
+
+from service.demo.crms.php import Node, values
+
+Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Object: TypeAlias = dict[str, Json]
+
+PAGE: Final = 50
+PORTAL: Final = timezone(timedelta(hours=3))
+"""The portal's time zone."""
+
+_KEY: Final = re.compile(r"(!@|!=|>=|<=|[@!=<>])?(\w+)")
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+_DATED: Final = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
+
+
+class CallError(Exception):
+    """A method answers with an error."""
+
+    def __init__(self, code: str, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method answers: `result`, and for a list `total` and `next`."""
+
+    result: Json
+    total: int | None = None
+    next: int | None = None
+
+
+class Params:
+    """A call's parameters, whose names are read in any case, as all of PHP's handlers of REST do."""
+
+    def __init__(self, tree: Mapping[str, Node]) -> None:
+        self._tree = {name.lower(): value for name, value in tree.items()}
+
+    def get(self, name: str) -> Node:
+        """A parameter; None where it is not given."""
+        return self._tree.get(name.lower())
+
+    def mapping(self, name: str) -> Mapping[str, Node]:
+        """A parameter that is an object; an empty array is one, too."""
+        found = self.get(name)
+        if found is None or found == []:
+            return {}
+        if not isinstance(found, Mapping):
+            raise CallError("", f"Parameter '{name}' must be array.")
+        return found
+
+    def whole(self, name: str) -> int | None:
+        """A parameter that is a number; None where it is not given or is none."""
+        text = str(self.get(name))
+        return int(text) if re.fullmatch(r"-?\d+", text) else None
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a list's method words what it refuses, and what it orders by.
+
+    Args:
+        unknown_filter, unknown_order: Make the error of a field that there is not.
+        order: What it is ordered by, unless asked otherwise, and whether backwards.
+        upper: Directions are written `ASC` and `DESC`.
+    """
+
+    unknown_filter: Callable[[str], CallError]
+    unknown_order: Callable[[str], CallError]
+    order: tuple[str, bool]
+    upper: bool
+
+
+def listed(
+    params: Params, records: Sequence[Object], wording: Wording, always: str, hidden: Sequence[str] = ()
+) -> tuple[list[Object], int | None, int | None]:
+    """One page of the records that `params` ask for, with the fields that they select; the total; where the
+    next page begins.
+
+    Args:
+        records: With all of their fields, which are alike; in the order of their ids.
+        always: The field that is the id; selected, asked for or not.
+        hidden: Fields that are selected only by name.
+    """
+    names = set(records[0]) if records else set()
+    holds = _filter(params.mapping("filter"), names, wording) if records else None
+    by, backwards = _order(params, names, wording)
+    start = params.whole("start") or 0
+    matching = filter(holds, records) if holds else iter(records)
+    if start < 0 and (by, backwards) == (always, False):
+        found = list(islice(matching, PAGE))  # what nobody counts need not be found
+    else:
+        found = list(matching)
+        if by != always:
+            found.sort(key=lambda each: _sortable(each[by]))
+        if backwards:
+            found.reverse()
+    page = found[max(start, 0) : max(start, 0) + PAGE]
+    selected = {str(each) for each in values(params.get("select"))}
+    if not selected or "*" in selected:
+        selected |= names - set(hidden)
+    rows: list[Object] = [{name: each[name] for name in each if name in selected | {always}} for each in page]
+    if start < 0:
+        return rows, 0, None
+    return rows, len(found), start + PAGE if start + PAGE < len(found) else None
+
+
+def _order(params: Params, names: set[str], wording: Wording) -> tuple[str, bool]:
+    asked = params.mapping("order")
+    if len(asked) > 1:
+        raise NotImplementedError("the simulator orders by one field")
+    if not asked:
+        return wording.order
+    by, way = next(iter(asked.items()))
+    direction = str(way)
+    allowed = ("ASC", "DESC") if wording.upper else ("asc", "desc", "ASC", "DESC")
+    if names and by not in names:
+        raise wording.unknown_order(by)
+    if direction not in allowed:
+        raise CallError(
+            "INVALID_ARG_VALUE",
+            f"Invalid order: allowed sort directions are `ASC, DESC`. But got '{direction}' for field '{by}'",
+        )
+    return by, direction.upper() == "DESC"
+
+
+def _filter(wanted: Mapping[str, Node], names: set[str], wording: Wording) -> Callable[[Object], bool] | None:
+    """What a filter asks of a record; None for one that asks nothing."""
+    tests: list[Callable[[Object], bool]] = []
+    for key, value in wanted.items():
+        if key == "logic":
+            continue
+        if key.isdecimal() and isinstance(value, Mapping):
+            inner = _filter(value, names, wording)
+            tests += [] if inner is None else [inner]
+            continue
+        match = _KEY.fullmatch(key)
+        if match is None or match[2] not in names:
+            raise wording.unknown_filter(key if match is None else match[2])
+        tests.append(_test(match[2], match[1] or "=", value))
+    if not tests:
+        return None
+    if str(wanted.get("logic", "AND")).upper() == "OR":
+        return lambda record: any(test(record) for test in tests)
+    return lambda record: all(test(record) for test in tests)
+
+
+def _test(name: str, prefix: str, asked: Node) -> Callable[[Object], bool]:
+    """One condition. A field that holds a list is, or is not, each of its members."""
+    if prefix in ("@", "=", "!@", "!=", "!"):
+        given = {_known(each) for each in values(asked) or [None]}
+        wanted = prefix in ("@", "=")
+
+        def among(record: Object) -> bool:
+            value = record[name]
+            mine = value if isinstance(value, list) else [value]
+            return any(_known(each) in given for each in mine) == wanted
+
+        return among
+    limit = _comparable(asked)
+    compare = _COMPARE[prefix]
+
+    def beyond(record: Object) -> bool:
+        value = _comparable(record[name])
+        return value is not None and limit is not None and compare(value, limit)
+
+    return beyond
+
+
+_COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _known(value: Json | Node) -> float | str:
+    """What two values are the same by: the number or moment that both are, else their text; none is empty."""
+    found = _comparable(value)
+    return found if found is not None else "" if value is None or value is False else str(value)
+
+
+def _comparable(value: Json | Node) -> float | None:
+    """A number, or a moment in seconds; None for what is neither."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    text = str(value)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return moment(text) if _DATED.fullmatch(text) else None
+
+
+def moment(text: str) -> float:
+    """The moment that ISO 8601 names; without an offset, in the portal's zone."""
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=PORTAL)).timestamp()
+
+
+def _sortable(value: Json) -> tuple[bool, float, str]:
+    number = _comparable(value)
+    return number is not None, number or 0.0, str(value)
+
+
+def iso(second: float | None) -> str | None:
+    """A moment as the portal writes it."""
+    return None if second is None else datetime.fromtimestamp(second, UTC).astimezone(PORTAL).isoformat()
+
+
+def upper(field: str) -> CallError:
+    """The error of the methods with upper-case fields."""
+    return CallError("", f"Field '{field}' is not allowed.")
+
+
+CRM_ITEMS: Final = Wording(
+    lambda field: CallError("INVALID_ARG_VALUE", f"Invalid filter: field '{field}' is not allowed in filter"),
+    lambda field: CallError("INVALID_ARG_VALUE", f"Invalid order: field '{field}' is not allowed in order"),
+    ("id", False),
+    upper=True,
+)
+TASKS: Final = Wording(
+    lambda field: CallError("100", f"Invalid filter field {field} (internal error)"),
+    lambda _: CallError("0", "Invalid sorting key (internal error)"),
+    ("ID", True),
+    upper=False,
+)
+CRM: Final = Wording(upper, upper, ("ID", False), upper=False)
+ACTIVITIES: Final = Wording(upper, upper, ("START_TIME", False), upper=False)

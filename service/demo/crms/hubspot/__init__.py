@@ -1,0 +1,1 @@
+"""The simulated HubSpot, written from the vendor's documents."""

@@ -1,0 +1,297 @@
+"""HubSpot's records: what it calls the properties of deals, tasks, contacts and companies, and how each value
+is told by the API and by a webhook.
+
+Sources: HubSpot's OpenAPI of CRM v3 objects, and its guides to deals, tasks, pipelines, owners and
+associations. A pipeline's stages have ids of their own; which of them is lost is in their metadata only. An
+open deal's `closedate` is when it is expected to close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+from service.demo.office import Client, Deal, Office, Record, Second, Task
+
+Told: TypeAlias = str | int | None
+"""A property's value: text (numbers too are text), milliseconds since 1970 for a moment, or none."""
+
+Json: TypeAlias = dict[str, object]
+_R = TypeVar("_R", Deal, Task, Client)
+
+_MONTH: Final = 30 * 86_400
+_LONG_AGO: Final = {
+    "createdAt": "2024-01-09T08:00:00.123Z",
+    "updatedAt": "2024-01-09T08:00:00.123Z",
+    "archived": False,
+}
+_STAGES: Final = (("open", "01", "В работе"), ("won", "98", "Успешно"), ("lost", "99", "Отказ"))
+
+
+@dataclass(frozen=True)
+class ObjectType(Generic[_R]):
+    """A type of records.
+
+    Args:
+        plural: Its name in addresses.
+        singular: Its name in webhooks and associations.
+        id: Its `objectTypeId`.
+        properties: How each property is read from a record.
+        created, modified: The properties that say when a record was made and last changed.
+        defaults: What is answered when no property is asked for, besides `created`, `modified` and
+            `hs_object_id`, which always are.
+        told: The properties whose changes the app has subscribed to.
+        records: All records of the type, by id, in the order of their ids.
+    """
+
+    plural: str
+    singular: str
+    id: str
+    properties: Mapping[str, Callable[[_R], Told]]
+    created: str
+    modified: str
+    defaults: tuple[str, ...]
+    told: tuple[str, ...]
+    records: Callable[[Office], Mapping[int, _R]]
+
+    def value(self, record: _R, name: str) -> Told:
+        """A property's value; none for one that does not exist."""
+        read = self.properties.get(name)
+        return None if read is None else read(record)
+
+    def as_json(self, record: _R, names: list[str], portal: int) -> Json:
+        """A record as the API answers it, with these properties, or with the default ones.
+
+        A property without a value is null; one that does not exist is left out.
+        """
+        wanted = [*(names or self.defaults), self.created, self.modified, "hs_object_id"]
+        told: Json = {
+            "id": str(record.id),
+            "properties": {
+                name: told_by_api(self.properties[name](record)) for name in wanted if name in self.properties
+            },
+            "createdAt": iso(record.created_at),
+            "updatedAt": iso(record.updated_at),
+            "archived": is_archived(record),
+            "url": f"https://app.hubspot.com/contacts/{portal}/record/{self.id}/{record.id}",
+        }
+        return {**told, "archivedAt": iso(record.updated_at)} if is_archived(record) else told
+
+
+def is_archived(record: Record) -> bool:
+    """Whether a record is in the recycling bin; clients never are."""
+    return not isinstance(record, Client) and record.deleted
+
+
+def iso(moment: Second) -> str:
+    """A moment as the API tells it."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def told_by_api(value: Told) -> str | None:
+    """A property's value as the API tells it: moments in ISO 8601, all else as text."""
+    return iso(value // 1000) if isinstance(value, int) else value
+
+
+def told_by_webhook(value: Told) -> str:
+    """A property's value as a webhook tells it: always text; milliseconds for a moment, nothing for none."""
+    return "" if value is None else str(value)
+
+
+def stage_id(pipeline_id: int, status: Literal["open", "won", "lost"]) -> str:
+    """The id of the stage of a pipeline in which such deals are."""
+    return next(f"{pipeline_id}{suffix}" for each, suffix, _ in _STAGES if each == status)
+
+
+def pipeline_json(pipeline_id: int, label: str, order: int) -> Json:
+    """A pipeline and its stages. The open stage of all but the first has a probability of nought, too."""
+    probability = {"open": "0.2" if order == 0 else "0.0", "won": "1.0", "lost": "0.0"}
+    stages = [
+        {
+            "label": name,
+            "displayOrder": number,
+            "metadata": {"isClosed": _text(status != "open"), "probability": probability[status]},
+            "id": f"{pipeline_id}{suffix}",
+            "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
+            **_LONG_AGO,
+        }
+        for number, (status, suffix, name) in enumerate(_STAGES)
+    ]
+    return {"label": label, "displayOrder": order, "id": str(pipeline_id), "stages": stages, **_LONG_AGO}
+
+
+def owner_json(id: int, name: str) -> Json:
+    """An owner; its id is not that of the user."""
+    first, last = name_parts(name)
+    told: Json = {"id": str(id), "email": f"m{id}@office.example", "type": "PERSON", **_LONG_AGO}
+    user = 90_000_000 + id
+    return {
+        **told,
+        "firstName": first,
+        "lastName": last or "",
+        "userId": user,
+        "userIdIncludingInactive": user,
+    }
+
+
+def links_of(office: Office, kind: AnyType, record: Record, names: list[str]) -> Json:
+    """A record's associations with those other types, as a record is answered with them."""
+    links: Json = {}
+    for to in filter(None, map(type_named, names)):
+        end = linked(office, record, to)
+        if end is not None:
+            link = f"{kind.singular}_to_{to.singular}"
+            kinds = [link, f"{link}_unlabeled"] if to is COMPANIES else [link]
+            links[to.plural] = {"results": [{"id": str(end), "type": each} for each in kinds]}
+    return links
+
+
+def amount_text(amount: int) -> str:
+    """Minor units as HubSpot keeps a number: no more digits than it needs."""
+    return f"{(Decimal(amount) / 100).normalize():f}"
+
+
+def name_parts(name: str) -> tuple[str, str | None]:
+    """A person's first name, and the rest."""
+    first, _, rest = name.partition(" ")
+    return first, rest or None
+
+
+def _ms(moment: Second | None) -> int | None:
+    return None if moment is None else moment * 1000
+
+
+def _text(value: bool | int) -> str:
+    return str(value).lower()
+
+
+DEALS: Final = ObjectType[Deal](
+    plural="deals",
+    singular="deal",
+    id="0-3",
+    properties={
+        "hs_object_id": lambda deal: str(deal.id),
+        "dealname": lambda deal: deal.name,
+        "amount": lambda deal: amount_text(deal.amount),
+        "deal_currency_code": lambda deal: "RUB",
+        "dealstage": lambda deal: stage_id(deal.pipeline_id, deal.status),
+        "pipeline": lambda deal: str(deal.pipeline_id),
+        "closedate": lambda deal: _ms(deal.closed_at or deal.created_at + _MONTH),
+        "closed_lost_reason": lambda deal: deal.reason,
+        "hubspot_owner_id": lambda deal: str(deal.manager_id),
+        "hs_is_closed": lambda deal: _text(deal.status != "open"),
+        "hs_is_closed_won": lambda deal: _text(deal.status == "won"),
+        "createdate": lambda deal: _ms(deal.created_at),
+        "hs_lastmodifieddate": lambda deal: _ms(deal.updated_at),
+    },
+    created="createdate",
+    modified="hs_lastmodifieddate",
+    defaults=("amount", "closedate", "dealname", "dealstage", "pipeline"),
+    told=(
+        "dealname",
+        "amount",
+        "dealstage",
+        "pipeline",
+        "closedate",
+        "closed_lost_reason",
+        "hubspot_owner_id",
+    ),
+    records=lambda office: office.deals,
+)
+
+TASKS: Final = ObjectType[Task](
+    plural="tasks",
+    singular="task",
+    id="0-27",
+    properties={
+        "hs_object_id": lambda task: str(task.id),
+        "hs_task_subject": lambda task: task.text,
+        "hs_task_body": lambda task: None,
+        "hs_task_status": lambda task: "COMPLETED" if task.completed else "NOT_STARTED",
+        "hs_task_priority": lambda task: "NONE",
+        "hs_task_type": lambda task: "TODO",
+        "hs_task_completion_date": lambda task: _ms(task.completed_at),
+        "hs_timestamp": lambda task: _ms(task.due_at),
+        "hubspot_owner_id": lambda task: str(task.manager_id),
+        "hs_createdate": lambda task: _ms(task.created_at),
+        "hs_lastmodifieddate": lambda task: _ms(task.updated_at),
+    },
+    created="hs_createdate",
+    modified="hs_lastmodifieddate",
+    defaults=(),
+    told=("hs_task_subject", "hs_task_status", "hs_timestamp", "hubspot_owner_id"),
+    records=lambda office: office.tasks,
+)
+
+CONTACTS: Final = ObjectType[Client](
+    plural="contacts",
+    singular="contact",
+    id="0-1",
+    properties={
+        "hs_object_id": lambda client: str(client.id),
+        "firstname": lambda client: name_parts(client.name)[0],
+        "lastname": lambda client: name_parts(client.name)[1],
+        "email": lambda client: None,
+        "createdate": lambda client: _ms(client.created_at),
+        "lastmodifieddate": lambda client: _ms(client.updated_at),
+    },
+    created="createdate",
+    modified="lastmodifieddate",
+    defaults=("email", "firstname", "lastname"),
+    told=("firstname", "lastname"),
+    records=lambda office: {each: client for each, client in office.clients.items() if not client.company},
+)
+
+COMPANIES: Final = ObjectType[Client](
+    plural="companies",
+    singular="company",
+    id="0-2",
+    properties={
+        "hs_object_id": lambda client: str(client.id),
+        "name": lambda client: client.name,
+        "domain": lambda client: None,
+        "createdate": lambda client: _ms(client.created_at),
+        "hs_lastmodifieddate": lambda client: _ms(client.updated_at),
+    },
+    created="createdate",
+    modified="hs_lastmodifieddate",
+    defaults=("domain", "name"),
+    told=("name",),
+    records=lambda office: {each: client for each, client in office.clients.items() if client.company},
+)
+
+AnyType: TypeAlias = ObjectType[Any]  # of deals, tasks or clients: which, its records say
+TYPES: Final[tuple[AnyType, ...]] = (DEALS, TASKS, CONTACTS, COMPANIES)
+
+LABELS: Final[Mapping[tuple[str, str], tuple[tuple[int, str | None], ...]]] = {
+    ("deal", "contact"): ((3, None),),
+    ("deal", "company"): ((341, None), (5, "Primary")),
+    ("task", "deal"): ((216, None),),
+    ("task", "contact"): ((204, None),),
+    ("task", "company"): ((192, None),),
+}
+"""The types, id and label, of an association between a record of one type and one of another."""
+
+
+def type_named(name: str) -> AnyType | None:
+    """The type with this name or id."""
+    return next((each for each in TYPES if name in (each.plural, each.singular, each.id)), None)
+
+
+def type_of(record: Record) -> AnyType:
+    """The type of a record."""
+    if isinstance(record, Client):
+        return COMPANIES if record.company else CONTACTS
+    return DEALS if isinstance(record, Deal) else TASKS
+
+
+def linked(office: Office, record: Record, to: AnyType) -> int | None:
+    """The record of the other type that a record is associated with."""
+    if isinstance(record, Client):
+        return None
+    if to is DEALS:
+        return record.deal_id if isinstance(record, Task) else None
+    return record.client_id if record.client_id in to.records(office) else None

@@ -1,0 +1,1 @@
+"""The simulated Pipedrive, written from the vendor's documents."""

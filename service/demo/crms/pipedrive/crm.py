@@ -1,0 +1,269 @@
+"""A simulated Pipedrive: its API v2, v1 where v2 has none, and its webhooks.
+
+Sources: Pipedrive's OpenAPI of v1 and v2, its pages "Rate limiting", "Pagination", "HTTP status codes" and
+"Responses", and its guide for webhooks v2; for the words of errors, captured answers. Where Pipedrive passes
+over a parameter that it does not know, this one refuses it: a client that misspells one should hear of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
+from typing import Any, ClassVar, Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from service.demo.crms.crm import Settings, SimulatedCRM, Webhook, Window
+from service.demo.crms.limits import DailyBudget
+from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, asked_for
+from service.demo.crms.pipedrive.lists import COLLECTIONS, KEPT, Invalid
+from service.demo.crms.pipedrive.records import Json, user_json
+from service.demo.crms.pipedrive.webhooks import HOST, action_of, body_v1, body_v2, object_of, packed
+from service.demo.office import Event, Office
+
+_INFO: Final = "Please check developers.pipedrive.com"
+_ERRORS: Final = {401: "unauthorized access", 403: "Scope and URL mismatch", 429: "Rate limit exceeded"}
+_CLOUDFLARE: Final = (
+    "<html><head><title>Access denied</title></head><body>This error is produced by Cloudflare.</body></html>"
+)
+
+_SINGULARS: Final = {
+    "deals": "Deal",
+    "activities": "Activity",
+    "persons": "Person",
+    "organizations": "Organization",
+}
+
+_Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class Pipedrive(SimulatedCRM):
+    """The simulated vendor.
+
+    Args:
+        office: Its truth.
+        token: The API token that it takes.
+        webhook_secret: `user:password` of the webhook that is registered from the start.
+        limit: Requests in any two seconds.
+        budget: Tokens a day: 30 000 by the seats and the plan.
+        subscribed: Whether a webhook of v2 is registered from the start, for all events.
+
+    Attributes:
+        hooks: The registered webhooks by their ids.
+    """
+
+    kind: ClassVar[str] = "pipedrive"
+    retries: ClassVar[Sequence[float]] = (3.0, 30.0, 150.0)
+
+    def __init__(
+        self,
+        office: Office,
+        *,
+        token: str = "pipedrive-api-token",
+        webhook_secret: str = "pipedrive:webhook-secret",
+        limit: int = 20,
+        budget: int = 30_000,
+        subscribed: bool = True,
+    ) -> None:
+        self.token = token
+        self.webhook_secret = webhook_secret
+        self.hooks: dict[int, Hook] = {}
+        self.budget = DailyBudget(budget)
+        self._burst = Window(limit, 2.0)
+        self._numbers = count(1)
+        super().__init__(office, self._burst)
+        if subscribed:
+            user, _, password = webhook_secret.partition(":")
+            self.subscribe("https://board.example/webhooks/office", user=user, password=password)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether no webhook posts: each is banned, or was deleted by the vendor."""
+        now = self.office.now()
+        return self._off or (bool(self.hooks) and not any(hook.posts(now) for hook in self.hooks.values()))
+
+    @disabled.setter
+    def disabled(self, off: bool) -> None:
+        self._off = off
+
+    def disable_webhook(self) -> None:
+        """Ban all webhooks, from now on."""
+        for hook in self.hooks.values():
+            hook.banned_until = self.office.now() + BAN
+
+    def settings(self) -> Settings:
+        """See `SimulatedCRM`."""
+        return {
+            "crm": self.kind,
+            "webhook_secret": self.webhook_secret,
+            "base_url": f"https://{HOST}",
+            "token": self.token,
+        }
+
+    def subscribe(
+        self,
+        url: str,
+        action: str = "*",
+        entity: str = "*",
+        version: str = "2.0",
+        user: str | None = None,
+        password: str | None = None,
+        name: str = "board",
+    ) -> Hook:
+        """Register a webhook."""
+        id = 4_710_826 + next(self._numbers)
+        self.hooks[id] = hook = Hook.made(
+            id, url, action, entity, version, user, password, name, self.office.now()
+        )
+        return hook
+
+    def webhooks(self, event: Event) -> list[Webhook]:
+        """See `SimulatedCRM`: one for each registered webhook that has subscribed to it.
+
+        What a banned one would have told is lost.
+        """
+        number, now = next(self._numbers), self.office.now()
+        action, entity = action_of(event), object_of(event.after)
+        made = []
+        for id, hook in self.hooks.items():
+            if hook.hears(action, entity) and (self.disabled or hook.posts(now)):
+                old = hook.told["version"] == "1.0"
+                body = body_v1(self.office, event, id) if old else body_v2(self.office, event, id, number)
+                made.append(Webhook((event,), hook.headers, hook.query, packed(body)))
+        return made
+
+    def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
+        """See `SimulatedCRM`."""
+        body = json.loads(webhook.body)
+        if "retry" in body:
+            body["retry"] = attempt
+        else:
+            body["meta"]["attempt"] = attempt + 1
+        return Webhook(webhook.events, webhook.headers, webhook.query, packed(body))
+
+    def answered(self, webhook: Webhook, attempt: int, status: int | None) -> None:
+        """See `SimulatedCRM` and `Hook`."""
+        hook = self.hooks.get(int(json.loads(webhook.body)["meta"]["webhook_id"]))
+        if hook is not None:
+            hook.answered(attempt, status, self.office.now())
+
+    def hindrance(self, request: Request) -> Response | None:
+        """See `SimulatedCRM`."""
+        hindered = super().hindrance(request)
+        if hindered is None and not self.budget.spend(self.office.now(), _cost(request)):
+            return self.too_many()
+        return hindered
+
+    def refusal(self, request: Request) -> Response | None:
+        """See `SimulatedCRM`."""
+        return None if request.headers.get("x-api-token") == self.token else self.failure(401)
+
+    def too_many(self) -> Response:
+        """See `SimulatedCRM`. The documents tell the two limits apart by the headers only."""
+        return self.failure(429)
+
+    def failure(self, status: int) -> Response:
+        """See `SimulatedCRM`. 403 is the page that one gets who goes on in spite of 429."""
+        if status == 403:
+            return HTMLResponse(_CLOUDFLARE, 403)
+        told = {"error": _ERRORS.get(status, "Requested service is not available"), "errorCode": status}
+        return self._json({"success": False, **told, "error_info": _INFO}, status)
+
+    def routes(self) -> list[Route]:
+        """See `SimulatedCRM`."""
+        hooks = "/api/v1/webhooks"
+        return [
+            Route("/api/v2/{list}", self._answer(self._list)),
+            Route("/api/v2/{list}/{id:int}", self._answer(self._read)),
+            Route("/api/v1/users", self._answer(self._users)),
+            Route("/api/v1/users/{id:int}", self._answer(self._users)),
+            Route(hooks, self._answer(self._hooks)),
+            Route(hooks, self._answer(self._add_hook), methods=["POST"]),
+            Route(f"{hooks}/{{id:int}}", self._answer(self._delete_hook), methods=["DELETE"]),
+        ]
+
+    def _answer(self, endpoint: _Endpoint) -> _Endpoint:
+        async def answering(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except Invalid as error:
+                return self._refused(400, f"Validation failed: {error}", "ERR_SCHEMA_VALIDATION_FAILED")
+
+        return answering
+
+    async def _list(self, request: Request) -> Response:
+        collection = COLLECTIONS.get(request.path_params["list"])
+        if collection is None:
+            return self._refused(404, "Resource not found", "ERR_NOT_FOUND")
+        return self._json(collection.page(self.office, dict(request.query_params)))
+
+    async def _read(self, request: Request) -> Response:
+        name, id = request.path_params["list"], request.path_params["id"]
+        collection = COLLECTIONS.get(name)
+        record: Any = None if collection is None else collection.records(self.office).get(id)
+        gone = getattr(record, "deleted", False) and record.updated_at <= self.office.now() - KEPT
+        if collection is None or record is None or gone:
+            return self._refused(404, f"{_SINGULARS.get(name, 'Resource')} not found", "ERR_NOT_FOUND")
+        return self._json({"success": True, "data": collection.told(self.office, record)})
+
+    async def _users(self, request: Request) -> Response:
+        told = {id: user_json(id, name) for id, name in self.office.managers.items()}
+        if "id" not in request.path_params:
+            return self._json({"success": True, "data": list(told.values())})
+        one = told.get(request.path_params["id"])
+        return self._json({"success": True, "data": one}) if one else self._refused(404, "User not found")
+
+    async def _hooks(self, request: Request) -> Response:
+        told = [hook.told for hook in self.hooks.values()]
+        return self._json({"success": True, "status": "ok", "data": told})
+
+    async def _add_hook(self, request: Request) -> Response:
+        asked = asked_for(await request.body())
+        if len(self.hooks) >= MOST_HOOKS:
+            return self._json({"status": "error", "success": False, "error": "Webhooks limit reached"}, 422)
+        hook = self.subscribe(
+            asked["subscription_url"],
+            asked["event_action"],
+            asked["event_object"],
+            asked.get("version", "2.0"),
+            asked.get("http_auth_user"),
+            asked.get("http_auth_password"),
+            asked["name"],
+        )
+        return self._json({"success": True, "status": "ok", "data": hook.told}, 201)
+
+    async def _delete_hook(self, request: Request) -> Response:
+        if self.hooks.pop(request.path_params["id"], None) is None:
+            return self._refused(404, "Webhook not found")
+        return self._json({"success": True, "status": "ok"})
+
+    def _refused(self, status: int, error: str, code: str | None = None) -> Response:
+        """An error: of v2 with a code, of v1 with nothing but words."""
+        told: Json = {"success": False, "error": error}
+        more: Json = (
+            {"error_info": _INFO, "data": None, "additional_data": None} if code is None else {"code": code}
+        )
+        return self._json({**told, **more}, status)
+
+    def _json(self, told: Mapping[str, object], status: int = 200) -> Response:
+        """An answer, with the burst limit."""
+        taken, now = self._burst.taken, self.office.now()
+        left = self._burst.limit - len(taken)
+        reset = int(taken[0] + self._burst.seconds - now) if taken else int(self._burst.seconds)
+        limits = {"limit": self._burst.limit, "remaining": left, "reset": max(0, reset)}
+        return JSONResponse(
+            told, status, {f"x-ratelimit-{name}": str(value) for name, value in limits.items()}
+        )
+
+
+def _cost(request: Request) -> int:
+    """Tokens: v2 is cheaper than v1, one record cheaper than a list."""
+    version, name, *one = request.url.path.removeprefix("/api/").split("/")
+    if request.method != "GET":
+        return 6 if request.method == "DELETE" else 10
+    if version == "v2":
+        return 1 if one or name not in COLLECTIONS else COLLECTIONS[name].cost
+    return 2 if one else 20

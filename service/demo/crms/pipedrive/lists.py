@@ -1,0 +1,276 @@
+"""Pipedrive's lists of v2: which parameters they take, and how they are paged by cursors.
+
+Sources: Pipedrive's OpenAPI of v2, and its page "Pagination": a cursor is a marker of the next page's first
+item, 100 items are given unless asked, 500 at most. Pipedrive's own parser takes no fractions of a second.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nsmallest
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from service.demo.crms.pipedrive.records import (
+    Json,
+    activity_json,
+    client_json,
+    client_of,
+    deal_json,
+    organization_of,
+    person_of,
+    pipeline_json,
+    stage_json,
+    stage_of,
+    status_of,
+)
+from service.demo.office import Office
+
+KEPT: Final = 30 * 86_400
+"""Seconds for which a deleted record can still be had."""
+
+_LARGEST: Final = 500
+_MOST_IDS: Final = 100
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+_BEGINNING: Final = (-(2**63), 0)
+"""Before everything."""
+
+_Test: TypeAlias = Callable[[Any], bool]
+_Filter: TypeAlias = Callable[[Office, str], _Test]
+_Rank: TypeAlias = Callable[[Any], int]
+
+
+class Invalid(Exception):
+    """A request that Pipedrive answers 400 with this message."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A list of v2.
+
+    Args:
+        cost: Tokens that a page of it costs.
+        records: What is in it, by id, in the order of ids.
+        told: A record as it is answered.
+        filters: What each filter lets through, given its value.
+        ranks: What each order goes by.
+        include_fields: What can be asked for besides; this office has none of it.
+        by_ids: Whether records can be asked for by their ids.
+    """
+
+    cost: int
+    records: Callable[[Office], Mapping[int, Any]]
+    told: Callable[[Office, Any], Json]
+    filters: Mapping[str, _Filter]
+    ranks: Mapping[str, _Rank]
+    include_fields: frozenset[str] = frozenset()
+    by_ids: bool = True
+
+    def page(self, office: Office, asked: Mapping[str, str]) -> Json:
+        """A page, as it is answered.
+
+        Raises:
+            Invalid: A parameter is not known, or has no valid value.
+        """
+        known = {"limit", "cursor", "sort_by", "sort_direction", "include_fields", *self.filters}
+        if set(asked) - known - ({"ids"} if self.by_ids else set()):
+            raise Invalid(f"unknown parameters: {sorted(set(asked) - known)}")
+        if set(asked.get("include_fields", "").split(",")) - self.include_fields - {""}:
+            raise Invalid(f"include_fields: {asked['include_fields']}")
+        limit, by, backwards = self._order(asked)
+        rank = self.ranks[by]
+        start = _opened(asked["cursor"], by, backwards) if "cursor" in asked else _BEGINNING
+
+        def place(record: Any) -> tuple[int, int]:
+            return (-rank(record), -record.id) if backwards else (rank(record), record.id)
+
+        in_order = by == "id" and not backwards
+        wanted = self._wanted(office, asked, start[1] if in_order else 0)
+        rest = (each for each in wanted if place(each) >= start)
+        those = list(islice(rest, limit + 1)) if in_order else nsmallest(limit + 1, rest, key=place)
+        next_cursor = _cursor(by, backwards, rank(those[-1]), those[-1].id) if len(those) > limit else None
+        data = [self.told(office, each) for each in those[:limit]]
+        return {"success": True, "data": data, "additional_data": {"next_cursor": next_cursor}}
+
+    def _wanted(self, office: Office, asked: Mapping[str, str], first: int) -> Iterable[Any]:
+        """The records that the filters let through, from the first id on."""
+        records = self.records(office)
+        if "ids" in asked:
+            ids = asked["ids"].split(",")
+            if len(ids) > _MOST_IDS or not all(each.isdigit() for each in ids):
+                raise Invalid(f"ids: {len(ids)} of {_MOST_IDS} at most, or not all are numbers")
+            kept: Iterable[Any] = [records[id] for id in sorted(set(map(int, ids))) if id in records]
+        else:
+            ordered = list(records)
+            kept = (records[id] for id in islice(ordered, bisect_left(ordered, first), None))
+        if "status" not in asked:
+            kept = (each for each in kept if not getattr(each, "deleted", False))
+        tests = [self.filters[name](office, value) for name, value in asked.items() if name in self.filters]
+        return (each for each in kept if all(test(each) for test in tests))
+
+    def _order(self, asked: Mapping[str, str]) -> tuple[int, str, bool]:
+        limit, by, way = (
+            asked.get("limit", "100"),
+            asked.get("sort_by", "id"),
+            asked.get("sort_direction", "asc"),
+        )
+        if not limit.isdigit() or not 1 <= int(limit) <= _LARGEST:
+            raise Invalid(f"limit: {limit} is not between 1 and {_LARGEST}")
+        if by not in self.ranks or way not in ("asc", "desc"):
+            raise Invalid(f"sort_by: {by}, sort_direction: {way}")
+        return int(limit), by, way == "desc"
+
+
+def _cursor(by: str, backwards: bool, value: int, id: int) -> str:
+    told = {"field": by, "fieldValue": value, "sortDirection": "desc" if backwards else "asc", "id": id}
+    return base64.urlsafe_b64encode(json.dumps(told, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str, by: str, backwards: bool) -> tuple[int, int]:
+    try:
+        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        start = (int(told["fieldValue"]), int(told["id"]))
+        same = (told["field"], told["sortDirection"]) == (by, "desc" if backwards else "asc")
+    except (ValueError, KeyError, TypeError):
+        raise Invalid("cursor: it is not valid") from None
+    if not same:
+        raise Invalid("cursor: it belongs to another order")
+    return (-start[0], -start[1]) if backwards else start
+
+
+def _moment(text: str) -> float:
+    if not _MOMENT.fullmatch(text):
+        raise Invalid(f"{text} is not a valid datetime")
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _since(office: Office, text: str) -> _Test:
+    moment = _moment(text)
+    return lambda record: bool(record.updated_at >= moment)
+
+
+def _until(office: Office, text: str) -> _Test:
+    moment = _moment(text)
+    return lambda record: bool(record.updated_at < moment)
+
+
+def _has_status(office: Office, text: str) -> _Test:
+    wanted = text.split(",")
+    if set(wanted) - {"open", "won", "lost", "deleted"}:
+        raise Invalid(f"status: {text}")
+    oldest = office.now() - KEPT
+    return lambda deal: status_of(deal) in wanted and (not deal.deleted or deal.updated_at > oldest)
+
+
+def _is_done(office: Office, text: str) -> _Test:
+    if text not in ("true", "false", "1", "0"):
+        raise Invalid(f"done: {text}")
+    return lambda task: bool(task.completed == (text in ("true", "1")))
+
+
+def _equals(read: Callable[[Office, Any], object]) -> _Filter:
+    """Lets through the records of which this is the number that was asked for."""
+
+    def wanted(office: Office, text: str) -> _Test:
+        if not text.isdigit():
+            raise Invalid(f"{text} is not a number")
+        return lambda record: read(office, record) == int(text)
+
+    return wanted
+
+
+_UPDATED: Final[Mapping[str, _Filter]] = {"updated_since": _since, "updated_until": _until}
+_OWNED: Final[Mapping[str, _Filter]] = {
+    **_UPDATED,
+    "owner_id": _equals(lambda office, record: record.manager_id),
+}
+_RANKS: Final[Mapping[str, _Rank]] = {
+    "id": lambda record: int(record.id),
+    "update_time": lambda record: int(record.updated_at),
+    "add_time": lambda record: int(record.created_at),
+}
+
+DEALS: Final = Collection(
+    cost=10,
+    records=lambda office: office.deals,
+    told=deal_json,
+    filters={
+        **_OWNED,
+        "person_id": _equals(lambda office, deal: person_of(office, deal.client_id)),
+        "org_id": _equals(lambda office, deal: organization_of(office, deal.client_id)),
+        "pipeline_id": _equals(lambda office, deal: deal.pipeline_id),
+        "stage_id": _equals(lambda office, deal: stage_of(deal.pipeline_id)),
+        "status": _has_status,
+    },
+    ranks=_RANKS,
+    include_fields=frozenset({"next_activity_id", "last_activity_id", "first_won_time", "source_lead_id"}),
+)
+
+ACTIVITIES: Final = Collection(
+    cost=10,
+    records=lambda office: office.tasks,
+    told=activity_json,
+    filters={
+        **_OWNED,
+        "deal_id": _equals(lambda office, task: task.deal_id),
+        "person_id": _equals(lambda office, task: person_of(office, client_of(office, task))),
+        "org_id": _equals(lambda office, task: organization_of(office, client_of(office, task))),
+        "done": _is_done,
+    },
+    ranks={**_RANKS, "due_date": lambda task: -1 if task.due_at is None else task.due_at // 86_400},
+    include_fields=frozenset({"attendees"}),
+)
+
+
+def _clients(company: bool) -> Collection:
+    return Collection(
+        cost=10,
+        records=lambda office: {each.id: each for each in office.clients.values() if each.company == company},
+        told=lambda office, client: client_json(client),
+        filters=_UPDATED,
+        ranks=_RANKS,
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A pipeline or a stage."""
+
+    id: int
+    told: Json
+    updated_at: int = 0
+    created_at: int = 0
+
+
+def _pipelines(office: Office) -> dict[int, _Place]:
+    named = enumerate(office.pipelines.items(), start=1)
+    return {id: _Place(id, pipeline_json(id, name, order)) for order, (id, name) in named}
+
+
+def _stages(office: Office) -> dict[int, _Place]:
+    return {stage_of(id): _Place(stage_of(id), stage_json(id)) for id in office.pipelines}
+
+
+COLLECTIONS: Final[Mapping[str, Collection]] = {
+    "deals": DEALS,
+    "activities": ACTIVITIES,
+    "persons": _clients(company=False),
+    "organizations": _clients(company=True),
+    "pipelines": Collection(5, _pipelines, lambda office, place: place.told, {}, _RANKS, by_ids=False),
+    "stages": Collection(
+        5,
+        _stages,
+        lambda office, place: place.told,
+        {"pipeline_id": _equals(lambda office, place: place.told["pipeline_id"])},
+        {**_RANKS, "order_nr": lambda place: int(place.id)},
+        by_ids=False,
+    ),
+}
+"""The lists by their names in addresses."""

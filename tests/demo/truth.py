@@ -1,0 +1,80 @@
+"""The simulated office's truth as the service's own changes: what a flawless CRM of kind `standard` would
+have posted by now.
+
+A board that a simulated CRM filled is compared with a board of these changes. Nothing here depends on a CRM's
+format or on the service's adapters.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from service.demo.office import Deal, Office, Second, Task
+from service.model import SECOND, Change, Instant, Value
+from service.reasons import reason_key
+
+
+def changes_of(office: Office) -> list[Change]:
+    """The truth as changes: what a flawless CRM of kind `standard` would have told of it by now.
+
+    A reason's id is the key of its name, a client's, manager's and pipeline's is the office's. A deleted deal
+    or task is told as deleted, and nothing else of it.
+    """
+    then = max(
+        (each.updated_at for kept in (office.deals, office.tasks, office.clients) for each in kept.values()),
+        default=0,
+    )
+    return [
+        *(_deal_change(deal) for deal in office.deals.values()),
+        *(_task_change(task) for task in office.tasks.values()),
+        *(_named("client", str(each.id), each.name, each.updated_at) for each in office.clients.values()),
+        *(_named("manager", str(each), name, then) for each, name in office.managers.items()),
+        *(_named("pipeline", str(each), name, then) for each, name in office.pipelines.items()),
+        *(_named("reason", reason_key(name), name, then) for name in office.reasons.values()),
+    ]
+
+
+def _deal_change(deal: Deal) -> Change:
+    if deal.deleted:
+        return Change("deal", str(deal.id), deal.updated_at * SECOND, deleted=True)
+    told: dict[str, Value] = {
+        "known": True,
+        "name": deal.name,
+        "status": deal.status,
+        "reason_id": reason_key(deal.reason) if deal.reason else None,
+        "amount": deal.amount,
+        "closed_at": _instant(deal.closed_at),
+        "client_id": _id(deal.client_id),
+        "manager_id": str(deal.manager_id),
+        "pipeline_id": str(deal.pipeline_id),
+    }
+    return Change("deal", str(deal.id), deal.updated_at * SECOND, told)
+
+
+def _task_change(task: Task) -> Change:
+    if task.deleted:
+        return Change("task", str(task.id), task.updated_at * SECOND, deleted=True)
+    told: dict[str, Value] = {
+        "text": task.text,
+        "deal_id": _id(task.deal_id),
+        "client_id": _id(task.client_id),
+        "manager_id": str(task.manager_id),
+        "due_at": _instant(task.due_at),
+        "completed": task.completed,
+        "completed_at": _instant(task.completed_at),
+    }
+    return Change("task", str(task.id), task.updated_at * SECOND, told)
+
+
+def _named(
+    entity: Literal["client", "manager", "pipeline", "reason"], id: str, name: str, at: Second
+) -> Change:
+    return Change(entity, id, at * SECOND, {"name": name})
+
+
+def _instant(moment: Second | None) -> Instant | None:
+    return None if moment is None else moment * SECOND
+
+
+def _id(id: int | None) -> str | None:
+    return None if id is None else str(id)
