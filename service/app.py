@@ -72,7 +72,7 @@ def create_app(config: Config, clock: Clock) -> Service:
             follower.committed(seqs)
         for account_id, head in heads.items():
             if head.last_delivery_at is not None:
-                metrics.heard(account_id, head.last_delivery_at / SECOND)
+                metrics.on_delivery(account_id, head.last_delivery_at / SECOND)
 
     refusals = RefusalReader(reading, accounts, clock)
     screens = NamedScreens(Screens(reading, noting), clock)

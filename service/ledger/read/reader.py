@@ -27,16 +27,13 @@ from service.ledger.write.syncs import Shown
 from service.model import Instant
 from service.projections import FLOW
 
-_ONE_ROW: Final = tuple(relation for relation in FLOW.relations if not relation.key)
-"""Relations that have one row for an account."""
-
 
 def _with_head() -> Select[*tuple[Any, ...]]:
     """An account's head, and whatever else has one row for it: a board at rest needs no other statement."""
     joined: FromClause = HEADS
-    for table in (*(SUMS[each] for each in _ONE_ROW), SYNCS):
+    for table in (*(SUMS[each] for each in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
-    measures = [SUMS[each].c[name] for each in _ONE_ROW for name in each.measures]
+    measures = [SUMS[each].c[name] for each in FLOW.totals for name in each.measures]
     return (
         select(*HEADS.c, SYNCS.c.missed, SYNCS.c.trouble, *measures)
         .select_from(joined)
@@ -49,7 +46,7 @@ _HEAD: Final = _with_head()
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """What one read works with. `totals` has the measures of `_ONE_ROW`."""
+    """What one read works with. `totals` has the measures of the totals of the flow."""
 
     connection: Connection
     account: Account
@@ -118,7 +115,7 @@ def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
     missed, trouble = islice(values, 2)
     shown = Shown() if account.api is None or missed is None else Shown(missed, trouble)
     totals = {}
-    for relation in _ONE_ROW:
+    for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
         totals[relation.name] = {
             name: value or 0 for name, value in zip(relation.measures, measures, strict=True)
