@@ -17,6 +17,7 @@ from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot, Sort
 from service.model import SECOND, Instant
+from service.projections import FLOW
 from service.reasons import reason_key
 
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
@@ -84,6 +85,7 @@ def reading(
         as_of=NOW,
         last_delivery_at=NOW - 40 * SECOND,
         totals={
+            **{relation.name: dict.fromkeys(relation.measures, 0) for relation in FLOW.totals},
             "at_risk": at_risk_totals(clients),
             "no_next_step": {"deals": 14, "amount": 38650000},
             "saved_today": {"clients": 2, "amount": 3140000},
