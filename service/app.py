@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from service import adapters
+from service.adapters import ADAPTERS
 from service.adapters.api import Api
 from service.clock import Clock
 from service.config import Account, Config
@@ -53,12 +53,7 @@ class Service:
 
 
 def create_app(config: Config, clock: Clock) -> Service:
-    """Put a service together on a database that is migrated and prepared.
-
-    Raises:
-        ConfigError: See `adapters.check`.
-    """
-    adapters.check(config)
+    """Put a service together on a database that is migrated and prepared."""
     accounts = {account.id: account for account in config.accounts}
     writing = open_engine(config.database_url, "writer", serving=True)
     noting = open_engine(config.database_url, "writer", serving=True)  # so that the writer never waits for it
@@ -66,7 +61,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     hub = Hub(Reader(reading, accounts, clock), accounts, clock)
 
     def moved(seqs: Mapping[str, int]) -> None:
-        hub.moved(seqs)
+        hub.on_seq(seqs)
         runner.on_seq(seqs)
 
     def committed(heads: Mapping[str, Head]) -> None:
@@ -82,7 +77,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     refusals = RefusalReader(reading, accounts, clock)
     screens = NamedScreens(Screens(reading, noting), clock)
     follower = _follower(config, reading, hub, moved, clock)
-    metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
+    metrics = Metrics(lambda: writer.depth, lambda: hub.streams)
     writer = Writer(writing, accounts, clock, committed, metrics.commit)
     ticker = Ticker(reading, list(accounts), writer, clock)
     runner = Runner(
@@ -139,7 +134,7 @@ def _follower(
 
 def _asked(config: Config) -> list[tuple[Account, Api]]:
     """The accounts whose CRM is asked, each with its adapter's API."""
-    apis = [(account, adapters.ADAPTERS[account.crm].api) for account in config.accounts if account.api]
+    apis = [(account, ADAPTERS[account.crm].api) for account in config.accounts if account.api]
     return [(account, api) for account, api in apis if api is not None]
 
 

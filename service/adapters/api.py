@@ -6,7 +6,7 @@ the answer as a delivery, so that it can be decoded again as a webhook can.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -182,15 +182,25 @@ def seconds(text: str | None) -> float | None:
 
 
 def as_of(changes: Iterable[Change], asked_at: Instant) -> list[Change]:
-    """The changes of an answer, each told twice: when the vendor says that it happened, and again at the
-    moment that the answer is true at.
+    """The changes in an answer, each twice: with the vendor's own time, and with the time of asking.
 
-    The first tells since when it is so. The second wins over what was only dated by its arrival, such as a
-    delete that came late and was undone meanwhile.
+    The first says since when it is so. The second wins over changes that are only dated by their arrival,
+    such as a deletion that arrived late and was undone meanwhile.
     """
-    told: list[Change] = []
-    for change in changes:
-        told.append(change)
-        if change.version < asked_at:
-            told.append(replace(change, version=asked_at))
-    return told
+    return [
+        dated
+        for change in changes
+        for dated in (change, replace(change, version=asked_at))
+        if dated is change or change.version < asked_at
+    ]
+
+
+def absent_ids(request: Request, present: Collection[str | None]) -> list[str]:
+    """The ids that a stored answer's call asked for and the answer leaves out.
+
+    Args:
+        present: The ids in the answer. None stands for an entry without a usable id: it could be any of them,
+            so nothing counts as absent.
+    """
+    asked = () if None in present else request.headers.get(ASKED, "").split()
+    return [entity_id for entity_id in asked if entity_id not in present]

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import UNSET, UnsetType
 
 from service.calendar import parse_instant
 from service.model import ID_LENGTH, SECOND, TEXT_LENGTH, Change, Instant, Value, cleaned
 from service.reasons import reason_key
+
+_Sent = TypeVar("_Sent")
+_Read = TypeVar("_Read")
 
 MAX_AHEAD: Final = 24 * 60 * 60 * SECOND
 """How far ahead of its arrival a change may be dated. A skewed clock is tolerated; a wild date is not, for it
@@ -60,6 +66,16 @@ def web_address(value: str | None) -> str | None:
         return None
 
 
+def if_sent(value: _Sent | UnsetType, read: Callable[[_Sent], _Read]) -> _Read | UnsetType:
+    """What `read` makes of a value; UNSET for one that was not sent."""
+    return UNSET if value is UNSET else read(value)
+
+
+def sent_fields(**fields: Value | UnsetType) -> dict[str, Value]:
+    """A change's fields, without those that are UNSET."""
+    return {name: value for name, value in fields.items() if value is not UNSET}
+
+
 def refuse_future(version: Instant, received_at: Instant) -> Instant:
     """The version. Raises `ValueError` when it is more than a day later than the time received."""
     if version - received_at > MAX_AHEAD:
@@ -90,7 +106,8 @@ def one_line(error: Exception) -> str:
 def printable(text: str) -> str:
     """Text without what could drive a terminal: control characters are shown as escapes."""
     return "".join(
-        each if each.isprintable() or each == " " else each.encode("unicode_escape").decode() for each in text
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 

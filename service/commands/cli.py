@@ -18,8 +18,8 @@ from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.screens import screens
 from service.commands.serving import serve_config, serve_demo
 from service.config import Account, Config
-from service.demo.run import config as demo_config
-from service.demo.run import new_token
+from service.config_file import parse
+from service.demo.run import new_token, settings
 from service.ledger.database import schema
 
 P = ParamSpec("P")
@@ -58,7 +58,7 @@ def demo(host: str, port: int, still: bool, database_url: str | None) -> None:
     with plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
         url = database_url or f"sqlite:///{folder}/demo.db"
         token = new_token()
-        serve_demo(demo_config(url, token), SystemClock(), host, port, token, still=still)
+        serve_demo(parse(settings(url, token), {}), SystemClock(), host, port, token, still=still)
 
 
 @main.command()

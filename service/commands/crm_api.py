@@ -81,7 +81,7 @@ async def backfill(
                 if state.run is None or state.run.kind != "backfill":
                     return state
                 on_progress(state.run)
-                if state.trouble == "api_refused":
+                if state.problem == "api_refused":
                     raise CrmApiError(f"account {account.id}: the CRM's API refuses the token")
                 await asyncio.wait([working], timeout=POLL_SECONDS)
         finally:

@@ -11,7 +11,6 @@ from typing import Final
 import click
 
 from service.clock import Clock
-from service.config import Account, Config, Options, Secret
 from service.demo import names, wire
 from service.demo.life import Life
 from service.demo.post import Poster
@@ -26,28 +25,25 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def account(token: str) -> Account:
-    """The demo's account: amoCRM in Moscow, shown to loopback only."""
-    return Account(
-        id="demo",
-        title="Отдел продаж",
-        crm="amocrm",
-        webhook_secrets=(Secret(token),),
-        zone=ZONE,
-        timezone=ZONE.key,
-        currency="RUB",
-        language="ru",
-        options=Options(
-            account=wire.SUBDOMAIN,
-            reason_field=wire.REASON_FIELD,
-            users={str(manager_id): name for manager_id, name in names.MANAGERS.items()},
-        ),
-    )
+def settings(database_url: str, token: str) -> dict[str, object]:
+    """The demo's configuration, as `lossboard.toml` would have it: amoCRM in Moscow, shown to loopback only.
 
-
-def config(database_url: str, token: str) -> Config:
-    """The demo's configuration on a database, which must be empty: every run uses the same ids."""
-    return Config(database_url=database_url, accounts=(account(token),))
+    The database must be empty, because every run uses the same ids.
+    """
+    account = {
+        "id": "demo",
+        "title": "Отдел продаж",
+        "crm": "amocrm",
+        "webhook_secret": token,
+        "timezone": ZONE.key,
+        "currency": "RUB",
+        "amocrm": {
+            "account": wire.SUBDOMAIN,
+            "reason_field": wire.REASON_FIELD,
+            "users": {str(manager_id): name for manager_id, name in names.MANAGERS.items()},
+        },
+    }
+    return {"database_url": database_url, "accounts": [account]}
 
 
 async def play(

@@ -9,14 +9,16 @@ from urllib.parse import unquote_plus
 import pytest
 
 from service.adapters import ADAPTERS
+from service.config_file import parse
 from service.demo import wire
 from service.demo.records import LOST_STAGE, TALKS_STAGE, WON_STAGE, Contact, Lead, Task
-from service.demo.run import account
+from service.demo.run import settings
 from service.demo.wire import Webhook
 from service.model import SECOND, Change, Request, Value
 from tests.demo.replay import fields_of
 
 AT = 1_795_417_200
+(ACCOUNT,) = parse(settings("sqlite:///demo.db", "secret"), {}).accounts
 ANNA = 8_800_101
 LEAD = Lead(42, "Абонемент & занятия = 100%", 5_184, ANNA, created_at=AT - 60, updated_at=AT)
 LOST = Lead(42, "Абонемент", 5_184, ANNA, AT - 60, AT, LOST_STAGE, "Не отвечает более 3-х раз")
@@ -44,9 +46,9 @@ def decoded(webhook: Webhook) -> dict[tuple[str, str], Change]:
         body=webhook.body,
         received_at=(AT + 5) * SECOND,
     )
-    adapter, demo = ADAPTERS["amocrm"], account("secret")
-    adapter.authenticate(request, demo)
-    result = adapter.decode(request, demo)
+    adapter = ADAPTERS["amocrm"]
+    adapter.authenticate(request, ACCOUNT)
+    result = adapter.decode(request, ACCOUNT)
     assert result.rejections == ()
     return {(change.entity, change.id): change for change in result.changes}
 
@@ -110,7 +112,7 @@ def test_the_adapter_reads_back_a_refusal_with_its_reason() -> None:
     assert isinstance(reason_id, str)
     reason = changes[("reason", reason_id)].fields["name"]
     assert isinstance(reason, str)
-    assert account("secret").reasons.kind_of(reason_id, reason) == "controllable"
+    assert ACCOUNT.reasons.kind_of(reason_id, reason) == "controllable"
 
 
 def test_the_adapter_reads_back_a_won_lead() -> None:

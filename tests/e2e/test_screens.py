@@ -170,9 +170,7 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     assert found is not None
     assert parse_instant(found[1])
     assert "guarded Цех № 2" in lossboard(folder, "screens", "list").stdout
-    assert lossboard(folder, "screens", "list", "office").stdout == (
-        "office: no screen has a link of its own\n"
-    )
+    assert lossboard(folder, "screens", "list", "office").stdout == ("office: no named screens\n")
     again = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert (again.returncode, again.stdout) == (1, "")
     assert "revoke that first" in again.stderr

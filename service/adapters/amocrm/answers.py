@@ -10,11 +10,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import YEAR_2000, YEAR_2100, stage_status
-from service.adapters.api import ASKED, RESOURCE, as_of
-from service.adapters.fields import digest, loss_reason, one_line, optional_text, refuse_future
+from service.adapters.api import RESOURCE, absent_ids, as_of
+from service.adapters.fields import digest, loss_reason, optional_text, refuse_future
+from service.adapters.parsed import Parsed, parse_body
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Entity, Instant, Need, Rejection, Request, Value
+from service.model import SECOND, Change, Decoded, Entity, Instant, Need, Request, Value
 from service.money import parse_amount
 from service.reasons import reason_key
 
@@ -25,32 +27,25 @@ Object: TypeAlias = Mapping[str, Any]  # JSON of somebody else: every read of it
 
 
 def decode(request: Request, account: Account) -> Decoded:
-    """See `Api`. Each item stands alone."""
-    changes: list[Change] = []
-    rejections: list[Rejection] = []
-    reader = _READERS.get(request.headers.get(RESOURCE, ""))
-    try:
-        found = document(request.body)
-    except ValueError as error:
-        return Decoded(_key(request), (), (Rejection(0, one_line(error)),))
-    there: set[str | None] = set()
-    for part, item in enumerate(items(found)):
-        try:
-            changes += reader(item, request.received_at, account) if reader else ()
-            there.add(optional_id(item.get("id")))
-        except ValueError as error:
-            rejections.append(Rejection(part, one_line(error)))
-    entity = _WHOLE.get(request.headers.get(RESOURCE, ""))
-    if entity is not None and not rejections:
-        gone = [each for each in request.headers.get(ASKED, "").split() if each not in there]
-        changes += [Change(entity, each, request.received_at, deleted=True) for each in gone]
-    return Decoded(_key(request), tuple(changes), tuple(rejections), tuple(_needs(changes)))
-
-
-def _key(request: Request) -> str:
-    """Names have no time of the vendor's: the same list may come again and mean something new."""
-    occasion = f"{request.headers.get(RESOURCE)} {request.received_at}"
-    return digest(request.body, occasion)
+    """See `Api`. Each item stands alone. The time of asking is part of the key, because names carry no time
+    of the vendor's: the same list may come again and mean something new."""
+    resource = request.headers.get(RESOURCE, "")
+    reader = _READERS.get(resource, _nothing)
+    parsed = parse_body(
+        lambda: items(document(request.body)),
+        lambda item: Parsed(tuple(reader(item, request.received_at, account))),
+    )
+    entity = _WHOLE.get(resource)
+    if entity is not None and not parsed.rejections:
+        present = {change.id for change in parsed.changes if change.entity == entity}
+        parsed += Parsed(
+            tuple(
+                Change(entity, entity_id, request.received_at, deleted=True)
+                for entity_id in absent_ids(request, present)
+            )
+        )
+    parsed += Parsed(needs=tuple(_needs(parsed.changes)))
+    return parsed.decoded(digest(request.body, f"{request.headers.get(RESOURCE)} {request.received_at}"))
 
 
 def document(body: bytes) -> Object:
@@ -126,7 +121,8 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         fields["amount"] = parse_amount(price or 0, account.currency)
     reason_id = optional_id(item.get("loss_reason_id"))
     named: list[Change] = []
-    if account.options.reason_field is None:
+    reason_field = AmoCRMOptions.of(account).reason_field
+    if reason_field is None:
         fields["reason_id"] = reason_id
         named = [
             change
@@ -134,7 +130,7 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
             for change in _named("reason", each, asked_at)
         ]
     else:
-        reason, named = _reason_of_field(item, account.options.reason_field, version)
+        reason, named = _reason_of_field(item, reason_field, version)
         fields |= reason
     if account.api is not None and account.api.url:
         fields["url"] = f"{account.api.url}/leads/detail/{deal_id}"
@@ -224,6 +220,12 @@ def _needs(changes: Sequence[Change]) -> set[Need]:
         for name, value in each.fields.items()
         if name in linked and isinstance(value, str)
     }
+
+
+def _nothing(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
+    """Reads an item of a resource that the board has no use for."""
+    del item, asked_at, account
+    return iter(())
 
 
 _Reader: TypeAlias = Callable[[Object, Instant, Account], Iterator[Change]]

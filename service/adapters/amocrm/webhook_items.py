@@ -14,9 +14,11 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET
 
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import NONE, budget, custom_value, linked_id, moment, stage_status
 from service.adapters.fields import loss_reason, optional_text, refuse_future
 from service.adapters.forms import Form, Node
+from service.adapters.parsed import Parsed
 from service.config import Account
 from service.model import Change, Entity, Instant, Need, Value
 
@@ -53,7 +55,25 @@ class Item:
         return self.action == "delete"
 
 
-def vendor_time(item: Item) -> Instant | None:
+def parse_item(item: Item) -> Parsed:
+    """What an item says; nothing for an entity or an action that the board has no use for.
+
+    Raises:
+        ValueError: It has no usable id, or is dated too far in the future.
+    """
+    reader = _READERS.get(item.entity)
+    if reader is None or item.action not in _ACTIONS:
+        return Parsed()
+    entity_id = linked_id(item.fields.get("id"))
+    if not isinstance(entity_id, str):
+        raise ValueError(f"{item.entity}[{item.action}]: the id is missing or is not a number")
+    happened_at = _vendor_time(item)
+    version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
+    changes = tuple(reader(item, entity_id, version))
+    return Parsed(changes, tuple(_needs(changes)), is_dated=happened_at is not None or not changes)
+
+
+def _vendor_time(item: Item) -> Instant | None:
     """When the vendor says that it happened.
 
     None for the SHORT form, which carries no time, and for a deletion. None for a restore too: it need not
@@ -64,39 +84,18 @@ def vendor_time(item: Item) -> Instant | None:
     updated_at = moment(item.fields.get("updated_at"), UTC)
     if updated_at is not None:
         return updated_at
-    return moment(item.fields.get("last_modified"), item.account.options.timezone)
+    return moment(item.fields.get("last_modified"), AmoCRMOptions.of(item.account).timezone)
 
 
-def changes_of(item: Item, happened_at: Instant | None) -> list[Change]:
-    """The changes in an item; none for an entity or an action that the board has no use for.
-
-    Args:
-        happened_at: Its `vendor_time`; without one its version is the time received.
-
-    Raises:
-        ValueError: It has no usable id, or is dated too far in the future.
-    """
-    reader = _READERS.get(item.entity)
-    if reader is None or item.action not in _ACTIONS:
-        return []
-    entity_id = linked_id(item.fields.get("id"))
-    if not isinstance(entity_id, str):
-        raise ValueError(f"{item.entity}[{item.action}]: the id is missing or is not a number")
-    version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
-    return list(reader(item, entity_id, version))
-
-
-def needs_of(changes: Iterable[Change]) -> tuple[Need, ...]:
-    """What the changes of a body leave out: of a lead its reason, its contacts and, in the SHORT form, all
-    but its stage; of managers, pipelines and contacts their names."""
-    needs: dict[Need, None] = {}
+def _needs(changes: Iterable[Change]) -> Iterator[Need]:
+    """What an item leaves out: of a lead its reason, its contacts and, in the SHORT form, all but its stage;
+    of managers, pipelines and contacts their names."""
     for change in changes:
         if change.entity == "deal" and change.fields.get("known"):
-            needs[Need("deal", change.id)] = None
+            yield Need("deal", change.id)
         for name, entity in _LINKS.items():
             if isinstance(linked := change.fields.get(name), str):
-                needs[Need(entity, linked)] = None
-    return tuple(needs)
+                yield Need(entity, linked)
 
 
 def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
@@ -116,7 +115,7 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
     _set_link(fields, "pipeline_id", sent.get("pipeline_id"))
     if item.origin:
         fields["url"] = f"{item.origin}/leads/detail/{deal_id}"
-    reason = custom_value(sent.get("custom_fields"), item.account.options.reason_field)
+    reason = custom_value(sent.get("custom_fields"), AmoCRMOptions.of(item.account).reason_field)
     if reason is not None:
         reason_fields, named = loss_reason(reason, version)
         fields |= reason_fields
@@ -136,7 +135,7 @@ def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
     if (status := sent.get("status")) in ("0", "1"):
         fields["completed"] = status == "1"
     _set_link(fields, "manager_id", sent.get("responsible_user_id"))
-    _set_due(fields, sent, item.account.options.timezone)
+    _set_due(fields, sent, AmoCRMOptions.of(item.account).timezone)
     _set_element(fields, sent, item.origin)
     yield Change("task", task_id, version, fields)
 

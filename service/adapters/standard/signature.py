@@ -17,13 +17,24 @@ from collections.abc import Iterable
 from typing import Final
 
 from service.adapters.protocol import NotAuthentic
-from service.config import Secret
+from service.config import Secret, is_one_of
 from service.model import SECOND, Instant, Request
 
 TOLERANCE: Final = 300 * SECOND
 """How far the time of the attempt may be from the time received, either way."""
 
 _MAX_DIGITS: Final = 12
+_MIN_KEY: Final = 16
+
+
+def check_secret(secret: str) -> None:
+    """Return if a secret is one of Standard Webhooks. Raises `ValueError`."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith("whsec_") or len(key) < _MIN_KEY:
+        raise ValueError(f"expected whsec_ followed by at least {_MIN_KEY} bytes in base64")
 
 
 def verify(request: Request, secrets: Iterable[Secret]) -> None:
@@ -41,9 +52,7 @@ def verify(request: Request, secrets: Iterable[Secret]) -> None:
         raise NotAuthentic("stale")
     signed = f"{message_id}.{timestamp}.".encode() + request.body
     expected = [b"v1," + _sign(key, signed) for key in map(_key, secrets) if key]
-    given = [part.encode("utf-8", "replace") for part in signatures.split(" ")]
-    # Every pair is compared, so that the time taken says nothing of which one it was.
-    if sum(hmac.compare_digest(ours, theirs) for ours in expected for theirs in given) == 0:
+    if not any(is_one_of(signature, expected) for signature in signatures.split(" ")):
         raise NotAuthentic("signature")
 
 

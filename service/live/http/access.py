@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal, TypeAlias
 
-from service.config import Account
+from service.config import Account, is_one_of
 
 COOKIE_DAYS: Final = 400
 """How long a browser keeps the cookie: the longest that browsers allow."""
@@ -64,9 +64,8 @@ def answer(account: Account, asking: Credentials, screens: Collection[str]) -> G
     shown = _shown(account, asking)
     if shown is not None:
         cookie = shown if asking.token is not None else None
-        if account.viewer_token is not None and _same(
-            shown, cookie_value(account.id, account.viewer_token.value)
-        ):
+        viewer = account.viewer_token
+        if viewer is not None and is_one_of(shown, [cookie_value(account.id, viewer.value)]):
             return Granted(cookie=cookie)
         screen = _screen(shown, screens)
         if screen is not None:
@@ -117,16 +116,12 @@ def _shown(account: Account, asking: Credentials) -> str | None:
 def _screen(shown: str, screens: Collection[str]) -> str | None:
     """The screen that a cookie's value belongs to. All are compared, so that the time tells nothing."""
     digest = _digest(shown)
-    found = [each for each in screens if _same(digest, each)]
+    found = [each for each in screens if is_one_of(digest, [each])]
     return found[0] if found else None
 
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
-
-
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
 def _cookie(header: str, name: str) -> str | None:

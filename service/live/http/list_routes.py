@@ -49,7 +49,7 @@ class Lists:
 
     async def refusal_page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the refusals behind a figure."""
-        asked = lists.parse_asked(request.query_params)
+        asked = lists.parse_filter(request.query_params)
 
         def page(shown: RefusalList) -> str:
             return list_page.refusal_page(shown, account, query)
@@ -59,7 +59,7 @@ class Lists:
 
     async def refusal_file(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The same refusals, all of them, as a file."""
-        asked = lists.parse_asked(request.query_params)
+        asked = lists.parse_filter(request.query_params)
 
         def sheet(shown: RefusalList) -> Sheet:
             return spreadsheet.refusal_sheet(shown, account, query.language)

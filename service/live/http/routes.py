@@ -30,7 +30,7 @@ from service.live.http import access
 from service.live.http.list_routes import Lists
 from service.live.http.screen_links import NamedScreens
 from service.live.page import render
-from service.live.stream.hub import BoardReader, Hub, TooManyScreens
+from service.live.stream.hub import BoardReader, Hub, TooManyStreams
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.problems import Problem
@@ -139,15 +139,15 @@ class Boards:
         """The event stream."""
         try:
             self._hub.admit()
-        except TooManyScreens as error:
+        except TooManyStreams as error:
             raise _Refused(Problem(503, str(error), RETRY)) from None
-        seen = _sequence_number(
+        last_seq = _sequence_number(
             request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         )
         screen: str | None = request.state.screen
 
         async def show(send: StreamSend) -> None:
-            stream = self._hub.show(query, seen, send)
+            stream = self._hub.stream(query, last_seq, send)
             await (stream if screen is None else self._screens.attend(account.id, screen, stream))
 
         return EventStream(show, SECURITY)

@@ -1,6 +1,6 @@
 """Numbers, money, days and durations as people of each language write them. Pure.
 
-Durations and moments are also written by `static/words.js`; `tests/live/text/formats.json` holds what both
+Durations and moments are also written by `static/format.js`; `tests/live/text/formats.json` holds what both
 must say.
 """
 

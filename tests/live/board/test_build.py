@@ -207,20 +207,20 @@ def test_what_the_figures_leave_out_is_warned_of() -> None:
     ("changed", "code", "count", "ru", "en"),
     [
         (
-            {"trouble": "webhook_off"},
+            {"problem": "webhook_off"},
             "webhook_off",
             1,
             "CRM отключила вебхук",
             "The CRM has switched its webhook off",
         ),
         (
-            {"trouble": "api_refused"},
+            {"problem": "api_refused"},
             "api_refused",
             1,
             "API CRM не принимает токен",
             "The CRM's API refuses the token",
         ),
-        ({"missed": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
+        ({"repaired": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
     ],
 )
 def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(

@@ -33,7 +33,7 @@ from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists
 from service.live.http.screen_links import NamedScreens
 from service.live.page import list_page, lists, spreadsheet
-from service.live.page.lists import ListFilter, RefusalList, parse_asked
+from service.live.page.lists import ListFilter, RefusalList, parse_filter
 from service.live.stream.hub import BoardReader, Hub
 from service.projections.facts import PENDING
 from service.reasons import reason_key
@@ -130,7 +130,7 @@ def test_a_list_counts_and_sums_what_the_board_shows(deals: list[LostDeal]) -> N
     whole = listed(read)
     assert whole.total == shown.total
     for kind, total in (("controllable", shown.controllable), ("unclassified", shown.unclassified)):
-        assert listed(read, parse_asked({"kind": kind})).total == total
+        assert listed(read, parse_filter({"kind": kind})).total == total
     for bar in shown.reasons:
         if reason_key(bar.reason) != reason_key("No reason given"):  # a name here, and none in English
             total = listed(read, ListFilter(bar.reason, bar.kind)).total
@@ -180,14 +180,14 @@ def test_a_reason_without_a_name_goes_by_its_id() -> None:
 
 
 def test_what_a_query_asks_for() -> None:
-    assert parse_asked({}) == parse_asked({"reason": "", "kind": ""}) == ListFilter()
-    assert parse_asked({"reason": "x" * 500, "kind": "objective"}) == ListFilter("x" * 500, "objective")
+    assert parse_filter({}) == parse_filter({"reason": "", "kind": ""}) == ListFilter()
+    assert parse_filter({"reason": "x" * 500, "kind": "objective"}) == ListFilter("x" * 500, "objective")
 
 
 @pytest.mark.parametrize("query", [{"kind": "excluded"}, {"kind": "spam"}, {"reason": "x" * 501}])
 def test_what_there_is_not_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(QueryError, match=next(iter(query))):
-        parse_asked(query)
+        parse_filter(query)
 
 
 def test_a_page_says_what_it_shows_and_leads_back_to_the_same_board() -> None:
@@ -227,15 +227,15 @@ def test_a_page_in_english_has_no_russian_words() -> None:
 
 
 def test_a_page_shows_so_many_rows_and_counts_the_others_while_the_file_has_all() -> None:
-    read = found([deal(number) for number in range(list_page.SHOWN + 21)])
+    read = found([deal(number) for number in range(list_page.ROWS_SHOWN + 21)])
     shown = page(read)
-    assert shown.count('<th scope="row">') == list_page.SHOWN
+    assert shown.count('<th scope="row">') == list_page.ROWS_SHOWN
     assert "Ещё 21 строка есть в файле CSV" in text(shown)
     assert "Отказы 521" in re.sub(r"\s+", " ", text(shown))
-    assert len(cells(sheet(read).content, ";")) == 1 + list_page.SHOWN + 21
-    late = reading([client("7", "Иван", 1, *(task(str(n)) for n in range(list_page.SHOWN + 2)))])
+    assert len(cells(sheet(read).content, ";")) == 1 + list_page.ROWS_SHOWN + 21
+    late = reading([client("7", "Иван", 1, *(task(str(n)) for n in range(list_page.ROWS_SHOWN + 2)))])
     tasks_page = list_page.task_page(lists.task_list(late, OFFICE, QUERY), OFFICE, QUERY)
-    assert tasks_page.count('<th scope="row">') == list_page.SHOWN
+    assert tasks_page.count('<th scope="row">') == list_page.ROWS_SHOWN
     assert "Ещё 2 строки" in text(tasks_page)
 
 

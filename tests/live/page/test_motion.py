@@ -110,16 +110,16 @@ def test_a_loss_lands_in_its_reason(screen: Screen) -> None:
     more = losses((first[0], first[1] + 1, first[2] + 100_000), *others)
     before = worked_example()
     screen.change(later(before, 2, losses={**before.losses, MONTH.current: more}))
-    news = screen.page.locator("#losses-reasons .news")
+    news = screen.page.locator("#losses-reasons .highlight")
     expect(news).to_have_count(1)
     expect(news).to_have_attribute("data-reason", first[0])
-    expect(screen.page.locator("#losses-figures .controllable .value")).to_have_class("value l news")
+    expect(screen.page.locator("#losses-figures .controllable .value")).to_have_class("value l highlight")
     screen.page.clock.run_for(5_000)
-    expect(screen.page.locator(".news")).to_have_count(0)
+    expect(screen.page.locator(".highlight")).to_have_count(0)
 
 
 def test_what_comes_and_what_is_done_is_said_without_shouting(screen: Screen) -> None:
-    said = screen.page.locator("#news")
+    said = screen.page.locator("#announcements")
     expect(said).to_have_text("")
     screen.change(with_another(worked_example(), 2))
     screen.page.clock.run_for(100)
@@ -134,11 +134,11 @@ def test_what_comes_and_what_is_done_is_said_without_shouting(screen: Screen) ->
 
 def test_the_first_snapshot_is_no_news(browser: Browser) -> None:
     with opened(browser) as screen:
-        screen.page.evaluate("document.body.dataset.busy = ''")
+        screen.page.evaluate("document.body.dataset.loading = ''")
         screen.open(with_another(worked_example(), 2))
         screen.page.clock.run_for(1_000)
-        expect(screen.page.locator(".news")).to_have_count(0)
-        expect(screen.page.locator("#news")).to_have_text("")
+        expect(screen.page.locator(".highlight")).to_have_count(0)
+        expect(screen.page.locator("#announcements")).to_have_text("")
 
 
 def test_what_came_by_going_through_the_crm_is_shown_and_not_announced(screen: Screen) -> None:
@@ -148,6 +148,6 @@ def test_what_came_by_going_through_the_crm_is_shown_and_not_announced(screen: S
     expect(screen.page.locator(".saved .value")).to_have_text("36\u00a0584\u00a0₽")
     screen.change(replace(with_another(gone, 3), silent=True))
     expect(screen.page.locator("#list .client")).to_have_count(1)
-    expect(screen.page.locator(".news")).to_have_count(0)
+    expect(screen.page.locator(".highlight")).to_have_count(0)
     screen.page.clock.run_for(20_000)
-    expect(screen.page.locator("#news")).to_have_text("")
+    expect(screen.page.locator("#announcements")).to_have_text("")

@@ -55,7 +55,7 @@ def test_a_patch_changes_figures_and_rows_without_a_reload(screen: Screen) -> No
     screen.change(with_another(worked_example(), 2))
     assert names(screen.page) == ["Ольга", "Иван Петров"]
     expect(screen.page.locator("[data-figure=clients] [data-value]")).to_have_attribute("data-value", "2")
-    expect(screen.page.locator("[data-figure=clients] .news")).to_have_count(1)
+    expect(screen.page.locator("[data-figure=clients] .highlight")).to_have_count(1)
     expect(screen.page.locator("html")).to_have_attribute("data-seq", "2")
 
 

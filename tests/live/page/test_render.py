@@ -106,7 +106,7 @@ def test_a_change_has_a_sign_and_an_arrow() -> None:
         read = reading(
             refusals=losses(("Выбрал других", 2, 500)), before=losses(("Выбрал других", 1, before))
         )
-        return text(render.html_parts(board(read), QUERY)["losses-figures"])
+        return text(render.fragments(board(read), QUERY)["losses-figures"])
 
     assert "▲ +4 ₽ · +1 к 1–23 окт." in change(100)
     assert "▼ \N{MINUS SIGN}5 ₽ · +1" in change(1000)
@@ -155,7 +155,7 @@ def test_a_link_to_the_crm_tells_it_nothing_and_leaves_the_board_open() -> None:
 
 @given(READINGS)
 def test_each_part_is_one_element_with_its_id_and_ids_are_unique(read: BoardRows) -> None:
-    for name, part in render.html_parts(board(read), QUERY).items():
+    for name, part in render.fragments(board(read), QUERY).items():
         elements = Elements(part)
         assert (elements.found[0][1]["id"], elements.roots) == (name, 1)
         assert re.fullmatch(r"[a-z0-9-]+", name)
@@ -168,7 +168,7 @@ def test_the_ids_of_the_page_are_unique() -> None:
 
 def test_a_part_says_the_same_at_any_time_of_day() -> None:
     later = replace(worked_example(), as_of=NOW + 3600 * SECOND)
-    assert render.html_parts(board(later), QUERY) == render.html_parts(board(worked_example()), QUERY)
+    assert render.fragments(board(later), QUERY) == render.fragments(board(worked_example()), QUERY)
     assert html(later) != html(worked_example())
 
 

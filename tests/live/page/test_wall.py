@@ -27,7 +27,9 @@ WALL = QUERY._replace(mode="wall")
 SIZES = ((1366, 768), (1920, 1080), (3840, 2160), (1920, 1200), (1024, 768), (1080, 1920))
 FITS = """() => document.documentElement.scrollWidth <= innerWidth
   && document.documentElement.scrollHeight <= innerHeight"""
-FIGURES = "main .value, .lead h4, .lead .amount, .lead .times, .late, .heard, .gap, .figure dt, .change"
+FIGURES = (
+    "main .value, .lead h4, .lead .amount, .lead .times, .late, .last-delivery, .gap, .figure dt, .change"
+)
 CUT = f"""() => [...document.querySelectorAll("{FIGURES}")].filter((each) => {{
   if (!each.offsetParent) return false;
   const box = each.getBoundingClientRect();
@@ -142,7 +144,7 @@ def test_a_new_client_announces_itself_wherever_it_stands(browser: Browser) -> N
         shown = names(screen)
         assert shown[0] == "Клиент 0"
         assert "Новый" in shown
-        expect(screen.page.locator("#list .news h4")).to_have_text("Новый")
+        expect(screen.page.locator("#list .highlight h4")).to_have_text("Новый")
         screen.page.clock.run_for(12_500)
         assert "Новый" not in names(screen)  # it takes turns, as the others do
 
