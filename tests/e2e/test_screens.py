@@ -173,7 +173,7 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     assert lossboard(folder, "screens", "list", "office").stdout == ("office: no named screens\n")
     again = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert (again.returncode, again.stdout) == (1, "")
-    assert "revoke that first" in again.stderr
+    assert "revoke it first" in again.stderr
     assert lossboard(folder, "screens", "revoke", "guarded", "Цех № 2").returncode == 0
     assert lossboard(folder, "screens", "add", "guarded", "Цех № 2").stdout.strip() != link
 
