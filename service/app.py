@@ -78,7 +78,8 @@ def create_app(config: Config, clock: Clock) -> Service:
     screens = NamedScreens(Screens(reading, noting), clock)
     follower = _follower(config, reading, hub, moved, clock)
     metrics = Metrics(lambda: writer.depth, lambda: hub.streams)
-    writer = Writer(writing, accounts, clock, committed, metrics.commit)
+    writer = Writer(writing, accounts, clock, metrics.commit)
+    writer.on_commit.append(committed)
     ticker = Ticker(reading, list(accounts), writer, clock)
     runner = Runner(
         _asked(config), Transactions(reading, noting), writer, httpx.AsyncClient(), clock, metrics

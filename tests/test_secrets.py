@@ -19,7 +19,7 @@ from service import config
 from service.adapters import ADAPTERS, NotAuthentic
 from service.adapters.hubspot.options import HubSpotOptions
 from service.config import Account, Secret, is_one_of
-from service.live.http.access import Credentials, Granted, answer, screen_digest
+from service.live.http.access import Credentials, Granted, decide, screen_digest
 from service.model import Request
 from tests.adapters.hubspot.posts import signed as hubspot_signed
 from tests.adapters.posts import KEY, OTHER_KEY, TOKEN, account, post, signed
@@ -48,7 +48,7 @@ def is_authentic(office: Account, request: Request) -> bool:
 
 def is_granted(office: Account, screens: frozenset[str], token: str) -> bool:
     asking = Credentials("203.0.113.5", {"host": "board.example"}, token)
-    return isinstance(answer(office, asking, screens), Granted)
+    return isinstance(decide(office, asking, screens), Granted)
 
 
 GUARDED: Final = replace(OFFICE, viewer_token=Secret(TOKEN))

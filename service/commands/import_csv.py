@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.adapters.csv import file
-from service.adapters.csv.file import Progress, Read
+from service.adapters.csv.file import ParsedFile, Progress
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.database.outcome import Outcome
@@ -25,7 +25,7 @@ class ImportFailed(Exception):
 class Imported:
     """A file that was stored, and what the ledger did with it."""
 
-    read: Read
+    read: ParsedFile
     outcome: Outcome
 
     @property
@@ -34,7 +34,7 @@ class Imported:
         return sum(entity.startswith(f"{self.read.kind} ") for entity in self.outcome.changed)
 
 
-def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tuple[Request, Read]:
+def read(body: bytes, account: Account, clock: Clock, on_lines: Progress) -> tuple[Request, ParsedFile]:
     """Parse a whole file; returns the request as which it is stored, and the parsed content.
 
     Raises:
@@ -44,7 +44,7 @@ def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tup
         raise ImportFailed(f"the file is larger than {MAX_FILE // 2**20} MiB; split it")
     headers = {file.TIMEZONE: account.timezone}
     request = Request("POST", "", {}, headers, body, clock.now())
-    parsed = file.read(request, account, progress)
+    parsed = file.read(request, account, on_lines)
     if parsed.bad_lines:
         more = parsed.bad_lines - len(parsed.bad)
         tail = [f"and {more} more bad lines"] if more else []
@@ -54,7 +54,9 @@ def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tup
     return request, parsed
 
 
-async def store(config: Config, account: Account, clock: Clock, request: Request, parsed: Read) -> Imported:
+async def store(
+    config: Config, account: Account, clock: Clock, request: Request, parsed: ParsedFile
+) -> Imported:
     """Store a parsed file in one transaction; safe while a service runs.
 
     Raises:
