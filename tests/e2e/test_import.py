@@ -71,6 +71,6 @@ def test_if_a_line_is_bad_all_bad_lines_are_told_and_nothing_is_stored(folder: P
     assert done.stderr.splitlines() == [
         "Error: nothing was imported:",
         "line 4, Бюджет ₽: it is no amount",
-        "line 5: it has 2 cells, and the first line 8",
+        "line 5: it has 2 cells, and the first line has 8",
     ]
     assert lossboard(folder, "tail", "office", "--once").stdout == ""
