@@ -15,7 +15,7 @@ LOSSES = Relation("losses", ("day", "reason_id", "manager_id", "pipeline_id"), (
 """Lost deals by the local day on which they were lost."""
 
 LOSS_DAYS = Relation("loss_days", ("day", "reason_id"), ("count", "amount"))
-"""Lost deals by day and reason alone. A board without a filter is read from these rows, so a year costs no more
+"""Lost deals by day and reason alone. A board without a filter is read from these rows: a year costs no more
 than its days."""
 
 
