@@ -43,7 +43,7 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
         stages: How many there are; 0 before it is known.
         page: Where the present stage goes on; None at its beginning.
         entities: Deals and tasks read so far, for people.
-        repaired: Deals and tasks that it mended.
+        repaired: Deals and tasks that it repaired.
     """
 
     kind: Literal["backfill", "reconcile"]
@@ -141,7 +141,7 @@ def advance(connection: Connection, account: str, holder: str, run: SyncRun) -> 
 
 
 def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> bool:
-    """A pass is complete: the board says what it mended. Nothing, and False, if the lease was lost."""
+    """A pass is complete: the board says what it repaired. Nothing, and False, if the lease was lost."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     values = {_RUN: None, SYNCS.c.synced_at: run.began_at}
     done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
