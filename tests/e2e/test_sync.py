@@ -88,7 +88,7 @@ per_second = 200
         engine = open_engine(self.url, "writer")
         with engine.begin() as connection:
             syncs.take(connection, "amo", "earlier", 0)
-            syncs.tell(connection, "amo", trouble)
+            syncs.report(connection, "amo", trouble)
         engine.dispose()
 
     def truth(self) -> dict[str, object]:
