@@ -123,10 +123,10 @@ def _accounts(folder: Path, server: Postgres) -> None:
             memory[number] = psutil.Process(pid).memory_info().rss
             cost = _Cost(pid, server, _name(url))
             time.sleep(IDLE_SECONDS)
-            ours, theirs, _, _ = cost.spent()
+            ours, theirs, *_ = (spent / IDLE_SECONDS * 1e3 for spent in cost.spent())
         print(
-            f"{number:5,} accounts at rest: {memory[number] / 2**20:.0f} MiB; each second "
-            f"{ours / IDLE_SECONDS * 1e3:.1f} ms of a node's core, {theirs / IDLE_SECONDS * 1e3:.1f} ms of the database's"
+            f"{number:5,} accounts without changes: {memory[number] / 2**20:.0f} MiB; each second "
+            f"{ours:.1f} ms of a node's CPU, {theirs:.1f} ms of the database's"
         )
     print(f"an account: {(memory[MANY] - memory[1]) / (MANY - 1) / 1024:.1f} KiB of a node's memory")
     url = server.databases.migrated()
@@ -137,12 +137,12 @@ def _accounts(folder: Path, server: Postgres) -> None:
         time.sleep(SETTLING_SECONDS)
         cost = _Cost(pid, server, _name(url))
         time.sleep(IDLE_SECONDS)
-        ours, theirs, _, _ = cost.spent()
+        ours, theirs, *_ = (spent / IDLE_SECONDS / WATCHED * 1e3 for spent in cost.spent())
         for stream in streams:
             stream.close()
     print(
-        f"a board that is watched and at rest: each second {ours / IDLE_SECONDS / WATCHED * 1e3:.2f} ms of a node's "
-        f"core, {theirs / IDLE_SECONDS / WATCHED * 1e3:.2f} ms of the database's"
+        f"a watched board without changes: each second {ours:.2f} ms of a node's CPU, "
+        f"{theirs:.2f} ms of the database's"
     )
 
 
