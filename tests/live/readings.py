@@ -9,7 +9,7 @@ from dataclasses import replace
 from service.config import Account, Secret, zone
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, Selection, TaskRow
 from service.model import SECOND, Instant
-from tests.live.boards import at_risk_totals
+from tests.live.boards import NO_TOTALS, at_risk_totals
 
 NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
 
@@ -41,15 +41,11 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         seq=seq,
         as_of=as_of,
         last_delivery_at=NOW,
-        totals={
-            "at_risk": at_risk_totals(clients),
-            "no_next_step": {"deals": 0, "amount": 0},
-            "saved_today": {"clients": 0, "amount": 0},
-        },
+        totals={**NO_TOTALS, "at_risk": at_risk_totals(clients)},
         saved={},
         closed=frozenset(),
         unconverted={},
-        clients={each.client_id: each for each in clients},
+        clients={row.client_id: row for row in clients},
         managers=(),
         manager_names={"3": "Анна"},
         pipeline_names={"1": "Продажи"},
@@ -91,12 +87,12 @@ class StandingClock:
             return
         due = asyncio.Event()
         self._sleepers.append((self.moment + int(seconds * SECOND), due))
-        waits = [asyncio.create_task(each.wait()) for each in (due, wake)]
+        waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits:
-                each.cancel()
+            for wait in waits:
+                wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
     @property

@@ -108,8 +108,8 @@ async def test_a_clock_that_was_set_back_keeps_nothing_for_true(service: Service
 
 
 async def test_a_thousand_screens_at_once_cost_one_read(service: Service) -> None:
-    found = await asyncio.gather(*(service.known() for _ in range(1000)))
-    assert set(found) == {frozenset({"tv"})}
+    answers = await asyncio.gather(*(service.known() for _ in range(1000)))
+    assert set(answers) == {frozenset({"tv"})}
     assert service.book.reads == 1
 
 
@@ -185,7 +185,7 @@ async def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_man
     service: Service,
 ) -> None:
     streams = [Stream(), Stream()]
-    attending = [service.attend(each) for each in streams]
+    attending = [service.attend(stream) for stream in streams]
     await service.until(lambda: len(service.book.noted) == 1)
     for _ in range(NOTE_EVERY // SECOND // int(CHECK_SECONDS)):
         assert service.book.noted == [("office", "tv", NOW)]
