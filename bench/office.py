@@ -1,4 +1,4 @@
-"""The account that the benches feed, and its moment."""
+"""The account that benchmarks post to, and its time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ ACCOUNT: Final = Account(
     title="Office",
     crm="standard",
     webhook_secrets=(Secret(SECRET),),
-    timezone="Europe/Moscow",
     zone=zone("Europe/Moscow"),
     currency="RUB",
     language="ru",

@@ -1,4 +1,4 @@
-"""The services that the benches load: Lossboard itself, and a bare route to compare it with."""
+"""The services under load: Lossboard, and a bare route to compare it with."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def take(request: Request) -> Response:
 
 uvicorn.run(Starlette(routes=[Route("/webhooks/office", take, methods=["POST"])]), port=0, access_log=False)
 """
-"""Reads the body and answers 200; stores nothing, checks nothing."""
+"""Reads the body and responds with 200; it stores and checks nothing."""
 
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def node(
     folder: Path, url: str, *arguments: str, accounts: Sequence[str] = ("office",), checkout: Path = ROOT
 ) -> Iterator[tuple[int, int]]:
     """Lossboard on a database, with more arguments of `serve`; its port and process id."""
-    tables = (ACCOUNT.format(account=each, secret=SECRET) for each in accounts)
+    tables = (ACCOUNT.format(account=account, secret=SECRET) for account in accounts)
     (folder / "lossboard.toml").write_text("".join(tables), encoding="utf-8")
     command = [python(checkout), "-m", "service", "serve", "--port", "0", *arguments]
     with _started(command, folder, url, checkout) as started:
@@ -89,13 +89,13 @@ def _started(
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+        if match := re.search(r"http://127\.0\.0\.1:(\d+)", line):
             break
     else:
         raise RuntimeError("the service did not start")
     try:
-        threading.Thread(target=process.stdout.read, daemon=True).start()  # what it says fills no pipe
-        yield int(found[1]), process.pid
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # or its output would fill the pipe
+        yield int(match[1]), process.pid
     finally:
         process.terminate()
         process.wait()

@@ -1,4 +1,5 @@
-"""Durable, applied webhooks a second over HTTP, on one process, against a bare route that stores nothing."""
+"""Stored and applied webhooks a second over HTTP with one process, compared with a route that stores
+nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def main() -> None:
             for turn in range(ROUNDS):
                 rates["lossboard"].append(rate(ours, number, connections, f"{connections}-{turn}-"))
                 rates["bare route"].append(rate(theirs, number, connections, f"{connections}-{turn}-"))
-            medians = {name: statistics.median(found) for name, found in rates.items()}
+            medians = {name: statistics.median(values) for name, values in rates.items()}
             for name, median in medians.items():
                 spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
                 print(
