@@ -14,7 +14,7 @@ from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import SeriesPoint
 from service.live.page.chart import chart
-from tests.live.boards import MONTH, OFFICE, QUERY, losses, reading
+from tests.live.boards import MONTH, OFFICE, QUERY, board_rows, losses
 
 
 def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> SeriesPoint:
@@ -48,7 +48,7 @@ def test_every_column_is_inside_the_chart(amounts: list[tuple[int, int]]) -> Non
 def test_each_point_has_the_amount_of_the_same_days_in_the_previous_period() -> None:
     now, before = MONTH.series[4]
     assert before is not None
-    read = reading()
+    read = board_rows()
     sums = {
         **read.losses,
         now: losses(("Выбрал других", 2, 300), ("Дорого", 1, 200), ("Спам", 9, 900)),
