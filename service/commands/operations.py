@@ -9,15 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Engine
-
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger.database import schema
-from service.ledger.database.engine import Role, SqliteLock, open_engine
-from service.ledger.upkeep import recompute, screens
+from service.ledger.database.database import Database
+from service.ledger.database.engine import SqliteLock
+from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.upkeep.screens import NamedScreen
 from service.ledger.write import heads, log
@@ -52,17 +50,6 @@ def account_of(config: Config, account_id: str) -> Account:
 
 
 @contextmanager
-def _transaction(config: Config, role: Role) -> Iterator[Connection]:
-    engine = open_engine(config.database_url, role)
-    try:
-        schema.check(engine)
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-@contextmanager
 def alone(config: Config) -> Iterator[None]:
     """Keep every other process from serving the same SQLite file meanwhile.
 
@@ -77,16 +64,16 @@ def alone(config: Config) -> Iterator[None]:
         lock.release()
 
 
-def accounts_to_rebuild(engine: Engine, config: Config) -> list[Account]:
+def accounts_to_rebuild(database: Database, config: Config) -> list[Account]:
     """Accounts whose projections were computed by other rules than today's; new accounts get their head
     row."""
-    with engine.begin() as connection:
+    with database.writing() as connection:
         return [each for each in config.accounts if recompute.rules_changed(connection, each)]
 
 
-def prepare(engine: Engine, config: Config, clock: Clock) -> None:
+def prepare(database: Database, config: Config, clock: Clock) -> None:
     """Make the head row of every account that has none."""
-    with engine.begin() as connection:
+    with database.writing() as connection:
         for account in config.accounts:
             heads.ensure(connection, account, clock.now())
 
@@ -115,7 +102,7 @@ def decode(stored: Stored, account: Account) -> Decoded:
 
 def size(config: Config, account: Account, *, with_log: bool) -> int:
     """How much a rebuild or a check has to go through, for progress."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return recompute.size_of_state(connection, account.id) + (
             log.newest_number(connection, account.id) if with_log else 0
         )
@@ -131,7 +118,7 @@ class Verified:
 
 def verify(config: Config, account: Account, progress: Progress) -> Verified:
     """Recompute every projection from state, and state from the log while that is complete, and compare."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         found = list(recompute.differences_from_state(connection, account, progress))
         try:
             found.extend(
@@ -152,7 +139,7 @@ def rebuild(
     Raises:
         LogPruned: The log is not complete any more; nothing was changed.
     """
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         if from_log:
             recompute.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
         recompute.rebuild(connection, account, clock.now(), progress)
@@ -160,13 +147,13 @@ def rebuild(
 
 def quarantined(config: Config, account: Account) -> list[Quarantined]:
     """What is in an account's quarantine."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.quarantined(connection, account.id)
 
 
 def delivery(config: Config, account: Account, number: int) -> Stored | None:
     """A delivery of the log."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.one(connection, account.id, number)
 
 
@@ -176,7 +163,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     Raises:
         LookupError: No such delivery.
     """
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         stored = log.one(connection, account.id, number)
         if stored is None:
             raise LookupError(f"there is no delivery {number}")
@@ -190,7 +177,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
 
 def drop(config: Config, account: Account, number: int) -> int:
     """Take a delivery out of quarantine for good (the log keeps it); returns how many parts it had there."""
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         return log.release(connection, account.id, number)
 
 
@@ -206,7 +193,7 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str
         )
     token = secrets.token_urlsafe(24)
     digest = access.screen_digest(account.id, token)
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         if not screens.add(connection, account.id, name, digest, clock.now()):
             raise ScreenError(
                 f"{account.id} has a screen called {name}: revoke that first, or choose another"
@@ -216,7 +203,7 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str
 
 def named_screens(config: Config, account: Account) -> list[NamedScreen]:
     """An account's named screens."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return screens.listed(connection, account.id)
 
 
@@ -226,18 +213,18 @@ def revoke_screen(config: Config, account: Account, name: str) -> None:
     Raises:
         LookupError: No such screen.
     """
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         if not screens.revoke(connection, account.id, name):
             raise LookupError(f"{account.id} has no screen called {name}")
 
 
 def newest(config: Config, account: Account) -> int:
     """The newest delivery's number."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.newest_number(connection, account.id)
 
 
 def deliveries(config: Config, account: Account, after: int) -> list[Stored]:
     """Deliveries that came after one, in order, some at a time."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.stored(connection, account.id, after)

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import select
 
-from service.ledger.database.outcome import Overloaded, Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import SYNCS
+from service.ledger.write.outcome import Overloaded
 from service.ledger.write.syncs import LEASE
 from service.model import SECOND
 from service.sync.runner import RENEW_EVERY, Runner
@@ -24,7 +25,7 @@ async def holder(service: Connected) -> tuple[str, int]:
         row = connection.execute(select(SYNCS.c.holder, SYNCS.c.held_until)).one()  # type: ignore[attr-defined]
         return row.holder, row.held_until
 
-    return await service.transactions.read(found)
+    return await service.database.read(found)
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:

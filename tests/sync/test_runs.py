@@ -24,7 +24,7 @@ DAY = 24 * 3600
 
 async def record(service: Connected, need: Need) -> Record:
     """What is known of a deal or task."""
-    found = await service.transactions.read(
+    found = await service.database.read(
         lambda connection: states.load(connection, "office", need.entity, [need.id])
     )
     return found[need.id]
@@ -39,7 +39,7 @@ async def begin(service: Connected) -> None:
     """Begin a reconciliation."""
     state = await service.state()
     run = SyncRun("reconcile", service.clock.now(), since=state.synced_at or 0)
-    await service.transactions.write(lambda connection: syncs.begin(connection, "office", run))
+    await service.database.write(lambda connection: syncs.begin(connection, "office", run))
 
 
 def silence(service: Connected) -> None:

@@ -15,15 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.engine import is_away, is_cut_short, is_locked
-from service.ledger.database.outcome import Outcome, Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import CutShort, Locked, Unavailable
 from service.ledger.write import heads
 from service.ledger.write.apply import apply
 from service.ledger.write.heads import Head, OtherRules
+from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Decoded, Delivery, Instant, Rejection
 
 BOARDS: Final = 64
@@ -72,13 +73,12 @@ class Committer:
     """Commits batches and ticks; used from one thread.
 
     Args:
-        engine: Opened with the role `writer`.
         accounts: By id.
         clock: Read once for each transaction.
     """
 
-    def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
+        self._database = database
         self._accounts = accounts
         self._clock = clock
         self._held = _Resting(HELD)
@@ -93,15 +93,14 @@ class Committer:
         and its neighbours are applied.
         """
         try:
-            return self._commit(deliveries)
-        except Exception as error:
-            if not is_locked(error):
-                return self._refuse(deliveries, error)
-        try:
-            self._note_held({each.account for each in deliveries})
-            return self._commit(deliveries)
-        except Exception as error:
-            return self._refuse(deliveries, error)
+            try:
+                return self._commit(deliveries)
+            except Locked:
+                self._note_held({each.account for each in deliveries})
+                return self._commit(deliveries)
+        except Unavailable as error:
+            _log.warning("nothing is committed: %s", error)
+            return [Unavailable(_AWAY) for _ in deliveries], {}
 
     def tick(self) -> Heads:
         """Bring boards that are due up to now, except those that another transaction has in hand: whoever
@@ -111,24 +110,12 @@ class Committer:
             Unavailable: The database is away.
         """
         try:
-            try:
-                return self._once_more_if_cut_short(self._tick)
-            except Exception as error:
-                if is_away(error):
-                    raise
-                _log.exception("a tick failed; each board is tried by itself")
-            return self._tick_one_by_one()
-        except Exception as error:
-            if is_away(error):
-                raise Unavailable(_AWAY) from error
+            return self._once_more_if_cut_short(self._tick)
+        except Unavailable:
             raise
-
-    def _refuse(self, deliveries: Sequence[Delivery], error: Exception) -> tuple[list[Result], Heads]:
-        """None of them is known to be stored."""
-        if not is_away(error):
-            raise error
-        _log.warning("%s: %s", _AWAY, error)
-        return [Unavailable(_AWAY) for _ in deliveries], {}
+        except Exception:
+            _log.exception("a tick failed; each board is tried by itself")
+        return self._tick_one_by_one()
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all but those of accounts that somebody else holds."""
@@ -138,9 +125,9 @@ class Committer:
             found, new_heads = self._once_more_if_cut_short(
                 lambda: self._transact([deliveries[index] for index in free])
             )
-        except Exception as error:
-            if is_away(error):
-                raise
+        except Unavailable:
+            raise
+        except Exception:
             _log.exception("a batch of %d failed; each delivery is tried by itself", len(free))
             found, new_heads = self._one_by_one([deliveries[index] for index in free])
         results: list[Result] = [Unavailable("the account is being worked on") for _ in deliveries]
@@ -151,10 +138,8 @@ class Committer:
     def _once_more_if_cut_short(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except Exception as error:
-            if not is_cut_short(error):
-                raise
-            _log.warning("a transaction was cut short, and is done again: %s", error)
+        except CutShort as error:
+            _log.warning("%s; trying once more", error)
             return work()
 
     def _transact(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
@@ -165,7 +150,7 @@ class Committer:
             by_account.setdefault(delivery.account, []).append(index)
         results: dict[int, Result] = {}
         new_heads: Heads = {}
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             for account_id in sorted(by_account):
                 indexes = by_account[account_id]
                 mine = [deliveries[index] for index in indexes]
@@ -185,9 +170,9 @@ class Committer:
             try:
                 try:
                     outcomes, changed = self._transact([delivery])
+                except Unavailable:
+                    raise
                 except Exception as error:
-                    if is_away(error):
-                        raise
                     outcomes, changed = self._transact([_refused(delivery, error)])
             except Exception as error:  # not even its refusal can be stored: the sender must hear of it
                 _log.warning("a delivery of %s is not stored: %s", delivery.account, error)
@@ -199,7 +184,7 @@ class Committer:
     def _tick(self) -> Heads:
         now = self._clock.now()
         new_heads: Heads = {}
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             due = self._due(connection, now, CANDIDATES)
             random.shuffle(due)  # nodes that wake at the same moment begin with different ones
             for account_id in due:
@@ -211,15 +196,15 @@ class Committer:
     def _tick_one_by_one(self) -> Heads:
         now = self._clock.now()
         new_heads: Heads = {}
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             due = self._due(connection, now, BOARDS)
         for account_id in due:
             try:
-                with self._engine.begin() as connection:
+                with self._database.committing() as connection:
                     self._bring_up(connection, account_id, now, new_heads)
-            except Exception as error:
-                if is_away(error):
-                    raise
+            except Unavailable:
+                raise
+            except Exception:
                 _log.exception("the board of %s does not follow the clock", account_id)
                 self._failing.begin(account_id, now)
                 new_heads.pop(account_id, None)
@@ -250,7 +235,7 @@ class Committer:
     def _note_held(self, accounts: set[str]) -> None:
         """Note which accounts somebody else holds the lock of."""
         now = self._clock.now()
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             held = [each for each in sorted(accounts) if not heads.lock_if_free(connection, each)]
         for each in held:
             _log.warning("the account %s is held by another transaction", each)

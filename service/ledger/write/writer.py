@@ -19,14 +19,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Engine
-
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
-from service.ledger.database.threads import PATIENCE
+from service.ledger.database.database import DEADLINE_SECONDS, Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
 from service.ledger.write.heads import Head
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import SECOND, Delivery
 
 BATCH_DELIVERIES: Final = 256
@@ -61,10 +60,10 @@ class _Waiting:
         return len(self.delivery.body) if self.delivery is not None else 0
 
 
-Measured = Callable[[int, float], None]
+Measure = Callable[[int, float], None]
 """Told, from the writer's thread, the deliveries of each commit and the seconds that it took."""
 
-Committed = Callable[[Mapping[str, Head]], None]
+OnCommit = Callable[[Mapping[str, Head]], None]
 """Called on the event loop after each commit, with the new head of each account in it."""
 
 
@@ -73,28 +72,25 @@ class Writer:
     futures.
 
     Args:
-        engine: Opened with the role `writer`.
         accounts: By id.
         clock: Read once for each transaction.
-        committed: See `Committed`.
-        measured: See `Measured`.
+        measure: See `Measure`.
         patience: Seconds that a batch may take before those who wait are told to try again.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         accounts: Mapping[str, Account],
         clock: Clock,
-        committed: Committed,
-        measured: Measured = lambda _deliveries, _seconds: None,
-        patience: float = PATIENCE,
+        measure: Measure = lambda _deliveries, _seconds: None,
+        patience: float = DEADLINE_SECONDS,
     ) -> None:
-        self._committer = Committer(engine, accounts, clock)
+        self._committer = Committer(database, accounts, clock)
         self._patience = patience
         self._clock = clock
-        self._committed = committed
-        self._measured = measured
+        self.on_commit: list[OnCommit] = []
+        self._measure = measure
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
         self._ready = threading.Condition()
@@ -193,7 +189,7 @@ class Writer:
                 _log.exception("a batch of %d could not be committed", len(batch))
                 results, new_heads = [Unavailable(str(error))] * len(batch), {}
             else:
-                self._measured(len(results), (self._clock.now() - began) / SECOND)
+                self._measure(len(results), (self._clock.now() - began) / SECOND)
             with self._ready:
                 self._batch = ()
             if self._loop is not None and not self._loop.is_closed():
@@ -221,7 +217,8 @@ class Writer:
         self, batch: Sequence[_Waiting], results: Sequence[Result | int], new_heads: Mapping[str, Head]
     ) -> None:
         if new_heads:
-            self._committed(new_heads)
+            for subscriber in self.on_commit:
+                subscriber(new_heads)
         for waiting, result in zip(batch, results, strict=True):
             if waiting.future.done():
                 continue  # the sender went away, or was told to try again; it may be stored all the same

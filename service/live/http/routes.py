@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.threads import in_time
+from service.ledger.database.database import in_time
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.board import build
 from service.live.board.query import BoardQuery, QueryError, parse_query

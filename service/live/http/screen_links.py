@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from service.clock import Clock
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.threads import in_time
+from service.ledger.database.errors import Unavailable
 from service.model import SECOND, Instant
 
 FRESH: Final = 3 * SECOND
@@ -32,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 class ScreenLedger(Protocol):
-    """Keeps named screens; `ledger.screens.Screens` does. Both calls may block, and raise `Unavailable`."""
+    """Keeps named screens; `ledger.upkeep.screens.Screens` does. Both calls raise `Unavailable`."""
 
-    def digests(self, account_id: str) -> frozenset[str]:
+    async def digests(self, account_id: str) -> frozenset[str]:
         """The digests of an account's screens."""
         ...
 
-    def seen(self, account_id: str, digest: str, now: Instant) -> None:
+    async def seen(self, account_id: str, digest: str, now: Instant) -> None:
         """Note that a screen is open now."""
         ...
 
@@ -73,7 +72,7 @@ class NamedScreens:
         async with known.asking:
             if not self._is_within(known.tried_at, FRESH):
                 try:
-                    known.digests = await in_time(lambda: self._ledger.digests(account_id))
+                    known.digests = await self._ledger.digests(account_id)
                 except Unavailable as error:
                     _log.warning("the screens of %s are not known anew: %s", account_id, error)
                 known.tried_at = self._clock.now()
@@ -113,7 +112,7 @@ class NamedScreens:
         while self._to_note:
             (account_id, digest), now = self._to_note.popitem()
             try:
-                await asyncio.to_thread(self._ledger.seen, account_id, digest, now)
+                await self._ledger.seen(account_id, digest, now)
             except Exception:  # whatever it is: the next minute tries again
                 _log.warning("it is not noted that a screen of %s is open", account_id, exc_info=True)
 

@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
-from service.ledger.database.threads import in_time
+from service.ledger.database.database import in_time
+from service.ledger.database.errors import Unavailable
 from service.ledger.write import log
 from service.ledger.write import writer as writer_module
 from service.ledger.write.heads import Head
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.model import Change, Decoded, Delivery, Rejection, Value
 from tests.histories import at
@@ -37,9 +38,10 @@ def lost(deal_id: str, amount: int = 100) -> Change:
 
 @asynccontextmanager
 async def running(
-    ledger: Ledger, committed: Callable[[Mapping[str, Head]], None] = lambda _heads: None
+    ledger: Ledger, on_commit: Callable[[Mapping[str, Head]], None] = lambda _heads: None
 ) -> AsyncIterator[Writer]:
-    writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, committed)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock)
+    writer.on_commit.append(on_commit)
     writer.start()
     try:
         yield writer
@@ -60,10 +62,9 @@ def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) ->
 
     async def story() -> list[Outcome]:
         writer = Writer(
-            ledger.engine,
+            ledger.database,
             {"office": OFFICE},
             ledger.clock,
-            lambda _: None,
             lambda size, _: sizes.append(size),
         )
         futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(100)]
@@ -100,7 +101,7 @@ def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_applied(l
     too_large = Change("deal", "2", NOW, {"known": True, "status": "lost", "amount": 2**70})
 
     async def story() -> list[Outcome]:
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None)
+        writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock)
         futures = [
             writer.submit(delivery(key, change))
             for key, change in (("a", lost("1")), ("b", too_large), ("c", lost("3")))
@@ -137,7 +138,7 @@ def test_a_full_queue_refuses_at_once(ledger: Ledger, monkeypatch: pytest.Monkey
     monkeypatch.setattr(writer_module, "QUEUE_DELIVERIES", 2)
 
     async def story() -> None:
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None)
+        writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock)
         waiting = [writer.submit(delivery(f"k{n}")) for n in range(2)]
         with pytest.raises(Overloaded) as refused:
             writer.submit(delivery("k2"))
@@ -175,7 +176,7 @@ def test_a_commit_that_fails_is_unavailable_and_stores_nothing(sqlite_ledgers: C
 
 def test_stopping_commits_what_is_queued(ledger: Ledger) -> None:
     async def story() -> list[Outcome]:
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None)
+        writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock)
         futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(600)]
         writer.start()
         await writer.stop()
@@ -206,7 +207,7 @@ def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> Non
 
     async def story() -> list[Outcome]:
         event.listen(ledger.engine, "commit", _hang)
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None, patience=0.1)
+        writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.1)
         writer.start()
         first = writer.submit(delivery("a", lost("1")))
         while writer.depth:
@@ -229,7 +230,7 @@ def test_nobody_waits_for_a_read_that_does_not_come_back() -> None:
     async def story() -> None:
         assert await in_time(lambda: 7) == 7
         with pytest.raises(Unavailable, match="does not answer"):
-            await in_time(lambda: answers.wait(30), patience=0.05)
+            await in_time(lambda: answers.wait(30), seconds=0.05)
         answers.set()
 
     run(story())

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from service.config import Account, Language
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import BoardRows, LossRow
 from service.ledger.read.deal_rows import LostDeal, RefusalReader, Refusals
 from service.live.board.at_risk import at_risk
@@ -377,17 +377,17 @@ def test_a_wall_masks_clients_in_lists_too() -> None:
 class NoScreens:
     """No named screens."""
 
-    def digests(self, account_id: str) -> frozenset[str]:
+    async def digests(self, account_id: str) -> frozenset[str]:
         return frozenset()
 
-    def seen(self, account_id: str, digest: str, now: int) -> None:
+    async def seen(self, account_id: str, digest: str, now: int) -> None:
         """Nothing to note."""
 
 
 def answered(books: BoardReader, path: str) -> httpx.Response:
     """What is answered with the database of refusals away."""
     clock, accounts = readings.StandingClock(), {"office": readings.OFFICE}
-    away = RefusalReader(open_engine("sqlite:////nowhere/at/all.db", "reader"), accounts, clock)
+    away = RefusalReader(Database("sqlite:////nowhere/at/all.db"), accounts, clock)
     screens, hub = NamedScreens(NoScreens(), clock), Hub(books, accounts, clock)
     app = Starlette(routes=routes.routes(hub, books, away, accounts, screens, clock))
 
@@ -430,7 +430,7 @@ def test_lists_are_made_a_few_at_a_time() -> None:
         threads = Threads()
         asyncio.get_running_loop().set_default_executor(threads)
         clock = readings.StandingClock()
-        refusals = RefusalReader(open_engine("sqlite://", "reader"), {}, clock)
+        refusals = RefusalReader(Database("sqlite://"), {}, clock)
         lists = Lists(readings.Books(), refusals, clock, {})
         asking = [asyncio.create_task(lists._in_turn(make)) for _ in range(AT_ONCE * 3)]
         for _ in range(20):
