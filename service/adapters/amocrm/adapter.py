@@ -47,7 +47,7 @@ class AmoCRMAdapter(Adapter):
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `?token=` is a secret, and the body names the configured account where one is
         configured."""
-        if not is_secret(request.query.get("token", "").encode("utf-8", "replace"), account.webhook_secrets):
+        if not is_secret(request.query.get("token", ""), account.webhook_secrets):
             raise NotAuthentic("token")
         wanted = AmoCRMOptions.of(account).account
         if wanted is not None and wanted not in _senders(request.body):

@@ -18,11 +18,10 @@ from service.adapters.api import (
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
+    Api,
     Call,
     Pace,
     Stage,
-    Verdict,
-    standing,
 )
 from service.config import Account
 from service.model import (
@@ -57,21 +56,10 @@ _EVENTS: Final = [
 """Codes of the events that the adapter reads (webhooks-api)."""
 
 
-class AmoCRMApi:
+class AmoCRMApi(Api):
     """amoCRM and Kommo, v4. The token is a long-lived one of a private integration."""
 
-    url = None
     pace = Pace(per_second=6, burst=1)  # a second has the burst and what refills in it: seven at most
-    batch = 100
-
-    def prefix(self, account: Account) -> str:
-        """See `Api`: the token is a header's."""
-        del account
-        return ""
-
-    def headers(self, account: Account) -> Mapping[str, str]:
-        """See `Api`."""
-        return {"authorization": f"Bearer {account.api.token.value}"} if account.api else {}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Users, reasons and pipelines are few: they are read whole."""
@@ -137,12 +125,6 @@ class AmoCRMApi:
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
         following = Call(call.resource, parts.path, query, asked=call.asked)
         return None if parts.path != call.path or following == call else following
-
-    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """See `Api`. 403 is an address that asked too fast (limitations), or a token without the right."""
-        if answer.status == 204:
-            return "answered", None
-        return standing(answer.status, answer.headers)
 
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""

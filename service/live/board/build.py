@@ -158,7 +158,7 @@ def _warnings(rows: BoardRows, unclassified: int, translations: Translations) ->
     if rows.problem:
         warnings.append(BoardWarning(rows.problem, translations.sync_problem(rows.problem), 1))
     if rows.repaired:
-        warnings.append(BoardWarning("missed", translations.missed(rows.repaired), rows.repaired))
+        warnings.append(BoardWarning("missed", translations.repaired(rows.repaired), rows.repaired))
     if unclassified:
         warnings.append(BoardWarning("unclassified", translations.unclassified(unclassified), unclassified))
     return tuple(warnings)

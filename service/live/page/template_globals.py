@@ -140,7 +140,7 @@ def _warning_text(translations: Translations, warning: BoardWarning) -> str:
         case "unclassified":
             return translations.unclassified(warning.count)
         case "missed":
-            return translations.missed(warning.count)
+            return translations.repaired(warning.count)
         case "unconverted":
             return translations.unconverted(warning.count, warning.currency or "")
         case problem:

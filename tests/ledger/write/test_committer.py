@@ -132,7 +132,7 @@ def test_an_account_that_somebody_holds_holds_up_no_other(
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
         assert len(caplog.records) == waits, "the lock was waited for again"
-    working._clock = FixedClock(NOW + committer_module.HELD)
+    working._clock = FixedClock(NOW + committer_module.LOCKED_BACK_OFF)
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 

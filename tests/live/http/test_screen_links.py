@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from service.ledger.database.errors import Unavailable
-from service.live.http.screen_links import CHECK, FRESH, NOTED, NamedScreens
+from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
 from service.model import SECOND, Instant
 from tests.live.readings import NOW, StandingClock
 
@@ -75,7 +75,7 @@ class Service:
         """Let the time until the next look pass, once the look before is over."""
         await self.until(lambda: self.clock.sleeping)
         reads = self.book.reads
-        self.clock.advance(CHECK)
+        self.clock.advance(CHECK_SECONDS)
         await self.until(lambda: self.book.reads > reads)
 
 
@@ -103,8 +103,8 @@ async def test_a_clock_that_was_set_back_keeps_nothing_for_true(service: Service
 
 
 async def test_a_thousand_screens_at_once_cost_one_read(service: Service) -> None:
-    found = await asyncio.gather(*(service.known() for _ in range(1000)))
-    assert set(found) == {frozenset({"tv"})}
+    answers = await asyncio.gather(*(service.known() for _ in range(1000)))
+    assert set(answers) == {frozenset({"tv"})}
     assert service.book.reads == 1
 
 
@@ -151,7 +151,7 @@ async def test_the_stream_of_a_revoked_screen_is_cut_off_at_the_next_look_and_no
 
 
 def test_a_revoked_screen_sees_nothing_more_after_ten_seconds() -> None:
-    assert CHECK * SECOND + FRESH <= 10 * SECOND
+    assert CHECK_SECONDS * SECOND + FRESH <= 10 * SECOND
 
 
 async def test_a_stream_that_ends_by_itself_is_over_and_what_broke_it_is_told(service: Service) -> None:
@@ -180,13 +180,13 @@ async def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_man
     service: Service,
 ) -> None:
     streams = [Stream(), Stream()]
-    attending = [service.attend(each) for each in streams]
+    attending = [service.attend(stream) for stream in streams]
     await service.until(lambda: len(service.book.noted) == 1)
-    for _ in range(NOTED // SECOND // int(CHECK)):
+    for _ in range(NOTE_EVERY // SECOND // int(CHECK_SECONDS)):
         assert service.book.noted == [("office", "tv", NOW)]
         await service.look_again()
     await service.until(lambda: len(service.book.noted) == 2)
-    assert service.book.noted[1] == ("office", "tv", NOW + NOTED)
+    assert service.book.noted[1] == ("office", "tv", NOW + NOTE_EVERY)
     for stream in streams:
         stream.end.set()
     await asyncio.gather(*attending)
@@ -203,9 +203,9 @@ async def test_what_cannot_be_noted_breaks_no_stream(
     await service.look_again()
     assert not attending.done()
     service.book.broken = None
-    for _ in range(NOTED // SECOND // int(CHECK)):
+    for _ in range(NOTE_EVERY // SECOND // int(CHECK_SECONDS)):
         await service.look_again()
     await service.until(lambda: len(service.book.noted) == 2)
     stream.end.set()
     await attending
-    assert "not noted" in caplog.text
+    assert "cannot note" in caplog.text

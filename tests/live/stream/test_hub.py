@@ -27,7 +27,7 @@ JSON = BoardQuery("office", "month", "amount", "json", "ru")
 
 
 class Watcher:
-    """A screen that keeps what it was sent, and the board that follows from it."""
+    """A subscriber that keeps what it was sent, and the board that follows from it."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, Any]] = []
@@ -112,10 +112,10 @@ async def test_a_screen_begins_with_a_snapshot_and_follows_by_patches(office: Of
     await office.settle(lambda: len(screen.events) == 2)
     name, event_id, _ = screen.events[1]
     assert (name, event_id) == ("patch", "2")
-    assert [each["client_id"] for each in screen.board["at_risk"]["list"]] == ["7"]
+    assert [row["client_id"] for row in screen.board["at_risk"]["list"]] == ["7"]
 
 
-async def test_screens_of_a_view_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
+async def test_screens_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
     screens = [await office.watch() for _ in range(50)]
     await office.settle(lambda: all(screen.names == ["snapshot"] for screen in screens))
     reads = office.books.reads
@@ -145,7 +145,7 @@ async def test_a_patch_says_when_it_is_no_news(office: Office) -> None:
     assert [data.get("silent") for name, _, data in screen.events if name == "patch"] == [True, None]
 
 
-async def test_views_differ_in_order_and_period(office: Office) -> None:
+async def test_queries_differ_in_order_and_period(office: Office) -> None:
     by_amount = await office.watch()
     by_count = await office.watch(JSON._replace(sort="count"))
     office.commit(2, client("rich", 900), client("busy", 100, tasks=3))
