@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from standardwebhooks import Webhook
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
 T = TypeVar("T")
@@ -146,20 +147,21 @@ def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subproce
     )
 
 
-def environment(url: str | None) -> dict[str, str]:
-    """What a process of the service is started with."""
-    root = str(Path(__file__).resolve().parents[2])
+def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
+    """The environment of a process of the service, whose code is below `root`."""
     database = {} if url is None else {"LOSSBOARD_DATABASE_URL": url}
-    return {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", **database}
+    return {**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", **database}
 
 
-def start(folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG) -> Service:
+def start(
+    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+) -> Service:
     """Start `lossboard` with some arguments on a free port, and wait until it takes requests."""
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
         cwd=folder,
-        env=environment(url),
+        env=environment(url, root),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -181,9 +183,11 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG) -> Iterator[Service]:
+def running(
+    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+) -> Iterator[Service]:
     """A service that is ended afterwards, whatever happens."""
-    service = start(folder, *arguments, url=url, config=config)
+    service = start(folder, *arguments, url=url, config=config, root=root)
     try:
         yield service
     finally:

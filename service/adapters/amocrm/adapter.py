@@ -1,4 +1,4 @@
-"""The `amocrm` CRM kind: amoCRM and Kommo webhooks, form bodies of lists of items
+"""The `amocrm` CRM kind: webhooks of amoCRM and Kommo, forms that hold lists of items
 (`leads[update][0][price]=5184`).
 
 They are not signed: a long secret in the address is all that the vendor offers (SPEC section 6).
@@ -25,7 +25,7 @@ _REQUEST_ID = "x-amocrm-requestid"
 
 
 class AmoCRMAdapter(Adapter):
-    """amoCRM and Kommo, forms."""
+    """amoCRM and Kommo: form bodies."""
 
     kind = "amocrm"
     content_types = frozenset({"application/x-www-form-urlencoded"})
@@ -45,8 +45,8 @@ class AmoCRMAdapter(Adapter):
         ]
 
     def authenticate(self, request: Request, account: Account) -> None:
-        """See `Adapter`: `?token=` is a secret, and the body names the configured account where one is
-        configured."""
+        """See `Adapter`: `?token=` is one of the secrets, and the body names the configured account, if there
+        is one."""
         if not is_secret(request.query.get("token", ""), account.webhook_secrets):
             raise NotAuthentic("token")
         wanted = AmoCRMOptions.of(account).account
