@@ -1,4 +1,4 @@
-"""What the commands do to a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
+"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
 tail."""
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from service.ledger.write.log import Quarantined, Stored
 from service.live.http import access
 from service.model import Decoded, Delivery, Request
 
-SCREEN_NAME: Final = 60
-"""Characters in a screen's name, at most."""
+SCREEN_NAME_LENGTH: Final = 60
+"""Characters in the longest name of a screen."""
 
 
 class UnknownAccount(Exception):
@@ -33,7 +33,7 @@ class UnknownAccount(Exception):
 
 
 class ScreenError(Exception):
-    """A screen cannot be added like this; the operator chooses another name or address."""
+    """A screen cannot be added; the operator must choose another name or address."""
 
 
 def account_of(config: Config, account_id: str) -> Account:
@@ -44,17 +44,17 @@ def account_of(config: Config, account_id: str) -> Account:
     """
     account = config.account(account_id)
     if account is None:
-        known = ", ".join(each.id for each in config.accounts)
-        raise UnknownAccount(f"no account is called {account_id}; there are: {known}")
+        known = ", ".join(known_account.id for known_account in config.accounts)
+        raise UnknownAccount(f"no account is called {account_id}; the accounts are: {known}")
     return account
 
 
 @contextmanager
 def alone(config: Config) -> Iterator[None]:
-    """Keep every other process from serving the same SQLite file meanwhile.
+    """Keep other processes from serving the same SQLite file meanwhile.
 
     Raises:
-        AlreadyServed: One does.
+        AlreadyServed: A process serves it already.
     """
     lock = SqliteLock(config.database_url)
     lock.acquire()
@@ -65,28 +65,27 @@ def alone(config: Config) -> Iterator[None]:
 
 
 def accounts_to_rebuild(database: Database, config: Config) -> list[Account]:
-    """Accounts whose projections were computed by other rules than today's; new accounts get their head
-    row."""
+    """The accounts whose projections were computed by other rules than this version's."""
     with database.writing() as connection:
-        return [each for each in config.accounts if recompute.rules_changed(connection, each)]
+        return [account for account in config.accounts if recompute.rules_changed(connection, account)]
 
 
 def prepare(database: Database, config: Config, clock: Clock) -> None:
-    """Make the head row of every account that has none."""
+    """Create the head row of each account that has none."""
     with database.writing() as connection:
         for account in config.accounts:
             heads.ensure(connection, account, clock.now())
 
 
 def decode(stored: Stored, account: Account) -> Decoded:
-    """Decode a stored delivery with today's adapter.
+    """Decode a stored delivery with this version's adapter.
 
     Raises:
-        LogPruned: Its body was dropped after its time.
+        LogPruned: Retention has dropped its body.
         LookupError: It is an answer of an API that the adapter no longer has.
     """
     if stored.body is None:
-        raise LogPruned(f"the body of delivery {stored.number} was dropped after its time")
+        raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":
@@ -96,12 +95,12 @@ def decode(stored: Stored, account: Account) -> Decoded:
     elif adapter.api is not None:
         decoded = adapter.api.decode(request, account)
     else:
-        raise LookupError(f"delivery {stored.number} is an answer of an API that {account.crm} has not")
+        raise LookupError(f"delivery {stored.number} is an answer of an API, and {account.crm} has none")
     return Decoded(stored.key, decoded.changes, decoded.rejections)
 
 
 def size(config: Config, account: Account, *, with_log: bool) -> int:
-    """How much a rebuild or a check has to go through, for progress."""
+    """The number of steps of a rebuild or a check, for a progress bar."""
     with attach.reading(config.database_url) as connection:
         return recompute.size_of_state(connection, account.id) + (
             log.newest_number(connection, account.id) if with_log else 0
@@ -110,25 +109,25 @@ def size(config: Config, account: Account, *, with_log: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What `verify` found. `log_complete`: the log still held every body, so state was checked too."""
+    """The result of `verify`. With `log_complete` the log had every body, so state was checked too."""
 
     differences: Sequence[Difference]
     log_complete: bool
 
 
 def verify(config: Config, account: Account, progress: Progress) -> Verified:
-    """Recompute every projection from state, and state from the log while that is complete, and compare."""
+    """Recompute each projection from state, and state from the log if that is complete, and compare."""
     with attach.reading(config.database_url) as connection:
-        found = list(recompute.differences_from_state(connection, account, progress))
+        differences = list(recompute.differences_from_state(connection, account, progress))
         try:
-            found.extend(
+            differences.extend(
                 recompute.differences_from_log(
                     connection, account, lambda stored: decode(stored, account), progress
                 )
             )
         except LogPruned:
-            return Verified(found, log_complete=False)
-    return Verified(found, log_complete=True)
+            return Verified(differences, log_complete=False)
+    return Verified(differences, log_complete=True)
 
 
 def rebuild(
@@ -137,7 +136,7 @@ def rebuild(
     """Recompute the projections of an account from state; with `from_log`, first state from the log.
 
     Raises:
-        LogPruned: The log is not complete any more; nothing was changed.
+        LogPruned: The log is no longer complete; nothing was changed.
     """
     with attach.writing(config.database_url) as connection:
         if from_log:
@@ -146,19 +145,19 @@ def rebuild(
 
 
 def quarantined(config: Config, account: Account) -> list[Quarantined]:
-    """What is in an account's quarantine."""
+    """The deliveries in an account's quarantine."""
     with attach.reading(config.database_url) as connection:
         return log.quarantined(connection, account.id)
 
 
 def delivery(config: Config, account: Account, number: int) -> Stored | None:
-    """A delivery of the log."""
+    """A delivery from the log; None if there is no such number."""
     with attach.reading(config.database_url) as connection:
         return log.one(connection, account.id, number)
 
 
 def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
-    """Decode and apply a quarantined delivery again; what is still rejected stays in quarantine.
+    """Decode and apply a quarantined delivery again; parts that are rejected again stay in quarantine.
 
     Raises:
         LookupError: No such delivery.
@@ -166,7 +165,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     with attach.writing(config.database_url) as connection:
         stored = log.one(connection, account.id, number)
         if stored is None:
-            raise LookupError(f"there is no delivery {number}")
+            raise LookupError(f"no such delivery: {number}")
         decoded = decode(stored, account)
         again = Delivery(
             account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
@@ -176,27 +175,27 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
 
 
 def drop(config: Config, account: Account, number: int) -> int:
-    """Take a delivery out of quarantine for good (the log keeps it); returns how many parts it had there."""
+    """Remove a delivery from quarantine (the log keeps it); returns the number of its parts there."""
     with attach.writing(config.database_url) as connection:
         return log.release(connection, account.id, number)
 
 
 def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str:
-    """Add a named screen; returns its token, which is kept nowhere.
+    """Add a named screen; returns its token, which is stored nowhere.
 
     Raises:
-        ScreenError: The name is none, or taken.
+        ScreenError: The name is invalid or taken.
     """
-    if not (0 < len(name) <= SCREEN_NAME and name.isprintable() and name.strip() == name):
+    if not (0 < len(name) <= SCREEN_NAME_LENGTH and name.isprintable() and name.strip() == name):
         raise ScreenError(
-            f"a screen's name has 1 to {SCREEN_NAME} printable characters, and no space at either end"
+            f"a screen's name has 1 to {SCREEN_NAME_LENGTH} printable characters and no space at either end"
         )
     token = secrets.token_urlsafe(24)
     digest = access.screen_digest(account.id, token)
     with attach.writing(config.database_url) as connection:
         if not screens.add(connection, account.id, name, digest, clock.now()):
             raise ScreenError(
-                f"{account.id} has a screen called {name}: revoke that first, or choose another"
+                f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
             )
     return token
 
@@ -208,7 +207,7 @@ def named_screens(config: Config, account: Account) -> list[NamedScreen]:
 
 
 def revoke_screen(config: Config, account: Account, name: str) -> None:
-    """Forget a named screen: a running service shows it nothing more within seconds.
+    """Delete a named screen; a running service stops serving it within seconds.
 
     Raises:
         LookupError: No such screen.
@@ -219,12 +218,12 @@ def revoke_screen(config: Config, account: Account, name: str) -> None:
 
 
 def newest(config: Config, account: Account) -> int:
-    """The newest delivery's number."""
+    """The number of the newest delivery."""
     with attach.reading(config.database_url) as connection:
         return log.newest_number(connection, account.id)
 
 
 def deliveries(config: Config, account: Account, after: int) -> list[Stored]:
-    """Deliveries that came after one, in order, some at a time."""
+    """The next deliveries after a number, in order."""
     with attach.reading(config.database_url) as connection:
         return log.stored(connection, account.id, after)

@@ -111,7 +111,7 @@ def test_tail_shows_what_each_delivery_changed(folder: Path) -> None:
 def test_an_account_that_is_not_there_is_named(folder: Path) -> None:
     done = lossboard(folder, "verify", "nobody")
     assert done.returncode == 1
-    assert "no account is called nobody; there are: office, amo" in done.stderr
+    assert "no account is called nobody; the accounts are: office, amo" in done.stderr
 
 
 def test_a_new_rule_rebuilds_at_the_next_start(folder: Path) -> None:

@@ -88,7 +88,7 @@ per_second = 200
         engine = open_engine(self.url, "writer")
         with engine.begin() as connection:
             syncs.take(connection, "amo", "earlier", 0)
-            syncs.tell(connection, "amo", trouble)
+            syncs.report(connection, "amo", trouble)
         engine.dispose()
 
     def truth(self) -> dict[str, object]:
@@ -183,7 +183,7 @@ def test_subscribe_registers_the_webhook_once(office: tuple[Connection, str]) ->
     (destination,) = found.vendor.hooks
     assert destination == f"https://board.example/webhooks/amo?token={found.vendor.webhook_secret}"
     again = lossboard(found.folder, "subscribe", "amo")
-    assert again.stdout == "amo: the CRM posts its webhooks here already\n"
+    assert again.stdout == "amo: the webhook was already registered\n"
     assert len(found.vendor.hooks) == 1
 
 
@@ -191,7 +191,7 @@ def test_subscribe_says_what_is_wrong(office: tuple[Connection, str]) -> None:
     found, address = office
     found.configure(address)
     done = lossboard(found.folder, "subscribe", "amo")
-    assert (done.returncode, "say public_url in the configuration" in done.stderr) == (1, True)
+    assert (done.returncode, "the configuration needs public_url" in done.stderr) == (1, True)
     found.configure(address, public_url="https://board.example/")
     found.vendor.token = "another"
     done = lossboard(found.folder, "subscribe", "amo")

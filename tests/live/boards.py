@@ -23,9 +23,7 @@ from service.reasons import reason_key
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
 QUERY: Final = BoardQuery("office", "month", "amount", "json", "ru")
 MONTH: Final = ranges(QUERY, date(2026, 11, 23).toordinal())
-OFFICE: Final = Account(
-    "office", "Отдел продаж", "standard", (), "Europe/Moscow", zone("Europe/Moscow"), "RUB", "ru"
-)
+OFFICE: Final = Account("office", "Отдел продаж", "standard", (), zone("Europe/Moscow"), "RUB", "ru")
 
 EXAMPLE: Final = (
     ("Не отвечает более 3-х раз", 60, 11119700),

@@ -18,7 +18,6 @@ OFFICE = Account(
     title="Отдел продаж",
     crm="standard",
     webhook_secrets=(Secret("whsec_" + "A" * 32),),
-    timezone="Europe/Moscow",
     zone=zone("Europe/Moscow"),
     currency="RUB",
     language="ru",

@@ -36,7 +36,6 @@ def account(vendor: SimulatedCRM, api: Api, *secrets: str, options: Options) -> 
         title="Office",
         crm=vendor.kind,
         webhook_secrets=tuple(map(Secret, secrets)),
-        timezone="Europe/Moscow",
         zone=zone("Europe/Moscow"),
         currency="RUB",
         language="ru",

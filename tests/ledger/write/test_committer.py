@@ -150,7 +150,7 @@ def test_webhooks_of_an_account_that_other_rules_compute_are_refused_and_its_nei
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = committer(database, OFFICE, SHOP)
-    moved = replace(OFFICE, timezone="Asia/Tokyo", zone=zone("Asia/Tokyo"))
+    moved = replace(OFFICE, zone=zone("Asia/Tokyo"))
     with database.committing() as connection:
         recompute.rebuild(connection, moved, NOW, lambda _: None)
     results, _ = old.commit([delivery("a"), delivery("b", "shop")])
