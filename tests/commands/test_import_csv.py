@@ -31,16 +31,16 @@ def test_what_cannot_be_imported_is_said_in_words(body: bytes, said: str) -> Non
 
 
 def test_progress_is_told_by_lines() -> None:
-    told: list[int] = []
+    progress: list[int] = []
     body = b"id;status;amount\n" + b"".join(b"%d;open;1\n" % number for number in range(2_500))
-    import_csv.read(body, OFFICE, CLOCK, told.append)
-    assert told == [1_000, 2_000]
+    import_csv.read(body, OFFICE, CLOCK, progress.append)
+    assert progress == [1_000, 2_000]
 
 
 def test_the_documents_example_can_be_imported() -> None:
-    found = re.findall(r"```csv\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    read = [import_csv.read(each.encode(), OFFICE, CLOCK, lambda _lines: None)[1] for each in found]
-    assert [(each.kind, each.entities, each.ignored) for each in read] == [
+    examples = re.findall(r"```csv\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    read = [import_csv.read(example.encode(), OFFICE, CLOCK, lambda _lines: None)[1] for example in examples]
+    assert [(file.kind, file.entities, file.ignored) for file in read] == [
         ("deal", 2, ("Теги",)),
         ("task", 1, ()),
     ]

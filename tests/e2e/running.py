@@ -101,8 +101,8 @@ class Service:
         """The board as JSON."""
         answer = self.client.get(f"{self.url}/boards/{account}/snapshot", params=query)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        document: dict[str, Any] = answer.json()
+        return document
 
     def kill(self) -> None:
         """End it as `kill -9` does."""
@@ -178,8 +178,8 @@ def start(
 
 def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
     assert process.poll() is None, "".join(lines)
-    found = re.search(r"(http://127\.0\.0\.1:\d+)/boards/", "".join(lines))
-    return found[1] if found else None
+    match = re.search(r"(http://127\.0\.0\.1:\d+)/boards/", "".join(lines))
+    return match[1] if match else None
 
 
 @contextlib.contextmanager
@@ -200,8 +200,8 @@ def until(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
     """What `look` gives as soon as it gives something; fails when it does not in time."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
-        if found := look():
-            return found
+        if result := look():
+            return result
         time.sleep(0.02)
     raise AssertionError("it did not happen in time")
 

@@ -72,10 +72,10 @@ def test_verify_finds_what_was_tampered_with_and_rebuild_mends_it(folder: Path) 
         connection.execute("UPDATE loss_days SET amount = amount + 1")
         connection.execute("UPDATE deals SET amount = 7 WHERE id = '2'")
     connection.close()
-    found = lossboard(folder, "verify", "office")
-    assert found.returncode == 1
-    assert "loss_days" in found.stdout
-    assert "deals" in found.stdout
+    verified = lossboard(folder, "verify", "office")
+    assert verified.returncode == 1
+    assert "loss_days" in verified.stdout
+    assert "deals" in verified.stdout
     assert lossboard(folder, "rebuild", "office", "--from-log").returncode == 0
     assert lossboard(folder, "verify").returncode == 0
 

@@ -54,7 +54,7 @@ def test_a_running_service_shows_what_is_imported(folder: Path) -> None:
         done = lossboard(folder, "import", "deals.csv", "--account", "office")
         assert done.returncode == 0, done.stderr
         assert lossboard(folder, "import", "tasks.csv", "--account", "office").returncode == 0
-        risk = until(lambda: found if (found := service.snapshot()["at_risk"])["tasks"] else None, DEADLINE)
+        risk = until(lambda: risk if (risk := service.snapshot()["at_risk"])["tasks"] else None, DEADLINE)
         assert (risk["clients"], risk["amount"]) == (1, "5184.00")
         assert risk["list"][0]["client"] == "Иван Петров"
         service.deal("42", status="won")

@@ -72,7 +72,7 @@ def test_what_was_acknowledged_survives_kill_9_and_is_applied_once(tmp_path: Pat
         assert service.stop() == 0
     engine = open_engine(ledger_url, "reader")
     with engine.begin() as connection:
-        stored = [each.key for each in log.everything(connection, "office")]
+        stored = [delivery.key for delivery in log.everything(connection, "office")]
     engine.dispose()
     assert len(stored) == len(set(stored)) == losses["count"]
     assert {f"m{number}" for number in acknowledged} <= set(stored)

@@ -46,17 +46,19 @@ def account(vendor: SimulatedCRM, api: Api, *secrets: str, options: Options) -> 
 
 
 def _amocrm(vendor: SimulatedCRM) -> Account:
-    told = vendor.settings()
-    api = Api(Secret(str(told["token"])), str(told["base_url"]))
+    settings = vendor.settings()
+    api = Api(Secret(str(settings["token"])), str(settings["base_url"]))
     return account(
-        vendor, api, str(told["webhook_secret"]), options=AmoCRMOptions(account=str(told["account"]))
+        vendor, api, str(settings["webhook_secret"]), options=AmoCRMOptions(account=str(settings["account"]))
     )
 
 
 def _pipedrive(vendor: SimulatedCRM) -> Account:
-    told = vendor.settings()
-    api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=PipedriveOptions(account=str(COMPANY)))
+    settings = vendor.settings()
+    api = Api(Secret(str(settings["token"])), str(settings["base_url"]))
+    return account(
+        vendor, api, str(settings["webhook_secret"]), options=PipedriveOptions(account=str(COMPANY))
+    )
 
 
 def _pipedrive_v1(office: Office) -> SimulatedCRM:
@@ -68,18 +70,18 @@ def _pipedrive_v1(office: Office) -> SimulatedCRM:
 
 
 def _bitrix24(vendor: SimulatedCRM) -> Account:
-    told = vendor.settings()
-    url, _, code = str(told["rest_url"]).partition("/rest/")
+    settings = vendor.settings()
+    url, _, code = str(settings["rest_url"]).partition("/rest/")
     api = Api(Secret(code.strip("/")), url)
     return account(
-        vendor, api, str(told["webhook_secret"]), options=Bitrix24Options(domain=str(told["domain"]))
+        vendor, api, str(settings["webhook_secret"]), options=Bitrix24Options(domain=str(settings["domain"]))
     )
 
 
 def _hubspot(vendor: SimulatedCRM) -> Account:
-    told = vendor.settings()
-    api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=HubSpotOptions(account=str(PORTAL)))
+    settings = vendor.settings()
+    api = Api(Secret(str(settings["token"])), str(settings["base_url"]))
+    return account(vendor, api, str(settings["webhook_secret"]), options=HubSpotOptions(account=str(PORTAL)))
 
 
 CRMS: Final[Mapping[str, Connection]] = {
