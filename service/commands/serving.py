@@ -30,7 +30,7 @@ def serve_config(
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
-        ConfigError: An account's CRM is not supported; or several workers with SQLite.
+        ConfigError: Several workers are wanted with SQLite.
         OSError: The address is in use, or not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):

@@ -15,10 +15,10 @@ from service.ledger.upkeep.retention import INTERVAL_SECONDS, Retention
 from service.ledger.write import log
 from service.ledger.write.apply import reapply
 from service.model import SECOND, Change, Decoded, Delivery, Rejection
+from tests.clocks import StandingClock
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import counted
-from tests.live.readings import StandingClock
 
 NOW = at("2026-11-23T10:00:00+03:00")
 DAY = 24 * 3600 * SECOND
@@ -97,7 +97,7 @@ def test_leaving_quarantine_early_keeps_the_body_for_its_time(ledger: Ledger) ->
 def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_away(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOW)
     looks: list[int] = []
 
     def prune(_retention: Retention) -> bool:

@@ -11,7 +11,8 @@ import pytest
 from service.ledger.database.errors import Unavailable
 from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
 from service.model import SECOND, Instant
-from tests.live.readings import NOW, StandingClock
+from tests.clocks import StandingClock
+from tests.live.boards import NOW
 
 
 class Book:
@@ -57,7 +58,7 @@ class Service:
 
     def __init__(self) -> None:
         self.book = Book()
-        self.clock = StandingClock()
+        self.clock = StandingClock(NOW)
         self.screens = NamedScreens(self.book, self.clock)
 
     async def known(self) -> frozenset[str]:

@@ -14,7 +14,7 @@ from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import SeriesPoint
 from service.live.page.chart import chart
-from tests.live.boards import MONTH, OFFICE, QUERY, losses, reading
+from tests.live.boards import MONTH, OFFICE, QUERY, board_rows, losses
 
 
 def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> SeriesPoint:
@@ -48,7 +48,7 @@ def test_nothing_stands_out_of_the_chart(amounts: list[tuple[int, int]]) -> None
 def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
     now, before = MONTH.series[4]
     assert before is not None
-    read = reading()
+    read = board_rows()
     found = {
         **read.losses,
         now: losses(("Выбрал других", 2, 300), ("Дорого", 1, 200), ("Спам", 9, 900)),
