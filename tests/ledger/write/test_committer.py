@@ -1,4 +1,4 @@
-"""A batch that fails: what is done again, what is refused, what is isolated; and ticks of several nodes at
+"""A batch that fails: what runs again, what is refused, what is isolated; and ticks of several nodes at
 once."""
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def overdue_at(moment: int) -> Delivery:
 
 
 def committer(database: Database, *accounts: Account, now: int = NOW) -> Committer:
-    return Committer(database, {each.id: each for each in accounts or (OFFICE,)}, FixedClock(now))
+    return Committer(database, {account.id: account for account in accounts or (OFFICE,)}, FixedClock(now))
 
 
 def keys(database: Database, account: str = "office") -> list[str]:
     with database.committing() as connection:
-        return [each.key for each in log.everything(connection, account)]
+        return [row.key for row in log.everything(connection, account)]
 
 
 @pytest.fixture
@@ -90,17 +90,16 @@ def test_a_commit_whose_answer_is_lost_is_applied_once_and_acknowledged_if_that_
         if lost == 1:
             assert results == [Outcome("duplicate", 1, 1), Outcome("duplicate", 2, 1)]
         else:
-            assert all(isinstance(each, Unavailable) for each in results)
+            assert all(isinstance(result, Unavailable) for result in results)
             again, _ = committer(database).commit([delivery("a"), delivery("b")])
             assert again == [Outcome("duplicate", 1, 1), Outcome("duplicate", 2, 1)]
         assert network.lose_commits == 0
         assert keys(database) == ["a", "b"]
         with database.committing() as connection:
             assert list(recompute.differences_from_state(connection, OFFICE, lambda _: None)) == []
-            held = heads.head(connection, "office")
+            head = heads.prepared(connection, "office")
         database.close()
-    assert held is not None
-    assert (held.seq, held.deliveries) == (1, 2)
+    assert (head.seq, head.deliveries) == (1, 2)
 
 
 def test_a_connection_that_was_lost_meanwhile_costs_nobody_an_error(database: Database) -> None:
@@ -118,7 +117,7 @@ def test_a_connection_that_was_lost_meanwhile_costs_nobody_an_error(database: Da
     assert results == [Outcome("applied", 2, 2, frozenset({"deal b"}))]
 
 
-def test_an_account_that_somebody_holds_holds_up_no_other(
+def test_an_account_that_another_transaction_locks_stalls_no_other(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     working = committer(database, OFFICE, SHOP)
@@ -131,12 +130,12 @@ def test_an_account_that_somebody_holds_holds_up_no_other(
         waits = len(caplog.records)
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
-        assert len(caplog.records) == waits, "the lock was waited for again"
+        assert len(caplog.records) == waits, "it waited for the lock again"
     working._clock = FixedClock(NOW + committer_module.LOCKED_BACK_OFF)
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 
-def test_a_node_that_is_frozen_with_a_lock_in_its_hand_loses_it(database: Database) -> None:
+def test_a_frozen_node_loses_the_lock_that_it_holds(database: Database) -> None:
     frozen = database._committers.connect()
     frozen.exec_driver_sql("SET idle_in_transaction_session_timeout = '300ms'")
     heads.prepared(frozen, "office", lock=True)
@@ -175,7 +174,7 @@ def test_an_old_version_does_not_take_back_what_a_newer_one_computed(ledger: Led
 
 
 def test_a_delivery_is_not_quarantined_because_the_database_went_away(ledger: Ledger) -> None:
-    """The batch fails for its data; then, while each delivery is tried by itself, the database is away."""
+    """The batch fails for its data; while each delivery is tried by itself, the database goes away."""
     failing = iter([ValueError("bad"), OperationalError("commit", {}, Exception("gone")), None])
 
     def _fail(_connection: object) -> None:
@@ -189,17 +188,17 @@ def test_a_delivery_is_not_quarantined_because_the_database_went_away(ledger: Le
     assert (results[1].status, keys(ledger.database)) == ("applied", ["b"])
 
 
-def test_whatever_the_database_says_at_commit_the_rest_is_isolated_from_it(ledger: Ledger) -> None:
+def test_a_delivery_that_the_database_rejects_at_commit_is_isolated(ledger: Ledger) -> None:
     too_large = delivery("b", amount=2**70)
     results, _ = committer(ledger.database).commit([delivery("a"), too_large, delivery("c")])
-    statuses = [each.status if isinstance(each, Outcome) else "unavailable" for each in results]
+    statuses = [result.status if isinstance(result, Outcome) else "unavailable" for result in results]
     assert statuses == ["applied", "quarantined", "applied"]
 
 
 def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(database: Database, postgres: str) -> None:
     committer(database).commit([overdue_at(NOW + MINUTE)])
     databases = [Database(postgres, serving=True) for _ in range(6)]
-    nodes = [committer(each, OFFICE, SHOP, now=NOW + MINUTE) for each in databases]
+    nodes = [committer(opened, OFFICE, SHOP, now=NOW + MINUTE) for opened in databases]
     together = threading.Barrier(len(nodes))
 
     def tick(node: Committer) -> list[int]:
@@ -207,17 +206,17 @@ def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(database: Database, p
         return [head.seq for head in node.tick().values()]
 
     with ThreadPoolExecutor(len(nodes)) as threads:
-        seqs = [seq for found in threads.map(tick, nodes) for seq in found]
+        seqs = [seq for ticked in threads.map(tick, nodes) for seq in ticked]
     assert 2 in seqs
     with database.committing() as connection:
-        held = heads.prepared(connection, "office")
-        assert (held.seq, held.as_of) == (2, NOW + MINUTE)
+        head = heads.prepared(connection, "office")
+        assert (head.seq, head.as_of) == (2, NOW + MINUTE)
         assert list(recompute.differences_from_state(connection, OFFICE, lambda _: None)) == []
-    for each in databases:
-        each.close()
+    for opened in databases:
+        opened.close()
 
 
-def test_a_tick_passes_over_a_board_that_another_node_has_in_hand(database: Database) -> None:
+def test_a_tick_passes_over_a_board_that_another_node_holds(database: Database) -> None:
     committer(database).commit([overdue_at(NOW + MINUTE)])
     later = committer(database, now=NOW + MINUTE)
     with database.committing() as holding:
@@ -230,8 +229,8 @@ def test_a_tick_takes_some_boards_at_once(ledger: Ledger, monkeypatch: pytest.Mo
     monkeypatch.setattr(committer_module, "BOARDS", 3)
     offices = [replace(OFFICE, id=f"office-{number}") for number in range(8)]
     with ledger.engine.begin() as connection:
-        for each in offices:
-            heads.ensure(connection, each, NOW)
+        for office in offices:
+            heads.ensure(connection, office, NOW)
     node = committer(ledger.database, *offices, now=NOW + 24 * HOUR)
     assert [len(node.tick()) for _ in range(4)] == [3, 3, 2, 0]
 
@@ -250,9 +249,9 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
     monkeypatch.setattr(committer_module, "apply", fails_for_the_shop)
     node = committer(ledger.database, OFFICE, SHOP, now=NOW + 24 * HOUR)
     assert list(node.tick()) == ["office"]
-    told = len(caplog.records)
+    logged = len(caplog.records)
     assert node.tick() == {}
-    assert len(caplog.records) == told, "it was tried again at once"
+    assert len(caplog.records) == logged, "it was tried again at once"
     monkeypatch.setattr(committer_module, "apply", apply)
     node._clock = FixedClock(NOW + 24 * HOUR + 61 * SECOND)
     assert list(node.tick()) == ["shop"]

@@ -48,7 +48,7 @@ async def running(writer: Writer) -> AsyncIterator[Writer]:
 async def committed(ledger: Ledger, *deliveries: Delivery) -> list[Outcome]:
     """The outcomes of deliveries that wait together."""
     writer = writer_of(ledger)
-    futures = [writer.submit(each) for each in deliveries]
+    futures = [writer.submit(waiting) for waiting in deliveries]
     async with running(writer):
         return await asyncio.gather(*futures)
 
@@ -178,7 +178,7 @@ async def test_subscribers_hear_of_a_commit_before_the_sender_is_answered(ledger
 
 async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
     """The batch, and what waits behind it, is answered. When the database goes on, so does the writer, and
-    what was told to come again is known."""
+    the refused deliveries are recognised when they come again."""
     answers = threading.Event()
     event.listen(ledger.engine, "commit", lambda _connection: answers.wait(30))
     writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.1)
