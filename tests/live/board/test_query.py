@@ -8,7 +8,7 @@ import pytest
 
 from service.calendar import PeriodError
 from service.live.board.query import BoardQuery, QueryError, parse_query
-from tests.live.readings import OFFICE
+from tests.live.boards import OFFICE
 
 TODAY = 739_943
 

@@ -16,7 +16,7 @@ from service.live.http.access import (
     screen_digest,
     set_cookie,
 )
-from tests.live.readings import OFFICE
+from tests.live.boards import OFFICE
 
 TOKEN = "a-token-that-is-hard-to-guess"
 GUARDED = replace(OFFICE, viewer_token=Secret(TOKEN))

@@ -13,17 +13,26 @@ import pytest
 
 from service.app import create_app
 from service.config import Config
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
+from service.ledger.read.board import ClientRow
 from service.live.board.patch import apply_patch
 from service.live.board.query import BoardQuery
 from service.live.stream import hub as hub_module
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER, Hub, TooManyStreams
 from service.model import SECOND
 from service.problems import Message
+from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
-from tests.live.readings import NOW, OFFICE, Books, StandingClock, client, reading
+from tests.live import boards
+from tests.live.boards import NOW, OFFICE, StubReader, board_rows, task
 
 JSON = BoardQuery("office", "month", "amount", "json", "ru")
+
+
+def client(client_id: str, amount: int = 518_400, tasks: int = 1) -> ClientRow:
+    """A client at risk, with overdue tasks."""
+    overdue = (task(f"{client_id}-{n}", amount=amount) for n in range(tasks))
+    return boards.client(client_id, f"Клиент {client_id}", amount, *overdue)
 
 
 class Watcher:
@@ -54,12 +63,12 @@ class Watcher:
 
 
 class Office:
-    """A hub with its books and clock."""
+    """A hub with its reader and clock."""
 
     def __init__(self) -> None:
-        self.books = Books()
-        self.clock = StandingClock()
-        self.hub = Hub(self.books, {"office": OFFICE}, self.clock)
+        self.reader = StubReader()
+        self.clock = StandingClock(NOW)
+        self.hub = Hub(self.reader, {"office": OFFICE}, self.clock)
         self._streams: list[asyncio.Task[None]] = []
 
     async def watch(self, query: BoardQuery = JSON, last_seq: int | None = None) -> Watcher:
@@ -72,8 +81,8 @@ class Office:
         for stream in self._streams:
             stream.cancel()
 
-    def commit(self, seq: int, *clients: Any, silent: bool = False) -> None:
-        self.books.board = replace(reading(seq, *clients), silent=silent)
+    def commit(self, seq: int, *clients: ClientRow, silent: bool = False) -> None:
+        self.reader.board = replace(board_rows(clients, seq=seq), silent=silent)
         self.hub.on_seq({"office": seq})
 
     async def settle(self, holds: Callable[[], bool]) -> None:
@@ -118,7 +127,7 @@ async def test_a_screen_begins_with_a_snapshot_and_follows_by_patches(office: Of
 async def test_screens_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
     screens = [await office.watch() for _ in range(50)]
     await office.settle(lambda: all(screen.names == ["snapshot"] for screen in screens))
-    reads = office.books.reads
+    reads = office.reader.reads
     assert reads <= 2
     office.commit(2, client("7"))
     await office.settle(lambda: all(len(screen.events) == 2 for screen in screens))
@@ -157,7 +166,7 @@ async def test_queries_differ_in_order_and_period(office: Office) -> None:
 async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.books.board = replace(office.books.board, as_of=office.clock.moment + 5 * SECOND)
+    office.reader.board = replace(office.reader.board, as_of=office.clock.moment + 5 * SECOND)
     office.clock.advance(HEARTBEAT_SECONDS)
     await office.settle(lambda: "heartbeat" in screen.names)
     data = screen.events[-1][2]
@@ -168,12 +177,12 @@ async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(
 async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.books.broken = Unavailable("away")
-    reads = office.books.reads
+    office.reader.error = Unavailable("away")
+    reads = office.reader.reads
     office.clock.advance(HEARTBEAT_SECONDS)
-    await office.settle(lambda: office.books.reads > reads + 3)
+    await office.settle(lambda: office.reader.reads > reads + 3)
     assert screen.names == ["snapshot"]
-    office.books.broken = None
+    office.reader.error = None
     office.commit(2, client("7"))
     await office.settle(lambda: screen.board.get("seq") == 2)
     await office.settle(lambda: "heartbeat" in screen.names)
@@ -182,7 +191,7 @@ async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(off
 async def test_a_lost_wake_up_is_made_good_by_the_next_heartbeat(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.books.board = reading(2, client("7"))
+    office.reader.board = board_rows([client("7")], seq=2)
     office.clock.advance(HEARTBEAT_SECONDS)
     await office.settle(lambda: screen.board.get("seq") == 2)
 
@@ -205,7 +214,7 @@ async def test_a_screen_resumes_where_it_was(office: Office) -> None:
 async def test_a_screen_that_joins_a_quiet_board_is_told_the_moment_of_now(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: bool(screen.board))
-    office.books.board = replace(office.books.board, as_of=office.clock.moment + 60 * SECOND)
+    office.reader.board = replace(office.reader.board, as_of=office.clock.moment + 60 * SECOND)
     joined = await office.watch()
     await office.settle(lambda: bool(joined.board))
     assert joined.board["as_of"].startswith("2026-11-23T10:01:0")
@@ -213,7 +222,7 @@ async def test_a_screen_that_joins_a_quiet_board_is_told_the_moment_of_now(offic
 
 
 async def test_a_screen_from_before_a_restart_gets_a_snapshot(office: Office) -> None:
-    screen = await office.watch(last_seq=office.books.board.seq)
+    screen = await office.watch(last_seq=office.reader.board.seq)
     await office.settle(lambda: bool(screen.events))
     assert screen.names == ["snapshot"]
 
@@ -242,9 +251,9 @@ async def test_a_board_that_nobody_watches_is_forgotten_after_a_while(office: Of
     office.leave()
     await office.settle(lambda: office.hub.streams == 0)
     await office.beats(int(LINGER / SECOND / HEARTBEAT_SECONDS) + 3)
-    reads = office.books.reads
+    reads = office.reader.reads
     await office.beats(10)
-    assert office.books.reads == reads
+    assert office.reader.reads == reads
 
 
 async def test_closing_ends_every_stream(office: Office) -> None:
@@ -282,7 +291,7 @@ async def test_when_the_hub_has_stopped_nothing_of_it_runs(office: Office) -> No
 async def test_the_service_has_stopped_its_hub_when_it_is_down(sqlite_ledgers: Callable[[], str]) -> None:
     url = sqlite_ledgers()
     Ledger(url, NOW).close()
-    service = create_app(Config(url, (OFFICE,)), StandingClock())
+    service = create_app(Config(url, (OFFICE,)), StandingClock(NOW))
     screen = Watcher()
     async with service.app.router.lifespan_context(service.app):
         stream = asyncio.create_task(service.hub.stream(JSON, None, screen.send))
