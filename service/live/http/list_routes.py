@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from service.calendar import local_day, parse_period
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.threads import in_time
+from service.ledger.database.database import in_time
 from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.board.query import BoardQuery

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.threads import in_time
+from service.ledger.database.database import in_time
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery, QueryError, parse_query

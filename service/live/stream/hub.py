@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from service.calendar import iso, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import BoardRows, Selection
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery

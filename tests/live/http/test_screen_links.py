@@ -4,12 +4,11 @@ holds."""
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 
 import pytest
 
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
 from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
 from service.model import SECOND, Instant
 from tests.clocks import StandingClock
@@ -24,17 +23,14 @@ class Book:
         self.reads = 0
         self.noted: list[tuple[str, str, Instant]] = []
         self.broken: Exception | None = None
-        self.threads: set[int] = set()
 
-    def digests(self, account_id: str) -> frozenset[str]:
-        self.threads.add(threading.get_ident())
+    async def digests(self, account_id: str) -> frozenset[str]:
         self.reads += 1
         if self.broken is not None:
             raise self.broken
         return self.screens if account_id == "office" else frozenset()
 
-    def seen(self, account_id: str, digest: str, now: Instant) -> None:
-        self.threads.add(threading.get_ident())
+    async def seen(self, account_id: str, digest: str, now: Instant) -> None:
         self.noted.append((account_id, digest, now))
         if self.broken is not None:
             raise self.broken
@@ -98,7 +94,6 @@ async def test_what_was_read_holds_for_a_few_seconds(service: Service) -> None:
     service.clock.moment += 1
     assert await service.known() == {"tablet"}
     assert await service.screens.digests("other") == frozenset()
-    assert threading.get_ident() not in service.book.threads
 
 
 async def test_a_clock_that_was_set_back_keeps_nothing_for_true(service: Service) -> None:
@@ -193,7 +188,6 @@ async def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_man
         await service.look_again()
     await service.until(lambda: len(service.book.noted) == 2)
     assert service.book.noted[1] == ("office", "tv", NOW + NOTE_EVERY)
-    assert threading.get_ident() not in service.book.threads
     for stream in streams:
         stream.end.set()
     await asyncio.gather(*attending)

@@ -13,7 +13,7 @@ import pytest
 
 from service.app import create_app
 from service.config import Config
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import ClientRow
 from service.live.board.patch import apply_patch
 from service.live.board.query import BoardQuery
