@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.parsed import Parsed
-from service.calendar import parse_instant
+from service.calendar import is_plausible, parse_instant
 from service.config import Account
 from service.model import SECOND, Change, Instant, Need, Rejection, Status, Value
 from service.money import minor_digits, parse_amount
@@ -58,8 +58,6 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,40})?(E\+?[0-9]{1,2})?", re.IGNORECASE)
 _LARGEST: Final = Decimal(10**13)
 _FOUR_DECIMALS: Final = Decimal("0.0001")
-_YEAR_2000: Final = 946_684_800 * SECOND
-_YEAR_2100: Final = 4_102_444_800 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,10 @@ def deal_properties(account: Account) -> tuple[str, ...]:
 
 
 def instant_of(milliseconds: int) -> Instant:
-    """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2099."""
+    """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2100."""
     instant = milliseconds * (SECOND // 1000)
-    if not _YEAR_2000 <= instant < _YEAR_2100:
-        raise ValueError("a time must be in the years 2000 to 2099, in milliseconds")
+    if not is_plausible(instant):
+        raise ValueError("a time must be in the years 2000 to 2100, in milliseconds")
     return instant
 
 

@@ -476,7 +476,7 @@ def test_a_bad_event_costs_its_neighbours_nothing() -> None:
 def test_a_rejection_says_in_a_line_what_is_wrong() -> None:
     assert rejection(event("deal.creation", objectId=None)) == "the record's id is missing or is not a number"
     assert "day in the future" in rejection(event("deal.creation", occurredAt=OCCURRED + 10**8 * 2))
-    assert "years 2000 to 2099" in rejection(event("deal.creation", occurredAt=OCCURRED // 1000))
+    assert "years 2000 to 2100" in rejection(event("deal.creation", occurredAt=OCCURRED // 1000))
     assert rejection({"objectId": 1}) == "the event has no subscriptionType"
     assert rejection(event("deal.propertyChange")) == "the event has no propertyName"
     assert rejection() == "the body holds no events"
