@@ -8,10 +8,10 @@ from service.adapters.csv import file
 from service.adapters.csv.file import TIMEZONE
 from service.calendar import local_day, parse_instant
 from service.commands.operations import decode
-from service.ledger.database.outcome import Outcome
 from service.ledger.read.board import Selection
 from service.ledger.upkeep import recompute
 from service.ledger.write import log
+from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Change, Delivery, Instant, Request
 from tests.ledger.offices import OFFICE, Ledger
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from service.config import Api, Secret
-from service.ledger.database.outcome import Outcome
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
+from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Change, Decoded, Delivery, Instant, Need, Source
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.transactions import Transactions
 from service.ledger.write import sweep
-from service.ledger.write.syncs import read
 from service.model import SECOND, Change, Instant, Need
 from tests.histories import at
 from tests.ledger.offices import Ledger
@@ -56,25 +50,3 @@ def test_tasks_that_are_open_or_were_due_lately_must_be_listed(ledger: Ledger) -
         Change("task", "gone", NOW + 1, deleted=True),
     )
     assert expected(ledger) == {Need("task", task_id) for task_id in ("open", "undated", "done")}
-
-
-async def test_a_database_that_is_away_is_unavailable() -> None:
-    nowhere = open_engine("sqlite:////nowhere/at/all.db", "reader")
-    transactions = Transactions(nowhere, nowhere)
-    with pytest.raises(Unavailable):
-        await transactions.read(lambda connection: read(connection, "office"))
-    with pytest.raises(Unavailable):
-        await transactions.write(lambda connection: read(connection, "office"))
-
-
-async def test_a_transaction_that_fails_changes_nothing(ledger: Ledger) -> None:
-    ledger.say(deal("open"))
-    transactions = Transactions(ledger.readers, ledger.engine)
-
-    def half(connection: Any) -> None:
-        connection.exec_driver_sql("DELETE FROM deals")
-        raise ValueError
-
-    with pytest.raises(ValueError):
-        await transactions.write(half)
-    assert expected(ledger) == {Need("deal", "open")}
