@@ -18,7 +18,7 @@ from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.parsed import Parsed
 from service.calendar import is_plausible, parse_instant
 from service.config import Account
-from service.model import SECOND, Change, Instant, Need, Rejection, Status, Value
+from service.model import SECOND, Change, Instant, Rejection, Status, Value
 from service.money import minor_digits, parse_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
@@ -46,9 +46,6 @@ TASK_PROPERTIES: Final = (
 )
 
 _OBJECT_TYPE_IDS: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
-_LINKED_BY_ID: Final[tuple[Literal["manager", "pipeline"], ...]] = ("manager", "pipeline")
-"""Entities that a record names by their ids only."""
-
 _STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost": "lost"}
 """The stages whose ids HubSpot defines. Every other stage is the office's own, and its name says nothing."""
 
@@ -108,12 +105,8 @@ def read_record(
         named = _read_deal(reader, version, account, whole=whole)
     else:
         _read_task(reader, version, whole=whole)
-    ids = [(linked, reader.fields.get(f"{linked}_id")) for linked in _LINKED_BY_ID]
-    return Parsed(
-        (Change(entity, record.id, version, reader.fields), *named),
-        tuple(Need(linked, id) for linked, id in ids if isinstance(id, str)),
-        tuple(Rejection(0, error) for error in reader.errors),
-    )
+    changes = (Change(entity, record.id, version, reader.fields), *named)
+    return Parsed(changes, rejections=tuple(Rejection(0, error) for error in reader.errors))
 
 
 class _Reader:

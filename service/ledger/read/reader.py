@@ -56,7 +56,7 @@ class _Reader:
     totals: Mapping[str, Mapping[str, int]]
 
 
-class Reader:
+class BoardReader:
     """Reads boards.
 
     Args:

@@ -70,6 +70,22 @@ def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatc
     assert kept(ledger) == []
 
 
+def test_pruning_changes_nothing_but_the_body(ledger: Ledger) -> None:
+    """The key above all: a repeat of an old delivery is recognised by it."""
+    ledger.deliver(delivery("a"), delivery("b", decoded=Decoded("Key B", (Change("deal", "1", NOW, {}),))))
+
+    def rest() -> list[tuple[object, ...]]:
+        columns = [column for column in DELIVERIES.c if column.name != "body"]
+        with ledger.readers.begin() as connection:
+            rows = connection.execute(select(*columns).where(DELIVERIES.c.account == "office"))
+            return sorted(tuple(row) for row in rows)
+
+    before = rest()
+    ledger.clock.moment = NOW + 31 * DAY
+    retention(ledger).prune()
+    assert (kept(ledger), rest()) == ([], before)
+
+
 def test_quarantine_keeps_its_bodies_until_it_is_left(ledger: Ledger) -> None:
     ledger.deliver(
         delivery("broken", decoded=BROKEN), delivery("dropped", decoded=Decoded("d", (), BROKEN.rejections))
