@@ -135,7 +135,7 @@ def _searched(entity: _Entity, result: Raw, context: _Context) -> Parsed:
 
 
 def _read(entity: _Entity, result: Raw, context: _Context) -> Parsed:
-    """A record that was asked for by its id: true at that moment."""
+    """A record that was asked for by its id: true at that moment, and whole."""
     parsed = _searched(entity, result, context)
     return replace(parsed, changes=tuple(as_of(parsed.changes, context.asked_at)), needs=())
 

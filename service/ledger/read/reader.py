@@ -45,7 +45,7 @@ def _with_head() -> Select[*tuple[Any, ...]]:
 _HEAD: Final = _with_head()
 
 
-class Reader:
+class BoardReader:
     """Reads boards.
 
     Args:
