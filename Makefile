@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format bench screenshots requirements clean
+.PHONY: help setup demo test soak seeded check format bench screenshots requirements clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -34,8 +34,13 @@ test: setup ## Run every test, PostgreSQL and a browser included
 	@$(BIN)/python scripts/pgbouncer.py
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: setup ## A long storm over three nodes; prints what came of it
+soak: setup seeded ## A long storm over three nodes, after every seeded bug; prints what came of it
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+seeded: setup ## Put each seeded bug into a copy, and show that the suite goes red
+	@$(BIN)/python scripts/browser.py
+	@$(BIN)/python scripts/pgbouncer.py
+	$(BIN)/python -m tests.seeded $(BUGS)
 
 check: setup ## Lint, format, types, import rules
 	$(BIN)/ruff format --check .
