@@ -21,7 +21,7 @@ from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
-from service.ledger.read.reader import Reader
+from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
@@ -57,7 +57,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     metrics = Metrics()
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
-    reader = Reader(database, accounts, clock)
+    reader = BoardReader(database, accounts, clock)
     hub = Hub(reader, accounts, clock)
     runner = Runner(_apis(config), database, writer, httpx.AsyncClient(), clock, metrics)
     retention = Retention(database, list(accounts), config.keep_bodies_days, clock)

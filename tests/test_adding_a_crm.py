@@ -41,7 +41,7 @@ config, clock = load(pathlib.Path(sys.argv[1]), os.environ), StoppedClock()
 schema.migrate(config.database_url)
 database = Database(config.database_url)
 operations.prepare(database, config, clock)
-engine.dispose()
+database.close()
 app = create_app(config, clock).app
 
 async def main():

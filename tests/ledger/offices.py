@@ -13,7 +13,7 @@ from service.config import Account, Secret, zone
 from service.ledger.database.database import Database
 from service.ledger.database.tables import METADATA, SUMS
 from service.ledger.read.board import BoardRows, Selection
-from service.ledger.read.reader import Reader
+from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import heads
@@ -54,7 +54,7 @@ class Ledger:
         self.database = Database(url)
         self.engine = self.database._committers
         self.readers = self.database._readers
-        self.reader = Reader(self.database, {account.id: account}, self.clock)
+        self.reader = BoardReader(self.database, {account.id: account}, self.clock)
         with self.engine.begin() as connection:
             heads.ensure(connection, account, now)
 
@@ -104,7 +104,7 @@ class Ledger:
     def configure(self, account: Account) -> None:
         """Go on with another configuration of the account."""
         self.account = account
-        self.reader = Reader(self.database, {account.id: account}, self.clock)
+        self.reader = BoardReader(self.database, {account.id: account}, self.clock)
 
     def restart(self, now: Instant) -> None:
         """Forget everything, and begin again at a moment."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service.calendar import parse_instant
 from service.config import Account, Language, Secret, zone
 from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
+from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
@@ -130,7 +131,7 @@ def saved_today(read: BoardRows, clients: int, amount: int) -> dict[str, Mapping
     return {**read.totals, "saved_today": {"clients": clients, "amount": amount}}
 
 
-class StubReader:
+class StubReader(BoardReader):
     """A reader whose board the test sets. No range of days has refusals."""
 
     def __init__(self) -> None:

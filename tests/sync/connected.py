@@ -22,7 +22,7 @@ from service.calendar import local_day
 from service.config import Account
 from service.demo.crms.crm import SimulatedCRM
 from service.ledger.database.database import Database
-from service.ledger.read.reader import Reader
+from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
 from service.ledger.write import state as states
 from service.ledger.write.log import Quarantined
@@ -93,7 +93,7 @@ class Connected:
     vendor: SimulatedCRM
     postman: Postman
     sync: AccountSync
-    reader: Reader
+    reader: BoardReader
     database: Database
     metrics: Counted
     deliver: Deliver
@@ -200,7 +200,7 @@ async def connected(
             vendor,
             Postman(vendor, deliver, Random(seed), faults),
             another(),
-            Reader(database, accounts, waiting),
+            BoardReader(database, accounts, waiting),
             database,
             metrics,
             deliver,

@@ -13,7 +13,7 @@ import pytest
 from service.config_file import parse
 from service.ledger.database.database import Database
 from service.ledger.database.engine import DEADLINES, READERS, WRITERS, Role, open_engine
-from service.ledger.read.reader import Reader
+from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import follow, recompute
 from service.ledger.write import heads
 from service.ledger.write.committer import Committer
@@ -72,7 +72,7 @@ def test_several_nodes_write_and_read_through_it(pooler: str, postgres: str) -> 
     with ThreadPoolExecutor(len(offices)) as threads:
         results = [each for found in threads.map(work, range(len(offices))) for each in found]
     assert [each.status for each in results if isinstance(each, Outcome)] == ["applied"] * len(results)
-    reader = Reader(databases[0], {each.id: each for each in offices}, FixedClock(NOW))
+    reader = BoardReader(databases[0], {each.id: each for each in offices}, FixedClock(NOW))
     assert {reader.read(each.id, ()).seq for each in offices for _ in range(ROUNDS)} == {ROUNDS}
     with databases[0].reading() as connection:
         assert list(recompute.differences_from_state(connection, offices[0], lambda _: None)) == []

@@ -93,7 +93,7 @@ def test_the_worked_example_is_encoded_as_the_specification_says() -> None:
     assert encoded["warnings"] == []
 
 
-def test_a_crm_that_was_never_heard_of_has_no_last_delivery() -> None:
+def test_before_the_first_delivery_there_is_no_last_one() -> None:
     assert board(replace(board_rows(), last_delivery_at=None)).last_delivery_at is None
 
 
@@ -130,14 +130,14 @@ def test_no_reason_is_named_in_the_accounts_language(language: Language, name: s
     assert [(row.reason, row.kind) for row in shown.losses.reasons] == [(name, "unclassified")]
 
 
-def test_the_previous_period_is_classified_too_and_says_its_days() -> None:
+def test_the_previous_period_is_classified_too_and_has_its_days() -> None:
     before = losses(("Выбрал других", 2, 200), ("Дорого", 1, 100), ("Спам", 1, 100))
     previous = board(board_rows(before=before)).losses.previous
     assert (previous.total.count, previous.controllable.amount, previous.unclassified.count) == (3, "2.00", 1)
     assert (previous.from_, previous.to) == ("2026-10-01", "2026-10-23")
 
 
-def test_a_range_that_was_not_read_is_an_error() -> None:
+def test_a_range_without_rows_is_an_error() -> None:
     with pytest.raises(KeyError):
         build_snapshot(board_rows(), OFFICE, QUERY, ranges(QUERY, 700_000))
 
@@ -194,7 +194,7 @@ def test_an_unknown_manager_is_shown_by_id_and_none_at_all_is_null() -> None:
     ]  # fmt: skip
 
 
-def test_what_the_figures_leave_out_is_warned_of() -> None:
+def test_a_warning_says_what_the_figures_leave_out() -> None:
     read = board_rows(refusals=losses(("Дорого", 3, 100)), unconverted={"USD": 2, "EUR": 0})
     warnings = board(read, account("en")).warnings
     assert [(warning.code, warning.count, warning.currency) for warning in warnings] == [
@@ -223,7 +223,7 @@ def test_what_the_figures_leave_out_is_warned_of() -> None:
         ({"repaired": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
     ],
 )
-def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
+def test_problems_with_the_crm_are_warned_of_in_both_languages(
     changed: dict[str, Any], code: str, count: int, ru: str, en: str
 ) -> None:
     read = replace(board_rows(), **changed)
@@ -281,7 +281,7 @@ def test_a_patch_sets_only_what_differs(old: BoardRows, new: BoardRows) -> None:
 
 
 @given(BOARD_ROWS, st.sampled_from(["amount", "count"]))
-def test_the_order_is_total_and_falls(read: BoardRows, sort: Sort) -> None:
+def test_the_order_is_descending_whatever_the_order_of_the_rows(read: BoardRows, sort: Sort) -> None:
     rows = board(read, sort=sort).at_risk.list
     weights = [float(row.amount) if sort == "amount" else len(row.tasks) for row in rows]
     assert all(first >= second for first, second in pairwise(weights))
@@ -289,7 +289,7 @@ def test_the_order_is_total_and_falls(read: BoardRows, sort: Sort) -> None:
     assert board(turned, sort=sort).at_risk.list == rows
 
 
-def test_nothing_is_grouped_by_the_order_in_which_reasons_are_read() -> None:
+def test_the_spelling_of_a_reason_does_not_depend_on_the_order_of_the_rows() -> None:
     refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50))
     assert board(board_rows(refusals=refusals)) == board(board_rows(refusals=refusals[::-1]))
 

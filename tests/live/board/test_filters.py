@@ -50,7 +50,7 @@ def card(
         ("4", "p", [], "0.00", 0),
     ],
 )
-def test_who_is_at_risk_by_whose_tasks(
+def test_a_filter_keeps_the_clients_with_tasks_of_its_manager_and_pipeline(
     manager: str | None, pipeline: str | None, clients: list[str], amount: str, tasks: int
 ) -> None:
     shown = card(board_rows(ROWS), manager, pipeline)
@@ -61,7 +61,7 @@ def test_who_is_at_risk_by_whose_tasks(
     assert (shown.saved_today is None) is filtered
 
 
-def test_a_manager_is_alone_in_the_table_of_managers() -> None:
+def test_the_board_of_a_manager_has_no_other_manager_and_that_of_a_pipeline_none() -> None:
     read = worked_example()
     (row,) = read.managers
     read = replace(read, managers=(row, replace(row, manager_id="4")))

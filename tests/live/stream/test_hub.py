@@ -1,4 +1,4 @@
-"""The hub: one read and one frame for all screens of a query, by a clock that the test holds."""
+"""The hub: one read and one frame for all subscribers of a query, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def client(client_id: str, amount: int = 518_400, tasks: int = 1) -> ClientRow:
 
 
 class Watcher:
-    """A subscriber that keeps what it was sent, and the board that follows from it."""
+    """A client that keeps the events of its stream and the board that follows from them."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, Any]] = []
@@ -54,7 +54,7 @@ class Watcher:
             self.board = apply_patch(self.board, data)
 
     def has(self, seq: int) -> Callable[[], bool]:
-        """Whether the board that it shows is that of a sequence number."""
+        """Whether its board is that of a sequence number."""
         return lambda: bool(self.board) and self.board["seq"] == seq
 
     @property
@@ -86,14 +86,14 @@ class Office:
         self.hub.on_seq({"office": seq})
 
     async def settle(self, holds: Callable[[], bool]) -> None:
-        """Let the hub work, and a little time pass, until something holds."""
+        """Let the hub work and time pass in small steps until a condition holds."""
         async with asyncio.timeout(20):
             while not holds():
                 await asyncio.sleep(0.001)
                 self.clock.advance(0.01)
 
     async def beats(self, number: int) -> None:
-        """Let so many heartbeats' time pass, and the hub do what it does then."""
+        """Let the time of so many heartbeats pass, step by step, so that the hub can act on each."""
         for _ in range(number):
             self.clock.advance(HEARTBEAT_SECONDS)
             for _ in range(20):
@@ -114,7 +114,7 @@ async def office() -> AsyncIterator[Office]:
     await opened.hub.stop()
 
 
-async def test_a_screen_begins_with_a_snapshot_and_follows_by_patches(office: Office) -> None:
+async def test_a_stream_begins_with_a_snapshot_and_goes_on_with_patches(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7"))
@@ -124,7 +124,7 @@ async def test_a_screen_begins_with_a_snapshot_and_follows_by_patches(office: Of
     assert [row["client_id"] for row in screen.board["at_risk"]["list"]] == ["7"]
 
 
-async def test_screens_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
+async def test_subscribers_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
     screens = [await office.watch() for _ in range(50)]
     await office.settle(lambda: all(screen.names == ["snapshot"] for screen in screens))
     reads = office.reader.reads
@@ -144,7 +144,7 @@ async def test_commits_in_a_storm_are_merged(office: Office) -> None:
     assert len(screen.events) < 10
 
 
-async def test_a_patch_says_when_it_is_no_news(office: Office) -> None:
+async def test_a_patch_that_is_not_news_is_silent(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7", 2), silent=True)
@@ -196,7 +196,7 @@ async def test_a_lost_wake_up_is_made_good_by_the_next_heartbeat(office: Office)
     await office.settle(lambda: screen.board.get("seq") == 2)
 
 
-async def test_a_screen_resumes_where_it_was(office: Office) -> None:
+async def test_a_subscriber_resumes_where_it_was(office: Office) -> None:
     screen = await office.watch()
     for seq in (2, 3):
         await office.settle(lambda: bool(screen.board))
@@ -211,7 +211,7 @@ async def test_a_screen_resumes_where_it_was(office: Office) -> None:
     assert lost.board["seq"] == 3
 
 
-async def test_a_screen_that_joins_a_quiet_board_is_told_the_moment_of_now(office: Office) -> None:
+async def test_a_subscriber_that_joins_later_gets_a_snapshot_of_the_current_moment(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: bool(screen.board))
     office.reader.board = replace(office.reader.board, as_of=office.clock.moment + 60 * SECOND)
@@ -221,13 +221,13 @@ async def test_a_screen_that_joins_a_quiet_board_is_told_the_moment_of_now(offic
     assert screen.names == ["snapshot"]
 
 
-async def test_a_screen_from_before_a_restart_gets_a_snapshot(office: Office) -> None:
+async def test_after_a_restart_a_subscriber_gets_a_snapshot(office: Office) -> None:
     screen = await office.watch(last_seq=office.reader.board.seq)
     await office.settle(lambda: bool(screen.events))
     assert screen.names == ["snapshot"]
 
 
-async def test_another_day_is_a_new_snapshot(office: Office) -> None:
+async def test_a_new_day_is_a_new_snapshot(office: Office) -> None:
     screen = await office.watch(JSON._replace(period="today"))
     await office.settle(lambda: bool(screen.board))
     assert screen.board["period"]["from"] == "2026-11-23"
@@ -236,7 +236,7 @@ async def test_another_day_is_a_new_snapshot(office: Office) -> None:
     assert screen.names.count("snapshot") == 2
 
 
-async def test_html_screens_get_rendered_parts(office: Office) -> None:
+async def test_an_html_stream_carries_rendered_fragments(office: Office) -> None:
     screen = await office.watch(JSON._replace(form="html"))
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7"))
@@ -266,7 +266,7 @@ async def test_closing_ends_every_stream(office: Office) -> None:
     assert office.hub.streams == 0
 
 
-async def test_there_is_room_for_so_many_screens_and_no_more(
+async def test_no_more_streams_are_admitted_than_the_limit(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "MAX_STREAMS", 1)
