@@ -15,6 +15,7 @@ from service.projections.at_risk import AT_RISK, STAKES
 from service.projections.batch import Records, merge_batch
 from service.projections.facts import Moment, Rules, deal_facts
 from service.projections.flow import Cells, Deltas, Relation, fingerprint
+from service.projections.next_step import NO_NEXT_STEP
 from service.projections.propagate import propagate
 from service.projections.saved import SAVED_CLIENTS, SAVED_TODAY
 from tests.histories import AUTUMN, HOUR, RATES, SCENES, SPRING, Scene, at, histories, numbered
@@ -125,6 +126,12 @@ def test_a_client_with_an_overdue_task_left_is_not_saved(left: Mapping[str, Valu
     deltas = figures(*saving, task("t3", **left))
     assert (deltas.get(SAVED_CLIENTS), deltas.get(SAVED_TODAY)) == (None, None)
     assert deltas[AT_RISK] == {(): (1, 5, 1)}
+
+
+@pytest.mark.parametrize("due_at", [None, NOW + HOUR])
+def test_an_open_task_is_a_next_step_dated_or_not(due_at: int | None) -> None:
+    assert figures(deal("1"))[NO_NEXT_STEP] == {(): (1, 5)}
+    assert NO_NEXT_STEP not in figures(deal("1"), task("t1", deal_id="1", due_at=due_at))
 
 
 def test_a_change_that_cancels_out_is_not_written() -> None:
