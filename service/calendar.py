@@ -1,6 +1,6 @@
-"""Local days, and the periods that a board can show. Pure: the clock and the zone are handed in.
+"""Local days, and the periods that a board can show. Pure: callers pass the time and the zone.
 
-A day is an ordinal (`date.toordinal()`); a moment is an `Instant`.
+A day is an ordinal (`date.toordinal()`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASC
 
 
 class PeriodError(ValueError):
-    """The text names no period; whoever wrote the address mends it."""
+    """The text is not a valid period; the answer is 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A range of local days, inclusive; `key` is how it is asked for."""
+    """A range of local days, both inclusive. `key` is its text in an address."""
 
     key: str
     first: int
@@ -40,15 +40,15 @@ def _aware(moment: Instant, zone: ZoneInfo) -> datetime:
 
 
 def local_day(moment: Instant, zone: ZoneInfo) -> int:
-    """The local day of a moment."""
+    """The local day that a moment belongs to."""
     return _aware(moment, zone).toordinal()
 
 
 def day_start(day: int, zone: ZoneInfo) -> Instant:
-    """The first moment of a local day, or of the next one that there is (a zone can skip a day).
+    """The first moment of a local day, or of the next one that exists (a zone can skip a day).
 
-    Midnight need not exist: where clocks go forward at 00:00 the day starts at 01:00. Found by looking for
-    the first moment that belongs to the day, because no formula holds for every zone.
+    Midnight may not exist: where clocks go forward at 00:00, the day starts at 01:00. No formula holds for
+    every zone, so this guesses midnight, checks the guess, and otherwise searches by bisection.
     """
     noon = datetime.fromordinal(day).replace(hour=12, tzinfo=UTC)
     low = (noon - _EPOCH) // _MICROSECOND - 30 * 3600 * SECOND
@@ -67,15 +67,16 @@ def day_start(day: int, zone: ZoneInfo) -> Instant:
 
 
 def next_midnight(moment: Instant, zone: ZoneInfo) -> Instant:
-    """The first moment of the local day after that of `moment`."""
+    """The first moment of the next local day."""
     return day_start(local_day(moment, zone) + 1, zone)
 
 
 def parse_period(text: str, today: int) -> Period:
-    """The period that `today`, `week`, `month`, `quarter`, `year` or `2026-11-01..2026-11-30` names.
+    """The period named `today`, `week`, `month`, `quarter` or `year`, or a range like
+    `2026-11-01..2026-11-30`.
 
     Raises:
-        PeriodError: It names none.
+        PeriodError: The text is none of these.
     """
     now = date.fromordinal(today)
     if text == "today":
@@ -93,7 +94,7 @@ def parse_period(text: str, today: int) -> Period:
 def _explicit(text: str) -> Period:
     match = _RANGE.fullmatch(text)
     if match is None:
-        raise PeriodError("period is today, week, month, quarter, year, or like 2026-11-01..2026-11-30")
+        raise PeriodError("a period is today, week, month, quarter, year, or like 2026-11-01..2026-11-30")
     try:
         first, last = (date.fromisoformat(part).toordinal() for part in match.groups())
     except ValueError as error:
@@ -105,18 +106,17 @@ def _explicit(text: str) -> Period:
     return Period(text, first, last)
 
 
-def _month(day: date, later: int) -> date:
-    """The first of the month so many months later."""
-    years, month = divmod(day.month - 1 + later, 12)
+def _month(day: date, months: int) -> date:
+    """The first day of the month that many months later."""
+    years, month = divmod(day.month - 1 + months, 12)
     return date(day.year + years, month + 1, 1)
 
 
 def previous(period: Period, today: int) -> tuple[int, int]:
-    """The days of the period before that stand against the days of this one so far, inclusive (SPEC section
-    2.6).
+    """The days of the previous period that this one so far is compared with; both inclusive.
 
-    A month to date stands against the same days of the month before, as far as that month has them; an
-    explicit range against the same number of days right before it.
+    A month to date is compared with the same days of the month before, as far as that month has them; an
+    explicit range with the same number of days right before it.
     """
     so_far = max(0, min(today, period.last) - period.first)
     months = _MONTHS.get(period.key)
@@ -130,7 +130,7 @@ def previous(period: Period, today: int) -> tuple[int, int]:
 
 
 def previous_whole(period: Period) -> tuple[int, int]:
-    """The days of the period before, all of them, inclusive."""
+    """All days of the previous period; both inclusive."""
     months = _MONTHS.get(period.key)
     if months is None:
         return 2 * period.first - period.last - 1, period.first - 1
@@ -138,9 +138,9 @@ def previous_whole(period: Period) -> tuple[int, int]:
 
 
 def buckets(first: int, last: int) -> list[tuple[int, int]]:
-    """The days of a range in parts that a chart can show, 45 or so: days, weeks, months, or years.
+    """A range split into at most about 45 days, weeks, months or years, for a chart; each part inclusive.
 
-    Weeks are counted from the first day, so that two ranges can be held against each other.
+    Weeks are counted from the first day, so that two ranges can be compared.
     """
     days = last - first + 1
     if days <= 45:
@@ -148,31 +148,31 @@ def buckets(first: int, last: int) -> list[tuple[int, int]]:
     if days <= 45 * 7:
         return [(day, min(day + 6, last)) for day in range(first, last + 1, 7)]
     months = 1 if days <= 45 * 30 else 12
-    found = []
+    parts = []
     start = first
     while start <= last:
         day = date.fromordinal(start)
         end = min(_month(day, months - (day.month - 1) % months).toordinal() - 1, last)
-        found.append((start, end))
+        parts.append((start, end))
         start = end + 1
-    return found
+    return parts
 
 
 def _same_day(day: date, months: int) -> int:
-    """The same day so many months before, or the last of that month."""
+    """The same day that many months before, or the last day of that month."""
     first = _month(day, -months)
     return min(first.toordinal() + day.day - 1, _month(first, 1).toordinal() - 1)
 
 
 def parse_instant(text: str) -> Instant:
-    """The moment that ISO 8601 text with an offset (or Z) names; below a microsecond it is cut.
+    """The moment given as ISO 8601 text with an offset or Z; digits below a microsecond are cut.
 
     Raises:
-        ValueError: It names none, or one outside the years 2000 to 2100.
+        ValueError: The text is invalid, or outside the years 2000 to 2100.
     """
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
-        raise ValueError("a time needs its offset, such as Z or +03:00")
+        raise ValueError("a time needs an offset, such as Z or +03:00")
     moment: Instant = (parsed - _EPOCH) // _MICROSECOND
     if not _FIRST <= moment < _END:
         raise ValueError(f"a time must be in the years {_YEARS[0]} to {_YEARS[-1]}")

@@ -1,4 +1,4 @@
-"""The only reader of the time of day. Everything else is handed a `Clock`."""
+"""The only module that reads the time of day. All other code gets a `Clock`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from service.model import Instant
 
 
 class Clock(Protocol):
-    """Where the time comes from; tests bring their own."""
+    """A source of time; tests pass their own."""
 
     def now(self) -> Instant:
-        """The present moment."""
+        """The current time."""
         ...
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
-        """Return when `wake` is set, or when `seconds` have passed by this clock, whichever is first."""
+        """Return when `wake` is set, or after `seconds` by this clock, whichever comes first."""
         ...
 
 

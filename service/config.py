@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
+import msgspec
 import tzdata
 
 from service.reasons import DEFAULT_REASONS, ReasonTable
@@ -58,25 +59,29 @@ def zone_version() -> str:
     return str(tzdata.IANA_VERSION)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an account says to its CRM's adapter, in a table that is called as the CRM kind:
-    `[accounts.amocrm]`. Which of it an adapter heeds stands in its page in docs/crm/.
+class Options(msgspec.Struct, frozen=True):
+    """An account's table that is named after its CRM kind, such as `[accounts.amocrm]`.
 
-    Args:
-        account: The CRM's own name or number of the account, which deliveries must come from; None: not
-            checked.
-        reason_field: Name or id of the deal's field that carries the loss reason.
-        users: Managers' names by id, for an office without an API token.
-        timezone: The zone of times that the CRM sends without one.
-        signature: The version of the CRM's signature that deliveries carry; None: its newest.
+    Each adapter has a subclass of its own, whose fields are the table's keys; this one, without any, is for a
+    CRM that needs no settings.
     """
 
-    account: str | None = None
-    reason_field: str | None = None
-    users: Mapping[str, str] = field(default_factory=dict)
-    timezone: ZoneInfo = field(default_factory=lambda: zone("UTC"))
-    signature: Literal["v1", "v3"] | None = None
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """The account's options. Raises `TypeError` for an account of another CRM kind."""
+        if not isinstance(account.options, cls):
+            raise TypeError(f"account {account.id} has {type(account.options).__name__}, not {cls.__name__}")
+        return account.options
+
+
+class NamedUsers(Options, frozen=True):
+    """The options of a CRM whose webhooks carry the managers' ids without their names.
+
+    Args:
+        users: Managers' names by id, for an office without an API token.
+    """
+
+    users: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,14 @@ class Account:
     reasons: ReasonTable = DEFAULT_REASONS
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     public_url: str | None = None
-    domain: str | None = None
     mask_clients: bool = False
     options: Options = field(default_factory=Options)
     api: Api | None = None
+
+    @property
+    def users(self) -> Mapping[str, str]:
+        """Managers' names by id, as far as the configuration gives them."""
+        return self.options.users if isinstance(self.options, NamedUsers) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,83 +1,70 @@
-"""`lossboard.toml` → `Config`, with errors that name the key."""
+"""Read `lossboard.toml` into a `Config`. Each error names the key and says what is expected there."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from service.config import Account, Api, Config, ConfigError, Language, Options, Secret, zone
+from service.adapters import ADAPTERS, Adapter
+from service.config import Account, Api, Config, ConfigError, Language, Secret, zone
 from service.reasons import DEFAULT_REASONS, Kind, ReasonTable, reason_key
 
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
-_OPTIONS: Final = "options of the crm"  # no key of the file: the table is called as the CRM kind
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
 _API_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_Table = TypeVar("_Table", bound=msgspec.Struct)
 
 
-class _Section(msgspec.Struct, forbid_unknown_fields=True):
-    """A table of the file, as it stands there."""
-
-
-class _Options(_Section):
-    account: str | None = None
-    reason_field: str | None = None
-    users: dict[str, str] = {}
-    timezone: str = "UTC"
-    signature: Literal["v1", "v3"] | None = None
-
-
-class _Api(_Section):
+class _Api(msgspec.Struct):
     token: str
     url: str | None = None
     per_second: float | None = None
 
 
-class _Account(_Section):
+class _Reasons(msgspec.Struct):
+    controllable: list[str] = []
+    objective: list[str] = []
+    excluded: list[str] = []
+
+
+class _Account(msgspec.Struct):
     id: str
     title: str
     crm: str
     webhook_secret: str | list[str]
-    timezone: str
+    timezone: ZoneInfo
     currency: str
     language: Language = "ru"
     viewer_token: str | None = None
-    reasons: dict[Literal["controllable", "objective", "excluded"], list[str]] | None = None
+    reasons: dict[str, Any] | None = None
     rates: dict[str, str] = {}
     public_url: str | None = None
-    domain: str | None = None
     mask_clients: bool = False
-    options: _Options = msgspec.field(default_factory=_Options, name=_OPTIONS)
-    api: _Api | None = None
+    api: dict[str, Any] | None = None
 
 
-class _File(_Section):
-    accounts: list[_Account]
+class _File(msgspec.Struct):
+    accounts: list[dict[str, Any]]
     database_url: str = "sqlite:///lossboard.db"
     listen_url: str | None = None
     keep_bodies_days: int = 30
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Read and check a configuration.
-
-    Raises:
-        ConfigError: See there.
-    """
+    """Read and check a configuration. Raises `ConfigError`."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; lossboard.example.toml is one to start from") from None
+        raise ConfigError(f"{path}: no such file; start from lossboard.example.toml") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     try:
@@ -87,23 +74,13 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
-    """Check a configuration that was read already.
-
-    Raises:
-        ConfigError: See there.
-    """
-    resolved = _with_options(_resolved(dict(raw), environ, ""))
-    try:
-        file = msgspec.convert(resolved, _File)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        raise ConfigError(f"{_key(where.rstrip('`').lstrip('.'), resolved)}: {message}") from None
-    accounts = tuple(_account(each, f"accounts[{index}]") for index, each in enumerate(file.accounts))
+    """Check a configuration that was read already. Raises `ConfigError`."""
+    file = _table(_resolved(dict(raw), environ, ""), _File, "")
+    accounts = tuple(_account(account, f"accounts[{index}]") for index, account in enumerate(file.accounts))
     ids = [account.id for account in accounts]
-    if not accounts:
-        raise ConfigError("accounts: at least one is needed")
-    for index, each in enumerate(ids):
-        _check(each not in ids[:index], f"accounts[{index}].id", f"{each!r} is used twice")
+    _check(accounts, "accounts", "at least one is needed")
+    for index, account_id in enumerate(ids):
+        _check(account_id not in ids[:index], f"accounts[{index}].id", f"{account_id!r} is used twice")
     _check(0 < file.keep_bodies_days <= 3650, "keep_bodies_days", "1 to 3650 days")
     database_url = _database_url(environ.get(DATABASE_VARIABLE) or file.database_url, "database_url")
     listen_url = None if file.listen_url is None else _database_url(file.listen_url, "listen_url")
@@ -122,10 +99,28 @@ def _check(holds: object, key: str, expected: str) -> None:
         raise ConfigError(f"{key}: {expected}")
 
 
+def _table(raw: object, table: type[_Table], key: str) -> _Table:
+    """A table of the file. Raises `ConfigError` for a key that it does not know; the error names those that
+    it knows."""
+    known = [field.encode_name for field in msgspec.structs.fields(table)]
+    for name in raw if isinstance(raw, dict) else ():
+        _check(name in known, f"{key}.{name}".lstrip("."), f"unknown key; known are: {', '.join(known)}")
+    try:
+        return msgspec.convert(raw, table, dec_hook=_zone)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        raise ConfigError(f"{(key + where.rstrip('`')).lstrip('.') or 'the file'}: {message}") from None
+
+
+def _zone(_type: type, name: Any) -> ZoneInfo:
+    """A time zone, the one type in a table that msgspec does not know. Raises `ValueError`."""
+    return zone(str(name))
+
+
 def _resolved(value: object, environ: Mapping[str, str], key: str) -> object:
-    """The same, with every string `env:NAME` taken from the environment."""
+    """The same, with every string `env:NAME` replaced by that variable's value."""
     if isinstance(value, dict):
-        return {each: _resolved(inner, environ, f"{key}.{each}".lstrip(".")) for each, inner in value.items()}
+        return {name: _resolved(inner, environ, f"{key}.{name}".lstrip(".")) for name, inner in value.items()}
     if isinstance(value, list):
         return [_resolved(inner, environ, f"{key}[{index}]") for index, inner in enumerate(value)]
     if isinstance(value, str) and value.startswith("env:"):
@@ -133,23 +128,6 @@ def _resolved(value: object, environ: Mapping[str, str], key: str) -> object:
         _check(environ.get(name), key, f"the environment variable {name} is not set")
         return environ[name]
     return value
-
-
-def _with_options(file: object) -> object:
-    """The same, with each account's table that is called as its CRM kind where every account has it."""
-    accounts = file.get("accounts") if isinstance(file, dict) else None
-    for account in accounts if isinstance(accounts, list) else ():
-        if isinstance(account, dict) and isinstance(account.get(kind := account.get("crm")), dict):
-            account[_OPTIONS] = account.pop(kind)
-    return file
-
-
-def _key(where: str, file: object) -> str:
-    """A key as it stands in the file; `_with_options` gave one of them another name."""
-    found = re.match(r"accounts\[(\d+)\]", where)
-    if found and isinstance(file, dict):
-        where = where.replace(_OPTIONS, str(file["accounts"][int(found[1])]["crm"]))
-    return where or "the file"
 
 
 def _database_url(url: str, key: str) -> str:
@@ -164,60 +142,61 @@ def _database_url(url: str, key: str) -> str:
 
 
 def _through_pooler(url: str) -> str:
-    """The same URL, with what `ledger.engine` must know of its other end."""
+    """The same URL; it tells `ledger.database.engine` that a pooler stands before the server."""
     return f"{url}{'&' if '?' in url else '?'}pooler=transaction"
 
 
-def _account(section: _Account, key: str) -> Account:
+def _account(raw: Mapping[str, object], key: str) -> Account:
+    section = _table({name: value for name, value in raw.items() if name not in ADAPTERS}, _Account, key)
+    _check(
+        section.crm in ADAPTERS,
+        f"{key}.crm",
+        f"{section.crm!r} is not supported; supported are: {', '.join(ADAPTERS)}",
+    )
+    adapter = ADAPTERS[section.crm]
+    for name in ADAPTERS.keys() & raw.keys() - {section.crm}:
+        _check(False, f"{key}.{name}", f"the account's crm is {section.crm}; {_known_options(adapter)}")
     _check(_ACCOUNT_ID.fullmatch(section.id), f"{key}.id", "expected 1 to 40 of a-z, 0-9 and -")
     _check(section.title.strip(), f"{key}.title", "expected a title")
     _check(_CURRENCY.fullmatch(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB")
-    options = section.options
     return Account(
         id=section.id,
         title=section.title.strip(),
         crm=section.crm,
-        webhook_secrets=_secrets(section, f"{key}.webhook_secret"),
-        timezone=section.timezone,
-        zone=_zone(section.timezone, f"{key}.timezone"),
+        webhook_secrets=_secrets(section.webhook_secret, adapter, f"{key}.webhook_secret"),
+        timezone=section.timezone.key,
+        zone=section.timezone,
         currency=section.currency,
         language=section.language,
         viewer_token=_viewer_token(section.viewer_token, f"{key}.viewer_token"),
-        reasons=_reasons(section, f"{key}.reasons"),
+        reasons=DEFAULT_REASONS if section.reasons is None else _reasons(section.reasons, f"{key}.reasons"),
         rates=_rates(section.rates, f"{key}.rates"),
         public_url=section.public_url,
-        domain=section.domain,
         mask_clients=section.mask_clients,
-        options=Options(
-            options.account,
-            options.reason_field,
-            options.users,
-            _zone(options.timezone, f"{key}.{section.crm}.timezone"),
-            options.signature,
-        ),
-        api=_api(section.api, f"{key}.api"),
+        options=_table(raw.get(section.crm, {}), adapter.options, f"{key}.{section.crm}"),
+        api=None if section.api is None else _api(section.api, adapter, f"{key}.api"),
     )
 
 
-def _api(section: _Api | None, key: str) -> Api | None:
-    if section is None:
-        return None
+def _known_options(adapter: Adapter) -> str:
+    known = ", ".join(field.name for field in msgspec.structs.fields(adapter.options))
+    return f"its options stand in [accounts.{adapter.kind}]: {known}" if known else "it has no options"
+
+
+def _api(raw: Mapping[str, object], adapter: Adapter, key: str) -> Api:
+    section, kind = _table(raw, _Api, key), adapter.kind
     _check(section.token, f"{key}.token", "expected the token that the CRM gave")
     _check(
         section.url is None or _API_URL.fullmatch(section.url),
         f"{key}.url",
         "expected an address such as https://office.amocrm.ru",
     )
+    if adapter.api is None:
+        raise ConfigError(f"{key}: {kind} has no API; remove [accounts.api]")
+    _check(section.url or adapter.api.url, f"{key}.url", f"expected the address of the {kind} account")
     pace = section.per_second
-    _check(pace is None or 0 < pace <= 1000, f"{key}.per_second", "expected calls a second, such as 5")
+    _check(pace is None or 0 < pace <= 1000, f"{key}.per_second", "expected calls per second, such as 5")
     return Api(Secret(section.token), section.url.rstrip("/") if section.url else None, pace)
-
-
-def _zone(name: str, key: str) -> ZoneInfo:
-    try:
-        return zone(name)
-    except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from None
 
 
 def _viewer_token(token: str | None, key: str) -> Secret | None:
@@ -227,33 +206,26 @@ def _viewer_token(token: str | None, key: str) -> Secret | None:
     return Secret(token)
 
 
-def _secrets(section: _Account, key: str) -> tuple[Secret, ...]:
-    given = [section.webhook_secret] if isinstance(section.webhook_secret, str) else section.webhook_secret
-    _check(given and all(given), key, "expected a secret, or a list of them")
-    if section.crm == "standard":
-        for secret in given:
-            _check(_is_standard(secret), key, "expected whsec_ followed by at least 16 bytes in base64")
-    if section.crm == "pipedrive":
-        for secret in given:
-            _check(all(secret.partition(":")), key, "expected user:password, as HTTP Basic sends them")
-    return tuple(Secret(secret) for secret in given)
+def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret, ...]:
+    secrets = [given] if isinstance(given, str) else given
+    _check(secrets and all(secrets), key, "expected a secret, or a list of them")
+    for secret in secrets:
+        try:
+            adapter.check_secret(secret)
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from None
+    return tuple(Secret(secret) for secret in secrets)
 
 
-def _is_standard(secret: str) -> bool:
-    """Whether a secret is one of Standard Webhooks."""
-    if not secret.startswith("whsec_"):
-        return False
-    try:
-        return len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) >= 16
-    except (binascii.Error, ValueError):
-        return False
-
-
-def _reasons(section: _Account, key: str) -> ReasonTable:
-    if section.reasons is None:
-        return DEFAULT_REASONS
+def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
+    section = _table(raw, _Reasons, key)
+    names_by_kind: Mapping[Kind, list[str]] = {
+        "controllable": section.controllable,
+        "objective": section.objective,
+        "excluded": section.excluded,
+    }
     kinds: dict[str, Kind] = {}
-    for kind, names in section.reasons.items():
+    for kind, names in names_by_kind.items():
         for name in names:
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")
             _check(

@@ -1,5 +1,4 @@
-"""What the service counts, for Prometheus. One registry for each application, so that tests do not share
-figures."""
+"""The Prometheus metrics. Each application has a registry of its own, so that tests share no figures."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ class Metrics:
     """The service's metrics; docs/operations.md lists them.
 
     Args:
-        queue_depth: Deliveries that wait for the writer.
-        screens: Open event streams.
+        queue_depth: Returns the number of deliveries that wait for the writer.
+        screens: Returns the number of open event streams.
     """
 
     def __init__(self, queue_depth: Callable[[], int], screens: Callable[[], int]) -> None:
@@ -26,7 +25,7 @@ class Metrics:
         )
         self._calls = Counter(
             "lossboard_api_calls",
-            "Calls of CRMs' APIs by result",
+            "Calls to CRMs' APIs by verdict",
             ("account", "verdict"),
             registry=self.registry,
         )
@@ -48,9 +47,9 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=self.registry,
         )
-        self._heard = Gauge(
+        self._last_delivery = Gauge(
             "lossboard_last_delivery_timestamp_seconds",
-            "When an account's CRM was last heard from",
+            "When an account's last delivery came",
             ("account",),
             registry=self.registry,
         )
@@ -60,7 +59,7 @@ class Metrics:
         streams.set_function(screens)
 
     def api_call(self, account_id: str, verdict: str) -> None:
-        """Count one call of a CRM's API."""
+        """Count one call to a CRM's API."""
         self._calls.labels(account_id, verdict).inc()
 
     def repaired(self, account_id: str, entities: int) -> None:
@@ -68,7 +67,7 @@ class Metrics:
         self._repaired.labels(account_id).inc(entities)
 
     def webhook(self, account_id: str, result: str) -> None:
-        """Count one webhook request; the account's id is empty when there is no such account."""
+        """Count one webhook request. `account_id` is empty if there is no such account."""
         self._webhooks.labels(account_id, result).inc()
 
     def commit(self, deliveries: int, seconds: float) -> None:
@@ -76,10 +75,10 @@ class Metrics:
         self._batch.observe(deliveries)
         self._commit.observe(seconds)
 
-    def heard(self, account_id: str, seconds: float) -> None:
-        """An account's CRM was heard from at a moment, in seconds since 1970."""
-        self._heard.labels(account_id).set(seconds)
+    def on_delivery(self, account_id: str, seconds: float) -> None:
+        """Record when an account's last delivery came, in seconds since 1970."""
+        self._last_delivery.labels(account_id).set(seconds)
 
     def text(self) -> bytes:
-        """All metrics, as Prometheus reads them."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)

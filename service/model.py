@@ -1,6 +1,6 @@
-"""The words of Lossboard: what a delivery says, and nothing about where it is kept.
+"""The domain model: deliveries, the changes decoded from them, and the needs they leave.
 
-Everything downstream of an adapter speaks in these terms (SPEC, "Words"). Pure: no I/O, no clock.
+All code behind the adapters uses these types. Pure: no I/O, no clock, no storage.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 Instant: TypeAlias = int
-"""A moment: microseconds since 1970-01-01T00:00:00Z. The only form of time inside the service."""
+"""A point in time: microseconds since 1970-01-01T00:00:00Z. The service uses no other form inside."""
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
@@ -19,27 +19,28 @@ DAY: Final = 86_400 * SECOND
 """Microseconds in 24 hours. A local day can be longer or shorter: see `calendar`."""
 
 Value: TypeAlias = str | int | bool | None
-"""What a field can hold. `None` is a value ("the CRM says that there is none"), not an absence."""
+"""The value of a field. `None` means "the CRM says that there is none"; a field that was not sent is
+absent."""
 
 Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipeline"]
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
 Source: TypeAlias = Literal["webhook", "answer", "sync", "import"]
-"""How a delivery came: the CRM posted it; its API answered a need; its API was gone through (a backfill or a
-reconciliation); somebody imported a file. What came by the last two is state, not news."""
+"""How a delivery arrived: posted by the CRM, fetched from its API for a need, read from its API by a backfill
+or reconciliation, or imported from a file. The page does not announce changes of the last two sources."""
 
 SyncProblem: TypeAlias = Literal["", "webhook_off", "api_refused"]
-"""What somebody must see to: the CRM has switched the webhook off; its API takes our token no more."""
+"""A problem that a person must solve: the CRM has switched the webhook off, or its API refuses our token."""
 
 FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "deal": {
-        "known": bool,  # set by every change about the deal itself; a mere link to it leaves it unset
+        "known": bool,  # set by each change about the deal itself; unset while only links to it are known
         "name": str,
         "status": str,  # a Status; unset counts as open
         "reason_id": str,  # the CRM's id of the loss reason, or `reason_key(name)` where it sends names
         "amount": int,  # minor units of `currency`
-        "currency": str,  # ISO 4217; unset means the account's
+        "currency": str,  # ISO 4217; if unset, the account's
         "closed_at": int,  # Instant
         "url": str,
         "client_id": str,
@@ -54,23 +55,23 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
         "due_at": int,  # Instant
         "completed": bool,
         "completed_at": int,  # Instant
-        "url": str,  # where the task is seen in the CRM, for a deal that is not known yet
+        "url": str,  # the task's page in the CRM, shown while its deal is not known yet
     },
     "client": {"name": str},
     "manager": {"name": str},
     "reason": {"name": str},
     "pipeline": {"name": str},
 }
-"""The fields of each entity, and their types. State has one column for each."""
+"""The fields of each entity and their types. State has one column for each field."""
 
 ID_LENGTH: Final = 200
-"""Characters in the longest id that is taken; a longer one is an error (ids are keys in the database)."""
+"""Characters in the longest valid id. A longer one is an error, because ids are keys in the database."""
 
 TEXT_LENGTH: Final = 500
-"""Characters in the longest name or text that is kept; the rest is cut, the raw body keeps it."""
+"""Characters of a name or text that state keeps. The rest is cut; the raw body still has it."""
 
 AMOUNT_LIMIT: Final = 10**14
-"""The largest amount of one deal, in minor units; sums of 90 000 such deals still fit 64 bits."""
+"""The largest amount of one deal, in minor units. The sum of 90 000 such deals still fits 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,9 @@ class Change:
     """One fact about one entity.
 
     Args:
-        entity: What it is about.
-        id: The CRM's id of it, as a string.
-        version: When the CRM says that it happened; orders changes of one field (SPEC section 4).
-        fields: The fields that the CRM sent, and no others. Never filled with defaults.
+        id: The CRM's id of the entity.
+        version: The time of the change according to the CRM. Of two changes of a field, the newer one wins.
+        fields: Exactly the fields that the CRM sent, never filled with defaults.
         deleted: The entity was deleted at `version`; `fields` is then empty.
     """
 
@@ -94,11 +94,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A part of an authentic delivery that could not be decoded: goes to quarantine.
+    """A part of an authentic delivery that could not be decoded and goes to quarantine.
 
     Args:
-        part: Index of the event in the body, from 0; 0 for a body that is one event or no event.
-        error: One line for the person who connects the CRM: what is wrong, and where.
+        part: The event's index in the body, from 0; also 0 if the body is a single event or none.
+        error: What is wrong and where, in one line, for the person who connects the CRM.
         detail: A traceback, if there is one.
     """
 
@@ -109,10 +109,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """Something that the CRM's API must be asked for, because what came does not say it.
+    """Something to fetch from the CRM's API, because deliveries left it out.
 
-    A deal or a task is asked for whole; of everything else only the name is wanted, and only as long as none
-    is known.
+    A deal or task is fetched whole. Of all other entities only the name is fetched, and only while none is
+    known.
     """
 
     entity: Entity
@@ -121,13 +121,13 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What an adapter made of a body.
+    """The content of a body, as an adapter decoded it.
 
     Args:
-        key: What makes the delivery unique in its account (the webhook's id, or a digest of the body).
-        changes: In the order in which the body gave them.
-        rejections: The parts that could not be decoded; the others are applied all the same.
-        needs: What the body leaves out. Noted only for an account whose API can be asked.
+        key: Identifies the delivery within its account: the webhook's id, or a digest of the body.
+        changes: In the order of the body.
+        rejections: The parts that could not be decoded; the other parts are applied all the same.
+        needs: What the body leaves out. The ledger stores them only for an account with an API.
     """
 
     key: str
@@ -138,16 +138,16 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as an adapter sees it.
+    """An HTTP request, as adapters get it.
 
     Args:
-        method: Upper case.
+        method: In upper case.
         path: As received, without the query string.
-        query: The decoded query parameters; of repeated ones the first.
-        headers: Names in lower case; of repeated ones the last.
-        body: Raw.
-        received_at: When the service had read it.
-        query_string: What stands behind the question mark, as received.
+        query: The decoded query parameters; of a repeated one, the first.
+        headers: Names in lower case; of a repeated one, the last.
+        body: The raw bytes.
+        received_at: When the service had read the whole body.
+        query_string: The part after the question mark, as received.
     """
 
     method: str
@@ -161,18 +161,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One webhook as it came in, or one answer of the CRM's API, with what it was decoded to. The ledger
-    stores it and applies it.
+    """A webhook or an answer of the CRM's API, with its decoded content. The ledger stores and applies it.
 
     Args:
         account: The account's id.
-        received_at: When the service had read it; of an answer, when the API was asked.
-        headers: Those that matter for decoding it again; names in lower case; never a secret.
-        body: Raw.
-        decoded: What the adapter made of it.
-        source: How it came.
+        received_at: When the service had read it; of an answer, a moment at which it was true.
+        headers: Those that decoding needs; names in lower case; never a secret.
+        body: The raw bytes.
         settles: The needs that it settles, each with the number of the delivery that wanted it last when the
-            API was asked: one that was wanted again since stays.
+            API was called. A need that a newer delivery wants stays open.
     """
 
     account: str
@@ -185,6 +182,7 @@ class Delivery:
 
 
 def cleaned(text: str) -> str:
-    """Text that both databases keep alike: no NUL, no lone surrogates, trimmed, `TEXT_LENGTH` at most."""
+    """Text that both databases store alike: trimmed, without NUL and lone surrogates, at most
+    `TEXT_LENGTH`."""
     text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip()
     return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"

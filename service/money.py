@@ -1,4 +1,7 @@
-"""Money: integers in the currency's minor unit inside, decimal strings on the wire, never floats. Pure."""
+"""Money: integers in the currency's minor unit inside the service, decimal strings outside; never floats.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +39,14 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 def minor_digits(currency: str) -> int:
-    """How many decimals a currency has (ISO 4217)."""
+    """The number of decimals of a currency (ISO 4217)."""
     if currency in _NO_DIGITS:
         return 0
     return 3 if currency in _THREE_DIGITS else 2
 
 
 def parse_amount(value: str | int, currency: str) -> int:
-    """Minor units of an amount in major units; more decimals than the currency has are rounded half to even.
+    """Converts an amount in major units to minor units; surplus decimals are rounded half to even.
 
     Raises:
         ValueError: It is not a decimal number of at most 13 digits and 4 decimals, or it is too large.
@@ -65,10 +68,10 @@ def decimal_string(minor: int, currency: str) -> str:
 
 
 def convert(minor: int, currency: str, to_currency: str, rates: Mapping[str, Decimal]) -> int | None:
-    """Minor units of `to_currency`, rounded half to even, once; None when there is no rate.
+    """Converts minor units to those of `to_currency`, rounding once, half to even; None if there is no rate.
 
     Args:
-        rates: How much of `to_currency` one unit of each currency is worth.
+        rates: The value of one unit of each currency in `to_currency`.
     """
     if currency == to_currency:
         return minor

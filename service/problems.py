@@ -1,7 +1,6 @@
-"""Error answers over HTTP: `application/problem+json` (RFC 9457), as plain ASGI messages.
+"""HTTP error responses: `application/problem+json` (RFC 9457), as plain ASGI messages.
 
-Needs no framework, so that a raw ASGI callable and a Starlette route (which awaits whatever its handler
-returns as a response) can both use it.
+It needs no framework, so that raw ASGI callables and Starlette routes can both use it.
 """
 
 from __future__ import annotations
@@ -14,23 +13,23 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 Message: TypeAlias = MutableMapping[str, Any]
-"""An ASGI message or scope, as the ASGI specification (and Starlette) types it."""
+"""An ASGI message or scope, typed as Starlette types it."""
 
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
-"""Header names in lower case, and their values, as ASGI has them."""
+"""Headers as ASGI has them; names in lower case."""
 
 CONTENT_TYPE: Final = b"application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error answer. An ASGI callable, so it can be sent, or returned from a Starlette route.
+    """One error response. An ASGI callable, so it can be sent directly or returned from a Starlette route.
 
-    Its type is "about:blank": the problem is what its HTTP status says, and `detail` says it for this case
-    (RFC 9457 section 4.2.1). The detail must never hold what the client must not see, such as a secret.
+    Its type is "about:blank": the HTTP status names the problem, and `detail` explains this case (RFC 9457,
+    section 4.2.1). The client sees `detail`, so it must not contain secrets.
     """
 
     status: int
@@ -49,7 +48,7 @@ class Problem:
         )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's three
-        """Send it as the answer to the request in `scope`."""
+        """Send it as the response to the request in `scope`."""
         body = self.body()
         headers = [
             (b"content-type", CONTENT_TYPE),

@@ -1,8 +1,6 @@
-"""Loss reasons: which are the department's fault, which nobody's, and which are no refusals at all (SPEC
-section 2.2).
+"""The kinds of loss reasons: the department's fault, nobody's fault, or no refusal at all.
 
-Pure. The kind of a reason is looked up when the figures are read, so that reclassifying one recomputes
-nothing.
+Pure. A reason's kind is looked up when figures are read, so that reclassifying a reason recomputes nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +16,10 @@ from service.model import ID_LENGTH
 Kind: TypeAlias = Literal["controllable", "objective", "excluded", "unclassified"]
 
 
-@lru_cache(maxsize=4096)  # a board asks for a few names, over and over
+@lru_cache(maxsize=4096)  # every read of a board asks for the same few names
 def reason_key(name: str) -> str:
-    """A reason's name as it is compared: NFKC, casefold, ё = е, white space trimmed and collapsed."""
+    """A reason's name in the form used for comparison: NFKC, casefold, ё = е, white space trimmed and
+    collapsed."""
     folded = unicodedata.normalize("NFKC", name).casefold().replace("ё", "е")
     return " ".join(unicodedata.normalize("NFKC", folded).split())[:ID_LENGTH].rstrip()
 
@@ -32,7 +31,7 @@ class ReasonTable:
     kinds: Mapping[str, Kind]
 
     def kind_of(self, reason_id: str | None, name: str | None) -> Kind:
-        """The kind of a reason; one that is in no list, or no reason at all, is unclassified."""
+        """The kind of a reason. A reason in no list, or none at all, is unclassified."""
         for text in (name, reason_id):
             kind = self.kinds.get(reason_key(text)) if text else None
             if kind is not None:
@@ -55,4 +54,4 @@ _DEFAULT_NAMES: Final[Mapping[Kind, tuple[str, ...]]] = {
 DEFAULT_REASONS: Final = ReasonTable(
     {reason_key(name): kind for kind, names in _DEFAULT_NAMES.items() for name in names}
 )
-"""The table of an account that configures none."""
+"""The table for an account whose configuration has none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from service.adapters import ADAPTERS
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.config import Config, ConfigError, Secret, zone
 from service.config_file import load, parse
 
@@ -44,8 +48,8 @@ def test_the_example_is_right_and_its_environment_is_all_it_needs() -> None:
     assert office.webhook_secrets == (Secret(SECRET),)
     assert office.rates == {"USD": Decimal("92.50")}
     assert office.reasons.kind_of(None, "спам") == "excluded"
-    assert amo.options.users == {"2852878": "Анна"}
-    assert amo.options.account == "16700680"
+    assert amo.users == {"2852878": "Анна"}
+    assert AmoCRMOptions.of(amo).account == "16700680"
     assert config.keep_bodies_days == 30
     for name in ENVIRONMENT:
         with pytest.raises(ConfigError, match=f"the environment variable {name} is not set"):
@@ -55,6 +59,23 @@ def test_the_example_is_right_and_its_environment_is_all_it_needs() -> None:
 def test_the_example_gives_every_key_its_own_default() -> None:
     office = load(EXAMPLE, ENVIRONMENT).accounts[0]
     assert office.reasons == read().accounts[0].reasons
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind, adapter in ADAPTERS.items() if adapter.options.__struct_fields__]
+)
+def test_the_example_shows_every_option_under_its_own_crm(kind: str) -> None:
+    (table,) = re.findall(
+        rf"^(?:# )?\[accounts\.{kind}\]\n((?:.+\n)+)", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    shown = tomllib.loads("\n".join(re.findall(r"^(?:# )?(\w+ = .+)$", table, re.MULTILINE)))
+    assert sorted(shown) == sorted(ADAPTERS[kind].options.__struct_fields__)
+    read(crm=kind, webhook_secret="user:password", **{kind: shown})
+
+
+def test_options_of_another_crm_are_a_programming_error() -> None:
+    with pytest.raises(TypeError, match="account office has Options, not AmoCRMOptions"):
+        AmoCRMOptions.of(read().accounts[0])
 
 
 def test_secrets_are_never_shown() -> None:
@@ -94,8 +115,9 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ({"currency": "rub"}, r"accounts\[0\].currency: expected an ISO 4217"),
         ({"language": "fr"}, r"accounts\[0\].language"),
         ({"viewer_token": "short"}, r"accounts\[0\].viewer_token: expected at least 16"),
-        ({"colour": "red"}, r"accounts\[0\]: Object contains unknown field `colour`"),
-        ({"reasons": {"mine": ["x"]}}, r"accounts\[0\].reasons"),
+        ({"colour": "red"}, r"accounts\[0\].colour: unknown key; known are: id, title, .* api$"),
+        ({"crm": "sugar"}, r"accounts\[0\].crm: 'sugar' is not supported; supported are: standard, amocrm, "),
+        ({"reasons": {"mine": ["x"]}}, r"accounts\[0\].reasons.mine: unknown key; known are: controllable,"),
         ({"reasons": {"objective": [" "]}}, r"accounts\[0\].reasons.objective"),
         (
             {"reasons": {"objective": ["Спам"], "excluded": ["спам "]}},
@@ -105,12 +127,30 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ({"rates": {"USD": "0"}}, r"accounts\[0\].rates.USD"),
         ({"rates": {"USD": "1e3"}}, r"accounts\[0\].rates.USD"),
         ({"rates": {"USD": 92.5}}, r"accounts\[0\].rates"),
-        ({"amocrm": {}}, r"accounts\[0\]: Object contains unknown field `amocrm`"),
+        ({"amocrm": {}}, r"accounts\[0\].amocrm: the account's crm is standard; it has no options"),
+        (
+            {"crm": "bitrix24", "amocrm": {}},
+            r"\.amocrm: the account's crm is bitrix24; its options stand in \[accounts.bitrix24\]: domain",
+        ),
+        (
+            {"crm": "pipedrive", "webhook_secret": "a:b", "pipedrive": {"signature": "v1"}},
+            r"accounts\[0\].pipedrive.signature: unknown key; known are: users, account$",
+        ),
+        ({"domain": "office.bitrix24.ru"}, r"accounts\[0\].domain: unknown key"),
         ({"crm": "amocrm", "amocrm": {"timezone": "X"}}, r"accounts\[0\].amocrm.timezone"),
         ({"crm": "amocrm", "amocrm": {"users": 1}}, r"accounts\[0\].amocrm.users: Expected"),
         ({"crm": "hubspot", "hubspot": {"signature": "v9"}}, r"accounts\[0\].hubspot.signature: Invalid"),
         ({"api": {"token": ""}}, r"accounts\[0\].api.token"),
         ({"api": {"token": "x", "url": "zerno.amocrm.ru"}}, r"accounts\[0\].api.url: expected an address"),
+        (
+            {"api": {"token": "x", "key": "y"}},
+            r"accounts\[0\].api.key: unknown key; known are: token, url, per",
+        ),
+        ({"api": {"token": "x"}}, r"accounts\[0\].api: standard has no API"),
+        (
+            {"crm": "amocrm", "api": {"token": "x"}},
+            r"accounts\[0\].api.url: expected the address of the amocrm account",
+        ),
     ],
 )
 def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:
@@ -136,7 +176,7 @@ def test_a_mistake_in_the_file_itself_is_told(raw: dict[str, Any], said: str) ->
 
 def test_a_file_that_is_not_there_or_is_no_toml_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "lossboard.toml"
-    with pytest.raises(ConfigError, match=r"lossboard.toml: no such file; lossboard.example.toml"):
+    with pytest.raises(ConfigError, match=r"lossboard.toml: no such file; start from lossboard.example.toml"):
         load(missing, {})
     missing.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"lossboard.toml"):

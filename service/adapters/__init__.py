@@ -1,4 +1,4 @@
-"""The CRM kinds that can be connected, one line for each. Contract tests run over this registry."""
+"""The CRM kinds that can be connected, one line each. Contract tests run over this registry."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from importlib import import_module
 from typing import Final
 
 from service.adapters.protocol import Adapter, NotAuthentic
-from service.config import Config, ConfigError
 
-__all__ = ["ADAPTERS", "Adapter", "NotAuthentic", "check"]
+__all__ = ["ADAPTERS", "Adapter", "NotAuthentic"]
 
 KINDS: Final = (
     "standard",
@@ -18,7 +17,7 @@ KINDS: Final = (
     "hubspot",
     "pipedrive",
 )
-"""Each is called as its file here, which ends with its `ADAPTER`; there mypy holds it to the interface."""
+"""Each is the name of a module or package here that has an `ADAPTER`."""
 
 
 def _adapter(kind: str) -> Adapter:
@@ -28,25 +27,3 @@ def _adapter(kind: str) -> Adapter:
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {kind: _adapter(kind) for kind in KINDS}
 """By the account's `crm`."""
-
-
-def check(config: Config) -> None:
-    """Raise `ConfigError` for an account of a kind that there is not, or whose API cannot be asked as
-    configured."""
-    for account in config.accounts:
-        adapter = ADAPTERS.get(account.crm)
-        if adapter is None:
-            known = ", ".join(sorted(ADAPTERS))
-            raise ConfigError(
-                f"account {account.id}: crm = {account.crm!r} is not supported; supported are: {known}"
-            )
-        if account.api is None:
-            continue
-        if adapter.api is None:
-            raise ConfigError(
-                f"account {account.id}: {account.crm} has no API to ask: take [accounts.api] out"
-            )
-        if account.api.url is None and adapter.api.url is None:
-            raise ConfigError(
-                f"account {account.id}: [accounts.api] needs the url of the {account.crm} account"
-            )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
-from service.config import Account, Secret
+from service.config import Account, Options, Secret
 from service.model import Decoded, Request
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
@@ -23,42 +24,42 @@ class NotAuthentic(Exception):
 
 
 class Adapter(Protocol):
-    """One CRM kind. Stateless; every method is pure."""
+    """One CRM kind. An adapter subclasses it; it is stateless, and every method is pure.
 
-    @property
-    def kind(self) -> str:
-        """The account's `crm` in the configuration."""
-        ...
+    Args:
+        kind: The account's `crm` in the configuration.
+        content_types: Media types that it takes, in lower case, without parameters.
+        kept_headers: Headers that `decode` reads, in lower case; they are stored with the body. Never a
+            secret.
+        options: The struct of the account's table that is named after the kind.
+        api: What the CRM can be asked; None for one that is never asked.
+    """
 
-    @property
-    def content_types(self) -> frozenset[str]:
-        """Media types that are taken, in lower case, without parameters."""
-        ...
+    kind: str
+    content_types: frozenset[str]
+    kept_headers: frozenset[str] = frozenset()
+    options: type[Options] = Options
+    api: Api | None = None
 
-    @property
-    def kept_headers(self) -> frozenset[str]:
-        """Headers that `decode` reads, in lower case; they are stored with the body. Never a secret."""
-        ...
+    def check_secret(self, secret: str) -> None:
+        """Return if the secret has the CRM's form. Raises `ValueError`, which says what is expected."""
+        del secret
 
-    @property
-    def api(self) -> Api | None:
-        """What the CRM can be asked for; None for one that only tells."""
-        ...
-
+    @abstractmethod
     def steps(self, account: Account, address: str) -> Sequence[str]:
-        """What somebody does in the CRM, a line each, to have it post its webhooks to an address. Names the
-        secret by its key, never by its value."""
-        ...
+        """What a person does in the CRM so that it posts its webhooks to an address, a line for each step.
+        Names the secret by its key, never by its value."""
 
+    @abstractmethod
     def authenticate(self, request: Request, account: Account) -> None:
         """Return if the request comes from the account's CRM (SPEC section 6).
 
         Raises:
             NotAuthentic: It does not, or does not prove it. Nothing else is ever raised, whatever the
-            request.
+                request.
         """
-        ...
 
+    @abstractmethod
     def decode(self, request: Request, account: Account) -> Decoded:
         """What the body says. Reads the body, the kept headers and `received_at`, and nothing else of the
         request.
@@ -66,7 +67,6 @@ class Adapter(Protocol):
         Total: what cannot be decoded becomes a `Rejection`. Repeatable: the same stored delivery gives the
         same changes at any time. What the body leaves out and the API can tell becomes a `Need`.
         """
-        ...
 
 
 def is_secret(given: bytes, secrets: Iterable[Secret]) -> bool:

@@ -13,7 +13,6 @@ from typing import Final, ParamSpec, TypeVar
 import click
 from sqlalchemy.exc import DBAPIError
 
-from service import adapters
 from service.commands import crm_api, import_csv, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
@@ -70,7 +69,6 @@ def with_config(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(config_path: Path, **arguments: object) -> None:
         with plain_errors():
             config = load(config_path, os.environ)
-            adapters.check(config)
             command(config, **arguments)
 
     return _config_option(wrapped)

@@ -1,8 +1,8 @@
-"""The HTTP server: uvicorn, with what it leaves open.
+"""The HTTP server: uvicorn plus three things that it lacks.
 
-It has no deadline for a request's head, so that a client may hold a connection by sending a byte now and
-then; none for a client that takes nothing of what it asked for; and at shutdown it waits for open streams,
-which only their owner can end.
+uvicorn has no deadline for a request's head, so that a client can hold a connection by sending a byte now and
+then. It has none for a client that does not read its response. And at shutdown it waits for open streams,
+which only the application can end.
 """
 
 from __future__ import annotations
@@ -19,25 +19,23 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_SECONDS: Final = 10.0
-"""Seconds in which a request's head must be complete, from the opening of the connection or its first
-byte."""
+"""The time limit for a request's head: from the opening of the connection, or, on a kept-alive connection,
+from the head's first byte."""
 
 WRITE_SECONDS: Final = 20.0
-"""Seconds that a full connection may take no bytes before it is cut: a screen that was switched off without
-saying so."""
+"""How long a full connection may accept no bytes before it is aborted, as of a screen that lost its power."""
 
 LEAVE_SECONDS: Final = 1.0
-"""The same at shutdown, when somebody waits for this process to end."""
+"""The same at shutdown, because somebody waits for the process to end."""
 
 GRACE_SECONDS: Final = 10
-"""Seconds that requests have to finish at shutdown."""
+"""How long requests may take to finish at shutdown. An int, because uvicorn wants one."""
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that cuts a connection whose request's head is not complete in time, or that takes no bytes.
+    """HTTP/1.1 that aborts a connection with a late request head, or with a client that reads nothing.
 
-    The connection is the one place that knows: an application that is asked to end a response to a client
-    that reads nothing can only wait for it.
+    Only the connection can do this: an application whose client does not read can only wait for it.
     """
 
     head_seconds = HEAD_SECONDS
@@ -45,82 +43,80 @@ class DeadlineProtocol(HttpToolsProtocol):
     leave_seconds = LEAVE_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start the deadline of the first request's head."""
         super().connection_made(transport)
-        self._head: asyncio.TimerHandle | None = None
-        self._write: asyncio.TimerHandle | None = None
-        self._await_head()
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+        self._start_head_deadline()
 
     def data_received(self, data: bytes) -> None:
-        """A byte after a finished request begins the next one's head."""
-        if self._head is None and self._is_idle():
-            self._await_head()
+        """Start the deadline of the next head with the first byte after a finished request."""
+        if self._head_deadline is None and self._is_idle():
+            self._start_head_deadline()
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
-        self._forget_head()
+        """Cancel the head's deadline."""
+        self._cancel_head_deadline()
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
-        """The connection is full: begin to wait until it takes bytes."""
+        """Start the write deadline: the connection is full."""
         super().pause_writing()
-        self._await_write(self.write_seconds)
+        self._start_write_deadline(self.write_seconds)
 
     def resume_writing(self) -> None:
-        """It took them."""
-        self._forget_write()
+        """Cancel the write deadline: the client reads again."""
+        self._cancel_write_deadline()
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """Finish what is under way; a connection that is full has less time for it."""
+        """Finish the current request; a full connection gets the shorter deadline."""
         super().shutdown()
-        if self._write is not None:
-            self._await_write(self.leave_seconds)
+        if self._write_deadline is not None:
+            self._start_write_deadline(self.leave_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any more."""
-        self._forget_head()
-        self._forget_write()
+        """Cancel both deadlines."""
+        self._cancel_head_deadline()
+        self._cancel_write_deadline()
         super().connection_lost(exc)
 
     def _is_idle(self) -> bool:
-        cycle: RequestResponseCycle | None = (
-            self.cycle
-        )  # None before the first request, whatever its type says
+        cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
         return cycle is None or cycle.response_complete
 
-    def _await_head(self) -> None:
-        self._head = self.loop.call_later(self.head_seconds, self.transport.abort)
+    def _start_head_deadline(self) -> None:
+        self._head_deadline = self.loop.call_later(self.head_seconds, self.transport.abort)
 
-    def _forget_head(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _cancel_head_deadline(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
 
-    def _await_write(self, seconds: float) -> None:
-        self._forget_write()
-        self._write = self.loop.call_later(seconds, self.transport.abort)
+    def _start_write_deadline(self, seconds: float) -> None:
+        self._cancel_write_deadline()
+        self._write_deadline = self.loop.call_later(seconds, self.transport.abort)
 
-    def _forget_write(self) -> None:
-        if self._write is not None:
-            self._write.cancel()
-            self._write = None
+    def _cancel_write_deadline(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
 
 
 def address(host: str, listening: socket.socket) -> str:
-    """The URL of what listens on a host."""
-    named = f"[{host}]" if ":" in host else host
-    return f"http://{named}:{listening.getsockname()[1]}"
+    """The URL of a listening socket."""
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"http://{bracketed}:{listening.getsockname()[1]}"
 
 
 class Server(uvicorn.Server):
-    """Serves an application until a signal, and ends its streams first.
+    """Serves an application until a signal; at shutdown it ends the open streams first.
 
     Args:
         app: The ASGI application.
         end_streams: Ends every open stream; called on the event loop.
-        started: Told the address once requests are taken.
+        on_started: Called with the URL once the server accepts requests.
     """
 
     def __init__(
@@ -129,7 +125,7 @@ class Server(uvicorn.Server):
         host: str,
         port: int,
         end_streams: Callable[[], None],
-        started: Callable[[str], None],
+        on_started: Callable[[str], None],
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -137,31 +133,31 @@ class Server(uvicorn.Server):
             port=port,
             http=DeadlineProtocol,
             ws="none",
-            access_log=False,  # addresses hold tokens
+            access_log=False,  # addresses contain tokens
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         super().__init__(config)
         self._end_streams = end_streams
-        self._started = started
+        self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def stop(self) -> None:
-        """End as on a signal; called on the event loop."""
+        """Shut down as on a signal; called on the event loop."""
         self._end_streams()
         self.should_exit = True
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Listen, then say where."""
+        """Listen, then report the URL."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         if self.started:
-            self._started(address(self.config.host, self.servers[0].sockets[0]))
+            self._on_started(address(self.config.host, self.servers[0].sockets[0]))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's two
-        """End the streams before the server waits for its connections; exit with 0, for this was asked
-        for."""
+        """End the streams before the server waits for its connections. The exit code is 0: a requested stop
+        is no failure."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._end_streams)
         if self.should_exit and sig == signal.SIGINT:

@@ -118,9 +118,9 @@ def _number(record: Record, name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def task_facts(task_id: str, record: Record, rules: Rules) -> TaskFacts | None:
+def task_facts(task_id: str, record: Record | None, rules: Rules) -> TaskFacts | None:
     """The facts in a task's record; None for a task that is deleted or not known."""
-    if not record.values:
+    if record is None or not record.values:
         return None
     due_at = _number(record, "due_at")
     done_at = done_moment(record)

@@ -31,7 +31,8 @@ class Relation:
     Args:
         name: The table's name.
         key: The columns of its key, after `account`. A column called `day` holds an ordinal, the others text.
-        measures: The columns that are summed. A row whose measures are all zero does not exist.
+        measures: The columns that are summed: of money (`…amount`), of time (`…_us`), and counts. A row that
+            has no count above zero has no sums either, and does not exist.
         feeds: The entity that the sums are about and that contributes further by them. Its id is the first
             column of the key.
     """
@@ -45,6 +46,13 @@ class Relation:
     def is_total(self) -> bool:
         """Whether it has one row for an account: a figure of the whole board."""
         return not self.key
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The indexes of the measures that count: only with one of them can a row come to nothing."""
+        return tuple(
+            index for index, name in enumerate(self.measures) if not name.endswith(("amount", "_us"))
+        )
 
     @property
     def zero(self) -> Measures:

@@ -1,18 +1,17 @@
 """State: last writer wins, field by field, with deletes. Pure.
 
-Each field of each entity is a register that keeps the stamp (version, delivery number) of its value, so
-merging is commutative, associative and idempotent: partial, late and repeated webhooks need no case of their
-own (SPEC section 4).
+Each field of an entity is a register that keeps the stamp (version, delivery number) of its value. Merging is
+therefore commutative, associative and idempotent, and partial, late and repeated webhooks need no special
+case (SPEC section 4).
 
-Two registers also remember since when they have held their value, for "the change that made the deal lost"
-and "the change that completed the task": not the last change that says so (every later edit repeats it), but
-the first one after the last that said otherwise, by version. A late change can cut such a run in two, so the
-run keeps all of its stamps.
+Two registers also remember since when they have had their value: "the change that made the deal lost" and
+"the change that completed the task". That is not the latest change that says so (every later edit repeats
+it), but the first one, by version, after the last change that said otherwise. A late change can cut such a
+run in two, so the run keeps all its stamps.
 """
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -23,41 +22,25 @@ Stamp: TypeAlias = tuple[Instant, int]
 """Version and delivery number: the order of two values of one field."""
 
 SINCE: Final[Mapping[Entity, tuple[str, Value]]] = {"deal": ("status", "lost"), "task": ("completed", True)}
-"""The field of an entity, and the value of it, of which it is remembered since when it holds."""
+"""By entity, the field and the value whose beginning is remembered."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Run:
-    """The stamps at which a register was told its present value, since it was last told another one.
+    """The changes that set a register to its present value, since the last change to another value.
 
-    `after` is the stamp of that other one. What is older than `after` can never matter again.
+    Args:
+        stamps: Of those changes, oldest first.
+        after: The stamp of that last other change. Nothing older than it can matter again.
     """
 
-    stamps: list[Stamp]
+    stamps: tuple[Stamp, ...]
     after: Stamp | None = None
-
-    def observe(self, stamp: Stamp, *, same: bool, whole: bool) -> None:
-        """Take in one more observation; `same`: of the present value; `whole`: keep more than the newest."""
-        newest = self.stamps[-1]
-        if same:
-            if whole and (self.after is None or stamp > self.after):
-                self._insert(stamp)
-            elif not whole:
-                self.stamps = [max(newest, stamp)]
-        elif self.after is None or stamp > self.after:
-            self.after = stamp
-            self.stamps = [kept for kept in self.stamps if kept > stamp]
-
-    def _insert(self, stamp: Stamp) -> None:
-        if all(kept[0] != stamp[0] for kept in self.stamps):
-            insort(self.stamps, stamp)
-        elif stamp > self.stamps[-1]:
-            self.stamps[-1] = stamp
 
 
 @dataclass(slots=True)
 class Record:
-    """What is known of one entity: its registers, and the version of its newest delete."""
+    """The state of one entity: its registers, and the version of its newest delete."""
 
     values: dict[str, Value] = field(default_factory=dict)
     stamps: dict[str, Stamp] = field(default_factory=dict)
@@ -66,13 +49,20 @@ class Record:
 
     @property
     def since(self) -> Instant | None:
-        """When the change happened that gave the remembered register its present value."""
+        """The version of the change that gave the remembered register its present value."""
         return self.run.stamps[0][0] if self.run is not None else None
+
+    def copy(self) -> Record:
+        """A record that can be merged into without changing this one."""
+        return Record(dict(self.values), dict(self.stamps), self.deleted, self.run)
 
 
 def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value, Value]]:
-    """Merge `change` of delivery `number` into `record`, and return the values it changed: field → (old,
-    new)."""
+    """Merge `change`, of the delivery with this number, into `record`.
+
+    Returns:
+        The values that it changed: field → (old, new).
+    """
     if change.deleted:
         return _delete(record, change.version)
     if record.deleted is not None and change.version <= record.deleted:
@@ -83,7 +73,7 @@ def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value,
     for name, value in change.fields.items():
         old = record.values.get(name)
         if since is not None and name == since[0]:
-            _observe(record, name, value, stamp, keep=since[1])
+            record.run = _run_after(record, name, value, stamp, remembered=since[1])
         known = record.stamps.get(name)
         if known is None or stamp >= known:
             record.stamps[name] = stamp
@@ -93,18 +83,31 @@ def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value,
     return changed
 
 
-def _observe(record: Record, name: str, value: Value, stamp: Stamp, keep: Value) -> None:
+def _run_after(record: Record, name: str, value: Value, stamp: Stamp, remembered: Value) -> Run:
+    """The run of a register after one more change of it, which is not merged yet."""
     run, known = record.run, record.stamps.get(name)
     if run is None or known is None:
-        record.run = Run([stamp])
-    elif value != record.values[name] and stamp >= known:
-        record.run = Run([stamp], after=run.stamps[-1])
-    else:
-        run.observe(stamp, same=value == record.values[name], whole=value == keep)
+        return Run((stamp,))
+    if value == record.values[name]:
+        return _repeated(run, stamp) if value == remembered else Run((max(run.stamps[-1], stamp),), run.after)
+    if stamp >= known:
+        return Run((stamp,), after=run.stamps[-1])
+    if run.after is not None and stamp <= run.after:
+        return run
+    return Run(tuple(kept for kept in run.stamps if kept > stamp), after=stamp)
+
+
+def _repeated(run: Run, stamp: Stamp) -> Run:
+    """The run with one more change to the same value. Of equal versions the newest stamp is enough."""
+    if run.after is not None and stamp <= run.after:
+        return run
+    if all(kept[0] != stamp[0] for kept in run.stamps):
+        return Run(tuple(sorted((*run.stamps, stamp))), run.after)
+    return Run((*run.stamps[:-1], max(run.stamps[-1], stamp)), run.after)
 
 
 def _delete(record: Record, version: Instant) -> dict[str, tuple[Value, Value]]:
-    """Void everything that is not newer than the delete."""
+    """Remove every value that is not newer than the delete."""
     if record.deleted is not None and version <= record.deleted:
         return {}
     record.deleted = version
@@ -115,9 +118,7 @@ def _delete(record: Record, version: Instant) -> dict[str, tuple[Value, Value]]:
         if old is not None:
             changed[name] = (old, None)
     if record.run is not None:
-        record.run.stamps = [stamp for stamp in record.run.stamps if stamp[0] > version]
-        if record.run.after is not None and record.run.after[0] <= version:
-            record.run.after = None
-        if not record.run.stamps:
-            record.run = None
+        stamps = tuple(stamp for stamp in record.run.stamps if stamp[0] > version)
+        after = record.run.after
+        record.run = Run(stamps, after if after and after[0] > version else None) if stamps else None
     return changed

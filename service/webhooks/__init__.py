@@ -1,1 +1,1 @@
-"""In: webhooks are authenticated, decoded and handed to the ledger's writer."""
+"""Webhooks: authenticates and decodes requests and submits them to the ledger's writer."""

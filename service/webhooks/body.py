@@ -1,6 +1,6 @@
-"""BoardRows a request's body within a size and a time. An ASGI server caps neither.
+"""Reads a request's body within limits of size and time, because an ASGI server sets neither.
 
-uvicorn has no deadline for a body, so a client that sends one byte a second would hold a connection for good.
+uvicorn has no deadline for a body: a client that sends one byte a second would hold a connection forever.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from typing import Final
 from service.problems import Receive
 
 MAX_BODY: Final = 1024 * 1024
-"""Bytes in the largest body that is taken (SPEC section 4)."""
+"""Bytes in the largest accepted body."""
 
 
 class TooLarge(Exception):
-    """The body is larger than `MAX_BODY`. The rest of it was not read."""
+    """The body is larger than `MAX_BODY`; its rest was not read."""
 
 
 class TooSlow(Exception):
-    """The body was not complete in time. The rest of it was not read."""
+    """The body was not complete in time; its rest was not read."""
 
 
 class Disconnected(Exception):
-    """The client left before the body was complete; there is nobody to answer."""
+    """The client disconnected before the body was complete, so nobody waits for a response."""
 
 
 async def read_body(receive: Receive, declared: str, seconds: float) -> bytes:
-    """The whole body.
+    """Read the whole body.
 
     Args:
-        declared: The Content-Length, if any: a body that says that it is too large is not read at all.
-        seconds: How long reading may take in all, however steadily the bytes drip.
+        declared: The Content-Length or an empty string. If it is too large, nothing is read.
+        seconds: The time limit for the whole body.
 
     Raises:
         TooLarge, TooSlow, Disconnected: See there.

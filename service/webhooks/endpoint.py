@@ -1,8 +1,8 @@
-"""`POST /webhooks/{account}`: one request in, one answer out (SPEC sections 4 and 5).
+"""`POST /webhooks/{account}`: receives one webhook and responds when it is stored.
 
-A raw ASGI callable rather than a Starlette handler: on this, the busiest route, that is measurably cheaper.
-It answers 2xx only after the writer says that the delivery is committed, and it never logs a query string,
-which may hold a secret.
+It is a raw ASGI callable, because on this busiest route a Starlette handler is measurably slower. It responds
+with 2xx only after the writer has committed the delivery. It never logs a query string, which may contain a
+secret.
 """
 
 from __future__ import annotations
@@ -26,59 +26,59 @@ from service.problems import Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body
 
 BODY_SECONDS: Final = 10.0
-"""Seconds in which a body must have come in."""
+"""The time limit for a whole body."""
 
 LARGE: Final = 64 * 1024
-"""Bytes above which a body is decoded in a thread, so that other requests need not wait for it."""
+"""Bytes above which a body is decoded in a thread, because decoding it would delay other requests."""
 
-RETRY_UNAVAILABLE: Final = 5
-"""Seconds after which a sender may try again when the database is away."""
+RETRY_SECONDS: Final = 5
+"""The Retry-After of a response while the database is away."""
 
 MAX_ERRORS: Final = 100
-"""Errors told in an answer; all are in quarantine."""
+"""Errors listed in a response; quarantine has all of them."""
 
 _CLOSE: Final = ((b"connection", b"close"),)
 _CONTENT_TYPE: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _METHOD = Problem(405, "a webhook is a POST", ((b"allow", b"POST"),))
-_NO_ACCOUNT = Problem(404, "there is no such account")
-_TOO_LARGE = Problem(413, "a body may have 1 MiB at most", _CLOSE)
+_NO_ACCOUNT = Problem(404, "no such account")
+_TOO_LARGE = Problem(413, "the body is larger than 1 MiB", _CLOSE)
 _TOO_SLOW = Problem(408, f"the body was not complete within {BODY_SECONDS:.0f} seconds", _CLOSE)
-_ENCODED = Problem(415, "a body must not be compressed", ((b"accept-encoding", b"identity"),))
-# The same whatever is wrong, so that it teaches nothing to somebody who guesses.
+_ENCODED = Problem(415, "the body must not be compressed", ((b"accept-encoding", b"identity"),))
+# The same for every cause, so that a guesser learns nothing from it.
 _NOT_AUTHENTIC = Problem(401, "not authentic", ((b"www-authenticate", b'Webhook realm="lossboard"'),))
 _UNAVAILABLE = Problem(
-    503, "the database is away; nothing was stored", ((b"retry-after", b"%d" % RETRY_UNAVAILABLE),)
+    503, "the database is away; nothing was stored", ((b"retry-after", b"%d" % RETRY_SECONDS),)
 )
 
 _log = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
-    """The ledger's writer, as this module needs it."""
+    """The part of the ledger's writer that this module uses."""
 
     def submit(self, delivery: Delivery) -> Awaitable[Outcome]:
-        """Queue a delivery. Raises `Overloaded` at once; what is awaited raises `Unavailable`."""
+        """Queue a delivery. Raises `Overloaded` at once; the returned awaitable raises `Unavailable`."""
         ...
 
 
 class Metrics(Protocol):
-    """Where each request is counted."""
+    """Counts requests."""
 
     def webhook(self, account_id: str, result: str) -> None:
-        """Count one request. The account's id is empty when there is no such account."""
+        """Count one request. `account_id` is empty if there is no such account."""
         ...
 
 
 class WebhookEndpoint:
-    """The ASGI callable; the route's path parameter is `account`.
+    """The ASGI callable. The route's path parameter is `account`.
 
     Args:
         accounts: By id.
         body_seconds: See `BODY_SECONDS`.
 
     Raises:
-        KeyError: An account's CRM kind has no adapter.
+        KeyError: There is no adapter for the CRM of an account.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class WebhookEndpoint:
     async def _serve(
         self, scope: Message, receive: Receive, known: tuple[Account, Adapter] | None
     ) -> tuple[str, Problem | bytes]:
-        """What to count, and what to answer."""
+        """Process a request; returns the result for the metrics, and the response."""
         if scope["method"] != "POST":
             return "wrong_method", _METHOD
         if known is None:
@@ -150,14 +150,14 @@ class WebhookEndpoint:
             )
         except Overloaded as overloaded:
             retry = ((b"retry-after", b"%d" % overloaded.retry_after),)
-            return "overloaded", Problem(503, "too many webhooks at once; nothing was stored", retry)
+            return "overloaded", Problem(503, "too many webhooks at the moment; nothing was stored", retry)
         except Unavailable:
             return "unavailable", _UNAVAILABLE
         return outcome.status, _answer(outcome, decoded)
 
 
 def _unsupported(headers: Mapping[str, str], adapter: Adapter) -> Problem | None:
-    """The problem with the body's type, if there is one."""
+    """The response to an unsupported encoding or content type; None if both are supported."""
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         return _ENCODED
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -178,18 +178,20 @@ def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_a
 
 
 def _decode(request: Request, account: Account, adapter: Adapter) -> Decoded:
-    """What the body says. An adapter is total; should it fail all the same, the delivery is quarantined, not
-    lost."""
+    """Decode the body. Adapters never raise by contract; if one does, the delivery goes to quarantine."""
     try:
         return adapter.decode(request, account)
     except Exception as error:
-        _log.error("the %s adapter failed (%s): account %s", adapter.kind, type(error).__name__, account.id)
-        rejection = Rejection(0, f"the {adapter.kind} adapter failed: a defect", traceback.format_exc())
+        _log.error("%s: the %s adapter failed: %s", account.id, adapter.kind, type(error).__name__)
+        error_text = f"a defect: the {adapter.kind} adapter failed"
+        rejection = Rejection(0, error_text, traceback.format_exc())
         return Decoded(digest(request.body, str(request.received_at)), (), (rejection,))
 
 
 def _answer(outcome: Outcome, decoded: Decoded) -> bytes:
-    errors = [{"part": told.part, "error": told.error} for told in decoded.rejections[:MAX_ERRORS]]
+    errors = [
+        {"part": rejection.part, "error": rejection.error} for rejection in decoded.rejections[:MAX_ERRORS]
+    ]
     document: dict[str, Any] = {
         "status": outcome.status,
         "delivery": outcome.number,

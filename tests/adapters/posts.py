@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from standardwebhooks import Webhook
 
+from service.adapters import ADAPTERS
 from service.config import Account, Options, Secret, zone
 from service.model import SECOND, Instant, Request
 
@@ -35,7 +36,7 @@ def account(crm: str, *secrets: str, options: Options | None = None) -> Account:
         timezone="Europe/Moscow",
         currency="RUB",
         language="ru",
-        options=options or Options(),
+        options=options or ADAPTERS[crm].options(),
     )
 
 

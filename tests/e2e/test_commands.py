@@ -52,7 +52,9 @@ def test_a_crm_without_an_adapter_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "lossboard.toml").write_text(text, encoding="utf-8")
     done = lossboard(tmp_path, "serve", "--port", "0")
     assert done.returncode == 1
-    assert "crm = 'sugar' is not supported; supported are: amocrm, bitrix24, hubspot" in done.stderr
+    assert (
+        "accounts[0].crm: 'sugar' is not supported; supported are: standard, amocrm, bitrix24" in done.stderr
+    )
 
 
 def test_verify_of_an_empty_database_says_to_migrate(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: P
         until(lambda: serving(service) == 3)
         assert dead not in {each.pid for each in workers(service)}
         assert len(workers(service)) == 2
-        assert f"worker {dead} died (-9)" in "".join(service.lines)
+        assert f"worker {dead} died with exit code -9" in "".join(service.lines)
         service.client.close()
         service.client = httpx.Client(timeout=DEADLINE, trust_env=False)
         assert service.snapshot()["losses"]["total"]["count"] == 8

@@ -1,4 +1,5 @@
-"""Connections whose other end does not do its part, over real sockets: they are cut, and hold up no end."""
+"""Clients that do not do their part, over real sockets: the server aborts their connections, and none of them
+delays a shutdown."""
 
 from __future__ import annotations
 
@@ -16,88 +17,133 @@ from service.http.server import DeadlineProtocol, Server
 FLOOD = 64 * 2**20
 """Bytes, more than the sockets of one connection hold."""
 
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
 
 @dataclass
 class Flood:
-    """An application whose answer never ends by itself, and what became of it."""
+    """An application whose response ends only with its connection."""
 
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    disconnected: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        self.begun.set()
+        self.began.set()
         await send({"type": "http.response.body", "body": b"x" * FLOOD, "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
-        self.gone.set()
+        self.disconnected.set()
+
+
+async def hello(scope: Scope, _receive: Receive, send: Send) -> None:
+    """An application whose response is complete at once."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"hi"})
+
+
+@asynccontextmanager
+async def served(app: object) -> AsyncIterator[tuple[Server, int]]:
+    """A server and its port."""
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    server = Server(app, "127.0.0.1", 0, lambda: None, address.set_result)  # type: ignore[arg-type]
+    async with asyncio.timeout(20):
+        serving = asyncio.create_task(server.serve())
+        yield server, int((await address).rpartition(":")[2])
+        server.should_exit = True
+        await serving
 
 
 @asynccontextmanager
 async def deaf_client(flood: Flood) -> AsyncIterator[Server]:
-    """A server, and a client that asked it for something and reads nothing of it."""
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    server = Server(flood, "127.0.0.1", 0, lambda: None, address.set_result)
-    serving = asyncio.create_task(server.serve())
-    port = int((await address).rpartition(":")[2])
-    deaf = socket.create_connection(("127.0.0.1", port))
-    try:
-        deaf.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await flood.begun.wait()
-        yield server
-        server.should_exit = True
-        await serving
-    finally:
-        deaf.close()
+    """A server with a client that reads nothing of the response to its request."""
+    async with served(flood) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)) as deaf:
+            deaf.sendall(REQUEST)
+            await flood.began.wait()
+            yield server
 
 
-def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeadlineProtocol, "write_seconds", 0.05)
-
-    async def story() -> None:
-        flood = Flood()
-        async with asyncio.timeout(20), deaf_client(flood):
-            await flood.gone.wait()
-
-    asyncio.run(story())
+    flood = Flood()
+    async with deaf_client(flood):
+        await flood.disconnected.wait()
 
 
-def test_a_client_that_takes_nothing_holds_up_no_shutdown(
+async def test_a_client_that_reads_nothing_delays_no_shutdown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(DeadlineProtocol, "leave_seconds", 0.05)
-
-    async def story() -> None:
-        flood = Flood()
-        async with asyncio.timeout(20), deaf_client(flood) as server:
-            assert not flood.gone.is_set()
-            server.should_exit = True
-            await flood.gone.wait()
-
-    asyncio.run(story())
+    flood = Flood()
+    async with deaf_client(flood) as server:
+        assert not flood.disconnected.is_set()
+        server.should_exit = True
+        await flood.disconnected.wait()
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_a_client_that_took_everything_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DeadlineProtocol, "write_seconds", 0.2)
+async def test_a_client_that_has_read_everything_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers: list[asyncio.TimerHandle] = []
+    monkeypatch.setattr(DeadlineProtocol, "write_seconds", 3600.0)
+    start = DeadlineProtocol._start_write_deadline
 
-    async def story() -> None:
-        flood = Flood()
-        address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        server = Server(flood, "127.0.0.1", 0, lambda: None, address.set_result)
-        serving = asyncio.create_task(server.serve())
-        reader, writer = await asyncio.open_connection("127.0.0.1", int((await address).rpartition(":")[2]))
-        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        taken = 0
-        while taken < FLOOD:
-            taken += len(await reader.read(2**20))
-        await asyncio.sleep(0.3)
-        assert not flood.gone.is_set()
+    def started(self: DeadlineProtocol, seconds: float) -> None:
+        start(self, seconds)
+        assert self._write_deadline is not None
+        timers.append(self._write_deadline)
+
+    monkeypatch.setattr(DeadlineProtocol, "_start_write_deadline", started)
+    flood = Flood()
+    async with served(flood) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        await reader.readuntil(b"\r\n\r\n")
+        received = 0
+        while received < FLOOD:
+            received += len(await reader.read(2**20))
+        assert timers
+        while not all(timer.cancelled() for timer in timers):
+            await asyncio.sleep(0)
+        assert not flood.disconnected.is_set()
         writer.close()
-        await flood.gone.wait()
-        server.should_exit = True
-        await serving
+        await flood.disconnected.wait()
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+
+@pytest.mark.parametrize(("requests", "rest"), [(0, b""), (0, b"GET / HT"), (1, b"GET / HT")])
+async def test_a_request_head_must_be_complete_in_time(
+    requests: int, rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before its first byte: a client could hold connections by sending nothing."""
+    monkeypatch.setattr(DeadlineProtocol, "head_seconds", 0.05)
+    async with served(hello) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(requests):
+            writer.write(REQUEST)
+            await reader.readuntil(b"hi")
+        writer.write(rest)
+        await reader.read()
+        writer.close()
+
+
+async def test_a_kept_alive_connection_may_wait_longer_for_its_next_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deadlines: list[asyncio.TimerHandle | None] = []
+    complete = DeadlineProtocol.on_headers_complete
+
+    def completed(self: DeadlineProtocol) -> None:
+        complete(self)
+        deadlines.append(self._head_deadline)
+
+    monkeypatch.setattr(DeadlineProtocol, "on_headers_complete", completed)
+    async with served(hello) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(REQUEST)
+            assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+    assert deadlines == [None, None]

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from service.adapters.amocrm.options import AmoCRMOptions
+from service.adapters.bitrix24.options import Bitrix24Options
+from service.adapters.hubspot.options import HubSpotOptions
+from service.adapters.pipedrive.options import PipedriveOptions
 from service.config import Account, Api, Options, Secret, zone
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.demo.crms.bitrix24.crm import Bitrix24
@@ -25,9 +29,7 @@ class Connection:
     account: Callable[[SimulatedCRM], Account]
 
 
-def account(
-    vendor: SimulatedCRM, api: Api, *secrets: str, options: Options | None = None, **more: str
-) -> Account:
+def account(vendor: SimulatedCRM, api: Api, *secrets: str, options: Options) -> Account:
     """An account of the vendor's kind."""
     return Account(
         id="office",
@@ -39,8 +41,7 @@ def account(
         currency="RUB",
         language="ru",
         public_url="https://board.example",
-        domain=more.get("domain"),
-        options=options or Options(),
+        options=options,
         api=api,
     )
 
@@ -48,13 +49,15 @@ def account(
 def _amocrm(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(told["account"])))
+    return account(
+        vendor, api, str(told["webhook_secret"]), options=AmoCRMOptions(account=str(told["account"]))
+    )
 
 
 def _pipedrive(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(COMPANY)))
+    return account(vendor, api, str(told["webhook_secret"]), options=PipedriveOptions(account=str(COMPANY)))
 
 
 def _pipedrive_v1(office: Office) -> SimulatedCRM:
@@ -69,13 +72,15 @@ def _bitrix24(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     url, _, code = str(told["rest_url"]).partition("/rest/")
     api = Api(Secret(code.strip("/")), url)
-    return account(vendor, api, str(told["webhook_secret"]), domain=str(told["domain"]))
+    return account(
+        vendor, api, str(told["webhook_secret"]), options=Bitrix24Options(domain=str(told["domain"]))
+    )
 
 
 def _hubspot(vendor: SimulatedCRM) -> Account:
     told = vendor.settings()
     api = Api(Secret(str(told["token"])), str(told["base_url"]))
-    return account(vendor, api, str(told["webhook_secret"]), options=Options(account=str(PORTAL)))
+    return account(vendor, api, str(told["webhook_secret"]), options=HubSpotOptions(account=str(PORTAL)))
 
 
 CRMS: Final[Mapping[str, Connection]] = {

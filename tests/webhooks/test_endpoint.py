@@ -15,10 +15,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.standard.adapter import StandardAdapter
 from service.adapters.standard.cloud_events import vouching_id
 from service.clock import Clock
-from service.config import Options
 from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
 from service.model import Decoded, Delivery, Instant
 from service.problems import Message
@@ -30,7 +30,7 @@ FORM = "application/x-www-form-urlencoded"
 LEAD = (Path(__file__).parents[1] / "adapters" / "amocrm" / "samples" / "lead_update.txt").read_bytes()
 ACCOUNTS = {
     "office": account("standard"),
-    "amo": account("amocrm", options=Options(account="zerno")),
+    "amo": account("amocrm", options=AmoCRMOptions(account="zerno")),
 }
 
 

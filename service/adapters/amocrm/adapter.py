@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from service.adapters.amocrm.api import AmoCRMApi
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import origin_of
 from service.adapters.amocrm.webhook_items import Item, changes_of, needs_of, vendor_time
 from service.adapters.fields import digest, one_line
@@ -22,12 +23,13 @@ from service.model import Change, Decoded, Rejection, Request
 _REQUEST_ID = "x-amocrm-requestid"
 
 
-class AmoCRMAdapter:
+class AmoCRMAdapter(Adapter):
     """amoCRM and Kommo, forms."""
 
     kind = "amocrm"
     content_types = frozenset({"application/x-www-form-urlencoded"})
     kept_headers = frozenset({_REQUEST_ID})
+    options = AmoCRMOptions
     api = AmoCRMApi()
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -46,7 +48,7 @@ class AmoCRMAdapter:
         configured."""
         if not is_secret(request.query.get("token", "").encode("utf-8", "replace"), account.webhook_secrets):
             raise NotAuthentic("token")
-        wanted = account.options.account
+        wanted = AmoCRMOptions.of(account).account
         if wanted is not None and wanted not in _senders(request.body):
             raise NotAuthentic("account")
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import YEAR_2000, YEAR_2100, stage_status
 from service.adapters.api import ASKED, RESOURCE, as_of
 from service.adapters.fields import digest, loss_reason, one_line, optional_text, refuse_future
@@ -126,7 +127,8 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         fields["amount"] = parse_amount(price or 0, account.currency)
     reason_id = optional_id(item.get("loss_reason_id"))
     named: list[Change] = []
-    if account.options.reason_field is None:
+    reason_field = AmoCRMOptions.of(account).reason_field
+    if reason_field is None:
         fields["reason_id"] = reason_id
         named = [
             change
@@ -134,7 +136,7 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
             for change in _named("reason", each, asked_at)
         ]
     else:
-        reason, named = _reason_of_field(item, account.options.reason_field, version)
+        reason, named = _reason_of_field(item, reason_field, version)
         fields |= reason
     if account.api is not None and account.api.url:
         fields["url"] = f"{account.api.url}/leads/detail/{deal_id}"

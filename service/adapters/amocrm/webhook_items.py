@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET
 
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import NONE, budget, custom_value, linked_id, moment, stage_status
 from service.adapters.fields import loss_reason, optional_text, refuse_future
 from service.adapters.forms import Form, Node
@@ -64,7 +65,7 @@ def vendor_time(item: Item) -> Instant | None:
     updated_at = moment(item.fields.get("updated_at"), UTC)
     if updated_at is not None:
         return updated_at
-    return moment(item.fields.get("last_modified"), item.account.options.timezone)
+    return moment(item.fields.get("last_modified"), AmoCRMOptions.of(item.account).timezone)
 
 
 def changes_of(item: Item, happened_at: Instant | None) -> list[Change]:
@@ -116,7 +117,7 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
     _set_link(fields, "pipeline_id", sent.get("pipeline_id"))
     if item.origin:
         fields["url"] = f"{item.origin}/leads/detail/{deal_id}"
-    reason = custom_value(sent.get("custom_fields"), item.account.options.reason_field)
+    reason = custom_value(sent.get("custom_fields"), AmoCRMOptions.of(item.account).reason_field)
     if reason is not None:
         reason_fields, named = loss_reason(reason, version)
         fields |= reason_fields
@@ -136,7 +137,7 @@ def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
     if (status := sent.get("status")) in ("0", "1"):
         fields["completed"] = status == "1"
     _set_link(fields, "manager_id", sent.get("responsible_user_id"))
-    _set_due(fields, sent, item.account.options.timezone)
+    _set_due(fields, sent, AmoCRMOptions.of(item.account).timezone)
     _set_element(fields, sent, item.origin)
     yield Change("task", task_id, version, fields)
 

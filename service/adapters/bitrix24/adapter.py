@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.adapters.bitrix24.api import Bitrix24Api
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import ACTIVITY
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, Node, parse_form
@@ -61,12 +62,12 @@ _EVENTS: Final[Mapping[str, _Event]] = {
 """By the event's name in capitals: the vendor's documents print it in mixed case, its servers send both."""
 
 
-class Bitrix24Adapter:
+class Bitrix24Adapter(Adapter):
     """Bitrix24, forms."""
 
     kind = "bitrix24"
     content_types = frozenset({"application/x-www-form-urlencoded"})
-    kept_headers: frozenset[str] = frozenset()
+    options = Bitrix24Options
     api = Bitrix24Api()
 
     def authenticate(self, request: Request, account: Account) -> None:
@@ -77,7 +78,8 @@ class Bitrix24Adapter:
             _text(sender, "application_token").encode("utf-8", "replace"), account.webhook_secrets
         ):
             raise NotAuthentic("token")
-        if account.domain is not None and _text(sender, "domain").casefold() != account.domain.casefold():
+        domain = Bitrix24Options.of(account).domain
+        if domain is not None and _text(sender, "domain").casefold() != domain.casefold():
             raise NotAuthentic("account")
 
     def steps(self, account: Account, address: str) -> Sequence[str]:

@@ -27,6 +27,7 @@ from service.adapters.api import (
 )
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import Json, number
 from service.calendar import iso
 from service.config import Account, zone
@@ -206,7 +207,7 @@ def _list_params(resource: str, account: Account, filter: Json, sweep: bool = Fa
     listing = _LISTS[resource]
     fields = (listing.sweep_fields if sweep else listing.fields).split()
     params = {**listing.fixed, "filter": filter, "order": {listing.id: "ASC"}, "select": fields, "start": -1}
-    reason_field = account.options.reason_field
+    reason_field = Bitrix24Options.of(account).reason_field
     if resource == "deals" and reason_field is not None and not sweep:
         fields.append(reason_field)
         params["useOriginalUfNames"] = "Y"
@@ -227,7 +228,7 @@ def _names(account: Account) -> list[Stage]:
 
 def _reasons(account: Account, asked: tuple[str, ...] = ()) -> Call:
     """The call for the entries of the configured field; without such a field, for the stages."""
-    reason_field = account.options.reason_field
+    reason_field = Bitrix24Options.of(account).reason_field
     if reason_field is None:
         return _call("stages", {}, asked)
     return _call("choices", {"filter": {"FIELD_NAME": reason_field}}, asked)

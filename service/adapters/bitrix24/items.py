@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
 
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import (
     COMPANY,
     CONTACT,
@@ -231,7 +232,7 @@ def _set_reason(fields: dict[str, Value], item: Item, version: Instant) -> tuple
     Returns:
         The change that names the reason, where its name was sent.
     """
-    reason_field = item.account.options.reason_field
+    reason_field = Bitrix24Options.of(item.account).reason_field
     if reason_field is None:
         status = fields.get("status", UNSET)
         if status is not UNSET:

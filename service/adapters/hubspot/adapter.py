@@ -17,6 +17,7 @@ from msgspec import Raw
 from service.adapters.fields import UNDECODABLE, digest, one_line
 from service.adapters.hubspot.api import HubSpotApi
 from service.adapters.hubspot.events import EventHead, parse_event
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.signature import verify_v1, verify_v3
 from service.adapters.protocol import Adapter, NotAuthentic
@@ -33,22 +34,22 @@ _ARRAY = msgspec.json.Decoder(list[Raw])
 _HEADS = msgspec.json.Decoder(list[EventHead])
 
 
-class HubSpotAdapter:
+class HubSpotAdapter(Adapter):
     """HubSpot, JSON."""
 
     kind = "hubspot"
     content_types = frozenset({"application/json"})
-    kept_headers: frozenset[str] = frozenset()
+    options = HubSpotOptions
     api = HubSpotApi()
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: a signature of the app's client secret; and the configured portal among those that
         the body names, for an app has one address for every portal that installs it."""
-        if account.options.signature == "v1":
+        if HubSpotOptions.of(account).signature == "v1":
             verify_v1(request, account.webhook_secrets)
         else:
             verify_v3(request, account.webhook_secrets, account.public_url)
-        wanted = account.options.account
+        wanted = HubSpotOptions.of(account).account
         named = set() if wanted is None else _portals(request.body)
         if named and wanted not in named:
             raise NotAuthentic("account")

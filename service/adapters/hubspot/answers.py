@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from service.adapters.api import ASKED, RESOURCE, TASKS_DAYS, as_of
 from service.adapters.fields import UNDECODABLE, digest, identifier, one_line, optional_text, refuse_future
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.pages import LINKS, RESULTS, Id, WithId, page_of
 from service.adapters.hubspot.properties import Parsed, Record, read_record
 from service.adapters.hubspot.records import LINK_TARGETS, LinkTarget, client_id, record_id, record_ids
@@ -142,7 +143,7 @@ def _searched(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     record, id, version = _record(result, context)
     if record.archived:
         return Parsed([Change(entity, id, version, deleted=True)])
-    portal = context.account.options.account
+    portal = HubSpotOptions.of(context.account).account
     parsed = read_record(entity, Record(id, record.properties, portal), version, context.account, whole=True)
     parsed.needs.append(Need(entity, id))
     return parsed

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from service.adapters.fields import optional_text, refuse_future
+from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import (
     TASK_PROPERTIES,
     Parsed,
@@ -95,7 +96,7 @@ def parse_event(raw: Raw, account: Account, received_at: Instant) -> Parsed:
     name = head.subscription_type or head.event_type
     if name is None:
         raise ValueError("the event has no subscriptionType")
-    portal = account.options.account
+    portal = HubSpotOptions.of(account).account
     if portal is not None and head.portal_id is not None and str(head.portal_id) != portal:
         return Parsed()
     noun, _, action = name.partition(".")

@@ -14,15 +14,13 @@ from decimal import ROUND_05UP, Decimal
 from typing import Final, Literal, TypeAlias
 
 from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
+from service.adapters.hubspot.options import HubSpotOptions
 from service.calendar import parse_instant
 from service.config import Account
 from service.model import SECOND, Change, Instant, Need, Status, Value
 from service.money import minor_digits, parse_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
-
-LOSS_REASON: Final = "closed_lost_reason"
-"""The deal's property that carries the loss reason, unless `reason_field` names another."""
 
 DEAL_PROPERTIES: Final = (
     "dealname",
@@ -92,7 +90,7 @@ class Record:
 
 def deal_properties(account: Account) -> tuple[str, ...]:
     """The properties of a deal that are read for this account."""
-    return (*DEAL_PROPERTIES, account.options.reason_field or LOSS_REASON)
+    return (*DEAL_PROPERTIES, HubSpotOptions.of(account).reason_field)
 
 
 def instant_of(milliseconds: int) -> Instant:
@@ -163,7 +161,7 @@ def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bo
     reader.read("closed_at", "closedate", lambda value: _closed_at(moment(value), status, version))
     reader.read("manager_id", "hubspot_owner_id", optional_identifier)
     reader.read("pipeline_id", "pipeline", optional_identifier)
-    reason_field = account.options.reason_field or LOSS_REASON
+    reason_field = HubSpotOptions.of(account).reason_field
     if reason_field in properties:
         reason, named = loss_reason(" ".join((properties[reason_field] or "").split()), version)
         fields |= reason

@@ -18,6 +18,7 @@ import msgspec
 from service.adapters.fields import digest, one_line, refuse_future
 from service.adapters.pipedrive.api import PipedriveApi
 from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_in, origin_of, parse_item
+from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
@@ -40,12 +41,12 @@ class _Sent(msgspec.Struct):
 _SENT = msgspec.json.Decoder(_Sent)
 
 
-class PipedriveAdapter:
+class PipedriveAdapter(Adapter):
     """Pipedrive, JSON."""
 
     kind = "pipedrive"
     content_types = frozenset({"application/json"})
-    kept_headers: frozenset[str] = frozenset()
+    options = PipedriveOptions
     api = PipedriveApi()
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -71,9 +72,14 @@ class PipedriveAdapter:
             raise NotAuthentic("headers") from None
         if not is_secret(given, account.webhook_secrets):
             raise NotAuthentic("token")
-        wanted = account.options.account
+        wanted = PipedriveOptions.of(account).account
         if wanted is not None and wanted != _sender(request.body):
             raise NotAuthentic("account")
+
+    def check_secret(self, secret: str) -> None:
+        """See `Adapter`."""
+        if not all(secret.partition(":")):
+            raise ValueError("expected user:password, as HTTP Basic sends them")
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A body is about one object."""

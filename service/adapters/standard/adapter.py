@@ -20,7 +20,7 @@ from service.adapters.fields import UNDECODABLE, digest, one_line
 from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
 from service.adapters.standard.events import TYPES, Event, changes_of, refuse_repeated_keys
-from service.adapters.standard.signature import verify
+from service.adapters.standard.signature import check_secret, verify
 from service.config import Account
 from service.model import ID_LENGTH, Change, Decoded, Rejection, Request
 
@@ -46,13 +46,12 @@ _TIMED = msgspec.json.Decoder(_Timed)
 _ARRAY = msgspec.json.Decoder(list[Raw])
 
 
-class StandardAdapter:
+class StandardAdapter(Adapter):
     """Standard Webhooks, JSON, its own events or CloudEvents."""
 
     kind = "standard"
     content_types = frozenset({"application/json", *cloud_events.CONTENT_TYPES})
     kept_headers = frozenset({"webhook-id", *cloud_events.HEADERS})
-    api = None
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """See `Adapter`."""
@@ -61,6 +60,10 @@ class StandardAdapter:
             f"Have the system POST its events to {address}",
             "signed by Standard Webhooks, with the webhook_secret of the configuration.",
         ]
+
+    def check_secret(self, secret: str) -> None:
+        """See `Adapter`."""
+        check_secret(secret)
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: one of the signatures was made with one of the account's secrets, and covers the

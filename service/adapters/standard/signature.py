@@ -24,6 +24,17 @@ TOLERANCE: Final = 300 * SECOND
 """How far the time of the attempt may be from the time received, either way."""
 
 _MAX_DIGITS: Final = 12
+_MIN_KEY: Final = 16
+
+
+def check_secret(secret: str) -> None:
+    """Return if a secret is one of Standard Webhooks. Raises `ValueError`."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith("whsec_") or len(key) < _MIN_KEY:
+        raise ValueError(f"expected whsec_ followed by at least {_MIN_KEY} bytes in base64")
 
 
 def verify(request: Request, secrets: Iterable[Secret]) -> None:

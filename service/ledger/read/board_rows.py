@@ -163,7 +163,7 @@ def _named(connection: Connection, account: str, entity: Entity) -> dict[str, st
 
 def manager_names(connection: Connection, account: Account) -> dict[str, str]:
     """The name of every manager that is known: from the CRM, else from the configuration."""
-    return {**account.options.users, **_named(connection, account.id, "manager")}
+    return {**account.users, **_named(connection, account.id, "manager")}
 
 
 def pipeline_names(connection: Connection, account: str) -> dict[str, str]:

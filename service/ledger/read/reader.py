@@ -1,4 +1,4 @@
-"""Reads of boards: whole, or only the rows that the commits since another read have touched. Never
+"""Reads of boards: whole, or only the rows that the commits since an earlier read made stale. Never
 recomputes.
 
 A read is one transaction that sees one state of the database, so a `BoardRows` is a board at one sequence
@@ -22,21 +22,18 @@ from service.ledger.read import board_rows, manager_rows
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
-from service.ledger.write.invalidations import Invalidation
+from service.ledger.write.invalidations import Invalidation, union
 from service.ledger.write.syncs import Shown
 from service.model import Instant
 from service.projections import FLOW
-
-_ONE_ROW: Final = tuple(relation for relation in FLOW.relations if not relation.key)
-"""Relations that have one row for an account."""
 
 
 def _with_head() -> Select[*tuple[Any, ...]]:
     """An account's head, and whatever else has one row for it: a board at rest needs no other statement."""
     joined: FromClause = HEADS
-    for table in (*(SUMS[each] for each in _ONE_ROW), SYNCS):
+    for table in (*(SUMS[each] for each in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
-    measures = [SUMS[each].c[name] for each in _ONE_ROW for name in each.measures]
+    measures = [SUMS[each].c[name] for each in FLOW.totals for name in each.measures]
     return (
         select(*HEADS.c, SYNCS.c.missed, SYNCS.c.trouble, *measures)
         .select_from(joined)
@@ -49,7 +46,7 @@ _HEAD: Final = _with_head()
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """What one read works with. `totals` has the measures of `_ONE_ROW`."""
+    """What one read works with. `totals` has the measures of the totals of the flow."""
 
     connection: Connection
     account: Account
@@ -80,7 +77,7 @@ class Reader:
 
         Args:
             selections: The losses that are wanted.
-            since: An earlier reading of the same account: what was not touched since is taken from it.
+            since: An earlier reading of the same account: what is not stale is taken from it.
 
         Raises:
             KeyError: No such account.
@@ -103,10 +100,8 @@ def _board(
     seq = read.head.seq
     if since is None or since.seq > seq:
         return _read(read, selections, None, Invalidation())
-    touched = (
-        Invalidation() if since.seq == seq else invalidations.between(connection, account.id, since.seq, seq)
-    )
-    return _read(read, selections, None if touched.everything else since, touched)
+    stale = union([] if since.seq == seq else invalidations.read(connection, account.id, since.seq, seq))
+    return _read(read, selections, None if stale.everything else since, stale)
 
 
 def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
@@ -118,7 +113,7 @@ def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
     missed, trouble = islice(values, 2)
     shown = Shown() if account.api is None or missed is None else Shown(missed, trouble)
     totals = {}
-    for relation in _ONE_ROW:
+    for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
         totals[relation.name] = {
             name: value or 0 for name, value in zip(relation.measures, measures, strict=True)
@@ -132,11 +127,11 @@ def _true_at(head: Head, now: Instant) -> Instant:
 
 
 def _read(
-    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, touched: Invalidation
+    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, stale: Invalidation
 ) -> BoardRows:
     connection, account_id = read.connection, read.account.id
-    clients = _clients(read, since, touched)
-    sums = _manager_sums(read, since, touched)
+    clients = _clients(read, since, stale)
+    sums = _manager_sums(read, since, stale)
     return BoardRows(
         account=account_id,
         seq=read.head.seq,
@@ -144,7 +139,7 @@ def _read(
         last_delivery_at=read.head.last_delivery_at,
         totals=read.totals,
         saved=since.saved
-        if since is not None and not touched.clients
+        if since is not None and not stale.clients
         else board_rows.saved(connection, account_id),
         closed=_closed(read, since, clients),
         unconverted=since.unconverted
@@ -153,34 +148,35 @@ def _read(
         clients=clients,
         managers=manager_rows.rows(sums, read.as_of),
         manager_names=since.manager_names
-        if since is not None and not touched.managers
+        if since is not None and not stale.managers
         else board_rows.manager_names(connection, read.account),
         pipeline_names=since.pipeline_names
-        if since is not None and not touched.pipelines
+        if since is not None and not stale.pipelines
         else board_rows.pipeline_names(connection, account_id),
-        losses=_losses(read, selections, since, touched),
-        silent=touched.silent,
+        losses=_losses(read, selections, since, stale),
+        silent=stale.silent,
         missed=read.shown.missed,
         trouble=read.shown.trouble,
         manager_sums=sums,
     )
 
 
-def _manager_sums(read: _Reader, since: BoardRows | None, touched: Invalidation) -> ManagerSums:
+def _manager_sums(read: _Reader, since: BoardRows | None, stale: Invalidation) -> ManagerSums:
     today = heads.rules_of(read.account).day(read.as_of)
-    held = None if since is None or touched.managers else since.manager_sums
+    held = None if since is None or stale.managers else since.manager_sums
     if held is not None and held.today == today:
         return held
     return manager_rows.read(read.connection, read.account.id, today)
 
 
-def _clients(read: _Reader, since: BoardRows | None, touched: Invalidation) -> Mapping[str, ClientRow]:
+def _clients(read: _Reader, since: BoardRows | None, stale: Invalidation) -> Mapping[str, ClientRow]:
     if since is None:
         return board_rows.clients(read.connection, read.account.id, read.head.as_of)
-    if not touched.clients:
+    if not stale.clients:
         return since.clients
-    again = board_rows.clients(read.connection, read.account.id, read.head.as_of, touched.clients)
-    kept = {each: row for each, row in since.clients.items() if each not in set(touched.clients)}
+    again = board_rows.clients(read.connection, read.account.id, read.head.as_of, stale.clients)
+    dropped = frozenset(stale.clients)
+    kept = {client_id: row for client_id, row in since.clients.items() if client_id not in dropped}
     return {**kept, **again}
 
 
@@ -195,12 +191,12 @@ def _closed(read: _Reader, since: BoardRows | None, clients: Mapping[str, Client
 
 
 def _losses(
-    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, touched: Invalidation
+    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, stale: Invalidation
 ) -> dict[Selection, tuple[LossRow, ...]]:
     losses: dict[Selection, tuple[LossRow, ...]] = {}
     for each in selections:
-        held = None if since is None or touched.reasons else since.losses.get(each)
-        if held is not None and not any(each.first <= day <= each.last for day in touched.days):
+        held = None if since is None or stale.reasons else since.losses.get(each)
+        if held is not None and not any(each.first <= day <= each.last for day in stale.days):
             losses[each] = held
         else:
             losses[each] = board_rows.losses(read.connection, read.account.id, each)

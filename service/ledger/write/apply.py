@@ -1,55 +1,39 @@
-"""One account's part of a batch, in one transaction: append, merge, propagate, bump the sequence, note what
-was touched."""
+"""One account's part of a batch, in one transaction: load, merge, propagate, store.
+
+Each step takes values and returns values. Whoever calls commits: nothing lasts before that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection
 
-from service.calendar import day_start
 from service.config import Account
 from service.ledger.database.outcome import Outcome
-from service.ledger.database.tables import TASKS
 from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
-from service.model import Change, Delivery, Entity, Instant, Need, Source, Value
+from service.ledger.write.invalidations import Invalidation, invalidation_of
+from service.ledger.write.load import Batch, batch_of, load, load_deals
+from service.model import Delivery, Instant, Source
 from service.projections import FLOW
-from service.projections.facts import DealFacts, Moment, Rules, TaskFacts, deal_facts, task_facts
-from service.projections.flow import Cells, Relation
-from service.projections.merge import Record, merge
-from service.projections.propagate import DealPair, propagate
+from service.projections.batch import Changed, Merged, Records, merge_batch
+from service.projections.propagate import Flowed, propagate
 
 SILENT: Final[frozenset[Source]] = frozenset({"sync", "import"})
-"""What came so is state, not news: screens show it, and announce nothing."""
-
-Merged = dict[int, dict[str, dict[str, tuple[Value, Value]]]]
-"""What each delivery changed: number → "deal 42" → field → (old, new)."""
+"""Sources whose deliveries are state and no news: boards show what they change and announce nothing."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """State before and after a batch of one account. `numbered` pairs each new delivery with its number;
-    `changed` has the ids of what has another value than before: most webhooks repeat names that are known.
-    `indexed` has what indexes knew of the entities that were stored."""
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What a batch led to: the account's new head, its new state, and what flowed into the projections."""
 
-    connection: Connection
-    account: Account
-    moments: tuple[Moment, Moment]
-    numbered: list[tuple[int, Delivery]] = field(default_factory=list)
-    rules: Rules = field(init=False)
-    records: dict[Entity, dict[str, Record]] = field(default_factory=dict)
-    tasks: dict[str, tuple[TaskFacts | None, TaskFacts | None]] = field(default_factory=dict)
-    deals: dict[str, DealPair] = field(default_factory=dict)
-    involved: Mapping[str, DealFacts] = field(default_factory=dict)
-    changed: dict[Entity, set[str]] = field(default_factory=dict)
-    indexed: dict[Entity, dict[str, state.Indexed]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.rules = heads.rules_of(self.account)
+    head: Head
+    merged: Merged
+    flowed: Flowed
 
 
 def apply(
@@ -58,85 +42,62 @@ def apply(
     """Apply deliveries to one account, and everything that fell due by `now`.
 
     Returns:
-        What became of each delivery, in their order, and the head that the account now has. Nothing lasts
-        before the caller's commit.
+        What became of each delivery, in their order, and the account's new head.
 
     Raises:
         LookupError: The account has no head row: the service did not prepare it.
-        OtherRules: See there; nothing was written.
+        OtherRules: Other rules computed the account's figures; nothing was written.
     """
-    held = heads.prepared(connection, account.id, lock=True)
-    heads.check_rules(held, account)
-    moment = heads.moment_after(held.as_of, now)
-    fresh, outcomes = _sorted_out(connection, held, deliveries)
-    head = held
-    heard = [item.received_at for item in deliveries if item.source == "webhook"]
-    if heard:
-        head = replace(head, last_delivery_at=max(heard))
-    merged: Merged = {}
-    if fresh or _ticks(held, moment):
-        batch = Batch(connection, account, _moments(account, held, moment), fresh)
-        head, merged = _advance(batch, replace(head, deliveries=head.deliveries + len(fresh)))
-        log.append(connection, [(number, delivery, merged.get(number, {})) for number, delivery in fresh])
+    stored = heads.prepared(connection, account.id, lock=True)
+    heads.check_rules(stored, account)
+    outcomes, fresh = _numbered(connection, stored, deliveries)
+    batch = batch_of(account, stored, now, fresh)
+    head = _heard(stored, deliveries)
+    changed: Mapping[int, Changed] = {}
+    if fresh or batch.ticks:
+        advanced = _advance(connection, batch, replace(head, deliveries=head.deliveries + len(fresh)))
+        head, changed = advanced.head, advanced.merged.changed
+        log.append(connection, [(number, delivery, changed.get(number, {})) for number, delivery in fresh])
         if account.api is not None and fresh:
-            needs.note(connection, account.id, _wanted(batch), now)
+            left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
+            needs.note(connection, account.id, left_out, now)
     for delivery in deliveries:
         needs.settle(connection, account.id, delivery.settles)
-    if head != held:
+    if head != stored:
         heads.store(connection, head)
     return [
-        replace(outcome, seq=head.seq, changed=frozenset(merged.get(outcome.number, ())))
+        replace(outcome, seq=head.seq, changed=frozenset(changed.get(outcome.number, ())))
         for outcome in outcomes
     ], head
 
 
-def _wanted(batch: Batch) -> dict[Need, int]:
-    """What new deliveries leave out, each with the number of the newest one that does: what their adapter
-    says, and the deals of which only a task or a link has spoken."""
-    newest = batch.numbered[-1][0]
-    wanted = {Need("deal", each): newest for each, deal in batch.involved.items() if deal.phase == "unknown"}
-    return wanted | {need: number for number, each in batch.numbered for need in each.decoded.needs}
-
-
 def reapply(connection: Connection, account: Account, number: int, delivery: Delivery, now: Instant) -> Head:
-    """Apply a stored delivery again, as it is decoded today; what still cannot be decoded stays in
-    quarantine.
+    """Apply a stored delivery again, as today's adapter decodes it. What it rejects stays in quarantine.
 
-    It keeps its number, so that whatever came after it still wins over it.
+    It keeps its number, so that later deliveries still win over it.
 
     Raises:
         LookupError: The account has no head row.
-        OtherRules: See there; nothing was written.
+        OtherRules: Other rules computed the account's figures; nothing was written.
     """
-    held = heads.prepared(connection, account.id, lock=True)
-    heads.check_rules(held, account)
-    moment = heads.moment_after(held.as_of, now)
-    batch = Batch(connection, account, _moments(account, held, moment), [(number, delivery)])
-    head, _ = _advance(batch, held)
+    stored = heads.prepared(connection, account.id, lock=True)
+    heads.check_rules(stored, account)
+    batch = batch_of(account, stored, now, [(number, delivery)])
+    head = _advance(connection, batch, stored).head
     log.hold(connection, account.id, number, delivery.decoded.rejections)
     heads.store(connection, head)
     return head
 
 
-def _ticks(head: Head, moment: Instant) -> bool:
-    """Whether the clock alone changes the board between its moment and this one."""
-    return moment >= head.next_tick_at or moment < head.as_of
-
-
-def _moments(account: Account, head: Head, moment: Instant) -> tuple[Moment, Moment]:
-    rules = heads.rules_of(account)
-    return Moment(head.as_of, rules.day(head.as_of)), Moment(moment, rules.day(moment))
-
-
-def _sorted_out(
+def _numbered(
     connection: Connection, head: Head, deliveries: Sequence[Delivery]
-) -> tuple[list[tuple[int, Delivery]], list[Outcome]]:
-    """New deliveries with their numbers, and the outcome of all of them."""
+) -> tuple[list[Outcome], list[tuple[int, Delivery]]]:
+    """The outcome of each delivery, and the new ones among them with their numbers."""
     if not deliveries:
         return [], []
-    numbers = log.known_keys(connection, head.account, {each.decoded.key for each in deliveries})
-    fresh: list[tuple[int, Delivery]] = []
+    numbers = log.known_keys(connection, head.account, {delivery.decoded.key for delivery in deliveries})
     outcomes: list[Outcome] = []
+    fresh: list[tuple[int, Delivery]] = []
     for delivery in deliveries:
         number = numbers.get(delivery.decoded.key)
         if number is not None:
@@ -146,101 +107,58 @@ def _sorted_out(
         numbers[delivery.decoded.key] = number
         fresh.append((number, delivery))
         outcomes.append(Outcome("quarantined" if delivery.decoded.rejections else "applied", number, 0))
-    return fresh, outcomes
+    return outcomes, fresh
 
 
-def _advance(batch: Batch, head: Head) -> tuple[Head, Merged]:
-    """Write what the batch changes; the head that it leads to, and what each delivery changed."""
-    now = batch.moments[1].now
-    ticking = _ticks(head, now)
-    changes = [(number, change) for number, delivery in batch.numbered for change in delivery.decoded.changes]
-    merged = _merge(batch, changes, _ticked_tasks(batch) if ticking else set())
-    touched = _settle(batch)
-    if ticking:
-        next_tick_at = heads.next_tick(batch.connection, batch.account, now)
-    else:
-        next_tick_at = min([head.next_tick_at, *_due_times(batch, now)])
-    seq = head.seq
-    if batch.numbered or touched:
-        seq += 1
-        invalidations.store(batch.connection, batch.account.id, seq, touched)
-    return replace(head, seq=seq, as_of=now, next_tick_at=next_tick_at), merged
+def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:
+    """The head after hearing from the CRM: by webhooks alone, also by repeated ones."""
+    heard = [delivery.received_at for delivery in deliveries if delivery.source == "webhook"]
+    return replace(head, last_delivery_at=max(heard)) if heard else head
 
 
-def _merge(batch: Batch, changes: Sequence[tuple[int, Change]], ticked: set[str]) -> Merged:
-    """Merge changes into state; afterwards `batch` holds tasks and deals before and after.
-
-    Args:
-        changes: Each with its delivery's number.
-        ticked: Tasks that nobody changed, but that look different at the batch's second moment.
-
-    Returns:
-        What each delivery changed: number → "deal 42" → field → (old, new).
-    """
-    ids: dict[Entity, set[str]] = {"task": set(ticked)} if ticked else {}
-    for _, change in changes:
-        ids.setdefault(change.entity, set()).add(change.id)
-    for entity, wanted in ids.items():
-        loaded = state.load(batch.connection, batch.account.id, entity, wanted)
-        batch.indexed[entity] = {each: state.indexed(entity, record) for each, record in loaded.items()}
-        batch.records[entity] = {each: loaded.get(each) or Record() for each in wanted}
-    tasks, deals = batch.records.get("task", {}), batch.records.get("deal", {})
-    old_tasks = {each: task_facts(each, record, batch.rules) for each, record in tasks.items()}
-    old_deals = {each: deal_facts(each, record, batch.rules) for each, record in deals.items()}
-    merged: Merged = {}
-    for number, change in changes:
-        changed = merge(batch.records[change.entity][change.id], change, number)
-        if changed:
-            batch.changed.setdefault(change.entity, set()).add(change.id)
-            entry = merged.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {})
-            entry.update(changed)
-    batch.tasks = {each: (old_tasks[each], task_facts(each, tasks[each], batch.rules)) for each in tasks}
-    batch.deals = {each: (old_deals[each], deal_facts(each, deals[each], batch.rules)) for each in deals}
-    for each in ticked - {change.id for _, change in changes if change.entity == "task"}:
-        del tasks[each]  # its own state is as it was
-    return merged
+def _advance(connection: Connection, batch: Batch, head: Head) -> Advanced:
+    """Write what a batch changes."""
+    account_id = batch.account.id
+    loaded = load(connection, batch)
+    merged = merge_batch(loaded, batch.changes, batch.rules)
+    flowed = propagate(
+        FLOW,
+        merged.tasks,
+        merged.deals,
+        batch.moments,
+        partial(load_deals, connection, batch),
+        partial(sums.cells, connection, account_id),
+    )
+    _store(connection, account_id, loaded, merged, flowed)
+    head = replace(head, as_of=batch.moments[1].now, next_tick_at=_next_tick(connection, batch, head, merged))
+    invalidation = _invalidation(batch, merged, flowed)
+    if batch.numbered or invalidation:
+        head = replace(head, seq=head.seq + 1)
+        invalidations.store(connection, account_id, head.seq, invalidation)
+    return Advanced(head, merged, flowed)
 
 
-def _settle(batch: Batch) -> invalidations.Invalidation:
-    """Propagate what the batch changed, store state and projections, and say what of the board was
-    touched."""
-    connection, account_id = batch.connection, batch.account.id
-
-    def load_deals(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
-        loaded = state.load(connection, account_id, "deal", ids)
-        return {each: deal_facts(each, loaded.get(each), batch.rules) for each in ids}
-
-    def cells_of(relation: Relation, ids: AbstractSet[str]) -> Cells:
-        return sums.cells(connection, account_id, relation, ids)
-
-    flowed = propagate(FLOW, batch.tasks.values(), batch.deals, batch.moments, load_deals, cells_of)
-    batch.involved = flowed.deals
-    for entity, records in batch.records.items():
-        state.save(connection, account_id, entity, records, batch.indexed[entity])
+def _store(connection: Connection, account_id: str, loaded: Records, merged: Merged, flowed: Flowed) -> None:
+    """Store state and projections."""
+    for entity, records in merged.records.items():
+        state.save(connection, account_id, entity, records, loaded.get(entity, {}))
     sums.add(connection, account_id, flowed.deltas)
-    touched = invalidations.invalidation_of(flowed, batch.changed, batch.moments)
-    touched.silent = bool(touched) and any(each.source in SILENT for _, each in batch.numbered)
-    return touched
 
 
-def _ticked_tasks(batch: Batch) -> set[str]:
-    """Tasks that look different at the second moment by the clock alone: due since, or completed on a day
-    that ended."""
-    before, after = batch.moments
-    low, high = sorted((before.now, after.now))
-    windows: list[ColumnElement[bool]] = [and_(TASKS.c.open_due_at > low, TASKS.c.open_due_at <= high)]
-    if before.today != after.today:
-        for day in (before.today, after.today):
-            start, end = day_start(day, batch.rules.zone), day_start(day + 1, batch.rules.zone)
-            windows.append(and_(TASKS.c.done_at >= start, TASKS.c.done_at < end))
-    found = select(TASKS.c.id).where(TASKS.c.account == batch.account.id, or_(*windows))
-    return set(batch.connection.execute(found).scalars())
+def _next_tick(connection: Connection, batch: Batch, head: Head, merged: Merged) -> Instant:
+    """The next moment at which the clock alone changes the board."""
+    now = batch.moments[1].now
+    if batch.ticks:
+        return heads.next_tick(connection, batch.account, now)
+    due_times = [task.open_due_at for _, task in merged.tasks if task is not None and task.open_due_at]
+    return min([head.next_tick_at, *(due_at for due_at in due_times if due_at > now)])
 
 
-def _due_times(batch: Batch, now: Instant) -> list[Instant]:
-    """Due times still to come of the tasks that the batch changed."""
-    return [
-        new.open_due_at
-        for _, new in batch.tasks.values()
-        if new is not None and new.open_due_at is not None and new.open_due_at > now
-    ]
+def _invalidation(batch: Batch, merged: Merged, flowed: Flowed) -> Invalidation:
+    """What a batch changed on the board."""
+    return invalidation_of(
+        flowed,
+        merged.changed_ids,
+        batch.moments,
+        silent=any(delivery.source in SILENT for _, delivery in batch.numbered),
+    )

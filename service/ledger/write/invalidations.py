@@ -1,16 +1,16 @@
-"""What each commit touched on the board: names of rows, not their contents. A reader re-reads just these.
+"""What each commit made stale on open boards: the names of rows, not their contents.
 
-A patch is a hint of where to look, and the rows are the truth, so it may name too much, but never too little.
+A reader re-reads just these rows. An invalidation may name too much, but never too little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from service.ledger.database.tables import INVALIDATIONS
 from service.model import Entity
@@ -21,28 +21,28 @@ from service.projections.losses import LOSSES
 from service.projections.propagate import Flowed
 
 KEPT: Final = 1_000
-"""Commits of an account whose patches are kept, at the least; a reader further behind reads the whole
-board."""
+"""Commits of an account whose invalidations are kept, at least. A reader that is further behind reads the
+whole board."""
 
 MANY: Final = 500
-"""More clients than this in one patch: the whole board."""
+"""Clients that one invalidation names at most. With more, everything is stale."""
 
 
-class Invalidation(msgspec.Struct, omit_defaults=True):
-    """What a commit touched.
+class Invalidation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a commit made stale.
 
     Args:
-        clients: Clients at risk whose rows may differ.
+        clients: Clients whose rows may differ.
         days: Days on which losses changed, as ordinals.
-        managers: The managers' figures or names may differ.
+        managers: Some manager's figures or name may differ.
         reasons: Some reason's name changed.
         pipelines: Some pipeline's name changed.
-        everything: All of the board may differ (another day, a rebuild, too much to name).
-        silent: Some of it is no news, so that nothing is announced.
+        everything: All of the board may differ (another day, a rebuild, too many clients).
+        silent: Some of it is no news and is not announced.
     """
 
-    clients: list[str] = []
-    days: list[int] = []
+    clients: tuple[str, ...] = ()
+    days: tuple[int, ...] = ()
     managers: bool = False
     reasons: bool = False
     pipelines: bool = False
@@ -55,54 +55,62 @@ class Invalidation(msgspec.Struct, omit_defaults=True):
 
 def invalidation_of(
     flowed: Flowed,
-    changed: Mapping[Entity, AbstractSet[str]],
+    changed_ids: Mapping[Entity, AbstractSet[str]],
     moments: tuple[Moment, Moment],
+    *,
+    silent: bool,
 ) -> Invalidation:
-    """What a batch changed on the board: by its sums, and by the names that it changed."""
-    clients = flowed.clients | changed.get("client", set())
-    of = flowed.deltas
-    return Invalidation(
-        clients=sorted(clients) if len(clients) <= MANY else [],
-        days=sorted({int(key[0]) for key in of.get(LOSSES, ())}),
-        managers=bool(of.get(MANAGER_STAKES) or of.get(HABITS) or changed.get("manager")),
-        reasons=bool(changed.get("reason")),
-        pipelines=bool(changed.get("pipeline")),
+    """What a batch made stale, by its sums and by the names that it changed. `silent` if there is any."""
+    clients = flowed.clients | changed_ids.get("client", frozenset())
+    deltas = flowed.deltas
+    invalidation = Invalidation(
+        clients=tuple(sorted(clients)) if len(clients) <= MANY else (),
+        days=tuple(sorted({int(key[0]) for key in deltas.get(LOSSES, ())})),
+        managers=MANAGER_STAKES in deltas or HABITS in deltas or bool(changed_ids.get("manager")),
+        reasons=bool(changed_ids.get("reason")),
+        pipelines=bool(changed_ids.get("pipeline")),
         everything=moments[0].today != moments[1].today or len(clients) > MANY,
+    )
+    return msgspec.structs.replace(invalidation, silent=silent and bool(invalidation))
+
+
+def union(invalidations: Iterable[Invalidation]) -> Invalidation:
+    """What several commits made stale together."""
+    parts = list(invalidations)
+    return Invalidation(
+        clients=tuple(sorted({client_id for part in parts for client_id in part.clients})),
+        days=tuple(sorted({day for part in parts for day in part.days})),
+        managers=any(part.managers for part in parts),
+        reasons=any(part.reasons for part in parts),
+        pipelines=any(part.pipelines for part in parts),
+        everything=any(part.everything for part in parts),
+        silent=any(part.silent for part in parts),
     )
 
 
 _STORE = insert(INVALIDATIONS)
+_DROP = delete(INVALIDATIONS).where(
+    INVALIDATIONS.c.account == bindparam("account"), INVALIDATIONS.c.seq <= bindparam("upto")
+)
+_READ = select(INVALIDATIONS.c.touched).where(
+    INVALIDATIONS.c.account == bindparam("account"),
+    INVALIDATIONS.c.seq > bindparam("after"),
+    INVALIDATIONS.c.seq <= bindparam("upto"),
+)
 
 
-def store(connection: Connection, account: str, seq: int, touched: Invalidation) -> None:
-    """Keep the patch of a commit, and drop old ones now and then."""
-    connection.execute(
-        _STORE, {"account": account, "seq": seq, "touched": msgspec.json.encode(touched).decode()}
-    )
+def store(connection: Connection, account: str, seq: int, invalidation: Invalidation) -> None:
+    """Store the invalidation of a commit. Every `KEPT` commits, drop those that are older than `KEPT`."""
+    text = msgspec.json.encode(invalidation).decode()
+    connection.execute(_STORE, {"account": account, "seq": seq, "touched": text})
     if seq % KEPT == 0:
-        connection.execute(
-            delete(INVALIDATIONS).where(INVALIDATIONS.c.account == account, INVALIDATIONS.c.seq <= seq - KEPT)
-        )
+        connection.execute(_DROP, {"account": account, "upto": seq - KEPT})
 
 
-def between(connection: Connection, account: str, after: int, upto: int) -> Invalidation:
-    """What the commits after one sequence number, up to another, touched together."""
-    rows: Collection[str] = list(
-        connection.execute(
-            select(INVALIDATIONS.c.touched).where(
-                INVALIDATIONS.c.account == account, INVALIDATIONS.c.seq > after, INVALIDATIONS.c.seq <= upto
-            )
-        ).scalars()
-    )
+def read(connection: Connection, account: str, after: int, upto: int) -> list[Invalidation]:
+    """The invalidations of the commits after one sequence number, up to another. Where some were dropped,
+    everything is stale."""
+    rows = connection.execute(_READ, {"account": account, "after": after, "upto": upto}).scalars().all()
     if len(rows) != upto - after:
-        return Invalidation(everything=True)
-    each = [msgspec.json.decode(row, type=Invalidation) for row in rows]
-    return Invalidation(
-        clients=sorted({client for one in each for client in one.clients}),
-        days=sorted({day for one in each for day in one.days}),
-        managers=any(one.managers for one in each),
-        reasons=any(one.reasons for one in each),
-        pipelines=any(one.pipelines for one in each),
-        everything=any(one.everything for one in each),
-        silent=any(one.silent for one in each),
-    )
+        return [Invalidation(everything=True)]
+    return [msgspec.json.decode(row, type=Invalidation) for row in rows]

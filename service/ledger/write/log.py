@@ -12,9 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
-
-Changed = Mapping[str, Mapping[str, tuple[Value, Value]]]
-"""What a delivery changed: "deal 42" → field → (old, new)."""
+from service.projections.batch import Changed
 
 PRUNE_AT_ONCE: Final = 5_000
 """Bodies dropped by one commit at most."""

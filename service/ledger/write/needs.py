@@ -10,15 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, union_all, update
 
 from service.ledger.database.engine import insert_into
-from service.ledger.database.tables import NEEDS
-from service.ledger.write import state
-from service.model import Entity, Instant, Need
+from service.ledger.database.in_list import in_list
+from service.ledger.database.tables import NEEDS, STATE
+from service.model import FIELDS, Delivery, Entity, Instant, Need
+from service.projections.batch import Merged
+from service.projections.facts import DealFacts
 
 WHOLE: Final = frozenset({"deal", "task"})
-"""Entities that are asked for whole; of the others a name is wanted, once."""
+"""Entities that the API is asked for whole; of the others it is asked the name, once."""
+
+LINKS: Final[Mapping[str, Entity]] = {
+    f"{entity}_id": entity
+    for entity in FIELDS
+    if entity not in WHOLE and any(f"{entity}_id" in fields for fields in FIELDS.values())
+}
+"""The fields that link to an entity of which only the name is wanted: `client_id` and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +44,30 @@ class Wanted:
     tries: int
 
 
-def note(connection: Connection, account: str, wanted: Mapping[Need, int], now: Instant) -> None:
-    """Store needs, each with the number of the delivery that wants it; not those of names that are known.
+def left_out(
+    numbered: Sequence[tuple[int, Delivery]], merged: Merged, deals: Mapping[str, DealFacts]
+) -> dict[Need, int]:
+    """What new deliveries leave out, each with the number of the newest delivery that wants it.
 
-    One that is stored already keeps the time at which the API is to be asked: it may be waiting after a
+    That is every deal that took part and is not known yet; the name of whatever a change links to, if the
+    link holds after merging; and what the adapters say.
+    """
+    newest = numbered[-1][0] if numbered else 0
+    wanted = {Need("deal", deal_id): newest for deal_id, deal in deals.items() if deal.phase == "unknown"}
+    for number, delivery in numbered:
+        for change in delivery.decoded.changes:
+            values = merged.records[change.entity][change.id].values
+            for name in change.fields.keys() & LINKS.keys():
+                if isinstance(linked_id := values.get(name), str) and linked_id:
+                    wanted[Need(LINKS[name], linked_id)] = number
+        wanted |= dict.fromkeys(delivery.decoded.needs, number)
+    return wanted
+
+
+def note(connection: Connection, account: str, wanted: Mapping[Need, int], now: Instant) -> None:
+    """Store needs, each with the number of the delivery that wants it. Names that are known are left out.
+
+    A need that is stored already keeps the time at which the API is to be asked: it may be waiting after a
     failure.
     """
     unknown = wanted.keys() - _named(connection, account, wanted)
@@ -64,17 +93,28 @@ def note(connection: Connection, account: str, wanted: Mapping[Need, int], now: 
     )
 
 
+_NAMED = union_all(
+    *(
+        select(literal_column(f"'{entity}'"), STATE[entity].c.id).where(
+            STATE[entity].c.account == bindparam("account"),
+            in_list(STATE[entity].c.id, entity),
+            STATE[entity].c.name != "",
+        )
+        for entity in sorted(set(LINKS.values()))
+    )
+)
+
+
 def _named(connection: Connection, account: str, needs: Iterable[Need]) -> set[Need]:
-    """Those needs whose name is known."""
-    ids: dict[Entity, set[str]] = {}
+    """Those needs whose name is known; one statement for all of them."""
+    ids: dict[str, set[str]] = {entity: set() for entity in LINKS.values()}
     for need in needs:
-        if need.entity not in WHOLE:
-            ids.setdefault(need.entity, set()).add(need.id)
+        if need.entity in ids:
+            ids[need.entity].add(need.id)
+    if not any(ids.values()):
+        return set()
     return {
-        Need(entity, each)
-        for entity, wanted in ids.items()
-        for each, record in state.load(connection, account, entity, wanted).items()
-        if record.values.get("name")
+        Need(entity, named_id) for entity, named_id in connection.execute(_NAMED, {"account": account, **ids})
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
@@ -16,15 +16,12 @@ from service.model import FIELDS, Entity, Instant, Value
 from service.projections.facts import DERIVED
 from service.projections.merge import Record, Run, Stamp
 
-Indexed: TypeAlias = tuple[Value, ...]
-"""Values in the columns of `INDEXED`."""
-
 
 class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
     """How the stamps of a record are kept: fields grouped by their stamp, then the run."""
 
     fields: list[tuple[Instant, int, list[str]]]
-    run: list[Stamp] = []
+    run: tuple[Stamp, ...] = ()
     after: Stamp | None = None
 
 
@@ -114,35 +111,36 @@ def save(
     account: str,
     entity: Entity,
     records: Mapping[str, Record],
-    stored: Mapping[str, Indexed],
+    stored: Mapping[str, Record],
 ) -> None:
-    """Store records, over what was stored of the same entities.
+    """Store records, over the stored ones of the same entities.
 
     Args:
-        stored: What is `indexed` of them as they are stored, where it is known. SQLite writes an index anew
-            for each column of it that a statement sets, whether or not the value is another one, so what
-            stands is not set.
+        stored: Those that there are. SQLite rewrites an index entry whenever a statement sets one of its
+            columns, also to the same value; so a record whose indexed values stay the same does not set them.
     """
-    anew, rest = [], []
-    for each, record in sorted(records.items()):
+    inserted, updated = [], []
+    for entity_id, record in sorted(records.items()):
         values = _values(entity, record)
-        if each in stored and stored[each] == tuple(values[name] for name in INDEXED[entity]):
-            kept = {name: value for name, value in values.items() if name not in INDEXED[entity]}
-            rest.append({"_account": account, "_id": each, **kept})
+        known = stored.get(entity_id)
+        if known is not None and _indexed(entity, known) == {name: values[name] for name in INDEXED[entity]}:
+            rest = {name: value for name, value in values.items() if name not in INDEXED[entity]}
+            updated.append({"_account": account, "_id": entity_id, **rest})
         else:
-            anew.append({"account": account, "id": each, **values})
-    if anew:
-        connection.execute(_upsert(connection.dialect.name, entity), anew)
-    if rest:
-        connection.execute(_update(entity), rest)
+            inserted.append({"account": account, "id": entity_id, **values})
+    if inserted:
+        connection.execute(_upsert(connection.dialect.name, entity), inserted)
+    if updated:
+        connection.execute(_update(entity), updated)
 
 
-def indexed(entity: Entity, record: Record) -> Indexed:
-    """A record's values in the columns that indexes search by."""
+def _indexed(entity: Entity, record: Record) -> dict[str, Value]:
+    """A record's values in the columns that an index has."""
     derived = DERIVED.get(entity, {})
-    return tuple(
-        derived[name](record) if name in derived else record.values.get(name) for name in INDEXED[entity]
-    )
+    return {
+        name: derived[name](record) if name in derived else record.values.get(name)
+        for name in INDEXED[entity]
+    }
 
 
 def _values(entity: Entity, record: Record) -> dict[str, Value]:

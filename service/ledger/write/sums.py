@@ -1,4 +1,4 @@
-"""The projections in the database: rows of keyed sums out, deltas in."""
+"""The projections in the database: rows of keyed sums are read, deltas are added."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
 from service.ledger.database.engine import Upsert, insert_into
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import SUMS
-from service.projections.flow import Deltas, Key, Measures, Relation
+from service.projections.flow import Cells, Deltas, Key, Measures, Relation
 
 
 @cache
 def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
+    """Selects the rows about some entities: the first column of the key is the entity's id."""
     table = SUMS[relation]
     return select(*(table.c[name] for name in (*relation.key, *relation.measures))).where(
         table.c.account == bindparam("account"),
@@ -23,23 +24,11 @@ def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
     )
 
 
-@cache
-def _zero_row(relation: Relation) -> Delete:
-    table = SUMS[relation]
-    return delete(table).where(
-        table.c.account == bindparam("_account"),
-        *(table.c[name] == bindparam(f"_{name}") for name in relation.key),
-        *(table.c[name] == 0 for name in relation.measures),
-    )
-
-
-def cells(
-    connection: Connection, account: str, relation: Relation, ids: Collection[str]
-) -> dict[Key, Measures]:
+def cells(connection: Connection, account: str, relation: Relation, ids: Collection[str]) -> Cells:
     """The rows of a relation about some entities."""
     width = len(relation.key)
-    found = connection.execute(_about(relation), {"account": account, "ids": ids})
-    return {tuple(row[:width]): tuple(row[width:]) for row in found}
+    rows = connection.execute(_about(relation), {"account": account, "ids": ids})
+    return {tuple(row[:width]): tuple(row[width:]) for row in rows}
 
 
 def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:
@@ -52,6 +41,7 @@ def rows(connection: Connection, account: str, relation: Relation) -> Iterator[t
 
 @cache
 def _addition(dialect: str, relation: Relation) -> Upsert:
+    """Adds to a row, or inserts it."""
     table = SUMS[relation]
     statement = insert_into(dialect, table)
     return statement.on_conflict_do_update(
@@ -60,8 +50,19 @@ def _addition(dialect: str, relation: Relation) -> Upsert:
     )
 
 
+@cache
+def _removal(relation: Relation) -> Delete:
+    """Deletes a row if all its measures are zero."""
+    table = SUMS[relation]
+    return delete(table).where(
+        table.c.account == bindparam("_account"),
+        *(table.c[name] == bindparam(f"_{name}") for name in relation.key),
+        *(table.c[name] == 0 for name in relation.measures),
+    )
+
+
 def add(connection: Connection, account: str, deltas: Deltas) -> None:
-    """Add deltas to the relations; rows that come to nothing are deleted."""
+    """Add deltas to the relations, and delete the rows that come to nothing."""
     for relation, changes in deltas.items():
         columns = (*relation.key, *relation.measures)
         ordered = sorted(changes.items())
@@ -72,14 +73,14 @@ def add(connection: Connection, account: str, deltas: Deltas) -> None:
                 for key, measures in ordered
             ],
         )
-        # Each relation has a count, so a row can only come to nothing when something was taken from it.
-        shrunk = [_zero_key(account, relation, key) for key, measures in ordered if min(measures) < 0]
-        if shrunk:
-            connection.execute(_zero_row(relation), shrunk)
-
-
-def _zero_key(account: str, relation: Relation, key: Key) -> dict[str, object]:
-    return {"_account": account, **{f"_{name}": part for name, part in zip(relation.key, key, strict=True)}}
+        counts = relation.counts
+        emptied = [
+            {"_account": account, **{f"_{name}": part for name, part in zip(relation.key, key, strict=True)}}
+            for key, measures in ordered
+            if any(measures[index] < 0 for index in counts)
+        ]
+        if emptied:
+            connection.execute(_removal(relation), emptied)
 
 
 def clear(connection: Connection, account: str) -> None:

@@ -156,7 +156,7 @@ def _warnings(rows: BoardRows, unclassified: int, translations: Translations) ->
         if count
     ]
     if rows.trouble:
-        warnings.append(BoardWarning(rows.trouble, translations.trouble(rows.trouble), 1))
+        warnings.append(BoardWarning(rows.trouble, translations.sync_problem(rows.trouble), 1))
     if rows.missed:
         warnings.append(BoardWarning("missed", translations.missed(rows.missed), rows.missed))
     if unclassified:

@@ -9,7 +9,6 @@ from service.config import Account
 from service.live.board.query import BoardQuery
 from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
-from service.live.page.spreadsheet import kind_name
 from service.live.text.i18n import translations_of
 
 SHOWN: Final = 500
@@ -27,7 +26,7 @@ def refusal_page(shown: RefusalList, account: Account, query: BoardQuery) -> str
         shown=shown,
         rows=rows,
         more=shown.total.count - len(rows),
-        kind=kind_name(translations, shown.kind) if shown.kind else None,
+        kind=translations.kind(shown.kind) if shown.kind else None,
         file="deals.csv",
         parameters=query.urlencoded(reason=shown.reason, kind=shown.kind),
         account=account,

@@ -17,8 +17,7 @@ from urllib.parse import quote
 from service.config import Account, Language
 from service.live.page.lists import RefusalList, TaskList
 from service.live.text.formats import NO_BREAK
-from service.live.text.i18n import Translations, translations_of
-from service.reasons import Kind
+from service.live.text.i18n import translations_of
 
 Cell: TypeAlias = str | Decimal | None
 """Text, an amount, or nothing."""
@@ -68,7 +67,7 @@ def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> S
             row.deal,
             row.deal_id,
             row.reason,
-            kind_name(translations, row.kind),
+            translations.kind(row.kind),
             row.manager,
             row.pipeline,
             Decimal(row.amount),
@@ -77,7 +76,7 @@ def refusal_sheet(shown: RefusalList, account: Account, language: Language) -> S
         )
         for row in shown.rows
     )
-    about = [kind_name(translations, shown.kind) if shown.kind else None, shown.reason]
+    about = [translations.kind(shown.kind) if shown.kind else None, shown.reason]
     name = [
         translations.gettext("Refusals"),
         account.title,
@@ -124,15 +123,6 @@ def task_sheet(shown: TaskList, account: Account, language: Language) -> Sheet:
     day = shown.as_of[:10]
     name = [translations.gettext("Tasks that are overdue"), account.title, shown.manager, shown.pipeline, day]
     return Sheet(_encoded(header, rows, language), _disposition(f"overdue-tasks-{account.id}-{day}", name))
-
-
-def kind_name(translations: Translations, kind: Kind) -> str:
-    """A kind of refusals that count, as the board calls it."""
-    return {
-        "controllable": translations.gettext("Controllable"),
-        "objective": translations.gettext("Objective"),
-        "unclassified": translations.gettext("Unclassified"),
-    }[kind]
 
 
 def _encoded(header: Sequence[str], rows: Iterable[Sequence[Cell]], language: Language) -> bytes:

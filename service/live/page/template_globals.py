@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from service.config import Language
-from service.live.board.snapshot import BoardWarning, Losses, Reason, Total
+from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import Translations, same_reason, translations_of
@@ -67,6 +67,8 @@ def globals_of(language: Language) -> dict[str, Global]:
         "change": partial(change, language=language),
         "groups": partial(groups, language=language),
         "chart": partial(chart.chart, language=language),
+        "kind_name": translations.kind,
+        "kind_meaning": translations.kind_meaning,
         "period_name": partial(_period_name, translations),
         "warning_text": partial(_warning_text, translations),
         "size": size,
@@ -90,17 +92,12 @@ def change(now: Total, before: Total, currency: str, language: Language) -> Chan
 def groups(losses: Losses, language: Language) -> list[Group]:
     """The reasons by kind, each with its share of the total amount (of the number, where it is nothing)."""
     translations = translations_of(language)
-    totals = {
-        "controllable": losses.controllable,
-        "objective": losses.objective,
-        "unclassified": losses.unclassified,
-    }
     shown = []
-    for kind, total in totals.items():
-        name, meaning = _kind(translations, kind)
+    for kind in KINDS:
         bars = tuple(_bars((each for each in losses.reasons if each.kind == kind), losses.total, language))
         if bars:
-            shown.append(Group(bars[0].reason.kind, name, meaning, total, bars))
+            total: Total = getattr(losses, kind)
+            shown.append(Group(kind, translations.kind(kind), translations.kind_meaning(kind), total, bars))
     return shown
 
 
@@ -111,17 +108,6 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         share = min(max(part, Decimal(0)), Decimal(1))
         name = same_reason(reason.reason, language)
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
-
-
-def _kind(translations: Translations, kind: str) -> tuple[str, str]:
-    return {
-        "controllable": (
-            translations.gettext("Controllable"),
-            translations.gettext("the department's fault"),
-        ),
-        "objective": (translations.gettext("Objective"), translations.gettext("hard to prevent")),
-        "unclassified": (translations.gettext("Unclassified"), translations.gettext("in no list")),
-    }[kind]
 
 
 def _period_name(translations: Translations, key: str) -> str:
@@ -143,8 +129,8 @@ def _warning_text(translations: Translations, warning: BoardWarning) -> str:
             return translations.missed(warning.count)
         case "unconverted":
             return translations.unconverted(warning.count, warning.currency or "")
-        case trouble:
-            return translations.trouble(trouble)
+        case problem:
+            return translations.sync_problem(problem)
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:

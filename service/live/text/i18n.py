@@ -1,6 +1,6 @@
-"""The words of the page in each language: gettext catalogues, with English as the language of the source.
+"""The messages of the board in each language: gettext catalogues; English is the language of the source.
 
-`catalogue/<language>.po` is read as it is; nothing has to be compiled.
+`catalogue/<language>.po` is compiled in memory when it is first used.
 """
 
 from __future__ import annotations
@@ -18,53 +18,69 @@ from babel.messages.pofile import read_po
 from service.config import Language
 from service.model import SyncProblem
 from service.projections.facts import PENDING
+from service.reasons import Kind
 
 SOURCE: Final[Language] = "en"
 """The language of the messages in the source."""
 
 NO_REASON: Final = "No reason given"
-"""The name of the refusals that have none; translated with `Translations.gettext`."""
+"""The message that names the refusals without a reason."""
 
 PENDING_REASON: Final = "Reason being asked for"
-"""The name of those whose reason the CRM is still being asked for."""
+"""The message that names the refusals whose reason the CRM's API has not told yet."""
 
 
 class Translations:
-    """One language's translations."""
+    """The messages in one language. Args of messages are named: `%(name)s`."""
 
     def __init__(self, language: Language) -> None:
-        self.language = language
         self.catalogue = _catalogue(language)
 
     def gettext(self, message: str, **values: str | int) -> str:
-        """A message in this language, its `%(name)s` filled in."""
-        found = self.catalogue.gettext(message)
-        return found % values if values else found
+        """A message in this language."""
+        translated = self.catalogue.gettext(message)
+        return translated % values if values else translated
 
-    def ngettext(self, one: str, many: str, count: int, **values: str | int) -> str:
-        """A message in the form that a number asks for; `%(num)s` is the number."""
-        return self.catalogue.ngettext(one, many, count) % {"num": count, **values}
+    def ngettext(self, singular: str, plural: str, count: int, **values: str | int) -> str:
+        """A message in the plural form of a number, which the message has as `%(num)s`."""
+        return self.catalogue.ngettext(singular, plural, count) % {"num": count, **values}
 
     def reason(self, reason_id: str | None, name: str | None) -> str:
-        """What a reason is called: by its name, else by its id."""
+        """The name of a reason, or else its id."""
         if name:
             return name
         if reason_id == PENDING:
             return self.gettext(PENDING_REASON)
         return reason_id or self.gettext(NO_REASON)
 
-    def trouble(self, trouble: SyncProblem) -> str:
-        """What somebody must see to with the CRM."""
-        if trouble == "webhook_off":
+    def kind(self, kind: Kind) -> str:
+        """The name of a kind of refusals that counts."""
+        return {
+            "controllable": self.gettext("Controllable"),
+            "objective": self.gettext("Objective"),
+            "unclassified": self.gettext("Unclassified"),
+        }[kind]
+
+    def kind_meaning(self, kind: Kind) -> str:
+        """What a kind of refusals means."""
+        return {
+            "controllable": self.gettext("the department's fault"),
+            "objective": self.gettext("hard to prevent"),
+            "unclassified": self.gettext("in no list"),
+        }[kind]
+
+    def sync_problem(self, problem: SyncProblem) -> str:
+        """The warning of a problem that somebody must solve in the CRM."""
+        if problem == "webhook_off":
             return self.gettext("The CRM has switched its webhook off: switch it on in the CRM's settings.")
         return self.gettext("The CRM's API refuses the token: names and reasons stay unknown.")
 
     def missed(self, count: int) -> str:
-        """What the last reconciliation mended."""
+        """The warning of changes that the last reconciliation repaired because their webhooks were lost."""
         return self.gettext("Missed changes found: %(num)s", num=count)
 
     def unconverted(self, count: int, currency: str) -> str:
-        """The warning that deals in a currency without a rate count with amount 0."""
+        """The warning of deals that count with amount 0 because their currency has no rate."""
         return self.ngettext(
             "%(num)s deal in %(currency)s counts as 0: there is no rate. Add it to the configuration, "
             "[accounts.rates].",
@@ -75,7 +91,7 @@ class Translations:
         )
 
     def unclassified(self, count: int) -> str:
-        """The hint how to classify reasons that are in no list."""
+        """The warning of refusals whose reason is in no list of the configuration."""
         return self.ngettext(
             "%(num)s refusal is unclassified. Add its reason to controllable, objective or excluded in the "
             "configuration, [accounts.reasons].",
@@ -85,7 +101,7 @@ class Translations:
         )
 
     def script(self) -> Mapping[str, str | list[str]]:
-        """What the page's script says by itself; lists are plural forms, by the language's plural rules."""
+        """The messages of the page's script, by the script's names for them; a list has the plural forms."""
         return {
             "minute": self.gettext("%(num)s min"),
             "hour": self.gettext("%(num)s h"),
@@ -107,23 +123,23 @@ class Translations:
             "stale": self.gettext("No connection: the figures are those of %(time)s, %(age)s ago"),
         }
 
-    def _plural_forms(self, one: str, many: str) -> list[str]:
-        """The forms for one, few and many (or one and other): what 1, 2 and 5 take."""
-        return [self.catalogue.ngettext(one, many, count) for count in (1, 2, 5)]
+    def _plural_forms(self, singular: str, plural: str) -> list[str]:
+        """The forms for one, few and many (in English one and other): those of 1, 2 and 5."""
+        return [self.catalogue.ngettext(singular, plural, count) for count in (1, 2, 5)]
 
 
 @cache
 def same_reason(name: str, language: Language) -> str:
-    """A reason's name, in another language if it is one that the board itself gives."""
+    """A reason's name in another language, if the board itself gives that name; else the name as it is."""
     for message in (NO_REASON, PENDING_REASON):
-        if name in {translations_of(each).gettext(message) for each in get_args(Language)}:
+        if name in {translations_of(source).gettext(message) for source in get_args(Language)}:
             return translations_of(language).gettext(message)
     return name
 
 
 @cache
 def translations_of(language: Language) -> Translations:
-    """The words of a language."""
+    """The messages in a language."""
     return Translations(language)
 
 

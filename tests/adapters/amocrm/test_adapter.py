@@ -10,8 +10,8 @@ import pytest
 
 from service.adapters import NotAuthentic
 from service.adapters.amocrm.adapter import AmoCRMAdapter
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.forms import MAX_FIELDS
-from service.config import Options
 from service.model import SECOND, TEXT_LENGTH, Change, Decoded, Instant, Value
 from tests.adapters.posts import NOW, TOKEN, account, post, utc
 
@@ -24,7 +24,7 @@ MODIFIED = 1_795_420_000
 
 def decoded(
     fields: dict[str, str],
-    options: Options | None = None,
+    options: AmoCRMOptions | None = None,
     headers: dict[str, str] | None = None,
     received_at: Instant = NOW,
 ) -> Decoded:
@@ -39,14 +39,14 @@ def item(kind: str = "leads[update][0]", /, **fields: str) -> dict[str, str]:
     return {kind + "".join(f"[{part}]" for part in path.split(".")): value for path, value in sent.items()}
 
 
-def change(fields: dict[str, str], options: Options | None = None) -> Change:
+def change(fields: dict[str, str], options: AmoCRMOptions | None = None) -> Change:
     """The first change in a body that is wholly sound."""
     result = decoded(fields, options)
     assert result.rejections == ()
     return result.changes[0]
 
 
-def lead(options: Options | None = None, /, **fields: str) -> dict[str, Value]:
+def lead(options: AmoCRMOptions | None = None, /, **fields: str) -> dict[str, Value]:
     """A lead's fields, without `known`."""
     result = dict(change(item(**fields), options).fields)
     assert result.pop("known") is True
@@ -217,7 +217,7 @@ def test_the_due_time_in_seconds_counts_before_the_naive_one() -> None:
 
 def test_the_naive_due_time_is_read_in_the_configured_zone() -> None:
     sent = item("task[add][0]", complete_till="2026-12-01 12:00:00")
-    told = change(sent, Options(timezone=ZoneInfo("Europe/Moscow")))
+    told = change(sent, AmoCRMOptions(timezone=ZoneInfo("Europe/Moscow")))
     assert told.fields == {"due_at": utc("2026-12-01 09:00:00")}
 
 
@@ -226,10 +226,10 @@ def test_an_empty_due_time_is_none_and_a_malformed_one_is_unset() -> None:
     assert task(complete_before="", complete_till="soon") == {}
 
 
-REASON = Options(reason_field="Причина  отказа")
+REASON = AmoCRMOptions(reason_field="Причина  отказа")
 
 
-def reason(options: Options, /, **fields: str) -> Decoded:
+def reason(options: AmoCRMOptions, /, **fields: str) -> Decoded:
     prefixed = {f"custom_fields.3.{path}": value for path, value in fields.items()}
     return decoded(item(**prefixed), options)
 
@@ -246,7 +246,7 @@ def test_the_loss_reason_is_read_from_every_shape_of_its_field(shape: str, by: d
 
 def test_the_reason_field_may_be_given_by_its_id() -> None:
     assert lead(
-        Options(reason_field="9"), **{"custom_fields.0.id": "9", "custom_fields.0.values.0.value": "Да"}
+        AmoCRMOptions(reason_field="9"), **{"custom_fields.0.id": "9", "custom_fields.0.values.0.value": "Да"}
     ) == {"reason_id": "да"}
 
 
@@ -259,7 +259,7 @@ def test_a_reason_field_without_a_value_is_none() -> None:
 def test_without_the_reason_field_the_reason_is_unset() -> None:
     other = {"name": "Другое", "values.0.value": "x"}
     assert "reason_id" not in reason(REASON, **other).changes[0].fields
-    assert "reason_id" not in reason(Options(), name="Причина отказа").changes[0].fields
+    assert "reason_id" not in reason(AmoCRMOptions(), name="Причина отказа").changes[0].fields
     assert lead(REASON, custom_fields="x") == {}
 
 
@@ -295,7 +295,7 @@ def test_a_company_is_named_and_links_no_leads(kind: str, of_type: str) -> None:
 
 
 def test_a_managers_name_is_no_fact_of_a_delivery() -> None:
-    told = decoded(item(responsible_user_id="3"), Options(users={"3": "Анна"})).changes
+    told = decoded(item(responsible_user_id="3"), AmoCRMOptions(users={"3": "Анна"})).changes
     assert [entity.entity for entity in told] == ["deal"]
 
 
@@ -383,7 +383,7 @@ def test_one_change_without_a_time_is_enough_to_make_the_occasion_count() -> Non
 
 def authenticate(body: bytes, token: str | None, office: str | None = None, *secrets: str) -> None:
     query = {} if token is None else {"token": token}
-    options = Options(account=office)
+    options = AmoCRMOptions(account=office)
     ADAPTER.authenticate(post(body, query=query), account("amocrm", *secrets, options=options))
 
 

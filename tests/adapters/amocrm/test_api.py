@@ -10,8 +10,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from service.adapters.amocrm.api import AmoCRMApi
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.api import ASKED, RESOURCE, Answer, Call
-from service.config import Api, Options, Secret
+from service.config import Api, Secret
 from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
 from tests.adapters.posts import account, utc
 
@@ -126,12 +127,12 @@ def test_a_lead_that_is_open_has_no_reason_and_no_day() -> None:
 
 
 def test_the_reason_is_the_configured_fields_where_there_is_one() -> None:
-    office = replace(OFFICE, options=Options(reason_field=" причина "))
+    office = replace(OFFICE, options=AmoCRMOptions(reason_field=" причина "))
     told = decode("leads", LEAD, office=office)
     assert told.changes[0].fields["reason_id"] == "выбрал других"
     assert Change("reason", "выбрал других", THEN, {"name": "Выбрал других"}) in told.changes
     assert one("leads", {**LEAD, "custom_fields_values": None}, office).fields["reason_id"] is None
-    by_id = replace(OFFICE, options=Options(reason_field="77"))
+    by_id = replace(OFFICE, options=AmoCRMOptions(reason_field="77"))
     assert one("leads", LEAD, by_id).fields["reason_id"] == "выбрал других"
 
 

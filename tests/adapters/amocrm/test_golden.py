@@ -6,11 +6,11 @@ from __future__ import annotations
 import pytest
 
 from service.adapters.amocrm.adapter import AmoCRMAdapter
-from service.config import Options
+from service.adapters.amocrm.options import AmoCRMOptions
 from tests.adapters.amocrm import captures, golden_samples
 from tests.adapters.posts import NOW, account, post
 
-OFFICE = account("amocrm", options=Options(reason_field="Причина отказа"))
+OFFICE = account("amocrm", options=AmoCRMOptions(reason_field="Причина отказа"))
 BODIES = captures.bodies()
 SPECIAL = ("lead_malformed_fields", "task_on_contact_naive_times")
 """Samples with broken fields or naive times, which only the golden test can judge."""

@@ -14,6 +14,7 @@ import pytest
 
 from service.adapters import NotAuthentic
 from service.adapters.bitrix24.adapter import Bitrix24Adapter
+from service.adapters.bitrix24.options import Bitrix24Options
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Instant, Need
 from tests.adapters.amocrm import captures
@@ -95,9 +96,13 @@ def test_a_body_is_about_the_object_that_its_pairs_name(name: str) -> None:
 def test_a_body_is_authentic_by_its_own_token_and_domain(name: str) -> None:
     pairs = dict(parse_qsl(BODIES[name].decode()))
     own = account("bitrix24", pairs["auth[application_token]"])
-    ADAPTER.authenticate(post(BODIES[name]), dataclasses.replace(own, domain=pairs["auth[domain]"]))
+    ADAPTER.authenticate(
+        post(BODIES[name]), dataclasses.replace(own, options=Bitrix24Options(pairs["auth[domain]"]))
+    )
     with pytest.raises(NotAuthentic, match="account"):
-        ADAPTER.authenticate(post(BODIES[name]), dataclasses.replace(own, domain="x.bitrix24.ru"))
+        ADAPTER.authenticate(
+            post(BODIES[name]), dataclasses.replace(own, options=Bitrix24Options("x.bitrix24.ru"))
+        )
     with pytest.raises(NotAuthentic, match="token"):
         ADAPTER.authenticate(post(BODIES[name]), OFFICE)
 
@@ -122,7 +127,7 @@ def test_a_forged_token_is_refused(token: dict[str, str]) -> None:
 
 def test_the_domain_is_compared_as_domains_are_and_only_where_it_is_configured() -> None:
     authenticate(sent(**{"auth[domain]": "other.bitrix24.ru"}))
-    office = dataclasses.replace(OFFICE, domain="Office.Bitrix24.ru")
+    office = dataclasses.replace(OFFICE, options=Bitrix24Options("Office.Bitrix24.ru"))
     authenticate(sent(), office)
     for domain in ("other.bitrix24.ru", "", "office.bitrix24.ru.evil.example"):
         with pytest.raises(NotAuthentic, match="account"):

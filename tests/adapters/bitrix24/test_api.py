@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from service.adapters.api import ASKED, RESOURCE, Answer, Call, as_of
 from service.adapters.bitrix24.answers import RESOURCES
 from service.adapters.bitrix24.api import Bitrix24Api
-from service.config import Account, Api, Options, Secret
+from service.adapters.bitrix24.options import Bitrix24Options
+from service.config import Account, Api, Secret
 from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value
 from tests.adapters.posts import NOW, account, post, utc
 from tests.adapters.test_contract import assert_sound
@@ -24,7 +25,7 @@ from tests.adapters.test_contract import assert_sound
 API = Bitrix24Api()
 CODE: Final = "1/p4ssw0rdofthewebhook"
 OFFICE = replace(account("bitrix24"), api=Api(Secret(CODE), "https://zerno.bitrix24.ru"))
-BY_FIELD = replace(OFFICE, options=Options(reason_field="UF_CRM_1720"))
+BY_FIELD = replace(OFFICE, options=Bitrix24Options(reason_field="UF_CRM_1720"))
 TIME: Final = {
     "start": 1795427999.1,
     "finish": 1795428000.25,

@@ -9,7 +9,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from service.config import Account, Api, Options, Secret
+from service.adapters.hubspot.options import HubSpotOptions
+from service.config import Account, Api, Secret
 from service.model import SECOND, Instant
 from tests.adapters.posts import NOW, TOKEN, account
 
@@ -51,5 +52,5 @@ def body(*events: Any) -> bytes:
 
 def office(*secrets: str, api: bool = False, **options: Any) -> Account:
     """A HubSpot account; with an API that can be asked, if wanted."""
-    made = account("hubspot", *secrets, options=Options(**options))
+    made = account("hubspot", *secrets, options=HubSpotOptions(**options))
     return replace(made, api=Api(Secret("pat-na1-secret"))) if api else made

@@ -11,7 +11,8 @@ import pytest
 
 from service.adapters import NotAuthentic
 from service.adapters.pipedrive.adapter import PipedriveAdapter
-from service.config import Account, Api, Options, Secret
+from service.adapters.pipedrive.options import PipedriveOptions
+from service.config import Account, Api, Secret
 from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value
 from tests.adapters.pipedrive import saved_posts
 from tests.adapters.posts import NOW, account, post, utc
@@ -391,7 +392,7 @@ def test_the_steps_name_the_address_and_no_secret() -> None:
 
 def authenticate(header: str | None, office: str | None = None, *secrets: str, body: bytes = b"{}") -> None:
     headers = {} if header is None else {"authorization": header}
-    options = Options(account=office)
+    options = PipedriveOptions(account=office)
     ADAPTER.authenticate(
         post(body, headers), account("pipedrive", *(secrets or ("crm:pass",)), options=options)
     )

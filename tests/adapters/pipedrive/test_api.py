@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import adapters
 from service.adapters.api import ASKED, RESOURCE, Answer, Api, Call, Stage, Subscribing, Verdict
 from service.adapters.pipedrive.api import BUDGET_SECONDS, PipedriveApi
-from service.config import Account, Config, ConfigError, Secret
+from service.config import Account, Secret
 from service.config import Api as ApiOptions
 from service.model import SECOND, Change, Decoded, Instant, Need
 from tests.adapters.posts import NOW, account, post, utc
@@ -109,12 +108,6 @@ def test_it_is_an_api_that_can_be_asked_and_subscribed_to() -> None:
     subscribing: Subscribing = API
     assert api.url is None
     assert subscribing.webhooks(OFFICE) == Call("webhooks", "/api/v1/webhooks")
-
-
-def test_the_api_is_at_the_companys_own_address() -> None:
-    adapters.check(Config("sqlite:///x.db", (OFFICE,)))
-    with pytest.raises(ConfigError, match=r"\[accounts.api\] needs the url of the pipedrive account"):
-        adapters.check(Config("sqlite:///x.db", (replace(OFFICE, api=ApiOptions(Secret(TOKEN))),)))
 
 
 def test_the_token_is_in_a_header_and_nowhere_else() -> None:

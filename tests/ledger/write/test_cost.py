@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.ledger.database.tables import INDEXED, STATE
 from service.ledger.read.board import Selection
 from service.ledger.write import invalidations
-from service.ledger.write.invalidations import Invalidation
+from service.ledger.write.invalidations import Invalidation, union
 from service.model import Change, Entity, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
@@ -81,16 +81,16 @@ def test_every_statement_names_the_account(ledger: Ledger) -> None:
             assert "account" in statement, statement
 
 
-def test_names_that_are_known_already_touch_nothing(ledger: Ledger) -> None:
-    def touched(name: str, version: int) -> Invalidation:
+def test_names_that_are_known_already_make_nothing_stale(ledger: Ledger) -> None:
+    def stale(name: str, version: int) -> Invalidation:
         before = ledger.head.seq
         entities: tuple[Entity, ...] = ("reason", "pipeline", "manager", "client")
         ledger.say(*(Change(entity, "1", version, {"name": name}) for entity in entities))
         with ledger.readers.begin() as connection:
-            return invalidations.between(connection, "office", before, ledger.head.seq)
+            return union(invalidations.read(connection, "office", before, ledger.head.seq))
 
-    assert touched("new", NOW) == Invalidation(clients=["1"], managers=True, reasons=True, pipelines=True)
-    assert touched("new", NOW + 1) == Invalidation()
-    assert touched("renamed", NOW + 2) == Invalidation(
-        clients=["1"], managers=True, reasons=True, pipelines=True
+    assert stale("new", NOW) == Invalidation(clients=("1",), managers=True, reasons=True, pipelines=True)
+    assert stale("new", NOW + 1) == Invalidation()
+    assert stale("renamed", NOW + 2) == Invalidation(
+        clients=("1",), managers=True, reasons=True, pipelines=True
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -17,9 +17,11 @@ from service.ledger.read.board import BoardRows, Late, LossRow, ManagerRow
 from service.live.board.build import build_snapshot
 from service.live.board.patch import Json, apply_patch, json_patch, snapshot_parts
 from service.live.board.ranges import ranges
-from service.live.board.snapshot import Sort
+from service.live.board.snapshot import FIGURES, Sort
 from service.live.page import render
+from service.live.page.environment import template
 from service.model import SECOND
+from service.projections import FLOW
 from service.projections.facts import PENDING
 from service.reasons import ReasonTable
 from tests.live.boards import (
@@ -290,3 +292,27 @@ def test_the_order_is_total_and_falls(read: BoardRows, sort: Sort) -> None:
 def test_nothing_is_grouped_by_the_order_in_which_reasons_are_read() -> None:
     refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50))
     assert board(reading(refusals=refusals)) == board(reading(refusals=refusals[::-1]))
+
+
+def test_a_figure_has_the_name_and_the_measures_of_its_relation_and_a_macro_in_every_language() -> None:
+    totals = {relation.name: set(relation.measures) for relation in FLOW.totals}
+    for name, figure in FIGURES.items():
+        assert {field.name for field in msgspec.structs.fields(figure) if field.required} == totals[name]
+        for language in get_args(Language):
+            assert hasattr(template(language, "figures.html").module, name)
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://crm.example/1", "https://crm.example/1"),
+        ("HTTP://crm.example/1", "HTTP://crm.example/1"),
+        ("javascript:alert(1)", None),
+        ("//crm.example/1", None),
+        (" https://crm.example/1", None),
+        (None, None),
+    ],
+)
+def test_only_an_address_of_the_web_is_a_link(url: str | None, link: str | None) -> None:
+    [row] = board(reading([client("7", "Иван", 1, task("t", url=url))])).at_risk.list
+    assert row.tasks[0].url == link

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.live.board import masking
 from service.live.board.masking import masked
 
 
@@ -32,3 +35,11 @@ def test_nothing_but_the_first_word_is_told(words: list[str]) -> None:
     first, *others = masked(" ".join(words)).split()
     assert first == words[0]
     assert all(len(word) == 2 and word.endswith(".") for word in others)
+
+
+def test_one_module_decides_what_is_masked() -> None:
+    own = Path(masking.__file__)
+    live = own.parents[1].rglob("*.*")
+    sources = {path: path.read_text(encoding="utf-8") for path in live if path.suffix in {".py", ".html"}}
+    for decision in ("mask_clients", "masked("):
+        assert [path for path, source in sources.items() if decision in source] == [own]

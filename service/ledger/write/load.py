@@ -1,0 +1,86 @@
+"""What a transaction applies to an account, and what it reads of state for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from service.calendar import day_start
+from service.config import Account
+from service.ledger.database.tables import TASKS
+from service.ledger.write import heads, state
+from service.ledger.write.heads import Head
+from service.model import Change, Delivery, Entity, Instant
+from service.projections.batch import Records
+from service.projections.facts import DealFacts, Moment, Rules, deal_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction applies to an account.
+
+    Args:
+        numbered: Deliveries with their numbers.
+        moments: The moment that the board is true at, and the one that it will be true at.
+        ticks: Whether the clock alone changes the board between them.
+    """
+
+    account: Account
+    rules: Rules
+    numbered: Sequence[tuple[int, Delivery]]
+    moments: tuple[Moment, Moment]
+    ticks: bool
+
+    @property
+    def changes(self) -> list[tuple[int, Change]]:
+        """Every change, with its delivery's number."""
+        return [(number, change) for number, delivery in self.numbered for change in delivery.decoded.changes]
+
+
+def batch_of(account: Account, head: Head, now: Instant, numbered: Sequence[tuple[int, Delivery]]) -> Batch:
+    """The batch of some deliveries and of the time since the account's last commit."""
+    rules = heads.rules_of(account)
+    moment = heads.moment_after(head.as_of, now)
+    return Batch(
+        account,
+        rules,
+        numbered,
+        (Moment(head.as_of, rules.day(head.as_of)), Moment(moment, rules.day(moment))),
+        ticks=moment >= head.next_tick_at or moment < head.as_of,
+    )
+
+
+def load(connection: Connection, batch: Batch) -> Records:
+    """The records of the entities that a batch changes, and of the tasks that the clock changes."""
+    ids: dict[Entity, set[str]] = {}
+    for _, change in batch.changes:
+        ids.setdefault(change.entity, set()).add(change.id)
+    if batch.ticks and (ticked := _ticked_tasks(connection, batch)):
+        ids.setdefault("task", set()).update(ticked)
+    account_id = batch.account.id
+    return {entity: state.load(connection, account_id, entity, wanted) for entity, wanted in ids.items()}
+
+
+def load_deals(connection: Connection, batch: Batch, ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
+    """Deals by id; one that has no record is not known yet."""
+    records = state.load(connection, batch.account.id, "deal", ids)
+    return {deal_id: deal_facts(deal_id, records.get(deal_id), batch.rules) for deal_id in ids}
+
+
+def _ticked_tasks(connection: Connection, batch: Batch) -> set[str]:
+    """The tasks that the clock alone changes between the batch's moments: those that fell due, and those that
+    were completed on a day that began or ended."""
+    before, after = batch.moments
+    first, last = sorted((before.now, after.now))
+    windows: list[ColumnElement[bool]] = [
+        and_(TASKS.c.open_due_at > first, TASKS.c.open_due_at <= last)  # the clock may have been set back
+    ]
+    if before.today != after.today:
+        for day in (before.today, after.today):
+            start, end = day_start(day, batch.rules.zone), day_start(day + 1, batch.rules.zone)
+            windows.append(and_(TASKS.c.done_at >= start, TASKS.c.done_at < end))
+    ids = select(TASKS.c.id).where(TASKS.c.account == batch.account.id, or_(*windows))
+    return set(connection.execute(ids).scalars())
