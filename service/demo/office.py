@@ -167,9 +167,9 @@ class Office:
     """
 
     now: Callable[[], float]
-    managers: Mapping[int, str] = field(default_factory=lambda: names.MANAGERS)
-    pipelines: Mapping[int, str] = field(default_factory=lambda: names.PIPELINES)
-    reasons: Mapping[int, str] = field(default_factory=lambda: names.REASONS)
+    managers: Mapping[int, str] = field(default_factory=lambda: dict(names.MANAGERS))
+    pipelines: Mapping[int, str] = field(default_factory=lambda: dict(names.PIPELINES))
+    reasons: Mapping[int, str] = field(default_factory=lambda: dict(names.REASONS))
     clients: dict[int, Client] = field(default_factory=dict)
     deals: dict[int, Deal] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)

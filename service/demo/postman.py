@@ -17,8 +17,8 @@ from service.demo.office import Event
 Deliver: TypeAlias = Callable[[Webhook], Awaitable[httpx.Response]]
 """Posts a webhook and returns the answer. Raises `httpx.HTTPError` where there is none."""
 
-CONNECTIONS: Final = 4
-"""How many webhooks are under way at once."""
+CONNECTIONS: Final = 16
+"""How many webhooks are under way at once: enough for the service to commit several together."""
 
 PAUSE_SECONDS: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses after failed attempts; none after the first, because the connection may have been stale."""

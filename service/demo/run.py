@@ -37,7 +37,6 @@ def _amocrm(office: Office, secret: str) -> SimulatedCRM:
     """An amoCRM without an API token: its webhooks carry the loss reason in a field of the lead."""
     return AmoCRM(
         office,
-        token=None,
         webhook_secret=secret,
         subdomain="lossboard-demo",
         reason_field="Причина отказа",

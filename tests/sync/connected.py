@@ -21,6 +21,7 @@ from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
 from service.demo.crms.crm import SimulatedCRM
+from service.demo.postman import Deliver, through
 from service.ledger.database.engine import open_engine
 from service.ledger.database.transactions import Transactions
 from service.ledger.read.reader import Reader
@@ -39,11 +40,11 @@ from service.projections.merge import Record, merge
 from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.demo.clock import StillClock
-from tests.demo.postman import NO_FAULTS, Deliver, Faults, Postman, through
+from tests.demo.postman import NO_FAULTS, Faults, FaultyPostman
 from tests.demo.truth import changes_of
 from tests.ledger.offices import Ledger
+from tests.sync.crms import ADDRESS
 
-ADDRESS: Final = "https://board.example/webhooks/office"
 VIEW: Final = BoardQuery("office", "quarter", "amount", "json", "ru")
 
 
@@ -92,7 +93,7 @@ class Connected:
     account: Account
     clock: WaitingClock
     vendor: SimulatedCRM
-    postman: Postman
+    postman: FaultyPostman
     sync: AccountSync
     reader: Reader
     transactions: Transactions
@@ -200,7 +201,7 @@ async def connected(
             account,
             waiting,
             vendor,
-            Postman(vendor, deliver, Random(seed), faults),
+            FaultyPostman(vendor, deliver, Random(seed), faults),
             another(),
             Reader(readers, accounts, waiting),
             transactions,

@@ -62,12 +62,12 @@ class AmoCRM(SimulatedCRM):
 
     Args:
         office: Its amounts are whole roubles, and every task has a due time.
-        token: The long-lived token of the API; None: the board's account has none, and gets the managers'
-            names and `reason_field` from its configuration.
+        token: The long-lived token of the API.
         webhook_secret: Stands in the address that webhooks are posted to.
         limit: Requests in a second.
         short: Leads are posted in the SHORT form; may be changed at any time.
-        reason_field: The lead's custom field that also carries the loss reason; None: there is none.
+        reason_field: The lead's custom field that carries the loss reason to a board without an API token,
+            whose configuration has the managers' names; None: the board asks the API.
     """
 
     kind: ClassVar[str] = "amocrm"
@@ -77,7 +77,7 @@ class AmoCRM(SimulatedCRM):
         self,
         office: Office,
         *,
-        token: str | None = "amo-long-lived-token",
+        token: str = "amo-long-lived-token",
         webhook_secret: str = "amo-webhook-secret",
         subdomain: str = "zerno",
         account_id: int = 20518844,
@@ -104,14 +104,12 @@ class AmoCRM(SimulatedCRM):
 
     def account(self, api_url: str | None = None) -> AccountTable:
         """See `SimulatedCRM`."""
-        options: Object = {"account": str(self.account_id)}
-        if self.reason_field is not None:
-            options["reason_field"] = self.reason_field
-        account: dict[str, object] = {"crm": self.kind, "webhook_secret": self.webhook_secret}
-        if self.token is None:
-            options["users"] = {str(user_id): name for user_id, name in self.office.managers.items()}
-        else:
-            account["api"] = {"url": api_url or self.origin, "token": self.token}
+        account = {"crm": self.kind, "webhook_secret": self.webhook_secret}
+        if self.reason_field is None:
+            api = {"url": api_url or self.origin, "token": self.token}
+            return {**account, "api": api, self.kind: {"account": str(self.account_id)}}
+        users = {str(user_id): name for user_id, name in self.office.managers.items()}
+        options = {"account": str(self.account_id), "reason_field": self.reason_field, "users": users}
         return {**account, self.kind: options}
 
     def connect(self, address: str) -> None:
@@ -167,8 +165,7 @@ class AmoCRM(SimulatedCRM):
         """See `SimulatedCRM`."""
         if self._blocked:
             return HTMLResponse("<html><body><h1>403 Forbidden</h1></body></html>", 403)
-        known = self.token is not None and request.headers.get("authorization") == f"Bearer {self.token}"
-        return None if known else self.failure(401)
+        return None if request.headers.get("authorization") == f"Bearer {self.token}" else self.failure(401)
 
     def too_many(self) -> Response:
         """See `SimulatedCRM`. One who does not listen is blocked."""
