@@ -1,5 +1,4 @@
-"""Runs migrations on a connection that the caller hands in, or on LOSSBOARD_DATABASE_URL from the command
-line."""
+"""Runs migrations on the caller's connection, or, from alembic's command line, on LOSSBOARD_DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -14,11 +13,11 @@ from service.ledger.database.tables import METADATA
 
 
 def run(connection: Connection) -> None:
-    """Run what was asked for, in one transaction: a migration that fails leaves nothing behind."""
+    """Run the migrations in one transaction, so that one that fails leaves nothing behind."""
     context.configure(connection=connection, target_metadata=METADATA, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()
-        schema.declare(connection)
+        schema.after_migrations(connection)
 
 
 given = context.config.attributes.get("connection")

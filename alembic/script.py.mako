@@ -1,4 +1,4 @@
-"""${message}: why, and why it is safe while the version before still runs."""
+"""${message}: what changes, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from alembic import op
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
-oldest = ${repr(up_revision)}  # the oldest version, by its newest revision, that goes on working after this one
+oldest = ${repr(up_revision)}  # newest revision of the oldest version that goes on working after this one
+safe_because = ""  # why that version goes on working; a test requires it
 
 
 def upgrade() -> None:

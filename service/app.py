@@ -61,7 +61,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     hub = Hub(Reader(reading, accounts, clock), accounts, clock)
 
     def moved(seqs: Mapping[str, int]) -> None:
-        hub.moved(seqs)
+        hub.on_seq(seqs)
         runner.on_seq(seqs)
 
     def committed(heads: Mapping[str, Head]) -> None:
@@ -77,8 +77,9 @@ def create_app(config: Config, clock: Clock) -> Service:
     refusals = RefusalReader(reading, accounts, clock)
     screens = NamedScreens(Screens(reading, noting), clock)
     follower = _follower(config, reading, hub, moved, clock)
-    metrics = Metrics(lambda: writer.depth, lambda: hub.screens)
-    writer = Writer(writing, accounts, clock, committed, metrics.commit)
+    metrics = Metrics(lambda: writer.depth, lambda: hub.streams)
+    writer = Writer(writing, accounts, clock, metrics.commit)
+    writer.on_commit.append(committed)
     ticker = Ticker(reading, list(accounts), writer, clock)
     runner = Runner(
         _asked(config), Transactions(reading, noting), writer, httpx.AsyncClient(), clock, metrics

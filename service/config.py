@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -36,6 +37,21 @@ class Secret:
         return "***"
 
     __str__ = __repr__
+
+
+def is_one_of(given: str | bytes, secrets: Iterable[str | bytes]) -> bool:
+    """Whether what a request gives is one of the secrets, or of the signatures made with them.
+
+    Secrets are compared here and nowhere else. All are compared, each in constant time, so that the time it
+    takes does not tell which one matches, or how much of it. An empty one never matches.
+    """
+    ours = _encoded(given)
+    matches = [hmac.compare_digest(ours, _encoded(secret)) for secret in secrets]
+    return any(matches) and bool(ours)
+
+
+def _encoded(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A real headless Chromium: the system's where there is one, else Playwright's own."""
+"""A real headless Chromium for tests: the system's, or else the one that Playwright downloaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
 
 from scripts.browser import system_browser
 
@@ -23,21 +24,34 @@ ARGUMENTS = (
 
 @contextlib.contextmanager
 def launched(*more: str) -> Iterator[Browser]:
-    """A browser.
+    """A browser that closes at the end.
 
     Args:
         more: Further command-line arguments.
 
     Raises:
-        FileNotFoundError: There is none.
+        FileNotFoundError: No Chromium is installed.
     """
     with sync_playwright() as playwright:
         path = system_browser() or playwright.chromium.executable_path
         if not Path(path).exists():
             raise FileNotFoundError(f"there is no Chromium at {path}: python scripts/browser.py installs one")
-        # Playwright's own goes by no path: without one it picks its build for headless use.
+        # Without a path Playwright chooses its own build for headless use.
         browser = playwright.chromium.launch(executable_path=system_browser(), args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:
             browser.close()
+
+
+def violations(page: Page) -> list[str]:
+    """The accessibility rules that a page breaks, each with the element that breaks it."""
+    rules = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in rules for node in rule["nodes"]]
+
+
+def box(element: Locator) -> FloatRect:
+    """The place of a visible element in the viewport."""
+    place = element.bounding_box()
+    assert place is not None
+    return place

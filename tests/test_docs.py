@@ -12,7 +12,7 @@ import pytest
 
 from service import config_file
 from service.commands import cli
-from service.live.stream.hub import HEARTBEAT
+from service.live.stream.hub import HEARTBEAT_SECONDS
 from service.metrics import Metrics
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -121,4 +121,4 @@ def test_the_layout_names_what_is_there() -> None:
 
 
 def test_the_live_protocol_gives_the_right_heartbeat() -> None:
-    assert f"every {HEARTBEAT:g} seconds" in text("docs/live-protocol.md")
+    assert f"every {HEARTBEAT_SECONDS:g} seconds" in text("docs/live-protocol.md")

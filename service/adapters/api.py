@@ -1,12 +1,13 @@
-"""The other half of a CRM's adapter: what its API is asked, and what the answers say.
+"""The other half of a CRM's adapter: the calls of its API, and what the answers say.
 
-Pure: a `Call` describes a request and does nothing; `service.sync` sends it, at the CRM's pace, and stores
-the answer as a delivery, so that it can be decoded again as a webhook can.
+Pure: a `Call` describes a request. `service.sync` sends it at the CRM's pace and stores the answer as a
+delivery, so that an answer can be decoded again in the same way as a webhook.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -14,13 +15,13 @@ from service.config import Account
 from service.model import Change, Decoded, Instant, Need, Request
 
 RESOURCE: Final = "resource"
-"""The header under which a stored answer keeps what was asked: `Call.resource`."""
+"""The header under which a stored answer keeps its `Call.resource`."""
 
 ASKED: Final = "asked"
-"""The header under which it keeps the ids that were asked for, separated by spaces."""
+"""The header under which a stored answer keeps its `Call.asked`, separated by spaces."""
 
 LOSSES_DAYS: Final = 400
-"""How far back a backfill brings lost deals: a year, and the days it is compared with."""
+"""How far back a backfill brings lost deals: a year, and the days that it is compared with."""
 
 TASKS_DAYS: Final = 31
 """How far back completed tasks matter: a manager's habit of 30 days."""
@@ -31,12 +32,12 @@ class Call:
     """One request to a CRM's API.
 
     Args:
-        resource: How the answer is read; one of the adapter's own words. Kept with the answer.
+        resource: The adapter's name for how the answer is read. Kept with the answer.
         path: Below the account's API address.
         query: Of the address; a repeated name is sent repeatedly.
-        body: JSON. With one it is a POST, without a GET.
-        asked: Ids that it asks for. Those that the answer leaves out are gone.
-        method: In place of what the body implies.
+        body: JSON. A call with a body is a POST, one without is a GET.
+        asked: The ids that the call asks for; see `absent_ids`.
+        method: Overrides the method that the body implies.
     """
 
     resource: str
@@ -49,10 +50,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One part of going through a CRM's API: a first call, and those that follow from its answers.
+    """One part of a run through a CRM's API: a first call, and the calls that follow from its answers.
 
     Args:
-        name: For people and for resuming; unique within a pass, and the same each time.
+        name: Shown to people, and used to resume; unique within a run, and the same in each run.
     """
 
     name: str
@@ -61,20 +62,20 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a CRM may be asked: a token bucket of `burst` calls that refills at `per_second`."""
+    """How fast a CRM may be called: a token bucket of `burst` calls that refills at `per_second`."""
 
     per_second: float
     burst: int
 
 
 Verdict: TypeAlias = Literal["answered", "later", "refused", "gone"]
-"""What a status means: the answer is in the body (or there is nothing); ask again later; the token is not
-good for it, so that somebody must act; there is no such thing."""
+"""What a status means: the answer is in the body, or there is nothing; call again later; the CRM refuses the
+token, so that a person must act; the CRM has no such thing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
+    """The response to a call.
 
     Args:
         headers: Names in lower case.
@@ -86,111 +87,113 @@ class Answer:
 
 
 class Api(Protocol):
-    """A CRM's API. Stateless; every method is pure."""
+    """A CRM's API. The API of an adapter subclasses it; it is stateless, and every method is pure.
 
-    @property
-    def url(self) -> str | None:
-        """Where the API is, for everybody; None where each account has its own address."""
-        ...
+    Args:
+        pace: How fast one account may be called, by the vendor's documents.
+        url: The address of the API; None where each account has its own.
+        batch: The most ids that one call asks for.
+    """
 
-    @property
-    def pace(self) -> Pace:
-        """How fast one account may be asked (the vendor's documents say)."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """Ids that one call asks for at most."""
-        ...
+    pace: Pace
+    url: str | None = None
+    batch: int = 100
 
     def prefix(self, account: Account) -> str:
-        """What every path begins with, behind the address: empty, unless the vendor's token is part of the
-        path. It is a secret then, and never logged."""
-        ...
+        """The beginning of every path, behind the address. Not empty only where the vendor's token is part of
+        the path; then it is a secret, and is never logged."""
+        del account
+        return ""
 
     def headers(self, account: Account) -> Mapping[str, str]:
-        """The headers of every call: they prove that it is us."""
-        ...
+        """The headers of every call, which prove who calls."""
+        return {"authorization": f"Bearer {account.api.token.value}"} if account.api else {}
 
+    @abstractmethod
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """The call that answers needs of one entity, at most `batch`; None for what the API cannot tell."""
-        ...
+        """The call that answers needs of one entity, at most `batch`; None where the API cannot."""
 
+    @abstractmethod
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
-        """What brings a new account up to now: managers, reasons, pipelines, open deals, open tasks, tasks
-        due within `TASKS_DAYS`, and deals lost within `LOSSES_DAYS`."""
-        ...
+        """The stages that bring a new account up to now: managers, reasons, pipelines, open deals, open
+        tasks, tasks due within `TASKS_DAYS`, and deals lost within `LOSSES_DAYS`."""
 
+    @abstractmethod
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """The deals and tasks (and what the API says of deletions) that changed since a moment."""
-        ...
+        """The deals and tasks that changed since a moment, and the deletions that the API knows."""
 
+    @abstractmethod
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """Every deal and task that still counts: open deals, deals lost within `LOSSES_DAYS`, open tasks,
-        tasks due within `TASKS_DAYS`. What is known here and does not answer was deleted, or changed
-        unseen."""
-        ...
+        tasks due within `TASKS_DAYS`. A deal or task that the board has and the listing lacks was deleted, or
+        changed without a webhook."""
 
+    @abstractmethod
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """The next page; None after the last."""
-        ...
+        """The call for the next page; None after the last."""
 
     def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """What a status means to this vendor, and after how many seconds to ask again, if it says so."""
-        ...
+        """What the answer's status means, and after how many seconds to call again, if the vendor says so."""
+        if answer.status in (200, 201, 204):
+            return "answered", None
+        if answer.status in (401, 403):
+            return "refused", None
+        if answer.status in (404, 410):
+            return "gone", None
+        return "later", seconds(answer.headers.get("retry-after"))
 
+    @abstractmethod
     def decode(self, request: Request, account: Account) -> Decoded:
-        """What a stored answer says. Reads the body, the headers `RESOURCE` and `ASKED`, and `received_at`:
-        when the API was asked, and so the moment that the answer is true at. Total and repeatable, as the
-        adapter's own `decode` is."""
-        ...
+        """What a stored answer says. Reads the body, the headers `RESOURCE` and `ASKED`, and `received_at`,
+        which is the time of asking, and so the moment at which the answer is true. Total and repeatable, in
+        the same way as `Adapter.decode`."""
 
 
 @runtime_checkable
 class Subscribing(Protocol):
-    """An API that can also say which webhooks there are, and add one."""
+    """An API that can also list the registered webhooks, and add one."""
 
     def webhooks(self, account: Account) -> Call:
-        """Asks for the webhooks that are registered."""
+        """The call for the registered webhooks."""
         ...
 
     def is_off(self, answer: Answer, address: str) -> bool | None:
-        """Whether the CRM has switched off the webhook to an address; None when there is none to it."""
+        """Whether the CRM has switched off the webhook to an address; None if there is no such webhook."""
         ...
 
     def subscribe(self, account: Account, address: str) -> Sequence[Call]:
-        """Registers a webhook to an address, for every event that the adapter reads."""
+        """The calls that register a webhook to an address, for every event that the adapter reads."""
         ...
 
 
-def standing(status: int, headers: Mapping[str, str]) -> tuple[Verdict, float | None]:
-    """What a status means where the vendor means what everybody means."""
-    if status in (200, 201, 204):
-        return "answered", None
-    if status in (401, 403):
-        return "refused", None
-    if status in (404, 410):
-        return "gone", None
-    return "later", seconds(headers.get("retry-after"))
-
-
 def seconds(text: str | None) -> float | None:
-    """A number of seconds, as in Retry-After; None for anything else, and for more than a day."""
+    """A number of seconds from a header such as Retry-After; None for anything else, and for more than 99 999
+    seconds."""
     if text is None or not (text.isascii() and text.isdigit() and len(text) <= 5):
         return None
     return float(text)
 
 
 def as_of(changes: Iterable[Change], asked_at: Instant) -> list[Change]:
-    """The changes of an answer, each told twice: when the vendor says that it happened, and again at the
-    moment that the answer is true at.
+    """The changes in an answer, each twice: with the vendor's own time, and with the time of asking.
 
-    The first tells since when it is so. The second wins over what was only dated by its arrival, such as a
-    delete that came late and was undone meanwhile.
+    The first says since when it is so. The second wins over changes that are only dated by their arrival,
+    such as a deletion that arrived late and was undone meanwhile.
     """
-    told: list[Change] = []
-    for change in changes:
-        told.append(change)
-        if change.version < asked_at:
-            told.append(replace(change, version=asked_at))
-    return told
+    return [
+        dated
+        for change in changes
+        for dated in (change, replace(change, version=asked_at))
+        if dated is change or change.version < asked_at
+    ]
+
+
+def absent_ids(request: Request, present: Collection[str | None]) -> list[str]:
+    """The ids that a stored answer's call asked for and the answer leaves out.
+
+    Args:
+        present: The ids in the answer. None stands for an entry without a usable id: it could be any of them,
+            so nothing counts as absent.
+    """
+    asked = () if None in present else request.headers.get(ASKED, "").split()
+    return [entity_id for entity_id in asked if entity_id not in present]

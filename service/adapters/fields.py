@@ -1,4 +1,4 @@
-"""What the adapters have in common: how a CRM's ids, names, addresses and times become a change's fields.
+"""A CRM's ids, names, addresses and times as the fields of a change; shared by the adapters.
 
 Pure. Each function raises `ValueError` with one line that a person connecting a CRM understands.
 """
@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from msgspec import UNSET, UnsetType
+
 from service.calendar import parse_instant
-from service.model import ID_LENGTH, SECOND, TEXT_LENGTH, Change, Instant, Value, cleaned
+from service.model import DAY, ID_LENGTH, TEXT_LENGTH, Change, Instant, Value, cleaned
 from service.reasons import reason_key
 
-MAX_AHEAD: Final = 24 * 60 * 60 * SECOND
-"""How far ahead of its arrival a change may be dated. A skewed clock is tolerated; a wild date is not, for it
-would win over every later change of its fields, for good."""
+_Sent = TypeVar("_Sent")
+_Read = TypeVar("_Read")
+
+MAX_AHEAD: Final = DAY
+"""How far ahead of its arrival a change may be dated. A skewed clock is tolerated. A wild date is not,
+because it would win over every later change of its fields for good."""
 
 UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
-"""What parsing hostile text raises: a wrong value, a date beyond what `datetime` holds, nesting too deep."""
+"""What parsing hostile text raises: a wrong value, a date that `datetime` cannot hold, nesting too deep."""
 
 _ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
 
@@ -36,20 +42,20 @@ def identifier(value: str | int) -> str:
 
 
 def optional_identifier(value: str | int | None) -> str | None:
-    """A link to another entity; null and the empty string are "none"."""
+    """The id in a link to another entity; None for null and the empty string."""
     return None if value is None or value == "" else identifier(value)
 
 
 def optional_text(value: str | None) -> str | None:
-    """A name or a text; one with nothing in it is "none"."""
+    """A name or a text; None for one with nothing in it."""
     return None if value is None else cleaned(value) or None
 
 
 def web_address(value: str | None) -> str | None:
-    """An address that is safe to put in a link, else None.
+    """An address that is safe in a link; None for any other.
 
-    Only http and https with a host and no spaces: whoever can post a webhook could otherwise put
-    `javascript:` on every screen. The rest of the event is sound, so an odd address costs only itself.
+    Safe is http or https with a host and no spaces. Otherwise anyone who can post a webhook could put
+    `javascript:` on every screen. An unsafe address does not spoil the rest of its event.
     """
     text = optional_text(value)
     if text is None or len(text) >= TEXT_LENGTH or not _ADDRESS.fullmatch(text):
@@ -60,6 +66,16 @@ def web_address(value: str | None) -> str | None:
         return None
 
 
+def if_sent(value: _Sent | UnsetType, read: Callable[[_Sent], _Read]) -> _Read | UnsetType:
+    """What `read` makes of a value; UNSET for one that was not sent."""
+    return UNSET if value is UNSET else read(value)
+
+
+def sent_fields(**fields: Value | UnsetType) -> dict[str, Value]:
+    """A change's fields, without those that are UNSET."""
+    return {name: value for name, value in fields.items() if value is not UNSET}
+
+
 def refuse_future(version: Instant, received_at: Instant) -> Instant:
     """The version. Raises `ValueError` when it is more than a day later than the time received."""
     if version - received_at > MAX_AHEAD:
@@ -68,13 +84,12 @@ def refuse_future(version: Instant, received_at: Instant) -> Instant:
 
 
 def event_time(text: str, received_at: Instant) -> Instant:
-    """When an event says that it happened, in ISO 8601 with an offset. Raises `ValueError`."""
+    """An event's own time, in ISO 8601 with an offset. Raises `ValueError`."""
     return refuse_future(parse_instant(text), received_at)
 
 
 def loss_reason(name: str | None, version: Instant) -> tuple[dict[str, Value], tuple[Change, ...]]:
-    """For a CRM that sends the loss reason's name: the deal's fields, and the change that names the
-    reason."""
+    """The deal's fields and the change that names the reason, for a CRM that sends the reason's name."""
     name = optional_text(name)
     key = reason_key(name) if name else ""
     if not key:
@@ -88,14 +103,15 @@ def one_line(error: Exception) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without what could drive a terminal: control characters are shown as escapes."""
+    """Text that is safe to print on a terminal: control characters become escapes."""
     return "".join(
-        each if each.isprintable() or each == " " else each.encode("unicode_escape").decode() for each in text
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 
 def digest(body: bytes, occasion: str = "") -> str:
-    """SHA-256 of a body, as `sha256sum` prints it; with an `occasion`, of the body on that occasion alone."""
+    """SHA-256 of a body, in the form of `sha256sum`; with an `occasion`, of the body together with it."""
     sha = hashlib.sha256(body)
     if occasion:
         sha.update(b"\0" + occasion.encode("utf-8", "replace"))

@@ -1,6 +1,6 @@
-"""Form bodies whose keys nest with brackets, as PHP's `http_build_query` writes them: `leads[add][0][id]=42`.
+"""Form bodies whose keys nest with brackets, such as `leads[add][0][id]=42` from PHP's `http_build_query`.
 
-Pure. The tree is made of dicts only: an index is a key like any other, so a huge one allocates nothing.
+Pure. The tree is made of dicts only: an index is a key like any other, so a huge index allocates nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ Form: TypeAlias = dict[str, Node]
 """Keys in the order in which the body first gave them."""
 
 MAX_FIELDS: Final = 10_000
-"""Fields in the largest form that is taken: a lead has some 25, and one with every custom field some
-hundreds."""
+"""Fields in the largest form that is taken. A lead has some 25; one with every custom field has hundreds."""
 
 MAX_DEPTH: Final = 8
 """Levels of nesting; the deepest documented field, `leads[add][0][custom_fields][0][values][0][value]`, has
@@ -22,21 +21,21 @@ all 8."""
 
 
 class FormError(ValueError):
-    """The body is not a form that is taken; the text says why."""
+    """The form is not taken; the text says why."""
 
 
 def parse_form(body: bytes) -> Form:
-    """The tree that the body describes. Total but for its size.
+    """The tree that a body describes. Total, except for its size.
 
-    What one field of a form spoils must not cost the others, so a key with unbalanced brackets or nested too
-    deep is left out, bytes that are not UTF-8 become U+FFFD, of two values for one key the last one counts,
-    and of a value and a branch for one key the branch counts, in whichever order they come.
+    One bad field must not cost the others. So a key with unbalanced brackets or nested too deep is left out,
+    and bytes that are not UTF-8 become U+FFFD. Of two values for one key the last counts; of a value and a
+    branch for one key the branch counts, whichever comes first.
 
     Raises:
         FormError: It has more than `MAX_FIELDS` fields.
     """
-    # Brackets come percent-encoded as a rule. To decode them first lets the decoder pass over the whole key,
-    # which has nothing else to decode; it changes no meaning, since no other escape contains "%5B" or "%5D".
+    # Brackets are usually percent-encoded, and keys have no other escapes. Once the brackets are decoded, the
+    # decoder skips the keys. That changes no meaning, because no other escape contains "%5B" or "%5D".
     text = body.decode("utf-8", "replace").replace("%5B", "[").replace("%5D", "]")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
@@ -51,7 +50,7 @@ def parse_form(body: bytes) -> Form:
 
 
 def key_path(key: str) -> list[str]:
-    """The parts of a key: `a[b][0]` is a, b, 0. Empty for a key that is not well formed or is too deep."""
+    """The parts of a key: `a[b][0]` is a, b, 0. Empty for a key that is malformed or too deep."""
     head, bracket, rest = key.partition("[")
     if not bracket:
         return [head] if head else []

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
-from service.config import Account, Options, Secret
+from service.config import Account, Options, Secret, is_one_of
 from service.model import Decoded, Request
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
@@ -69,10 +68,6 @@ class Adapter(Protocol):
         """
 
 
-def is_secret(given: bytes, secrets: Iterable[Secret]) -> bool:
-    """Whether `given` is one of the secrets; takes as long whichever it is, or none. An empty one never
-    matches."""
-    found = False
-    for secret in secrets:
-        found |= hmac.compare_digest(given, secret.value.encode()) and bool(given)
-    return found
+def is_secret(given: str | bytes, secrets: Iterable[Secret]) -> bool:
+    """Whether `given` is one of the account's secrets; see `is_one_of`."""
+    return is_one_of(given, (secret.value for secret in secrets))

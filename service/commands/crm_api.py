@@ -83,7 +83,7 @@ async def backfill(
                 if state.run is None or state.run.kind != "backfill":
                     return state
                 progress(state.run)
-                if state.trouble == "api_refused":
+                if state.problem == "api_refused":
                     raise NotAsked(f"account {account.id}: the CRM's API refuses the token")
                 await asyncio.wait([working], timeout=LOOKS)
         finally:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.adapters.csv import file
-from service.adapters.csv.file import Progress, Read
+from service.adapters.csv.file import ParsedFile, Progress
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.database.outcome import Outcome
@@ -25,7 +25,7 @@ class NotImported(Exception):
 class Imported:
     """What became of a file that was stored."""
 
-    read: Read
+    read: ParsedFile
     outcome: Outcome
 
     @property
@@ -34,8 +34,8 @@ class Imported:
         return sum(each.startswith(f"{self.read.kind} ") for each in self.outcome.changed)
 
 
-def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tuple[Request, Read]:
-    """Read a file, whole, and the request as which it is stored.
+def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tuple[Request, ParsedFile]:
+    """ParsedFile a file, whole, and the request as which it is stored.
 
     Raises:
         NotImported: It is too large, or some line of it is bad.
@@ -61,7 +61,9 @@ def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tup
     return request, found
 
 
-async def store(config: Config, account: Account, clock: Clock, request: Request, found: Read) -> Imported:
+async def store(
+    config: Config, account: Account, clock: Clock, request: Request, found: ParsedFile
+) -> Imported:
     """Store a file that was read, in one transaction; a service may run meanwhile.
 
     Raises:

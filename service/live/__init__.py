@@ -1,1 +1,1 @@
-"""Out: boards as JSON, as a page, and as a stream of patches to every screen."""
+"""The live board: as JSON, as a page, and as a stream of patches to every subscriber."""

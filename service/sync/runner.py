@@ -171,7 +171,7 @@ class AccountSync:
             return
         if result.verdict in ("answered", "gone"):
             self._failures = 0
-            if sync.trouble == "api_refused":
+            if sync.problem == "api_refused":
                 await self._set_problem("")
             return
         at_least = REFUSED_WAIT if result.verdict == "refused" else backoff(self._failures)
@@ -190,9 +190,9 @@ class AccountSync:
         if result.verdict != "answered":
             return
         is_off = self._api.is_off(result.answer, webhook_address(self._account)) is not False
-        if is_off and sync.trouble != "webhook_off":
+        if is_off and sync.problem != "webhook_off":
             await self._set_problem("webhook_off")
-        elif not is_off and sync.trouble == "webhook_off":
+        elif not is_off and sync.problem == "webhook_off":
             await self._set_problem("")
             self._reconcile_after = 0
 

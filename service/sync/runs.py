@@ -113,7 +113,7 @@ class RunExecutor:
             run,
             stages=stages,
             entities=run.entities + len(_entities(answer.decoded)),
-            missed=run.missed + len(_repaired(answer, result.true_at - GRACE)),
+            repaired=run.repaired + len(_repaired(answer, result.true_at - GRACE)),
         )
         await self._advance(run, self._crm.api.following(call, result.answer))
         return result
@@ -168,7 +168,7 @@ class RunExecutor:
         if fetched is None:
             return None
         repaired = {need for answer in fetched.answers for need in _repaired(answer, None)}
-        await self._store_run(msgspec.structs.replace(run, missed=run.missed + len(repaired)))
+        await self._store_run(msgspec.structs.replace(run, repaired=run.repaired + len(repaired)))
         return fetched.last
 
     def _missing(self, sweep: _Sweep) -> list[Need]:
@@ -189,13 +189,13 @@ class RunExecutor:
         if not await self._crm.write(lambda connection: syncs.finish(connection, *key, run)):
             return
         if run.kind == "reconcile":
-            self._on_repaired(run.missed)
+            self._on_repaired(run.repaired)
         _log.info(
             "%s: %s finished: %d deals and tasks read, %d repaired",
             self._crm.account.id,
             run.kind,
             run.entities,
-            run.missed,
+            run.repaired,
         )
 
 

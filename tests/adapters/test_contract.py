@@ -40,7 +40,6 @@ WORDS = """
     linked_leads_id ID updated_at complete_before complete_till 1795420000 9999999999 element_type element_id
     account _links self
     specversion 1.0 source time datacontenttype application/json data_base64 com.example.deal.changed
-    ce_0000000000000000000000000000000000000000000000000000000000000000
 """
 words = st.sampled_from(WORDS.split())
 texts = words | st.text(max_size=20)

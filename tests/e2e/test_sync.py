@@ -167,11 +167,11 @@ def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple
     assert done.returncode == 1
     assert "the CRM's API refuses the token" in done.stderr
     assert "Traceback" not in done.stderr
-    assert found.state()[1].trouble == "api_refused"
+    assert found.state()[1].problem == "api_refused"
     found.vendor.token = token
     done = lossboard(found.folder, "sync", "amo")
     assert done.returncode == 0, done.stderr
-    assert found.state()[1].trouble == ""
+    assert found.state()[1].problem == ""
     assert found.known() == found.truth()
 
 

@@ -41,7 +41,7 @@ FIGURES: Final = """() => {
 
 
 AT_REST: Final = """() => document.documentElement.dataset.state === "live"
-  && !document.getAnimations().length && !document.querySelector(".leaving, .news, .flying")"""
+  && !document.getAnimations().length && !document.querySelector(".leaving, .highlight, .flying")"""
 """What moves, or is pointed out, holds on to parts of the page that have been replaced."""
 
 NODES: Final = """() => {

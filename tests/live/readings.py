@@ -49,7 +49,7 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         saved={},
         closed=frozenset(),
         unconverted={},
-        clients={each.client_id: each for each in clients},
+        clients={row.client_id: row for row in clients},
         managers=(),
         manager_names={"3": "Анна"},
         pipeline_names={"1": "Продажи"},
@@ -91,12 +91,12 @@ class StandingClock:
             return
         due = asyncio.Event()
         self._sleepers.append((self.moment + int(seconds * SECOND), due))
-        waits = [asyncio.create_task(each.wait()) for each in (due, wake)]
+        waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits:
-                each.cancel()
+            for wait in waits:
+                wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
     @property

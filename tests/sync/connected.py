@@ -184,7 +184,7 @@ async def connected(
     with writers.begin() as connection:
         heads.ensure(connection, account, waiting.now())
     accounts = {account.id: account}
-    writer = Writer(writers, accounts, waiting, lambda _heads: None)
+    writer = Writer(writers, accounts, waiting)
     writer.start()
     endpoint = WebhookEndpoint(accounts, writer, waiting, metrics)
     service = Starlette(routes=[Route("/webhooks/{account}", endpoint)])

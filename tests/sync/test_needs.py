@@ -152,14 +152,14 @@ def test_a_refused_token_is_told_on_the_board_until_it_is_taken_again(
         service.vendor.fail_next(2, status)
         before = calls(service)
         await service.sync.turn()
-        assert (await read(service)).trouble == "api_refused"
+        assert (await read(service)).problem == "api_refused"
         for _ in range(39):  # a quarter of a minute each: the API is left alone for ten minutes
             await service.sync.turn()
         assert calls(service) == before + 1
-        assert (await read(service)).trouble == "api_refused"
+        assert (await read(service)).problem == "api_refused"
         service.clock.still.advance(1200)
         await service.work()
-        assert (await read(service)).trouble == ""
+        assert (await read(service)).problem == ""
         assert await reasons(service) == [DEAR]
 
     told(sqlite_ledgers, story)

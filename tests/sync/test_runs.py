@@ -59,7 +59,7 @@ def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Calla
         assert state.synced_at is not None
         filled = await read(service, before)
         assert filled.silent
-        assert (filled.totals["at_risk"]["tasks"], filled.missed) == (1, 0)
+        assert (filled.totals["at_risk"]["tasks"], filled.repaired) == (1, 0)
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=5)
@@ -76,11 +76,11 @@ def test_what_webhooks_lost_is_mended_counted_and_no_news(sqlite_ledgers: Callab
         before = await read(service)
         assert await service.reconcile() == 3
         mended = await read(service, before)
-        assert (mended.missed, mended.silent) == (3, True)
+        assert (mended.repaired, mended.silent) == (3, True)
         assert (await record(service, Need("deal", str(added.id)))).values["known"]
         assert await service.board() == service.truth()
         assert await service.reconcile() == 0
-        assert (await read(service)).missed == 0
+        assert (await read(service)).repaired == 0
 
     told(sqlite_ledgers, story, deals=3)
 
@@ -117,7 +117,7 @@ def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_tells(
         assert await service.reconcile() == 2
         assert (await record(service, Need("deal", "70001"))).deleted is not None
         assert (await record(service, Need("task", str(task)))).values["completed"]
-        assert (await read(service)).missed == 2
+        assert (await read(service)).repaired == 2
 
     told(sqlite_ledgers, story, deals=3)
 
@@ -210,7 +210,7 @@ def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], s
 
 
 def replace_stage(run: SyncRun, stage: int) -> SyncRun:
-    return SyncRun(run.kind, run.began_at, run.since, stage, run.stages, missed=9)
+    return SyncRun(run.kind, run.began_at, run.since, stage, run.stages, repaired=9)
 
 
 def test_a_sweep_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
@@ -254,7 +254,7 @@ def test_a_list_that_the_account_does_not_have_is_left_out(
         service.clock.still.advance(DAY)
         await service.reconcile()
         state = await service.state()
-        assert (state.run, state.trouble) == (None, "")
+        assert (state.run, state.problem) == (None, "")
         assert "this stage is skipped" in caplog.text
         assert await service.board() == service.truth()
 

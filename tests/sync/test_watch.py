@@ -32,16 +32,16 @@ def test_a_webhook_that_the_crm_switched_off_is_told_until_it_is_on_and_the_gap_
 ) -> None:
     async def story(service: Connected) -> None:
         await service.work()
-        assert (await read(service)).trouble == ""
+        assert (await read(service)).problem == ""
         service.vendor.disable_webhook()
         await service.postman.tell(add_deal(service.vendor.office))
         await watch(service)
-        assert (await read(service)).trouble == "webhook_off"
+        assert (await read(service)).problem == "webhook_off"
         assert await service.board() != service.truth()
         renew(service)
         await watch(service)
-        assert (await read(service)).trouble == ""
-        assert (await read(service)).missed == 1
+        assert (await read(service)).problem == ""
+        assert (await read(service)).repaired == 1
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=3)
@@ -60,7 +60,7 @@ def test_a_gap_is_mended_however_short_a_while_ago_the_last_reconciliation_was(
         renew(service)
         service.clock.still.advance(120)
         await service.work()
-        assert (await read(service)).trouble == ""
+        assert (await read(service)).problem == ""
         assert await service.board() == service.truth()
 
     told(sqlite_ledgers, story, deals=3)
@@ -71,10 +71,10 @@ def test_a_webhook_that_is_not_there_at_all_is_off(sqlite_ledgers: Callable[[], 
         assert isinstance(service.vendor, AmoCRM)
         service.vendor.hooks.clear()
         await service.work()
-        assert (await read(service)).trouble == "webhook_off"
+        assert (await read(service)).problem == "webhook_off"
         renew(service)
         await watch(service)
-        assert (await read(service)).trouble == ""
+        assert (await read(service)).problem == ""
 
     told(sqlite_ledgers, story)
 
@@ -97,7 +97,7 @@ def test_it_is_looked_at_every_ten_minutes_and_only_where_our_address_is_known(
         await service.work()
         await watch(service)
         assert asked(service, "webhooks") == 0
-        assert (await read(service)).trouble == ""
+        assert (await read(service)).problem == ""
 
     told(sqlite_ledgers, story)
     told(sqlite_ledgers, silent, configured=without_address)
@@ -112,6 +112,6 @@ def test_an_api_that_does_not_answer_says_nothing_of_the_webhook(
         service.clock.still.advance(CHECK_WEBHOOK_EVERY / SECOND)
         service.vendor.fail_next(1, status)
         await service.work()
-        assert (await read(service)).trouble == ""
+        assert (await read(service)).problem == ""
 
     told(sqlite_ledgers, story)

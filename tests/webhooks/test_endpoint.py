@@ -17,7 +17,6 @@ from starlette.routing import Route
 
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.standard.adapter import StandardAdapter
-from service.adapters.standard.cloud_events import vouching_id
 from service.clock import Clock
 from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
 from service.model import Decoded, Delivery, Instant
@@ -186,20 +185,6 @@ def test_the_writer_gets_the_raw_body_and_only_the_headers_that_decoding_needs()
     assert (delivery.account, delivery.received_at, delivery.body) == ("office", NOW, GONE.encode())
     assert delivery.headers == {"webhook-id": "msg_1"}
     assert [change.id for change in delivery.decoded.changes] == ["42"]
-
-
-def test_the_writer_gets_the_headers_that_an_event_in_binary_mode_is_read_from() -> None:
-    service = Service()
-    attributes = {"id": "1", "source": "/crm", "specversion": "1.0", "time": "2026-11-23T09:00:00Z"}
-    sent = {f"ce-{name}": value for name, value in attributes.items()} | {"ce-type": "task.deleted"}
-    headers = sent | {"ce-subject": "42"} | signed(TASK, vouching_id(sent))
-    assert service.post(TASK, **headers).json()["errors"] == []
-    (delivery,) = service.writer.deliveries
-    assert delivery.headers == {"webhook-id": vouching_id(sent), **sent}
-    assert [change.entity for change in delivery.decoded.changes] == ["task"]
-    forged = headers | {"ce-type": "deal.deleted"}
-    assert_problem(service.post(TASK, **forged), 401)
-    assert len(service.writer.deliveries) == 1
 
 
 @pytest.mark.parametrize("status", ["duplicate", "quarantined"])

@@ -1,61 +1,54 @@
-"""What the answers of amoCRM's and Kommo's API say, as changes. Pure.
+"""The answers of amoCRM's and Kommo's API, as changes. Pure.
 
-Source: developers.kommo.com/reference (leads, tasks, contacts, events). Unlike its webhooks, the API speaks
-JSON with numbers, and tells everything of a lead.
+Source: developers.kommo.com/reference (leads, tasks, contacts, events). Unlike the webhooks, the API sends
+JSON with numbers, and everything about a lead.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import YEAR_2000, YEAR_2100, stage_status
-from service.adapters.api import ASKED, RESOURCE, as_of
-from service.adapters.fields import digest, loss_reason, one_line, optional_text, refuse_future
+from service.adapters.api import RESOURCE, absent_ids, as_of
+from service.adapters.fields import digest, loss_reason, optional_text, refuse_future
+from service.adapters.parsed import Parsed, parse_body
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Entity, Instant, Need, Rejection, Request, Value
+from service.model import SECOND, Change, Decoded, Entity, Instant, Request, Value
 from service.money import parse_amount
 from service.reasons import reason_key
 
 _WHOLE: Final[Mapping[str, Literal["deal", "task"]]] = {"leads": "deal", "tasks": "task"}
-"""Resources of which an id that was asked for and is not there is gone."""
+"""Resources in which an id that was asked for and is absent was deleted."""
 
-Object: TypeAlias = Mapping[str, Any]  # JSON of somebody else: every read of it checks
+Object: TypeAlias = Mapping[str, Any]  # the vendor's JSON, so every value is checked where it is read
 
 
 def decode(request: Request, account: Account) -> Decoded:
-    """See `Api`. Each item stands alone."""
-    changes: list[Change] = []
-    rejections: list[Rejection] = []
-    reader = _READERS.get(request.headers.get(RESOURCE, ""))
-    try:
-        found = document(request.body)
-    except ValueError as error:
-        return Decoded(_key(request), (), (Rejection(0, one_line(error)),))
-    there: set[str | None] = set()
-    for part, item in enumerate(items(found)):
-        try:
-            changes += reader(item, request.received_at, account) if reader else ()
-            there.add(optional_id(item.get("id")))
-        except ValueError as error:
-            rejections.append(Rejection(part, one_line(error)))
-    entity = _WHOLE.get(request.headers.get(RESOURCE, ""))
-    if entity is not None and not rejections:
-        gone = [each for each in request.headers.get(ASKED, "").split() if each not in there]
-        changes += [Change(entity, each, request.received_at, deleted=True) for each in gone]
-    return Decoded(_key(request), tuple(changes), tuple(rejections), tuple(_needs(changes)))
-
-
-def _key(request: Request) -> str:
-    """Names have no time of the vendor's: the same list may come again and mean something new."""
-    occasion = f"{request.headers.get(RESOURCE)} {request.received_at}"
-    return digest(request.body, occasion)
+    """See `Api`. Each item stands alone. The time of asking is part of the key, because names carry no time
+    of the vendor's: the same list may come again and mean something new."""
+    resource = request.headers.get(RESOURCE, "")
+    reader = _READERS.get(resource, _nothing)
+    parsed = parse_body(
+        lambda: items(document(request.body)),
+        lambda item: Parsed(tuple(reader(item, request.received_at, account))),
+    )
+    entity = _WHOLE.get(resource)
+    if entity is not None and not parsed.rejections:
+        present = {change.id for change in parsed.changes if change.entity == entity}
+        parsed += Parsed(
+            tuple(
+                Change(entity, entity_id, request.received_at, deleted=True)
+                for entity_id in absent_ids(request, present)
+            )
+        )
+    return parsed.decoded(digest(request.body, f"{resource} {request.received_at}"))
 
 
 def document(body: bytes) -> Object:
-    """The JSON of an answer; of an empty one, nothing. Raises `ValueError`."""
+    """An answer's JSON object; an empty one for an empty body. Raises `ValueError`."""
     if not body.strip():
         return {}
     try:
@@ -65,23 +58,22 @@ def document(body: bytes) -> Object:
 
 
 def object_(value: object) -> Object:
-    """A JSON object; in the place of anything else, an empty one."""
+    """A JSON object; an empty one in place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def items(found: Object) -> Iterator[Object]:
-    """What a list holds, whatever it is called; each an object."""
-    for held in object_(found.get("_embedded")).values():
-        if isinstance(held, list):
-            yield from (each for each in held if isinstance(each, dict))
+def items(answer: Object) -> Iterator[Object]:
+    """The objects in an answer's lists, whatever the lists are called."""
+    for embedded in object_(answer.get("_embedded")).values():
+        yield from _list_of(embedded)
 
 
 def _id(value: object) -> str:
-    """Raises `ValueError`: every item has one."""
-    found = optional_id(value)
-    if found is None:
+    """An item's own id. Raises `ValueError` without one."""
+    item_id = optional_id(value)
+    if item_id is None:
         raise ValueError("the id is missing or is not a number")
-    return found
+    return item_id
 
 
 def optional_id(value: object) -> str | None:
@@ -92,7 +84,7 @@ def optional_id(value: object) -> str | None:
 
 
 def _moment(value: object) -> Instant | None:
-    """A moment from unix seconds; None unless it is one of this century."""
+    """A moment from unix seconds; None unless it is within 2000..2099."""
     is_moment = (
         isinstance(value, int) and not isinstance(value, bool) and YEAR_2000 <= value * SECOND < YEAR_2100
     )
@@ -100,7 +92,7 @@ def _moment(value: object) -> Instant | None:
 
 
 def _changed_at(item: Object, asked_at: Instant) -> Instant:
-    """When the vendor says that it changed."""
+    """When the vendor says that an item last changed; else when it was asked for."""
     changed_at = _moment(item.get("updated_at"))
     return asked_at if changed_at is None else refuse_future(changed_at, asked_at)
 
@@ -132,8 +124,8 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         fields["reason_id"] = reason_id
         named = [
             change
-            for each in _list_of(embedded.get("loss_reason"))
-            for change in _named("reason", each, asked_at)
+            for loss_reason_item in _list_of(embedded.get("loss_reason"))
+            for change in _named("reason", loss_reason_item, asked_at)
         ]
     else:
         reason, named = _reason_of_field(item, reason_field, version)
@@ -145,12 +137,12 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
 
 
 def _reason_of_field(item: Object, wanted: str, version: Instant) -> tuple[dict[str, Value], list[Change]]:
-    """The reason that a lead's own field carries; the webhooks are read so too."""
-    for held in _list_of(item.get("custom_fields_values")):
-        names = {str(held.get("field_id")), reason_key(str(held.get("field_name")))}
+    """The reason in the lead's custom field with a name or id; `values.custom_value` reads it in webhooks."""
+    for custom_field in _list_of(item.get("custom_fields_values")):
+        names = {str(custom_field.get("field_id")), reason_key(str(custom_field.get("field_name")))}
         if not names & {wanted, reason_key(wanted)}:
             continue
-        for value in _list_of(held.get("values")):
+        for value in _list_of(custom_field.get("values")):
             if isinstance(text := value.get("value"), str) and text.strip():
                 fields, named = loss_reason(text, version)
                 return fields, list(named)
@@ -182,7 +174,7 @@ def _contact(item: Object, asked_at: Instant, account: Account) -> Iterator[Chan
 
 
 def _deletion(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
-    """An event (events-api). What was deleted and restored since is in the other lists."""
+    """A deletion in the list of events. A lead that was restored since is in the other lists."""
     del account
     entities: Mapping[object, Literal["deal", "task"]] = {"lead_deleted": "deal", "task_deleted": "task"}
     entity = entities.get(item.get("type"))
@@ -192,7 +184,7 @@ def _deletion(item: Object, asked_at: Instant, account: Account) -> Iterator[Cha
 
 
 def _named(entity: Entity, item: Object, asked_at: Instant) -> Iterator[Change]:
-    """A name. The vendor gives it no time, so it is the present one."""
+    """The name of something. The vendor gives names no time, so the time of asking dates it."""
     yield Change(entity, _id(item.get("id")), asked_at, {"name": _text(item.get("name"))})
 
 
@@ -201,31 +193,21 @@ def _text(value: object) -> str | None:
 
 
 def _list_of(value: object) -> list[Object]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _main_contact(embedded: Object) -> str | None:
-    """A lead's client: its main contact, else its first one, else its company."""
+    """A lead's client: its main contact, else its first contact, else its company."""
     contacts = _list_of(embedded.get("contacts"))
-    chosen = [each for each in contacts if each.get("is_main") is True] or contacts
+    chosen = [contact for contact in contacts if contact.get("is_main") is True] or contacts
     chosen = chosen or _list_of(embedded.get("companies"))
     return optional_id(chosen[0].get("id")) if chosen else None
 
 
-def _needs(changes: Sequence[Change]) -> set[Need]:
-    """The names of what deals and tasks link to."""
-    linked: Mapping[str, Entity] = {
-        "client_id": "client",
-        "manager_id": "manager",
-        "reason_id": "reason",
-        "pipeline_id": "pipeline",
-    }
-    return {
-        Need(linked[name], value)
-        for each in changes
-        for name, value in each.fields.items()
-        if name in linked and isinstance(value, str)
-    }
+def _nothing(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
+    """Reads an item of a resource that the board has no use for."""
+    del item, asked_at, account
+    return iter(())
 
 
 _Reader: TypeAlias = Callable[[Object, Instant, Account], Iterator[Change]]

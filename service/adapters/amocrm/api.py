@@ -1,8 +1,8 @@
-"""amoCRM's and Kommo's API, v4: what it is asked, and what its answers say.
+"""The calls of amoCRM's and Kommo's API, v4.
 
 Sources: developers.kommo.com/reference and www.amocrm.ru/developers (leads-api, tasks-api, contacts, events,
-webhooks-api, limitations). An empty list is 204 without a body; pages follow `_links.next`; seven requests a
-second, then 429, and 403 for an address that goes on.
+webhooks-api, limitations). An empty list is a 204 without a body; `_links.next` is the address of the next
+page. Above seven requests a second the API answers 429, and then 403 to an address that goes on.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from service.adapters.api import (
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
+    Api,
     Call,
     Pace,
     Stage,
-    Verdict,
-    standing,
 )
 from service.config import Account
 from service.model import (
+    DAY,
     SECOND,
     Decoded,
     Entity,
@@ -34,11 +34,10 @@ from service.model import (
     Request,
 )
 
-DAY: Final = 24 * 3600 * SECOND
-
 _LEADS: Final = "/api/v4/leads"
 _TASKS: Final = "/api/v4/tasks"
 _CONTACTS: Final = "/api/v4/contacts"
+_COMPANIES: Final = "/api/v4/companies"
 _PAGE: Final = (("limit", "250"),)
 _WITH: Final = (("with", "loss_reason,contacts"),)
 _PLURALS: Final[Mapping[Entity, str]] = {
@@ -54,30 +53,19 @@ _EVENTS: Final = [
     *(f"{action}_task" for action in ("add", "update", "delete", "responsible")),
     *(f"{action}_{entity}" for entity in ("contact", "company") for action in ("add", "update", "delete")),
 ]
-"""Codes of the events that the adapter reads (webhooks-api)."""
+"""The codes (webhooks-api) of the events that the adapter reads."""
 
 
-class AmoCRMApi:
-    """amoCRM and Kommo, v4. The token is a long-lived one of a private integration."""
+class AmoCRMApi(Api):
+    """amoCRM and Kommo, v4, with the long-lived token of a private integration."""
 
-    url = None
-    pace = Pace(per_second=6, burst=1)  # a second has the burst and what refills in it: seven at most
-    batch = 100
-
-    def prefix(self, account: Account) -> str:
-        """See `Api`: the token is a header's."""
-        del account
-        return ""
-
-    def headers(self, account: Account) -> Mapping[str, str]:
-        """See `Api`."""
-        return {"authorization": f"Bearer {account.api.token.value}"} if account.api else {}
+    pace = Pace(per_second=6, burst=1)  # the burst and what refills within a second: at most seven
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """See `Api`. Users, reasons and pipelines are few: they are read whole."""
+        """See `Api`. Users, reasons and pipelines are few, so all of them are listed."""
         del account
-        entity, ids = needs[0].entity, tuple(each.id for each in needs)
-        chosen = tuple(("filter[id][]", each) for each in ids)
+        entity, ids = needs[0].entity, tuple(need.id for need in needs)
+        chosen = _by_ids(ids)
         match entity:
             case "deal":
                 return Call("leads", _LEADS, (*_WITH, *_PAGE, *chosen), asked=ids)
@@ -116,33 +104,26 @@ class AmoCRMApi:
         return [_leads(now), *_tasks(now)]
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`. The next page is the vendor's own address of it; a page without items is the last.
+        """See `Api`. The vendor gives the next page's address; a page without items is the last.
 
-        Contacts and companies have lists of their own, and ids in common: who is not in the one is looked for
-        in the other.
+        Contacts and companies are listed apart, but count their ids together: a client that is no contact is
+        asked for among the companies.
         """
         try:
-            found = document(answer.body)
+            page = document(answer.body)
         except ValueError:
             return None
         if call.resource == "contacts" and call.asked:
-            there = {optional_id(each.get("id")) for each in items(found)}
-            left = tuple(each for each in call.asked if each not in there)
-            chosen = tuple(("filter[id][]", each) for each in left)
-            return Call("companies", "/api/v4/companies", (*_PAGE, *chosen), asked=left) if left else None
-        link = object_(object_(found.get("_links")).get("next")).get("href")
-        if not isinstance(link, str) or not any(items(found)):
+            contacts = {optional_id(item.get("id")) for item in items(page)}
+            left = tuple(client_id for client_id in call.asked if client_id not in contacts)
+            return Call("companies", _COMPANIES, (*_PAGE, *_by_ids(left)), asked=left) if left else None
+        link = object_(object_(page.get("_links")).get("next")).get("href")
+        if not isinstance(link, str) or not any(items(page)):
             return None
         parts = urlsplit(link)
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
         following = Call(call.resource, parts.path, query, asked=call.asked)
         return None if parts.path != call.path or following == call else following
-
-    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """See `Api`. 403 is an address that asked too fast (limitations), or a token without the right."""
-        if answer.status == 204:
-            return "answered", None
-        return standing(answer.status, answer.headers)
 
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
@@ -150,16 +131,16 @@ class AmoCRMApi:
         return Call("webhooks", "/api/v4/webhooks")
 
     def is_off(self, answer: Answer, address: str) -> bool | None:
-        """See `Subscribing`: `disabled` is set after a hundred bad answers within two hours."""
+        """See `Subscribing`. The vendor sets `disabled` after a hundred bad answers within two hours."""
         states = [
-            bool(each.get("disabled"))
-            for each in items(document(answer.body))
-            if str(each.get("destination", "")).partition("?")[0] == address
+            bool(webhook.get("disabled"))
+            for webhook in items(document(answer.body))
+            if str(webhook.get("destination", "")).partition("?")[0] == address
         ]
         return all(states) if states else None
 
     def subscribe(self, account: Account, address: str) -> Sequence[Call]:
-        """See `Subscribing`. The secret is in the address: the vendor signs nothing."""
+        """See `Subscribing`. The secret is part of the address, because the vendor signs nothing."""
         destination = f"{address}?token={account.webhook_secrets[0].value}"
         body = json.dumps({"destination": destination, "settings": _EVENTS}).encode()
         return [Call("webhooks", "/api/v4/webhooks", body=body)]
@@ -175,8 +156,12 @@ def _whole(name: str) -> Call:
 
 
 def _list(resource: str, path: str, *chosen: tuple[str, str]) -> Call:
-    """By id: whatever changes meanwhile, no lead or task slips from one page to another."""
+    """A list in the order of the ids, so that a change meanwhile moves no item to another page."""
     return Call(resource, path, (*_PAGE, ("order[id]", "asc"), *chosen))
+
+
+def _by_ids(ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(("filter[id][]", entity_id) for entity_id in ids)
 
 
 def _since(moment: Instant) -> tuple[str, str]:
@@ -184,8 +169,8 @@ def _since(moment: Instant) -> tuple[str, str]:
 
 
 def _leads(now: Instant, *more: tuple[str, str]) -> Stage:
-    """Leads that were touched within `LOSSES_DAYS`: the vendor cannot be asked for open ones. One that nobody
-    has touched for longer comes with its open task, if it has one."""
+    """Leads that changed within `LOSSES_DAYS`, because the API has no filter for open ones. An older lead is
+    asked for because of its open task, if it has one."""
     return Stage("leads", _list("leads", _LEADS, *more, _since(now - LOSSES_DAYS * DAY)))
 
 

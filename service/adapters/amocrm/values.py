@@ -1,6 +1,7 @@
-"""The values in an amoCRM webhook. All are strings, and some are malformed, in the vendor's own examples too
-(`date_create=17265663a90`): each function says "unset" or None for what it cannot read, and raises nothing.
-Pure.
+"""The values in an amoCRM webhook. Pure.
+
+All are strings, and some are malformed, even in the vendor's own examples (`date_create=17265663a90`). Each
+function returns UNSET or None for what it cannot read, and raises nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ LOST: Final = "143"
 library)."""
 
 NONE: Final = frozenset({"", "0"})
-"""How the vendor writes "no such thing" where an id or a time is expected."""
+"""What the vendor writes for "none" where an id or a time is expected."""
 
 _ID = re.compile(r"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{9,10}")
@@ -35,7 +36,7 @@ YEAR_2100: Final = 4_102_444_800 * SECOND
 
 
 def linked_id(value: Node | None) -> str | None | UnsetType:
-    """An id; None where the vendor says that there is none."""
+    """An id; None for the vendor's "none"."""
     if not isinstance(value, str):
         return UNSET
     if value in NONE:
@@ -44,7 +45,7 @@ def linked_id(value: Node | None) -> str | None | UnsetType:
 
 
 def moment(value: Node | None, zone: tzinfo) -> Instant | None:
-    """A moment from unix seconds, or from a naive time in `zone`; None unless it is one within 2000..2099."""
+    """A moment from unix seconds, or from a naive time in `zone`; None unless it is within 2000..2099."""
     if not isinstance(value, str):
         return None
     if _SECONDS.fullmatch(value):
@@ -60,14 +61,14 @@ def moment(value: Node | None, zone: tzinfo) -> Instant | None:
 
 
 def stage_status(value: Node | None) -> Status | None:
-    """What being in a stage, `status_id`, means for a lead."""
+    """The status of a lead in a stage, `status_id`; None for what is no stage."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
         return None
     return "won" if value == WON else "lost" if value == LOST else "open"
 
 
 def budget(value: Node | None, currency: str) -> int | None:
-    """A lead's price in minor units; 0 for an empty one, by which older deliveries say that there is none."""
+    """A lead's price in minor units; 0 for an empty one, because older deliveries send no other zero."""
     if not isinstance(value, str):
         return None
     try:
@@ -77,8 +78,8 @@ def budget(value: Node | None, currency: str) -> int | None:
 
 
 def custom_value(custom_fields: Node | None, wanted: str | None) -> str | None:
-    """The value of the custom field with that name or id; empty when it was sent without one, None when not
-    sent."""
+    """The value of the custom field with that name or id; empty if the field was sent without a value, None
+    if the field was not sent."""
     if wanted is None or not isinstance(custom_fields, dict):
         return None
     wanted_key = reason_key(wanted)
@@ -92,7 +93,7 @@ def custom_value(custom_fields: Node | None, wanted: str | None) -> str | None:
 
 
 def _first_value(values: Node | None) -> str:
-    """The first value in any of the shapes seen: `values[0][value]`, `values[0]`, `values[value]`."""
+    """The first value, in any of the forms seen: `values[0][value]`, `values[0]`, `values[value]`."""
     if not isinstance(values, dict):
         return values or ""
     for value in (values, *values.values()):
@@ -103,7 +104,7 @@ def _first_value(values: Node | None) -> str:
 
 
 def origin_of(form: Form) -> str | None:
-    """Where the account's pages are: `account[_links][self]` if that is the vendor's own domain, else by
+    """The origin of the account's pages: `account[_links][self]` if its domain is the vendor's, else by the
     subdomain."""
     account = form.get("account")
     if not isinstance(account, dict):
@@ -119,7 +120,7 @@ def origin_of(form: Form) -> str | None:
 
 
 def _own_host(address: str) -> str | None:
-    """The address's host, if it is one right below a domain of the vendor's."""
+    """The address's host, if it is directly below one of the vendor's domains."""
     try:
         host = urlsplit(address).hostname or ""
     except ValueError:

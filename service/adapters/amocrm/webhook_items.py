@@ -1,13 +1,13 @@
-"""What one item of an amoCRM webhook says: a lead, a task, a contact or a company, as changes. Pure.
+"""One item of an amoCRM webhook (a lead, a task, a contact or a company) as changes. Pure.
 
 Source: the vendor's description of webhooks (developers.kommo.com/docs/webhooks-general) and captured
-deliveries of 2016 to 2025. An item is read field by field: what cannot be read is left unset, and only an
-item without a usable id, or dated in the future, is refused.
+deliveries of 2016 to 2025. An item is read field by field: a value that cannot be read is left unset, and
+only an item without a usable id, or dated in the future, is rejected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final, TypeAlias
@@ -18,18 +18,12 @@ from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import NONE, budget, custom_value, linked_id, moment, stage_status
 from service.adapters.fields import loss_reason, optional_text, refuse_future
 from service.adapters.forms import Form, Node
+from service.adapters.parsed import Parsed
 from service.config import Account
-from service.model import Change, Entity, Instant, Need, Value
+from service.model import Change, Instant, Need, Value
 
 _PAGES: Final[Mapping[str, str]] = {"1": "contacts", "2": "leads", "3": "companies"}
 """The page of a task's element, by its `element_type`."""
-
-_LINKS: Final[Mapping[str, Entity]] = {
-    "client_id": "client",
-    "manager_id": "manager",
-    "pipeline_id": "pipeline",
-}
-"""Fields that link to something whose name the body does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +31,7 @@ class Item:
     """One item of a list: `leads[update][0]` is an item of entity `leads` and action `update`.
 
     Args:
-        origin: Where the account's pages are, such as `https://example.amocrm.ru`; None when the body does
-        not say.
+        origin: Of the account's pages, such as `https://example.amocrm.ru`; None if the body does not say.
     """
 
     entity: str
@@ -50,15 +43,41 @@ class Item:
 
     @property
     def is_deletion(self) -> bool:
-        """Whether it says that the entity is gone, and nothing else."""
+        """Whether it only says that the entity was deleted."""
         return self.action == "delete"
 
 
-def vendor_time(item: Item) -> Instant | None:
-    """When the vendor says that it happened.
+def parse_item(item: Item) -> Parsed:
+    """What an item says; nothing for an entity or an action that the board has no use for.
 
-    None for the SHORT form, which carries no time, and for a deletion. None for a restore too: it need not
-    touch `last_modified`, and must win over the deletion, whose time is the one when it was received.
+    A lead's webhook leaves out its reason, its contacts and, in the SHORT form, all but its stage, so each
+    lead is a need.
+
+    Raises:
+        ValueError: It has no usable id, or is dated too far in the future.
+    """
+    reader = _READERS.get(item.entity)
+    if reader is None or item.action not in _ACTIONS:
+        return Parsed()
+    entity_id = linked_id(item.fields.get("id"))
+    if not isinstance(entity_id, str):
+        raise ValueError(f"{item.entity}[{item.action}]: the id is missing or is not a number")
+    happened_at = _vendor_time(item)
+    version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
+    changes = tuple(reader(item, entity_id, version))
+    needs = tuple(
+        Need("deal", change.id)
+        for change in changes
+        if change.entity == "deal" and change.fields.get("known")
+    )
+    return Parsed(changes, needs, is_dated=happened_at is not None or not changes)
+
+
+def _vendor_time(item: Item) -> Instant | None:
+    """The vendor's time of the item; None for the SHORT form, which has none, and for a deletion.
+
+    None for a restore too: it need not touch `last_modified`, and must win over the deletion, which is dated
+    by its arrival.
     """
     if item.action in ("delete", "restore"):
         return None
@@ -66,38 +85,6 @@ def vendor_time(item: Item) -> Instant | None:
     if updated_at is not None:
         return updated_at
     return moment(item.fields.get("last_modified"), AmoCRMOptions.of(item.account).timezone)
-
-
-def changes_of(item: Item, happened_at: Instant | None) -> list[Change]:
-    """The changes in an item; none for an entity or an action that the board has no use for.
-
-    Args:
-        happened_at: Its `vendor_time`; without one its version is the time received.
-
-    Raises:
-        ValueError: It has no usable id, or is dated too far in the future.
-    """
-    reader = _READERS.get(item.entity)
-    if reader is None or item.action not in _ACTIONS:
-        return []
-    entity_id = linked_id(item.fields.get("id"))
-    if not isinstance(entity_id, str):
-        raise ValueError(f"{item.entity}[{item.action}]: the id is missing or is not a number")
-    version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
-    return list(reader(item, entity_id, version))
-
-
-def needs_of(changes: Iterable[Change]) -> tuple[Need, ...]:
-    """What the changes of a body leave out: of a lead its reason, its contacts and, in the SHORT form, all
-    but its stage; of managers, pipelines and contacts their names."""
-    needs: dict[Need, None] = {}
-    for change in changes:
-        if change.entity == "deal" and change.fields.get("known"):
-            needs[Need("deal", change.id)] = None
-        for name, entity in _LINKS.items():
-            if isinstance(linked := change.fields.get(name), str):
-                needs[Need(entity, linked)] = None
-    return tuple(needs)
 
 
 def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
@@ -144,7 +131,7 @@ def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
 
 def _contact(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
     yield from _client(item, client_id, version)
-    # Companies come under this key too. A lead may have both; its client on the board is the person.
+    # Companies come under this key too. Of a lead's contact and its company, the contact is its client.
     if item.is_deletion or item.fields.get("type") == "company":
         return
     linked = item.fields.get("linked_leads_id")
@@ -170,7 +157,7 @@ def _set_link(fields: dict[str, Value], name: str, value: Node | None) -> None:
 
 
 def _set_element(fields: dict[str, Value], sent: Form, origin: str | None) -> None:
-    """What the task is on: a lead; a contact or a company, which are the client; or something not on the
+    """Set what the task is about: a lead; a client, which is a contact or a company; or nothing on the
     board."""
     kind, element = sent.get("element_type"), linked_id(sent.get("element_id"))
     if not isinstance(kind, str) or element is UNSET:
@@ -183,7 +170,7 @@ def _set_element(fields: dict[str, Value], sent: Form, origin: str | None) -> No
 
 
 def _set_due(fields: dict[str, Value], sent: Form, zone: tzinfo) -> None:
-    """`complete_before` is in seconds; `complete_till`, a naive time, is read only where that cannot be."""
+    """Set the due time: `complete_before`, in unix seconds, or else `complete_till`, a naive time."""
     given = [value for name in ("complete_before", "complete_till") if (value := sent.get(name)) is not None]
     due = [instant for value in given if (instant := moment(value, zone)) is not None]
     if due:
@@ -195,7 +182,7 @@ def _set_due(fields: dict[str, Value], sent: Form, zone: tzinfo) -> None:
 _Reader: TypeAlias = Callable[[Item, str, Instant], Iterator[Change]]
 _READERS: Final[Mapping[str, _Reader]] = {
     "leads": _lead,
-    "task": _task,  # in the singular, as the vendor sends it; every other entity goes by its plural
+    "task": _task,  # the vendor sends the singular here, and the plural of every other entity
     "tasks": _task,
     "contacts": _contact,
     "companies": _client,

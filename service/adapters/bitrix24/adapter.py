@@ -74,9 +74,7 @@ class Bitrix24Adapter(Adapter):
         """See `Adapter`: `auth[application_token]` is a secret, and `auth[domain]` is the configured domain
         where one is configured. The time of sending proves nothing, for nothing protects it."""
         sender = _sender(request.body)
-        if not is_secret(
-            _text(sender, "application_token").encode("utf-8", "replace"), account.webhook_secrets
-        ):
+        if not is_secret(_text(sender, "application_token"), account.webhook_secrets):
             raise NotAuthentic("token")
         domain = Bitrix24Options.of(account).domain
         if domain is not None and _text(sender, "domain").casefold() != domain.casefold():

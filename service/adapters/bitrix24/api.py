@@ -18,12 +18,12 @@ from service.adapters.api import (
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
+    Api,
     Call,
     Pace,
     Stage,
     Verdict,
     seconds,
-    standing,
 )
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
@@ -107,11 +107,10 @@ _METHODS: Final[Mapping[str, str]] = {
 }
 
 
-class Bitrix24Api:
+class Bitrix24Api(Api):
     """See `Api`. It is not `Subscribing`, because only an application may call `event.bind`: a person makes
     the webhook."""
 
-    url = None
     pace = Pace(per_second=2, burst=25)
     """Bitrix24 counts the calls from one address to a portal. The count falls by two a second, and calls are
     blocked at 50: half of that is left to other programs."""
@@ -183,7 +182,7 @@ class Bitrix24Api:
         """See `Api`. Errors are in the body; those of a `batch` come with the status 200."""
         body = answers.read_body(answer.body, BATCH)
         if body is None:
-            meaning, wait = standing(answer.status, answer.headers)
+            meaning, wait = super().verdict(answer)
             # The body is not from the API, so the status says nothing about an object.
             return ("later" if meaning in ("answered", "gone") else meaning), wait
         if answer.status == 200 and not body.errors:

@@ -1,7 +1,4 @@
-"""Which column of a CSV file holds what, by its name: as CRMs' exports call it, in Russian and in English.
-
-Pure.
-"""
+"""The columns of a CSV file, by their names in CRMs' exports, in Russian and in English. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from service.adapters.csv.lines import Unreadable
+from service.adapters.fields import printable
 from service.reasons import reason_key
 
 Kind: TypeAlias = Literal["deal", "task"]
@@ -163,14 +161,14 @@ _NAMES: Final[Mapping[Kind, Mapping[str, tuple[str, ...]]]] = {
         **_LINKS,
     },
 }
-"""The names of each column, as `_key` gives them, first those that win where a file has several. Two
-are told to whoever misses one."""
+"""The names of each column, as `_key` returns them. Where a file has several, the earlier name wins. The
+first two stand in the error for a missing column."""
 
 _NEEDED: Final[Mapping[Kind, tuple[tuple[str, ...], ...]]] = {
     "deal": (("id",), ("status",), ("amount",)),
     "task": (("id",), ("due_at",), ("deal_id", "client_id", "client")),
 }
-"""Of each group one must be there."""
+"""A file must have one column of each group."""
 
 _OF_WHAT: Final = re.compile(r"(сделка|задача|deal|lead|task|activity)\s*[-–—:]\s*")
 _MONEY: Final = re.compile(r"[\s,(]+(₽|\?|руб\.?|rub|\$|usd|€|eur)\)?")
@@ -181,8 +179,8 @@ class Columns:
     """The columns of a file.
 
     Args:
-        names: As the file's first line has them.
-        places: Where each known column is; of several, in the order in which a cell is looked for.
+        names: In the order of the file's first line.
+        places: The indexes of each known column; of several, in the order in which a cell is looked for.
     """
 
     kind: Kind
@@ -191,7 +189,7 @@ class Columns:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The names that are not known."""
+        """The names of the unknown columns."""
         used = {place for places in self.places.values() for place in places}
         return tuple(name for place, name in enumerate(self.names) if place not in used and name)
 
@@ -201,15 +199,20 @@ class Columns:
         if missing:
             raise Unreadable(f"there is no column for {'; nor for '.join(missing)}, of {self.kind}s")
 
+    def name_of(self, column: str) -> str:
+        """The name that a known column has in the file, fit for a terminal; empty without the column."""
+        places = self.places.get(column)
+        return printable(self.names[places[0]]) if places else ""
+
     def _called(self, column: str) -> str:
         english, russian = _NAMES[self.kind][column][:2]
         return f'{column} (called "{english}" or "{russian}")'
 
 
 def columns_of(names: Sequence[str]) -> Columns:
-    """The columns of deals or of tasks, whichever the names fit."""
-    found = [_columns(kind, names) for kind in _NAMES]
-    return max(found, key=lambda each: (not _missing(each), len(each.places)))
+    """The columns of deals or of tasks, whichever fits the names better."""
+    candidates = [_columns(kind, names) for kind in _NAMES]
+    return max(candidates, key=lambda columns: (not _missing(columns), len(columns.places)))
 
 
 def _missing(columns: Columns) -> list[tuple[str, ...]]:
@@ -220,14 +223,15 @@ def _columns(kind: Kind, names: Iterable[str]) -> Columns:
     names = tuple(names)
     keys = [_key(name) for name in names]
     places = {
-        column: tuple(place for each in called for place, key in enumerate(keys) if key == each)
-        for column, called in _NAMES[kind].items()
+        column: tuple(place for name in known for place, key in enumerate(keys) if key == name)
+        for column, known in _NAMES[kind].items()
     }
-    return Columns(kind, names, {column: where for column, where in places.items() if where})
+    return Columns(kind, names, {column: indexes for column, indexes in places.items() if indexes})
 
 
 def _key(name: str) -> str:
-    """A column's name as it is compared: without its kind in front, a currency behind, and underscores."""
+    """A column's name in the form in which names are compared: without the kind in front of it, a currency
+    behind it, and underscores."""
     key = reason_key(name.replace("_", " "))
     key = key[front.end() :] if (front := _OF_WHAT.match(key)) else key
     behind = _MONEY.search(key)

@@ -1,8 +1,8 @@
-"""A CSV file as lines of cells: its encoding, and where each line begins. Pure, and total: what cannot be
-read is said of the line that it begins in.
+"""A CSV file as lines of cells: its encoding, and where each line begins. Pure and total: an error is
+reported for the line in which the unreadable part begins.
 
-The shapes are those that CRMs and Excel save: UTF-8 with or without a mark, UTF-16 with one, windows-1251;
-cells between `;`, `,` or tabs; a first line `sep=;`.
+CRMs and Excel save UTF-8 with or without a mark, UTF-16 with one, or windows-1251; cells between `;`, `,` or
+tabs; and perhaps a first line `sep=;`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 DELIMITERS: Final = (";", ",", "\t")
 
 LONGEST_LINE: Final = 2**20
-"""Characters of one line, the line breaks inside its cells included."""
+"""Characters of one line, including the line breaks inside its cells."""
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -28,7 +28,7 @@ _REPLACED: Final = "\ufffd"
 
 
 class Unreadable(ValueError):
-    """The file as a whole; the text is for a person."""
+    """The file as a whole cannot be read. The text is for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Line:
     """One line.
 
     Args:
-        number: Where it begins in the file, from 1.
-        cells: Trimmed.
-        wrong: Why there are none.
+        number: Of the line in the file, from 1.
+        cells: Trimmed; none if the line cannot be read.
+        wrong: Why it cannot be read.
     """
 
     number: int
@@ -47,10 +47,10 @@ class Line:
 
 
 def encoding_of(body: bytes) -> str:
-    """How a file is encoded. Raises `Unreadable` when it is in no way that is known here."""
-    for mark, marked in _MARKS:
+    """The encoding of a file. Raises `Unreadable` for one that is not known here."""
+    for mark, encoding in _MARKS:
         if body.startswith(mark):
-            return _sound(body, marked)
+            return _sound(body, encoding)
     try:
         return _sound(body, "utf-8")
     except Unreadable:
@@ -72,7 +72,7 @@ def _sound(body: bytes, encoding: str) -> str:
 
 
 def lines(body: bytes, encoding: str, delimiter: str) -> Iterator[Line]:
-    """The lines of a file, without empty ones."""
+    """The lines of a file that are not empty."""
     counted = _Counted(io.TextIOWrapper(io.BytesIO(body), encoding, errors="replace", newline=""))
     reader = csv.reader(counted, delimiter=delimiter, strict=True)
     while True:
@@ -83,14 +83,14 @@ def lines(body: bytes, encoding: str, delimiter: str) -> Iterator[Line]:
         except StopIteration:
             return
         except (csv.Error, ValueError) as error:
-            yield Line(number, (), _said(str(error)))
+            yield Line(number, (), _explained(str(error)))
             continue
         if any(cells) and not (number == 1 and _says_delimiter(cells)):
             yield Line(number, cells)
 
 
 class _Counted:
-    """The lines of a text as they stand there, counted."""
+    """The raw lines of a text. Counts them, and the characters since the last line of cells began."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -109,8 +109,8 @@ class _Counted:
         return line
 
 
-def _said(error: str) -> str:
-    """What the parser finds wrong, for a person."""
+def _explained(error: str) -> str:
+    """The parser's error in words for a person."""
     if "end of data" in error:
         return "a quote is opened here and never closed"
     if "expected after" in error:
@@ -121,5 +121,5 @@ def _said(error: str) -> str:
 
 
 def _says_delimiter(cells: tuple[str, ...]) -> bool:
-    """Excel's hint in the first line, which is no line of the table."""
+    """Whether the first line is Excel's hint about the delimiter, which is no line of the table."""
     return cells[0][:4].lower() == "sep=" and len("".join(cells)) <= 5

@@ -1,7 +1,7 @@
-"""What the cells of a CSV file say: amounts, times, statuses, as CRMs' exports and Excel write them. Pure.
+"""The values in a CSV file's cells: amounts, times, statuses, as CRMs' exports and Excel write them. Pure.
 
-Each function raises `ValueError` with one line for a person. What can be read in two ways is an error, and
-never guessed.
+Each function raises `ValueError` with one line for a person. A value that can be read in two ways is an
+error; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _CURRENCIES: Final[Mapping[str, str]] = {
 }
 
 _NONE: Final = frozenset({"", "-", "–", "—", "нет", "не указано", "не указана", "не указан", "не закрыта"})
-"""What exports write where there is no date."""
+"""Written by exports where there is no date."""
 
 _SPACES: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f'’]+")
 _SUM: Final = re.compile(r"([^\d\s.,+-]*)([+-]?\d[\d.,]*)([^\d\s,+-]*)")
@@ -80,7 +80,7 @@ _ROUNDED: Final = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE | re.ASCII)
 
 
 def status(text: str) -> tuple[Status, bool]:
-    """A deal's status, and whether the word for it is known: any other word is a stage of open deals."""
+    """A deal's status, and whether its word is known: any other word is a stage of open deals."""
     key = reason_key(text)
     if not key:
         raise ValueError("it is empty")
@@ -88,33 +88,33 @@ def status(text: str) -> tuple[Status, bool]:
 
 
 def completed(text: str) -> tuple[bool, bool]:
-    """Whether a task is completed, and whether the word for it is known: any other is one of open tasks."""
+    """Whether a task is completed, and whether the word is known: any other word means an open task."""
     key = reason_key(text)
     return _COMPLETED.get(key, False), key in _COMPLETED
 
 
 def currency(text: str) -> str:
-    """A currency's code, of its code, sign or name."""
+    """A currency's code, from its code, sign or name."""
     key = reason_key(text).rstrip(".")
     if (known := _CURRENCIES.get(key)) is not None:
         return known
     if re.fullmatch(r"[a-z]{3}", key):
         return key.upper()
-    raise ValueError("no currency is called so: write its code, such as RUB")
+    raise ValueError("it is no known currency: write its code, such as RUB")
 
 
 def amount(text: str) -> tuple[str, str | None]:
-    """A decimal number such as `money.parse_amount` takes, and the currency that is written with it."""
-    found = _SUM.fullmatch(_SPACES.sub("", text))
-    if found is None:
+    """A decimal number in the form of `money.parse_amount`, and the currency that is written with it."""
+    match = _SUM.fullmatch(_SPACES.sub("", text))
+    if match is None:
         raise ValueError("it is no amount")
-    before, digits, after = found.groups()
+    before, digits, after = match.groups()
     sign = before or after
     return _decimal(digits), currency(sign) if sign else None
 
 
 def _decimal(digits: str) -> str:
-    """Digits with a decimal point, of digits with separators in any fashion."""
+    """Digits with a decimal point, from digits with any separators."""
     separators = re.sub(r"[^.,]", "", digits)
     if not separators:
         return digits.removeprefix("+")
@@ -127,15 +127,19 @@ def _decimal(digits: str) -> str:
         if len(separators) == 1 and len(fraction) == 3:
             raise ValueError(f"{digits} can be read in two ways: write it without a separator of thousands")
     groups = whole.split(thousands)
-    if len(groups) > 1 and (any(len(each) != 3 for each in groups[1:]) or len(groups[0].lstrip("+-")) > 3):
+    if len(groups) > 1 and (any(len(group) != 3 for group in groups[1:]) or len(groups[0].lstrip("+-")) > 3):
         raise ValueError("it is no amount")
     joined = "".join(groups).removeprefix("+")
     return f"{joined}.{fraction}" if fraction else joined
 
 
 def moment(text: str, zone: ZoneInfo, *, ends: bool = False) -> Instant | None:
-    """The moment that a time names: `23.11.2026 15:00`, or ISO 8601; without an offset, in a zone. A day is
-    its beginning, or with `ends` its last second."""
+    """The moment of a time such as `23.11.2026 15:00`, or in ISO 8601; in `zone` if it has no offset. None
+    where there is no date.
+
+    Args:
+        ends: Take the last second of a day that has no time, not its first.
+    """
     if reason_key(text) in _NONE:
         return None
     try:
@@ -148,11 +152,11 @@ def moment(text: str, zone: ZoneInfo, *, ends: bool = False) -> Instant | None:
 
 
 def _time(text: str, zone: ZoneInfo) -> tuple[datetime, bool]:
-    """A time, and whether it is a day alone."""
-    if found := _DOTTED.fullmatch(text):
-        day, month, year, hour, minute, second = (int(each or 0) for each in found.groups())
+    """A time, and whether it is a day without a time."""
+    if match := _DOTTED.fullmatch(text):
+        day, month, year, hour, minute, second = (int(digits or 0) for digits in match.groups())
         try:
-            return datetime(year, month, day, hour, minute, second, tzinfo=zone), found[4] is None
+            return datetime(year, month, day, hour, minute, second, tzinfo=zone), match[4] is None
         except ValueError:
             raise ValueError("there is no such time") from None
     try:
@@ -163,7 +167,7 @@ def _time(text: str, zone: ZoneInfo) -> tuple[datetime, bool]:
 
 
 def refuse_rounded(text: str) -> str:
-    """An id. Raises `ValueError` for one that Excel has turned into 1,67E+07."""
+    """The same id. Raises `ValueError` for one that Excel has turned into 1,67E+07."""
     if _ROUNDED.fullmatch(text):
         raise ValueError("Excel has rounded this id: format the column as text, and export again")
     return text

@@ -16,11 +16,11 @@ from service.adapters.api import (
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
+    Api,
     Call,
     Pace,
     Stage,
     Verdict,
-    standing,
 )
 from service.adapters.hubspot.answers import decode
 from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
@@ -54,20 +54,11 @@ _COMPANY: Final = ("name", "domain")
 _Filter = dict[str, str]
 
 
-class HubSpotApi:
+class HubSpotApi(Api):
     """HubSpot's API, with the token of an app or a service key."""
 
     url = "https://api.hubapi.com"
     pace = Pace(per_second=4, burst=1)  # searches have the lowest limit: 5 a second for all apps together
-    batch = 100
-
-    def prefix(self, account: Account) -> str:  # noqa: ARG002  # the token is in a header
-        """See `Api`."""
-        return ""
-
-    def headers(self, account: Account) -> Mapping[str, str]:
-        """See `Api`."""
-        return {} if account.api is None else {"authorization": f"Bearer {account.api.token.value}"}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Owners and pipelines are few, so all of them are listed."""
@@ -128,7 +119,7 @@ class HubSpotApi:
             return "answered", None
         if answer.status in (400, 404, 410):
             return "refused", None
-        verdict, wait = standing(answer.status, answer.headers)
+        verdict, wait = super().verdict(answer)
         if wait is None and answer.status == 429:
             wait = _WAIT_SECONDS.get(rate_limit_policy(answer.body), _WAIT_SECONDS["TEN_SECONDLY_ROLLING"])
         if wait is None and answer.status == 423:

@@ -19,12 +19,12 @@ from service.adapters.api import (
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
+    Api,
     Call,
     Pace,
     Stage,
     Verdict,
     seconds,
-    standing,
 )
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
@@ -49,18 +49,11 @@ _ALL_ACTIONS: Final = 3
 """The number of actions that a webhook can report, without the mergers of v1."""
 
 
-class PipedriveApi:
+class PipedriveApi(Api):
     """Pipedrive's API v2, and v1 for what v2 does not have."""
 
-    url = None
     # Half of the smallest plan's limit for one token: 20 calls in 2 seconds.
     pace = Pace(per_second=5.0, burst=10)
-    batch = 100
-
-    def prefix(self, account: Account) -> str:
-        """See `Api`: none, because the token is in a header."""
-        del account
-        return ""
 
     def headers(self, account: Account) -> Mapping[str, str]:
         """See `Api`. The token should be an administrator's, because it sees what its user sees."""
@@ -147,7 +140,7 @@ class PipedriveApi:
             return "later", seconds(answer.headers.get("retry-after")) or BUDGET_SECONDS
         if answer.status == 429:
             return "later", _wait_seconds(answer.headers)
-        return standing(answer.status, answer.headers)
+        return super().verdict(answer)
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Api`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -20,9 +20,11 @@ from msgspec import UNSET, UnsetType
 from service.adapters.fields import (
     event_time,
     identifier,
+    if_sent,
     loss_reason,
     optional_identifier,
     optional_text,
+    sent_fields,
     web_address,
 )
 from service.calendar import parse_instant
@@ -44,6 +46,7 @@ class _Named(msgspec.Struct):
 
 
 _Link: TypeAlias = _Named | None | UnsetType
+_Linked: TypeAlias = Literal["client", "manager", "pipeline"]
 
 
 class _Deal(msgspec.Struct):
@@ -134,62 +137,50 @@ _STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repeats)
 
 
 def _deal(data: _Deal, version: Instant, account: Account) -> list[Change]:
-    fields: dict[str, Value] = {"known": True, **_money(data, account.currency)}
-    named: list[Change] = []
-    if data.name is not UNSET:
-        fields["name"] = optional_text(data.name)
-    if data.status is not UNSET:
-        fields["status"] = data.status
-    if data.closed_at is not UNSET:
-        fields["closed_at"] = _instant(data.closed_at)
-    if data.url is not UNSET:
-        fields["url"] = web_address(data.url)
+    links, named = _links(version, client=data.client, manager=data.manager, pipeline=data.pipeline)
+    fields = links | _money(data, account.currency)
+    fields |= sent_fields(
+        known=True,
+        name=if_sent(data.name, optional_text),
+        status=data.status,
+        closed_at=if_sent(data.closed_at, _instant),
+        url=if_sent(data.url, web_address),
+    )
     if data.reason is not UNSET:
         reason, reason_named = loss_reason(data.reason, version)
         fields |= reason
-        named += reason_named
-    named += _link(fields, "client", data.client, version)
-    named += _link(fields, "manager", data.manager, version)
-    named += _link(fields, "pipeline", data.pipeline, version)
+        named = [*reason_named, *named]
     return [Change("deal", identifier(data.id), version, fields), *named]
 
 
 def _task(data: _Task, version: Instant) -> list[Change]:
-    fields: dict[str, Value] = {}
-    if data.deal_id is not UNSET:
-        fields["deal_id"] = optional_identifier(data.deal_id)
-    if data.client_id is not UNSET:
-        fields["client_id"] = optional_identifier(data.client_id)
-    if data.text is not UNSET:
-        fields["text"] = optional_text(data.text)
-    if data.due_at is not UNSET:
-        fields["due_at"] = _instant(data.due_at)
-    if data.completed is not UNSET:
-        fields["completed"] = data.completed
-    if data.completed_at is not UNSET:
-        fields["completed_at"] = _instant(data.completed_at)
-    if data.url is not UNSET:
-        fields["url"] = web_address(data.url)
-    named = list(_link(fields, "manager", data.manager, version))
+    links, named = _links(version, manager=data.manager)
+    fields = links | sent_fields(
+        deal_id=if_sent(data.deal_id, optional_identifier),
+        client_id=if_sent(data.client_id, optional_identifier),
+        text=if_sent(data.text, optional_text),
+        due_at=if_sent(data.due_at, _instant),
+        completed=data.completed,
+        completed_at=if_sent(data.completed_at, _instant),
+        url=if_sent(data.url, web_address),
+    )
     return [Change("task", identifier(data.id), version, fields), *named]
 
 
-def _link(
-    fields: dict[str, Value],
-    entity: Literal["client", "manager", "pipeline"],
-    named: _Link,
-    version: Instant,
-) -> Iterator[Change]:
-    """Set the field that links to the client, manager or pipeline; give the change that names it, if it has a
-    name."""
-    if named is UNSET:
-        return
-    if named is None:
-        fields[f"{entity}_id"] = None
-        return
-    linked = fields[f"{entity}_id"] = identifier(named.id)
-    if named.name is not UNSET:
-        yield Change(entity, linked, version, {"name": optional_text(named.name)})
+def _links(
+    version: Instant, *, client: _Link = UNSET, manager: _Link = UNSET, pipeline: _Link = UNSET
+) -> tuple[dict[str, Value], list[Change]]:
+    """The fields that link to a client, manager and pipeline, and the changes that name those."""
+    sent: Mapping[_Linked, _Link] = {"client": client, "manager": manager, "pipeline": pipeline}
+    fields: dict[str, Value] = {}
+    named: list[Change] = []
+    for entity, link in sent.items():
+        if link is UNSET:
+            continue
+        linked_id = fields[f"{entity}_id"] = None if link is None else identifier(link.id)
+        if linked_id is not None and link is not None and link.name is not UNSET:
+            named.append(Change(entity, linked_id, version, {"name": optional_text(link.name)}))
+    return fields, named
 
 
 def _money(data: _Deal, account_currency: str) -> dict[str, Value]:

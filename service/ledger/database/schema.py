@@ -1,14 +1,16 @@
-"""The schema's version in a database: what it is, whether this version of the service can work on it, and
+"""The schema's revision in a database: what it is, whether this version of the service can work on it, and
 bringing it up to date.
 
-During a rolling upgrade nodes of two versions share a database, whose schema is the newer one's. Each
-migration says which is the oldest version that goes on working after it (`oldest`, by the newest revision
-that it brings), and the database keeps what all of them say together, for a version that knows nothing of
-later ones: as the comment of alembic's own table. On SQLite, where no two versions meet, nothing is kept.
+During a rolling upgrade nodes of two versions share a database, whose schema is the newer version's. Each
+migration declares the oldest version that goes on working after it (`oldest`, named by the newest revision
+that this version brings) and why (`safe_because`). An old version does not have the later migrations, so the
+database keeps the newest of these declarations as the comment of alembic's own table. On SQLite, which one
+process serves at a time, nothing is kept.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from service.ledger.database import statistics
 from service.ledger.database.engine import open_engine
 
 MIGRATION_LOCK: Final = 0x1055B0A2D
@@ -29,8 +32,8 @@ _PACKAGE: Final = Path(__file__).resolve().parents[2]
 
 
 class SchemaError(Exception):
-    """This version of the service cannot work on the database's schema: that is older (`lossboard migrate`
-    brings it up to date), or too new (the service must be)."""
+    """This version of the service cannot work on the database's schema. It is older (`lossboard migrate`
+    brings it up to date), or too new (the service must be upgraded)."""
 
 
 def migrations() -> Path:
@@ -39,7 +42,19 @@ def migrations() -> Path:
     return beside if (beside / "env.py").exists() else _PACKAGE / "migrations"
 
 
-def _config(connection: Connection | None = None) -> Config:
+@cache
+def _revisions(folder: Path) -> tuple[str, ...]:
+    """The revisions that a folder's migrations bring, newest first; read once in a process."""
+    scripts = ScriptDirectory(str(folder)).walk_revisions()
+    return tuple(script.revision for script in scripts)
+
+
+def newest() -> str:
+    """The revision that this version of the service brings."""
+    return _revisions(migrations())[0]
+
+
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -47,28 +62,27 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def migrate(url: str, revision: str = "head") -> str | None:
-    """Bring the schema of a database up to `revision`, in one transaction; returns what it is then. A newer
-    one that this version can work on is left as it is.
+    """Bring the schema of a database up to `revision`, in one transaction, and return its revision then. A
+    newer schema that this version can work on stays as it is.
 
     Raises:
-        SchemaError: It is newer, and this version cannot work on it.
+        SchemaError: The schema is newer, and this version cannot work on it.
     """
     engine = open_engine(url, "writer")
     try:
         with engine.begin() as connection:
             _lock(connection)
-            have = _current(connection)
-            if have is None or _is_known(have):
-                command.upgrade(_config(connection), revision)
+            if is_newer(connection):
+                _check_newer(connection)
             else:
-                _check_newer(connection, have)
+                command.upgrade(_config(connection), revision)
             return _current(connection)
     finally:
         engine.dispose()
 
 
 def downgrade(url: str, revision: str = "base") -> None:
-    """Bring the schema of a database back to `revision`; what later revisions kept is lost."""
+    """Bring the schema of a database back to `revision`; what later revisions stored is lost."""
     engine = open_engine(url, "writer")
     try:
         with engine.begin() as connection:
@@ -78,13 +92,15 @@ def downgrade(url: str, revision: str = "base") -> None:
         engine.dispose()
 
 
-def declare(connection: Connection) -> None:
-    """Keep in the database which is the oldest version of the service that works on its schema; called after
-    migrations ran."""
+def after_migrations(connection: Connection) -> None:
+    """What every change of the schema ends with: statistics for SQLite; for PostgreSQL, the oldest version of
+    the service that works on the schema."""
+    statistics.write(connection)
     have = _current(connection)
     if connection.dialect.name == "postgresql" and have is not None:
-        declared = (script.module.oldest for script in _scripts().iterate_revisions(have, "base"))
-        connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{_OLDEST}{max(declared)}'"))
+        scripts = ScriptDirectory(str(migrations())).iterate_revisions(have, "base")
+        oldest = max(script.module.oldest for script in scripts)
+        connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{_OLDEST}{oldest}'"))
 
 
 def _lock(connection: Connection) -> None:
@@ -92,47 +108,37 @@ def _lock(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _is_known(revision: str) -> bool:
-    return revision in {script.revision for script in _scripts().walk_revisions()}
-
-
-def newest() -> str | None:
-    """The revision that this version of the service brings."""
-    return _scripts().get_current_head()
-
-
 def _current(connection: Connection) -> str | None:
+    """The revision that a database is at; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def current(engine: Engine) -> str | None:
-    """The revision that a database is at; None for an empty one."""
-    with engine.begin() as connection:
-        return _current(connection)
+def is_newer(connection: Connection) -> bool:
+    """Whether a newer version of the service migrated the database."""
+    have = _current(connection)
+    return have is not None and have not in _revisions(migrations())
 
 
 def check(engine: Engine) -> None:
     """Raise `SchemaError` unless this version of the service can work on the schema."""
     with engine.begin() as connection:
-        have, want = _current(connection), newest()
-        if have == want:
+        have = _current(connection)
+        if have == newest():
             return
-        if have is not None and not _is_known(have):
-            _check_newer(connection, have)
-            return
-    raise SchemaError(f"the database's schema is {have or 'empty'}, {want} is needed: run lossboard migrate")
+        if not is_newer(connection):
+            raise SchemaError(
+                f"the database's schema is {have or 'empty'}, {newest()} is needed: run lossboard migrate"
+            )
+        _check_newer(connection)
 
 
-def _check_newer(connection: Connection, have: str) -> None:
-    """Raise `SchemaError` unless a revision that this version does not know was declared to suit it."""
-    oldest, ours = _declared(connection), newest()
-    if oldest is None or ours is None or ours < oldest:
+def _check_newer(connection: Connection) -> None:
+    """Raise `SchemaError` unless a newer schema is declared to suit this version."""
+    oldest = _declared(connection)
+    if oldest is None or newest() < oldest:
         raise SchemaError(
-            f"the database's schema is {have}, which needs a newer version of the service (this is {ours})"
+            f"the database's schema is {_current(connection)}, which needs a newer version of the service "
+            f"(this is {newest()})"
         )
 
 

@@ -1,17 +1,16 @@
 """Every table. Each primary key starts with `account`, so that the schema can be sharded by it.
 
-State tables follow `model.FIELDS`, projection tables follow the relations of `projections`; the migrations
-in `alembic/` spell them out, and a test holds the two against each other.
+State tables follow `model.FIELDS`, projection tables follow the relations of `projections`. The migrations in
+`alembic/` spell them out, and a test compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, get_args
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
+    CheckConstraint,
     Column,
     Index,
     Integer,
@@ -22,28 +21,48 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
 
-from service.model import FIELDS, Entity
+from service.ledger.database.ddl import KEYED, STRICT, Flag, Number, sums_columns
+from service.model import FIELDS, Entity, Source, Status, SyncProblem
 from service.projections import FLOW
 from service.projections.facts import DERIVED
 from service.projections.flow import Relation
 
 METADATA: Final = MetaData(
-    naming_convention={"pk": "%(table_name)s_pkey", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
 )
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
+
+
+def _at_least(column: str, least: int) -> CheckConstraint:
+    return CheckConstraint(f"{column} >= {least}", name=column)
+
 
 HEADS: Final = Table(
     "heads",
     METADATA,
     Column("account", Text, primary_key=True),
-    Column("seq", BigInteger, nullable=False, comment="counts the commits"),
-    Column("deliveries", BigInteger, nullable=False, comment="the newest delivery's number"),
-    Column("as_of", BigInteger, nullable=False, comment="the moment that the projections are true at"),
-    Column("next_tick_at", BigInteger, nullable=False, comment="no board changes by itself before it"),
-    Column("last_delivery_at", BigInteger, comment="when the CRM was last heard from"),
-    Column("pruned", BigInteger, nullable=False, comment="bodies are gone up to this delivery's number"),
-    Column("shape", Text, nullable=False, comment="what the projections were computed with"),
-    sqlite_with_rowid=False,
+    Column("seq", Number, nullable=False, comment="number of the last commit"),
+    Column("deliveries", Number, nullable=False, comment="number of the newest delivery"),
+    Column("as_of", Number, nullable=False, comment="the moment that the projections are true at"),
+    Column("next_tick_at", Number, nullable=False, comment="before it, time alone changes nothing"),
+    Column("last_delivery_at", Number, comment="when the last webhook came"),
+    Column("pruned", Number, nullable=False, comment="bodies up to this delivery are dropped"),
+    Column("revision", Integer, nullable=False, comment="of the projections' code that computed them"),
+    Column("rules_fingerprint", Text, nullable=False, comment="the rules that they were computed by"),
+    _at_least("seq", 0),
+    _at_least("deliveries", 0),
+    CheckConstraint("pruned BETWEEN 0 AND deliveries", name="pruned"),
+    _at_least("revision", 1),
+    **KEYED,
 )
 """One row for each account; its lock serialises the account's commits."""
 
@@ -51,15 +70,18 @@ DELIVERIES: Final = Table(
     "deliveries",
     METADATA,
     Column("account", Text, nullable=False),
-    Column("number", BigInteger, nullable=False, comment="gapless, in the order of storing"),
+    Column("number", Number, nullable=False, comment="gapless, in the order of storing"),
     Column("key", Text, nullable=False, comment="the webhook's id, or a digest of the body"),
-    Column("received_at", BigInteger, nullable=False),
+    Column("received_at", Number, nullable=False),
     Column("headers", Text, nullable=False, comment="JSON; those that decoding needs"),
     Column("body", LargeBinary, comment="raw; null once pruned"),
     Column("changed", Text, nullable=False, comment="JSON; what it changed, for people"),
-    Column("source", Text, nullable=False, server_default="webhook", comment="how it came"),
+    Column("source", Text, nullable=False, comment="how it came"),
     PrimaryKeyConstraint("account", "number"),
     UniqueConstraint("account", "key"),
+    _at_least("number", 1),
+    _one_of("source", get_args(Source)),
+    **STRICT,
 )
 """The log: every delivery, once."""
 
@@ -67,25 +89,26 @@ QUARANTINE: Final = Table(
     "quarantine",
     METADATA,
     Column("account", Text, nullable=False),
-    Column("number", BigInteger, nullable=False, comment="the delivery's"),
-    Column("part", Integer, nullable=False, comment="which event of its body, from 0"),
+    Column("number", Number, nullable=False, comment="of the delivery"),
+    Column("part", Integer, nullable=False, comment="index of the event in its body, from 0"),
     Column("error", Text, nullable=False),
     Column("detail", Text, nullable=False, comment="a traceback, or empty"),
     PrimaryKeyConstraint("account", "number", "part"),
-    sqlite_with_rowid=False,
+    _at_least("part", 0),
+    **KEYED,
 )
 """Deliveries, or parts of one, that could not be decoded or applied."""
 
 INVALIDATIONS: Final = Table(
-    "patches",
+    "invalidations",
     METADATA,
     Column("account", Text, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("touched", Text, nullable=False, comment="JSON; which rows of the board may look different"),
+    Column("seq", Number, nullable=False, comment="number of the commit"),
+    Column("stale", Text, nullable=False, comment="JSON; the parts of the board that it made stale"),
     PrimaryKeyConstraint("account", "seq"),
-    sqlite_with_rowid=False,
+    **KEYED,
 )
-"""What each recent commit touched on the board."""
+"""What each recent commit made stale on the board."""
 
 SCREENS: Final = Table(
     "screens",
@@ -93,11 +116,11 @@ SCREENS: Final = Table(
     Column("account", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False, comment="of the link's token"),
-    Column("added_at", BigInteger, nullable=False),
-    Column("seen_at", BigInteger, comment="when it was last known to be open"),
+    Column("added_at", Number, nullable=False),
+    Column("seen_at", Number, comment="when it was last seen open"),
     PrimaryKeyConstraint("account", "name"),
     UniqueConstraint("account", "digest"),
-    sqlite_with_rowid=False,
+    **KEYED,
 )
 """Named screens: who may see the account's board by a link of its own."""
 
@@ -107,11 +130,13 @@ NEEDS: Final = Table(
     Column("account", Text, nullable=False),
     Column("entity", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("wanted_by", BigInteger, nullable=False, comment="the newest delivery that wants it"),
-    Column("tries", Integer, nullable=False, comment="how often the API was asked in vain"),
-    Column("ask_at", BigInteger, nullable=False, comment="not before it is the API asked"),
+    Column("wanted_by", Number, nullable=False, comment="number of the newest delivery that wants it"),
+    Column("tries", Integer, nullable=False, comment="calls of the API that failed so far"),
+    Column("ask_at", Number, nullable=False, comment="the next call is not made before"),
     PrimaryKeyConstraint("account", "entity", "id"),
-    sqlite_with_rowid=False,
+    _one_of("entity", FIELDS),
+    _at_least("tries", 0),
+    **KEYED,
 )
 """What the CRM's API is to be asked for."""
 
@@ -121,31 +146,46 @@ SYNCS: Final = Table(
     "syncs",
     METADATA,
     Column("account", Text, primary_key=True),
-    Column("holder", Text, nullable=False, comment="which process works the account's API"),
-    Column("held_until", BigInteger, nullable=False, comment="when others may take it over"),
-    Column("pass", Text, comment="JSON; what is being gone through, and how far it has come"),
-    Column("synced_at", BigInteger, comment="state is the CRM's up to then"),
-    Column("missed", Integer, nullable=False, comment="what the last reconciliation mended"),
-    Column("trouble", Text, nullable=False, comment="what somebody must see to, or empty"),
-    sqlite_with_rowid=False,
+    Column("holder", Text, nullable=False, comment="the process that calls the account's API"),
+    Column("held_until", Number, nullable=False, comment="when another process may take over"),
+    Column("run", Text, comment="JSON; the run under way, and how far it has come"),
+    Column("synced_at", Number, comment="state agrees with the CRM up to then"),
+    Column(
+        "repaired", Integer, nullable=False, comment="deals and tasks that the last reconciliation changed"
+    ),
+    Column("problem", Text, nullable=False, comment="what somebody must see to, or empty"),
+    _at_least("repaired", 0),
+    _one_of("problem", get_args(SyncProblem)),
+    **KEYED,
 )
 """One row for each account whose CRM's API is asked."""
 
-_TYPES: Final = {str: Text, int: BigInteger, bool: Boolean}
+_VALUES: Final[Mapping[str, tuple[str, ...]]] = {"status": get_args(Status)}
+"""Fields of state that have one of a few texts."""
+
+
+def _field_type(
+    name: str, kind: type[str | int | bool]
+) -> TypeEngine[str] | TypeEngine[int] | TypeEngine[bool]:
+    if kind is bool:
+        return Flag(create_constraint=True, name=name)
+    return Number if kind is int else Text()
 
 
 def _state_table(entity: Entity) -> Table:
+    fields = FIELDS[entity]
     return Table(
         f"{entity}s",
         METADATA,
         Column("account", Text, nullable=False),
         Column("id", Text, nullable=False),
-        *(Column(name, _TYPES[kind]) for name, kind in FIELDS[entity].items()),
-        *(Column(name, BigInteger) for name in DERIVED.get(entity, ())),
+        *(Column(name, _field_type(name, kind)) for name, kind in fields.items()),
+        *(Column(name, Number) for name in DERIVED.get(entity, ())),
         Column("stamps", Text, nullable=False, comment="JSON; the version of each field's value"),
-        Column("deleted", BigInteger, comment="the version of the newest delete"),
+        Column("deleted", Number, comment="the version of the newest delete"),
         PrimaryKeyConstraint("account", "id"),
-        sqlite_with_rowid=False,
+        *(_one_of(name, values) for name, values in _VALUES.items() if name in fields),
+        **KEYED,
     )
 
 
@@ -171,20 +211,18 @@ INDEXED: Final[Mapping[Entity, tuple[str, ...]]] = {
     entity: tuple(sorted({column.name for index in table.indexes for column in index.columns} - {"account"}))
     for entity, table in STATE.items()
 }
-"""The columns of state that an index has; a predicate of one speaks of no others."""
+"""The columns of state that an index contains. The indexes' predicates name no other columns."""
 
 
-def _relation_table(relation: Relation) -> Table:
+def _sums_table(relation: Relation) -> Table:
     return Table(
         relation.name,
         METADATA,
-        Column("account", Text, nullable=False),
-        *(Column(name, Integer if name == "day" else Text, nullable=False) for name in relation.key),
-        *(Column(name, BigInteger, nullable=False) for name in relation.measures),
+        *sums_columns(relation.key, relation.measures),
         PrimaryKeyConstraint("account", *relation.key),
-        sqlite_with_rowid=False,
+        **KEYED,
     )
 
 
-SUMS: Final[Mapping[Relation, Table]] = {each: _relation_table(each) for each in FLOW.relations}
+SUMS: Final[Mapping[Relation, Table]] = {relation: _sums_table(relation) for relation in FLOW.relations}
 """The projections."""

@@ -122,8 +122,8 @@ class BoardRows:
         manager_names: The name of every manager that is known; `pipeline_names` likewise.
         closed: Of the overdue tasks of the reading before, those that were completed since.
         silent: What differs from the reading before is no news: it came by going through the CRM's API.
-        missed: What the last reconciliation mended: deals and tasks whose webhooks were lost.
-        trouble: What somebody must see to with the CRM, as `ledger.syncs` has it; or empty.
+        repaired: What the last reconciliation mended: deals and tasks whose webhooks were lost.
+        problem: What somebody must see to with the CRM, as `ledger.write.syncs` has it; or empty.
         unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
         manager_sums: What `managers` was made from, to be made again when only time went by.
     """
@@ -142,6 +142,6 @@ class BoardRows:
     pipeline_names: Mapping[str, str]
     losses: Mapping[Selection, tuple[LossRow, ...]]
     silent: bool = False
-    missed: int = 0
-    trouble: SyncProblem = ""
+    repaired: int = 0
+    problem: SyncProblem = ""
     manager_sums: ManagerSums | None = field(default=None, compare=False, repr=False)

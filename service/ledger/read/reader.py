@@ -23,7 +23,7 @@ from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums
 from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
-from service.ledger.write.syncs import Shown
+from service.ledger.write.syncs import SyncReport
 from service.model import Instant
 from service.projections import FLOW
 
@@ -35,7 +35,7 @@ def _with_head() -> Select[*tuple[Any, ...]]:
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[each].c[name] for each in FLOW.totals for name in each.measures]
     return (
-        select(*HEADS.c, SYNCS.c.missed, SYNCS.c.trouble, *measures)
+        select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.problem, *measures)
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
     )
@@ -52,7 +52,7 @@ class _Reader:
     account: Account
     head: Head
     as_of: Instant
-    shown: Shown
+    shown: SyncReport
     totals: Mapping[str, Mapping[str, int]]
 
 
@@ -110,8 +110,8 @@ def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
         raise LookupError(f"account {account.id} has no head row")
     values = iter(row)
     head = Head(*islice(values, len(HEADS.c)))
-    missed, trouble = islice(values, 2)
-    shown = Shown() if account.api is None or missed is None else Shown(missed, trouble)
+    repaired, problem = islice(values, 2)
+    shown = SyncReport() if account.api is None or repaired is None else SyncReport(repaired, problem)
     totals = {}
     for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
@@ -155,8 +155,8 @@ def _read(
         else board_rows.pipeline_names(connection, account_id),
         losses=_losses(read, selections, since, stale),
         silent=stale.silent,
-        missed=read.shown.missed,
-        trouble=read.shown.trouble,
+        repaired=read.shown.repaired,
+        problem=read.shown.problem,
         manager_sums=sums,
     )
 

@@ -36,7 +36,7 @@ async def beside(database_url: str, account: Account, clock: Clock) -> AsyncIter
         schema.check(writers)
         with writers.begin() as connection:
             heads.ensure(connection, account, clock.now())
-        writer = Writer(writers, {account.id: account}, clock, lambda _heads: None)
+        writer = Writer(writers, {account.id: account}, clock)
         writer.start()
         try:
             yield AttachedLedger(Transactions(readers, writers), writer)

@@ -20,7 +20,7 @@ from service.ledger.write import state as states
 from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.log import Stored
 from service.model import FIELDS, Decoded, Entity, Instant
-from service.projections import FLOW
+from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, task_facts
 from service.projections.flow import Cells, Deltas, Key, Relation
 from service.projections.merge import Record, merge
@@ -100,7 +100,8 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
             seq=head.seq + 1,
             as_of=as_of,
             next_tick_at=heads.next_tick(connection, account, as_of),
-            shape=heads.shape_of(account),
+            revision=REVISION,
+            rules_fingerprint=heads.fingerprint_of(account),
         )
     )
 
@@ -183,4 +184,4 @@ def rules_changed(connection: Connection, account: Account) -> bool:
     if head is None:
         return False
     heads.check_revision(head)
-    return head.shape != heads.shape_of(account)
+    return not heads.has_rules(head, account)

@@ -17,7 +17,7 @@ from service.ledger.database.outcome import Outcome
 from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, invalidation_of
-from service.ledger.write.load import Batch, batch_of, load, load_deals
+from service.ledger.write.load import AccountBatch, account_batch, load, load_deals
 from service.model import Delivery, Instant, Source
 from service.projections import FLOW
 from service.projections.batch import Changed, Merged, Records, merge_batch
@@ -51,7 +51,7 @@ def apply(
     stored = heads.prepared(connection, account.id, lock=True)
     heads.check_rules(stored, account)
     outcomes, fresh = _numbered(connection, stored, deliveries)
-    batch = batch_of(account, stored, now, fresh)
+    batch = account_batch(account, stored, now, fresh)
     head = _heard(stored, deliveries)
     changed: Mapping[int, Changed] = {}
     if fresh or batch.ticks:
@@ -82,7 +82,7 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
     """
     stored = heads.prepared(connection, account.id, lock=True)
     heads.check_rules(stored, account)
-    batch = batch_of(account, stored, now, [(number, delivery)])
+    batch = account_batch(account, stored, now, [(number, delivery)])
     head = _advance(connection, batch, stored).head
     log.hold(connection, account.id, number, delivery.decoded.rejections)
     heads.store(connection, head)
@@ -116,7 +116,7 @@ def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:
     return replace(head, last_delivery_at=max(heard)) if heard else head
 
 
-def _advance(connection: Connection, batch: Batch, head: Head) -> Advanced:
+def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advanced:
     """Write what a batch changes."""
     account_id = batch.account.id
     loaded = load(connection, batch)
@@ -145,7 +145,7 @@ def _store(connection: Connection, account_id: str, loaded: Records, merged: Mer
     sums.add(connection, account_id, flowed.deltas)
 
 
-def _next_tick(connection: Connection, batch: Batch, head: Head, merged: Merged) -> Instant:
+def _next_tick(connection: Connection, batch: AccountBatch, head: Head, merged: Merged) -> Instant:
     """The next moment at which the clock alone changes the board."""
     now = batch.moments[1].now
     if batch.ticks:
@@ -154,7 +154,7 @@ def _next_tick(connection: Connection, batch: Batch, head: Head, merged: Merged)
     return min([head.next_tick_at, *(due_at for due_at in due_times if due_at > now)])
 
 
-def _invalidation(batch: Batch, merged: Merged, flowed: Flowed) -> Invalidation:
+def _invalidation(batch: AccountBatch, merged: Merged, flowed: Flowed) -> Invalidation:
     """What a batch changed on the board."""
     return invalidation_of(
         flowed,

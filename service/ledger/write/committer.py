@@ -1,9 +1,8 @@
-"""A batch into the database: one transaction, and what to do when that fails.
+"""Commits a batch in one transaction, and decides what to do when that fails.
 
-Nothing here is undone or done twice by trying again: a delivery is known by its key, so that a transaction
-whose commit may or may not have succeeded (the connection was lost meanwhile) is simply done once more.
-Deliveries lock their accounts in one order and ticks wait for no lock, so that no two nodes wait for each
-other.
+Trying again neither loses nor repeats anything: a delivery is known by its key, so a transaction whose commit
+may or may not have succeeded (the connection was lost meanwhile) is simply run once more. Deliveries lock
+their accounts in one order and ticks wait for no lock, so no two nodes wait for each other.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
 
@@ -30,14 +29,14 @@ BOARDS: Final = 64
 """Boards that one tick brings up to now at most, so that webhooks get their turn."""
 
 CANDIDATES: Final = 8 * BOARDS
-"""Boards that are looked at for one tick: other nodes have some of them in hand."""
+"""Boards that one tick considers: other nodes hold some of them."""
 
-HELD: Final = 2 * SECOND
-"""How long deliveries of an account are refused at once after its lock was waited for in vain: a rebuild, or
-a node that is frozen, must hold up one account and not the others."""
+LOCKED_BACK_OFF: Final = 2 * SECOND
+"""After a lock timeout, reject the account's deliveries immediately for so long. An account that is being
+rebuilt, or whose lock a frozen node holds, must not stall the batches of all others."""
 
-FAILING: Final = 60 * SECOND
-"""How long the clock leaves a board alone that it could not bring up to now."""
+FAILED_BACK_OFF: Final = 60 * SECOND
+"""After a board failed to follow the clock, its ticks are left out for so long."""
 
 Result: TypeAlias = Outcome | Unavailable
 Heads: TypeAlias = dict[str, Head]
@@ -48,11 +47,11 @@ _AWAY: Final = "the database is away"
 _log = logging.getLogger(__name__)
 
 
-class _Resting:
-    """Accounts that are left alone for a while.
+class _BackOff:
+    """Accounts that are left alone for a while after a failure.
 
     Args:
-        span: For how long.
+        span: For so many microseconds.
     """
 
     def __init__(self, span: int) -> None:
@@ -60,105 +59,112 @@ class _Resting:
         self._until: dict[str, Instant] = {}
 
     def begin(self, account_id: str, now: Instant) -> None:
-        """From now on."""
+        """Leave an account alone from now on."""
         self._until[account_id] = now + self._span
 
-    def holds(self, account_id: str, now: Instant) -> bool:
-        """Whether it still is (not when the clock was set back meanwhile)."""
+    def covers(self, account_id: str, now: Instant) -> bool:
+        """Whether an account is still left alone. Not if the clock was set back meanwhile."""
         return 0 < self._until.get(account_id, now) - now <= self._span
 
 
 class Committer:
-    """Commits batches and ticks; used from one thread.
+    """Commits deliveries and ticks; used from one thread.
 
     Args:
         engine: Opened with the role `writer`.
         accounts: By id.
         clock: Read once for each transaction.
+
+    Attributes:
+        outdated: Accounts whose figures other rules computed than this process has.
     """
 
     def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
+        self.outdated: set[str] = set()
         self._engine = engine
         self._accounts = accounts
         self._clock = clock
-        self._held = _Resting(HELD)
-        self._failing = _Resting(FAILING)
-        self.outdated: set[str] = set()
-        """Accounts that are computed by other rules than this process has."""
+        self._locked = _BackOff(LOCKED_BACK_OFF)
+        self._failed = _BackOff(FAILED_BACK_OFF)
 
     def commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
-        """Commit deliveries; what became of each, in their order, and each account's new head.
+        """Commit deliveries. Returns what became of each, in their order, and each account's new head.
 
-        One that fails for another reason than the database's absence goes to quarantine with its traceback,
-        and its neighbours are applied.
+        A delivery that fails goes to quarantine with its traceback, and its neighbours are applied, unless it
+        fails because the database is away.
         """
         try:
             return self._commit(deliveries)
         except Exception as error:
             if not is_locked(error):
-                return self._refuse(deliveries, error)
+                return self._unavailable(deliveries, error)
         try:
-            self._note_held({each.account for each in deliveries})
+            self._back_off_locked({delivery.account for delivery in deliveries})
             return self._commit(deliveries)
         except Exception as error:
-            return self._refuse(deliveries, error)
+            return self._unavailable(deliveries, error)
 
     def tick(self) -> Heads:
-        """Bring boards that are due up to now, except those that another transaction has in hand: whoever
-        has them ticks them, too. Returns the new heads of those that were brought there.
+        """Bring boards that are due up to now. Those that another transaction holds are left to it.
+
+        Returns:
+            The new heads of the boards that were brought up to now.
 
         Raises:
             Unavailable: The database is away.
         """
         try:
             try:
-                return self._once_more_if_cut_short(self._tick)
+                return self._retry_if_cut_short(self._tick)
             except Exception as error:
                 if is_away(error):
                     raise
-                _log.exception("a tick failed; each board is tried by itself")
+                _log.exception("a tick failed; trying each board by itself")
             return self._tick_one_by_one()
         except Exception as error:
             if is_away(error):
                 raise Unavailable(_AWAY) from error
             raise
 
-    def _refuse(self, deliveries: Sequence[Delivery], error: Exception) -> tuple[list[Result], Heads]:
-        """None of them is known to be stored."""
+    def _unavailable(self, deliveries: Sequence[Delivery], error: Exception) -> tuple[list[Result], Heads]:
+        """The result when the database is away: no delivery is known to be stored."""
         if not is_away(error):
             raise error
         _log.warning("%s: %s", _AWAY, error)
         return [Unavailable(_AWAY) for _ in deliveries], {}
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
-        """Commit all but those of accounts that somebody else holds."""
+        """Commit all deliveries but those of accounts whose lock another transaction holds."""
         now = self._clock.now()
-        free = [index for index, each in enumerate(deliveries) if not self._held.holds(each.account, now)]
+        results: list[Result] = [Unavailable("the account is being worked on") for _ in deliveries]
+        free = [
+            index
+            for index, delivery in enumerate(deliveries)
+            if not self._locked.covers(delivery.account, now)
+        ]
+        work = [deliveries[index] for index in free]
         try:
-            found, new_heads = self._once_more_if_cut_short(
-                lambda: self._transact([deliveries[index] for index in free])
-            )
+            committed, new_heads = self._retry_if_cut_short(lambda: self._transact(work))
         except Exception as error:
             if is_away(error):
                 raise
-            _log.exception("a batch of %d failed; each delivery is tried by itself", len(free))
-            found, new_heads = self._one_by_one([deliveries[index] for index in free])
-        results: list[Result] = [Unavailable("the account is being worked on") for _ in deliveries]
-        for index, result in zip(free, found, strict=True):
+            _log.exception("a batch of %d deliveries failed; trying each by itself", len(work))
+            committed, new_heads = self._one_by_one(work)
+        for index, result in zip(free, committed, strict=True):
             results[index] = result
         return results, new_heads
 
-    def _once_more_if_cut_short(self, work: Callable[[], T]) -> T:
+    def _retry_if_cut_short(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except Exception as error:
             if not is_cut_short(error):
                 raise
-            _log.warning("a transaction was cut short, and is done again: %s", error)
+            _log.warning("a transaction was cut short; running it again: %s", error)
             return work()
 
     def _transact(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
-        """One transaction."""
+        """Apply deliveries in one transaction, account by account."""
         now = self._clock.now()
         by_account: dict[str, list[int]] = {}
         for index, delivery in enumerate(deliveries):
@@ -166,49 +172,55 @@ class Committer:
         results: dict[int, Result] = {}
         new_heads: Heads = {}
         with self._engine.begin() as connection:
-            for account_id in sorted(by_account):
-                indexes = by_account[account_id]
-                mine = [deliveries[index] for index in indexes]
+            for account_id, indexes in sorted(by_account.items()):
+                own = [deliveries[index] for index in indexes]
                 try:
-                    applied, new_heads[account_id] = apply(connection, self._accounts[account_id], mine, now)
+                    applied, new_heads[account_id] = apply(connection, self._accounts[account_id], own, now)
                 except OtherRules as error:
-                    self._leave(account_id, error)
+                    self._note_outdated(account_id, error)
                     results.update((index, Unavailable(str(error))) for index in indexes)
                 else:
                     results.update(zip(indexes, applied, strict=True))
         return [results[index] for index in range(len(deliveries))], new_heads
 
     def _one_by_one(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
+        """Apply each delivery in a transaction of its own."""
         results: list[Result] = []
         new_heads: Heads = {}
         for delivery in deliveries:
             try:
-                try:
-                    outcomes, changed = self._transact([delivery])
-                except Exception as error:
-                    if is_away(error):
-                        raise
-                    outcomes, changed = self._transact([_refused(delivery, error)])
-            except Exception as error:  # not even its refusal can be stored: the sender must hear of it
+                outcomes, changed = self._apply_or_quarantine(delivery)
+            except Exception as error:  # not even its rejection can be stored: the sender must hear of it
                 _log.warning("a delivery of %s is not stored: %s", delivery.account, error)
                 outcomes, changed = [Unavailable(str(error))], {}
             results.extend(outcomes)
             new_heads.update(changed)
         return results, new_heads
 
+    def _apply_or_quarantine(self, delivery: Delivery) -> tuple[list[Result], Heads]:
+        try:
+            return self._transact([delivery])
+        except Exception as error:
+            if is_away(error):
+                raise
+            return self._transact([_rejected(delivery, error)])
+
     def _tick(self) -> Heads:
+        """Bring boards up to now in one transaction."""
         now = self._clock.now()
         new_heads: Heads = {}
         with self._engine.begin() as connection:
             due = self._due(connection, now, CANDIDATES)
             random.shuffle(due)  # nodes that wake at the same moment begin with different ones
             for account_id in due:
-                self._bring_up(connection, account_id, now, new_heads)
+                if head := self._bring_up(connection, account_id, now):
+                    new_heads[account_id] = head
                 if len(new_heads) == BOARDS:
                     break
         return new_heads
 
     def _tick_one_by_one(self) -> Heads:
+        """Bring each board up to now in a transaction of its own."""
         now = self._clock.now()
         new_heads: Heads = {}
         with self._engine.begin() as connection:
@@ -216,49 +228,56 @@ class Committer:
         for account_id in due:
             try:
                 with self._engine.begin() as connection:
-                    self._bring_up(connection, account_id, now, new_heads)
+                    head = self._bring_up(connection, account_id, now)
             except Exception as error:
                 if is_away(error):
                     raise
                 _log.exception("the board of %s does not follow the clock", account_id)
-                self._failing.begin(account_id, now)
-                new_heads.pop(account_id, None)
+                self._failed.begin(account_id, now)
+                continue
+            if head is not None:
+                new_heads[account_id] = head
         return new_heads
 
     def _due(self, connection: Connection, now: Instant, limit: int) -> list[str]:
-        accounts = [
-            each
-            for each in self._accounts
-            if each not in self.outdated and not self._failing.holds(each, now)
-        ]
-        return heads.due_accounts(connection, accounts, now, limit)
+        """Accounts whose boards the clock alone has changed."""
+        own = self._accounts.keys() - self.outdated
+        return heads.due_accounts(
+            connection,
+            [account_id for account_id in own if not self._failed.covers(account_id, now)],
+            now,
+            limit,
+        )
 
-    def _bring_up(self, connection: Connection, account_id: str, now: Instant, new_heads: Heads) -> None:
+    def _bring_up(self, connection: Connection, account_id: str, now: Instant) -> Head | None:
+        """Bring a board up to now; None if another transaction holds it, or other rules computed it."""
         if not heads.lock_if_free(connection, account_id):
-            return
+            return None
         try:
-            _, new_heads[account_id] = apply(connection, self._accounts[account_id], (), now)
+            _, head = apply(connection, self._accounts[account_id], (), now)
         except OtherRules as error:
-            self._leave(account_id, error)
+            self._note_outdated(account_id, error)
+            return None
+        return head
 
-    def _leave(self, account_id: str, error: OtherRules) -> None:
-        """Leave an account to nodes that know its rules."""
+    def _note_outdated(self, account_id: str, error: OtherRules) -> None:
+        """From now on leave an account to nodes that have its rules."""
         if account_id not in self.outdated:
-            _log.error("webhooks are refused: %s", error)
+            _log.error("refusing webhooks: %s", error)
             self.outdated.add(account_id)
 
-    def _note_held(self, accounts: set[str]) -> None:
-        """Note which accounts somebody else holds the lock of."""
+    def _back_off_locked(self, account_ids: Collection[str]) -> None:
+        """Back off from those accounts whose lock another transaction holds."""
         now = self._clock.now()
         with self._engine.begin() as connection:
-            held = [each for each in sorted(accounts) if not heads.lock_if_free(connection, each)]
-        for each in held:
-            _log.warning("the account %s is held by another transaction", each)
-            self._held.begin(each, now)
+            locked = [one for one in sorted(account_ids) if not heads.lock_if_free(connection, one)]
+        for account_id in locked:
+            _log.warning("another transaction holds the account %s", account_id)
+            self._locked.begin(account_id, now)
 
 
-def _refused(delivery: Delivery, error: Exception) -> Delivery:
-    """The same delivery, without what could not be applied, and with the reason."""
+def _rejected(delivery: Delivery, error: Exception) -> Delivery:
+    """The same delivery with a rejection in place of what could not be applied."""
     detail = "".join(traceback.format_exception(error))
     rejection = Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
     return replace(delivery, decoded=Decoded(delivery.decoded.key, rejections=(rejection,)))

@@ -14,7 +14,7 @@ from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import HEADS, TASKS
 from service.model import SECOND, Instant
-from service.projections import REVISION
+from service.projections import FINGERPRINT, REVISION
 from service.projections.facts import Rules
 
 HELD_BACK: Final = 60 * SECOND
@@ -39,7 +39,8 @@ class Head:
     next_tick_at: Instant
     last_delivery_at: Instant | None
     pruned: int
-    shape: str
+    revision: int
+    rules_fingerprint: str
 
 
 def rules_of(account: Account) -> Rules:
@@ -47,11 +48,12 @@ def rules_of(account: Account) -> Rules:
     return Rules(account.zone, account.currency, account.rates, asks=account.api is not None)
 
 
-def shape_of(account: Account) -> str:
-    """What the projections are computed with; when it changes they are rebuilt from state."""
+def fingerprint_of(account: Account) -> str:
+    """The rules that this process computes an account's projections by: the relations, and what of its
+    configuration they depend on. When the rules change, the projections are rebuilt from state."""
     rates = ",".join(f"{currency}={rate}" for currency, rate in sorted(account.rates.items()))
-    asks = "|asks" if account.api is not None else ""
-    return f"{REVISION}|{account.timezone}|{zone_version()}|{account.currency}|{rates}{asks}"
+    asks = "asks" if account.api is not None else ""
+    return f"{account.timezone}|{zone_version()}|{account.currency}|{rates}|{asks}|{FINGERPRINT}"
 
 
 _HEAD = select(*HEADS.c).where(HEADS.c.account == bindparam("account"))
@@ -75,16 +77,23 @@ def lock_if_free(connection: Connection, account: str) -> bool:
     return connection.execute(_FREE_HEAD, {"account": account}).one_or_none() is not None
 
 
+def has_rules(held: Head, account: Account) -> bool:
+    """Whether an account's figures are computed by the rules of this process."""
+    return held.rules_fingerprint == fingerprint_of(account)
+
+
 def check_rules(held: Head, account: Account) -> None:
     """Raise `OtherRules` unless an account's figures are computed by the rules of this process."""
-    if held.shape != shape_of(account):
-        raise OtherRules(f"account {account.id} is computed by other rules ({held.shape}): restart this node")
+    if not has_rules(held, account):
+        raise OtherRules(
+            f"account {account.id} is computed by other rules ({held.rules_fingerprint}): restart this node"
+        )
 
 
 def check_revision(held: Head) -> None:
     """Raise `OtherRules` if an account's figures were computed by a newer version of the service: an old one
     that is started once more during an upgrade must not take them back."""
-    if int(held.shape.partition("|")[0]) > REVISION:
+    if held.revision > REVISION:
         raise OtherRules(f"account {held.account} is computed by a newer version of the service")
 
 
@@ -128,7 +137,8 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
         next_tick_at=next_midnight(now, account.zone),
         last_delivery_at=None,
         pruned=0,
-        shape=shape_of(account),
+        revision=REVISION,
+        rules_fingerprint=fingerprint_of(account),
     )
     connection.execute(statement.on_conflict_do_nothing())
 

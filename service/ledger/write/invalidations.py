@@ -92,7 +92,7 @@ _STORE = insert(INVALIDATIONS)
 _DROP = delete(INVALIDATIONS).where(
     INVALIDATIONS.c.account == bindparam("account"), INVALIDATIONS.c.seq <= bindparam("upto")
 )
-_READ = select(INVALIDATIONS.c.touched).where(
+_READ = select(INVALIDATIONS.c.stale).where(
     INVALIDATIONS.c.account == bindparam("account"),
     INVALIDATIONS.c.seq > bindparam("after"),
     INVALIDATIONS.c.seq <= bindparam("upto"),
@@ -102,7 +102,7 @@ _READ = select(INVALIDATIONS.c.touched).where(
 def store(connection: Connection, account: str, seq: int, invalidation: Invalidation) -> None:
     """Store the invalidation of a commit. Every `KEPT` commits, drop those that are older than `KEPT`."""
     text = msgspec.json.encode(invalidation).decode()
-    connection.execute(_STORE, {"account": account, "seq": seq, "touched": text})
+    connection.execute(_STORE, {"account": account, "seq": seq, "stale": text})
     if seq % KEPT == 0:
         connection.execute(_DROP, {"account": account, "upto": seq - KEPT})
 

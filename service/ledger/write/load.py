@@ -19,7 +19,7 @@ from service.projections.facts import DealFacts, Moment, Rules, deal_facts
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class AccountBatch:
     """What one transaction applies to an account.
 
     Args:
@@ -40,11 +40,13 @@ class Batch:
         return [(number, change) for number, delivery in self.numbered for change in delivery.decoded.changes]
 
 
-def batch_of(account: Account, head: Head, now: Instant, numbered: Sequence[tuple[int, Delivery]]) -> Batch:
+def account_batch(
+    account: Account, head: Head, now: Instant, numbered: Sequence[tuple[int, Delivery]]
+) -> AccountBatch:
     """The batch of some deliveries and of the time since the account's last commit."""
     rules = heads.rules_of(account)
     moment = heads.moment_after(head.as_of, now)
-    return Batch(
+    return AccountBatch(
         account,
         rules,
         numbered,
@@ -53,7 +55,7 @@ def batch_of(account: Account, head: Head, now: Instant, numbered: Sequence[tupl
     )
 
 
-def load(connection: Connection, batch: Batch) -> Records:
+def load(connection: Connection, batch: AccountBatch) -> Records:
     """The records of the entities that a batch changes, and of the tasks that the clock changes."""
     ids: dict[Entity, set[str]] = {}
     for _, change in batch.changes:
@@ -64,13 +66,13 @@ def load(connection: Connection, batch: Batch) -> Records:
     return {entity: state.load(connection, account_id, entity, wanted) for entity, wanted in ids.items()}
 
 
-def load_deals(connection: Connection, batch: Batch, ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
+def load_deals(connection: Connection, batch: AccountBatch, ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
     """Deals by id; one that has no record is not known yet."""
     records = state.load(connection, batch.account.id, "deal", ids)
     return {deal_id: deal_facts(deal_id, records.get(deal_id), batch.rules) for deal_id in ids}
 
 
-def _ticked_tasks(connection: Connection, batch: Batch) -> set[str]:
+def _ticked_tasks(connection: Connection, batch: AccountBatch) -> set[str]:
     """The tasks that the clock alone changes between the batch's moments: those that fell due, and those that
     were completed on a day that began or ended."""
     before, after = batch.moments

@@ -43,7 +43,7 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
         stages: How many there are; 0 before it is known.
         page: Where the present stage goes on; None at its beginning.
         entities: Deals and tasks read so far, for people.
-        missed: Deals and tasks that it mended.
+        repaired: Deals and tasks that it mended.
     """
 
     kind: Literal["backfill", "reconcile"]
@@ -53,7 +53,7 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
     stages: int = 0
     page: SyncPage | None = None
     entities: int = 0
-    missed: int = 0
+    repaired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +62,25 @@ class Sync:
 
     run: SyncRun | None
     synced_at: Instant | None
-    missed: int
-    trouble: SyncProblem
+    repaired: int
+    problem: SyncProblem
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SyncReport:
     """What the board says of it."""
 
-    missed: int = 0
-    trouble: SyncProblem = ""
+    repaired: int = 0
+    problem: SyncProblem = ""
 
 
-_PASS = SYNCS.c["pass"]
+_RUN = SYNCS.c.run
 _ENCODER: Final = msgspec.json.Encoder()
 
 
 def _ensure(connection: Connection, account: str) -> None:
     row = insert_into(connection.dialect.name, SYNCS).values(
-        account=account, holder="", held_until=0, missed=0, trouble=""
+        account=account, holder="", held_until=0, repaired=0, problem=""
     )
     connection.execute(row.on_conflict_do_nothing())
 
@@ -105,12 +105,12 @@ def release(connection: Connection, account: str, holder: str) -> None:
 
 def read(connection: Connection, account: str) -> Sync:
     """How far an account has come."""
-    columns = _PASS, SYNCS.c.synced_at, SYNCS.c.missed, SYNCS.c.trouble
+    columns = _RUN, SYNCS.c.synced_at, SYNCS.c.repaired, SYNCS.c.problem
     row = connection.execute(select(*columns).where(SYNCS.c.account == account)).one_or_none()
     if row is None:
         return Sync(None, None, 0, "")
     run = None if row[0] is None else msgspec.json.decode(row[0], type=SyncRun)
-    return Sync(run, row.synced_at, row.missed, row.trouble)
+    return Sync(run, row.synced_at, row.repaired, row.problem)
 
 
 def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:
@@ -126,12 +126,12 @@ def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:
 def begin_again(connection: Connection, account: str, now: Instant) -> None:
     """Begin a backfill by hand, and forget that the token was refused: it may be another one by now."""
     begin(connection, account, SyncRun("backfill", now))
-    if read(connection, account).trouble == "api_refused":
+    if read(connection, account).problem == "api_refused":
         tell(connection, account, "")
 
 
 def _values(run: SyncRun) -> dict[Column[Any], str]:
-    return {_PASS: _ENCODER.encode(run).decode()}
+    return {_RUN: _ENCODER.encode(run).decode()}
 
 
 def advance(connection: Connection, account: str, holder: str, run: SyncRun) -> None:
@@ -143,25 +143,27 @@ def advance(connection: Connection, account: str, holder: str, run: SyncRun) -> 
 def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> bool:
     """A pass is complete: the board says what it mended. Nothing, and False, if the lease was lost."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
-    values = {_PASS: None, SYNCS.c.synced_at: run.began_at}
+    values = {_RUN: None, SYNCS.c.synced_at: run.began_at}
     done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
     if done and run.kind == "reconcile":
-        _show(connection, account, Shown(run.missed, read(connection, account).trouble))
+        _show(connection, account, SyncReport(run.repaired, read(connection, account).problem))
     return done
 
 
-def tell(connection: Connection, account: str, trouble: SyncProblem) -> None:
+def tell(connection: Connection, account: str, problem: SyncProblem) -> None:
     """What somebody must see to; empty once it is seen to."""
-    _show(connection, account, Shown(read(connection, account).missed, trouble))
+    _show(connection, account, SyncReport(read(connection, account).repaired, problem))
 
 
-def _show(connection: Connection, account: str, new: Shown) -> None:
+def _show(connection: Connection, account: str, new: SyncReport) -> None:
     """Store what the board says, and have open boards read it."""
     head = heads.prepared(connection, account, lock=True)
     changed = connection.execute(
         update(SYNCS)
-        .where(SYNCS.c.account == account, or_(SYNCS.c.missed != new.missed, SYNCS.c.trouble != new.trouble))
-        .values(missed=new.missed, trouble=new.trouble)
+        .where(
+            SYNCS.c.account == account, or_(SYNCS.c.repaired != new.repaired, SYNCS.c.problem != new.problem)
+        )
+        .values(repaired=new.repaired, problem=new.problem)
     )
     if changed.rowcount:
         heads.bump(connection, head)

@@ -1,1 +1,1 @@
-"""The board as values: query, snapshot, patch."""
+"""A board as values: query, ranges, snapshot, patch."""

@@ -155,10 +155,10 @@ def _warnings(rows: BoardRows, unclassified: int, translations: Translations) ->
         for currency, count in sorted(rows.unconverted.items())
         if count
     ]
-    if rows.trouble:
-        warnings.append(BoardWarning(rows.trouble, translations.sync_problem(rows.trouble), 1))
-    if rows.missed:
-        warnings.append(BoardWarning("missed", translations.missed(rows.missed), rows.missed))
+    if rows.problem:
+        warnings.append(BoardWarning(rows.problem, translations.sync_problem(rows.problem), 1))
+    if rows.repaired:
+        warnings.append(BoardWarning("missed", translations.repaired(rows.repaired), rows.repaired))
     if unclassified:
         warnings.append(BoardWarning("unclassified", translations.unclassified(unclassified), unclassified))
     return tuple(warnings)

@@ -1,1 +1,1 @@
-"""The HTTP routes of the boards, and who may see them."""
+"""The HTTP routes of boards and lists, and who may see them."""

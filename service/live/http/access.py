@@ -1,11 +1,11 @@
-"""Who may see a board: loopback alone, or whoever has the account's viewer token (SPEC section 5) or the
-token of a named screen. Pure: what screens there are is handed in.
+"""Who may see a board: this machine alone, or a client with the account's viewer token (SPEC section 5) or
+the token of a named screen. Pure: the caller passes the screens in.
 
-The token comes once, in a link; a cookie takes its place and it leaves the address. The cookie holds a
-digest keyed by the token, so that it is worth nothing elsewhere, and a new token ends every cookie.
+The token comes once, in a link; the response moves it from the address into a cookie. The cookie holds a
+digest keyed by the token: it is of no use elsewhere, and a new token ends every cookie.
 
-Of a named screen the database holds a digest of what its cookie holds. That is known from the token and from
-the cookie, and neither can be made from it: who reads the database, or a copy, cannot open the board with it.
+For a named screen the database holds a digest of the cookie's value. It follows from the token and from the
+cookie, and neither can be computed from it: who reads the database or a copy of it cannot open the board.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal, TypeAlias
 
-from service.config import Account
+from service.config import Account, is_one_of
 
 COOKIE_DAYS: Final = 400
-"""How long a browser keeps the cookie: the longest that browsers allow."""
+"""How long a browser keeps the cookie: the longest time that browsers allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows for itself.
+    """What a request is authenticated by.
 
     Args:
-        client: The address that it comes from; behind a proxy, the one that the proxy forwards.
+        client: The address that it comes from; behind a trusted proxy, the one that the proxy forwards.
         headers: Names in lower case.
         token: `?token=`, if given.
     """
@@ -44,8 +44,8 @@ class Granted:
     """The request may see the board.
 
     Args:
-        screen: The digest of the named screen that it comes from, if it does.
-        cookie: What a cookie is to hold, which is to take the place of the link's token.
+        screen: The digest of the named screen that it comes from, if any.
+        cookie: The value of the cookie that replaces the token of the link, if the request has that token.
     """
 
     screen: str | None = None
@@ -55,92 +55,88 @@ class Granted:
 Refusal: TypeAlias = Literal["no_token", "wrong_token", "not_loopback"]
 
 
-def answer(account: Account, asking: Credentials, screens: Collection[str]) -> Granted | Refusal:
+def decide(account: Account, credentials: Credentials, screens: Collection[str]) -> Granted | Refusal:
     """Whether a request may see the board.
 
     Args:
         screens: The digests of the account's named screens.
     """
-    shown = _shown(account, asking)
-    if shown is not None:
-        cookie = shown if asking.token is not None else None
-        if account.viewer_token is not None and _same(
-            shown, cookie_value(account.id, account.viewer_token.value)
-        ):
+    value = _cookie_value(account, credentials)
+    if value is not None:
+        cookie = value if credentials.token is not None else None
+        viewer_token = account.viewer_token
+        if viewer_token is not None and is_one_of(value, [cookie_value(account.id, viewer_token.value)]):
             return Granted(cookie=cookie)
-        screen = _screen(shown, screens)
+        screen = _screen(value, screens)
         if screen is not None:
             return Granted(screen, cookie)
-    if account.viewer_token is None and _is_local(asking):
-        return Granted()  # whatever it shows: a link that was revoked closes nobody's own machine
-    if shown is not None:
+    if account.viewer_token is None and _is_local(credentials):
+        # Whatever it shows: a revoked link locks nobody out of the board on their own machine.
+        return Granted()
+    if value is not None:
         return "wrong_token"
     return "not_loopback" if account.viewer_token is None and not screens else "no_token"
 
 
 def cookie_name(account: Account) -> str:
-    """What the account's cookie is called."""
+    """The name of the account's cookie."""
     return f"lossboard_{account.id}"
 
 
 def cookie_value(account_id: str, token: str) -> str:
-    """What the cookie holds in place of the token."""
+    """The value of the cookie that replaces a token."""
     key = token.encode("utf-8", "replace")
     return hmac.new(key, f"screen of {account_id}".encode(), hashlib.sha256).hexdigest()
 
 
 def screen_digest(account_id: str, token: str) -> str:
-    """What is stored of a named screen's token."""
+    """The digest of a named screen's token, which the database holds."""
     return _digest(cookie_value(account_id, token))
 
 
 def set_cookie(account: Account, value: str, *, secure: bool) -> str:
-    """The Set-Cookie header that has a browser keep `value` in place of the token.
+    """The Set-Cookie header that makes a browser keep `value` in place of the token.
 
-    Lax: with Strict, a link that is followed from a message on another site would be refused after its own
-    redirect. Nothing that the cookie opens changes anything.
+    Lax, because with Strict the browser would withhold the cookie after the redirect of a link that is
+    followed from another site. The cookie opens nothing that can be changed.
     """
     attributes = f"Path=/boards/{account.id}; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
     return f"{cookie_name(account)}={value}; {attributes}" + ("; Secure" if secure else "")
 
 
-def _shown(account: Account, asking: Credentials) -> str | None:
-    """What the cookie of this request holds, or would hold in place of the token that it shows."""
-    if asking.token is not None:
-        return cookie_value(account.id, asking.token)
-    scheme, _, bearer = asking.headers.get("authorization", "").partition(" ")
+def _cookie_value(account: Account, credentials: Credentials) -> str | None:
+    """The value of the request's cookie, or that of the cookie that would replace the request's token."""
+    if credentials.token is not None:
+        return cookie_value(account.id, credentials.token)
+    scheme, _, bearer = credentials.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return cookie_value(account.id, bearer.strip())
-    return _cookie(asking.headers.get("cookie", ""), cookie_name(account))
+    return _cookie(credentials.headers.get("cookie", ""), cookie_name(account))
 
 
-def _screen(shown: str, screens: Collection[str]) -> str | None:
-    """The screen that a cookie's value belongs to. All are compared, so that the time tells nothing."""
-    digest = _digest(shown)
-    found = [each for each in screens if _same(digest, each)]
-    return found[0] if found else None
+def _screen(value: str, screens: Collection[str]) -> str | None:
+    """The screen that a cookie's value belongs to. Compares all, so that the time tells nothing."""
+    digest = _digest(value)
+    matching = [screen for screen in screens if is_one_of(digest, [screen])]
+    return matching[0] if matching else None
 
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
-
-
 def _cookie(header: str, name: str) -> str | None:
     try:
-        found = SimpleCookie(header).get(name)
+        morsel = SimpleCookie(header).get(name)
     except CookieError:
         return None
-    return None if found is None else found.value
+    return None if morsel is None else morsel.value
 
 
-def _is_local(asking: Credentials) -> bool:
-    """Whether a request comes from this machine, and asks for it by name. A name that leads to loopback can
-    be anybody's (DNS rebinding)."""
-    return _is_loopback(asking.client) and _is_loopback(_host(asking.headers.get("host", "")))
+def _is_local(credentials: Credentials) -> bool:
+    """Whether a request comes from this machine and names it in the Host header. Another name that resolves
+    to loopback can be an attacker's (DNS rebinding)."""
+    return _is_loopback(credentials.client) and _is_loopback(_host(credentials.headers.get("host", "")))
 
 
 def _host(header: str) -> str:

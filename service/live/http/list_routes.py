@@ -18,30 +18,30 @@ from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.board.query import BoardQuery
 from service.live.page import list_page, lists, spreadsheet
-from service.live.page.lists import ListFilter, RefusalList, TaskList
+from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
 from service.live.stream.hub import BoardReader
 
 AT_ONCE: Final = 2
 """Lists that are made at a time; others wait. A year's file takes a while, and boards come first."""
 
-PATIENCE: Final = 60.0
-"""Seconds that one may take."""
+PATIENCE_SECONDS: Final = 60.0
+"""For one list."""
 
 T = TypeVar("T")
 
 
 class Lists:
-    """The handlers, to be guarded as the board's are. Each raises `QueryError` and `Unavailable`.
+    """The handlers of lists, to be guarded as the board's are. They raise `QueryError` and `Unavailable`.
 
     Args:
-        headers: Those of everything that shows figures.
+        headers: Those of every response that shows figures.
     """
 
     def __init__(
-        self, readers: BoardReader, refusals: RefusalReader, clock: Clock, headers: Mapping[str, str]
+        self, reader: BoardReader, refusals: RefusalReader, clock: Clock, headers: Mapping[str, str]
     ) -> None:
-        self._readers = readers
+        self._reader = reader
         self._refusals = refusals
         self._clock = clock
         self._headers = headers
@@ -49,22 +49,20 @@ class Lists:
 
     async def refusal_page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the refusals behind a figure."""
-        asked = lists.parse_asked(request.query_params)
 
-        def page(shown: RefusalList) -> str:
-            return list_page.refusal_page(shown, account, query)
+        def page(refusals: RefusalList) -> str:
+            return list_page.refusal_page(refusals, account, query)
 
-        content = await self._in_turn(lambda: self._of_refusals(account, query, asked, page))
+        content = await self._with_refusals(request, account, query, page)
         return HTMLResponse(content, headers=self._headers)
 
     async def refusal_file(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """The same refusals, all of them, as a file."""
-        asked = lists.parse_asked(request.query_params)
+        """All these refusals as a file."""
 
-        def sheet(shown: RefusalList) -> Sheet:
-            return spreadsheet.refusal_sheet(shown, account, query.language)
+        def sheet(refusals: RefusalList) -> Sheet:
+            return spreadsheet.refusal_sheet(refusals, account, query.language)
 
-        return self._file(await self._in_turn(lambda: self._of_refusals(account, query, asked, sheet)))
+        return self._file(await self._with_refusals(request, account, query, sheet))
 
     async def task_page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the overdue tasks on the board."""
@@ -75,7 +73,7 @@ class Lists:
         return HTMLResponse(await self._in_turn(page), headers=self._headers)
 
     async def task_file(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """The same tasks, all of them, as a file."""
+        """All these tasks as a file."""
 
         def sheet() -> Sheet:
             return spreadsheet.task_sheet(self._tasks(account, query), account, query.language)
@@ -84,19 +82,24 @@ class Lists:
 
     async def _in_turn(self, make: Callable[[], T]) -> T:
         async with self._turns:
-            return await in_time(make, PATIENCE)
+            return await in_time(make, PATIENCE_SECONDS)
 
-    def _of_refusals(
-        self, account: Account, query: BoardQuery, asked: ListFilter, make: Callable[[RefusalList], T]
+    async def _with_refusals(
+        self, request: Request, account: Account, query: BoardQuery, make: Callable[[RefusalList], T]
     ) -> T:
-        """What is made of the refusals that are asked for, while they are being read."""
+        """What `make` makes of the refusals that a request asks for, while they are being read."""
+        chosen = lists.parse_filter(request.query_params)
         period = parse_period(query.period, local_day(self._clock.now(), account.zone))
         selection = Selection(period.first, period.last, query.manager, query.pipeline)
-        with self._refusals.read(account.id, selection) as found:
-            return make(lists.refusal_list(found, asked, selection, account, query))
+
+        def read() -> T:
+            with self._refusals.read(account.id, selection) as refusals:
+                return make(lists.refusal_list(refusals, chosen, selection, account, query))
+
+        return await self._in_turn(read)
 
     def _tasks(self, account: Account, query: BoardQuery) -> TaskList:
-        return lists.task_list(self._readers.read(account.id, ()), account, query)
+        return lists.task_list(self._reader.read(account.id, ()), account, query)
 
     def _file(self, sheet: Sheet) -> Response:
         headers = {**self._headers, "content-disposition": sheet.disposition}

@@ -1,8 +1,8 @@
-"""Named screens in a running service: which there are, when each was open last, and the end of the stream of
-one that was revoked.
+"""Named screens in a running service: which ones exist, when each was open last, and the end of the stream of
+a revoked one.
 
-What is known is a few seconds old at most, so that a thousand screens that come back at once cost one read.
-With the database away what was known last is good enough: whoever was let in stays.
+The screens of an account are read every few seconds at most, so that a thousand screens that come back at
+once cost one read. While the database is away the last known ones count: whoever was let in stays.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from service.ledger.database.threads import in_time
 from service.model import SECOND, Instant
 
 FRESH: Final = 3 * SECOND
-"""How long what was read is taken for true."""
+"""How long the screens that were read count as the current ones."""
 
-CHECK: Final = 5.0
-"""Seconds between two looks whether the screen of an open stream was revoked. It sees nothing more after this
-and `FRESH` together."""
+CHECK_SECONDS: Final = 5.0
+"""Between two checks whether the screen of an open stream was revoked. After this and `FRESH` together a
+revoked screen receives nothing."""
 
-NOTED: Final = 60 * SECOND
-"""How often it is noted that a screen is open, at most."""
+NOTE_EVERY: Final = 60 * SECOND
+"""How often the ledger notes that a screen is open, at most."""
 
 _log = logging.getLogger(__name__)
 
 
 class ScreenLedger(Protocol):
-    """Keeps named screens; `ledger.screens.Screens` does. Both calls may block, and raise `Unavailable`."""
+    """Keeps named screens, as `ledger.upkeep.screens.Screens` does. Its methods block, and raise
+    `Unavailable`."""
 
     def digests(self, account_id: str) -> frozenset[str]:
         """The digests of an account's screens."""
@@ -45,11 +46,16 @@ class ScreenLedger(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """What is known of one account. `tried_at`: when it was last asked for, in vain or not."""
+    """The known screens of one account.
+
+    Args:
+        digests: None until a read has succeeded.
+        tried_at: When the last read ended, be it with success or not.
+    """
 
     digests: frozenset[str] | None = None
     tried_at: Instant | None = None
-    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class NamedScreens:
@@ -64,59 +70,59 @@ class NamedScreens:
         self._noting: asyncio.Task[None] | None = None
 
     async def digests(self, account_id: str) -> frozenset[str]:
-        """The digests of an account's screens, as they are or were a moment ago.
+        """The digests of an account's screens, at most `FRESH` old while the database answers.
 
         Raises:
-            Unavailable: The database is away, and has been since this process started.
+            Unavailable: The database has been away since this process started.
         """
         known = self._known.setdefault(account_id, _Known())
-        async with known.asking:
+        async with known.reading:
             if not self._is_within(known.tried_at, FRESH):
                 try:
                     known.digests = await in_time(lambda: self._ledger.digests(account_id))
                 except Unavailable as error:
-                    _log.warning("the screens of %s are not known anew: %s", account_id, error)
+                    _log.warning("cannot read the screens of %s now: %s", account_id, error)
                 known.tried_at = self._clock.now()
         if known.digests is None:
             raise Unavailable("the named screens are not known yet")
         return known.digests
 
     async def attend(self, account_id: str, digest: str, stream: Coroutine[None, None, None]) -> None:
-        """Feed the stream of a named screen until it ends, or the screen is revoked."""
-        feeding = asyncio.create_task(stream)
+        """Run the stream of a named screen until it ends, or until the screen is revoked."""
+        streaming = asyncio.create_task(stream)
         watching = asyncio.create_task(self._until_revoked(account_id, digest))
         try:
-            await asyncio.wait((feeding, watching), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((streaming, watching), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (feeding, watching):
+            for task in (streaming, watching):
                 task.cancel()
-            await asyncio.gather(feeding, watching, return_exceptions=True)
-        if not feeding.cancelled():
-            feeding.result()
+            await asyncio.gather(streaming, watching, return_exceptions=True)
+        if not streaming.cancelled():
+            streaming.result()
 
     async def _until_revoked(self, account_id: str, digest: str) -> None:
         while digest in await self.digests(account_id):
             self._note(account_id, digest)
-            await self._clock.wait(CHECK, asyncio.Event())
+            await self._clock.wait(CHECK_SECONDS, asyncio.Event())
 
     def _note(self, account_id: str, digest: str) -> None:
-        """Have it noted that a screen is open, unless that was done just now. The stream does not wait."""
+        """Note in the background that a screen is open, unless that was noted a moment ago."""
         now, screen = self._clock.now(), (account_id, digest)
-        if self._is_within(self._noted.get(screen), NOTED):
+        if self._is_within(self._noted.get(screen), NOTE_EVERY):
             return
         self._noted[screen] = self._to_note[screen] = now
         if self._noting is None or self._noting.done():
             self._noting = asyncio.create_task(self._note_all())
 
     async def _note_all(self) -> None:
-        """Write what is to be noted, one at a time: webhooks need the database more."""
+        """Write the notes one at a time, because webhooks need the database more."""
         while self._to_note:
             (account_id, digest), now = self._to_note.popitem()
             try:
                 await asyncio.to_thread(self._ledger.seen, account_id, digest, now)
-            except Exception:  # whatever it is: the next minute tries again
-                _log.warning("it is not noted that a screen of %s is open", account_id, exc_info=True)
+            except Exception:  # any error: the next minute tries again
+                _log.warning("cannot note that a screen of %s is open", account_id, exc_info=True)
 
     def _is_within(self, moment: Instant | None, span: int) -> bool:
-        """Whether a moment is so little ago; one that is still to come (the clock was set back) is not."""
+        """Whether a moment lies at most `span` back. A later one does not: the clock was set back."""
         return moment is not None and 0 <= self._clock.now() - moment < span

@@ -1,6 +1,6 @@
-"""The chart of the losses by day: where its columns stand, and what they say. Pure.
+"""The chart of the losses by day: the sizes, positions and labels of its columns. Pure.
 
-Measures are in percent of the chart, from its top left; the template makes them SVG.
+Sizes and positions are in percent of the chart, from its top left corner. The template makes SVG of them.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from service.live.board.snapshot import SeriesPoint
 from service.live.text import formats
 
 GAP: Final = Decimal("0.24")
-"""Of a column's place, what is left free."""
+"""The share of a column's place that stays empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One day, week or month.
+    """The column of one day, week or month.
 
     Args:
-        x: Where it begins.
-        width: How wide it is.
-        height: That of all refusals.
-        controllable: That of the controllable ones, which stand at the bottom.
-        previous: How high the same days of the period before are; None where it has none.
-        days: The days in words.
+        x: The left edge.
+        height: The height of all refusals.
+        controllable: The height of the controllable refusals, at the bottom of the column.
+        previous: The height of the same days of the previous period; None if it has no such days.
+        days: The days as text.
     """
 
-    part: SeriesPoint
+    point: SeriesPoint
     x: str
     width: str
     height: str
@@ -41,20 +40,20 @@ class Column:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to say of it."""
-        return not self.part.count and not Decimal(self.part.previous or 0)
+        """Whether there are no refusals in these days, now and in the previous period."""
+        return not self.point.count and not Decimal(self.point.previous or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The chart; `most` is the amount that its height stands for."""
+    """The chart. Its full height stands for the amount `most`."""
 
     columns: tuple[Column, ...]
     most: str
 
     @property
     def line(self) -> str:
-        """The period before as the path of an SVG: a step for each column."""
+        """The previous period as the path of an SVG element, with one step for each column."""
         steps: list[str] = []
         place = Decimal(100) / len(self.columns)
         for index, column in enumerate(self.columns):
@@ -67,27 +66,27 @@ class Chart:
 
 
 def chart(series: Iterable[SeriesPoint], language: Language) -> Chart | None:
-    """The chart of a series; None when no part of it, now or before, has anything."""
-    parts = tuple(series)
-    amounts = [Decimal(each) for part in parts for each in (part.amount, part.previous) if each is not None]
+    """The chart of a series; None if all its amounts, now and in the previous period, are 0."""
+    points = tuple(series)
+    amounts = [Decimal(amount) for point in points for amount in (point.amount, point.previous or 0)]
     most = max(amounts, default=Decimal(0))
     if most <= 0:
         return None
-    place = Decimal(100) / len(parts)
+    place = Decimal(100) / len(points)
 
     def height(amount: str) -> str:
         return f"{max(Decimal(0), Decimal(amount)) / most * 100:.2f}"
 
     columns = tuple(
         Column(
-            part=part,
+            point=point,
             x=f"{place * (index + GAP / 2):.2f}",
             width=f"{place * (1 - GAP):.2f}",
-            height=height(part.amount),
-            controllable=height(part.controllable),
-            previous=None if part.previous is None else height(part.previous),
-            days=formats.days(part.from_, part.to, language),
+            height=height(point.amount),
+            controllable=height(point.controllable),
+            previous=None if point.previous is None else height(point.previous),
+            days=formats.days(point.from_, point.to, language),
         )
-        for index, part in enumerate(parts)
+        for index, point in enumerate(points)
     )
     return Chart(columns, f"{most:f}")

@@ -1,4 +1,4 @@
-"""The templates in each language, with what they can call."""
+"""The Jinja environment of each language, with the globals that templates can use."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from service.config import Language
-from service.live.page import template_globals
+from service.live.page.template_globals import template_globals
 from service.live.text.i18n import translations_of
 
 
 @cache
 def template(language: Language, name: str) -> Template:
-    """A template by its file's name."""
+    """A template by its file name, in a language."""
     return _environment(language).get_template(name)
 
 
 @cache
 def _environment(language: Language) -> Environment:
-    translations = translations_of(language)
+    catalogue = translations_of(language).catalogue
     environment = Environment(
         loader=PackageLoader("service.live", "templates"),
         autoescape=True,
@@ -30,8 +30,8 @@ def _environment(language: Language) -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    # The extension has this method, and the type of an environment does not know it.
+    # The i18n extension adds this method at run time, so the type of an environment lacks it.
     install: Callable[..., None] = vars(environment)["install_gettext_callables"]
-    install(translations.catalogue.gettext, translations.catalogue.ngettext, newstyle=True)
-    environment.globals.update(template_globals.globals_of(language), language=language)
+    install(catalogue.gettext, catalogue.ngettext, newstyle=True)
+    environment.globals.update(template_globals(language))
     return environment

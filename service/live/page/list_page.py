@@ -1,4 +1,4 @@
-"""The page of a list, complete without JavaScript: it has none."""
+"""The pages of the lists. They have no JavaScript."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
 from service.live.text.i18n import translations_of
 
-SHOWN: Final = 500
-"""Rows that a page shows; the file has them all."""
+ROWS_SHOWN: Final = 500
+"""The number of rows that a page shows; the CSV file has all of them."""
 
 STATIC: Final = "../../static"
-"""Where `render.STATIC` is served, as seen from the page's address."""
+"""Where `render.STATIC` is served, relative to the page's address."""
 
 
-def refusal_page(shown: RefusalList, account: Account, query: BoardQuery) -> str:
+def refusal_page(listing: RefusalList, account: Account, query: BoardQuery) -> str:
     """The page of a list of refusals."""
     translations = translations_of(query.language)
-    rows = list(islice(shown.rows, SHOWN))
+    rows = list(islice(listing.rows, ROWS_SHOWN))
     return template(query.language, "deals.html").render(
-        shown=shown,
+        listing=listing,
         rows=rows,
-        more=shown.total.count - len(rows),
-        kind=translations.kind(shown.kind) if shown.kind else None,
+        more=listing.total.count - len(rows),
+        kind=translations.kind(listing.kind) if listing.kind else None,
         file="deals.csv",
-        parameters=query.urlencoded(reason=shown.reason, kind=shown.kind),
+        parameters=query.urlencoded(reason=listing.reason, kind=listing.kind),
         account=account,
         query=query,
         static=STATIC,
     )
 
 
-def task_page(shown: TaskList, account: Account, query: BoardQuery) -> str:
+def task_page(listing: TaskList, account: Account, query: BoardQuery) -> str:
     """The page of a list of overdue tasks."""
     return template(query.language, "tasks.html").render(
-        shown=shown,
-        rows=shown.rows[:SHOWN],
-        more=max(0, len(shown.rows) - SHOWN),
+        listing=listing,
+        rows=listing.rows[:ROWS_SHOWN],
+        more=max(0, len(listing.rows) - ROWS_SHOWN),
         file="tasks.csv",
         parameters=query.urlencoded(),
         account=account,

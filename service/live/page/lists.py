@@ -1,6 +1,6 @@
-"""What is behind the figures of a board, row by row: refusals deal by deal, overdue tasks one by one. Pure.
+"""The lists behind the figures of a board: refusals deal by deal, overdue tasks one by one. Pure.
 
-Rows add up to what the board shows: who opens a figure finds all of it and nothing else.
+The rows of a list add up to its figure: a list has every row that the figure counts, and no other.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ from service.money import decimal_string
 from service.projections.facts import PENDING
 from service.reasons import Kind, reason_key
 
-_KINDS: Final[Mapping[str, Kind]] = {each: each for each in KINDS}
-_GIVEN: Final[Mapping[str, str | None]] = {
+_UNNAMED: Final[Mapping[str, str | None]] = {
     reason_key(translations_of(language).gettext(message)): reason_id
     for message, reason_id in ((NO_REASON, None), (PENDING_REASON, PENDING))
     for language in get_args(Language)
 }
-"""The id behind each name that the board itself gives, in every language."""
+"""The reason id behind each name that the board itself gives, in every language."""
 
 
 class ListFilter(NamedTuple):
-    """Which refusals, besides what a `BoardQuery` says. None: of every reason, of every kind that counts.
+    """Which refusals to list, in addition to a `BoardQuery`.
 
     Args:
-        reason: As the board shows it, in any spelling that `reason_key` takes for the same.
+        reason: A reason's name on the board, in any spelling with the same `reason_key`; None for every
+            reason.
+        kind: None for every kind that counts.
     """
 
     reason: str | None = None
@@ -46,33 +47,34 @@ class ListFilter(NamedTuple):
 
     @property
     def unnamed(self) -> bool:
-        """Whether it is those that are asked for whose reason has no name but what the board itself gives."""
-        return self.reason is not None and reason_key(self.reason) in _GIVEN
+        """Whether `reason` is a name that the board itself gives, because the CRM gave none."""
+        return self.reason is not None and reason_key(self.reason) in _UNNAMED
 
 
-def parse_asked(query: Mapping[str, str]) -> ListFilter:
-    """What a query asks for; what is left empty, as a form does, is not asked for.
+def parse_filter(parameters: Mapping[str, str]) -> ListFilter:
+    """The filter that the parameters of an address ask for. An empty value, as a form sends it, means none.
 
     Raises:
-        QueryError: See there.
+        QueryError: A parameter is too long or has an unknown value.
     """
-    reason, kind = query.get("reason", ""), query.get("kind", "")
+    reason, name = parameters.get("reason", ""), parameters.get("kind", "")
     if len(reason) > TEXT_LENGTH:
         raise QueryError(f"reason has at most {TEXT_LENGTH} characters")
-    if kind and kind not in _KINDS:
+    kind = next((kind for kind in KINDS if kind == name), None)
+    if name and kind is None:
         raise QueryError(f"kind is {' or '.join(KINDS)}")
-    return ListFilter(reason or None, _KINDS.get(kind))
+    return ListFilter(reason or None, kind)
 
 
 class Refusal(NamedTuple):
-    """A lost deal, with names for its ids.
+    """A lost deal, with names in place of ids.
 
     Args:
-        client: None where the deal has none; likewise `deal` (its name), `manager` and `pipeline`.
-        reason: In the language of the page where the deal has none.
+        client: None if the deal has none; likewise `deal` (the deal's name), `manager` and `pipeline`.
+        reason: The reason's name; for a deal without one, a text in the language of the page.
         amount: A decimal string in the account's currency.
-        unconverted: The currency that there is no rate for, where the amount is 0 for that.
-        day: On which it was lost: ISO, local.
+        unconverted: The currency that has no rate, if `amount` is 0 because of it.
+        day: The local day on which the deal was lost, as an ISO date.
     """
 
     client: str | None
@@ -92,11 +94,11 @@ class RefusalList(NamedTuple):
     """Refusals, newest first.
 
     Args:
-        as_of: ISO, local: the moment that they are true for.
-        first: Of the period, ISO; `last` likewise, inclusive.
-        manager: The name of the one that is asked for, if one is; `pipeline` and `reason` likewise.
-        total: As the board has it.
-        rows: Made as they are asked for, while the read lasts that they come from.
+        as_of: The moment of the figures: ISO, local.
+        first: The first day of the period as an ISO date; `last` likewise, inclusive.
+        manager: The name of the manager that the list is filtered by; `pipeline` and `reason` likewise.
+        total: The same as on the board.
+        rows: Made one by one; consume them before the read that they come from ends.
     """
 
     seq: int
@@ -112,13 +114,13 @@ class RefusalList(NamedTuple):
 
 
 class OverdueTask(NamedTuple):
-    """An overdue task, with names for its ids.
+    """An overdue task, with names in place of ids.
 
     Args:
-        deal: Its name; None where it has none, or the task is on the client itself.
+        deal: The deal's name; None if it has none, or if the task is on the client itself.
         due_at: ISO, local.
-        overdue: For how long, in words.
-        amount: Its deal's, a decimal string; None for a task on the client itself.
+        overdue: For how long, as text.
+        amount: The deal's amount, a decimal string; None for a task on the client itself.
     """
 
     client: str
@@ -136,10 +138,10 @@ class TaskList(NamedTuple):
     """Overdue tasks, longest overdue first.
 
     Args:
-        as_of: ISO, local: the moment that they are true for.
-        manager: The name of the one that is asked for, if one is; `pipeline` likewise.
-        clients: How many the tasks put at risk.
-        amount: What that puts at stake: less than the sum of the rows, where a deal has several tasks.
+        as_of: The moment of the figures: ISO, local.
+        manager: The name of the manager that the list is filtered by; `pipeline` likewise.
+        clients: The number of clients at risk.
+        amount: The amount at stake. It counts a deal once, so it can be less than the sum of the rows.
     """
 
     seq: int
@@ -152,81 +154,81 @@ class TaskList(NamedTuple):
 
 
 def refusal_list(
-    found: Refusals, asked: ListFilter, selection: Selection, account: Account, query: BoardQuery
+    refusals: Refusals, criteria: ListFilter, selection: Selection, account: Account, query: BoardQuery
 ) -> RefusalList:
-    """The refusals of a read that are asked for. As on the board, those of excluded reasons never are."""
-    chosen = [row for row in found.by_reason if _is_asked_for(row, asked, account)]
-    amount = decimal_string(sum(row.amount for row in chosen), account.currency)
-    names = {row.reason_id: row.reason for row in chosen if row.reason_id and row.reason}
-    deals = found.deals({row.reason_id for row in chosen})
+    """The refusals that pass a filter. As on the board, excluded reasons never do."""
+    sums = [row for row in refusals.by_reason if _passes(row, criteria, account)]
+    amount = decimal_string(sum(row.amount for row in sums), account.currency)
+    names = {row.reason_id: row.reason for row in sums if row.reason_id and row.reason}
+    deals = refusals.deals({row.reason_id for row in sums})
     return RefusalList(
-        seq=found.seq,
-        as_of=calendar.iso(found.as_of, account.zone),
-        first=_day(selection.first),
-        last=_day(selection.last),
-        manager=_named(query.manager, found.manager_names),
-        pipeline=_named(query.pipeline, found.pipeline_names),
-        reason=_reason(asked, chosen, query.language),
-        kind=asked.kind,
-        total=Total(sum(row.count for row in chosen), amount),
-        rows=(_refusal(deal, found, names, account, query) for deal in deals),
+        seq=refusals.seq,
+        as_of=calendar.iso(refusals.as_of, account.zone),
+        first=_iso_date(selection.first),
+        last=_iso_date(selection.last),
+        manager=_name(query.manager, refusals.manager_names),
+        pipeline=_name(query.pipeline, refusals.pipeline_names),
+        reason=_reason(criteria, sums, query.language),
+        kind=criteria.kind,
+        total=Total(sum(row.count for row in sums), amount),
+        rows=(_refusal(deal, refusals, names, account, query) for deal in deals),
     )
 
 
-def _is_asked_for(row: LossRow, asked: ListFilter, account: Account) -> bool:
+def _passes(row: LossRow, criteria: ListFilter, account: Account) -> bool:
     kind = account.reasons.kind_of(row.reason_id, row.reason)
-    if kind == "excluded" or asked.kind not in (None, kind):
+    if kind == "excluded" or criteria.kind not in (None, kind):
         return False
-    if asked.reason is None:
+    if criteria.reason is None:
         return True
-    wanted = reason_key(asked.reason)
+    key = reason_key(criteria.reason)
     if row.reason is None and row.reason_id in (None, PENDING):
-        return asked.unnamed and _GIVEN[wanted] == row.reason_id
-    return reason_key(row.reason or row.reason_id or "") == wanted
+        return criteria.unnamed and _UNNAMED[key] == row.reason_id
+    return reason_key(row.reason or row.reason_id or "") == key
 
 
-def _reason(asked: ListFilter, chosen: Iterable[LossRow], language: Language) -> str | None:
-    """The reason that is asked for, as the board spells it; in the language of the page where it is none."""
-    if asked.reason is None:
+def _reason(criteria: ListFilter, sums: Iterable[LossRow], language: Language) -> str | None:
+    """The filter's reason as the board spells it; for a name that the board gives, in the page's language."""
+    if criteria.reason is None:
         return None
-    if asked.unnamed:
-        return translations_of(language).reason(_GIVEN[reason_key(asked.reason)], None)
-    first = min(chosen, key=lambda row: (row.reason or "", row.reason_id or ""), default=None)
-    return asked.reason if first is None else first.reason or first.reason_id
+    if criteria.unnamed:
+        return translations_of(language).reason(_UNNAMED[reason_key(criteria.reason)], None)
+    first = min(sums, key=lambda row: (row.reason or "", row.reason_id or ""), default=None)
+    return criteria.reason if first is None else first.reason or first.reason_id
 
 
 def _refusal(
-    deal: LostDeal, found: Refusals, names: Mapping[str, str], account: Account, query: BoardQuery
+    deal: LostDeal, refusals: Refusals, reasons: Mapping[str, str], account: Account, query: BoardQuery
 ) -> Refusal:
-    reason = None if deal.reason_id is None else names.get(deal.reason_id)
+    reason = None if deal.reason_id is None else reasons.get(deal.reason_id)
     client = deal.client or deal.client_id
-    written = names_for(query, account)
+    names = names_for(query, account)
     return Refusal(
-        client=written.client(client) if client else None,
+        client=names.client(client) if client else None,
         deal_id=deal.deal_id,
-        deal=written.deal(deal.name),
+        deal=names.deal(deal.name),
         reason=translations_of(query.language).reason(deal.reason_id, reason),
         kind=account.reasons.kind_of(deal.reason_id, reason),
-        manager=_named(deal.manager_id, found.manager_names),
-        pipeline=_named(deal.pipeline_id, found.pipeline_names),
+        manager=_name(deal.manager_id, refusals.manager_names),
+        pipeline=_name(deal.pipeline_id, refusals.pipeline_names),
         amount=decimal_string(deal.amount, account.currency),
         unconverted=deal.unconverted,
-        day=_day(deal.day),
+        day=_iso_date(deal.day),
         url=web_address(deal.url),
     )
 
 
-def task_list(reading: BoardRows, account: Account, query: BoardQuery) -> TaskList:
+def task_list(rows: BoardRows, account: Account, query: BoardQuery) -> TaskList:
     """The overdue tasks of a board."""
-    card = at_risk(reading, account, query)
-    as_of = calendar.iso(reading.as_of, account.zone)
+    card = at_risk(rows, account, query)
+    as_of = calendar.iso(rows.as_of, account.zone)
     tasks = [(task, client.client) for client in card.list for task in client.tasks]
-    tasks.sort(key=lambda each: (datetime.fromisoformat(each[0].due_at), each[0].task_id))
+    tasks.sort(key=lambda row: (datetime.fromisoformat(row[0].due_at), row[0].task_id))
     return TaskList(
-        seq=reading.seq,
+        seq=rows.seq,
         as_of=as_of,
-        manager=_named(query.manager, reading.manager_names),
-        pipeline=_named(query.pipeline, reading.pipeline_names),
+        manager=_name(query.manager, rows.manager_names),
+        pipeline=_name(query.pipeline, rows.pipeline_names),
         clients=card.clients,
         amount=card.amount,
         rows=[_overdue_task(task, client, as_of, query.language) for task, client in tasks],
@@ -248,10 +250,10 @@ def _overdue_task(task: Task, client: str, as_of: str, language: Language) -> Ov
     )
 
 
-def _named(each: str | None, names: Mapping[str, str]) -> str | None:
-    """What an id is called; one that has no name is called by itself."""
-    return (names.get(each) or each) if each else None
+def _name(entity_id: str | None, names: Mapping[str, str]) -> str | None:
+    """The name of a manager or pipeline, or else its id; None if there is neither."""
+    return (names.get(entity_id) or entity_id) if entity_id else None
 
 
-def _day(ordinal: int) -> str:
-    return date.fromordinal(ordinal).isoformat()
+def _iso_date(day: int) -> str:
+    return date.fromordinal(day).isoformat()

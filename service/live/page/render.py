@@ -1,8 +1,9 @@
-"""A board as HTML: the whole page for the first paint, and its parts, by the same macros, for the stream.
+"""A board as HTML: the whole page for the first paint, and its fragments for the stream. Both use the same
+macros.
 
-The server renders; a screen only puts a part where the element with its id stands. No part depends on the
-time of day (a due time is written as such, and the page's script counts from it), so that a part changes only
-when its figures do.
+The server renders everything; the page's script only puts each fragment where the element with its id is. No
+fragment depends on the time of day: it has the due time of a task, and the script computes for how long the
+task is overdue. So a fragment changes only if its figures do.
 """
 
 from __future__ import annotations
@@ -28,58 +29,60 @@ from service.live.text import formats
 from service.live.text.i18n import translations_of
 
 STATIC: Final = Path(__file__).parents[1] / "static"
-"""What the page loads, to be served as it is and never cached without asking (`no-cache`)."""
+"""The page's own files. Serve them unchanged and with `no-cache`, so that browsers revalidate them."""
 
 CLIENTS_SHOWN: Final = 200
-"""Clients that the page lists; the JSON has them all."""
+"""The number of clients that the page lists; the JSON has all of them."""
 
 TASKS_SHOWN: Final = 20
-"""Tasks that the page lists of one client."""
+"""The number of tasks that the page lists for one client."""
 
 _DUE: Final = re.compile(r'(<time [^<>]*data-due="(\d+)"[^<>]*>)[^<>]*(?=</time>)')
 
-_Part: TypeAlias = tuple[str, tuple[Hashable, ...]]
-"""A macro of `parts.html` and what it is called with: equal parts have equal HTML."""
+_MacroCall: TypeAlias = tuple[str, tuple[Hashable, ...]]
+"""The name of a macro in `fragments.html`, and its arguments. Equal calls give equal HTML."""
 
 
 def page(snapshot: Snapshot, account: Account, query: BoardQuery, *, static: str = "../static") -> str:
     """The whole page, complete without JavaScript.
 
     Args:
-        static: Where `STATIC` is served, as seen from the page's address.
+        static: Where `STATIC` is served, relative to the page's address.
     """
     now = milliseconds(snapshot.as_of)
 
-    def overdue(found: re.Match[str]) -> str:
-        return found[1] + formats.duration((now - int(found[2])) / 1000, query.language)
+    def overdue(time: re.Match[str]) -> str:
+        return time[1] + formats.duration((now - int(time[2])) / 1000, query.language)
 
-    parts = {
-        name: Markup(_DUE.sub(overdue, html))  # noqa: S704 - made by our own autoescaping templates
-        for name, html in html_parts(snapshot, query).items()
+    html = {
+        fragment_id: Markup(_DUE.sub(overdue, fragment))  # noqa: S704 - made by our own autoescaping templates
+        for fragment_id, fragment in fragments(snapshot, query).items()
     }
     return template(query.language, "board.html").render(
         snapshot=snapshot,
         account=account,
         query=query,
-        parts=parts,
-        rows=[parts[name] for name in _order(snapshot)],
+        fragments=html,
+        rows=[html[row_id] for row_id in _order(snapshot)],
         version=version(),
         static=static,
-        script_words=msgspec.json.encode(translations_of(query.language).script()).decode(),
+        messages=msgspec.json.encode(translations_of(query.language).script()).decode(),
     )
 
 
-def html_parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, str]:
-    """The HTML of every element that the stream can replace, by its id."""
-    return {name: _rendered(query.language, part) for name, part in _parts(snapshot, query).items()}
+def fragments(snapshot: Snapshot, query: BoardQuery) -> dict[str, str]:
+    """The HTML of each element that the stream can replace, by the element's id."""
+    return {
+        fragment_id: _rendered(query.language, call) for fragment_id, call in _calls(snapshot, query).items()
+    }
 
 
 def html_snapshot(snapshot: Snapshot, query: BoardQuery) -> dict[str, Json]:
-    """What brings any screen up to date, whatever it shows; `version` is that of the page's own files."""
+    """The frame that brings any page up to date, whatever it shows. `version` is the version of its files."""
     return {
         **_moment(snapshot),
         "version": version(),
-        "set": dict(html_parts(snapshot, query)),
+        "set": dict(fragments(snapshot, query)),
         "order": {"list": list[Json](_order(snapshot))},
     }
 
@@ -87,59 +90,57 @@ def html_snapshot(snapshot: Snapshot, query: BoardQuery) -> dict[str, Json]:
 def html_patch(
     old: Snapshot, new: Snapshot, query: BoardQuery, closed: AbstractSet[str] = frozenset()
 ) -> dict[str, Json]:
-    """What turns a screen that shows `old` into one that shows `new`.
+    """The frame that turns a page of `old` into a page of `new`.
 
-    `set` has the elements that are new or changed, `remove` the clients that are no longer at risk, `hide`
-    those that are, but no longer among the first that the page lists; `order` the children of `list`, if that
-    changed; `closed` what is to be said of the clients and tasks that left because somebody did the work.
+    `set` has the fragments that are new or changed, `remove` the ids of the clients that are no longer at
+    risk, `hide` the ids of those that still are but no longer fit into the page's list, `order` the ids of
+    the list's rows if their order changed, and `closed` what to say of the clients whose tasks were done.
 
     Args:
-        closed: The tasks that were completed in between.
+        closed: The ids of the tasks that were completed between the two.
     """
-    before, after = _parts(old, query), _parts(new, query)
-    changed = [name for name, part in after.items() if before.get(name) != part]
-    gone = [name for name in before if name not in after]
+    before, after = _calls(old, query), _calls(new, query)
+    changed = [fragment_id for fragment_id, call in after.items() if before.get(fragment_id) != call]
+    gone = [fragment_id for fragment_id in before if fragment_id not in after]
     hidden: set[str] = set()
     if gone and len(new.at_risk.list) > CLIENTS_SHOWN:
         hidden = {element_id(client.client_id) for client in new.at_risk.list[CLIENTS_SHOWN:]}
     order = _order(new)
     return {
         **_moment(new),
-        "set": {name: _rendered(query.language, after[name]) for name in changed},
-        "remove": [name for name in gone if name not in hidden],
-        "hide": [name for name in gone if name in hidden],
+        "set": {fragment_id: _rendered(query.language, after[fragment_id]) for fragment_id in changed},
+        "remove": [fragment_id for fragment_id in gone if fragment_id not in hidden],
+        "hide": [fragment_id for fragment_id in gone if fragment_id in hidden],
         "order": {} if order == _order(old) else {"list": list[Json](order)},
-        "closed": _credits(old, new, closed, query.language) if closed else {},
+        "closed": _closed_work(old, new, closed, query.language) if closed else {},
     }
 
 
-def _credits(old: Snapshot, new: Snapshot, closed: AbstractSet[str], language: Language) -> dict[str, Json]:
-    """Who closed each of the tasks that left, and what that saved, by the id of the client's element."""
-    saved = (
-        {each.client_id: each.amount for each in new.at_risk.saved_today.list}
-        if new.at_risk.saved_today
-        else {}
-    )
+def _closed_work(
+    old: Snapshot, new: Snapshot, closed: AbstractSet[str], language: Language
+) -> dict[str, Json]:
+    """Who closed a client's tasks, and the amount that was saved by it; by the id of the client's element."""
+    today = new.at_risk.saved_today
+    saved = {client.client_id: client.amount for client in today.list} if today else {}
     at_risk = {client.client_id for client in new.at_risk.list}
-    found: dict[str, Json] = {}
+    work: dict[str, Json] = {}
     for client in old.at_risk.list:
         done = [task for task in client.tasks if task.task_id in closed]
         if not done:
             continue
-        people = ", ".join(dict.fromkeys(task.manager for task in done if task.manager))
         amount = None if client.client_id in at_risk else saved.get(client.client_id)
-        found[element_id(client.client_id)] = {
+        work[element_id(client.client_id)] = {
             "tasks": [task.task_id for task in done],
             "client": client.client,
-            "by": people,
+            "by": ", ".join(dict.fromkeys(task.manager for task in done if task.manager)),
             "saved": None if amount is None else formats.money(amount, new.currency, language),
         }
-    return found
+    return work
 
 
 @cache
 def version() -> str:
-    """A digest of the page's own files: a screen that was loaded with other ones loads itself again."""
+    """A digest of the page's own files. A page that was loaded with other files reloads itself."""
     digest = hashlib.blake2b(digest_size=8)
     for folder in (STATIC, STATIC.with_name("templates")):
         for file in sorted(folder.iterdir()):
@@ -159,9 +160,10 @@ def _order(snapshot: Snapshot) -> list[str]:
     return [element_id(client.client_id) for client in snapshot.at_risk.list[:CLIENTS_SHOWN]]
 
 
-def _parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, _Part]:
+def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
+    """The macro call that renders each fragment, by the fragment's id."""
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
-    shown = risk.list[:CLIENTS_SHOWN]
+    listed = risk.list[:CLIENTS_SHOWN]
     linked = query.mode == "desk"  # nobody clicks on a wall
     return {
         "periods": ("periods", (snapshot.period, query)),
@@ -174,9 +176,9 @@ def _parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, _Part]:
         "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
-            for client in shown
+            for client in listed
         },
-        "rest": ("rest", (len(risk.list) - len(shown), len(risk.list) == 0)),
+        "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
         "warnings": ("warnings", (snapshot.warnings,)),
@@ -184,7 +186,7 @@ def _parts(snapshot: Snapshot, query: BoardQuery) -> dict[str, _Part]:
 
 
 @lru_cache(maxsize=4096)
-def _rendered(language: Language, part: _Part) -> str:
-    name, arguments = part
-    macro: Callable[..., str] = getattr(template(language, "parts.html").module, name)
+def _rendered(language: Language, call: _MacroCall) -> str:
+    name, arguments = call
+    macro: Callable[..., str] = getattr(template(language, "fragments.html").module, name)
     return str(macro(*arguments)).strip()

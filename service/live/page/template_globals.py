@@ -1,4 +1,4 @@
-"""What the templates say besides plain messages: names of kinds and periods, changes, shares, links. Pure."""
+"""The functions that templates can call: formats, names, comparisons, shares, element ids. Pure."""
 
 from __future__ import annotations
 
@@ -18,21 +18,31 @@ from service.live.text.i18n import Translations, same_reason, translations_of
 from service.reasons import Kind
 
 PERIODS: Final = ("today", "week", "month", "quarter", "year")
-"""The periods that the page offers; any range of dates can be asked for besides."""
+"""The periods that the page has a link for. An address can also ask for any range of dates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A figure against the period before: the words for it, and which way it went."""
+    """The difference between a figure and the same one of the previous period.
 
-    way: Literal["more", "less", "same"]
+    Args:
+        text: The difference in money and number.
+        amount: The difference in money, a decimal string.
+    """
+
+    direction: Literal["more", "less", "same"]
     text: str
     amount: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A reason's line: its share of all refusals' money, in words and as a width in percent."""
+    """A reason and its share of all refusals.
+
+    Args:
+        share: The share in percent, as text.
+        width: The same for the width of an SVG element.
+    """
 
     reason: Reason
     name: str
@@ -51,13 +61,14 @@ class Group:
     bars: tuple[Bar, ...]
 
 
-Global: TypeAlias = Callable[..., object] | tuple[str, ...]
+Global: TypeAlias = Callable[..., object] | tuple[str, ...] | str
 
 
-def globals_of(language: Language) -> dict[str, Global]:
-    """What the templates of a language can call."""
+def template_globals(language: Language) -> dict[str, Global]:
+    """The globals of the templates in a language."""
     translations = translations_of(language)
     return {
+        "language": language,
         "money": partial(formats.money, language=language),
         "number": partial(formats.number, language=language),
         "duration": partial(formats.duration, language=language),
@@ -74,31 +85,34 @@ def globals_of(language: Language) -> dict[str, Global]:
         "size": size,
         "element_id": element_id,
         "milliseconds": milliseconds,
-        "offered": PERIODS,
+        "periods_offered": PERIODS,
     }
 
 
 def change(now: Total, before: Total, currency: str, language: Language) -> Change:
-    """What a figure is more or less than it was, in money and number."""
+    """How a figure differs from the same one of the previous period."""
     amount = Decimal(now.amount) - Decimal(before.amount)
     count = now.count - before.count
     if not amount and not count:
         return Change("same", translations_of(language).gettext("unchanged"), f"{amount:f}")
-    way: Literal["more", "less"] = "more" if (amount, count) > (0, 0) else "less"
+    direction: Literal["more", "less"] = "more" if (amount, count) > (0, 0) else "less"
     money = formats.signed_money(amount, currency, language)
-    return Change(way, f"{money} · {formats.signed_number(count, language)}", f"{amount:f}")
+    return Change(direction, f"{money} · {formats.signed_number(count, language)}", f"{amount:f}")
 
 
 def groups(losses: Losses, language: Language) -> list[Group]:
-    """The reasons by kind, each with its share of the total amount (of the number, where it is nothing)."""
+    """The reasons by kind, each with its share of the total amount (of the total number if that is 0)."""
     translations = translations_of(language)
-    shown = []
+    non_empty = []
     for kind in KINDS:
-        bars = tuple(_bars((each for each in losses.reasons if each.kind == kind), losses.total, language))
+        reasons = (reason for reason in losses.reasons if reason.kind == kind)
+        bars = tuple(_bars(reasons, losses.total, language))
         if bars:
             total: Total = getattr(losses, kind)
-            shown.append(Group(kind, translations.kind(kind), translations.kind_meaning(kind), total, bars))
-    return shown
+            non_empty.append(
+                Group(kind, translations.kind(kind), translations.kind_meaning(kind), total, bars)
+            )
+    return non_empty
 
 
 def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterable[Bar]:
@@ -121,12 +135,12 @@ def _period_name(translations: Translations, key: str) -> str:
 
 
 def _warning_text(translations: Translations, warning: BoardWarning) -> str:
-    """A warning in the page's language, which need not be the account's."""
+    """A warning in the page's language, which can differ from the account's."""
     match warning.code:
         case "unclassified":
             return translations.unclassified(warning.count)
         case "missed":
-            return translations.missed(warning.count)
+            return translations.repaired(warning.count)
         case "unconverted":
             return translations.unconverted(warning.count, warning.currency or "")
         case problem:
@@ -134,7 +148,7 @@ def _warning_text(translations: Translations, warning: BoardWarning) -> str:
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:
-    """How large a figure can be written: the longer it is, the smaller, so that it fits its place."""
+    """The font size class of a figure: the longer the text, the smaller, so that it fits its place."""
     if len(text) <= 9:
         return "l"
     if len(text) <= 12:
@@ -143,10 +157,10 @@ def size(text: str) -> Literal["l", "m", "s", "xs"]:
 
 
 def element_id(client_id: str) -> str:
-    """The id of a client's element: of one length and harmless, whatever the CRM calls the client."""
+    """The id of a client's element: a digest, because an id from a CRM can have any length and characters."""
     return "client-" + hashlib.blake2b(client_id.encode(), digest_size=12).hexdigest()
 
 
 def milliseconds(at: str) -> int:
-    """An ISO moment as milliseconds since 1970, which is what the page's script counts in."""
+    """An ISO moment as milliseconds since 1970, the unit of the page's script."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)

@@ -1,31 +1,27 @@
-// The live board: a stream of rendered parts, times that tick, and the state of the connection in plain sight.
+// The live board: shows the frames of the stream, and keeps the state of the connection in plain sight.
 
-import { listen } from "./keys.js";
+import { Announcer } from "./announce.js";
+import { Clock, write } from "./clock.js";
+import { keepOnly, show } from "./fragments.js";
+import { listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
-import { News } from "./news.js";
-import { keepOnly, show } from "./parts.js";
+import { listenToNavigation } from "./navigation.js";
 import { Stream } from "./stream.js";
+import { Upgrade } from "./upgrade.js";
 import { Wall } from "./wall.js";
-import { duration, fill, localText, moment } from "./words.js";
 
+const STORM = 4; // frames in one second above which nothing is animated: nobody could follow, and it costs much
 const page = document.documentElement;
-const words = JSON.parse(page.dataset.words);
-const QUIET = 4_000; // milliseconds without news or a hand on the page, after which it may load itself again
-const PATIENCE = 300_000; // milliseconds that it waits for such a moment
-const STORM = 4; // frames in a second, above which nothing moves: it would show nothing, and cost much
-const RELOADED = "lossboard.reloaded"; // the version that this tab has reloaded itself for
+const messages = JSON.parse(page.dataset.messages);
 
-let seen = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null };
-let ahead = Date.parse(seen.as_of) - Date.now(); // milliseconds that the server's clock is ahead of the screen's
-let behind = 0; // heartbeats in a row that named a later state than the one shown
-let upgrade = null; // the version that the service has now, and since when this page knows
-let recent = []; // when frames came, within the last second
-let busy = Date.now(); // when something last happened on the page
+let behind = 0; // heartbeats in a row that named a later state than the page shows
+let recent = []; // when the frames of the last second arrived
 
-const news = new News(words);
-const wall = page.dataset.mode === "wall" ? new Wall(words) : null;
-
-const serverNow = () => Date.now() + ahead;
+const announcer = new Announcer(messages);
+const clock = new Clock(messages);
+const upgrade = new Upgrade();
+const wall = page.dataset.mode === "wall" ? new Wall(messages) : null;
+const stream = new Stream(address(), receive, showState);
 
 function address() {
   const query = new URLSearchParams(location.search);
@@ -34,141 +30,67 @@ function address() {
   return `${location.pathname.replace(/\/$/, "")}/events?${query}`;
 }
 
-function take(name, frame, first) {
-  keepTime(name, frame);
-  if (name === "heartbeat") return notice(frame.seq);
-  if (frame.version && frame.version !== page.dataset.version) upgrade ??= { version: frame.version, since: Date.now() };
+function receive(name, frame, first) {
+  clock.set(frame, name === "heartbeat");
+  if (name === "heartbeat") checkSeq(frame.seq);
+  else showFrame(name, frame, first);
+  clock.tick();
+}
+
+function showFrame(name, frame, first) {
+  upgrade.notice(frame.version);
   recent.push(Date.now());
-  storm();
-  const isNews = (!first || !("busy" in document.body.dataset)) && !document.hidden && !frame.silent;
-  if (name === "snapshot") keepOnly(frame.order.list, isNews);
-  const shown = show(frame, isNews, words);
-  news.add(shown);
-  wall?.fit(); // first, so that what was saved flies from where it is seen
-  for (const [amount, row] of shown.saved) fly(amount, row.querySelector(".lead .amount"), document.querySelector("#gaps .saved .value"));
-  busy = Date.now();
+  detectStorm();
+  const switched = first && "loading" in document.body.dataset;
+  const highlight = !switched && !document.hidden && !frame.silent;
+  if (name === "snapshot") keepOnly(frame.order.list, highlight);
+  const { arrived, saved, amounts } = show(frame, highlight, messages);
+  announcer.add({ arrived, saved });
+  wall?.fit(); // before anything flies, so that an amount starts from where its row is seen
+  for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), document.querySelector("#gaps .saved .value"));
+  upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
-  delete document.body.dataset.busy;
-  tick();
+  delete document.body.dataset.loading;
 }
 
-function keepTime(name, frame) {
-  const measured = Date.parse(frame.as_of) - Date.now();
-  // A heartbeat is sent the moment that it is true for; another frame may have waited, so it can only raise the offset.
-  ahead = name === "heartbeat" ? measured : Math.max(ahead, measured);
-  if (Date.parse(frame.as_of) >= Date.parse(seen.as_of)) seen = frame;
+/** Two heartbeats in a row that name a later state mean that a patch was lost: reconnect, which begins with a snapshot. */
+function checkSeq(seq) {
+  behind = seq > Number(page.dataset.seq) ? behind + 1 : 0;
+  if (behind < 2) return;
+  behind = 0;
+  stream.open();
 }
 
-function storm() {
+function detectStorm() {
   recent = recent.filter((at) => Date.now() - at < 1_000);
   page.toggleAttribute("data-storm", recent.length > STORM);
 }
 
-function notice(seq) {
-  behind = seq > Number(page.dataset.seq) ? behind + 1 : 0;
-  if (behind > 1) {
-    behind = 0;
-    stream.open(); // a patch went missing: take a snapshot
-  }
-  tick();
-}
-
-/** The service was upgraded, and its parts are not for this page's files: load them at a quiet moment. Once for each
- * version, or a stale cache would loop. */
-function reload() {
-  if (!upgrade || sessionStorage.getItem(RELOADED) === upgrade.version) return;
-  const quiet = Date.now() - busy > QUIET && !document.querySelector("dialog[open], details[open], select:focus, input:focus");
-  if (!quiet && Date.now() - upgrade.since < PATIENCE) return;
-  sessionStorage.setItem(RELOADED, upgrade.version);
-  location.reload();
-}
-
-function tick() {
-  const today = localText(serverNow(), seen.as_of);
-  for (const each of document.querySelectorAll("time[data-due]")) {
-    write(each, duration((serverNow() - Number(each.dataset.due)) / 1000, words, page.lang));
-  }
-  for (const each of document.querySelectorAll("time[data-moment]")) {
-    const at = seen[each.dataset.moment];
-    if (!at) continue;
-    each.dateTime = at;
-    write(each, moment(at, today, words));
-  }
-  const age = duration((serverNow() - Date.parse(seen.as_of)) / 1000, words, page.lang);
-  write(document.getElementById("stale-text"), fill(words.stale, { age, time: moment(seen.as_of, today, words) }));
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function say(state) {
+function showState(state) {
   page.dataset.state = state;
   document.getElementById("stale").hidden = state !== "lost";
-  write(document.getElementById("connection"), words[state]);
+  write(document.getElementById("connection"), messages[state]);
 }
-
-function go() {
-  document.body.dataset.busy = "";
-  stream.open(address());
-}
-
-const stream = new Stream(address(), take, say);
 
 setInterval(() => {
   stream.check();
-  storm();
-  tick();
-  reload();
+  detectStorm();
+  clock.tick();
+  upgrade.check();
 }, 1_000);
 
 const checkNow = () => {
-  if (!document.hidden) {
-    stream.check(true);
-    tick();
-  }
+  if (document.hidden) return;
+  stream.check(true);
+  clock.tick();
 };
 document.addEventListener("visibilitychange", checkNow);
 addEventListener("online", checkNow);
 addEventListener("pageshow", (event) => event.persisted && stream.open());
-addEventListener("popstate", go);
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-switch]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-  event.preventDefault();
-  history.pushState(null, "", link.href);
-  go();
+listenToNavigation(() => {
+  document.body.dataset.loading = "";
+  stream.open(address());
 });
-
-// A part that the stream replaces: so the whole page listens.
-document.addEventListener("change", (event) => {
-  const form = event.target.closest("#filters");
-  if (!form) return;
-  const query = new URLSearchParams(location.search);
-  for (const { name, value } of form.querySelectorAll("select")) {
-    if (value) query.set(name, value);
-    else query.delete(name);
-  }
-  history.pushState(null, "", `?${query}`);
-  go();
-});
-for (const event of ["pointerdown", "keydown", "wheel"]) {
-  addEventListener(event, () => (busy = Date.now()), { passive: true });
-}
-
-const range = document.getElementById("range");
-range.hidden = false;
-range.addEventListener("submit", (event) => {
-  event.preventDefault();
-  range.open = false;
-  const { from: first, to: last } = event.target.elements;
-  const [from, to] = [first.value, last.value].sort();
-  const query = new URLSearchParams(location.search);
-  query.set("period", `${from}..${to}`);
-  history.pushState(null, "", `?${query}`);
-  go();
-});
-
-listen();
-tick();
+listenToKeys();
+clock.tick();

@@ -1,12 +1,11 @@
-// The keyboard: S order, P period, F full screen, ? help.
+// Keyboard shortcuts: S switches the order, P the period, F toggles full screen, ? shows the help.
 
-export function listen() {
-  const acts = { s: () => next("sorting"), p: () => next("periods"), f: fullScreen, "?": help };
-  // By the key's place for letters, so that it works in a Russian layout too.
-  const places = { KeyS: "s", KeyP: "p", KeyF: "f" };
+export function listenToKeys() {
+  const actions = { s: () => next("sorting"), p: () => next("periods"), f: toggleFullScreen, "?": showHelp };
+  const codes = { KeyS: "s", KeyP: "p", KeyF: "f" }; // letters go by the key's position, so a Russian layout works too
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
-    acts[places[event.code] ?? event.key]?.();
+    actions[codes[event.code] ?? event.key]?.();
   });
 }
 
@@ -16,12 +15,12 @@ function next(id) {
   links[(current + 1) % links.length].click();
 }
 
-function fullScreen() {
+function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();
   else document.documentElement.requestFullscreen();
 }
 
-function help() {
+function showHelp() {
   const dialog = document.getElementById("help");
   if (!dialog.open) dialog.showModal();
 }

@@ -1,14 +1,14 @@
-// Holds a stream of events open, whatever the network does, and says when it cannot.
+// Keeps an event stream open through any network failure, and reports the state of the connection.
 
-export const HEARTBEAT = 5_000; // milliseconds; the server beats this often
-export const SILENCE = 3 * HEARTBEAT; // after which a connection that says that it is open is not believed
-const BACKOFF = [1_000, 2_000, 5_000, 10_000, 30_000]; // milliseconds between attempts of our own
+const HEARTBEAT_MS = 5_000; // how often the server sends a heartbeat
+const SILENCE_MS = 3 * HEARTBEAT_MS; // without a frame for so long, a connection is dead even if it claims to be open
+const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000]; // pauses before our own attempts to reconnect
 
-/** One board's stream. `onFrame(event, data, first)`; `onState("connecting" | "live" | "lost")`. */
+/** One board's stream. Calls `onFrame(event, data, first)` and `onState("connecting" | "live" | "lost")`. */
 export class Stream {
   #source = null;
-  #opened = 0;
-  #heard = Date.now();
+  #openedAt = 0;
+  #lastFrameAt = Date.now();
   #failures = 0;
   #retry = null;
   #state = null;
@@ -21,33 +21,33 @@ export class Stream {
     this.open();
   }
 
-  /** Connect anew: to another address, or to find out whether the old connection is dead. */
+  /** Connect again: to another address, or because the old connection may be dead. */
   open(address = this.address) {
     this.#close();
     this.address = address;
-    this.#opened = Date.now();
+    this.#openedAt = Date.now();
     this.#first = true;
     const source = new EventSource(address);
     this.#source = source;
     for (const name of ["snapshot", "patch", "heartbeat"]) {
-      source.addEventListener(name, (event) => this.#take(name, JSON.parse(event.data)));
+      source.addEventListener(name, (event) => this.#receive(name, JSON.parse(event.data)));
     }
     source.addEventListener("error", () => this.check());
     this.check();
   }
 
-  /** Look at the connection; called every second. `now`: do not wait for the next attempt. */
+  /** Check the connection; called every second. With `now`, reconnect a dead one without a pause. */
   check(now = false) {
-    const silent = Date.now() - this.#heard > SILENCE;
-    const dead = this.#source.readyState === EventSource.CLOSED || Date.now() - Math.max(this.#heard, this.#opened) > SILENCE;
+    const silent = Date.now() - this.#lastFrameAt > SILENCE_MS;
+    const dead = this.#source.readyState === EventSource.CLOSED || Date.now() - Math.max(this.#lastFrameAt, this.#openedAt) > SILENCE_MS;
     if (dead && now) return this.open();
-    if (dead && this.#retry === null) this.#tryLater();
+    if (dead && this.#retry === null) this.#openLater();
     const open = this.#source.readyState === EventSource.OPEN && !this.#first;
-    this.#say(silent ? "lost" : open ? "live" : "connecting");
+    this.#setState(silent ? "lost" : open ? "live" : "connecting");
   }
 
-  #take(name, data) {
-    this.#heard = Date.now();
+  #receive(name, data) {
+    this.#lastFrameAt = Date.now();
     this.#failures = 0;
     const first = this.#first && name === "snapshot";
     if (first) this.#first = false;
@@ -55,10 +55,10 @@ export class Stream {
     this.check();
   }
 
-  #tryLater() {
-    const wait = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
+  #openLater() {
+    const pause = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)];
     this.#failures += 1;
-    this.#retry = setTimeout(() => this.open(), wait * (0.5 + Math.random()));
+    this.#retry = setTimeout(() => this.open(), pause * (0.5 + Math.random()));
   }
 
   #close() {
@@ -67,7 +67,7 @@ export class Stream {
     this.#source?.close();
   }
 
-  #say(state) {
+  #setState(state) {
     if (state === this.#state) return;
     this.#state = state;
     this.onState(state);

@@ -1,1 +1,1 @@
-"""The event stream: one frame for all subscribers of a query."""
+"""The event stream: one read and one frame for all subscribers of a query."""

@@ -1,83 +1,89 @@
-"""Server-sent events as bytes, and the ring of recent ones that the screens of a query share."""
+"""Server-sent events as bytes, and the ring of recent ones that the subscribers of a query share."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 RING: Final = 256
-"""Frames that a screen may be behind before it gets a snapshot instead."""
+"""Frames that a subscriber may be behind before it gets a snapshot instead."""
 
 _ENCODER: Final = msgspec.json.Encoder()
 
+T = TypeVar("T")
+
 
 def event(name: str, data: object, event_id: int | None = None) -> bytes:
-    """One event. The data is JSON, which has no line breaks of its own, so that it needs but one line."""
+    """One event. Its data is one line, because JSON has no line breaks of its own."""
     identity = b"" if event_id is None else b"id: %d\n" % event_id
     return b"event: %s\n%sdata: %s\n\n" % (name.encode(), identity, _ENCODER.encode(data))
 
 
-class Ring:
-    """The recent frames of a query, and its newest snapshot (encoded when somebody needs it, once for all).
+class Ring(Generic[T]):
+    """The recent patches of a query, and its newest board.
 
-    A cursor is the number of frames that a screen is past. Event ids are sequence numbers; several frames
-    may carry the same one, because some figures move with time alone. Whoever resumes from an id gets
-    everything after the *first* frame with it: frames set values, so that seeing one twice does no harm.
-    Nobody resumes from where the ring began: such an id may be from another process, with another
-    configuration or period, whose board of the same number was a different one.
+    A cursor is the number of patches that a subscriber has passed. Event ids are sequence numbers; several
+    patches may carry the same one, because some figures move with time alone. A subscriber that resumes from
+    an id gets everything after the *first* patch with it: patches set absolute values, so that receiving one
+    twice does no harm. Never resume from the ring's first id: another process, with another configuration or
+    period, may have used the same number for a different board.
+
+    Args:
+        encode: Makes the snapshot frame of a board; called once for each board that a subscriber needs whole.
     """
 
-    def __init__(self) -> None:
-        self._frames: deque[tuple[int, bytes]] = deque()
+    def __init__(self, encode: Callable[[T], bytes]) -> None:
+        self._encode = encode
+        self._patches: deque[tuple[int, bytes]] = deque()
         self._first = 0
-        self._begun = 0
-        self._dropped: int | None = None
-        self._make: Callable[[], bytes] | None = None
+        self._first_id = 0
+        self._dropped_id: int | None = None
         self._snapshot: bytes | None = None
+        self.board: T | None = None
+        """The newest board; None before the first one."""
 
-    def reset(self, seq: int, make: Callable[[], bytes]) -> None:
-        """Begin anew from a snapshot: nobody can go on by patches from before it."""
-        self._first += len(self._frames) + 1
-        self._frames.clear()
-        self._begun, self._dropped = seq, None
-        self.refresh(make)
+    def reset(self, seq: int, board: T) -> None:
+        """Start over from a board: no cursor from before it can go on by patches."""
+        self._first += len(self._patches) + 1
+        self._patches.clear()
+        self._first_id, self._dropped_id = seq, None
+        self.refresh(board)
 
-    def refresh(self, make: Callable[[], bytes]) -> None:
-        """Nothing changed but the moment for which it is known; `make` makes the snapshot that says so."""
-        self._make, self._snapshot = make, None
+    def refresh(self, board: T) -> None:
+        """Replace the newest board by one that differs in its moment alone."""
+        self.board, self._snapshot = board, None
 
-    def push(self, seq: int, frame: bytes, make: Callable[[], bytes]) -> None:
-        """Add a patch; `make` makes the snapshot after it."""
-        self._frames.append((seq, frame))
-        if len(self._frames) > RING:
-            self._dropped = self._frames.popleft()[0]
+    def push(self, seq: int, patch: bytes, board: T) -> None:
+        """Add the patch that leads to a board."""
+        self._patches.append((seq, patch))
+        if len(self._patches) > RING:
+            self._dropped_id = self._patches.popleft()[0]
             self._first += 1
-        self.refresh(make)
+        self.refresh(board)
 
     def cursor_of(self, seq: int) -> int | None:
-        """Where a screen goes on that has seen the board at a sequence number; None if it must have a
-        snapshot."""
-        if seq <= self._begun:
+        """Where a subscriber goes on that has seen the board at a sequence number; None: with a snapshot."""
+        if seq <= self._first_id:
             return None
-        if seq == self._dropped:
+        if seq == self._dropped_id:
             return self._first
-        for index, (held, _) in enumerate(self._frames):
-            if held == seq:
+        for index, (patch_id, _) in enumerate(self._patches):
+            if patch_id == seq:
                 return self._first + index + 1
         return None
 
     def after(self, cursor: int | None) -> tuple[bytes, int] | None:
-        """See `screen.Frames`."""
-        newest = self._first + len(self._frames)
+        """The next frame for a cursor (see `subscriber.Frames`)."""
+        newest = self._first + len(self._patches)
         if cursor is None or cursor < self._first:
-            if self._make is None:
+            if self.board is None:
                 return None
             if self._snapshot is None:
-                self._snapshot = self._make()
+                self._snapshot = self._encode(self.board)
             return self._snapshot, newest
         if cursor >= newest:
             return None
-        return self._frames[cursor - self._first][1], cursor + 1
+        return self._patches[cursor - self._first][1], cursor + 1

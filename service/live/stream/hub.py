@@ -1,53 +1,54 @@
-"""Fan-out: one read and one encoding for all screens of a query (SPEC section 5, the event stream).
+"""Fan-out: one read and one encoding for all subscribers of a query (SPEC section 5, the event stream).
 
-For each account that somebody watches, one task reads the board after commits (only what they touched),
-makes one patch for each query, and writes the same bytes to every screen. The first frame after a quiet
-moment goes at once; under a storm at most `FRAMES_PER_SECOND`. Commits, of this node or another, only wake
-it: what a screen is shown is always read from the database, and every heartbeat reads too, so that a wake-up
-that was lost costs a heartbeat's time and nothing else.
+For each account that somebody watches, one task reads the board after commits (only the rows that they made
+stale), makes one patch for each query, and writes the same bytes to every subscriber. The first frame after a
+quiet time goes out at once; in a storm at most `FRAMES_PER_SECOND` do. Commits, of this node or another, only
+wake the task: what it sends is always read from the database. It also reads at every heartbeat, so that a
+lost wake-up costs one heartbeat's time and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from service.calendar import Period, iso, local_day
+from service.calendar import iso, local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.outcome import Unavailable
 from service.ledger.read.board import BoardRows, Selection
-from service.live.board import build
-from service.live.board import patch as difference
+from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
-from service.live.board.snapshot import Snapshot
-from service.live.page import render
-from service.live.stream.frames import Ring, event
+from service.live.stream.feed import Feed, Update
+from service.live.stream.frames import event
 from service.live.stream.subscriber import StreamSend, Subscriber
 from service.model import SECOND, Instant
 
-HEARTBEAT: Final = 5.0
-"""Seconds between heartbeats."""
+HEARTBEAT_SECONDS: Final = 5.0
+"""Between two heartbeats."""
 
 FRAMES_PER_SECOND: Final = 20
 """Patches of one account at most."""
 
-LINGER: Final = 60 * SECOND
-"""How long an account is still followed after its last screen left, so that a reload finds it warm."""
+RETRY_SECONDS: Final = 1.0
+"""Until a board that could not be read is read again."""
 
-MAX_SCREENS: Final = 5_000
+LINGER: Final = 60 * SECOND
+"""How long a board is still read after its last subscriber left, so that a reload finds it ready."""
+
+MAX_STREAMS: Final = 5_000
 """Streams that one process holds open."""
 
 _log = logging.getLogger(__name__)
 
 
 class BoardReader(Protocol):
-    """Reads boards; `ledger.read.reader.Reader` does."""
+    """Reads boards, as `ledger.read.reader.Reader` does. May block."""
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
@@ -57,35 +58,32 @@ class BoardReader(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Feed:
-    """What the screens of one query are shown."""
+class _Watch:
+    """One account that somebody watches.
 
-    query: BoardQuery
-    period: Period | None = None
-    shown: Snapshot | None = None
-    ring: Ring = field(default_factory=Ring)
-    screens: set[Subscriber] = field(default_factory=set)
-
-
-@dataclass(slots=True, eq=False)
-class _Board:
-    """One account that somebody watches."""
+    Args:
+        rows: The newest read, from which the next one takes what did not change.
+        idle_since: When the last subscriber was found to have left.
+    """
 
     account: Account
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    feeds: dict[BoardQuery, _Feed] = field(default_factory=dict)
-    reading: BoardRows | None = None
+    feeds: dict[BoardQuery, Feed] = field(default_factory=dict)
+    rows: BoardRows | None = None
     task: asyncio.Task[None] | None = None
     idle_since: Instant | None = None
-    seq: int = 0
+
+    @property
+    def subscribers(self) -> list[Subscriber]:
+        return [subscriber for feed in self.feeds.values() for subscriber in feed.subscribers]
 
 
-class TooManyScreens(Exception):
-    """This process holds as many streams open as it may; another attempt may find room."""
+class TooManyStreams(Exception):
+    """This process holds as many streams open as it may. The client may try again later."""
 
 
 class Hub:
-    """Feeds screens.
+    """Sends boards to subscribers.
 
     Args:
         accounts: By id.
@@ -95,194 +93,159 @@ class Hub:
         self._reader = reader
         self._accounts = accounts
         self._clock = clock
-        self._boards: dict[str, _Board] = {}
+        self._watches: dict[str, _Watch] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lossboard-boards")
         self._closing = False
 
     @property
-    def screens(self) -> int:
-        """Streams that are open."""
-        return sum(len(feed.screens) for each in self._boards.values() for feed in each.feeds.values())
+    def streams(self) -> int:
+        """How many streams are open."""
+        return sum(len(watch.subscribers) for watch in self._watches.values())
 
     @property
     def watched(self) -> Collection[str]:
         """The accounts that somebody watches."""
-        return self._boards.keys()
+        return self._watches.keys()
 
-    def moved(self, seqs: Mapping[str, int]) -> None:
-        """Where boards are now: those that are watched and shown elsewhere are read soon."""
+    def on_seq(self, seqs: Mapping[str, int]) -> None:
+        """Note where boards are now: watched ones that were read at another number are read soon."""
         for account_id, seq in seqs.items():
-            watched = self._boards.get(account_id)
-            if watched is not None and seq != watched.seq:
-                watched.wake.set()
+            watch = self._watches.get(account_id)
+            if watch is not None and (watch.rows is None or seq != watch.rows.seq):
+                watch.wake.set()
 
-    async def show(self, query: BoardQuery, seen: int | None, send: StreamSend) -> None:
-        """Feed a stream until it ends.
+    def admit(self) -> None:
+        """Raise `TooManyStreams` when there is no room for one more."""
+        if self.streams >= MAX_STREAMS:
+            raise TooManyStreams(f"{MAX_STREAMS} streams are open")
+
+    async def stream(self, query: BoardQuery, last_seq: int | None, send: StreamSend) -> None:
+        """Write a stream until it ends.
 
         Args:
-            seen: The sequence number that the screen has seen last, if any.
+            last_seq: The sequence number of the last frame that the subscriber has received, if any.
             send: ASGI's, of a response that has begun.
         """
-        watched = self._watched(query.account)
-        feed = watched.feeds.setdefault(query, _Feed(query))
-        screen = Subscriber(send, feed.ring, None if seen is None else feed.ring.cursor_of(seen))
-        feed.screens.add(screen)
-        watched.idle_since = None
-        watched.wake.set()
+        watch = self._watch(query.account)
+        feed = watch.feeds.setdefault(query, Feed(query))
+        cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
+        subscriber = Subscriber(send, feed.ring, cursor)
+        feed.subscribers.add(subscriber)
+        watch.idle_since = None
+        watch.wake.set()
         try:
             if self._closing:
                 return
-            await screen.ended.wait()
+            await subscriber.ended.wait()
         finally:
-            feed.screens.discard(screen)
-            screen.end()
-
-    def admit(self) -> None:
-        """Raise `TooManyScreens` when there is no room for one more."""
-        if self.screens >= MAX_SCREENS:
-            raise TooManyScreens(f"{MAX_SCREENS} screens are open")
+            feed.subscribers.discard(subscriber)
+            subscriber.end()
 
     def close(self) -> None:
         """End every stream; from now on each ends as soon as it begins."""
         self._closing = True
-        for watched in self._boards.values():
-            for feed in watched.feeds.values():
-                for screen in feed.screens:
-                    screen.end()
+        for watch in self._watches.values():
+            for subscriber in watch.subscribers:
+                subscriber.end()
 
     async def stop(self) -> None:
-        """End everything."""
+        """End every stream, task and thread."""
         self.close()
-        tasks = [watched.task for watched in self._boards.values() if watched.task is not None]
+        tasks = [watch.task for watch in self._watches.values() if watch.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._boards.clear()
+        self._watches.clear()
         self._thread.shutdown(wait=True)
 
-    def _watched(self, account_id: str) -> _Board:
-        watched = self._boards.get(account_id)
-        if watched is None:
-            watched = self._boards[account_id] = _Board(self._accounts[account_id])
-            watched.task = asyncio.get_running_loop().create_task(self._follow(watched))
-        return watched
+    def _watch(self, account_id: str) -> _Watch:
+        watch = self._watches.get(account_id)
+        if watch is None:
+            watch = self._watches[account_id] = _Watch(self._accounts[account_id])
+            watch.task = asyncio.get_running_loop().create_task(self._follow(watch))
+        return watch
 
-    async def _follow(self, watched: _Board) -> None:
-        """Read the board whenever it may have changed, and at every heartbeat, as long as somebody
-        watches."""
-        beaten = self._clock.now()
-        while not self._left(watched):
-            until_beat = HEARTBEAT - (self._clock.now() - beaten) / SECOND
-            await self._clock.wait(max(0.0, until_beat), watched.wake)
-            watched.wake.clear()
-            try:
-                await self._update(watched)
-            except Unavailable as error:
-                _log.warning("the board of %s is not read now: %s", watched.account.id, error)
-                await self._clock.wait(1.0, asyncio.Event())
+    async def _follow(self, watch: _Watch) -> None:
+        """Read the board whenever it may have changed, and at every heartbeat, while somebody watches."""
+        last_beat = self._clock.now()
+        while not self._forget_if_idle(watch):
+            until_beat = HEARTBEAT_SECONDS - (self._clock.now() - last_beat) / SECOND
+            await self._clock.wait(max(0.0, until_beat), watch.wake)
+            watch.wake.clear()
+            if not await self._updated(watch):
+                await self._pause(RETRY_SECONDS)
                 continue
-            except Exception:  # whatever it is: screens see the age of their figures, and the next try may do
-                _log.exception("the board of %s could not be read", watched.account.id)
-                await self._clock.wait(1.0, asyncio.Event())
-                continue
-            if self._clock.now() - beaten >= HEARTBEAT * SECOND:
-                beaten = self._clock.now()
-                self._beat(watched)
-            await self._clock.wait(1 / FRAMES_PER_SECOND, asyncio.Event())
+            if self._clock.now() - last_beat >= HEARTBEAT_SECONDS * SECOND:
+                last_beat = self._clock.now()
+                _beat(watch)
+            await self._pause(1 / FRAMES_PER_SECOND)
 
-    def _left(self, watched: _Board) -> bool:
-        """Whether nobody has watched for a while; then the board is forgotten."""
+    async def _pause(self, seconds: float) -> None:
+        await self._clock.wait(seconds, asyncio.Event())
+
+    def _forget_if_idle(self, watch: _Watch) -> bool:
+        """Forget the board if nobody has watched it for a while, and queries that nobody watches at once."""
         now = self._clock.now()
-        for query in [query for query, feed in watched.feeds.items() if not feed.screens]:
-            if len(watched.feeds) > 1:
-                del watched.feeds[query]
-        if any(feed.screens for feed in watched.feeds.values()):
-            watched.idle_since = None
-        elif watched.idle_since is None:
-            watched.idle_since = now
-        elif now - watched.idle_since > LINGER:
-            del self._boards[watched.account.id]
+        for query in [query for query, feed in watch.feeds.items() if not feed.subscribers]:
+            if len(watch.feeds) > 1:
+                del watch.feeds[query]
+        if watch.subscribers:
+            watch.idle_since = None
+        elif watch.idle_since is None:
+            watch.idle_since = now
+        elif now - watch.idle_since > LINGER:
+            del self._watches[watch.account.id]
             return True
         return False
 
-    async def _update(self, watched: _Board) -> None:
-        feeds = list(watched.feeds.values())
-        # Who comes while the board is read waits for the next read: it may have seen, on another node, a
-        # later board than this one.
-        screens = [list(feed.screens) for feed in feeds]
+    async def _updated(self, watch: _Watch) -> bool:
+        """Whether the board could be read and sent. If not, subscribers see the age of their figures."""
+        try:
+            await self._update(watch)
+        except Unavailable as error:
+            _log.warning("cannot read the board of %s now: %s", watch.account.id, error)
+            return False
+        except Exception:  # a bug must not end the streams: the next read may succeed
+            _log.exception("cannot read the board of %s", watch.account.id)
+            return False
+        return True
+
+    async def _update(self, watch: _Watch) -> None:
+        # A subscriber that comes during the read waits for the next one: on another node it may have seen a
+        # later board than this read.
+        waiting = [(feed, list(feed.subscribers)) for feed in watch.feeds.values()]
+        feeds = [feed for feed, _ in waiting]
         loop = asyncio.get_running_loop()
-        reading, changes = await loop.run_in_executor(self._thread, self._read, watched, feeds)
-        watched.reading, watched.seq = reading, reading.seq
-        for change, waiting in zip(changes, screens, strict=True):
-            change()
-            for screen in waiting:
-                screen.pump()
+        watch.rows, updates = await loop.run_in_executor(self._thread, self._read, watch, feeds)
+        for (feed, subscribers), update in zip(waiting, updates, strict=True):
+            feed.apply(update)
+            for subscriber in subscribers:
+                subscriber.pump()
 
-    def _read(self, watched: _Board, feeds: Sequence[_Feed]) -> tuple[BoardRows, list[Callable[[], None]]]:
-        """In the thread: read, and make each query's frame. Returns what then changes each feed, on the
-        loop."""
-        account = watched.account
+    def _read(self, watch: _Watch, feeds: Sequence[Feed]) -> tuple[BoardRows, list[Update]]:
+        """In the thread: read the board, and decide what each feed sends."""
+        account = watch.account
         today = local_day(self._clock.now(), account.zone)
-        shown = [ranges(feed.query, today) for feed in feeds]
-        wanted = dict.fromkeys(each for span in shown for each in span.selections)
-        reading = self._reader.read(account.id, list(wanted), watched.reading)
-        changes: list[Callable[[], None]] = []
-        for feed, span in zip(feeds, shown, strict=True):
-            new = build.build_snapshot(reading, account, feed.query, span)
-            changes.append(_change(feed, new, span.period, reading))
-        return reading, changes
-
-    def _beat(self, watched: _Board) -> None:
-        reading = watched.reading
-        if reading is None:
-            return
-        zone, heard = watched.account.zone, reading.last_delivery_at
-        data = {
-            "seq": reading.seq,
-            "as_of": iso(reading.as_of, zone),
-            "last_delivery_at": None if heard is None else iso(heard, zone),
-        }
-        frame = event("heartbeat", data)
-        for feed in watched.feeds.values():
-            for screen in list(feed.screens):
-                screen.say(frame)
+        of_feeds = [(feed, ranges(feed.query, today)) for feed in feeds]
+        selections = dict.fromkeys(selection for _, days in of_feeds for selection in days.selections)
+        rows = self._reader.read(account.id, list(selections), watch.rows)
+        updates = []
+        for feed, days in of_feeds:
+            board = build_snapshot(rows, account, feed.query, days)
+            updates.append(feed.update(board, days.period, rows))
+        return rows, updates
 
 
-def _change(feed: _Feed, new: Snapshot, period: Period, reading: BoardRows) -> Callable[[], None]:
-    """What a new snapshot does to a feed: nothing but a later moment, a patch, or (another period, the first
-    one) a snapshot."""
-    old, query, closed = feed.shown, feed.query, reading.closed
-
-    def make() -> bytes:
-        whole = render.html_snapshot(new, query) if query.form == "html" else new
-        return event("snapshot", whole, new.seq)
-
-    if old is None or period != feed.period:
-
-        def begin() -> None:
-            feed.shown, feed.period = new, period
-            feed.ring.reset(new.seq, make)
-
-        return begin
-    if query.form == "html":
-        patch = render.html_patch(old, new, query, closed)
-        news = bool(patch["set"] or patch["remove"] or patch["hide"] or patch["order"])
-    else:
-        patch = difference.json_patch(old, new, closed)
-        news = bool(patch.get("set") or patch.get("remove") or patch.get("order"))
-    if not news and old.seq == new.seq:
-
-        def refresh() -> None:
-            feed.shown = new
-            feed.ring.refresh(make)
-
-        return refresh
-    if reading.silent:
-        patch["silent"] = True
-    frame = event("patch", patch, new.seq)
-
-    def follow() -> None:
-        feed.shown = new
-        feed.ring.push(new.seq, frame, make)
-
-    return follow
+def _beat(watch: _Watch) -> None:
+    """Send a heartbeat to every subscriber."""
+    if watch.rows is None:
+        return
+    zone, heard_at = watch.account.zone, watch.rows.last_delivery_at
+    data = {
+        "seq": watch.rows.seq,
+        "as_of": iso(watch.rows.as_of, zone),
+        "last_delivery_at": None if heard_at is None else iso(heard_at, zone),
+    }
+    frame = event("heartbeat", data)
+    for subscriber in watch.subscribers:
+        subscriber.send_if_ready(frame)

@@ -1,11 +1,10 @@
-"""One open stream: a cursor into the frames that all screens of a query share, and the means to write to it.
+"""One open stream: a cursor into the frames that all subscribers of a query share, and the writes to it.
 
-Frames are bytes made once for all screens. To write one to a thousand screens by a task for each costs more
-in waking tasks than in writing. So the hub's loop drives ASGI's `send` itself: a coroutine that has nothing
-to wait for runs to its end at the first step, and the next screen is next. Only where the connection is full
-(the server's flow control suspends `send`) does the rest of that coroutine become a task, which then catches
-up from the screen's cursor by
-itself: a slow screen holds up nobody, and owns nothing but a number.
+Frames are bytes that are made once for all subscribers. One task per write would cost more in waking tasks
+than in writing. So the hub's loop drives ASGI's `send` itself: a coroutine that does not have to wait runs to
+its end at the first step, and the next subscriber follows. Only where the connection is full (the server's
+flow control suspends `send`) does the rest of that coroutine become a task, which then catches up from the
+cursor by itself. A slow subscriber delays nobody, and holds nothing but a number.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ from typing import Any, Protocol, TypeAlias
 from service.problems import Message
 
 StreamSend: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
+"""ASGI's `send` of a response that has begun."""
 
 
 class Frames(Protocol):
-    """The frames of a query, as a screen reads them."""
+    """The frames of a query, as a subscriber reads them."""
 
     def after(self, cursor: int | None) -> tuple[bytes, int] | None:
         """The next frame for a cursor, and the cursor after it; None when there is no newer one.
@@ -35,8 +35,6 @@ class Subscriber:
     """A stream, from its first frame to its end.
 
     Args:
-        send: ASGI's, of a response that has begun.
-        frames: What it shows.
         cursor: Where it begins; None for the whole snapshot.
     """
 
@@ -51,7 +49,7 @@ class Subscriber:
         self.ended = asyncio.Event()
 
     def pump(self) -> None:
-        """Write every frame that is newer than the cursor, as far as the connection takes them now."""
+        """Write every frame after the cursor, as far as the connection takes them now."""
         while not self._busy and not self.ended.is_set():
             following = self._frames.after(self._cursor)
             if following is None:
@@ -59,33 +57,33 @@ class Subscriber:
             frame, self._cursor = following
             self._write(frame)
 
-    def say(self, frame: bytes) -> None:
-        """Write a passing frame (a heartbeat), unless the connection is full: then it has no use for one."""
+    def send_if_ready(self, frame: bytes) -> None:
+        """Write a frame that is worth nothing later (a heartbeat); a full connection does not get it."""
         if not self._busy and not self.ended.is_set():
             self._write(frame)
 
     def end(self) -> None:
-        """Let go of the stream; whoever holds it open hears of it by `ended`."""
+        """Stop writing, and set `ended` for the caller that holds the response open."""
         self.ended.set()
         if self._task is not None:
             self._task.cancel()
 
     def _write(self, frame: bytes) -> None:
-        step = self._send({"type": "http.response.body", "body": frame, "more_body": True})
+        sending = self._send({"type": "http.response.body", "body": frame, "more_body": True})
         try:
-            waiting_for = step.send(None)
+            waiting_for = sending.send(None)
         except StopIteration:
             return
         except OSError:
             self.end()
             return
         self._busy = True
-        self._task = asyncio.get_running_loop().create_task(self._finish(_Rest(step, waiting_for)))
+        self._task = asyncio.get_running_loop().create_task(self._finish(_Suspended(sending, waiting_for)))
 
-    async def _finish(self, rest: _Rest) -> None:
-        """See a suspended `send` to its end, then catch up."""
+    async def _finish(self, sending: _Suspended) -> None:
+        """Complete a suspended `send`, then catch up."""
         try:
-            await rest
+            await sending
         except OSError:
             self._task = None
             self.end()
@@ -95,27 +93,27 @@ class Subscriber:
         self.pump()
 
 
-class _Rest:
-    """The rest of a coroutine that was already driven to its first suspension, as something to await.
+class _Suspended:
+    """A coroutine that was already driven to its first suspension, as an awaitable.
 
     It suspended by yielding a future. Yielded once more, from a task, that future wakes the task.
     """
 
-    __slots__ = ("_step", "_waiting_for")
+    __slots__ = ("_coroutine", "_waiting_for")
 
-    def __init__(self, step: Coroutine[Any, Any, None], waiting_for: object) -> None:
-        self._step = step
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waiting_for: object) -> None:
+        self._coroutine = coroutine
         self._waiting_for = waiting_for
 
     def __await__(self) -> Generator[object, object, None]:
         waiting_for = self._waiting_for
         while True:
             try:
-                sent = yield waiting_for
+                result = yield waiting_for
             except BaseException as error:
-                resume = partial(self._step.throw, error)
+                resume = partial(self._coroutine.throw, error)
             else:
-                resume = partial(self._step.send, sent)
+                resume = partial(self._coroutine.send, result)
             try:
                 waiting_for = resume()
             except StopIteration:

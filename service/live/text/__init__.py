@@ -1,1 +1,1 @@
-"""The words and number formats of each language."""
+"""The messages and number formats of each language."""

@@ -1,6 +1,6 @@
-"""Numbers, money, days and durations as people of each language write them. Pure.
+"""Numbers, money, days and durations in the notation of each language. Pure.
 
-Durations and moments are also written by `static/words.js`; `tests/live/text/formats.json` holds what both
+Durations and moments are also formatted by `static/format.js`; `tests/live/text/formats.json` holds what both
 must say.
 """
 
@@ -28,7 +28,7 @@ _DAY: Final = 24 * _HOUR
 
 @lru_cache(maxsize=8192)
 def money(amount: str, currency: str, language: Language) -> str:
-    """An amount (a decimal string) with its currency; decimals only where they are not zero: `412 560 ₽`."""
+    """An amount (a decimal string) with its currency, without decimals that are zero: `412 560 ₽`."""
     exact = Decimal(amount)
     whole = exact == exact.to_integral_value()
     digits = 0 if whole else minor_digits(currency)
@@ -42,12 +42,12 @@ def money(amount: str, currency: str, language: Language) -> str:
 
 @cache
 def _symbol(currency: str) -> str:
-    """The sign of a currency: the short one, which CLDR has in its own country's language only."""
+    """The sign of a currency: the shortest that CLDR has, which it may have in one language only."""
     return min((get_currency_symbol(currency, locale=locale) for locale in ("en", "ru")), key=len)
 
 
 def signed_money(amount: Decimal, currency: str, language: Language) -> str:
-    """An amount with its sign, also a plus."""
+    """An amount with its sign, a plus included."""
     return ("+" if amount > 0 else "") + money(f"{amount:f}", currency, language)
 
 
@@ -57,13 +57,13 @@ def number(value: int, language: Language) -> str:
 
 
 def signed_number(value: int, language: Language) -> str:
-    """A whole number with its sign, also a plus."""
+    """A whole number with its sign, a plus included."""
     sign = "+" if value > 0 else MINUS if value < 0 else ""
     return sign + number(abs(value), language)
 
 
 def percent(share: Decimal, language: Language) -> str:
-    """A share (0 to 1) in whole percent; what is there but rounds to nothing is `<1 %`."""
+    """A share (0 to 1) in whole percent; a positive one that rounds to zero is `<1 %`."""
     space = NO_BREAK if language == "ru" else ""
     if 0 < share <= Decimal("0.005"):
         return f"<1{space}%"
@@ -71,22 +71,24 @@ def percent(share: Decimal, language: Language) -> str:
 
 
 def duration(seconds: float, language: Language) -> str:
-    """How long something lasts: minutes below an hour, hours and minutes below a day, else days and hours."""
+    """A duration: minutes below an hour, hours and minutes below a day, else days and hours."""
     translations = translations_of(language)
     whole = int(max(0.0, seconds))
     days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
-    said = []
+    parts = []
     if days:
-        said.append(translations.ngettext("%(num)s day", "%(num)s days", days))
+        parts.append(translations.ngettext("%(num)s day", "%(num)s days", days))
     if hours:
-        said.append(translations.gettext("%(num)s h", num=hours))
+        parts.append(translations.gettext("%(num)s h", num=hours))
     if minutes and not days:
-        said.append(translations.gettext("%(num)s min", num=minutes))
-    return " ".join(said).replace("\u0020", NO_BREAK) if said else translations.gettext("less than a minute")
+        parts.append(translations.gettext("%(num)s min", num=minutes))
+    return (
+        " ".join(parts).replace("\u0020", NO_BREAK) if parts else translations.gettext("less than a minute")
+    )
 
 
 def moment(at: str, seen: str, language: Language) -> str:
-    """A moment's local time; with its date where that is not the day it is seen on. Both are ISO, local."""
+    """The time of a moment, with its date if that differs from the day of `seen`. Both are ISO, local."""
     time = at[11:19]
     if at[:10] == seen[:10]:
         return time
@@ -103,5 +105,5 @@ def due(at: str, language: Language) -> str:
 
 
 def days(first: str, last: str, language: Language) -> str:
-    """A range of days (ISO dates), without what both have in common: `1–30 ноября 2026 г.`"""
+    """A range of days (ISO dates); what both have in common stands once: `1–30 ноября 2026 г.`"""
     return format_interval(date.fromisoformat(first), date.fromisoformat(last), "yMMMd", locale=language)

@@ -75,7 +75,7 @@ class Translations:
             return self.gettext("The CRM has switched its webhook off: switch it on in the CRM's settings.")
         return self.gettext("The CRM's API refuses the token: names and reasons stay unknown.")
 
-    def missed(self, count: int) -> str:
+    def repaired(self, count: int) -> str:
         """The warning of changes that the last reconciliation repaired because their webhooks were lost."""
         return self.gettext("Missed changes found: %(num)s", num=count)
 

@@ -92,12 +92,7 @@ def test_a_lead_is_told_at_the_vendors_time_and_again_at_the_moment_of_asking() 
     deals = [each for each in told.changes if each.entity == "deal"]
     assert deals == [Change("deal", "42", THEN, fields), Change("deal", "42", NOW, fields)]
     assert Change("reason", "17", NOW, {"name": "Дорого"}) in told.changes
-    assert set(told.needs) == {
-        Need("client", "7"),
-        Need("manager", "3"),
-        Need("pipeline", "9"),
-        Need("reason", "17"),
-    }
+    assert told.needs == ()
 
 
 @pytest.mark.parametrize(

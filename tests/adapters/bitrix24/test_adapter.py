@@ -1,9 +1,8 @@
-"""The `bitrix24` adapter's webhooks: our own bodies, read by hand, and captured ones by a plain reading of
-their pairs."""
+"""The `bitrix24` adapter's webhooks: our own bodies against changes written by hand, captured ones against a
+plain reading of their pairs."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,18 +58,18 @@ def decoded(pairs: Mapping[str, str], received_at: Instant = NOW) -> Decoded:
     return ADAPTER.decode(post(urlencode(pairs).encode(), received_at=received_at), OFFICE)
 
 
-def about(body: bytes) -> Need | Change:
-    """The one thing that a body is about."""
+def only(body: bytes) -> Need | Change:
+    """The one change or need in a body."""
     result = ADAPTER.decode(post(body), OFFICE)
     assert result.rejections == ()
-    told: tuple[Change | Need, ...] = (*result.changes, *result.needs)
-    assert len(told) == 1
-    return told[0]
+    parts: list[Change | Need] = [*result.changes, *result.needs]
+    assert len(parts) == 1
+    return parts[0]
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_sample_says_what_was_read_from_it_by_hand(name: str) -> None:
-    assert about((SAMPLES / f"{name}.txt").read_bytes()) == EXPECTED[name]
+    assert only((SAMPLES / f"{name}.txt").read_bytes()) == EXPECTED[name]
 
 
 def test_every_sample_was_read_by_hand() -> None:
@@ -81,28 +80,22 @@ def test_every_sample_was_read_by_hand() -> None:
 def test_a_body_is_about_the_object_that_its_pairs_name(name: str) -> None:
     pairs = dict(parse_qsl(BODIES[name].decode()))
     event = pairs["event"].lower()
-    ids = [
-        value
-        for key, value in pairs.items()
-        if key.endswith("[TASK_ID]" if "comment" in event else "[ID]") and value != "0"
-    ]
+    id_key = "[TASK_ID]" if "comment" in event else "[ID]"
+    ids = [value for key, value in pairs.items() if key.endswith(id_key) and value != "0"]
     wanted = ("a" if "activity" in event else "") + ids[-1]
-    told = about(BODIES[name])
-    assert (told.entity, told.id) == ("deal" if "deal" in event else "task", wanted)
-    assert isinstance(told, Change) == event.endswith("delete")
+    part = only(BODIES[name])
+    assert (part.entity, part.id) == ("deal" if "deal" in event else "task", wanted)
+    assert isinstance(part, Change) == event.endswith("delete")
 
 
 @pytest.mark.parametrize("name", sorted(BODIES))
 def test_a_body_is_authentic_by_its_own_token_and_domain(name: str) -> None:
     pairs = dict(parse_qsl(BODIES[name].decode()))
-    own = account("bitrix24", pairs["auth[application_token]"])
-    ADAPTER.authenticate(
-        post(BODIES[name]), dataclasses.replace(own, options=Bitrix24Options(pairs["auth[domain]"]))
-    )
+    token, domain = pairs["auth[application_token]"], pairs["auth[domain]"]
+    ADAPTER.authenticate(post(BODIES[name]), account("bitrix24", token, options=Bitrix24Options(domain)))
+    other = account("bitrix24", token, options=Bitrix24Options("x.bitrix24.ru"))
     with pytest.raises(NotAuthentic, match="account"):
-        ADAPTER.authenticate(
-            post(BODIES[name]), dataclasses.replace(own, options=Bitrix24Options("x.bitrix24.ru"))
-        )
+        ADAPTER.authenticate(post(BODIES[name]), other)
     with pytest.raises(NotAuthentic, match="token"):
         ADAPTER.authenticate(post(BODIES[name]), OFFICE)
 
@@ -127,7 +120,7 @@ def test_a_forged_token_is_refused(token: dict[str, str]) -> None:
 
 def test_the_domain_is_compared_as_domains_are_and_only_where_it_is_configured() -> None:
     authenticate(sent(**{"auth[domain]": "other.bitrix24.ru"}))
-    office = dataclasses.replace(OFFICE, options=Bitrix24Options("Office.Bitrix24.ru"))
+    office = account("bitrix24", options=Bitrix24Options("Office.Bitrix24.ru"))
     authenticate(sent(), office)
     for domain in ("other.bitrix24.ru", "", "office.bitrix24.ru.evil.example"):
         with pytest.raises(NotAuthentic, match="account"):
@@ -147,14 +140,14 @@ def test_a_deletion_is_dated_by_its_arrival_and_not_by_its_sending() -> None:
 
 
 @pytest.mark.parametrize("event", ["ONCRMLEADUPDATE", "ONAPPINSTALL", "ONCRMDEALUSERFIELDADD", "x"])
-def test_any_other_event_is_taken_with_no_effect(event: str) -> None:
+def test_any_other_event_is_accepted_and_has_no_effect(event: str) -> None:
     result = decoded(sent(event))
     assert (result.changes, result.needs, result.rejections) == ((), (), ())
 
 
-@pytest.mark.parametrize("given", ["", "0", "undefined", "-1", "4 2", "٤٢", "9" * 19])
-def test_an_event_about_nothing_is_rejected(given: str) -> None:
-    [rejection] = decoded(sent(**{"data[FIELDS][ID]": given})).rejections
+@pytest.mark.parametrize("id", ["", "0", "undefined", "-1", "4 2", "٤٢", "9" * 19])
+def test_an_event_without_a_usable_id_is_rejected(id: str) -> None:
+    [rejection] = decoded(sent(**{"data[FIELDS][ID]": id})).rejections
     assert rejection.error == "ONCRMDEALUPDATE: data[FIELDS][ID] is missing or is not a number"
 
 
@@ -179,20 +172,20 @@ def test_a_deletion_is_known_by_portal_event_object_second_and_webhook() -> None
         sent("ONCRMDEALDELETE", **{"data[FIELDS][ID]": "43"}),
         sent("ONCRMDEALDELETE", **{"auth[member_id]": "6e1d2a8b"}),
     )
-    assert len({key, *(decoded(each).key for each in others)}) == 6
+    assert len({key, *(decoded(pairs).key for pairs in others)}) == 6
 
 
-def test_of_two_changes_within_a_second_neither_is_taken_for_the_other() -> None:
+def test_two_changes_within_a_second_are_two_deliveries() -> None:
     assert decoded(sent()).key == decoded(sent()).key
     assert decoded(sent()).key != decoded(sent(), NOW + 1).key
 
 
-def test_what_has_no_effect_is_known_by_its_body() -> None:
+def test_a_body_without_effect_is_known_by_its_digest() -> None:
     for pairs in (sent("ONCRMLEADUPDATE"), sent(**{"data[FIELDS][ID]": "0"})):
         assert decoded(pairs).key == decoded(pairs, NOW + SECOND).key
 
 
-def test_somebody_is_told_what_to_click_and_no_secret() -> None:
+def test_the_steps_name_the_address_and_every_event_and_no_secret() -> None:
     steps = "\n".join(ADAPTER.steps(OFFICE, "https://board.example/webhooks/office"))
     assert "https://board.example/webhooks/office" in steps
     assert TOKEN not in steps

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.adapters.csv import file
-from service.adapters.csv.file import MOST_BAD, OLDEST, TIMEZONE, Read
+from service.adapters.csv.file import MOST_BAD, TIMEZONE, ParsedFile
 from service.adapters.csv.lines import LONGEST_LINE
+from service.adapters.csv.rows import OLDEST
 from service.calendar import parse_instant
 from service.model import FIELDS, Change, Request, Value
 from tests.ledger.offices import OFFICE
@@ -26,7 +27,7 @@ AMOCRM, BITRIX24, PIPEDRIVE, TASKS = (
 NOW = parse_instant("2026-11-25T10:00:00+03:00")
 
 
-def read(text: str | bytes, encoding: str = "utf-8") -> Read:
+def read(text: str | bytes, encoding: str = "utf-8") -> ParsedFile:
     """What a file says that is imported now."""
     body = text if isinstance(text, bytes) else text.encode(encoding)
     return file.read(request(body), OFFICE)
@@ -37,19 +38,19 @@ def request(body: bytes) -> Request:
     return Request("POST", "", {}, {TIMEZONE: "Europe/Moscow"}, body, NOW)
 
 
-def told(found: Read) -> list[str]:
-    return [str(each) for each in found.bad]
+def problems(parsed: ParsedFile) -> list[str]:
+    return [str(bad) for bad in parsed.bad]
 
 
-def fields(found: Read, entity: str, each: str) -> dict[str, Value]:
+def fields(parsed: ParsedFile, entity: str, entity_id: str) -> dict[str, Value]:
     """What a file says of one deal or task; it must be sound."""
-    assert told(found) == []
-    (change,) = [one for one in found.changes if (one.entity, one.id) == (entity, each)]
+    assert problems(parsed) == []
+    (change,) = [one for one in parsed.changes if (one.entity, one.id) == (entity, entity_id)]
     return dict(change.fields)
 
 
-def names(found: Read, entity: str) -> dict[str, Value]:
-    return {each.id: each.fields["name"] for each in found.changes if each.entity == entity}
+def names(parsed: ParsedFile, entity: str) -> dict[str, Value]:
+    return {change.id: change.fields["name"] for change in parsed.changes if change.entity == entity}
 
 
 def deal(**cells: str) -> dict[str, Value]:
@@ -62,9 +63,9 @@ def deal(**cells: str) -> dict[str, Value]:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_an_export_of_amocrm(encoding: str, newline: str) -> None:
-    found = read(AMOCRM.replace("\n", newline), encoding)
+    parsed = read(AMOCRM.replace("\n", newline), encoding)
     closed = parse_instant("2026-11-23T15:00:30+03:00")
-    assert fields(found, "deal", "101") == {
+    assert fields(parsed, "deal", "101") == {
         "known": True,
         "name": "Абонемент",
         "status": "lost",
@@ -75,49 +76,49 @@ def test_an_export_of_amocrm(encoding: str, newline: str) -> None:
         "manager_id": "name:анна",
         "pipeline_id": "name:продажи",
     }
-    second = fields(found, "deal", "102")
+    second = fields(parsed, "deal", "102")
     assert (second["status"], second["amount"], second["client_id"]) == ("open", 90000, "name:ооо зерно")
     assert second["name"] == 'Пробное "Лето"'
     assert "closed_at" not in second
     assert "reason_id" not in second
-    third = fields(found, "deal", "103")
+    third = fields(parsed, "deal", "103")
     assert (third["status"], third["amount"], third["client_id"], third["name"]) == ("won", None, None, None)
-    assert names(found, "manager") == {"name:анна": "Анна", "name:олег": "Олег"}
-    assert names(found, "reason") == {"выбрал других": "Выбрал других"}
-    assert names(found, "pipeline") == {"name:продажи": "Продажи"}
-    assert (found.kind, found.entities) == ("deal", 3)
-    assert found.ignored == ("Дата создания сделки",)
-    assert list(found.taken_as_open) == ["Переговоры"]
+    assert names(parsed, "manager") == {"name:анна": "Анна", "name:олег": "Олег"}
+    assert names(parsed, "reason") == {"выбрал других": "Выбрал других"}
+    assert names(parsed, "pipeline") == {"name:продажи": "Продажи"}
+    assert (parsed.kind, parsed.entities) == ("deal", 3)
+    assert parsed.ignored == ("Дата создания сделки",)
+    assert list(parsed.taken_as_open) == ["Переговоры"]
 
 
 def test_a_file_in_windows_1251() -> None:
-    found = read(AMOCRM.replace("Бюджет ₽", "Бюджет"), "cp1251")
-    assert fields(found, "deal", "101")["client_id"] == "name:иван петров"
+    parsed = read(AMOCRM.replace("Бюджет ₽", "Бюджет"), "cp1251")
+    assert fields(parsed, "deal", "101")["client_id"] == "name:иван петров"
 
 
 def test_an_export_of_bitrix24() -> None:
-    found = read(BITRIX24, "utf-8-sig")
-    lost = fields(found, "deal", "7")
+    parsed = read(BITRIX24, "utf-8-sig")
+    lost = fields(parsed, "deal", "7")
     assert (lost["status"], lost["amount"], lost["currency"]) == ("lost", 120000, "RUB")
     assert lost["closed_at"] == parse_instant("2026-11-22T00:00:00+03:00")
-    other = fields(found, "deal", "8")
+    other = fields(parsed, "deal", "8")
     assert (other["status"], other["amount"], other["currency"]) == ("open", 130000, "USD")
     assert "closed_at" not in other  # the day on which it is hoped to be closed
 
 
 def test_an_export_of_pipedrive() -> None:
-    found = read(PIPEDRIVE)
-    lost = fields(found, "deal", "7")
+    parsed = read(PIPEDRIVE)
+    lost = fields(parsed, "deal", "7")
     assert (lost["name"], lost["amount"], lost["currency"]) == ("Windows", 123450, "EUR")
     assert (lost["status"], lost["reason_id"]) == ("lost", "too dear")
-    assert fields(found, "deal", "8")["status"] == "open"
-    assert found.taken_as_open == {}
+    assert fields(parsed, "deal", "8")["status"] == "open"
+    assert parsed.taken_as_open == {}
 
 
 def test_a_list_of_tasks() -> None:
-    found = read(TASKS)
-    assert (found.kind, found.entities) == ("task", 2)
-    assert fields(found, "task", "t1") == {
+    parsed = read(TASKS)
+    assert (parsed.kind, parsed.entities) == ("task", 2)
+    assert fields(parsed, "task", "t1") == {
         "text": "позвонить",
         "due_at": parse_instant("2026-11-22T15:00:00+03:00"),
         "deal_id": "102",
@@ -125,17 +126,17 @@ def test_a_list_of_tasks() -> None:
         "completed_at": None,
         "manager_id": "name:анна",
     }
-    second = fields(found, "task", "t2")
+    second = fields(parsed, "task", "t2")
     assert second["due_at"] == parse_instant("2026-11-22T23:59:59+03:00")  # a day is over when it is over
     assert (second["completed"], second["completed_at"]) == (True, parse_instant("2026-11-23T09:00:00+03:00"))
-    assert list(found.taken_as_open) == ["Ждёт выполнения"]
+    assert list(parsed.taken_as_open) == ["Ждёт выполнения"]
 
 
 def test_a_task_is_completed_when_the_file_says_on_which_day() -> None:
-    found = read("id,due at,client,completed at\n1,2026-11-20,Ann,2026-11-21\n2,2026-11-20,Ann,\n")
-    assert fields(found, "task", "1")["completed"] is True
-    assert fields(found, "task", "2")["completed"] is False
-    assert fields(found, "task", "2")["client_id"] == "name:ann"
+    parsed = read("id,due at,client,completed at\n1,2026-11-20,Ann,2026-11-21\n2,2026-11-20,Ann,\n")
+    assert fields(parsed, "task", "1")["completed"] is True
+    assert fields(parsed, "task", "2")["completed"] is False
+    assert fields(parsed, "task", "2")["client_id"] == "name:ann"
 
 
 def test_ids_win_over_names_and_a_name_gives_the_same_id_every_time() -> None:
@@ -181,7 +182,7 @@ def test_an_amount_may_be_written_with_its_currency() -> None:
     assert deal(amount="$100")["currency"] == "USD"
     assert deal(amount="100 тенге")["currency"] == "KZT"
     assert deal(amount="100", currency="jpy")["amount"] == 100
-    assert told(read("id;status;amount;currency\n1;open;$5;EUR\n")) == [
+    assert problems(read("id;status;amount;currency\n1;open;$5;EUR\n")) == [
         "line 2, amount: its currency is not that of the line"
     ]
 
@@ -190,8 +191,8 @@ def test_an_amount_may_be_written_with_its_currency() -> None:
     "text", ["5,184", "5.184", "много", "1E+05", "1,2,3", "1 000 кг", "12345,678.90", "٣", "1e3"]
 )
 def test_what_is_no_amount_or_can_be_read_in_two_ways_is_refused(text: str) -> None:
-    found = read(f"id;status;amount\n1;open;100\n2;open;{text}\n")
-    assert [(each.number, each.column) for each in found.bad] == [(3, "amount")]
+    parsed = read(f"id;status;amount\n1;open;100\n2;open;{text}\n")
+    assert [(bad.number, bad.column) for bad in parsed.bad] == [(3, "amount")]
 
 
 @given(st.decimals(min_value=0, max_value=10**11, places=2))
@@ -220,14 +221,14 @@ def test_times(text: str, iso: str) -> None:
     "text", ["11/23/2026", "31.02.2026", "23.11.2026 25:00", "0001-01-01", "23.11.1926", "today"]
 )
 def test_what_is_no_time_or_can_be_read_in_two_ways_is_refused(text: str) -> None:
-    found = read(f"id;status;amount;дата закрытия\n1;lost;100;{text}\n")
-    assert [(each.number, each.column) for each in found.bad] == [(2, "дата закрытия")]
+    parsed = read(f"id;status;amount;дата закрытия\n1;lost;100;{text}\n")
+    assert [(bad.number, bad.column) for bad in parsed.bad] == [(2, "дата закрытия")]
 
 
 def version(changed: str) -> int:
-    found = read(f"id;status;amount;updated_at\n1;open;100;{changed}\n")
-    assert told(found) == []
-    return found.changes[0].version
+    parsed = read(f"id;status;amount;updated_at\n1;open;100;{changed}\n")
+    assert problems(parsed) == []
+    return parsed.changes[0].version
 
 
 def test_facts_are_older_than_the_webhook_of_the_same_change_and_than_the_import() -> None:
@@ -236,26 +237,26 @@ def test_facts_are_older_than_the_webhook_of_the_same_change_and_than_the_import
     assert version("25.11.2026 20:00") < NOW  # its export was in another zone
     assert version("") == OLDEST
     assert read("id;status;amount\n1;open;100\n").changes[0].version == OLDEST
-    assert told(read("id;status;amount;updated_at\n1;open;1;27.11.2026\n"))[0].startswith(
+    assert problems(read("id;status;amount;updated_at\n1;open;1;27.11.2026\n"))[0].startswith(
         "line 2, updated_at: "
     )
 
 
 def test_a_lost_deal_must_say_when() -> None:
-    assert told(read("id;status;amount;closed at\n1;lost;1;\n")) == [
+    assert problems(read("id;status;amount;closed at\n1;lost;1;\n")) == [
         "line 2, closed at: a lost deal needs the day on which it was closed"
     ]
-    assert told(read("id;status;amount;closed at;updated at\n1;lost;1;;23.11.2026\n")) == []
+    assert problems(read("id;status;amount;closed at;updated at\n1;lost;1;;23.11.2026\n")) == []
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("id;status;amount\n1;open;1\n1;won;1\n", ["line 3, id: it is that of line 2, too"]),
+        ("id;status;amount\n1;open;1\n1;won;1\n", ["line 3, id: line 2 has the same id"]),
         ("id;status;amount\n;open;1\n", ["line 2, id: an id is empty"]),
         ("id;status;amount\n1;;1\n", ["line 2, status: it is empty"]),
-        ("id;status;amount\n1;open\n", ["line 2: it has 2 cells, and the first line 3"]),
-        ("id;status;amount\n1;open;1;2\n", ["line 2: it has 4 cells, and the first line 3"]),
+        ("id;status;amount\n1;open\n", ["line 2: it has 2 cells, and the first line has 3"]),
+        ("id;status;amount\n1;open;1;2\n", ["line 2: it has 4 cells, and the first line has 3"]),
         ("id;status;amount\n1;open;1;;\n", []),
         ("id;status;amount\n\n1;open;1\n;;\n", []),
         ("sep=;\nid;status;amount\n1;open;1\n", []),
@@ -285,38 +286,38 @@ def test_a_lost_deal_must_say_when() -> None:
     ],
 )
 def test_what_is_wrong_is_said_of_the_line_and_the_column(text: str, said: list[str]) -> None:
-    assert told(read(text)) == said
+    assert problems(read(text)) == said
 
 
 def test_a_damaged_file_is_not_taken_for_one_in_windows_1251() -> None:
     body = AMOCRM.encode().replace("Олег".encode(), b"\xcd\xcb")
-    assert told(read(body)) == ["line 3 cannot be read as utf-8: save the file as UTF-8"]
-    assert told(read(b"\xef\xbb\xbfid;\xcd\n")) == [
+    assert problems(read(body)) == ["line 3 cannot be read as utf-8: save the file as UTF-8"]
+    assert problems(read(b"\xef\xbb\xbfid;\xcd\n")) == [
         "line 1 cannot be read as utf-8-sig: save the file as UTF-8"
     ]
 
 
 def test_bad_lines_are_told_up_to_a_number_and_counted_beyond() -> None:
-    found = read("id;status;amount\n" + "1;open;x\n" * 250)
-    assert [each.number for each in found.bad] == list(range(2, 2 + MOST_BAD))
-    assert found.bad_lines == 250
+    parsed = read("id;status;amount\n" + "1;open;x\n" * 250)
+    assert [bad.number for bad in parsed.bad] == list(range(2, 2 + MOST_BAD))
+    assert parsed.bad_lines == 250
 
 
 def test_what_a_file_says_cannot_drive_a_terminal() -> None:
-    found = read("id;status;amount;\x1b[31m\n1;\x1b]0;open;1\n")
-    assert found.ignored == ("\\x1b[31m",)
-    assert "\x1b" not in "".join(told(found))
+    parsed = read("id;status;amount;\x1b[31m\n1;\x1b]0;open;1\n")
+    assert parsed.ignored == ("\\x1b[31m",)
+    assert "\x1b" not in "".join(problems(parsed))
 
 
 def test_a_line_and_a_cell_are_bounded() -> None:
     wide = read(b"id;status;amount\n1;open" + b";" * (4 * LONGEST_LINE) + b"\n2;open;1\n")
-    assert [each.number for each in wide.bad] == [2]
+    assert [bad.number for bad in wide.bad] == [2]
     assert wide.entities == 1
     over_lines = read(b"id;status;amount\n" + b'"a\n";' * (LONGEST_LINE // 4))
     assert over_lines.bad[0].number == 2
-    assert "longer than" in told(over_lines)[0]
+    assert "longer than" in problems(over_lines)[0]
     long = read("id;status;amount\n1;" + "a" * 200_000 + ";1\n")
-    assert "a cell is longer than" in told(long)[0]
+    assert "a cell is longer than" in problems(long)[0]
 
 
 def test_a_stored_file_is_decoded_again_to_the_same() -> None:
@@ -324,8 +325,10 @@ def test_a_stored_file_is_decoded_again_to_the_same() -> None:
     assert list(decoded.changes) == read(AMOCRM).changes
     assert decoded.rejections == ()
     bad = file.decode(request(b"id;status;amount\n1;open;x\n2;open;1\n"), OFFICE)
-    assert [(each.part, each.error) for each in bad.rejections] == [(2, "line 2, amount: it is no amount")]
-    assert [each.id for each in bad.changes] == ["2"]
+    assert [(rejection.part, rejection.error) for rejection in bad.rejections] == [
+        (2, "line 2, amount: it is no amount")
+    ]
+    assert [change.id for change in bad.changes] == ["2"]
 
 
 PIECES = st.sampled_from(
@@ -337,15 +340,15 @@ PIECES = st.sampled_from(
 )
 
 
-def assert_sound(found: Read) -> None:
+def assert_sound(parsed: ParsedFile) -> None:
     """What came of a file fits the ledger, whatever was in it."""
-    for change in found.changes:
+    for change in parsed.changes:
         assert isinstance(change, Change)
         for name, value in change.fields.items():
             assert value is None or type(value) is FIELDS[change.entity][name]
             assert not isinstance(value, str) or "\0" not in value
-    assert len(found.bad) <= min(MOST_BAD, found.bad_lines)
-    assert all("\n" not in line and line.isprintable() for line in told(found))
+    assert len(parsed.bad) <= min(MOST_BAD, parsed.bad_lines)
+    assert all("\n" not in line and line.isprintable() for line in problems(parsed))
 
 
 @given(st.binary(max_size=2_000))

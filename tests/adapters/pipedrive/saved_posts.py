@@ -1,7 +1,7 @@
-"""Every Pipedrive body that there is, what each of our own says, written by hand, and what any body says by a
-plain reading, apart from the adapter's own.
+"""Pipedrive bodies: our samples with their changes and needs written by hand, captured bodies, and a plain
+reading of a body that does not use the adapter.
 
-With `LOSSBOARD_CAPTURES` set to a folder of captured bodies, those in its `pipedrive` folder are read too.
+`LOSSBOARD_CAPTURES` names a folder of captured bodies; those in its subfolder `pipedrive` are read.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from tests.adapters.posts import utc
 
 SAMPLES: Final = Path(__file__).parent / "samples"
 OFF_THE_BOARD: Final = ("deal_archived_open",)
-"""Samples of what is there in the CRM, and not on the board."""
+"""Samples of objects that exist in the CRM but not on the board."""
 
 _PAGE: Final = "https://zerno.pipedrive.com"
 
 
 def captured() -> dict[str, bytes]:
-    """Each captured body by its file's name; none without captures."""
-    named = os.environ.get("LOSSBOARD_CAPTURES")
-    folder = Path(named) / "pipedrive" if named else None
+    """The captured bodies by file name; none without captures."""
+    root = os.environ.get("LOSSBOARD_CAPTURES")
+    folder = Path(root) / "pipedrive" if root else None
     return {path.stem: path.read_bytes() for path in sorted(folder.iterdir())} if folder else {}
 
 
 def bodies() -> dict[str, bytes]:
-    """Ours, and the captured ones."""
+    """Our samples and the captured bodies."""
     return {path.stem: path.read_bytes() for path in sorted(SAMPLES.iterdir())} | captured()
 
 
 def plain(body: bytes) -> tuple[str, str, bool, dict[str, Value]] | None:
-    """The entity, id, whether it is gone, and the fields that need no thought; None for what the board has no
-    use for."""
+    """The entity, id, whether it was deleted, and the fields that are copied as they are; None for a kind of
+    object other than deals and activities."""
     event = json.loads(body, parse_float=Decimal)
     meta = event["meta"]
     kind, action = meta.get("entity") or meta["object"], meta["action"]
@@ -49,18 +49,9 @@ def plain(body: bytes) -> tuple[str, str, bool, dict[str, Value]] | None:
         return entity, str(sent["id"]), True, {}
     if kind == "activity":
         return entity, str(sent["id"]), False, {"text": sent["subject"], "completed": sent["done"]}
-    minor = 1 if sent["currency"] == "JPY" else 100
-    return (
-        entity,
-        str(sent["id"]),
-        False,
-        {
-            "name": sent["title"],
-            "status": sent["status"],
-            "amount": int(sent["value"] * minor),
-            "currency": sent["currency"],
-        },
-    )
+    amount = int(sent["value"] * (1 if sent["currency"] == "JPY" else 100))
+    copied = {"name": sent["title"], "status": sent["status"], "currency": sent["currency"]}
+    return entity, str(sent["id"]), False, {**copied, "amount": amount}
 
 
 def _deal(deal_id: str, moment: str, **fields: Value) -> Change:
@@ -97,7 +88,7 @@ def _named(entity: Any, entity_id: str, moment: str, name: str) -> Change:
     return Change(entity, entity_id, utc(moment), {"name": name})
 
 
-def _gone(entity: Any, entity_id: str, moment: str) -> Change:
+def _deletion(entity: Any, entity_id: str, moment: str) -> Change:
     return Change(entity, entity_id, utc(moment), deleted=True)
 
 
@@ -154,9 +145,9 @@ EXPECTED: Final[Mapping[str, tuple[Change | Need, ...]]] = {
         _MANAGER,
         _PIPELINE,
     ),
-    "deal_archived_open": (_gone("deal", "505", "2026-11-21 11:00:00"),),
-    "deal_delete": (_gone("deal", "506", "2026-11-21 12:00:00.335"),),
-    "deal_delete_merged": (_gone("deal", "507", "2026-11-21 12:30:00.1"), Need("deal", "501")),
+    "deal_archived_open": (_deletion("deal", "505", "2026-11-21 11:00:00"),),
+    "deal_delete": (_deletion("deal", "506", "2026-11-21 12:00:00.335"),),
+    "deal_delete_merged": (_deletion("deal", "507", "2026-11-21 12:30:00.1"), Need("deal", "501")),
     "activity_create": (_task("902", "2026-11-20 07:20:00"), _ANNA),
     "activity_timed": (_task("903", "2026-11-21 09:00:00", due_at=_NINE_THIRTY), _ANNA),
     "activity_done": (
@@ -198,9 +189,9 @@ EXPECTED: Final[Mapping[str, tuple[Change | Need, ...]]] = {
         _task("906", "2026-11-20 07:20:00", text="обед", deal_id=None, url=None),
         _ANNA,
     ),
-    "activity_delete": (_gone("task", "907", "2026-11-21 15:29:10.654"),),
+    "activity_delete": (_deletion("task", "907", "2026-11-21 15:29:10.654"),),
     "person_change": (_named("client", "7", "2026-11-22 12:00:00", "Иван Петров"),),
-    "person_delete": (_gone("client", "8", "2026-11-22 12:10:00.2"),),
+    "person_delete": (_deletion("client", "8", "2026-11-22 12:10:00.2"),),
     "organization_create": (_named("client", "org:12", "2026-11-22 12:05:00", "ООО «Зерно»"),),
     "user_change": (_named("manager", "3302", "2026-11-22 13:00:00.5", "Анна"),),
     "pipeline_change": (_named("pipeline", "2", "2026-11-22 13:30:00", "Продажи"),),
@@ -219,7 +210,7 @@ EXPECTED: Final[Mapping[str, tuple[Change | Need, ...]]] = {
         _named("manager", "3301", "2026-11-21 08:00:05", "Олег"),
         _PIPELINE,
     ),
-    "v1_deal_deleted": (_gone("deal", "512", "2026-11-21 08:01:05.322662"),),
+    "v1_deal_deleted": (_deletion("deal", "512", "2026-11-21 08:01:05.322662"),),
     "v1_deal_merged_nested": (
         _deal("513", "2026-11-21 08:10:00", name="Слитая", amount=0, client_id="org:12"),
         _named("client", "org:12", "2026-11-21 08:10:00", "ООО «Зерно»"),

@@ -90,7 +90,6 @@ def test_no_statement_takes_a_long_way(sqlite: Ledger) -> None:
 
 
 def test_every_index_has_its_statistics(sqlite: Ledger) -> None:
-    """Whoever adds or remakes a table writes them again (see the migration 0007)."""
     with sqlite.engine.connect() as connection:
         stored = set(
             connection.exec_driver_sql("SELECT name FROM sqlite_schema WHERE type = 'index'").scalars()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
 
+from service.ledger.database.outcome import Unavailable
 from service.ledger.database.threads import in_time
 
 
@@ -34,3 +36,11 @@ def test_who_is_cancelled_just_as_the_answer_comes_is_cancelled(
         assert waiting.cancelled() != taken
 
     asyncio.run(story())
+
+
+async def test_nobody_waits_for_a_read_that_does_not_come_back() -> None:
+    answers = threading.Event()
+    assert await in_time(lambda: 7) == 7
+    with pytest.raises(Unavailable, match="does not answer"):
+        await in_time(lambda: answers.wait(30), patience=0.05)
+    answers.set()

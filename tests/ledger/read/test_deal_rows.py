@@ -9,10 +9,9 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 from service.config import zone
-from service.ledger.database import schema
 from service.ledger.database.engine import open_engine
 from service.ledger.database.outcome import Unavailable
 from service.ledger.read import deal_rows
@@ -178,21 +177,6 @@ def test_every_statement_names_the_account_and_lost_deals_are_found_by_their_ind
             plan = str(connection.execute(text(f"EXPLAIN QUERY PLAN {written}")).all())
         assert "deals_lost" in plan
         assert "TEMP B-TREE" not in plan
-
-
-def test_the_index_comes_and_goes_by_itself(database_url: str) -> None:
-    def indexes() -> set[str | None]:
-        engine = open_engine(database_url, "writer")
-        found = {each["name"] for each in inspect(engine).get_indexes("deals")}
-        engine.dispose()
-        return found
-
-    schema.migrate(database_url, "0005")
-    assert indexes() == {"deals_lost"}
-    schema.downgrade(database_url, "0004")
-    assert indexes() == set()
-    schema.migrate(database_url, "0005")
-    assert indexes() == {"deals_lost"}
 
 
 def test_a_database_that_is_away_is_said_to_be() -> None:

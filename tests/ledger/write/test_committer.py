@@ -133,7 +133,7 @@ def test_an_account_that_somebody_holds_holds_up_no_other(
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
         assert len(caplog.records) == waits, "the lock was waited for again"
-    working._clock = FixedClock(NOW + committer_module.HELD)
+    working._clock = FixedClock(NOW + committer_module.LOCKED_BACK_OFF)
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 
@@ -165,14 +165,14 @@ def test_webhooks_of_an_account_that_other_rules_compute_are_refused_and_its_nei
 
 
 def test_an_old_version_does_not_take_back_what_a_newer_one_computed(ledger: Ledger) -> None:
-    newer = heads.shape_of(OFFICE).replace(str(REVISION), str(REVISION + 1), 1)
+    newer = REVISION + 1
     with ledger.engine.begin() as connection:
-        connection.execute(update(HEADS).where(HEADS.c.account == "office").values(shape=newer))
+        connection.execute(update(HEADS).where(HEADS.c.account == "office").values(revision=newer))
         with pytest.raises(OtherRules, match="newer version"):
             recompute.rules_changed(connection, OFFICE)
         with pytest.raises(OtherRules, match="newer version"):
             recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
-    assert ledger.head.shape == newer
+    assert ledger.head.revision == newer
 
 
 def test_a_delivery_is_not_quarantined_because_the_database_went_away(ledger: Ledger) -> None:

@@ -40,9 +40,9 @@ def finish(ledger: Ledger, holder: str, passing: SyncRun) -> bool:
         return syncs.finish(connection, "office", holder, passing)
 
 
-def tell(ledger: Ledger, trouble: SyncProblem) -> None:
+def tell(ledger: Ledger, problem: SyncProblem) -> None:
     with ledger.engine.begin() as connection:
-        syncs.tell(connection, "office", trouble)
+        syncs.tell(connection, "office", problem)
 
 
 def read(ledger: Ledger) -> Sync:
@@ -82,7 +82,7 @@ def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> 
     begin(ledger, RECONCILE)
     take(ledger, "a")
     page = SyncPage("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
-    further = replaced(RECONCILE, stage=3, stages=9, page=page, entities=250, missed=2)
+    further = replaced(RECONCILE, stage=3, stages=9, page=page, entities=250, repaired=2)
     advance(ledger, "a", further)
     assert read(ledger).run == further
 
@@ -92,16 +92,16 @@ def test_who_has_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
     take(ledger, "a")
     take(ledger, "b", NOW + LEASE)
     advance(ledger, "a", replaced(RECONCILE, stage=5))
-    assert not finish(ledger, "a", replaced(RECONCILE, missed=7))
+    assert not finish(ledger, "a", replaced(RECONCILE, repaired=7))
     assert read(ledger) == Sync(RECONCILE, None, 0, "")
-    assert finish(ledger, "b", replaced(RECONCILE, missed=3))
+    assert finish(ledger, "b", replaced(RECONCILE, repaired=3))
     assert read(ledger) == Sync(None, NOW, 3, "")
 
 
 def test_what_a_backfill_brings_was_not_missed(ledger: Ledger) -> None:
     begin(ledger, BACKFILL)
     take(ledger, "a")
-    assert finish(ledger, "a", replaced(BACKFILL, missed=400))
+    assert finish(ledger, "a", replaced(BACKFILL, repaired=400))
     assert read(ledger) == Sync(None, NOW, 0, "")
 
 
@@ -111,32 +111,32 @@ def test_open_boards_read_what_is_said_when_it_changes_and_only_then(ledger: Led
     before = ledger.read()
     tell(ledger, "webhook_off")
     told = ledger.read((), before)
-    assert (told.trouble, told.seq, told.silent) == ("webhook_off", before.seq + 1, False)
+    assert (told.problem, told.seq, told.silent) == ("webhook_off", before.seq + 1, False)
     tell(ledger, "webhook_off")
     assert ledger.read((), told).seq == told.seq
-    finish(ledger, "a", replaced(RECONCILE, missed=3))
+    finish(ledger, "a", replaced(RECONCILE, repaired=3))
     mended = ledger.read((), told)
-    assert (mended.missed, mended.trouble, mended.seq) == (3, "webhook_off", told.seq + 1)
+    assert (mended.repaired, mended.problem, mended.seq) == (3, "webhook_off", told.seq + 1)
     tell(ledger, "")
-    assert (ledger.read().missed, ledger.read().trouble) == (3, "")
+    assert (ledger.read().repaired, ledger.read().problem) == (3, "")
 
 
 def test_of_an_account_whose_api_is_asked_no_more_nothing_is_said(ledger: Ledger) -> None:
     ledger.configure(ASKED)
     take(ledger, "a")
     tell(ledger, "api_refused")
-    finish(ledger, "a", replaced(RECONCILE, missed=3))
+    finish(ledger, "a", replaced(RECONCILE, repaired=3))
     ledger.configure(OFFICE)
     read = ledger.read()
-    assert (read.missed, read.trouble) == (0, "")
+    assert (read.repaired, read.problem) == (0, "")
 
 
-@pytest.mark.parametrize(("trouble", "left"), [("api_refused", ""), ("webhook_off", "webhook_off")])
+@pytest.mark.parametrize(("problem", "left"), [("api_refused", ""), ("webhook_off", "webhook_off")])
 def test_a_backfill_by_hand_forgets_that_the_token_was_refused(
-    ledger: Ledger, trouble: SyncProblem, left: SyncProblem
+    ledger: Ledger, problem: SyncProblem, left: SyncProblem
 ) -> None:
     take(ledger, "a")
-    tell(ledger, trouble)
+    tell(ledger, problem)
     with ledger.engine.begin() as connection:
         syncs.begin_again(connection, "office", NOW)
     assert read(ledger) == Sync(BACKFILL, None, 0, left)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
-from service.ledger.database.threads import in_time
-from service.ledger.write import log
-from service.ledger.write import writer as writer_module
-from service.ledger.write.heads import Head
+from service.ledger.write import log, queue
 from service.ledger.write.writer import Writer
 from service.model import Change, Decoded, Delivery, Rejection, Value
-from tests.histories import at
+from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T10:00:00+03:00")
-T = TypeVar("T")
 
 
 def delivery(key: str, *changes: Change, rejections: tuple[Rejection, ...] = ()) -> Delivery:
@@ -35,124 +30,116 @@ def lost(deal_id: str, amount: int = 100) -> Change:
     return Change("deal", deal_id, NOW, fields)
 
 
+def writer_of(ledger: Ledger) -> Writer:
+    return Writer(ledger.engine, {"office": OFFICE}, ledger.clock)
+
+
 @asynccontextmanager
-async def running(
-    ledger: Ledger, committed: Callable[[Mapping[str, Head]], None] = lambda _heads: None
-) -> AsyncIterator[Writer]:
-    writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, committed)
+async def running(writer: Writer) -> AsyncIterator[Writer]:
     writer.start()
     try:
-        yield writer
+        async with asyncio.timeout(30):
+            yield writer
     finally:
         await writer.stop()
 
 
-def run(work: Awaitable[T]) -> T:
-    async def bounded() -> T:
-        async with asyncio.timeout(30):
-            return await work
+async def committed(ledger: Ledger, *deliveries: Delivery) -> list[Outcome]:
+    """The outcomes of deliveries that wait together."""
+    writer = writer_of(ledger)
+    futures = [writer.submit(each) for each in deliveries]
+    async with running(writer):
+        return await asyncio.gather(*futures)
 
-    return asyncio.run(bounded())
 
-
-def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) -> None:
+async def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) -> None:
     sizes: list[int] = []
-
-    async def story() -> list[Outcome]:
-        writer = Writer(
-            ledger.engine,
-            {"office": OFFICE},
-            ledger.clock,
-            lambda _: None,
-            lambda size, _: sizes.append(size),
-        )
-        futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(100)]
-        writer.start()
+    writer = Writer(
+        ledger.engine, {"office": OFFICE}, ledger.clock, measure=lambda size, _seconds: sizes.append(size)
+    )
+    futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(100)]
+    async with running(writer):
         outcomes = await asyncio.gather(*futures)
-        await writer.stop()
-        return outcomes
-
-    outcomes = run(story())
     assert [outcome.number for outcome in outcomes] == list(range(1, 101))
     assert {outcome.status for outcome in outcomes} == {"applied"}
     assert sizes == [100]
     assert ledger.head.seq == 1
 
 
-def test_a_repeat_is_known_in_the_same_batch_and_later(ledger: Ledger) -> None:
-    async def story() -> list[Outcome]:
-        async with running(ledger) as writer:
-            first = await asyncio.gather(
-                writer.submit(delivery("k", lost("1"))), writer.submit(delivery("k", lost("1")))
-            )
-            return [*first, await writer.submit(delivery("k", lost("1")))]
-
-    outcomes = run(story())
-    assert [(each.status, each.number) for each in outcomes] == [
-        ("applied", 1),
-        ("duplicate", 1),
-        ("duplicate", 1),
-    ]
+async def test_a_repeat_is_known_in_the_same_batch_and_later(ledger: Ledger) -> None:
+    outcomes = await committed(ledger, delivery("k", lost("1")), delivery("k", lost("1")))
+    outcomes += await committed(ledger, delivery("k", lost("1")))
+    assert [outcome.status for outcome in outcomes] == ["applied", "duplicate", "duplicate"]
+    assert [outcome.number for outcome in outcomes] == [1, 1, 1]
     assert ledger.head.deliveries == 1
 
 
-def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_applied(ledger: Ledger) -> None:
+async def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_applied(ledger: Ledger) -> None:
     too_large = Change("deal", "2", NOW, {"known": True, "status": "lost", "amount": 2**70})
-
-    async def story() -> list[Outcome]:
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None)
-        futures = [
-            writer.submit(delivery(key, change))
-            for key, change in (("a", lost("1")), ("b", too_large), ("c", lost("3")))
-        ]
-        writer.start()
-        outcomes = await asyncio.gather(*futures)
-        await writer.stop()
-        return outcomes
-
-    outcomes = run(story())
+    outcomes = await committed(
+        ledger, delivery("a", lost("1")), delivery("b", too_large), delivery("c", lost("3"))
+    )
     assert [outcome.status for outcome in outcomes] == ["applied", "quarantined", "applied"]
     with ledger.engine.begin() as connection:
-        held = log.quarantined(connection, "office")
+        (quarantined,) = log.quarantined(connection, "office")
         stored = log.one(connection, "office", outcomes[1].number)
-    assert [each.number for each in held] == [outcomes[1].number]
-    assert "Traceback" in held[0].detail
+    assert quarantined.number == outcomes[1].number
+    assert "Traceback" in quarantined.detail
     assert stored is not None
     assert stored.body == b"b"
     assert ledger.differences() == []
 
 
-def test_rejected_parts_are_kept_and_the_rest_is_applied(ledger: Ledger) -> None:
-    async def story() -> Outcome:
-        async with running(ledger) as writer:
-            return await writer.submit(delivery("k", lost("1"), rejections=(Rejection(1, "no id"),)))
-
-    assert run(story()).status == "quarantined"
+async def test_rejected_parts_are_kept_and_the_rest_is_applied(ledger: Ledger) -> None:
+    (outcome,) = await committed(ledger, delivery("k", lost("1"), rejections=(Rejection(1, "no id"),)))
+    assert outcome.status == "quarantined"
     with ledger.engine.begin() as connection:
-        assert [(each.part, each.error) for each in log.quarantined(connection, "office")] == [(1, "no id")]
+        assert [(row.part, row.error) for row in log.quarantined(connection, "office")] == [(1, "no id")]
     assert ledger.tables()["loss_days"] != []
 
 
-def test_a_full_queue_refuses_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "QUEUE_DELIVERIES", 2)
-
-    async def story() -> None:
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None)
-        waiting = [writer.submit(delivery(f"k{n}")) for n in range(2)]
-        with pytest.raises(Overloaded) as refused:
-            writer.submit(delivery("k2"))
-        assert refused.value.retry_after > 0
-        writer.start()
-        await asyncio.gather(*waiting)
-        await writer.stop()
-        with pytest.raises(Overloaded):
-            writer.submit(delivery("k3"))
-
-    run(story())
+@pytest.mark.parametrize("bound", ["QUEUE_DELIVERIES", "QUEUE_BYTES"])
+async def test_a_full_queue_refuses_at_once_and_ticks_wait_in_one_of_their_own(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(queue, bound, 2 if bound == "QUEUE_DELIVERIES" else 4)
+    writer = writer_of(ledger)
+    futures = [writer.submit(delivery(f"k{n}")) for n in range(2)]
+    with pytest.raises(Overloaded) as refused:
+        writer.submit(delivery("k2"))
+    assert refused.value.retry_after > 0
+    assert writer.depth == 2
+    tick = writer.tick()
+    async with running(writer):
+        await asyncio.gather(*futures, tick)
     assert ledger.head.deliveries == 2
+    with pytest.raises(Overloaded):
+        writer.submit(delivery("k3"))
+    with pytest.raises(Overloaded):
+        writer.tick()
 
 
-def test_a_commit_that_fails_is_unavailable_and_stores_nothing(sqlite_ledgers: Callable[[], str]) -> None:
+@pytest.mark.parametrize("bound", ["BATCH_DELIVERIES", "BATCH_BYTES"])
+async def test_a_batch_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(queue, bound, 2)
+    keys = "abc" if bound == "BATCH_DELIVERIES" else ("long", "a", "b", "c")
+    outcomes = await committed(ledger, *(delivery(key) for key in keys))
+    assert [outcome.seq for outcome in outcomes] == ([1, 1, 2] if len(keys) == 3 else [1, 2, 2, 3])
+
+
+async def test_one_tick_answers_all_that_wait(ledger: Ledger) -> None:
+    writer = writer_of(ledger)
+    ledger.clock.moment = NOW + 24 * HOUR
+    ticks = [writer.tick() for _ in range(3)]
+    async with running(writer):
+        assert await asyncio.gather(*ticks) == [1, 1, 1]
+        assert await writer.tick() == 0
+    assert ledger.head.as_of == NOW + 24 * HOUR
+
+
+async def test_a_commit_that_fails_is_unavailable_and_stores_nothing(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
     ledger = Ledger(sqlite_ledgers(), NOW)
     broken = True
 
@@ -161,75 +148,48 @@ def test_a_commit_that_fails_is_unavailable_and_stores_nothing(sqlite_ledgers: C
         if broken and "INSERT INTO deliveries" in statement:
             raise OperationalError(statement, {}, OSError("disk I/O error"))
 
-    async def story() -> Outcome:
-        nonlocal broken
-        async with running(ledger) as writer:
-            with pytest.raises(Unavailable):
-                await writer.submit(delivery("k", lost("1")))
-            broken = False
-            return await writer.submit(delivery("k", lost("1")))
-
-    assert run(story()) == Outcome("applied", 1, 1, frozenset({"deal 1"}))
+    with pytest.raises(Unavailable):
+        await committed(ledger, delivery("k", lost("1")))
+    broken = False
+    assert await committed(ledger, delivery("k", lost("1"))) == [
+        Outcome("applied", 1, 1, frozenset({"deal 1"}))
+    ]
     ledger.close()
 
 
-def test_stopping_commits_what_is_queued(ledger: Ledger) -> None:
-    async def story() -> list[Outcome]:
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None)
-        futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(600)]
-        writer.start()
-        await writer.stop()
-        return await asyncio.gather(*futures)
-
-    assert len(run(story())) == 600
+async def test_stopping_commits_what_is_queued(ledger: Ledger) -> None:
+    writer = writer_of(ledger)
+    futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(600)]
+    writer.start()
+    await writer.stop()
+    assert len(await asyncio.gather(*futures)) == 600
     assert ledger.head.deliveries == 600
 
 
-def test_committed_is_told_before_the_sender_is_answered(ledger: Ledger) -> None:
-    told: list[int] = []
-
-    async def story() -> None:
-        async with running(ledger, lambda heads: told.append(heads["office"].seq)) as writer:
-            outcome = await writer.submit(delivery("k", lost("1")))
-            assert told == [outcome.seq]
-
-    run(story())
+async def test_subscribers_hear_of_a_commit_before_the_sender_is_answered(ledger: Ledger) -> None:
+    seqs: list[int] = []
+    writer = writer_of(ledger)
+    writer.on_commit.append(lambda heads: seqs.append(heads["office"].seq))
+    async with running(writer):
+        outcome = await writer.submit(delivery("k", lost("1")))
+        assert seqs == [outcome.seq]
 
 
-def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
-    """The batch, and what waits behind it, is answered; when the database goes on, so does the writer, and
+async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
+    """The batch, and what waits behind it, is answered. When the database goes on, so does the writer, and
     what was told to come again is known."""
     answers = threading.Event()
-
-    def _hang(_connection: object) -> None:
-        answers.wait(30)
-
-    async def story() -> list[Outcome]:
-        event.listen(ledger.engine, "commit", _hang)
-        writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, lambda _: None, patience=0.1)
-        writer.start()
+    event.listen(ledger.engine, "commit", lambda _connection: answers.wait(30))
+    writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, patience=0.1)
+    async with running(writer):
         first = writer.submit(delivery("a", lost("1")))
         while writer.depth:
             await asyncio.sleep(0)
-        for each in (first, writer.submit(delivery("b", lost("2"))), writer.tick()):
+        for future in (first, writer.submit(delivery("b", lost("2"))), writer.tick()):
             with pytest.raises(Unavailable, match="does not answer"):
-                await each
+                await future
+        writer._patience = 30
         answers.set()
         again = [await writer.submit(delivery(key, lost(key))) for key in ("a", "b")]
-        await writer.stop()
-        return again
-
-    assert [each.status for each in run(story())] == ["duplicate", "applied"]
+    assert [outcome.status for outcome in again] == ["duplicate", "applied"]
     assert ledger.head.deliveries == 2
-
-
-def test_nobody_waits_for_a_read_that_does_not_come_back() -> None:
-    answers = threading.Event()
-
-    async def story() -> None:
-        assert await in_time(lambda: 7) == 7
-        with pytest.raises(Unavailable, match="does not answer"):
-            await in_time(lambda: answers.wait(30), patience=0.05)
-        answers.set()
-
-    run(story())

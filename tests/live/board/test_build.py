@@ -49,13 +49,13 @@ def test_the_worked_example_is_encoded_as_the_specification_says() -> None:
     assert encoded["period"] == {"key": "month", "from": "2026-11-01", "to": "2026-11-30"}
     assert encoded["as_of"] == "2026-11-23T10:00:00.123+03:00"
     assert encoded["last_delivery_at"] == "2026-11-23T09:59:20.123+03:00"
-    found = encoded["losses"]
-    assert found["controllable"] == {"count": 61, "amount": "127613.00"}
-    assert found["objective"] == {"count": 109, "amount": "284947.00"}
-    assert found["unclassified"] == {"count": 0, "amount": "0.00"}
-    assert found["total"] == {"count": 170, "amount": "412560.00"}
-    assert found["previous"]["total"] == {"count": 0, "amount": "0.00"}
-    assert found["reasons"][0] == {
+    refusals = encoded["losses"]
+    assert refusals["controllable"] == {"count": 61, "amount": "127613.00"}
+    assert refusals["objective"] == {"count": 109, "amount": "284947.00"}
+    assert refusals["unclassified"] == {"count": 0, "amount": "0.00"}
+    assert refusals["total"] == {"count": 170, "amount": "412560.00"}
+    assert refusals["previous"]["total"] == {"count": 0, "amount": "0.00"}
+    assert refusals["reasons"][0] == {
         "reason": "Не отвечает более 3-х раз",
         "kind": "controllable",
         "count": 60,
@@ -102,8 +102,8 @@ def test_reasons_are_ordered_by_kind_then_amount_then_count_then_name() -> None:
         ("Дорого", 1, 900), ("Больше не звонить", 1, 100), ("Выбрал других", 1, 5), (None, 1, 901),
         ("Нет у нас услуги", 2, 100), ("Не подходит график", 1, 100),
     )  # fmt: skip
-    found = board(reading(refusals=refusals)).losses.reasons
-    assert [row.reason for row in found] == [
+    reasons = board(reading(refusals=refusals)).losses.reasons
+    assert [row.reason for row in reasons] == [
         "Выбрал других", "Нет у нас услуги", "Больше не звонить", "Не подходит график",
         "Причина не указана", "Дорого",
     ]  # fmt: skip
@@ -111,30 +111,30 @@ def test_reasons_are_ordered_by_kind_then_amount_then_count_then_name() -> None:
 
 def test_reasons_written_alike_are_one_and_excluded_ones_are_left_out() -> None:
     refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50), ("СПАМ", 9, 900))
-    found = board(reading(refusals=refusals)).losses
-    assert [(row.reason, row.count, row.amount) for row in found.reasons] == [("Дорого", 3, "1.50")]
-    assert found.total.count == 3
+    shown = board(reading(refusals=refusals)).losses
+    assert [(row.reason, row.count, row.amount) for row in shown.reasons] == [("Дорого", 3, "1.50")]
+    assert shown.total.count == 3
 
 
 def test_a_reason_without_a_name_is_shown_as_its_id_and_classified_by_it() -> None:
     [row] = losses(("x", 1, 100))
     refusals = (replace(row, reason_id="391", reason=None), replace(row, reason_id="392", reason=None))
     office = replace(OFFICE, reasons=ReasonTable({"391": "controllable"}))
-    found = board(reading(refusals=refusals), office).losses.reasons
-    assert [(row.reason, row.kind) for row in found] == [("391", "controllable"), ("392", "unclassified")]
+    reasons = board(reading(refusals=refusals), office).losses.reasons
+    assert [(row.reason, row.kind) for row in reasons] == [("391", "controllable"), ("392", "unclassified")]
 
 
 @pytest.mark.parametrize(("language", "name"), [("ru", "Причина не указана"), ("en", "No reason given")])
 def test_no_reason_is_named_in_the_accounts_language(language: Language, name: str) -> None:
-    found = board(reading(refusals=losses((None, 1, 100))), account(language))
-    assert [(row.reason, row.kind) for row in found.losses.reasons] == [(name, "unclassified")]
+    shown = board(reading(refusals=losses((None, 1, 100))), account(language))
+    assert [(row.reason, row.kind) for row in shown.losses.reasons] == [(name, "unclassified")]
 
 
 def test_the_previous_period_is_classified_too_and_says_its_days() -> None:
     before = losses(("Выбрал других", 2, 200), ("Дорого", 1, 100), ("Спам", 1, 100))
-    found = board(reading(before=before)).losses.previous
-    assert (found.total.count, found.controllable.amount, found.unclassified.count) == (3, "2.00", 1)
-    assert (found.from_, found.to) == ("2026-10-01", "2026-10-23")
+    previous = board(reading(before=before)).losses.previous
+    assert (previous.total.count, previous.controllable.amount, previous.unclassified.count) == (3, "2.00", 1)
+    assert (previous.from_, previous.to) == ("2026-10-01", "2026-10-23")
 
 
 def test_a_range_that_was_not_read_is_an_error() -> None:
@@ -159,12 +159,12 @@ def test_ties_are_broken_by_the_longest_overdue_and_then_by_id(sort: Sort, expec
 
 def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:
     row = client("a", "A", 1, task("z", 1), task("b", 2), task("a", 2))
-    [found] = board(reading([row])).at_risk.list
-    assert [each.task_id for each in found.tasks] == ["a", "b", "z"]
+    [shown] = board(reading([row])).at_risk.list
+    assert [row.task_id for row in shown.tasks] == ["a", "b", "z"]
 
 
 @pytest.mark.parametrize(
-    ("client_id", "name", "deal", "shown"),
+    ("client_id", "name", "deal", "called"),
     [
         ("7", "Иван", "Абонемент", "Иван"),
         ("7", None, "Абонемент", "7"),
@@ -173,11 +173,11 @@ def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:
     ],
 )
 def test_a_client_is_called_by_its_name_or_its_deal_or_its_id(
-    client_id: str, name: str | None, deal: str | None, shown: str
+    client_id: str, name: str | None, deal: str | None, called: str
 ) -> None:
-    [found] = board(reading([client(client_id, name, 1, task("t", deal=deal))])).at_risk.list
-    assert found.client == shown
-    assert found.tasks[0].deal == (deal or "42")
+    [shown] = board(reading([client(client_id, name, 1, task("t", deal=deal))])).at_risk.list
+    assert shown.client == called
+    assert shown.tasks[0].deal == (deal or "42")
 
 
 def test_an_unknown_manager_is_shown_by_id_and_none_at_all_is_null() -> None:
@@ -188,39 +188,39 @@ def test_an_unknown_manager_is_shown_by_id_and_none_at_all_is_null() -> None:
         ManagerRow("3", 2, 50, habit, habit),
         ManagerRow("8", 1, 200, habit, habit),
     )
-    found = board(reading(managers=managers)).at_risk.managers
-    assert [(row.manager_id, row.manager) for row in found] == [
+    shown = board(reading(managers=managers)).at_risk.managers
+    assert [(row.manager_id, row.manager) for row in shown] == [
         ("3", "Анна"), ("8", "8"), (None, None), ("9", "9"),
     ]  # fmt: skip
 
 
 def test_what_the_figures_leave_out_is_warned_of() -> None:
     read = reading(refusals=losses(("Дорого", 3, 100)), unconverted={"USD": 2, "EUR": 0})
-    found = board(read, account("en")).warnings
-    assert [(each.code, each.count, each.currency) for each in found] == [
+    warnings = board(read, account("en")).warnings
+    assert [(warning.code, warning.count, warning.currency) for warning in warnings] == [
         ("unconverted", 2, "USD"), ("unclassified", 3, None),
     ]  # fmt: skip
-    assert found[0].text.startswith("2 deals in USD count as 0")
+    assert warnings[0].text.startswith("2 deals in USD count as 0")
 
 
 @pytest.mark.parametrize(
     ("changed", "code", "count", "ru", "en"),
     [
         (
-            {"trouble": "webhook_off"},
+            {"problem": "webhook_off"},
             "webhook_off",
             1,
             "CRM отключила вебхук",
             "The CRM has switched its webhook off",
         ),
         (
-            {"trouble": "api_refused"},
+            {"problem": "api_refused"},
             "api_refused",
             1,
             "API CRM не принимает токен",
             "The CRM's API refuses the token",
         ),
-        ({"missed": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
+        ({"repaired": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
     ],
 )
 def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
@@ -229,9 +229,9 @@ def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
     read = replace(reading(), **changed)
     texts: dict[Language, str] = {"ru": ru, "en": en}
     for language, text in texts.items():
-        (found,) = board(read, account(language)).warnings
-        assert (found.code, found.count) == (code, count)
-        assert found.text.startswith(text)
+        (warning,) = board(read, account(language)).warnings
+        assert (warning.code, warning.count) == (code, count)
+        assert warning.text.startswith(text)
         # The page is in the reader's language, whatever the account's.
         page = render.page(board(read), account(), QUERY._replace(form="html", language=language))
         assert text in html.unescape(page)
@@ -246,7 +246,7 @@ def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
     }
     for language, (pending, none) in called.items():
         shown = board(read, account(language)).losses
-        assert [(each.reason, each.kind, each.count) for each in shown.reasons] == [
+        assert [(row.reason, row.kind, row.count) for row in shown.reasons] == [
             (pending, "unclassified", 2),
             (none, "unclassified", 1),
         ]

@@ -53,18 +53,19 @@ def card(
 def test_who_is_at_risk_by_whose_tasks(
     manager: str | None, pipeline: str | None, clients: list[str], amount: str, tasks: int
 ) -> None:
-    found = card(reading(ROWS), manager, pipeline)
-    assert [row.client_id for row in found.list] == clients
-    assert (found.clients, found.amount, found.tasks) == (len(clients), amount, tasks)
-    assert (found.no_next_step is None) is (manager is not None or pipeline is not None)
-    assert (found.saved_today is None) is (manager is not None or pipeline is not None)
+    shown = card(reading(ROWS), manager, pipeline)
+    filtered = manager is not None or pipeline is not None
+    assert [row.client_id for row in shown.list] == clients
+    assert (shown.clients, shown.amount, shown.tasks) == (len(clients), amount, tasks)
+    assert (shown.no_next_step is None) is filtered
+    assert (shown.saved_today is None) is filtered
 
 
 def test_a_manager_is_alone_in_the_table_of_managers() -> None:
     read = worked_example()
     (row,) = read.managers
     read = replace(read, managers=(row, replace(row, manager_id="4")))
-    assert [each.manager_id for each in card(read, "4").managers] == ["4"]
+    assert [row.manager_id for row in card(read, "4").managers] == ["4"]
     assert card(read, pipeline="p").managers == ()
 
 
@@ -75,16 +76,16 @@ def test_a_managers_board_has_the_figures_of_the_managers_table(data: st.DataObj
     read = oracle.board(histories.numbered(history), scene.now, scene.office, ())
     office = replace(OFFICE, currency=scene.office.currency)
     for row in read.managers:
-        found = at_risk(read, office, QUERY._replace(manager=row.manager_id or ""))
-        (mine,) = found.managers
-        assert (found.tasks, found.amount) == (mine.tasks, mine.amount)
+        shown = at_risk(read, office, QUERY._replace(manager=row.manager_id or ""))
+        (mine,) = shown.managers
+        assert (shown.tasks, shown.amount) == (mine.tasks, mine.amount)
 
 
 def test_a_wall_masks_clients_and_the_names_of_their_deals() -> None:
     nameless = ClientRow(
         "deal:42", "Иван Петров, абонемент", 100, (task("x", deal_id="42", deal="Иван Петров"),)
     )
-    found = card(reading([*ROWS, nameless]), mode="wall")
-    assert [row.client for row in found.list] == ["Иван П.", "Мария", "42"]
-    assert {each.deal for row in found.list for each in row.tasks} == {"1", "2", None, "42"}
+    shown = card(reading([*ROWS, nameless]), mode="wall")
+    assert [row.client for row in shown.list] == ["Иван П.", "Мария", "42"]
+    assert {task_row.deal for row in shown.list for task_row in row.tasks} == {"1", "2", None, "42"}
     assert card(reading([*ROWS, nameless])).list[0].client == "Иван Петров"

@@ -10,9 +10,9 @@ from service.config import Account, Secret
 from service.live.http.access import (
     Credentials,
     Granted,
-    answer,
     cookie_name,
     cookie_value,
+    decide,
     screen_digest,
     set_cookie,
 )
@@ -26,7 +26,7 @@ SCREENS = frozenset({screen_digest("office", "another"), DIGEST})
 AWAY = "203.0.113.5"
 
 
-def asking(client: str | None = "127.0.0.1", token: str | None = None, **headers: str) -> Credentials:
+def credentials(client: str | None = "127.0.0.1", token: str | None = None, **headers: str) -> Credentials:
     return Credentials(client, {"host": "localhost:8000", **headers}, token)
 
 
@@ -46,17 +46,17 @@ def asking(client: str | None = "127.0.0.1", token: str | None = None, **headers
 def test_without_a_token_only_loopback_sees_the_board(
     client: str | None, host: str, expected: object
 ) -> None:
-    assert answer(OFFICE, Credentials(client, {"host": host}, None), ()) == expected
+    assert decide(OFFICE, Credentials(client, {"host": host}, None), ()) == expected
 
 
 def test_the_links_token_is_welcome_once_and_the_cookie_after_it() -> None:
-    welcome = answer(GUARDED, asking(AWAY, TOKEN), ())
+    welcome = decide(GUARDED, credentials(AWAY, TOKEN), ())
     assert welcome == Granted(cookie=cookie_value("office", TOKEN))
     cookie = set_cookie(GUARDED, cookie_value("office", TOKEN), secure=True)
     assert TOKEN not in cookie
     assert "HttpOnly" in cookie
     assert "Secure" in cookie
-    assert answer(GUARDED, asking(AWAY, cookie=cookie.partition(";")[0]), ()) == Granted()
+    assert decide(GUARDED, credentials(AWAY, cookie=cookie.partition(";")[0]), ()) == Granted()
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def test_the_links_token_is_welcome_once_and_the_cookie_after_it() -> None:
     ids=repr,
 )
 def test_anything_else_is_refused(shown: dict[str, str]) -> None:
-    assert answer(GUARDED, asking(token=shown.pop("token", None), **shown), SCREENS) == "wrong_token"
+    assert decide(GUARDED, credentials(token=shown.pop("token", None), **shown), SCREENS) == "wrong_token"
 
 
 def test_loopback_needs_the_token_too_where_there_is_one() -> None:
-    assert answer(GUARDED, asking(), ()) == "no_token"
-    assert answer(GUARDED, asking(cookie="a=b; =;"), SCREENS) == "no_token"
+    assert decide(GUARDED, credentials(), ()) == "no_token"
+    assert decide(GUARDED, credentials(cookie="a=b; =;"), SCREENS) == "no_token"
 
 
 def test_a_bearer_token_is_for_other_programs() -> None:
-    assert answer(GUARDED, asking(AWAY, authorization=f"Bearer {TOKEN}"), ()) == Granted()
+    assert decide(GUARDED, credentials(AWAY, authorization=f"Bearer {TOKEN}"), ()) == Granted()
 
 
 BOARDS = pytest.mark.parametrize("board", [OFFICE, GUARDED], ids=["no viewer_token", "viewer_token"])
@@ -89,19 +89,19 @@ BOARDS = pytest.mark.parametrize("board", [OFFICE, GUARDED], ids=["no viewer_tok
 
 @BOARDS
 def test_a_named_screens_token_is_welcome_from_anywhere_and_its_cookie_after_it(board: Account) -> None:
-    welcome = answer(board, asking(AWAY, SCREEN), SCREENS)
+    welcome = decide(board, credentials(AWAY, SCREEN), SCREENS)
     assert isinstance(welcome, Granted)
     assert welcome.screen == DIGEST
     assert welcome.cookie is not None
     cookie = set_cookie(board, welcome.cookie, secure=False)
     assert SCREEN not in cookie
     assert DIGEST not in cookie
-    assert answer(board, asking(AWAY, cookie=cookie.partition(";")[0]), SCREENS) == Granted(DIGEST)
+    assert decide(board, credentials(AWAY, cookie=cookie.partition(";")[0]), SCREENS) == Granted(DIGEST)
 
 
 @BOARDS
 def test_a_named_screens_token_is_a_bearer_token_too(board: Account) -> None:
-    assert answer(board, asking(AWAY, authorization=f"bearer {SCREEN}"), SCREENS) == Granted(DIGEST)
+    assert decide(board, credentials(AWAY, authorization=f"bearer {SCREEN}"), SCREENS) == Granted(DIGEST)
 
 
 @BOARDS
@@ -115,9 +115,9 @@ def test_a_named_screens_token_is_a_bearer_token_too(board: Account) -> None:
     ids=repr,
 )
 def test_what_a_revoked_screen_shows_is_refused(board: Account, shown: dict[str, str]) -> None:
-    given = asking(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
+    given = credentials(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
     for left in (SCREENS - {DIGEST}, frozenset[str]()):
-        assert answer(board, given, left) == "wrong_token"
+        assert decide(board, given, left) == "wrong_token"
 
 
 @BOARDS
@@ -136,19 +136,21 @@ def test_what_a_revoked_screen_shows_is_refused(board: Account, shown: dict[str,
 def test_neither_the_digest_nor_another_accounts_cookie_opens_a_board(
     board: Account, shown: dict[str, str]
 ) -> None:
-    given = asking(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
-    assert answer(board, given, SCREENS) == "wrong_token"
+    given = credentials(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
+    assert decide(board, given, SCREENS) == "wrong_token"
 
 
 def test_a_screen_of_one_account_sees_no_other() -> None:
-    assert answer(OFFICE, asking(AWAY, SCREEN), {screen_digest("other", SCREEN)}) == "wrong_token"
+    assert decide(OFFICE, credentials(AWAY, SCREEN), {screen_digest("other", SCREEN)}) == "wrong_token"
 
 
 def test_loopback_needs_no_token_where_there_are_only_named_screens() -> None:
-    assert answer(OFFICE, asking(), SCREENS) == Granted()
-    assert answer(OFFICE, asking(token="wrong"), SCREENS) == Granted()
-    assert answer(OFFICE, asking(AWAY), SCREENS) == "no_token"
+    assert decide(OFFICE, credentials(), SCREENS) == Granted()
+    assert decide(OFFICE, credentials(token="wrong"), SCREENS) == Granted()
+    assert decide(OFFICE, credentials(AWAY), SCREENS) == "no_token"
 
 
 def test_a_named_screen_on_loopback_is_known_as_that_screen() -> None:
-    assert answer(OFFICE, asking(token=SCREEN), SCREENS) == Granted(DIGEST, cookie_value("office", SCREEN))
+    assert decide(OFFICE, credentials(token=SCREEN), SCREENS) == Granted(
+        DIGEST, cookie_value("office", SCREEN)
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
 from service.ledger.database.outcome import Unavailable
-from service.live.http.screen_links import CHECK, FRESH, NOTED, NamedScreens
+from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
 from service.model import SECOND, Instant
 from tests.live.readings import NOW, StandingClock
 
@@ -79,163 +79,139 @@ class Service:
         """Let the time until the next look pass, once the look before is over."""
         await self.until(lambda: self.clock.sleeping)
         reads = self.book.reads
-        self.clock.advance(CHECK)
+        self.clock.advance(CHECK_SECONDS)
         await self.until(lambda: self.book.reads > reads)
 
 
-def run(story: Callable[[Service], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        await story(Service())
-
-    asyncio.run(whole())
+@pytest.fixture
+def service() -> Service:
+    return Service()
 
 
-def test_what_was_read_holds_for_a_few_seconds() -> None:
-    async def story(service: Service) -> None:
-        assert await service.known() == {"tv"}
-        service.book.screens = frozenset({"tablet"})
-        service.clock.moment += FRESH - 1
-        assert await service.known() == {"tv"}
-        assert service.book.reads == 1
-        service.clock.moment += 1
-        assert await service.known() == {"tablet"}
-        assert await service.screens.digests("other") == frozenset()
-        assert threading.get_ident() not in service.book.threads
-
-    run(story)
+async def test_what_was_read_holds_for_a_few_seconds(service: Service) -> None:
+    assert await service.known() == {"tv"}
+    service.book.screens = frozenset({"tablet"})
+    service.clock.moment += FRESH - 1
+    assert await service.known() == {"tv"}
+    assert service.book.reads == 1
+    service.clock.moment += 1
+    assert await service.known() == {"tablet"}
+    assert await service.screens.digests("other") == frozenset()
+    assert threading.get_ident() not in service.book.threads
 
 
-def test_a_clock_that_was_set_back_keeps_nothing_for_true() -> None:
-    async def story(service: Service) -> None:
+async def test_a_clock_that_was_set_back_keeps_nothing_for_true(service: Service) -> None:
+    await service.known()
+    service.book.screens = frozenset()
+    service.clock.moment -= SECOND
+    assert await service.known() == frozenset()
+
+
+async def test_a_thousand_screens_at_once_cost_one_read(service: Service) -> None:
+    answers = await asyncio.gather(*(service.known() for _ in range(1000)))
+    assert set(answers) == {frozenset({"tv"})}
+    assert service.book.reads == 1
+
+
+async def test_with_the_database_away_the_last_known_are_good_and_it_is_not_asked_each_time(
+    service: Service,
+) -> None:
+    await service.known()
+    service.book.broken = Unavailable("away")
+    service.clock.moment += FRESH
+    assert await service.known() == {"tv"}
+    assert await service.known() == {"tv"}
+    assert service.book.reads == 2
+    service.book.broken = None
+    service.book.screens = frozenset()
+    service.clock.moment += FRESH
+    assert await service.known() == frozenset()
+
+
+async def test_where_nothing_was_ever_known_nothing_is_made_up(service: Service) -> None:
+    service.book.broken = Unavailable("away")
+    with pytest.raises(Unavailable):
         await service.known()
-        service.book.screens = frozenset()
-        service.clock.moment -= SECOND
-        assert await service.known() == frozenset()
-
-    run(story)
 
 
-def test_a_thousand_screens_at_once_cost_one_read() -> None:
-    async def story(service: Service) -> None:
-        found = await asyncio.gather(*(service.known() for _ in range(1000)))
-        assert set(found) == {frozenset({"tv"})}
-        assert service.book.reads == 1
-
-    run(story)
-
-
-def test_with_the_database_away_the_last_known_are_good_and_it_is_not_asked_each_time() -> None:
-    async def story(service: Service) -> None:
-        await service.known()
-        service.book.broken = Unavailable("away")
-        service.clock.moment += FRESH
-        assert await service.known() == {"tv"}
-        assert await service.known() == {"tv"}
-        assert service.book.reads == 2
-        service.book.broken = None
-        service.book.screens = frozenset()
-        service.clock.moment += FRESH
-        assert await service.known() == frozenset()
-
-    run(story)
-
-
-def test_where_nothing_was_ever_known_nothing_is_made_up() -> None:
-    async def story(service: Service) -> None:
-        service.book.broken = Unavailable("away")
-        with pytest.raises(Unavailable):
-            await service.known()
-
-    run(story)
-
-
-def test_the_stream_of_a_revoked_screen_is_cut_off_at_the_next_look_and_no_other() -> None:
-    async def story(service: Service) -> None:
-        service.book.screens = frozenset({"tv", "tablet"})
-        revoked, kept = Stream(), Stream()
-        ending, staying = service.attend(revoked), service.attend(kept, "tablet")
-        await service.look_again()
-        assert not ending.done()
-        service.book.screens = frozenset({"tablet"})
-        await service.look_again()
-        async with asyncio.timeout(20):
-            await ending
-        assert revoked.cut
-        await service.look_again()
-        assert not staying.done()
-        kept.end.set()
-        async with asyncio.timeout(20):
-            await staying
-        assert not kept.cut
-
-    run(story)
+async def test_the_stream_of_a_revoked_screen_is_cut_off_at_the_next_look_and_no_other(
+    service: Service,
+) -> None:
+    service.book.screens = frozenset({"tv", "tablet"})
+    revoked, kept = Stream(), Stream()
+    ending, staying = service.attend(revoked), service.attend(kept, "tablet")
+    await service.look_again()
+    assert not ending.done()
+    service.book.screens = frozenset({"tablet"})
+    await service.look_again()
+    async with asyncio.timeout(20):
+        await ending
+    assert revoked.cut
+    await service.look_again()
+    assert not staying.done()
+    kept.end.set()
+    async with asyncio.timeout(20):
+        await staying
+    assert not kept.cut
 
 
 def test_a_revoked_screen_sees_nothing_more_after_ten_seconds() -> None:
-    assert CHECK * SECOND + FRESH <= 10 * SECOND
+    assert CHECK_SECONDS * SECOND + FRESH <= 10 * SECOND
 
 
-def test_a_stream_that_ends_by_itself_is_over_and_what_broke_it_is_told() -> None:
+async def test_a_stream_that_ends_by_itself_is_over_and_what_broke_it_is_told(service: Service) -> None:
     async def broken() -> None:
         raise OSError("the connection is gone")
 
-    async def story(service: Service) -> None:
-        stream = Stream()
-        stream.end.set()
-        async with asyncio.timeout(20):
-            await service.attend(stream)
-        with pytest.raises(OSError, match="gone"):
-            await service.screens.attend("office", "tv", broken())
-
-    run(story)
+    stream = Stream()
+    stream.end.set()
+    async with asyncio.timeout(20):
+        await service.attend(stream)
+    with pytest.raises(OSError, match="gone"):
+        await service.screens.attend("office", "tv", broken())
 
 
-def test_a_screen_that_leaves_takes_its_stream_along() -> None:
-    async def story(service: Service) -> None:
-        stream = Stream()
-        attending = service.attend(stream)
-        await service.until(lambda: stream.begun)
-        attending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await attending
-        assert stream.cut
-
-    run(story)
-
-
-def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_many_streams_it_has() -> None:
-    async def story(service: Service) -> None:
-        streams = [Stream(), Stream()]
-        attending = [service.attend(each) for each in streams]
-        await service.until(lambda: len(service.book.noted) == 1)
-        for _ in range(NOTED // SECOND // int(CHECK)):
-            assert service.book.noted == [("office", "tv", NOW)]
-            await service.look_again()
-        await service.until(lambda: len(service.book.noted) == 2)
-        assert service.book.noted[1] == ("office", "tv", NOW + NOTED)
-        assert threading.get_ident() not in service.book.threads
-        for stream in streams:
-            stream.end.set()
-        await asyncio.gather(*attending)
-
-    run(story)
-
-
-def test_what_cannot_be_noted_breaks_no_stream(caplog: pytest.LogCaptureFixture) -> None:
-    async def story(service: Service) -> None:
-        await service.known()
-        service.book.broken = Unavailable("away")
-        stream = Stream()
-        attending = service.attend(stream)
-        await service.until(lambda: len(service.book.noted) == 1)
-        await service.look_again()
-        assert not attending.done()
-        service.book.broken = None
-        for _ in range(NOTED // SECOND // int(CHECK)):
-            await service.look_again()
-        await service.until(lambda: len(service.book.noted) == 2)
-        stream.end.set()
+async def test_a_screen_that_leaves_takes_its_stream_along(service: Service) -> None:
+    stream = Stream()
+    attending = service.attend(stream)
+    await service.until(lambda: stream.begun)
+    attending.cancel()
+    with pytest.raises(asyncio.CancelledError):
         await attending
+    assert stream.cut
 
-    run(story)
-    assert "not noted" in caplog.text
+
+async def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_many_streams_it_has(
+    service: Service,
+) -> None:
+    streams = [Stream(), Stream()]
+    attending = [service.attend(stream) for stream in streams]
+    await service.until(lambda: len(service.book.noted) == 1)
+    for _ in range(NOTE_EVERY // SECOND // int(CHECK_SECONDS)):
+        assert service.book.noted == [("office", "tv", NOW)]
+        await service.look_again()
+    await service.until(lambda: len(service.book.noted) == 2)
+    assert service.book.noted[1] == ("office", "tv", NOW + NOTE_EVERY)
+    assert threading.get_ident() not in service.book.threads
+    for stream in streams:
+        stream.end.set()
+    await asyncio.gather(*attending)
+
+
+async def test_what_cannot_be_noted_breaks_no_stream(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    await service.known()
+    service.book.broken = Unavailable("away")
+    stream = Stream()
+    attending = service.attend(stream)
+    await service.until(lambda: len(service.book.noted) == 1)
+    await service.look_again()
+    assert not attending.done()
+    service.book.broken = None
+    for _ in range(NOTE_EVERY // SECOND // int(CHECK_SECONDS)):
+        await service.look_again()
+    await service.until(lambda: len(service.book.noted) == 2)
+    stream.end.set()
+    await attending
+    assert "cannot note" in caplog.text

@@ -1,5 +1,4 @@
-"""The page of a list in a real browser, under the page's real policy: it fits, can be read and reached by
-everybody, and needs no script."""
+"""The page of a list in a real browser: it fits, is accessible, obeys its policy, and needs no script."""
 
 from __future__ import annotations
 
@@ -7,13 +6,13 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from service.live.http.routes import SECURITY
-from service.live.page import list_page, lists, render
-from tests.live.boards import OFFICE, QUERY, client, reading, task
-from tests.live.page.test_lists import deal, found, page
+from service.live.page.render import STATIC
+from tests.browser import box, violations
+from tests.live.boards import QUERY, client, reading, task
+from tests.live.page.listings import deal, refusal_page, refusals, task_page
 
 ADDRESS = "http://127.0.0.1:9/boards/office"
 LONG = "Корпоративный-абонемент-на-весь-отдел-" * 8
@@ -29,24 +28,28 @@ TASKS = [
 ]
 
 
-def content(name: str) -> str:
-    if name == "deals":
-        return page(found(DEALS))
-    if name == "nothing":
-        return page(found([]))
-    return list_page.task_page(lists.task_list(reading(TASKS), OFFICE, QUERY), OFFICE, QUERY)
+PAGES = {
+    "deals": refusal_page(refusals(*DEALS)),
+    "nothing": refusal_page(refusals()),
+    "tasks": task_page(reading(TASKS)),
+}
 
 
 def serve(context: BrowserContext) -> None:
+    """Answer in place of the service: the lists, the board and the page's files."""
+
     def answer(route: Route) -> None:
         path = urlsplit(route.request.url).path
         if path.startswith("/static/"):
-            route.fulfill(path=render.STATIC / path.removeprefix("/static/"))
+            route.fulfill(path=STATIC / path.removeprefix("/static/"))
         elif path == "/boards/office":
             route.fulfill(body="<title>The board</title>", content_type="text/html")
         else:
-            name = path.rpartition("/")[2]
-            route.fulfill(body=content(name), content_type="text/html; charset=utf-8", headers=dict(SECURITY))
+            route.fulfill(
+                body=PAGES[path.rpartition("/")[2]],
+                content_type="text/html; charset=utf-8",
+                headers=dict(SECURITY),
+            )
 
     context.route("http://127.0.0.1:9/**", answer)
 
@@ -76,7 +79,7 @@ def test_a_list_fits_every_screen_and_is_accessible(
         assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
         ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(11, 15, 20)" if scheme == "dark" else "rgb(236, 239, 243)")
-        assert [each["id"] for each in Axe().run(shown).response["violations"]] == []
+        assert violations(shown) == []
 
 
 def test_nothing_on_the_page_breaks_its_policy(browser: Browser) -> None:
@@ -84,7 +87,7 @@ def test_nothing_on_the_page_breaks_its_policy(browser: Browser) -> None:
         serve(context)
         shown = context.new_page()
         problems: list[str] = []
-        shown.on("console", lambda said: problems.append(said.text))
+        shown.on("console", lambda message: problems.append(message.text))
         shown.on("requestfailed", lambda request: problems.append(request.url))
         shown.goto(f"{ADDRESS}/deals")
         assert problems == []
@@ -96,16 +99,12 @@ def test_on_a_phone_the_table_scrolls_by_keyboard_and_keeps_its_first_column_in_
     table.focus()
     expect(table).to_be_focused()
     first, last = phone.locator("tbody th").first, phone.locator("tbody tr:first-child td").last
-    before, far = first.bounding_box(), last.bounding_box()
-    assert before is not None
-    assert far is not None
-    assert far["x"] > 390
+    before = box(first)
+    assert box(last)["x"] > 390
     for _ in range(40):
         phone.keyboard.press("ArrowRight")
     expect(last).to_be_in_viewport(ratio=0.9)
-    after = first.bounding_box()
-    assert after is not None
-    assert abs(after["x"] - before["x"]) < 1
+    assert abs(box(first)["x"] - before["x"]) < 1
 
 
 def test_the_way_back_leads_to_the_board(phone: Page) -> None:

@@ -1,8 +1,7 @@
-"""What moves on the page, and why: a task that was done, a new overdue one, a figure that changed."""
+"""What the page animates, highlights and announces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,29 +12,29 @@ from tests.live.boards import EXAMPLE, MONTH, client, losses, saved_today, task,
 from tests.live.screens import Screen, later, names, opened, with_another, without_clients
 
 DONE = frozenset({"t1", "t2", "t3"})
-FLYING = "[...document.querySelectorAll('.flying')].map((each) => each.textContent)"
+FLYING = "[...document.querySelectorAll('.flying')].map((amount) => amount.textContent)"
 GLIDING = "[...document.querySelectorAll('#list > *')].flatMap((row) => row.getAnimations()).length"
 STAKE = "document.querySelector('[data-figure=stake] .value').textContent"
 
 
 @pytest.fixture
-def screen(browser: Browser) -> Iterator[Screen]:
-    with opened(browser) as shown:
-        shown.open(worked_example())
-        yield shown
+def screen(screen: Screen) -> Screen:
+    """A desk that shows the worked example."""
+    screen.open(worked_example())
+    return screen
 
 
 def style(element: Locator, name: str) -> Any:
-    return element.evaluate("(each, name) => getComputedStyle(each)[name]", name)
+    return element.evaluate("(element, name) => getComputedStyle(element)[name]", name)
 
 
 def saved(seq: int, amount: int = 518_400) -> Any:
-    """Nobody is at risk any more, for the tasks were done."""
+    """The board after all tasks were done."""
     empty = without_clients(worked_example(), seq)
     return replace(empty, closed=DONE, saved={"7": amount}, totals=saved_today(empty, 3, 3_140_000 + amount))
 
 
-def test_a_task_that_was_done_is_struck_out_and_credited_and_its_money_is_saved(screen: Screen) -> None:
+def test_a_task_that_was_done_is_struck_through_and_credited_and_its_money_is_saved(screen: Screen) -> None:
     assert screen.change(saved(2), FLYING) == ["5\u00a0184\u00a0₽"]
     row = screen.page.locator("#list .client")
     expect(row).to_have_class("client leaving done")
@@ -58,13 +57,13 @@ def test_a_client_that_left_for_another_reason_is_not_credited_to_anybody(screen
     expect(row).to_have_count(0)
 
 
-def test_one_task_of_several_is_struck_out_in_its_clients_row(screen: Screen) -> None:
+def test_one_task_of_several_is_struck_through_in_its_clients_row(screen: Screen) -> None:
     row = client("7", "Иван Петров", 518_400, task("t2", 3), task("t3", 0.4))
     screen.change(with_clients(worked_example(), row, seq=2, closed=frozenset({"t1"})))
     struck = screen.page.locator("[data-task=t1]")
     expect(struck).to_have_class("task leaving done")
     expect(struck.locator(".credit")).to_have_text("✓ Анна")
-    assert struck.evaluate("(each) => each.inert") is True
+    assert struck.evaluate("(task) => task.inert") is True
     screen.page.clock.run_for(3_000)
     expect(screen.page.locator("[data-task]")).to_have_count(2)
 
@@ -80,7 +79,7 @@ def test_figures_count_to_what_they_are_now(screen: Screen) -> None:
     expect(stake).to_have_text("15\u00a0184\u00a0₽")
 
 
-def test_nothing_moves_for_who_does_not_want_it(browser: Browser) -> None:
+def test_nothing_moves_for_users_who_prefer_reduced_motion(browser: Browser) -> None:
     with opened(browser, reduced_motion="reduce") as screen:
         screen.open(worked_example())
         look = f"[{STAKE}, document.getAnimations().length]"
@@ -99,7 +98,7 @@ def test_in_a_storm_of_changes_nothing_moves(screen: Screen) -> None:
     stakes = [screen.change(with_another(worked_example(), seq, seq * 10**6), STAKE) for seq in range(2, 8)]
     assert stakes[-1] == "75\u00a0184\u00a0₽"
     assert screen.change(saved(8), FLYING) == []
-    expect(screen.page.locator("#list .credit")).to_have_count(1)  # what was done is said all the same
+    expect(screen.page.locator("#list .credit")).to_have_count(1)  # the credit is shown all the same
     screen.page.clock.run_for(4_000)
     screen.change(with_another(worked_example(), 9))
     assert len(screen.change(replace(saved(10), closed=DONE), FLYING)) == 1
@@ -110,44 +109,44 @@ def test_a_loss_lands_in_its_reason(screen: Screen) -> None:
     more = losses((first[0], first[1] + 1, first[2] + 100_000), *others)
     before = worked_example()
     screen.change(later(before, 2, losses={**before.losses, MONTH.current: more}))
-    news = screen.page.locator("#losses-reasons .news")
-    expect(news).to_have_count(1)
-    expect(news).to_have_attribute("data-reason", first[0])
-    expect(screen.page.locator("#losses-figures .controllable .value")).to_have_class("value l news")
+    highlighted = screen.page.locator("#losses-reasons .highlight")
+    expect(highlighted).to_have_count(1)
+    expect(highlighted).to_have_attribute("data-reason", first[0])
+    expect(screen.page.locator("#losses-figures .controllable .value")).to_have_class("value l highlight")
     screen.page.clock.run_for(5_000)
-    expect(screen.page.locator(".news")).to_have_count(0)
+    expect(screen.page.locator(".highlight")).to_have_count(0)
 
 
-def test_what_comes_and_what_is_done_is_said_without_shouting(screen: Screen) -> None:
-    said = screen.page.locator("#news")
-    expect(said).to_have_text("")
+def test_changes_are_announced_at_most_once_in_ten_seconds(screen: Screen) -> None:
+    message = screen.page.locator("#announcements")
+    expect(message).to_have_text("")
     screen.change(with_another(worked_example(), 2))
     screen.page.clock.run_for(100)
-    expect(said).to_have_text("Новая просрочка: Ольга")
+    expect(message).to_have_text("Новая просрочка: Ольга")
     screen.change(saved(3))
     screen.change(replace(with_another(worked_example(), 4), closed=frozenset()))
     screen.page.clock.run_for(5_000)
-    expect(said).to_have_text("Новая просрочка: Ольга")
+    expect(message).to_have_text("Новая просрочка: Ольга")
     screen.page.clock.run_for(6_000)
-    expect(said).to_have_text("Спасено: Иван Петров. Новые просрочки, 2 клиента: Ольга, Иван Петров")
+    expect(message).to_have_text("Спасено: Иван Петров. Новые просрочки, 2 клиента: Ольга, Иван Петров")
 
 
-def test_the_first_snapshot_is_no_news(browser: Browser) -> None:
+def test_the_first_snapshot_after_a_switch_is_not_highlighted(browser: Browser) -> None:
     with opened(browser) as screen:
-        screen.page.evaluate("document.body.dataset.busy = ''")
+        screen.page.evaluate("document.body.dataset.loading = ''")
         screen.open(with_another(worked_example(), 2))
         screen.page.clock.run_for(1_000)
-        expect(screen.page.locator(".news")).to_have_count(0)
-        expect(screen.page.locator("#news")).to_have_text("")
+        expect(screen.page.locator(".highlight")).to_have_count(0)
+        expect(screen.page.locator("#announcements")).to_have_text("")
 
 
-def test_what_came_by_going_through_the_crm_is_shown_and_not_announced(screen: Screen) -> None:
+def test_a_silent_patch_is_shown_but_neither_animated_nor_announced(screen: Screen) -> None:
     gone = replace(saved(2), silent=True)
     assert screen.change(gone, FLYING) == []
-    expect(screen.page.locator("#list .client")).to_have_count(0)  # at once: nothing is struck out
+    expect(screen.page.locator("#list .client")).to_have_count(0)  # at once: nothing is struck through
     expect(screen.page.locator(".saved .value")).to_have_text("36\u00a0584\u00a0₽")
     screen.change(replace(with_another(gone, 3), silent=True))
     expect(screen.page.locator("#list .client")).to_have_count(1)
-    expect(screen.page.locator(".news")).to_have_count(0)
+    expect(screen.page.locator(".highlight")).to_have_count(0)
     screen.page.clock.run_for(20_000)
-    expect(screen.page.locator("#news")).to_have_text("")
+    expect(screen.page.locator("#announcements")).to_have_text("")

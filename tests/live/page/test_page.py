@@ -1,19 +1,18 @@
-"""The page's script: what it shows, what it asks for, and what it says when it hears nothing."""
+"""The page's script: what it shows, what it requests, and what it says while the stream is silent."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from service.ledger.read.board import BoardRows
 from service.live.page import render
 from service.model import SECOND
+from tests.browser import box, violations
 from tests.e2e.running import until
 from tests.live.boards import NOW, QUERY, board, client, reading, task, worked_example
 from tests.live.screens import (
@@ -29,13 +28,7 @@ from tests.live.screens import (
 )
 
 
-@pytest.fixture
-def screen(browser: Browser) -> Iterator[Screen]:
-    with opened(browser) as shown:
-        yield shown
-
-
-def test_the_stream_is_asked_for_the_view_that_the_page_shows(screen: Screen) -> None:
+def test_the_stream_is_requested_for_the_query_of_the_page(screen: Screen) -> None:
     [address] = screen.streams()
     assert address == "/boards/office/events?lang=ru&form=html"
 
@@ -55,7 +48,7 @@ def test_a_patch_changes_figures_and_rows_without_a_reload(screen: Screen) -> No
     screen.change(with_another(worked_example(), 2))
     assert names(screen.page) == ["Ольга", "Иван Петров"]
     expect(screen.page.locator("[data-figure=clients] [data-value]")).to_have_attribute("data-value", "2")
-    expect(screen.page.locator("[data-figure=clients] .news")).to_have_count(1)
+    expect(screen.page.locator("[data-figure=clients] .highlight")).to_have_count(1)
     expect(screen.page.locator("html")).to_have_attribute("data-seq", "2")
 
 
@@ -90,17 +83,15 @@ def test_silence_of_three_heartbeats_is_a_loss_in_plain_sight(screen: Screen) ->
     stale = screen.page.locator("#stale")
     expect(stale).to_be_visible()
     expect(stale).to_contain_text("Нет связи: цифры на 10:00:00, 2\u00a0мин назад")
-    assert "grayscale" in screen.page.locator("main").evaluate("(each) => getComputedStyle(each).filter")
+    assert "grayscale" in screen.page.locator("main").evaluate("(main) => getComputedStyle(main).filter")
     width = screen.page.evaluate("document.documentElement.clientWidth")
-    box = stale.bounding_box()
-    assert box is not None
-    assert box["width"] == width
+    assert box(stale)["width"] == width
     screen.open(later(worked_example(), 2, as_of=NOW + 140 * SECOND))
     screen.state("live")
     expect(stale).to_be_hidden()
 
 
-def test_a_stream_that_was_refused_is_made_anew_after_growing_pauses(screen: Screen) -> None:
+def test_a_stream_that_was_refused_is_opened_again_after_growing_pauses(screen: Screen) -> None:
     screen.open(worked_example())
     pauses = []
     for attempt in range(2, 6):
@@ -116,13 +107,13 @@ def test_a_stream_that_was_refused_is_made_anew_after_growing_pauses(screen: Scr
     assert pauses[-1] >= 4_500
 
 
-def test_a_page_that_comes_back_to_a_dead_stream_makes_a_new_one_at_once(screen: Screen) -> None:
+def test_a_page_that_comes_back_to_a_dead_stream_opens_a_new_one_at_once(screen: Screen) -> None:
     screen.open(worked_example())
     screen.page.evaluate("window.streams.at(-1).readyState = 2; dispatchEvent(new Event('online'))")
     assert len(screen.streams()) == 2
 
 
-def test_a_patch_that_went_missing_is_made_up_for_by_a_snapshot(screen: Screen) -> None:
+def test_a_lost_patch_is_repaired_by_a_snapshot(screen: Screen) -> None:
     screen.open(worked_example())
     screen.shown = with_another(worked_example(), 5)
     screen.beat(5)
@@ -133,7 +124,7 @@ def test_a_patch_that_went_missing_is_made_up_for_by_a_snapshot(screen: Screen) 
     assert names(screen.page) == ["Ольга", "Иван Петров"]
 
 
-def test_a_snapshot_takes_away_what_it_does_not_have(screen: Screen) -> None:
+def test_a_snapshot_removes_the_rows_that_it_does_not_have(screen: Screen) -> None:
     screen.open(with_another(worked_example(), 2))
     screen.open(worked_example())
     assert names(screen.page) == ["Иван Петров"]
@@ -182,7 +173,7 @@ def test_the_keyboard_switches_order_and_period_in_any_layout(screen: Screen) ->
 
 def test_a_patch_leaves_the_keyboards_focus_where_it_was(screen: Screen) -> None:
     def linked(seq: int, *hours: float) -> BoardRows:
-        rows = [task(f"t{n}", each, url=f"https://crm.example/{n}") for n, each in enumerate(hours)]
+        rows = [task(f"t{n}", late, url=f"https://crm.example/{n}") for n, late in enumerate(hours)]
         return reading([client("7", "Иван", 1, *rows)], seq=seq)
 
     screen.open(linked(1, 3, 1))
@@ -197,7 +188,7 @@ def test_an_upgraded_service_reloads_the_page_once_at_a_quiet_moment(screen: Scr
     screen.page.evaluate("window.kept = true")
     screen.play("snapshot", snapshot)
     screen.page.clock.run_for(2_000)
-    assert screen.page.evaluate("window.kept") is True  # not while something happens on the page
+    assert screen.page.evaluate("window.kept") is True  # not while the page is in use
     with screen.page.expect_navigation():
         screen.page.clock.run_for(4_000)
     until(lambda: screen.page.evaluate("window.streams.length === 1"))
@@ -222,12 +213,14 @@ def test_the_page_fits_every_screen_and_is_accessible(browser: Browser, width: i
         page.add_init_script(STREAM)
         page.goto(ADDRESS)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("mode", ["desk", "wall"])
-def test_a_page_that_says_more_is_accessible_too(browser: Browser, mode: str, scheme: str) -> None:
+def test_a_page_with_its_messages_and_dialogs_is_accessible_too(
+    browser: Browser, mode: str, scheme: str
+) -> None:
     query = QUERY._replace(mode="wall" if mode == "wall" else "desk")
     query = query._replace(theme="light" if scheme == "light" else "dark")
     with opened(browser, query, bypass_csp=True) as screen:
@@ -238,11 +231,11 @@ def test_a_page_that_says_more_is_accessible_too(browser: Browser, mode: str, sc
         expect(screen.page.get_by_text("Все клиенты на связи")).to_be_visible()
         if mode == "desk":
             screen.page.get_by_text("Даты…").click()
-        screen.page.clock.resume()  # axe waits for itself
-        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
+        screen.page.clock.resume()  # axe uses timers
+        assert violations(screen.page) == []
         screen.page.keyboard.press("?")
         expect(screen.page.locator("#help")).to_be_visible()
-        assert [each["id"] for each in Axe().run(screen.page).response["violations"]] == []
+        assert violations(screen.page) == []
 
 
 def test_f_fills_the_screen_and_gives_it_back(screen: Screen) -> None:

@@ -27,96 +27,83 @@ class Wire:
         await self.open.wait()
 
 
-def push(ring: Ring, seq: int) -> None:
-    ring.push(seq, b"patch %d" % seq, lambda: b"snapshot %d" % seq)
+def push(ring: Ring[int], seq: int) -> None:
+    ring.push(seq, b"patch %d" % seq, seq)
 
 
-def begun() -> Ring:
-    ring = Ring()
-    ring.reset(1, lambda: b"snapshot 1")
+def begun() -> Ring[int]:
+    """A ring whose boards are their sequence numbers."""
+    ring = Ring[int](lambda seq: b"snapshot %d" % seq)
+    ring.reset(1, 1)
     return ring
 
 
-def test_frames_are_written_at_once_and_without_a_task() -> None:
-    async def story() -> None:
-        ring, wire = begun(), Wire()
-        screen = Subscriber(wire.send, ring, None)
-        before = len(asyncio.all_tasks())
-        screen.pump()
-        push(ring, 2)
-        screen.pump()
-        assert wire.frames == [b"snapshot 1", b"patch 2"]
-        assert len(asyncio.all_tasks()) == before
-
-    asyncio.run(story())
+async def test_frames_are_written_at_once_and_without_a_task() -> None:
+    ring, wire = begun(), Wire()
+    screen = Subscriber(wire.send, ring, None)
+    before = len(asyncio.all_tasks())
+    screen.pump()
+    push(ring, 2)
+    screen.pump()
+    assert wire.frames == [b"snapshot 1", b"patch 2"]
+    assert len(asyncio.all_tasks()) == before
 
 
-def test_a_full_connection_holds_up_nobody_and_catches_up_by_itself() -> None:
-    async def story() -> None:
-        ring, slow, quick = begun(), Wire(), Wire()
-        screens = [Subscriber(wire.send, ring, None) for wire in (slow, quick)]
-        slow.open.clear()
-        for seq in (2, 3, 4):
-            push(ring, seq)
-            for screen in screens:
-                screen.pump()
-        assert quick.frames == [b"snapshot 2", b"patch 3", b"patch 4"]
-        assert slow.frames == [b"snapshot 2"]
-        screens[0].say(b"heartbeat")
-        assert slow.frames == [b"snapshot 2"]
-        slow.open.set()
-        async with asyncio.timeout(10):
-            while len(slow.frames) < 3:
-                await asyncio.sleep(0)
-        assert slow.frames == quick.frames
-
-    asyncio.run(story())
+async def test_a_full_connection_holds_up_nobody_and_catches_up_by_itself() -> None:
+    ring, slow, quick = begun(), Wire(), Wire()
+    screens = [Subscriber(wire.send, ring, None) for wire in (slow, quick)]
+    slow.open.clear()
+    for seq in (2, 3, 4):
+        push(ring, seq)
+        for screen in screens:
+            screen.pump()
+    assert quick.frames == [b"snapshot 2", b"patch 3", b"patch 4"]
+    assert slow.frames == [b"snapshot 2"]
+    screens[0].send_if_ready(b"heartbeat")
+    assert slow.frames == [b"snapshot 2"]
+    slow.open.set()
+    async with asyncio.timeout(10):
+        while len(slow.frames) < 3:
+            await asyncio.sleep(0)
+    assert slow.frames == quick.frames
 
 
-def test_a_screen_that_falls_off_the_ring_gets_a_snapshot() -> None:
-    async def story() -> None:
-        ring, wire = begun(), Wire()
-        push(ring, 2)
-        screen = Subscriber(wire.send, ring, ring.cursor_of(2))
-        for seq in range(3, RING + 4):
-            push(ring, seq)
-        screen.pump()
-        assert wire.frames == [b"snapshot %d" % (RING + 3)]
-
-    asyncio.run(story())
+async def test_a_screen_that_falls_off_the_ring_gets_a_snapshot() -> None:
+    ring, wire = begun(), Wire()
+    push(ring, 2)
+    screen = Subscriber(wire.send, ring, ring.cursor_of(2))
+    for seq in range(3, RING + 4):
+        push(ring, seq)
+    screen.pump()
+    assert wire.frames == [b"snapshot %d" % (RING + 3)]
 
 
-def test_a_connection_that_breaks_ends_its_screen() -> None:
-    async def story() -> None:
-        ring, wire = begun(), Wire()
-        screen = Subscriber(wire.send, ring, None)
-        wire.gone = True
-        screen.pump()
-        assert screen.ended.is_set()
-
-    asyncio.run(story())
+async def test_a_connection_that_breaks_ends_its_screen() -> None:
+    ring, wire = begun(), Wire()
+    screen = Subscriber(wire.send, ring, None)
+    wire.gone = True
+    screen.pump()
+    assert screen.ended.is_set()
 
 
-def test_a_cancelled_task_reaches_the_suspended_send() -> None:
-    async def story() -> None:
-        ring, wire = begun(), Wire()
-        wire.open.clear()
-        screen = Subscriber(wire.send, ring, None)
-        screen.pump()
-        await asyncio.sleep(0)
-        screen.end()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert screen.ended.is_set()
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(story())
+async def test_a_cancelled_task_reaches_the_suspended_send() -> None:
+    tasks = asyncio.all_tasks()
+    ring, wire = begun(), Wire()
+    wire.open.clear()
+    screen = Subscriber(wire.send, ring, None)
+    screen.pump()
+    await asyncio.sleep(0)
+    screen.end()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert screen.ended.is_set()
+    assert asyncio.all_tasks() == tasks
 
 
 def test_several_frames_with_one_id_are_all_seen_again() -> None:
     ring = begun()
     for frame in (b"a", b"b"):
-        ring.push(2, frame, lambda: b"")
+        ring.push(2, frame, 2)
     push(ring, 3)
     cursor = ring.cursor_of(2)
     seen = []
@@ -136,7 +123,7 @@ def test_an_id_that_no_frame_had_gets_a_snapshot(unknown: int) -> None:
 
 def test_nobody_resumes_from_where_a_ring_began() -> None:
     ring = begun()
-    ring.push(1, b"time alone", lambda: b"")
+    ring.push(1, b"time alone", 1)
     assert ring.cursor_of(1) is None
 
 
@@ -153,7 +140,7 @@ def test_nobody_goes_on_by_patches_over_a_new_beginning() -> None:
     ring = begun()
     push(ring, 2)
     cursor = ring.cursor_of(2)
-    ring.reset(2, lambda: b"new snapshot")
+    ring.reset(2, 7)
     following = ring.after(cursor)
     assert following is not None
-    assert following[0] == b"new snapshot"
+    assert following[0] == b"snapshot 7"

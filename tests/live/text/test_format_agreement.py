@@ -18,7 +18,7 @@ TABLE: Final = json.loads(Path(__file__).with_name("formats.json").read_text(enc
 LANGUAGES: Final[tuple[Language, ...]] = ("ru", "en")
 ADDRESS: Final = "http://board.test/"
 ASK: Final = """async ([rows, words, language]) => {
-    const { duration, moment } = await import("/words.js");
+    const { duration, moment } = await import("/format.js");
     return {
         durations: rows.durations.map(([seconds]) => duration(seconds, words, language)),
         moments: rows.moments.map(([at, seen]) => moment(at, seen, words)),

@@ -56,7 +56,7 @@ def test_the_largest_sum_of_a_board_is_written_to_the_kopeck() -> None:
 def test_a_difference_has_its_sign_in_both_directions() -> None:
     assert formats.signed_money(Decimal(5), "RUB", "ru") == "+5\u00a0₽"
     assert formats.signed_money(Decimal(-5), "RUB", "ru") == "\u22125\u00a0₽"
-    assert [formats.signed_number(each, "en") for each in (1200, 0, -3)] == ["+1,200", "0", "\u22123"]
+    assert [formats.signed_number(number, "en") for number in (1200, 0, -3)] == ["+1,200", "0", "\u22123"]
 
 
 @pytest.mark.parametrize(

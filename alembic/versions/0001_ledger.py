@@ -1,0 +1,234 @@
+"""The ledger: the log, state, projections, named screens, and what is asked of the CRM's API."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from service.ledger.database.ddl import KEYED, STRICT, Flag, Number, create_sums
+
+revision = "0001"
+down_revision = None
+oldest = "0001"
+safe_because = "It is the first: no node runs before it."
+
+NAMED = ("clients", "managers", "reasons", "pipelines")
+
+SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount")),
+    ("loss_days", ("day", "reason_id"), ("count", "amount")),
+    ("deal_tasks", ("deal_id",), ("open_tasks", "overdue_tasks")),
+    ("deal_managers", ("deal_id", "manager_id"), ("overdue_tasks",)),
+    (
+        "client_deals",
+        ("client_id",),
+        ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks"),
+    ),
+    ("client_managers", ("client_id", "manager_id"), ("late_amount", "deal_tasks", "own_tasks")),
+    ("deals_at_risk", ("client_id", "deal_id"), ("tasks", "amount")),
+    ("stakes", ("client_id",), ("tasks", "amount", "open_amount")),
+    ("manager_stakes", ("manager_id",), ("tasks", "amount")),
+    ("at_risk", (), ("clients", "amount", "tasks")),
+    ("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us")),
+    ("no_next_step", (), ("deals", "amount")),
+    ("deal_saves", ("deal_id",), ("tasks",)),
+    ("client_saves", ("client_id",), ("deals", "open_amount", "won_amount", "own_tasks")),
+    ("saved_clients", ("client_id",), ("clients", "amount")),
+    ("saved_today", (), ("clients", "amount")),
+    ("unconverted", ("currency",), ("deals",)),
+)
+"""Name, key after the account, and measures of each projection's tables."""
+
+
+def _check(name: str, condition: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=name)
+
+
+def _heads() -> None:
+    op.create_table(
+        "heads",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("seq", Number, nullable=False, comment="number of the last commit"),
+        sa.Column("deliveries", Number, nullable=False, comment="number of the newest delivery"),
+        sa.Column("as_of", Number, nullable=False, comment="the moment that the projections are true at"),
+        sa.Column("next_tick_at", Number, nullable=False, comment="before it, time alone changes nothing"),
+        sa.Column("last_delivery_at", Number, comment="when the last webhook came"),
+        sa.Column("pruned", Number, nullable=False, comment="bodies up to this delivery are dropped"),
+        sa.Column(
+            "revision", sa.Integer, nullable=False, comment="of the projections' code that computed them"
+        ),
+        sa.Column(
+            "rules_fingerprint", sa.Text, nullable=False, comment="the rules that they were computed by"
+        ),
+        sa.PrimaryKeyConstraint("account", name="heads_pkey"),
+        _check("seq", "seq >= 0"),
+        _check("deliveries", "deliveries >= 0"),
+        _check("pruned", "pruned BETWEEN 0 AND deliveries"),
+        _check("revision", "revision >= 1"),
+        **KEYED,
+    )
+
+
+def _log() -> None:
+    op.create_table(
+        "deliveries",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("number", Number, nullable=False, comment="gapless, in the order of storing"),
+        sa.Column("key", sa.Text, nullable=False, comment="the webhook's id, or a digest of the body"),
+        sa.Column("received_at", Number, nullable=False),
+        sa.Column("headers", sa.Text, nullable=False, comment="JSON; those that decoding needs"),
+        sa.Column("body", sa.LargeBinary, comment="raw; null once pruned"),
+        sa.Column("changed", sa.Text, nullable=False, comment="JSON; what it changed, for people"),
+        sa.Column("source", sa.Text, nullable=False, comment="how it came"),
+        sa.PrimaryKeyConstraint("account", "number", name="deliveries_pkey"),
+        sa.UniqueConstraint("account", "key", name="deliveries_account_key_key"),
+        _check("number", "number >= 1"),
+        _check("source", "source IN ('webhook', 'answer', 'sync', 'import')"),
+        **STRICT,
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("number", Number, nullable=False, comment="of the delivery"),
+        sa.Column("part", sa.Integer, nullable=False, comment="index of the event in its body, from 0"),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False, comment="a traceback, or empty"),
+        sa.PrimaryKeyConstraint("account", "number", "part", name="quarantine_pkey"),
+        _check("part", "part >= 0"),
+        **KEYED,
+    )
+    op.create_table(
+        "invalidations",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("seq", Number, nullable=False, comment="number of the commit"),
+        sa.Column(
+            "stale", sa.Text, nullable=False, comment="JSON; the parts of the board that it made stale"
+        ),
+        sa.PrimaryKeyConstraint("account", "seq", name="invalidations_pkey"),
+        **KEYED,
+    )
+
+
+def _screens() -> None:
+    op.create_table(
+        "screens",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False, comment="of the link's token"),
+        sa.Column("added_at", Number, nullable=False),
+        sa.Column("seen_at", Number, comment="when it was last seen open"),
+        sa.PrimaryKeyConstraint("account", "name", name="screens_pkey"),
+        sa.UniqueConstraint("account", "digest", name="screens_account_digest_key"),
+        **KEYED,
+    )
+
+
+def _sync() -> None:
+    op.create_table(
+        "needs",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("entity", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("wanted_by", Number, nullable=False, comment="number of the newest delivery that wants it"),
+        sa.Column("tries", sa.Integer, nullable=False, comment="calls of the API that failed so far"),
+        sa.Column("ask_at", Number, nullable=False, comment="the next call is not made before"),
+        sa.PrimaryKeyConstraint("account", "entity", "id", name="needs_pkey"),
+        _check("entity", "entity IN ('deal', 'task', 'client', 'manager', 'reason', 'pipeline')"),
+        _check("tries", "tries >= 0"),
+        **KEYED,
+    )
+    op.create_index("needs_ask", "needs", ["account", "ask_at"])
+    op.create_table(
+        "syncs",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("holder", sa.Text, nullable=False, comment="the process that calls the account's API"),
+        sa.Column("held_until", Number, nullable=False, comment="when another process may take over"),
+        sa.Column("run", sa.Text, comment="JSON; the run under way, and how far it has come"),
+        sa.Column("synced_at", Number, comment="state agrees with the CRM up to then"),
+        sa.Column(
+            "repaired",
+            sa.Integer,
+            nullable=False,
+            comment="deals and tasks that the last reconciliation changed",
+        ),
+        sa.Column("problem", sa.Text, nullable=False, comment="what somebody must see to, or empty"),
+        sa.PrimaryKeyConstraint("account", name="syncs_pkey"),
+        _check("repaired", "repaired >= 0"),
+        _check("problem", "problem IN ('', 'webhook_off', 'api_refused')"),
+        **KEYED,
+    )
+
+
+def _state(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bool] | sa.CheckConstraint) -> None:
+    op.create_table(
+        name,
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        *parts,
+        sa.Column("stamps", sa.Text, nullable=False, comment="JSON; the version of each field's value"),
+        sa.Column("deleted", Number, comment="the version of the newest delete"),
+        sa.PrimaryKeyConstraint("account", "id", name=f"{name}_pkey"),
+        **KEYED,
+    )
+
+
+def _deals_and_tasks() -> None:
+    _state(
+        "deals",
+        sa.Column("known", Flag(create_constraint=True, name="known")),
+        sa.Column("name", sa.Text),
+        sa.Column("status", sa.Text),
+        sa.Column("reason_id", sa.Text),
+        sa.Column("amount", Number),
+        sa.Column("currency", sa.Text),
+        sa.Column("closed_at", Number),
+        sa.Column("url", sa.Text),
+        sa.Column("client_id", sa.Text),
+        sa.Column("manager_id", sa.Text),
+        sa.Column("pipeline_id", sa.Text),
+        sa.Column("lost_at", Number),
+        _check("status", "status IN ('open', 'won', 'lost')"),
+    )
+    _state(
+        "tasks",
+        sa.Column("text", sa.Text),
+        sa.Column("deal_id", sa.Text),
+        sa.Column("client_id", sa.Text),
+        sa.Column("manager_id", sa.Text),
+        sa.Column("due_at", Number),
+        sa.Column("completed", Flag(create_constraint=True, name="completed")),
+        sa.Column("completed_at", Number),
+        sa.Column("url", sa.Text),
+        sa.Column("done_at", Number),
+        sa.Column("open_due_at", Number),
+    )
+    for name, table, column, where in (
+        ("deals_lost", "deals", "lost_at", "lost_at IS NOT NULL"),
+        ("tasks_due", "tasks", "open_due_at", "open_due_at IS NOT NULL"),
+        ("tasks_done", "tasks", "done_at", "done_at IS NOT NULL"),
+        ("tasks_deal", "tasks", "deal_id", "open_due_at IS NOT NULL AND deal_id IS NOT NULL"),
+        ("tasks_client", "tasks", "client_id", "open_due_at IS NOT NULL AND client_id IS NOT NULL"),
+    ):
+        partial = sa.text(where)
+        op.create_index(name, table, ["account", column], sqlite_where=partial, postgresql_where=partial)
+
+
+def upgrade() -> None:
+    """Create every table."""
+    _heads()
+    _log()
+    _screens()
+    _sync()
+    _deals_and_tasks()
+    for name in NAMED:
+        _state(name, sa.Column("name", sa.Text))
+    for name, key, measures in SUMS:
+        create_sums(op, name, key, measures)
+
+
+def downgrade() -> None:
+    """Drop them."""
+    sums = (name for name, _, _ in SUMS)
+    log = ("invalidations", "quarantine", "deliveries", "heads")
+    for table in (*sums, *NAMED, "tasks", "deals", "syncs", "needs", "screens", *log):
+        op.drop_table(table)

@@ -1,0 +1,78 @@
+"""The one loop over the parts of a body: events, items, results or objects. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from service.adapters.fields import UNDECODABLE, one_line
+from service.model import Change, Decoded, Need, Rejection
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The changes and needs in one part of a body, or in the whole body.
+
+    Args:
+        rejections: What cannot be decoded, while the rest counts. In a part all have the number 0.
+        is_dated: Every change carries the vendor's own time, so that an equal body says nothing new.
+    """
+
+    changes: tuple[Change, ...] = ()
+    needs: tuple[Need, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    is_dated: bool = True
+
+    def __add__(self, other: Parsed) -> Parsed:
+        return Parsed(
+            self.changes + other.changes,
+            self.needs + other.needs,
+            self.rejections + other.rejections,
+            self.is_dated and other.is_dated,
+        )
+
+    def decoded(self, key: str) -> Decoded:
+        """The delivery with a key that says this."""
+        return Decoded(key, self.changes, self.rejections, tuple(dict.fromkeys(self.needs)))
+
+
+def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Parsed]) -> Parsed:
+    """Everything that a body says. Each part stands alone: one that cannot be parsed becomes a rejection and
+    costs the other parts nothing.
+
+    Args:
+        read: Returns the parts. Raises one of `UNDECODABLE` if the body as a whole cannot be read.
+        parse: Parses one part. Raises one of `UNDECODABLE`.
+    """
+    try:
+        parts = list(read())
+    except UNDECODABLE as error:
+        return rejected(error)
+    parsed = [_numbered(number, part, parse) for number, part in enumerate(parts)]
+    return Parsed(
+        tuple(change for part in parsed for change in part.changes),
+        tuple(need for part in parsed for need in part.needs),
+        tuple(rejection for part in parsed for rejection in part.rejections),
+        all(part.is_dated for part in parsed),
+    )
+
+
+def rejected(error: Exception) -> Parsed:
+    """A body, or a part of it, that cannot be decoded."""
+    return Parsed(rejections=(Rejection(0, one_line(error)),))
+
+
+def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed]) -> Parsed:
+    """One part, whose rejections carry its number."""
+    try:
+        parsed = parse(part)
+    except UNDECODABLE as error:
+        parsed = rejected(error)
+    if not parsed.rejections:
+        return parsed
+    return replace(
+        parsed, rejections=tuple(replace(rejection, part=number) for rejection in parsed.rejections)
+    )

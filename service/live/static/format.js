@@ -1,0 +1,52 @@
+// Formats durations, moments and amounts, to the character as service/live/text/formats.py does. `messages` are the
+// translated messages that the server sends with the page; a list has the plural forms of one message.
+
+const MINUTE = 60; // seconds
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const FORMS = ["one", "few", "many"]; // the plural categories in the order of a message's forms
+
+/** A duration: minutes below an hour, hours and minutes below a day, else days and hours. */
+export function duration(seconds, messages, language) {
+  const whole = Math.floor(Math.max(0, seconds));
+  const days = Math.floor(whole / DAY);
+  const hours = Math.floor((whole % DAY) / HOUR);
+  const minutes = Math.floor((whole % HOUR) / MINUTE);
+  const units = [];
+  if (days) units.push(fill(plural(messages.day, days, language), { num: days }));
+  if (hours) units.push(fill(messages.hour, { num: hours }));
+  if (minutes && !days) units.push(fill(messages.minute, { num: minutes }));
+  return units.length ? units.join(" ").replaceAll(" ", "\u00a0") : messages.moment;
+}
+
+/** A moment's local time, with its date if that is not the date of `seen`. Both are local ISO texts. */
+export function moment(at, seen, messages) {
+  const time = at.slice(11, 19);
+  if (at.slice(0, 10) === seen.slice(0, 10)) return time;
+  const [year, month, day] = at.slice(0, 10).split("-");
+  return fill(messages.date, { day, month, year, time });
+}
+
+/** Milliseconds since 1970 as a local ISO text in the time zone of `sample`, another such text. */
+export function localIso(milliseconds, sample) {
+  const offset = Date.parse(`${sample.slice(0, 23)}Z`) - Date.parse(sample);
+  return new Date(milliseconds + offset).toISOString();
+}
+
+/** A message with its `%(name)s` placeholders filled in. */
+export function fill(message, values) {
+  return message.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
+}
+
+/** A number formatted as the one in `sample`: `412 560 ₽` and 5184 make `5 184 ₽`. */
+export function formatLike(sample, value) {
+  const digits = Number.isInteger(value) ? 0 : 2;
+  const format = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return sample.replace(/\d(?:[\d\s.,]*\d)?/, () => format.format(value));
+}
+
+/** The plural form of a message for a number. */
+export function plural(forms, count, language) {
+  const category = new Intl.PluralRules(language).select(count);
+  return forms[FORMS.indexOf(category)] ?? forms.at(-1);
+}

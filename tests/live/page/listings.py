@@ -1,0 +1,86 @@
+"""Lists of made-up refusals and overdue tasks, their pages and their files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from service.config import Account, Language
+from service.ledger.read.board import BoardRows, LossRow
+from service.ledger.read.deal_rows import LostDeal, Refusals
+from service.live.board.query import BoardQuery
+from service.live.page import list_page, lists, spreadsheet
+from service.live.page.lists import ListFilter, RefusalList
+from tests.live.boards import MONTH, NOW, OFFICE, QUERY
+
+TODAY: Final = date(2026, 11, 23).toordinal()
+ALL: Final = ListFilter()
+NAMES: Final = (
+    *(None, "Причина не указана", "No reason given", "Выбрал других", " выбрал ДРУГИХ ", "Дорого", "Спам"),
+)
+"""The names of reasons; the id of each is its index, and None stands for no reason."""
+
+
+def deal(number: int, reason_id: str | None = None, amount: int = 100, **fields: object) -> LostDeal:
+    """A deal that was lost today."""
+    row = LostDeal(
+        deal_id=str(number),
+        name=f"Сделка {number}",
+        client_id="7",
+        client="Иван Петров",
+        reason_id=reason_id,
+        manager_id="3",
+        pipeline_id="1",
+        amount=amount,
+        unconverted=None,
+        day=TODAY,
+        url=f"https://crm.example/{number}",
+    )
+    return replace(row, **fields)  # type: ignore[arg-type]  # the fields of a deal
+
+
+def refusals(*deals: LostDeal, names: Sequence[str | None] = NAMES) -> Refusals:
+    """A read of deals whose reasons have these names."""
+    sums = []
+    for index, name in enumerate(names):
+        reason_id = None if name is None else str(index)
+        if amounts := [row.amount for row in deals if row.reason_id == reason_id]:
+            sums.append(LossRow(reason_id, name, len(amounts), sum(amounts)))
+
+    def with_reasons(reason_ids: Collection[str | None]) -> Iterator[LostDeal]:
+        return (row for row in deals if row.reason_id in reason_ids)
+
+    return Refusals(5, NOW, tuple(sums), {"3": "Анна"}, {"1": "Продажи"}, with_reasons)
+
+
+def refusal_list(
+    read: Refusals, criteria: ListFilter = ALL, query: BoardQuery = QUERY, office: Account = OFFICE
+) -> RefusalList:
+    return lists.refusal_list(read, criteria, MONTH.current, office, query)
+
+
+def refusal_page(read: Refusals, criteria: ListFilter = ALL, query: BoardQuery = QUERY) -> str:
+    return list_page.refusal_page(refusal_list(read, criteria, query), OFFICE, query)
+
+
+def refusal_sheet(read: Refusals, language: Language = "ru", office: Account = OFFICE) -> spreadsheet.Sheet:
+    query = QUERY._replace(language=language)
+    return spreadsheet.refusal_sheet(refusal_list(read, query=query, office=office), office, language)
+
+
+def task_page(rows: BoardRows, query: BoardQuery = QUERY) -> str:
+    return list_page.task_page(lists.task_list(rows, OFFICE, query), OFFICE, query)
+
+
+def task_sheet(rows: BoardRows, language: Language = "ru") -> spreadsheet.Sheet:
+    return spreadsheet.task_sheet(lists.task_list(rows, OFFICE, QUERY), OFFICE, language)
+
+
+def cells(content: bytes, delimiter: str = ";") -> list[list[str]]:
+    """The cells of a CSV file, which must begin with a byte order mark."""
+    assert content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter))
