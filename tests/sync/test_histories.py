@@ -23,7 +23,7 @@ def test_after_one_reconciliation_the_board_is_the_vendors_truth(
     kind: str, changes: int, sqlite_ledgers: Callable[[], str]
 ) -> None:
     async def story() -> None:
-        random, clock = Random(f"{kind} 1"), StillClock()
+        random, clock = Random(f"{kind} 2"), StillClock()
         truth = Office(clock)
         vendor = CRMS[kind].vendor(truth)
         account = CRMS[kind].account(vendor)
