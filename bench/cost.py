@@ -68,7 +68,7 @@ class Office:
         status = "open" if chance < 0.4 else "lost" if chance < 0.8 else "won"
         client = "walk-in" if number < self.walk_in else f"c{number}"
         moment = NOW - int(self.random.random() * 300 * DAY)
-        found = [
+        changes = [
             Change(
                 "deal",
                 f"d{number}",
@@ -93,8 +93,8 @@ class Office:
                 "manager_id": "m0",
                 "text": "call",
             }
-            found.append(Change("task", f"t{number}", moment, fields))
-        return found
+            changes.append(Change("task", f"t{number}", moment, fields))
+        return changes
 
     def commit(self, deliveries: list[list[Change]]) -> None:
         """Apply deliveries in one commit."""
@@ -165,7 +165,7 @@ def _compare(offices: Sequence[Office], label: str, commits: int, batch: int, *,
         for office in offices:
             deals = office.deals(any_at_all=any_at_all)
             times[office.size].append(_timed(office, deals, commits, batch))
-    medians = {size: statistics.median(found) for size, found in times.items()}
+    medians = {size: statistics.median(seconds) for size, seconds in times.items()}
     for size, median in medians.items():
         print(f"{label}: {size:>9,} deals: {median:6.0f} µs a webhook")
     print(f"{label}: largest to smallest: {medians[SIZES[-1]] / medians[SIZES[0]]:.2f}")

@@ -48,17 +48,17 @@ def rate(
     child.start()
     theirs.close()
     try:
-        found: float = ours.recv()
+        seconds: float = ours.recv()
     except EOFError:
         raise RuntimeError("the load could not be put on") from None
     child.join()
-    return found
+    return seconds
 
 
 def _load(
     answer: Connection, port: int, number: int, connections: int, prefix: str, accounts: Sequence[str]
 ) -> None:
-    requests = iter([request(each, prefix, accounts[each % len(accounts)]) for each in range(number)])
+    requests = iter([request(index, prefix, accounts[index % len(accounts)]) for index in range(number)])
     selector = selectors.DefaultSelector()
     began = time.perf_counter()
     for _ in range(connections):

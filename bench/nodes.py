@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _rates(folder: Path, url: str) -> None:
-    found: dict[tuple[str, int], list[float]] = {}
+    figures: dict[tuple[str, int], list[float]] = {}
     for turn in range(ROUNDS):
         for workers in WORKERS:
             arguments = ("--workers", str(workers))
@@ -45,14 +45,14 @@ def _rates(folder: Path, url: str) -> None:
                 rate(port, 200, CONNECTIONS, f"w{turn}-{workers}-", ACCOUNTS)  # each opens its connections
                 for kind, accounts in (("across 64 accounts", ACCOUNTS), ("within one account", ("office",))):
                     prefix = f"{kind}-{turn}-{workers}-"
-                    found.setdefault((kind, workers), []).append(
+                    figures.setdefault((kind, workers), []).append(
                         rate(port, WEBHOOKS, CONNECTIONS, prefix, accounts)
                     )
-    for kind in dict.fromkeys(kind for kind, _ in found):
-        one = statistics.median(found[kind, WORKERS[0]])
+    for kind in dict.fromkeys(kind for kind, _ in figures):
+        one = statistics.median(figures[kind, WORKERS[0]])
         for workers in WORKERS:
-            median = statistics.median(found[kind, workers])
-            spread = f"{min(found[kind, workers]):,.0f} to {max(found[kind, workers]):,.0f}"
+            median = statistics.median(figures[kind, workers])
+            spread = f"{min(figures[kind, workers]):,.0f} to {max(figures[kind, workers]):,.0f}"
             ratio = f"{median / one:.2f}"
             print(f"{kind}: {workers} processes: {median:6,.0f} webhooks a second ({spread}), {ratio}")
 

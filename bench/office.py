@@ -19,7 +19,6 @@ ACCOUNT: Final = Account(
     title="Office",
     crm="standard",
     webhook_secrets=(Secret(SECRET),),
-    timezone="Europe/Moscow",
     zone=zone("Europe/Moscow"),
     currency="RUB",
     language="ru",

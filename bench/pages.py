@@ -52,7 +52,7 @@ def main() -> None:
 
 def _measure(browser: Browser, crm: _Crm, port: int, number: int) -> list[float]:
     """Milliseconds from each closing to each page's mark, in order."""
-    names = [f"{number}-{each}" for each in range(CLOSINGS)]
+    names = [f"{number}-{index}" for index in range(CLOSINGS)]
     for name in names:
         crm.deal(name)
         crm.task(name, completed=False)

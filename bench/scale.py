@@ -113,7 +113,7 @@ def _frames(port: int, pid: int, server: Postgres, database: str, run: str = "f"
 def _accounts(folder: Path, server: Postgres) -> None:
     memory: dict[int, int] = {}
     for number in (1, MANY):
-        accounts = tuple(f"office-{each}" for each in range(number))
+        accounts = tuple(f"office-{index}" for index in range(number))
         url = server.databases.migrated()
         with node(folder, url, accounts=accounts) as (_, pid):
             time.sleep(SETTLING)
@@ -129,8 +129,8 @@ def _accounts(folder: Path, server: Postgres) -> None:
     url = server.databases.migrated()
     with node(folder, url, accounts=ACCOUNTS) as (port, pid):
         streams = [opened_on(port) for _ in range(WATCHED)]
-        for stream, each in zip(streams, ACCOUNTS, strict=True):
-            stream.sendall(f"GET /boards/{each}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        for stream, account in zip(streams, ACCOUNTS, strict=True):
+            stream.sendall(f"GET /boards/{account}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         time.sleep(SETTLING)
         cost = _Cost(pid, server, _name(url))
         time.sleep(QUIET)

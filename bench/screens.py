@@ -38,8 +38,8 @@ def main() -> None:
 def milliseconds(seconds: list[float], percentile: int) -> str:
     """A percentile, for people."""
     ordered = sorted(seconds)
-    found = ordered[min(len(ordered) - 1, len(ordered) * percentile // 100)]
-    return f"{found * 1000:5.1f} ms"
+    nth = ordered[min(len(ordered) - 1, len(ordered) * percentile // 100)]
+    return f"{nth * 1000:5.1f} ms"
 
 
 def measure(port: int, posted_to: int, number: int, run: str = "s") -> tuple[list[float], list[float]]:

@@ -60,7 +60,7 @@ def node(
     folder: Path, url: str, *arguments: str, accounts: Sequence[str] = ("office",), checkout: Path = ROOT
 ) -> Iterator[tuple[int, int]]:
     """Lossboard on a database, with more arguments of `serve`; its port and process id."""
-    tables = (ACCOUNT.format(account=each, secret=SECRET) for each in accounts)
+    tables = (ACCOUNT.format(account=account, secret=SECRET) for account in accounts)
     (folder / "lossboard.toml").write_text("".join(tables), encoding="utf-8")
     command = [python(checkout), "-m", "service", "serve", "--port", "0", *arguments]
     with _started(command, folder, url, checkout) as started:
@@ -89,13 +89,13 @@ def _started(
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+        if match := re.search(r"http://127\.0\.0\.1:(\d+)", line):
             break
     else:
         raise RuntimeError("the service did not start")
     try:
         threading.Thread(target=process.stdout.read, daemon=True).start()  # what it says fills no pipe
-        yield int(found[1]), process.pid
+        yield int(match[1]), process.pid
     finally:
         process.terminate()
         process.wait()

@@ -28,7 +28,7 @@ def main() -> None:
             for turn in range(ROUNDS):
                 rates["lossboard"].append(rate(ours, number, connections, f"{connections}-{turn}-"))
                 rates["bare route"].append(rate(theirs, number, connections, f"{connections}-{turn}-"))
-            medians = {name: statistics.median(found) for name, found in rates.items()}
+            medians = {name: statistics.median(values) for name, values in rates.items()}
             for name, median in medians.items():
                 spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
                 print(

@@ -28,8 +28,8 @@ def system_browser() -> str | None:
         FileNotFoundError: There is none where one was named.
     """
     if named := os.environ.get(ENVIRONMENT):
-        if found := shutil.which(named):
-            return found
+        if path := shutil.which(named):
+            return path
         raise FileNotFoundError(f"{ENVIRONMENT} names no program: {named}")
     return next((path for path in map(shutil.which, NAMES) if path), None)
 

@@ -31,8 +31,8 @@ def _demo() -> Iterator[str]:
     assert demo.stdout is not None
     try:
         for line in demo.stdout:
-            if found := re.search(r"http://\S+/boards/demo", line):
-                yield found[0]
+            if match := re.search(r"http://\S+/boards/demo", line):
+                yield match[0]
                 return
         raise RuntimeError("the demo did not start")
     finally:

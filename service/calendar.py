@@ -174,9 +174,14 @@ def parse_instant(text: str) -> Instant:
     if parsed.tzinfo is None:
         raise ValueError("a time needs an offset, such as Z or +03:00")
     moment: Instant = (parsed - _EPOCH) // _MICROSECOND
-    if not _FIRST <= moment < _END:
+    if not is_plausible(moment):
         raise ValueError(f"a time must be in the years {_YEARS[0]} to {_YEARS[-1]}")
     return moment
+
+
+def is_plausible(moment: Instant) -> bool:
+    """Whether a moment is within the years 2000 to 2100."""
+    return _FIRST <= moment < _END
 
 
 def iso(moment: Instant, zone: ZoneInfo) -> str:

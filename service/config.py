@@ -1,4 +1,4 @@
-"""What the operator configures: accounts, their secrets (which are never shown), zones and reasons."""
+"""The configuration as values: accounts, their secrets (which are never printed), zones and reasons."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
 
 class ConfigError(ValueError):
-    """The configuration cannot be used; the text names the key, and what was expected. The operator mends
-    it."""
+    """The configuration cannot be used. The text names the key and what is expected there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +101,12 @@ class NamedUsers(Options, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """How an account's CRM is asked for what its webhooks leave out.
+    """How to call an account's CRM for what its webhooks leave out.
 
     Args:
-        token: Proves that it is us. What kind of token it is says the CRM's page in docs/crm/.
-        url: Where the API is; None: where the CRM kind has it for everybody.
-        per_second: Calls a second, where the vendor grants this account another pace than it does most.
+        token: Proves who calls. The CRM's page in docs/crm/ says which kind of token it is.
+        url: The address of the API; None: the CRM has one address for every account.
+        per_second: Calls per second, if the vendor grants this account another pace than most.
     """
 
     token: Secret
@@ -123,7 +122,6 @@ class Account:
     title: str
     crm: str
     webhook_secrets: tuple[Secret, ...]
-    timezone: str
     zone: ZoneInfo
     currency: str
     language: Language
@@ -136,6 +134,11 @@ class Account:
     api: Api | None = None
 
     @property
+    def timezone(self) -> str:
+        """The IANA name of the account's zone."""
+        return self.zone.key
+
+    @property
     def users(self) -> Mapping[str, str]:
         """Managers' names by id, as far as the configuration gives them."""
         return self.options.users if isinstance(self.options, NamedUsers) else {}
@@ -146,7 +149,7 @@ class Config:
     """Everything that `lossboard.toml` says.
 
     Args:
-        listen_url: Where commits are announced and listened for; None: where `database_url` leads.
+        listen_url: The server at which commits are announced and listened for; None: that of `database_url`.
     """
 
     database_url: str
@@ -156,4 +159,4 @@ class Config:
 
     def account(self, account_id: str) -> Account | None:
         """The account with an id."""
-        return next((each for each in self.accounts if each.id == account_id), None)
+        return next((account for account in self.accounts if account.id == account_id), None)

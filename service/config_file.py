@@ -164,7 +164,6 @@ def _account(raw: Mapping[str, object], key: str) -> Account:
         title=section.title.strip(),
         crm=section.crm,
         webhook_secrets=_secrets(section.webhook_secret, adapter, f"{key}.webhook_secret"),
-        timezone=section.timezone.key,
         zone=section.timezone,
         currency=section.currency,
         language=section.language,

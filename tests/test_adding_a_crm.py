@@ -145,8 +145,8 @@ def run(followed: Path, tmp_path: Path) -> Run:
 
 def test_the_contract_tests_hold_for_the_new_kind(run: Run) -> None:
     contract = "tests/adapters/test_contract.py"
-    told = run(*f"-m pytest {contract} -q -k acme -p no:cacheprovider --hypothesis-profile=ci".split())
-    assert re.search(r"\d\d passed, \d+ deselected", told), told
+    output = run(*f"-m pytest {contract} -q -k acme -p no:cacheprovider --hypothesis-profile=ci".split())
+    assert re.search(r"\d\d passed, \d+ deselected", output), output
 
 
 def test_the_new_file_is_typed_and_in_the_style(run: Run) -> None:

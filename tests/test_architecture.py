@@ -54,7 +54,7 @@ MADE_HERE: Final = frozenset({".git", ".venv", ".hypothesis", "__pycache__", "bu
 def _files(*suffixes: str, under: str = "") -> Iterator[str]:
     """The project's own files below a folder, by their paths from the root; not what tools leave there."""
     for folder, folders, names in os.walk(ROOT / under):
-        folders[:] = sorted(each for each in folders if each not in MADE_HERE and not each.endswith("_cache"))
+        folders[:] = sorted(name for name in folders if name not in MADE_HERE and not name.endswith("_cache"))
         for name in sorted(names):
             path = (Path(folder) / name).relative_to(ROOT).as_posix()
             if path.endswith(suffixes):
@@ -186,7 +186,7 @@ def test_the_requirements_are_those_of_the_distribution_and_what_builds_it() -> 
 def test_scripts_stand_where_the_page_is_served_from_and_import_only_their_neighbours() -> None:
     assert [path for path in SCRIPTS if not path.startswith(("service/live/static/", "tests/"))] == []
     imported = {path: IMPORTED.findall(_text(path)) for path in SCRIPTS}
-    assert [each for names in imported.values() for each in names if not each.startswith(("./", "../"))] == []
+    assert [name for names in imported.values() for name in names if not name.startswith(("./", "../"))] == []
 
 
 def test_what_the_page_loads_was_typed_and_not_minified() -> None:

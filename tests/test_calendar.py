@@ -113,8 +113,8 @@ def test_a_moment_belongs_to_different_days_in_different_places() -> None:
     ],
 )
 def test_periods(key: str, today: str, first: str, last: str) -> None:
-    found = parse_period(key, day(today))
-    assert (found.key, shown((found.first, found.last))) == (key, (first, last))
+    period = parse_period(key, day(today))
+    assert (period.key, shown((period.first, period.last))) == (key, (first, last))
 
 
 @pytest.mark.parametrize(
@@ -205,18 +205,18 @@ def test_the_whole_period_before(key: str, today: str, whole: tuple[str, str]) -
 def test_a_chart_has_parts_that_it_can_show(
     first: str, last: str, number: int, second: tuple[str, str] | None
 ) -> None:
-    found = buckets(day(first), day(last))
-    assert len(found) == number
-    assert second is None or shown(found[1]) == second
+    parts = buckets(day(first), day(last))
+    assert len(parts) == number
+    assert second is None or shown(parts[1]) == second
 
 
 @given(st.integers(FIRST, LAST), st.integers(0, 4_000))
 def test_parts_are_the_whole_range_each_day_once(first: int, days: int) -> None:
-    found = buckets(first, first + days)
-    assert [each for part in found for each in range(part[0], part[1] + 1)] == list(
+    parts = buckets(first, first + days)
+    assert [day for part in parts for day in range(part[0], part[1] + 1)] == list(
         range(first, first + days + 1)
     )
-    assert len(found) <= 46
+    assert len(parts) <= 46
 
 
 def test_a_period_is_what_it_says() -> None:
@@ -226,9 +226,9 @@ def test_a_period_is_what_it_says() -> None:
 @given(st.integers(1, 36_000), st.integers(0, 86_399_999_999), st.integers(-14, 14))
 def test_times_are_read_with_their_offset(days: int, offset: int, hours: int) -> None:
     there = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=days, microseconds=offset)
-    found = parse_instant(f"{there.replace(tzinfo=None).isoformat()}{hours:+03d}:00")
+    moment = parse_instant(f"{there.replace(tzinfo=None).isoformat()}{hours:+03d}:00")
     expected = there - timedelta(hours=hours)
-    assert found == (expected - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert moment == (expected - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize(

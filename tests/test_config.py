@@ -1,4 +1,4 @@
-"""`lossboard.toml`: what it may say, and how a mistake in it is told."""
+"""`lossboard.toml`: what it may say, and the error for each mistake."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_secrets_are_never_shown() -> None:
 
 def test_several_secrets_let_one_be_replaced() -> None:
     second = "whsec_" + "A" * 32
-    found = read({"NEW": second}, webhook_secret=["env:NEW", SECRET]).accounts[0]
-    assert [each.value for each in found.webhook_secrets] == [second, SECRET]
+    secrets = read({"NEW": second}, webhook_secret=["env:NEW", SECRET]).accounts[0].webhook_secrets
+    assert [secret.value for secret in secrets] == [second, SECRET]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:
         ({"accounts": [account()], "database_url": "lossboard.db"}, "database_url"),
     ],
 )
-def test_a_mistake_in_the_file_itself_is_told(raw: dict[str, Any], said: str) -> None:
+def test_a_mistake_outside_the_accounts_names_its_key_too(raw: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse(raw, {})
 
@@ -199,7 +199,7 @@ def test_database_addresses(given: str, used: str) -> None:
     assert read({"LOSSBOARD_DATABASE_URL": given}).database_url == used
 
 
-def test_zones_come_from_the_wheel_by_their_name_alone() -> None:
+def test_zones_come_from_the_wheel_by_name_only() -> None:
     assert zone("Europe/Moscow").key == "Europe/Moscow"
     for name in ("", ".", "..", "/etc/localtime", "Europe", "Europe/Moscow/", "zone.tab"):
         with pytest.raises(ValueError, match="time zone"):

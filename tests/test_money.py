@@ -16,7 +16,7 @@ CURRENCIES = st.sampled_from(["RUB", "USD", "JPY", "KWD"])
 
 
 def test_currencies_have_their_decimals() -> None:
-    assert [minor_digits(each) for each in ("RUB", "USD", "JPY", "KWD", "XXX")] == [2, 2, 0, 3, 2]
+    assert [minor_digits(currency) for currency in ("RUB", "USD", "JPY", "KWD", "XXX")] == [2, 2, 0, 3, 2]
 
 
 @given(st.integers(-AMOUNT_LIMIT, AMOUNT_LIMIT), CURRENCIES)
@@ -66,17 +66,17 @@ def test_what_is_no_amount_is_refused(value: str | int) -> None:
     st.decimals(Decimal("0.000000001"), Decimal(999_999_999), places=9),
 )
 def test_a_conversion_is_rounded_once(minor: int, currency: str, to_currency: str, rate: Decimal) -> None:
-    found = convert(minor, currency, to_currency, {currency: rate})
-    assert found is not None
+    converted = convert(minor, currency, to_currency, {currency: rate})
+    assert converted is not None
     if currency == to_currency:
-        assert found == minor
+        assert converted == minor
         return
     exact = (
         Fraction(minor)
         * Fraction(rate)
         * Fraction(10) ** (minor_digits(to_currency) - minor_digits(currency))
     )
-    assert found == round(exact)  # of a fraction, Python rounds half to even
+    assert converted == round(exact)  # of a fraction, Python rounds half to even
 
 
 def test_without_a_rate_there_is_no_amount() -> None:

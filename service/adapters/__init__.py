@@ -17,7 +17,7 @@ KINDS: Final = (
     "hubspot",
     "pipedrive",
 )
-"""Each is the name of a module or package here that has an `ADAPTER`."""
+"""The modules or packages in this folder that have an `ADAPTER`."""
 
 
 def _adapter(kind: str) -> Adapter:
@@ -26,4 +26,4 @@ def _adapter(kind: str) -> Adapter:
 
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {kind: _adapter(kind) for kind in KINDS}
-"""By the account's `crm`."""
+"""The adapters by the account's `crm`."""

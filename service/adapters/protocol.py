@@ -1,4 +1,4 @@
-"""What a CRM's adapter is: the one interface between a vendor's format and the words of `service.model`."""
+"""The interface of a CRM's adapter, which translates a vendor's format into the words of `service.model`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.config import Account, Options, Secret, is_one_of
 from service.model import Decoded, Request
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
-"""Why a request is not authentic. For metrics only; the sender is never told."""
+"""Why a request is not authentic. For metrics only, never for the sender."""
 
 
 class NotAuthentic(Exception):

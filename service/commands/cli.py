@@ -1,4 +1,4 @@
-"""The commands: arguments in, one call out."""
+"""The command line: each command parses its arguments and makes one call."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def main() -> None:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="PostgreSQL only.")
 @with_config
 def serve(config: Config, host: str, port: int, workers: int) -> None:
-    """Take webhooks and serve the boards."""
-    serve_config(config, SystemClock(), host, port, _rebuilding, workers)
+    """Receive webhooks and serve the boards."""
+    serve_config(config, SystemClock(), host, port, _rebuild_at_start, workers)
 
 
 @main.command()
@@ -71,7 +71,7 @@ def migrate(config: Config) -> None:
 @main.command("check-config")
 @with_config
 def check_config(config: Config) -> None:
-    """Check the configuration, and say what it amounts to."""
+    """Check the configuration and print each account."""
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
@@ -83,27 +83,29 @@ def check_config(config: Config) -> None:
 @click.argument("account_id", required=False)
 @with_config
 def verify(config: Config, account_id: str | None) -> None:
-    """Recompute everything and compare it with what is stored; exit code 1 if anything differs."""
+    """Recompute everything and compare it with the database; exit code 1 if anything differs."""
     clean = True
     for account in accounts(config, account_id):
         length = operations.size(config, account, with_log=True)
         with bar(length, f"Checking {account.id}") as progress:
-            found = operations.verify(config, account, progress)
-        for each in found.differences:
-            click.echo(f"{account.id}: {each.table} {each.key}: {each.actual}, expected {each.expected}")
-        checked = "projections, and state" if found.log_complete else "projections (the log was pruned)"
-        click.echo(f"{account.id}: {checked}: {len(found.differences)} differences")
-        clean = clean and not found.differences
+            result = operations.verify(config, account, progress)
+        for row in result.differences:
+            click.echo(f"{account.id}: {row.table} {row.key}: {row.actual}, expected {row.expected}")
+        checked = "projections and state" if result.log_complete else "projections (the log was pruned)"
+        click.echo(f"{account.id}: {checked}: {len(result.differences)} differences")
+        clean = clean and not result.differences
     if not clean:
         sys.exit(1)
 
 
 @main.command()
 @click.argument("account_id", required=False)
-@click.option("--from-log", is_flag=True, help="First decode the raw bodies again with today's adapters.")
+@click.option(
+    "--from-log", is_flag=True, help="First decode the raw bodies again with this version's adapters."
+)
 @with_config
 def rebuild(config: Config, account_id: str | None, from_log: bool) -> None:
-    """Recompute the projections from state."""
+    """Recompute the figures from state."""
     with operations.alone(config):
         for account in accounts(config, account_id):
             _rebuild(config, account, from_log=from_log)
@@ -116,8 +118,8 @@ def _rebuild(config: Config, account: Account, *, from_log: bool) -> None:
     click.echo(f"{account.id}: rebuilt")
 
 
-def _rebuilding(config: Config, account: Account) -> None:
-    click.echo(f"{account.id}: the rules of its figures changed (zone, currency, rates or version)")
+def _rebuild_at_start(config: Config, account: Account) -> None:
+    click.echo(f"{account.id}: its rules changed (time zone, currency, rates or version)")
     _rebuild(config, account, from_log=False)
 
 
@@ -136,10 +138,10 @@ def quarantine() -> None:
 @click.argument("account_id", required=False)
 @with_config
 def quarantine_list(config: Config, account_id: str | None) -> None:
-    """List what is in quarantine, oldest first."""
+    """List quarantined deliveries, oldest first."""
     for account in accounts(config, account_id):
-        for each in operations.quarantined(config, account):
-            click.echo(f"{account.id} {each.number} part {each.part}: {each.error}")
+        for row in operations.quarantined(config, account):
+            click.echo(f"{account.id} {row.number} part {row.part}: {row.error}")
 
 
 @quarantine.command("show")
@@ -147,7 +149,7 @@ def quarantine_list(config: Config, account_id: str | None) -> None:
 @click.argument("number", type=int)
 @with_config
 def quarantine_show(config: Config, account_id: str, number: int) -> None:
-    """Show a delivery: when it came, what is wrong with it, and its raw body."""
+    """Show a delivery: when it came, its errors, and its raw body."""
     account = operations.account_of(config, account_id)
     stored = operations.delivery(config, account, number)
     if stored is None:
@@ -161,16 +163,16 @@ def quarantine_show(config: Config, account_id: str, number: int) -> None:
 @click.argument("number", type=int, required=False)
 @with_config
 def quarantine_retry(config: Config, account_id: str, number: int | None) -> None:
-    """Decode and apply a delivery (or all that are in quarantine) again."""
+    """Decode and apply one delivery, or all quarantined ones, again."""
     account = operations.account_of(config, account_id)
-    held = sorted({each.number for each in operations.quarantined(config, account)})
-    numbers = held if number is None else [number]
+    quarantined = sorted({row.number for row in operations.quarantined(config, account)})
+    numbers = quarantined if number is None else [number]
     with bar(len(numbers), f"Retrying {account.id}") as progress:
-        for each in numbers:
-            decoded = operations.retry(config, account, each, SystemClock())
+        for delivery in numbers:
+            decoded = operations.retry(config, account, delivery, SystemClock())
             progress(1)
-            left = "; ".join(rejection.error for rejection in decoded.rejections)
-            click.echo(f"{account.id} {each}: {f'still: {left}' if left else 'applied'}")
+            errors = "; ".join(rejection.error for rejection in decoded.rejections)
+            click.echo(f"{account.id} {delivery}: {f'still: {errors}' if errors else 'applied'}")
 
 
 @quarantine.command("drop")
@@ -178,7 +180,7 @@ def quarantine_retry(config: Config, account_id: str, number: int | None) -> Non
 @click.argument("number", type=int)
 @with_config
 def quarantine_drop(config: Config, account_id: str, number: int) -> None:
-    """Give a delivery up: it leaves quarantine, and stays in the log."""
+    """Remove a delivery from quarantine without applying it; the log keeps it."""
     account = operations.account_of(config, account_id)
     if not operations.drop(config, account, number):
         raise LookupError(f"delivery {number} is not in quarantine")
@@ -187,13 +189,15 @@ def quarantine_drop(config: Config, account_id: str, number: int) -> None:
 
 @main.command("tail")
 @click.argument("account_id", required=False)
-@click.option("--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier ones shown.")
-@click.option("--once", is_flag=True, help="Show them and end.")
+@click.option(
+    "--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier deliveries to show."
+)
+@click.option("--once", is_flag=True, help="Show them and exit.")
 @with_config
 def tail_deliveries(config: Config, account_id: str | None, lines: int, once: bool) -> None:
-    """Follow deliveries and what each changed: for whoever connects a CRM."""
+    """Follow deliveries and what each one changed, for a person who connects a CRM."""
     followed = accounts(config, account_id)
-    seen = {each.id: max(0, operations.newest(config, each) - lines) for each in followed}
+    seen = {account.id: max(0, operations.newest(config, account) - lines) for account in followed}
     while True:
         for account in followed:
             for stored in operations.deliveries(config, account, seen[account.id]):
@@ -201,4 +205,4 @@ def tail_deliveries(config: Config, account_id: str | None, lines: int, once: bo
                 click.echo(tail.line(stored, account))
         if once:
             return
-        time.sleep(tail.INTERVAL)
+        time.sleep(tail.POLL_SECONDS)

@@ -1,5 +1,4 @@
-"""`lossboard sync`, `lossboard subscribe` and `lossboard import`: what is asked of a CRM, and the file that
-stands in for that."""
+"""`lossboard sync`, `lossboard subscribe` and `lossboard import`: how a CRM's data and webhooks get here."""
 
 from __future__ import annotations
 
@@ -16,23 +15,23 @@ from service.commands.options import growing_bar, with_config
 from service.config import Config
 from service.ledger.write.syncs import SyncRun
 
-MOST_WORDS: Final = 20
-"""Statuses that are told of those that are not known."""
+MAX_STATUSES: Final = 20
+"""Unknown statuses that the report on an import lists."""
 
 
 @click.command()
 @click.argument("account_id")
 @with_config
 def sync(config: Config, account_id: str) -> None:
-    """Bring what the CRM has already: open deals and tasks, who is who, and the deals lost in 400 days.
+    """Load what the CRM already has: open deals and tasks, names, and the deals lost within 400 days.
 
-    It can be cut off, and goes on where it was; webhooks may come in meanwhile.
+    It can be interrupted and resumes where it stopped; webhooks may arrive meanwhile.
     """
     account = operations.account_of(config, account_id)
-    with growing_bar(f"Asking {account.crm}") as reached:
+    with growing_bar(f"Reading {account.crm}") as report:
 
         def progress(run: SyncRun) -> None:
-            reached(run.stage, run.stages, f"{run.entities} deals and tasks")
+            report(run.stage, run.stages, f"{run.entities} deals and tasks")
 
         asyncio.run(crm_api.backfill(config, account, SystemClock(), progress))
     click.echo(f"{account.id}: complete")
@@ -42,51 +41,52 @@ def sync(config: Config, account_id: str) -> None:
 @click.argument("account_id")
 @with_config
 def subscribe(config: Config, account_id: str) -> None:
-    """Have the CRM post its webhooks here; where its API cannot do that, print what to click."""
+    """Register the webhook with the CRM, or print what to click where its API cannot do that."""
     account = operations.account_of(config, account_id)
-    found = asyncio.run(crm_api.subscribe(account, SystemClock()))
-    if found.state == "by_hand":
-        for line in found.steps:
+    subscription = asyncio.run(crm_api.subscribe(account, SystemClock()))
+    if subscription.state == "by_hand":
+        for line in subscription.steps:
             click.echo(line)
     else:
-        said = {"there": "the CRM posts its webhooks here already", "added": "the webhook is registered"}
-        click.echo(f"{account.id}: {said[found.state]}")
+        texts = {"present": "the webhook was already registered", "added": "the webhook is registered"}
+        click.echo(f"{account.id}: {texts[subscription.state]}")
 
 
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
-@click.option("--account", "account_id", required=True, help="The account whose board it feeds.")
+@click.option("--account", "account_id", required=True, help="The account that the file belongs to.")
 @with_config
 def import_file(config: Config, file: BinaryIO, account_id: str) -> None:
-    """Import a CSV file of deals or of tasks, for a start without an API token.
+    """Import a CSV file of deals or tasks, to start without an API token.
 
-    If a line is bad, all bad lines are told and nothing is imported. The same file again changes nothing.
+    If any line is bad, all bad lines are printed and nothing is imported. Importing a file twice changes
+    nothing.
     """
     account, clock = operations.account_of(config, account_id), SystemClock()
-    body = file.read(import_csv.LARGEST + 1)
+    body = file.read(import_csv.MAX_FILE + 1)
     length = body.count(b"\n") + 1
-    with growing_bar(f"Importing {file.name}") as reached:
-        request, found = import_csv.read(
-            body, account, clock, lambda done: reached(done, 2 * length, "reading")
+    with growing_bar(f"Importing {file.name}") as report:
+        request, parsed = import_csv.read(
+            body, account, clock, lambda done: report(done, 2 * length, "reading")
         )
-        reached(length, 2 * length, "storing")
-        imported = asyncio.run(import_csv.store(config, account, clock, request, found))
-        reached(2 * length, 2 * length, "stored")
-    for line in _said(imported):
+        report(length, 2 * length, "storing")
+        imported = asyncio.run(import_csv.store(config, account, clock, request, parsed))
+        report(2 * length, 2 * length, "stored")
+    for line in _report(imported):
         click.echo(f"{account.id}: {line}")
 
 
-def _said(imported: Imported) -> Iterator[str]:
-    """What to say of a file that was imported."""
+def _report(imported: Imported) -> Iterator[str]:
+    """The lines to print about an imported file."""
     read = imported.read
     if imported.outcome.status == "duplicate":
         yield "this file was imported before: nothing changed"
         return
-    things = read.kind if read.entities == 1 else f"{read.kind}s"
-    yield f"{read.entities} {things}, new or changed: {imported.changed}"
+    noun = read.kind if read.entities == 1 else f"{read.kind}s"
+    yield f"{read.entities} {noun}, new or changed: {imported.changed}"
     if read.ignored:
-        yield f"columns that are not known, and were left out: {', '.join(read.ignored)}"
+        yield f"unknown columns, ignored: {', '.join(read.ignored)}"
     if read.taken_as_open:
-        words = list(read.taken_as_open)
-        more = f", and {len(words) - MOST_WORDS} more" if len(words) > MOST_WORDS else ""
-        yield f"statuses that were taken as open: {', '.join(words[:MOST_WORDS])}{more}"
+        statuses = list(read.taken_as_open)
+        more = f", and {len(statuses) - MAX_STATUSES} more" if len(statuses) > MAX_STATUSES else ""
+        yield f"unknown statuses, taken as open: {', '.join(statuses[:MAX_STATUSES])}{more}"

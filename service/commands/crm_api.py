@@ -1,5 +1,4 @@
-"""What the commands ask of a CRM: a backfill, carried out here or followed where it is being carried out, and
-the registration of its webhook."""
+"""What the commands do with a CRM's API: run or follow a backfill, and register the webhook."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 
@@ -23,25 +22,24 @@ from service.metrics import Metrics
 from service.sync.client import Client
 from service.sync.runner import AccountSync, webhook_address
 
-LOOKS: Final = 0.2
-"""Seconds between two looks at how far a backfill has come."""
+POLL_SECONDS: Final = 0.2
+"""How often the progress of a backfill is read."""
 
 
-class NotAsked(Exception):
-    """The CRM cannot be asked, or refuses; the operator mends the configuration."""
+class CrmApiError(Exception):
+    """The CRM's API cannot be used, or refuses; the operator corrects the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribed:
-    """What there is to say of the webhook.
+class Subscription:
+    """The state of the CRM's webhook.
 
     Args:
-        state: `there` when the CRM posts to us already, `added` when it does from now on, `by_hand` when
-            somebody has to add it.
-        steps: By hand: what to do, a line each.
+        state: `present` if it was registered before, `added` if it is now, `by_hand` if a person must add it.
+        steps: The instructions for `by_hand`, one a line.
     """
 
-    state: str
+    state: Literal["present", "added", "by_hand"]
     steps: Sequence[str] = ()
 
 
@@ -49,26 +47,26 @@ def api_of(account: Account) -> Api:
     """The API of an account's CRM.
 
     Raises:
-        NotAsked: It has none, or the configuration has no token for it.
+        CrmApiError: The CRM has none, or the configuration has no token for it.
     """
     api = ADAPTERS[account.crm].api
     if api is None or account.api is None:
-        raise NotAsked(f"account {account.id}: its CRM cannot be asked: there is no [accounts.api]")
+        raise CrmApiError(f"account {account.id}: its CRM's API cannot be used: there is no [accounts.api]")
     return api
 
 
 async def backfill(
-    config: Config, account: Account, clock: Clock, progress: Callable[[SyncRun], None]
+    config: Config, account: Account, clock: Clock, on_progress: Callable[[SyncRun], None]
 ) -> Sync:
-    """Bring an account up to now: from the beginning, or on from where an earlier backfill was cut off.
+    """Run a backfill to its end; an interrupted one resumes where it stopped.
 
-    While a service works the account's API, the service does it, and this follows; else this does it.
+    If a service is running, it does the work and this follows it; otherwise this does the work.
 
     Args:
-        progress: Told again and again how far it has come.
+        on_progress: Called with the position of the run, again and again.
 
     Raises:
-        NotAsked: The CRM cannot be asked, or refuses the token.
+        CrmApiError: The API cannot be used, or refuses the token.
         SchemaError: The database is not migrated.
         Unavailable: The database is away.
     """
@@ -82,10 +80,10 @@ async def backfill(
                 state = await transactions.read(lambda connection: syncs.read(connection, account.id))
                 if state.run is None or state.run.kind != "backfill":
                     return state
-                progress(state.run)
+                on_progress(state.run)
                 if state.problem == "api_refused":
-                    raise NotAsked(f"account {account.id}: the CRM's API refuses the token")
-                await asyncio.wait([working], timeout=LOOKS)
+                    raise CrmApiError(f"account {account.id}: the CRM's API refuses the token")
+                await asyncio.wait([working], timeout=POLL_SECONDS)
         finally:
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -96,33 +94,35 @@ async def backfill(
 async def _work(
     config: Config, account: Account, api: Api, clock: Clock
 ) -> AsyncIterator[tuple[Transactions, AccountSync]]:
-    """The parts of a service that ask a CRM, and no more."""
+    """The parts of a service that sync needs, and no others."""
     async with beside(config.database_url, account, clock) as ledger, httpx.AsyncClient() as http:
         writer, transactions = ledger.writer, ledger.transactions
         metrics = Metrics(lambda: writer.depth, lambda: 0)
         yield transactions, AccountSync(account, api, transactions, writer, http, clock, metrics)
 
 
-async def subscribe(account: Account, clock: Clock) -> Subscribed:
-    """Have the CRM post its webhooks to us: by its API where that can, else by what somebody has to do.
+async def subscribe(account: Account, clock: Clock) -> Subscription:
+    """Register our webhook with the CRM; where its API cannot do that, return the steps for a person.
 
     Raises:
-        NotAsked: There is no `public_url`, or the CRM refuses.
+        CrmApiError: There is no `public_url`, or the CRM refuses.
     """
     if account.public_url is None:
-        raise NotAsked(f"account {account.id}: say public_url in the configuration: where the CRM posts to")
+        raise CrmApiError(
+            f"account {account.id}: the configuration needs public_url, the address that the CRM posts to"
+        )
     address = webhook_address(account)
     adapter = ADAPTERS[account.crm]
     api = adapter.api
     if not isinstance(api, Subscribing) or account.api is None:
-        return Subscribed("by_hand", adapter.steps(account, address))
+        return Subscription("by_hand", adapter.steps(account, address))
     async with httpx.AsyncClient() as http:
         client = Client(account, adapter.api, http, clock, lambda _verdict: None)
         result = await client.send(api.webhooks(account))
         if result.verdict == "answered" and api.is_off(result.answer, address) is False:
-            return Subscribed("there")
+            return Subscription("present")
         for call in api.subscribe(account, address):
             result = await client.send(call)
             if result.verdict != "answered":
-                raise NotAsked(f"account {account.id}: the CRM answers with {result.answer.status}")
-    return Subscribed("added")
+                raise CrmApiError(f"account {account.id}: the CRM answers with {result.answer.status}")
+    return Subscription("added")

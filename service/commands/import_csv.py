@@ -1,4 +1,4 @@
-"""`lossboard import`: a CSV file becomes one delivery, if every line of it is sound; else nothing."""
+"""`lossboard import`: stores a CSV file as one delivery, if every line of it is valid."""
 
 from __future__ import annotations
 
@@ -13,70 +13,63 @@ from service.ledger.database.outcome import Outcome
 from service.ledger.upkeep.attach import beside
 from service.model import Decoded, Delivery, Request
 
-LARGEST: Final = 64 * 2**20
-"""Bytes of the largest file that is taken: a million deals."""
+MAX_FILE: Final = 64 * 2**20
+"""Bytes of the largest accepted file: a million deals."""
 
 
-class NotImported(Exception):
-    """Nothing was stored; the text says what is wrong, a line each."""
+class ImportFailed(Exception):
+    """Nothing was stored; the text lists what is wrong, one error a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file that was stored."""
+    """A file that was stored, and what the ledger did with it."""
 
     read: ParsedFile
     outcome: Outcome
 
     @property
     def changed(self) -> int:
-        """Deals or tasks of which something else is known than before."""
-        return sum(each.startswith(f"{self.read.kind} ") for each in self.outcome.changed)
+        """The number of deals or tasks that are new or changed."""
+        return sum(entity.startswith(f"{self.read.kind} ") for entity in self.outcome.changed)
 
 
-def read(body: bytes, account: Account, clock: Clock, progress: Progress) -> tuple[Request, ParsedFile]:
-    """ParsedFile a file, whole, and the request as which it is stored.
+def read(body: bytes, account: Account, clock: Clock, on_lines: Progress) -> tuple[Request, ParsedFile]:
+    """Parse a whole file; returns the request as which it is stored, and the parsed content.
 
     Raises:
-        NotImported: It is too large, or some line of it is bad.
+        ImportFailed: It is too large, or some line of it is bad.
     """
-    if len(body) > LARGEST:
-        raise NotImported(f"the file is larger than {LARGEST // 2**20} MiB: split it")
+    if len(body) > MAX_FILE:
+        raise ImportFailed(f"the file is larger than {MAX_FILE // 2**20} MiB; split it")
     headers = {file.TIMEZONE: account.timezone}
     request = Request("POST", "", {}, headers, body, clock.now())
-    found = file.read(request, account, progress)
-    if found.bad_lines:
-        more = found.bad_lines - len(found.bad)
-        raise NotImported(
-            "\n".join(
-                [
-                    "nothing was imported:",
-                    *map(str, found.bad),
-                    *([f"and {more} more bad lines"] if more else ()),
-                ]
-            )
-        )
-    if not found.entities:
-        raise NotImported("nothing was imported: there is no line after the first")
-    return request, found
+    parsed = file.read(request, account, on_lines)
+    if parsed.bad_lines:
+        more = parsed.bad_lines - len(parsed.bad)
+        tail = [f"and {more} more bad lines"] if more else []
+        raise ImportFailed("\n".join(["nothing was imported:", *map(str, parsed.bad), *tail]))
+    if not parsed.entities:
+        raise ImportFailed("nothing was imported: there is no line after the first")
+    return request, parsed
 
 
 async def store(
-    config: Config, account: Account, clock: Clock, request: Request, found: ParsedFile
+    config: Config, account: Account, clock: Clock, request: Request, parsed: ParsedFile
 ) -> Imported:
-    """Store a file that was read, in one transaction; a service may run meanwhile.
+    """Store a parsed file in one transaction; safe while a service runs.
 
     Raises:
-        NotImported: It could not be applied.
+        ImportFailed: The ledger could not apply it.
         SchemaError: The database is not migrated.
         Unavailable: The database is away.
     """
-    decoded = Decoded(file.key_of(request.body), tuple(found.changes))
+    decoded = Decoded(file.key_of(request.body), tuple(parsed.changes))
     delivery = Delivery(account.id, request.received_at, request.headers, request.body, decoded, "import")
     async with beside(config.database_url, account, clock) as ledger:
         outcome = await ledger.writer.submit(delivery)
     if outcome.status == "quarantined":
-        raise NotImported(
+        raise ImportFailed(
             f"nothing was imported: see lossboard quarantine show {account.id} {outcome.number}"
         )
-    return Imported(found, outcome)
+    return Imported(parsed, outcome)

@@ -1,4 +1,4 @@
-"""What the commands do to a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
+"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
 tail."""
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from service.ledger.write.log import Quarantined, Stored
 from service.live.http import access
 from service.model import Decoded, Delivery, Request
 
-SCREEN_NAME: Final = 60
-"""Characters in a screen's name, at most."""
+SCREEN_NAME_LENGTH: Final = 60
+"""Characters in the longest name of a screen."""
 
 
 class UnknownAccount(Exception):
@@ -35,7 +35,7 @@ class UnknownAccount(Exception):
 
 
 class ScreenError(Exception):
-    """A screen cannot be added like this; the operator chooses another name or address."""
+    """A screen cannot be added; the operator must choose another name or address."""
 
 
 def account_of(config: Config, account_id: str) -> Account:
@@ -46,8 +46,8 @@ def account_of(config: Config, account_id: str) -> Account:
     """
     account = config.account(account_id)
     if account is None:
-        known = ", ".join(each.id for each in config.accounts)
-        raise UnknownAccount(f"no account is called {account_id}; there are: {known}")
+        known = ", ".join(known_account.id for known_account in config.accounts)
+        raise UnknownAccount(f"no account is called {account_id}; the accounts are: {known}")
     return account
 
 
@@ -64,10 +64,10 @@ def _transaction(config: Config, role: Role) -> Iterator[Connection]:
 
 @contextmanager
 def alone(config: Config) -> Iterator[None]:
-    """Keep every other process from serving the same SQLite file meanwhile.
+    """Keep other processes from serving the same SQLite file meanwhile.
 
     Raises:
-        AlreadyServed: One does.
+        AlreadyServed: A process serves it already.
     """
     lock = SqliteLock(config.database_url)
     lock.acquire()
@@ -78,28 +78,27 @@ def alone(config: Config) -> Iterator[None]:
 
 
 def accounts_to_rebuild(engine: Engine, config: Config) -> list[Account]:
-    """Accounts whose projections were computed by other rules than today's; new accounts get their head
-    row."""
+    """The accounts whose projections were computed by other rules than this version's."""
     with engine.begin() as connection:
-        return [each for each in config.accounts if recompute.rules_changed(connection, each)]
+        return [account for account in config.accounts if recompute.rules_changed(connection, account)]
 
 
 def prepare(engine: Engine, config: Config, clock: Clock) -> None:
-    """Make the head row of every account that has none."""
+    """Create the head row of each account that has none."""
     with engine.begin() as connection:
         for account in config.accounts:
             heads.ensure(connection, account, clock.now())
 
 
 def decode(stored: Stored, account: Account) -> Decoded:
-    """Decode a stored delivery with today's adapter.
+    """Decode a stored delivery with this version's adapter.
 
     Raises:
-        LogPruned: Its body was dropped after its time.
+        LogPruned: Retention has dropped its body.
         LookupError: It is an answer of an API that the adapter no longer has.
     """
     if stored.body is None:
-        raise LogPruned(f"the body of delivery {stored.number} was dropped after its time")
+        raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":
@@ -109,12 +108,12 @@ def decode(stored: Stored, account: Account) -> Decoded:
     elif adapter.api is not None:
         decoded = adapter.api.decode(request, account)
     else:
-        raise LookupError(f"delivery {stored.number} is an answer of an API that {account.crm} has not")
+        raise LookupError(f"delivery {stored.number} is an answer of an API, and {account.crm} has none")
     return Decoded(stored.key, decoded.changes, decoded.rejections)
 
 
 def size(config: Config, account: Account, *, with_log: bool) -> int:
-    """How much a rebuild or a check has to go through, for progress."""
+    """The number of steps of a rebuild or a check, for a progress bar."""
     with _transaction(config, "reader") as connection:
         return recompute.size_of_state(connection, account.id) + (
             log.newest_number(connection, account.id) if with_log else 0
@@ -123,25 +122,25 @@ def size(config: Config, account: Account, *, with_log: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What `verify` found. `log_complete`: the log still held every body, so state was checked too."""
+    """The result of `verify`. With `log_complete` the log had every body, so state was checked too."""
 
     differences: Sequence[Difference]
     log_complete: bool
 
 
 def verify(config: Config, account: Account, progress: Progress) -> Verified:
-    """Recompute every projection from state, and state from the log while that is complete, and compare."""
+    """Recompute each projection from state, and state from the log if that is complete, and compare."""
     with _transaction(config, "reader") as connection:
-        found = list(recompute.differences_from_state(connection, account, progress))
+        differences = list(recompute.differences_from_state(connection, account, progress))
         try:
-            found.extend(
+            differences.extend(
                 recompute.differences_from_log(
                     connection, account, lambda stored: decode(stored, account), progress
                 )
             )
         except LogPruned:
-            return Verified(found, log_complete=False)
-    return Verified(found, log_complete=True)
+            return Verified(differences, log_complete=False)
+    return Verified(differences, log_complete=True)
 
 
 def rebuild(
@@ -150,7 +149,7 @@ def rebuild(
     """Recompute the projections of an account from state; with `from_log`, first state from the log.
 
     Raises:
-        LogPruned: The log is not complete any more; nothing was changed.
+        LogPruned: The log is no longer complete; nothing was changed.
     """
     with _transaction(config, "writer") as connection:
         if from_log:
@@ -159,19 +158,19 @@ def rebuild(
 
 
 def quarantined(config: Config, account: Account) -> list[Quarantined]:
-    """What is in an account's quarantine."""
+    """The deliveries in an account's quarantine."""
     with _transaction(config, "reader") as connection:
         return log.quarantined(connection, account.id)
 
 
 def delivery(config: Config, account: Account, number: int) -> Stored | None:
-    """A delivery of the log."""
+    """A delivery from the log; None if there is no such number."""
     with _transaction(config, "reader") as connection:
         return log.one(connection, account.id, number)
 
 
 def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
-    """Decode and apply a quarantined delivery again; what is still rejected stays in quarantine.
+    """Decode and apply a quarantined delivery again; parts that are rejected again stay in quarantine.
 
     Raises:
         LookupError: No such delivery.
@@ -179,7 +178,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     with _transaction(config, "writer") as connection:
         stored = log.one(connection, account.id, number)
         if stored is None:
-            raise LookupError(f"there is no delivery {number}")
+            raise LookupError(f"no such delivery: {number}")
         decoded = decode(stored, account)
         again = Delivery(
             account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
@@ -189,27 +188,27 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
 
 
 def drop(config: Config, account: Account, number: int) -> int:
-    """Take a delivery out of quarantine for good (the log keeps it); returns how many parts it had there."""
+    """Remove a delivery from quarantine (the log keeps it); returns the number of its parts there."""
     with _transaction(config, "writer") as connection:
         return log.release(connection, account.id, number)
 
 
 def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str:
-    """Add a named screen; returns its token, which is kept nowhere.
+    """Add a named screen; returns its token, which is stored nowhere.
 
     Raises:
-        ScreenError: The name is none, or taken.
+        ScreenError: The name is invalid or taken.
     """
-    if not (0 < len(name) <= SCREEN_NAME and name.isprintable() and name.strip() == name):
+    if not (0 < len(name) <= SCREEN_NAME_LENGTH and name.isprintable() and name.strip() == name):
         raise ScreenError(
-            f"a screen's name has 1 to {SCREEN_NAME} printable characters, and no space at either end"
+            f"a screen's name has 1 to {SCREEN_NAME_LENGTH} printable characters and no space at either end"
         )
     token = secrets.token_urlsafe(24)
     digest = access.screen_digest(account.id, token)
     with _transaction(config, "writer") as connection:
         if not screens.add(connection, account.id, name, digest, clock.now()):
             raise ScreenError(
-                f"{account.id} has a screen called {name}: revoke that first, or choose another"
+                f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
             )
     return token
 
@@ -221,7 +220,7 @@ def named_screens(config: Config, account: Account) -> list[NamedScreen]:
 
 
 def revoke_screen(config: Config, account: Account, name: str) -> None:
-    """Forget a named screen: a running service shows it nothing more within seconds.
+    """Delete a named screen; a running service stops serving it within seconds.
 
     Raises:
         LookupError: No such screen.
@@ -232,12 +231,12 @@ def revoke_screen(config: Config, account: Account, name: str) -> None:
 
 
 def newest(config: Config, account: Account) -> int:
-    """The newest delivery's number."""
+    """The number of the newest delivery."""
     with _transaction(config, "reader") as connection:
         return log.newest_number(connection, account.id)
 
 
 def deliveries(config: Config, account: Account, after: int) -> list[Stored]:
-    """Deliveries that came after one, in order, some at a time."""
+    """The next deliveries after a number, in order."""
     with _transaction(config, "reader") as connection:
         return log.stored(connection, account.id, after)

@@ -1,4 +1,4 @@
-"""What the commands have in common: `--config`, errors in a line, progress."""
+"""What all commands use: the option `--config`, errors in one line, progress bars."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Stop(click.ClickException):
+class _PlainError(click.ClickException):
     """An error for the operator: one line, exit code 1."""
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Errors that the operator can mend are told in a line, not in a traceback."""
+    """Print errors that the operator can solve as one line, without a traceback."""
     try:
         yield
     except (
@@ -44,16 +44,16 @@ def plain_errors() -> Iterator[None]:
         schema.SchemaError,
         operations.UnknownAccount,
         operations.ScreenError,
-        crm_api.NotAsked,
-        import_csv.NotImported,
+        crm_api.CrmApiError,
+        import_csv.ImportFailed,
         Unavailable,
         LogPruned,
         OtherRules,
         LookupError,
     ) as error:
-        raise _Stop(str(error)) from None
+        raise _PlainError(str(error)) from None
     except DBAPIError as error:
-        raise _Stop(f"the database cannot be used: {error.orig}") from None
+        raise _PlainError(f"the database cannot be used: {error.orig}") from None
 
 
 def _config_option(command: Callable[P, T]) -> Callable[P, T]:
@@ -63,7 +63,7 @@ def _config_option(command: Callable[P, T]) -> Callable[P, T]:
 
 
 def with_config(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--config`, and hand the loaded configuration to the command."""
+    """Add `--config`, and pass the loaded configuration to the command."""
 
     @functools.wraps(command)
     def wrapped(config_path: Path, **arguments: object) -> None:
@@ -75,37 +75,38 @@ def with_config(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:
-    """The account that was named, or all of them.
+    """The given account, or all of them.
 
     Raises:
-        UnknownAccount: There is none of that name.
+        UnknownAccount: There is no such account.
     """
     return config.accounts if account_id is None else (operations.account_of(config, account_id),)
 
 
-Reached = Callable[[int, int, str], None]
-"""Told how far it is, of what length, and a word for people."""
+ReportProgress = Callable[[int, int, str], None]
+"""Reports progress: the steps done, the steps in all, and a text for the operator."""
 
 
 @contextmanager
-def growing_bar(label: str) -> Iterator[Reached]:
-    """A progress bar on a terminal, of something whose length shows as it goes on."""
+def growing_bar(label: str) -> Iterator[ReportProgress]:
+    """A progress bar on a terminal for work whose length becomes known as it goes on."""
     hidden = not sys.stderr.isatty()
-    said = [""]
+    text = ""
 
-    def word_said(_done: int | None) -> str:
-        return said[0]
+    def current_text(_done: int | None) -> str:
+        return text
 
     with click.progressbar(
-        length=1, label=label, file=sys.stderr, hidden=hidden, item_show_func=word_said
+        length=1, label=label, file=sys.stderr, hidden=hidden, item_show_func=current_text
     ) as shown:
 
-        def reached(done: int, length: int, word: str) -> None:
-            said[0] = word
+        def report(done: int, length: int, new_text: str) -> None:
+            nonlocal text
+            text = new_text
             shown.length = max(1, length)
             shown.update(done - shown.pos)
 
-        yield reached
+        yield report
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`lossboard screens`: links of their own for televisions and tablets, and their revocation."""
+"""`lossboard screens`: adds, lists and revokes the links of televisions and tablets."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from service.commands.options import accounts, with_config
 from service.config import Account, Config
 from service.ledger.upkeep.screens import NamedScreen
 
-HERE: Final = "http://127.0.0.1:8000"
-"""Where `lossboard serve` listens, unless it is told otherwise."""
+LOCAL_URL: Final = "http://127.0.0.1:8000"
+"""Where `lossboard serve` listens by default."""
 
 WHITE: Final = 231
 BLACK: Final = 16
-"""Of a terminal's 256 colours: those that no theme changes. A camera wants a QR code dark on light."""
+"""Two of a terminal's 256 colours that no theme changes. Cameras need a QR code that is dark on light."""
 
 
 @click.group()
 def screens() -> None:
-    """Screens with a link of their own, which can be revoked."""
+    """Named screens: devices with a link of their own, which can be revoked."""
 
 
 @screens.command("add")
@@ -36,31 +36,31 @@ def screens() -> None:
 @click.option("--url", default=None, help="Where browsers reach the service, like https://board.example.")
 @with_config
 def add(config: Config, account_id: str, name: str, url: str | None) -> None:
-    """Add a screen, and print its link: this once, for only a digest of it is kept."""
+    """Add a screen and print its link, once: the database keeps only a digest of it."""
     account = operations.account_of(config, account_id)
-    origin = _origin(url, "--url") or _origin(account.public_url, "public_url") or HERE
+    origin = _origin(url, "--url") or _origin(account.public_url, "public_url") or LOCAL_URL
     token = operations.add_screen(config, account, name, SystemClock())
     link = f"{origin}/boards/{account.id}?{urlencode({'mode': 'wall', 'token': token})}"
-    if origin == HERE:
+    if origin == LOCAL_URL:
         click.echo(
-            "This link works on this machine only: say --url, or public_url in the configuration.", err=True
+            "This link works on this machine only; give --url, or public_url in the configuration.", err=True
         )
     click.echo(link)
     if sys.stdout.isatty():
-        click.echo(_drawn(link))
+        click.echo(_qr_code(link))
 
 
 @screens.command("list")
 @click.argument("account_id", required=False)
 @with_config
 def list_(config: Config, account_id: str | None) -> None:
-    """List screens: when each was added, and when it was open last."""
+    """List screens with the times at which they were added and last open."""
     for account in accounts(config, account_id):
-        found = operations.named_screens(config, account)
-        for each in found:
-            click.echo(_line(each, account))
-        if not found:
-            click.echo(f"{account.id}: no screen has a link of its own")
+        named = operations.named_screens(config, account)
+        for screen in named:
+            click.echo(_line(screen, account))
+        if not named:
+            click.echo(f"{account.id}: no named screens")
 
 
 @screens.command("revoke")
@@ -68,17 +68,17 @@ def list_(config: Config, account_id: str | None) -> None:
 @click.argument("name")
 @with_config
 def revoke(config: Config, account_id: str, name: str) -> None:
-    """End a screen's link and its cookie; its name is free again."""
+    """End a screen's link and cookie; its name is free again."""
     account = operations.account_of(config, account_id)
     operations.revoke_screen(config, account, name)
     click.echo(f"{account.id} {name}: revoked")
 
 
 def _origin(address: str | None, key: str) -> str | None:
-    """The scheme and host of an address.
+    """The scheme and host of an address; None for None.
 
     Raises:
-        ScreenError: The text is none.
+        ScreenError: The text is no address.
     """
     if address is None:
         return None
@@ -97,8 +97,8 @@ def _line(screen: NamedScreen, account: Account) -> str:
     return f"{account.id} {screen.name}: added {iso(screen.added_at, account.zone)}, {seen}"
 
 
-def _drawn(link: str) -> str:
-    """A link as a QR code, two rows of it in a line."""
+def _qr_code(link: str) -> str:
+    """A link as a QR code, two of its rows in a line of text."""
     drawn = io.StringIO()
     segno.make_qr(link).terminal(drawn, compact=True)
     return "\n".join(click.style(line, fg=WHITE, bg=BLACK) for line in drawn.getvalue().splitlines())

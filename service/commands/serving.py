@@ -1,5 +1,4 @@
-"""From a configuration to a listening service: migrate, prepare, rebuild what is due, serve, and stop in
-order."""
+"""Serves a configuration: migrates, prepares, rebuilds what is due, serves, and stops in order."""
 
 from __future__ import annotations
 
@@ -27,19 +26,21 @@ Rebuild = Callable[[Config, Account], None]
 def serve_config(
     config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
 ) -> None:
-    """Serve until told to stop.
+    """Serve until a signal to stop.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
-        ConfigError: An account's CRM kind is not supported; or several workers are wanted on SQLite.
-        OSError: The address cannot be listened on.
+        ConfigError: An account's CRM is not supported; or several workers with SQLite.
+        OSError: The address is in use, or not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
-        raise ConfigError("SQLite serves one process: --workers needs PostgreSQL (database_url)")
+        raise ConfigError(
+            "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
+        )
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
         if workers == 1:
-            asyncio.run(_serve(config, clock, host, port, lambda url: _say_where(config, url)))
+            asyncio.run(_serve(config, clock, host, port, lambda url: _print_addresses(config, url)))
         else:
             _serve_by_workers(config, clock, host, port, workers)
 
@@ -51,7 +52,7 @@ def _serve_by_workers(config: Config, clock: Clock, host: str, port: int, worker
             asyncio.run(_work(config, clock, shared, parent_gone, ready))
 
         def ready() -> None:
-            _say_where(config, address(host, listening))
+            _print_addresses(config, address(host, listening))
 
         supervisor.Supervisor(workers, listening, work, ready).run()
 
@@ -71,13 +72,13 @@ async def _work(
     await server.serve(sockets=[shared])
 
 
-def _say_where(config: Config, url: str) -> None:
+def _print_addresses(config: Config, url: str) -> None:
     for account in config.accounts:
         click.echo(f"{account.title}: {url}/boards/{account.id}; webhooks to {url}/webhooks/{account.id}")
 
 
 def serve_demo(kind: str, database_url: str, clock: Clock, host: str, port: int, *, still: bool) -> None:
-    """Serve the demo, a simulated CRM's API, and play the CRM's office, until told to stop.
+    """Serve the demo, a simulated CRM's API, and play the CRM's office, until a signal to stop.
 
     Args:
         kind: The kind of the simulated CRM.

@@ -1,4 +1,4 @@
-"""Deliveries as lines of text, for whoever connects a CRM or looks into quarantine. Pure."""
+"""Formats deliveries as text, for a person who connects a CRM or looks into quarantine. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from service.config import Account
 from service.ledger.write.log import Quarantined, Stored
 from service.model import Value
 
-INTERVAL: Final = 0.5
-"""Seconds between two looks for new deliveries."""
+POLL_SECONDS: Final = 0.5
+"""How often new deliveries are looked for."""
 
-MOST_SHOWN: Final = 20
-"""Deals, tasks and names that one line shows; an import changes thousands."""
+MAX_CHANGES: Final = 20
+"""Changed entities that one line shows; an import changes thousands."""
 
 _MOMENTS: Final = frozenset({"due_at", "closed_at", "completed_at"})
 _HIDDEN: Final = frozenset({"known"})
 
 
 def line(stored: Stored, account: Account) -> str:
-    """One delivery: its number, when it came, and what it changed."""
+    """One delivery in one line: its number, when it came, and what it changed."""
     changes = [
         f"{entity}: {', '.join(shown)}"
         for entity, fields in stored.changed.items()
@@ -34,20 +34,20 @@ def line(stored: Stored, account: Account) -> str:
             ]
         )
     ]
-    more = [f"and {len(changes) - MOST_SHOWN} more"] if len(changes) > MOST_SHOWN else []
-    what = "; ".join(changes[:MOST_SHOWN] + more) or "changed nothing"
+    more = [f"and {len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
+    what = "; ".join(changes[:MAX_CHANGES] + more) or "changed nothing"
     return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)} {printable(what)}"
 
 
-def full(stored: Stored, account: Account, held: Sequence[Quarantined]) -> Iterator[str]:
-    """One delivery whole: when it came, what is wrong with it, its headers and its raw body."""
+def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -> Iterator[str]:
+    """All lines about one delivery: when it came, its errors, its headers and its raw body."""
     yield line(stored, account)
-    for each in held:
-        if each.number == stored.number:
-            yield f"part {each.part}: {each.error}"
-            yield from (f"    {row}" for row in each.detail.splitlines())
+    for row in quarantined:
+        if row.number == stored.number:
+            yield f"part {row.part}: {row.error}"
+            yield from (f"    {text}" for text in row.detail.splitlines())
     yield from (f"{name}: {value}" for name, value in stored.headers.items())
-    body = "(dropped after its time)" if stored.body is None else stored.body.decode("utf-8", "replace")
+    body = "(dropped by retention)" if stored.body is None else stored.body.decode("utf-8", "replace")
     yield printable(body)
 
 

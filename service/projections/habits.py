@@ -1,8 +1,8 @@
-"""Who lets tasks go overdue, and for how long, by the manager and the day they were due (SPEC section 3.8).
+"""How often a manager's tasks go overdue, and for how long, by the day they were due (SPEC section 3.8).
 Pure.
 
-The time that a still open task has been overdue grows by itself, so it is not stored: the number of such
-tasks and the sum of their due times are, and the mean follows from them at any moment.
+The time that an open task has been overdue grows by itself, so it is not stored. The number of such tasks and
+the sum of their due times are stored, and the mean follows from these at any moment.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from service.projections.facts import Moment, TaskFacts
 from service.projections.flow import Contribution, Projection, Relation
 
 HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us"))
-"""Tasks due that day: completed late, and by how many microseconds in all; still open past due, and the sum
-of their due times as microseconds after `day_origin`."""
+"""The tasks due on a day: those completed late, and by how many microseconds in all; those still open past
+their due time, and the sum of their due times in microseconds after `day_origin`."""
 
 _DAY: Final = 24 * 3600 * SECOND
 _EPOCH_DAY: Final = 719_163  # date(1970, 1, 1).toordinal()
 
 
 def day_origin(day: int) -> Instant:
-    """The moment that due times of a day are counted from: its midnight in UTC. Keeps the sums small."""
+    """The moment from which due times of a day are counted: its midnight in UTC. It keeps the sums small."""
     return (day - _EPOCH_DAY) * _DAY
 
 
 def overdue_time(day: int, tasks: int, due_us: int, now: Instant) -> int:
-    """How long the still open tasks of one day have been overdue in all, in microseconds."""
+    """How long a day's open tasks have been overdue in all, in microseconds."""
     return tasks * (now - day_origin(day)) - due_us
 
 
 def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
-    """A task counts on its due day once it is overdue, or was completed after it was due."""
+    """A task counts on its due day while it is overdue, and after it was completed late."""
     if task.due_day is None or task.due_at is None:
         return
     if task.late and task.done_at is not None:

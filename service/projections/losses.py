@@ -1,7 +1,7 @@
 """Money lost on refusals, by the day, reason, manager and pipeline (SPEC section 2). Pure.
 
-Every refusal is kept, of every kind: what is controllable, objective or excluded is looked up when the sums
-are read, so that reclassifying a reason moves its money without recomputing anything.
+Refusals of every kind are kept. A reader looks up which reasons are controllable, objective or excluded, so
+reclassifying a reason moves its money without recomputing anything.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ LOSSES = Relation("losses", ("day", "reason_id", "manager_id", "pipeline_id"), (
 """Lost deals by the local day on which they were lost."""
 
 LOSS_DAYS = Relation("loss_days", ("day", "reason_id"), ("count", "amount"))
-"""The same by day and reason alone: what the board is read from, so that a year costs no more than its
-days."""
+"""Lost deals by day and reason alone. A board without a filter is read from these rows: a year costs no more
+than its days."""
 
 
-def from_deal(deal: DealFacts, _node: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, _sums: EntitySums) -> Iterator[Contribution]:
     """A lost deal counts on its day."""
     if deal.lost_day is not None:
         yield LOSSES, (deal.lost_day, deal.reason_id, deal.manager_id, deal.pipeline_id), (1, deal.amount)

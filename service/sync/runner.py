@@ -197,7 +197,7 @@ class AccountSync:
             self._reconcile_after = 0
 
     async def _set_problem(self, problem: SyncProblem) -> None:
-        await self._crm.write(lambda connection: syncs.tell(connection, self._account.id, problem))
+        await self._crm.write(lambda connection: syncs.report(connection, self._account.id, problem))
 
 
 class Runner:

@@ -33,7 +33,6 @@ def account(crm: str, *secrets: str, options: Options | None = None) -> Account:
         crm=crm,
         webhook_secrets=tuple(map(Secret, secrets or (KEY if crm == "standard" else TOKEN,))),
         zone=zone("Europe/Moscow"),
-        timezone="Europe/Moscow",
         currency="RUB",
         language="ru",
         options=options or ADAPTERS[crm].options(),

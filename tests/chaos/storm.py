@@ -131,7 +131,7 @@ async def _storm(plan: Plan, folder: Path, url: str, server: Postgres, result: R
         result.seconds = time.monotonic() - began
         await _cancelled(keeping)
         result.problems += [f"a node ended with {code}" for node in nodes if (code := node.stop())]
-        result.problems += [f"a node failed:\n{each}" for node in nodes for each in node.tracebacks]
+        result.problems += [f"a node failed:\n{traceback}" for node in nodes for traceback in node.tracebacks]
     except BaseException:
         await _cancelled(keeping)
         for node in nodes:
@@ -237,8 +237,8 @@ def _lasting(board: dict[str, Any]) -> dict[str, Any]:
     if not board:
         return {}
     managers = [
-        {name: value for name, value in each.items() if not name.startswith("late_")}
-        for each in board["at_risk"]["managers"]
+        {name: value for name, value in manager.items() if not name.startswith("late_")}
+        for manager in board["at_risk"]["managers"]
     ]
     rest = {name: value for name, value in board.items() if name != "as_of"}
     return {**rest, "at_risk": {**board["at_risk"], "managers": managers}}
@@ -256,17 +256,19 @@ def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
                     INVALIDATIONS.c.account == account.id
                 )
             ).one()
-        keys = [each.key for each in stored]
+        keys = [delivery.key for delivery in stored]
         result.applied += len(keys)
-        found = list(
+        problems = list(
             set_problems(sent.tried.get(account.id, set()), sent.acknowledged.get(account.id, set()), keys)
         )
-        if [each.number for each in stored] != list(range(1, head.deliveries + 1)):
-            found.append("the numbers of deliveries have a gap")
+        if [delivery.number for delivery in stored] != list(range(1, head.deliveries + 1)):
+            problems.append("the numbers of deliveries have a gap")
         if stored and (patches[1] != head.seq or (head.seq <= 1000 and patches[0] != head.seq)):
-            found.append(f"sequence numbers have a gap: {patches[0]} of {head.seq}")
-        found += [str(each) for each in operations.verify(config, account, lambda _: None).differences]
-        result.problems += [f"{account.id}: {each}" for each in found]
+            problems.append(f"sequence numbers have a gap: {patches[0]} of {head.seq}")
+        problems += [
+            str(difference) for difference in operations.verify(config, account, lambda _: None).differences
+        ]
+        result.problems += [f"{account.id}: {problem}" for problem in problems]
     engine.dispose()
 
 

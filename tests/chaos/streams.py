@@ -72,9 +72,9 @@ class Screen:
                 async with asyncio.timeout(SILENCE):
                     received += await _chunk(reader)
                 *whole, received = received.split(b"\n\n")
-                for each in whole:
-                    if b"data: " in each:
-                        yield _parsed(each.decode())
+                for event in whole:
+                    if b"data: " in event:
+                        yield _parsed(event.decode())
         finally:
             writer.close()
 

@@ -34,8 +34,8 @@ class Relay:
         """End every connection, and let nobody through."""
         self._whole = False
         self._passed = 0
-        for each in list(self._open):
-            _shut(each)
+        for connection in list(self._open):
+            _shut(connection)
 
     def mend(self, url: str | None = None) -> None:
         """Let connections through again; to another place, if the service has moved."""
@@ -67,8 +67,8 @@ class Relay:
         with contextlib.suppress(OSError):
             while part := source.recv(65_536):
                 sink.sendall(part)
-        for each in (source, sink):  # the thread of the other direction then ends, too
-            _shut(each)
+        for connection in (source, sink):  # the thread of the other direction then ends, too
+            _shut(connection)
         self._open.discard(source)
         source.close()
 
@@ -79,9 +79,9 @@ def _port(url: str) -> int:
     return port
 
 
-def _shut(each: socket.socket) -> None:
+def _shut(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

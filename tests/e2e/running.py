@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from standardwebhooks import Webhook
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
 T = TypeVar("T")
@@ -100,8 +101,8 @@ class Service:
         """The board as JSON."""
         answer = self.client.get(f"{self.url}/boards/{account}/snapshot", params=query)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        document: dict[str, Any] = answer.json()
+        return document
 
     def kill(self) -> None:
         """End it as `kill -9` does."""
@@ -146,20 +147,21 @@ def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subproce
     )
 
 
-def environment(url: str | None) -> dict[str, str]:
-    """What a process of the service is started with."""
-    root = str(Path(__file__).resolve().parents[2])
+def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
+    """The environment of a process of the service, whose code is below `root`."""
     database = {} if url is None else {"LOSSBOARD_DATABASE_URL": url}
-    return {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", **database}
+    return {**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", **database}
 
 
-def start(folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG) -> Service:
+def start(
+    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+) -> Service:
     """Start `lossboard` with some arguments on a free port, and wait until it takes requests."""
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
         cwd=folder,
-        env=environment(url),
+        env=environment(url, root),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -176,14 +178,16 @@ def start(folder: Path, *arguments: str, url: str | None = None, config: str = C
 
 def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
     assert process.poll() is None, "".join(lines)
-    found = re.search(r"(http://127\.0\.0\.1:\d+)/boards/", "".join(lines))
-    return found[1] if found else None
+    match = re.search(r"(http://127\.0\.0\.1:\d+)/boards/", "".join(lines))
+    return match[1] if match else None
 
 
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG) -> Iterator[Service]:
+def running(
+    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+) -> Iterator[Service]:
     """A service that is ended afterwards, whatever happens."""
-    service = start(folder, *arguments, url=url, config=config)
+    service = start(folder, *arguments, url=url, config=config, root=root)
     try:
         yield service
     finally:
@@ -196,8 +200,8 @@ def until(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
     """What `look` gives as soon as it gives something; fails when it does not in time."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
-        if found := look():
-            return found
+        if result := look():
+            return result
         time.sleep(0.02)
     raise AssertionError("it did not happen in time")
 

@@ -88,8 +88,8 @@ VENDOR: Final = Starlette(routes=[Route("/api/v4/{path:path}", listing)])
 def progress(engine: Engine, entities: int = 0) -> SyncRun | None:
     """The backfill under way, once it has read so much."""
     with engine.begin() as connection:
-        found = syncs.read(connection, "office").run
-    return found if found is not None and found.entities >= entities else None
+        run = syncs.read(connection, "office").run
+    return run if run is not None and run.entities >= entities else None
 
 
 def let_the_lease_run_out(folder: Path) -> None:

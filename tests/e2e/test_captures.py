@@ -58,7 +58,7 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
     with engine.begin() as connection:
         for name, body in bodies.items():
             stored = list(log.everything(connection, accounts[name]))
-            assert [each.body for each in stored] == [body]
+            assert [delivery.body for delivery in stored] == [body]
             assert log.quarantined(connection, accounts[name]) == []
             if name in OTHERS:
                 assert stored[0].changed == {}
@@ -97,7 +97,7 @@ def test_every_hubspot_body_is_stored_and_its_deals_have_their_status(tmp_path: 
     engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
     with engine.begin() as connection:
         for name, body in bodies.items():
-            assert [each.body for each in log.everything(connection, accounts[name])] == [body]
+            assert [delivery.body for delivery in log.everything(connection, accounts[name])] == [body]
             assert log.quarantined(connection, accounts[name]) == []
             rows = {row.id: row for row in _rows(connection, accounts[name])}
             for deal_id, _, status in stages(body):
@@ -143,7 +143,7 @@ def test_every_body_of_bitrix24_is_stored_and_a_deletion_ends_in_its_row(tmp_pat
     engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
     with engine.begin() as connection:
         for name, body in bodies.items():
-            assert [each.body for each in log.everything(connection, accounts[name])] == [body]
+            assert [delivery.body for delivery in log.everything(connection, accounts[name])] == [body]
             assert log.quarantined(connection, accounts[name]) == []
             rows = _rows(connection, accounts[name])
             assert [row.deleted is not None for row in rows] == [True] * said[name]["event"].upper().endswith(

@@ -72,10 +72,10 @@ def test_verify_finds_what_was_tampered_with_and_rebuild_mends_it(folder: Path) 
         connection.execute("UPDATE loss_days SET amount = amount + 1")
         connection.execute("UPDATE deals SET amount = 7 WHERE id = '2'")
     connection.close()
-    found = lossboard(folder, "verify", "office")
-    assert found.returncode == 1
-    assert "loss_days" in found.stdout
-    assert "deals" in found.stdout
+    verified = lossboard(folder, "verify", "office")
+    assert verified.returncode == 1
+    assert "loss_days" in verified.stdout
+    assert "deals" in verified.stdout
     assert lossboard(folder, "rebuild", "office", "--from-log").returncode == 0
     assert lossboard(folder, "verify").returncode == 0
 
@@ -111,7 +111,7 @@ def test_tail_shows_what_each_delivery_changed(folder: Path) -> None:
 def test_an_account_that_is_not_there_is_named(folder: Path) -> None:
     done = lossboard(folder, "verify", "nobody")
     assert done.returncode == 1
-    assert "no account is called nobody; there are: office, amo" in done.stderr
+    assert "no account is called nobody; the accounts are: office, amo" in done.stderr
 
 
 def test_a_new_rule_rebuilds_at_the_next_start(folder: Path) -> None:

@@ -176,16 +176,16 @@ def test_a_stream_that_is_not_read_holds_up_nobody(service: Service) -> None:
 def test_sigterm_ends_many_streams_cleanly_and_quickly(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         streams = [_socket(service) for _ in range(STREAMS)]
-        for each in streams:
-            each.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for stream in streams:
+            stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until(lambda: f"lossboard_screens {STREAMS}" in _metrics(service))
         assert service.stop() == 0
-        for each in streams:
+        for stream in streams:
             ending = b""
-            while part := each.recv(65536):
+            while part := stream.recv(65536):
                 ending = (ending + part)[-5:]
             assert ending == b"0\r\n\r\n"
-            each.close()
+            stream.close()
         noise = [line for line in service.lines if "ERROR" in line or "Traceback" in line]
         assert noise == []
 

@@ -35,8 +35,8 @@ def test_files_are_imported_verified_and_rebuilt_from_the_log(folder: Path) -> N
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "office: 2 deals, new or changed: 2",
-        "office: columns that are not known, and were left out: Теги",
-        "office: statuses that were taken as open: Переговоры",
+        "office: unknown columns, ignored: Теги",
+        "office: unknown statuses, taken as open: Переговоры",
     ]
     done = lossboard(folder, "import", "tasks.csv", "--account", "office")
     assert done.stdout == "office: 1 task, new or changed: 1\n", done.stderr
@@ -45,7 +45,7 @@ def test_files_are_imported_verified_and_rebuilt_from_the_log(folder: Path) -> N
     for command in (("verify",), ("rebuild", "office", "--from-log"), ("verify",)):
         done = lossboard(folder, *command)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "office: projections, and state: 0 differences" in done.stdout
+    assert "office: projections and state: 0 differences" in done.stdout
 
 
 def test_a_running_service_shows_what_is_imported(folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_running_service_shows_what_is_imported(folder: Path) -> None:
         done = lossboard(folder, "import", "deals.csv", "--account", "office")
         assert done.returncode == 0, done.stderr
         assert lossboard(folder, "import", "tasks.csv", "--account", "office").returncode == 0
-        risk = until(lambda: found if (found := service.snapshot()["at_risk"])["tasks"] else None, DEADLINE)
+        risk = until(lambda: risk if (risk := service.snapshot()["at_risk"])["tasks"] else None, DEADLINE)
         assert (risk["clients"], risk["amount"]) == (1, "5184.00")
         assert risk["list"][0]["client"] == "Иван Петров"
         service.deal("42", status="won")
@@ -71,6 +71,6 @@ def test_if_a_line_is_bad_all_bad_lines_are_told_and_nothing_is_stored(folder: P
     assert done.stderr.splitlines() == [
         "Error: nothing was imported:",
         "line 4, Бюджет ₽: it is no amount",
-        "line 5: it has 2 cells, and the first line 8",
+        "line 5: it has 2 cells, and the first line has 8",
     ]
     assert lossboard(folder, "tail", "office", "--once").stdout == ""

@@ -72,13 +72,13 @@ def test_what_was_acknowledged_survives_kill_9_and_is_applied_once(tmp_path: Pat
         assert service.stop() == 0
     engine = open_engine(ledger_url, "reader")
     with engine.begin() as connection:
-        stored = [each.key for each in log.everything(connection, "office")]
+        stored = [delivery.key for delivery in log.everything(connection, "office")]
     engine.dispose()
     assert len(stored) == len(set(stored)) == losses["count"]
     assert {f"m{number}" for number in acknowledged} <= set(stored)
     verified = lossboard(tmp_path, "verify", url=ledger_url)
     assert verified.returncode == 0, verified.stdout
-    assert "office: projections, and state: 0 differences" in verified.stdout
+    assert "office: projections and state: 0 differences" in verified.stdout
 
 
 def test_a_second_service_on_the_same_file_is_refused(tmp_path: Path) -> None:

@@ -92,9 +92,9 @@ def test_the_page_shows_a_task_falling_due_and_leaving_without_a_reload(
     expect(row).to_have_count(0)
     service.deal("60", name="Договор", amount="777.00", client={"id": "9", "name": "Мария Седова"})
     service.task("t6", deal_id="60", text="отправить счёт", due_at=iso(soon(2)), completed=False)
-    told = service.snapshot()["seq"]
+    seq = service.snapshot()["seq"]
     expect(row.first).to_be_visible()
-    assert int(page.locator("html").get_attribute("data-seq") or 0) > told  # the clock's doing, no webhook's
+    assert int(page.locator("html").get_attribute("data-seq") or 0) > seq  # the clock's doing, no webhook's
     expect(page.get_by_text("отправить счёт").first).to_be_visible()
     service.task("t6", completed=True)
     expect(row).to_have_count(0)

@@ -46,15 +46,15 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
     with engine.begin() as connection:
         for name, body in bodies.items():
-            assert [each.body for each in log.everything(connection, accounts[name])] == [body]
+            assert [delivery.body for delivery in log.everything(connection, accounts[name])] == [body]
             assert log.quarantined(connection, accounts[name]) == []
-            told = saved_posts.plain(body)
-            if told is None:
+            plain = saved_posts.plain(body)
+            if plain is None:
                 continue
-            entity, entity_id, is_gone, fields = told
+            entity, entity_id, is_gone, fields = plain
             table = DEALS if entity == "deal" else TASKS
-            found = select(*table.c).where(table.c.account == accounts[name], table.c.id == entity_id)
-            row = connection.execute(found).one()
+            query = select(*table.c).where(table.c.account == accounts[name], table.c.id == entity_id)
+            row = connection.execute(query).one()
             if row.deleted is None:
                 assert not is_gone, name
                 assert {field: getattr(row, field) for field in fields} == fields, name

@@ -160,7 +160,7 @@ def test_a_board_with_named_screens_alone_is_still_shown_on_the_services_machine
 
 def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     nothing = lossboard(folder, "screens", "list", "guarded")
-    assert (nothing.returncode, nothing.stdout) == (0, "guarded: no screen has a link of its own\n")
+    assert (nothing.returncode, nothing.stdout) == (0, "guarded: no named screens\n")
     first = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert first.returncode == 0
     [link] = first.stdout.splitlines()
@@ -170,12 +170,10 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     assert found is not None
     assert parse_instant(found[1])
     assert "guarded Цех № 2" in lossboard(folder, "screens", "list").stdout
-    assert lossboard(folder, "screens", "list", "office").stdout == (
-        "office: no screen has a link of its own\n"
-    )
+    assert lossboard(folder, "screens", "list", "office").stdout == ("office: no named screens\n")
     again = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert (again.returncode, again.stdout) == (1, "")
-    assert "revoke that first" in again.stderr
+    assert "revoke it first" in again.stderr
     assert lossboard(folder, "screens", "revoke", "guarded", "Цех № 2").returncode == 0
     assert lossboard(folder, "screens", "add", "guarded", "Цех № 2").stdout.strip() != link
 
@@ -219,7 +217,7 @@ def test_a_mistake_is_told_in_a_line_and_adds_nothing(
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert said in line
-    assert lossboard(folder, "screens", "list", "office").stdout.startswith("office: no screen")
+    assert lossboard(folder, "screens", "list", "office").stdout.startswith("office: no named screens")
 
 
 def test_a_terminal_gets_the_link_as_a_code_to_scan_too(folder: Path) -> None:

@@ -72,28 +72,28 @@ per_second = 200
         with engine.begin() as connection:
             (page,) = list(states.pages(connection, "amo", "deal")) or [{}]
         engine.dispose()
-        return {each: record.values.get("amount") for each, record in page.items()}
+        return {deal_id: record.values.get("amount") for deal_id, record in page.items()}
 
     def state(self) -> tuple[str, Sync]:
         """Who holds the lease, and how far the account has come."""
         engine = open_engine(self.url, "reader")
         with engine.begin() as connection:
-            found = syncs.read(connection, "amo")
+            sync = syncs.read(connection, "amo")
             holder = connection.execute(select(SYNCS.c.holder)).scalar() or ""
         engine.dispose()
-        return holder, found
+        return holder, sync
 
     def tell(self, trouble: SyncProblem) -> None:
         """The board says so already."""
         engine = open_engine(self.url, "writer")
         with engine.begin() as connection:
             syncs.take(connection, "amo", "earlier", 0)
-            syncs.tell(connection, "amo", trouble)
+            syncs.report(connection, "amo", trouble)
         engine.dispose()
 
     def truth(self) -> dict[str, object]:
         """What `known` should be."""
-        return {str(each.id): each.amount for each in self.vendor.office.deals.values()}
+        return {str(deal.id): deal.amount for deal in self.vendor.office.deals.values()}
 
 
 @pytest.fixture
@@ -102,22 +102,22 @@ def office(tmp_path: Path, sqlite_files: SqliteFiles) -> Iterator[tuple[Connecti
     vendor = AmoCRM(Office(time.time), limit=10_000)
     with served(vendor.app) as address:
         vendor.origin = address
-        found = Connection(tmp_path, sqlite_files.migrated(), vendor)
+        connection = Connection(tmp_path, sqlite_files.migrated(), vendor)
         for number in range(3):
-            found.add_deal(100 * (1 + number), REASON if number else None)
-        yield found, address
+            connection.add_deal(100 * (1 + number), REASON if number else None)
+        yield connection, address
 
 
 def test_sync_alone_brings_what_the_crm_has(office: tuple[Connection, str]) -> None:
-    found, address = office
-    found.configure(address)
-    done = lossboard(found.folder, "sync", "amo")
+    connected, address = office
+    connected.configure(address)
+    done = lossboard(connected.folder, "sync", "amo")
     assert (done.returncode, done.stdout) == (0, "amo: complete\n"), done.stderr
-    assert found.known() == found.truth()
-    assert found.vendor.token not in done.stderr
-    _, state = found.state()
+    assert connected.known() == connected.truth()
+    assert connected.vendor.token not in done.stderr
+    _, state = connected.state()
     assert state.run is None
-    assert lossboard(found.folder, "verify").returncode == 0
+    assert lossboard(connected.folder, "verify").returncode == 0
 
 
 def post(service: Service, vendor: AmoCRM, number: int) -> httpx.Response:
@@ -131,72 +131,74 @@ def post(service: Service, vendor: AmoCRM, number: int) -> httpx.Response:
 
 
 def test_sync_follows_the_service_that_works_the_account(office: tuple[Connection, str]) -> None:
-    found, address = office
-    config = found.configure(address)
-    with running(found.folder, config=config) as service:
-        until(lambda: found.state()[1].synced_at)
-        holder, before = found.state()
-        found.add_deal(700)
+    connected, address = office
+    config = connected.configure(address)
+    with running(connected.folder, config=config) as service:
+        until(lambda: connected.state()[1].synced_at)
+        holder, before = connected.state()
+        connected.add_deal(700)
         command = subprocess.Popen(
             [sys.executable, "-m", "service", "sync", "amo"],
-            cwd=found.folder,
+            cwd=connected.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         numbers = iter(range(10_000))
-        until(lambda: post(service, found.vendor, next(numbers)).is_success and command.poll() is not None)
+        until(
+            lambda: post(service, connected.vendor, next(numbers)).is_success and command.poll() is not None
+        )
         said, errors = command.communicate(timeout=DEADLINE)
         assert (command.returncode, said) == (0, "amo: complete\n"), errors
-        after_holder, after = found.state()
+        after_holder, after = connected.state()
         assert after_holder == holder  # the service did it
         assert after.synced_at is not None
         assert before.synced_at is not None
         assert after.synced_at > before.synced_at
-        assert found.known() == found.truth()
+        assert connected.known() == connected.truth()
         assert service.stop() == 0
-        assert found.vendor.token not in "".join(service.lines)
-        assert found.vendor.webhook_secret not in "".join(service.lines)
+        assert connected.vendor.token not in "".join(service.lines)
+        assert connected.vendor.webhook_secret not in "".join(service.lines)
 
 
 def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple[Connection, str]) -> None:
-    found, address = office
-    found.configure(address)
-    token, found.vendor.token = found.vendor.token, "another"
-    done = lossboard(found.folder, "sync", "amo")
+    connected, address = office
+    connected.configure(address)
+    token, connected.vendor.token = connected.vendor.token, "another"
+    done = lossboard(connected.folder, "sync", "amo")
     assert done.returncode == 1
     assert "the CRM's API refuses the token" in done.stderr
     assert "Traceback" not in done.stderr
-    assert found.state()[1].problem == "api_refused"
-    found.vendor.token = token
-    done = lossboard(found.folder, "sync", "amo")
+    assert connected.state()[1].problem == "api_refused"
+    connected.vendor.token = token
+    done = lossboard(connected.folder, "sync", "amo")
     assert done.returncode == 0, done.stderr
-    assert found.state()[1].problem == ""
-    assert found.known() == found.truth()
+    assert connected.state()[1].problem == ""
+    assert connected.known() == connected.truth()
 
 
 def test_subscribe_registers_the_webhook_once(office: tuple[Connection, str]) -> None:
-    found, address = office
-    found.configure(address, public_url="https://board.example/")
-    done = lossboard(found.folder, "subscribe", "amo")
+    connected, address = office
+    connected.configure(address, public_url="https://board.example/")
+    done = lossboard(connected.folder, "subscribe", "amo")
     assert (done.returncode, done.stdout) == (0, "amo: the webhook is registered\n"), done.stderr
-    (destination,) = found.vendor.hooks
-    assert destination == f"https://board.example/webhooks/amo?token={found.vendor.webhook_secret}"
-    again = lossboard(found.folder, "subscribe", "amo")
-    assert again.stdout == "amo: the CRM posts its webhooks here already\n"
-    assert len(found.vendor.hooks) == 1
+    (destination,) = connected.vendor.hooks
+    assert destination == f"https://board.example/webhooks/amo?token={connected.vendor.webhook_secret}"
+    again = lossboard(connected.folder, "subscribe", "amo")
+    assert again.stdout == "amo: the webhook was already registered\n"
+    assert len(connected.vendor.hooks) == 1
 
 
 def test_subscribe_says_what_is_wrong(office: tuple[Connection, str]) -> None:
-    found, address = office
-    found.configure(address)
-    done = lossboard(found.folder, "subscribe", "amo")
-    assert (done.returncode, "say public_url in the configuration" in done.stderr) == (1, True)
-    found.configure(address, public_url="https://board.example/")
-    found.vendor.token = "another"
-    done = lossboard(found.folder, "subscribe", "amo")
+    connected, address = office
+    connected.configure(address)
+    done = lossboard(connected.folder, "subscribe", "amo")
+    assert (done.returncode, "the configuration needs public_url" in done.stderr) == (1, True)
+    connected.configure(address, public_url="https://board.example/")
+    connected.vendor.token = "another"
+    done = lossboard(connected.folder, "subscribe", "amo")
     assert (done.returncode, "the CRM answers with 401" in done.stderr) == (1, True)
-    assert found.vendor.hooks == {}
+    assert connected.vendor.hooks == {}
 
 
 def test_subscribe_says_the_clicks_where_the_api_cannot(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
 
 def workers(service: Service) -> list[psutil.Process]:
     children = psutil.Process(service.process.pid).children()
-    return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def serving(service: Service) -> int:
@@ -35,7 +35,7 @@ def serving(service: Service) -> int:
 def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: Path, postgres: str) -> None:
     with running(tmp_path, "serve", "--workers", "2", url=postgres) as service:
         until(lambda: serving(service) == 2)
-        before = {each.pid for each in workers(service)}
+        before = {worker.pid for worker in workers(service)}
         assert len(before) == 2
         with events(f"{service.url}/boards/office/events") as stream:
             assert next(stream).name == "snapshot"
@@ -52,7 +52,7 @@ def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: P
         dead = min(before)
         os.kill(dead, signal.SIGKILL)
         until(lambda: serving(service) == 3)
-        assert dead not in {each.pid for each in workers(service)}
+        assert dead not in {worker.pid for worker in workers(service)}
         assert len(workers(service)) == 2
         assert f"worker {dead} died with exit code -9" in "".join(service.lines)
         service.client.close()
@@ -67,7 +67,9 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path, postgres: str) -> N
     until(lambda: serving(service) == 2)
     children = workers(service)
     service.kill()
-    until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in children))
+    until(
+        lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+    )
 
 
 def test_workers_on_sqlite_are_refused(tmp_path: Path) -> None:

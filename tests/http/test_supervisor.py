@@ -47,7 +47,7 @@ def supervised(folder: Path, work: supervisor.Work, number: int = 2) -> multipro
 
 
 def pids(folder: Path) -> set[int]:
-    return {int(each.name.partition("-")[2]) for each in folder.glob("worker-*")}
+    return {int(path.name.partition("-")[2]) for path in folder.glob("worker-*")}
 
 
 @pytest.mark.parametrize("signal_to_stop", [signal.SIGTERM, signal.SIGINT])
@@ -58,9 +58,9 @@ def test_it_ends_its_workers_and_itself_on_a_signal(tmp_path: Path, signal_to_st
     os.kill(parent.pid, signal_to_stop)
     parent.join(DEADLINE)
     assert parent.exitcode == 0
-    for each in pids(tmp_path):
+    for pid in pids(tmp_path):
         with pytest.raises(ProcessLookupError):
-            os.kill(each, 0)
+            os.kill(pid, 0)
 
 
 def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ OFFICE: Final = Account(
     title="Отдел продаж",
     crm="standard",
     webhook_secrets=(Secret("whsec_" + "A" * 32),),
-    timezone="Europe/Moscow",
     zone=zone("Europe/Moscow"),
     currency="RUB",
     language="ru",

@@ -17,14 +17,13 @@ from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot, Sort
 from service.model import SECOND, Instant
+from service.projections import FLOW
 from service.reasons import reason_key
 
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
 QUERY: Final = BoardQuery("office", "month", "amount", "json", "ru")
 MONTH: Final = ranges(QUERY, date(2026, 11, 23).toordinal())
-OFFICE: Final = Account(
-    "office", "Отдел продаж", "standard", (), "Europe/Moscow", zone("Europe/Moscow"), "RUB", "ru"
-)
+OFFICE: Final = Account("office", "Отдел продаж", "standard", (), zone("Europe/Moscow"), "RUB", "ru")
 
 EXAMPLE: Final = (
     ("Не отвечает более 3-х раз", 60, 11119700),
@@ -60,6 +59,12 @@ def client(client_id: str, name: str | None, amount: int, *tasks: TaskRow) -> Cl
     return ClientRow(client_id, name, amount, tasks)
 
 
+NO_TOTALS: Final[Mapping[str, Mapping[str, int]]] = {
+    relation.name: dict.fromkeys(relation.measures, 0) for relation in FLOW.totals
+}
+"""What an account without any deal has."""
+
+
 def at_risk_totals(clients: Sequence[ClientRow]) -> dict[str, int]:
     """What the relation `at_risk` says of some clients."""
     return {
@@ -84,6 +89,7 @@ def reading(
         as_of=NOW,
         last_delivery_at=NOW - 40 * SECOND,
         totals={
+            **NO_TOTALS,
             "at_risk": at_risk_totals(clients),
             "no_next_step": {"deals": 14, "amount": 38650000},
             "saved_today": {"clients": 2, "amount": 3140000},

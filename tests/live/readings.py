@@ -9,7 +9,7 @@ from dataclasses import replace
 from service.config import Account, Secret, zone
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, Selection, TaskRow
 from service.model import SECOND, Instant
-from tests.live.boards import at_risk_totals
+from tests.live.boards import NO_TOTALS, at_risk_totals
 
 NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
 
@@ -18,7 +18,6 @@ OFFICE = Account(
     title="Отдел продаж",
     crm="standard",
     webhook_secrets=(Secret("whsec_" + "A" * 32),),
-    timezone="Europe/Moscow",
     zone=zone("Europe/Moscow"),
     currency="RUB",
     language="ru",
@@ -41,11 +40,7 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         seq=seq,
         as_of=as_of,
         last_delivery_at=NOW,
-        totals={
-            "at_risk": at_risk_totals(clients),
-            "no_next_step": {"deals": 0, "amount": 0},
-            "saved_today": {"clients": 0, "amount": 0},
-        },
+        totals={**NO_TOTALS, "at_risk": at_risk_totals(clients)},
         saved={},
         closed=frozenset(),
         unconverted={},

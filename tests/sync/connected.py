@@ -140,21 +140,21 @@ class Connected:
             if change.entity in truth:
                 merge(truth[change.entity].setdefault(change.id, Record()), change, 1)
         rules = heads.rules_of(self.account)
-        found: set[tuple[str, int]] = set()
-        for each, record in truth["deal"].items():
-            known = states.load(connection, self.account.id, "deal", [each]).get(each)
-            true, held = deal_facts(each, record, rules), deal_facts(each, known, rules)
-            if true.phase == "deleted" and held.phase in ("unknown", "won"):
-                continue  # such a deal counts nowhere, and not every CRM tells what was deleted
-            if _facts(true) != _facts(held):
-                found.add(("deal", int(each)))
-        for each, record in truth["task"].items():
-            known = states.load(connection, self.account.id, "task", [each]).get(each, Record())
-            if _facts_of_task(task_facts(each, record, rules)) != _facts_of_task(
-                task_facts(each, known, rules)
+        differing: set[tuple[str, int]] = set()
+        for deal_id, record in truth["deal"].items():
+            known = states.load(connection, self.account.id, "deal", [deal_id]).get(deal_id)
+            true, held_facts = deal_facts(deal_id, record, rules), deal_facts(deal_id, known, rules)
+            if (true.phase, held_facts.phase) in _UNCOUNTED:
+                continue
+            if _facts(true) != _facts(held_facts):
+                differing.add(("deal", int(deal_id)))
+        for task_id, record in truth["task"].items():
+            known = states.load(connection, self.account.id, "task", [task_id]).get(task_id, Record())
+            if _facts_of_task(task_facts(task_id, record, rules)) != _facts_of_task(
+                task_facts(task_id, known, rules)
             ):
-                found.add(("task", int(each)))
-        return found
+                differing.add(("task", int(task_id)))
+        return differing
 
     def truth(self) -> dict[str, Any]:
         """The board that a flawless CRM would have led to."""
@@ -222,12 +222,16 @@ def _facts(deal: DealFacts) -> tuple[object, ...]:
 
 
 def _facts_of_task(task: TaskFacts | None) -> TaskFacts | None:
-    """What is true of a task whatever the CRM calls its client. Of one that was completed and was never due,
-    nothing need be known: it counts nowhere."""
-    if task is None or (task.done_at is not None and task.due_at is None):
+    """What is true of a task whatever the CRM calls its client. Of one that was completed in time, or was
+    never due, nothing need be known: it counts nowhere, and not every CRM tells when it was completed."""
+    if task is None or (task.done_at is not None and (task.due_at is None or task.done_at <= task.due_at)):
         return None
     return replace(task, client_id="somebody" if task.client_id else None)
 
+
+_UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won", "unknown")})
+"""What is true of a deal, and what is known of it, that counts nowhere: not every CRM tells what was deleted, and
+a backfill leaves out what was won before."""
 
 _OWN: Final = frozenset(
     {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
@@ -236,16 +240,16 @@ _OWN: Final = frozenset(
 
 def plain(board: Snapshot) -> dict[str, Any]:
     """A board as JSON, without moments and ids, its lists in an order of their own."""
-    found: dict[str, Any] = _plain(msgspec.to_builtins(board))
-    del found["managers"], found["pipelines"]  # who there is, to be chosen from: ids again
-    found["at_risk"]["saved_today"].pop("list", None)
-    found["warnings"] = [each for each in found["warnings"] if each["code"] != "missed"]
-    return found
+    document: dict[str, Any] = _plain(msgspec.to_builtins(board))
+    del document["managers"], document["pipelines"]  # who there is, to be chosen from: ids again
+    document["at_risk"]["saved_today"].pop("list", None)
+    document["warnings"] = [warning for warning in document["warnings"] if warning["code"] != "missed"]
+    return document
 
 
 def _plain(value: object) -> Any:
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if name not in _OWN}
+        return {name: _plain(inner) for name, inner in value.items() if name not in _OWN}
     if isinstance(value, list | tuple):
-        return sorted((_plain(each) for each in value), key=repr)
+        return sorted((_plain(inner) for inner in value), key=repr)
     return value

@@ -1,5 +1,4 @@
-"""What a call comes to: what the vendor's status means, faults of the network, the pace; and that no secret
-is ever logged."""
+"""Calls: the meaning of each status, faults of the network, the pace; and that no secret is ever logged."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ SECRET: Final = "9f2c-very-secret-8a1b"
 
 
 @dataclass
-class Asked:
+class Calling:
     """An account's client, and what it sends."""
 
     answer: Callable[[httpx.Request], httpx.Response]
@@ -38,24 +37,21 @@ class Asked:
     verdicts: list[Verdict] = field(default_factory=list)
     clock: StillClock = field(default_factory=StillClock)
 
-    def fetch(self, *calls: Call) -> list[CallResult]:
+    async def send(self, *calls: Call) -> list[CallResult]:
         """Send calls, one after another."""
 
-        def taken(request: httpx.Request) -> httpx.Response:
+        def received(request: httpx.Request) -> httpx.Response:
             self.sent.append(request)
             return self.answer(request)
 
-        async def fetched() -> list[CallResult]:
-            async with httpx.AsyncClient(transport=httpx.MockTransport(taken)) as http:
-                clock = WaitingClock(self.clock)
-                client = Client(self.account, AmoCRMApi(), http, clock, self.verdicts.append)
-                return [await client.send(call) for call in calls]
-
-        return asyncio.run(fetched())
+        async with httpx.AsyncClient(transport=httpx.MockTransport(received)) as http:
+            clock = WaitingClock(self.clock)
+            client = Client(self.account, AmoCRMApi(), http, clock, self.verdicts.append)
+            return [await client.send(call) for call in calls]
 
     @property
     def account(self) -> Account:
-        """The account that is asked for."""
+        """The account whose API is called."""
         return replace(CRMS["amocrm"].account(AmoCRM(Office(self.clock))), api=self.api)
 
 
@@ -75,94 +71,94 @@ class Asked:
         (302, None, "later", None),
     ],
 )
-def test_what_a_status_means(status: int, retry_after: str | None, verdict: str, wait: float | None) -> None:
+async def test_what_a_status_means(
+    status: int, retry_after: str | None, verdict: str, wait: float | None
+) -> None:
     headers = {"retry-after": retry_after} if retry_after else {}
-    asked = Asked(lambda _request: httpx.Response(status, headers=headers, content=b"{}"))
-    (fetched,) = asked.fetch(LEADS)
-    assert (fetched.verdict, fetched.retry_seconds, fetched.answer.status) == (verdict, wait, status)
-    assert asked.verdicts == [verdict]
+    calling = Calling(lambda _request: httpx.Response(status, headers=headers, content=b"{}"))
+    (result,) = await calling.send(LEADS)
+    assert (result.verdict, result.retry_seconds, result.answer.status) == (verdict, wait, status)
+    assert calling.verdicts == [verdict]
 
 
 @pytest.mark.parametrize(
     "error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.DecodingError]
 )
-def test_a_vendor_that_cannot_be_reached_is_asked_later(error: type[httpx.RequestError]) -> None:
+async def test_a_vendor_that_is_out_of_reach_is_called_later(error: type[httpx.RequestError]) -> None:
     def broken(request: httpx.Request) -> httpx.Response:
         raise error("broken", request=request)
 
-    (fetched,) = Asked(broken).fetch(LEADS)
-    assert (fetched.verdict, fetched.retry_seconds, fetched.answer.status) == ("later", None, 0)
+    (result,) = await Calling(broken).send(LEADS)
+    assert (result.verdict, result.retry_seconds, result.answer.status) == ("later", None, 0)
 
 
-def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "MAX_ANSWER", 1_000)
-    whole = Asked(lambda _request: httpx.Response(200, content=b"x" * 1_000)).fetch(LEADS)[0]
-    larger = Asked(lambda _request: httpx.Response(200, content=b"x" * 1_001)).fetch(LEADS)[0]
+    (whole,) = await Calling(lambda _request: httpx.Response(200, content=b"x" * 1_000)).send(LEADS)
+    (larger,) = await Calling(lambda _request: httpx.Response(200, content=b"x" * 1_001)).send(LEADS)
     assert (whole.verdict, len(whole.answer.body)) == ("answered", 1_000)
     assert (larger.verdict, larger.answer.body) == ("later", b"")
 
 
-def test_a_call_proves_that_it_is_us_and_goes_nowhere_else() -> None:
+async def test_a_call_proves_that_it_is_us_and_goes_nowhere_else() -> None:
     elsewhere = {"location": "https://evil.example/"}
-    asked = Asked(lambda _request: httpx.Response(302, headers=elsewhere))
-    asked.fetch(LEADS, Call("webhooks", "/api/v4/webhooks", body=b"{}"), replace(LEADS, method="DELETE"))
-    first, second, third = asked.sent
+    calling = Calling(lambda _request: httpx.Response(302, headers=elsewhere))
+    await calling.send(
+        LEADS, Call("webhooks", "/api/v4/webhooks", body=b"{}"), replace(LEADS, method="DELETE")
+    )
+    first, second, third = calling.sent
     assert first.url.path == "/api/v4/leads"
     assert first.url.params.get_list("filter[id][]") == ["1", "2"]
     assert first.headers["authorization"] == f"Bearer {SECRET}"
-    assert [each.method for each in asked.sent] == ["GET", "POST", "DELETE"]
+    assert [request.method for request in calling.sent] == ["GET", "POST", "DELETE"]
     assert (second.content, second.headers["content-type"]) == (b"{}", "application/json")
     assert "content-type" not in first.headers
-    assert {each.url.host for each in asked.sent} == {"zerno.amocrm.example"}
+    assert {request.url.host for request in calling.sent} == {"zerno.amocrm.example"}
     assert third.content == b""
 
 
-def test_calls_keep_the_vendors_pace_or_the_one_that_it_grants_this_account() -> None:
-    vendors = Asked(lambda _request: httpx.Response(204))
-    vendors.fetch(*[LEADS] * 13)  # six a second, so that no second has more than the seven that are allowed
+async def test_calls_keep_the_vendors_pace_or_the_one_that_it_grants_this_account() -> None:
+    vendors = Calling(lambda _request: httpx.Response(204))
+    await vendors.send(*[LEADS] * 13)  # six a second: no second has more than the seven that are allowed
     assert vendors.clock() - START == pytest.approx(2, abs=0.01)
-    own = Asked(lambda _request: httpx.Response(204))
+    own = Calling(lambda _request: httpx.Response(204))
     own.api = replace(own.api, per_second=0.5)
-    own.fetch(*[LEADS] * 3)  # and no larger burst
+    await own.send(*[LEADS] * 3)  # and no larger burst
     assert own.clock() - START == pytest.approx(4, abs=0.01)
 
 
-def test_after_a_call_that_came_too_fast_there_is_no_burst() -> None:
-    asked = Asked(lambda _request: httpx.Response(429))
-    asked.fetch(LEADS, LEADS, LEADS)
-    assert asked.clock() - START == pytest.approx(2 / 6, abs=0.01)
+async def test_after_a_call_that_came_too_fast_there_is_no_burst() -> None:
+    calling = Calling(lambda _request: httpx.Response(429))
+    await calling.send(LEADS, LEADS, LEADS)
+    assert calling.clock() - START == pytest.approx(2 / 6, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", CRMS)
-def test_no_secret_is_ever_logged(
+async def test_no_secret_is_ever_logged(
     kind: str, sqlite_ledgers: Callable[[], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-
-    async def story() -> None:
-        clock = StillClock()
-        vendor = CRMS[kind].vendor(Office(clock))
-        account = CRMS[kind].account(vendor)
-        assert account.api is not None
-        secrets = [account.api.token.value, *(each.value for each in account.webhook_secrets)]
-        async with connected(vendor, account, clock, sqlite_ledgers) as service:
-            for status in (503, 429, 401, 404, None):
-                if status is not None:
-                    vendor.fail_next(1, status)
-                await service.sync.turn()
-                clock.advance(3600)
-            vendor.down = True
+    clock = StillClock()
+    vendor = CRMS[kind].vendor(Office(clock))
+    account = CRMS[kind].account(vendor)
+    assert account.api is not None
+    secrets = [account.api.token.value, *(secret.value for secret in account.webhook_secrets)]
+    async with connected(vendor, account, clock, sqlite_ledgers) as service:
+        for status in (503, 429, 401, 404, None):
+            if status is not None:
+                vendor.fail_next(1, status)
             await service.sync.turn()
-            vendor.down = False
-            await service.work()
-        assert "the CRM answers" in caplog.text
-        for secret in secrets:
-            assert secret not in caplog.text
+            clock.advance(3600)
+        vendor.down = True
+        await service.sync.turn()
+        vendor.down = False
+        await service.work()
+    assert "the CRM answers" in caplog.text
+    for secret in secrets:
+        assert secret not in caplog.text
 
-    asyncio.run(story())
 
-
-def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCaptureFixture) -> None:
     """Over a real socket, with everything that httpx and httpcore say; Bitrix24 has its token in the path."""
     caplog.set_level(logging.DEBUG)
     paths: list[bytes] = []
@@ -173,18 +169,16 @@ def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCaptureFi
             writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
         writer.close()  # the second call is not answered at all
 
-    async def story() -> list[str]:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        api = ADAPTERS["bitrix24"].api
-        assert api is not None
-        account = Asked(lambda _request: httpx.Response(204)).account
-        account = replace(account, api=Api(Secret(f"1/{SECRET}"), f"http://127.0.0.1:{port}"))
-        async with server, httpx.AsyncClient(trust_env=False) as http:
-            client = Client(account, api, http, WaitingClock(StillClock()), lambda _verdict: None)
-            return [(await client.send(Call("deals", "/crm.item.list"))).verdict for _ in range(2)]
-
-    assert asyncio.run(story()) == ["later", "later"]
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    api = ADAPTERS["bitrix24"].api
+    assert api is not None
+    account = Calling(lambda _request: httpx.Response(204)).account
+    account = replace(account, api=Api(Secret(f"1/{SECRET}"), f"http://127.0.0.1:{port}"))
+    async with server, httpx.AsyncClient(trust_env=False) as http:
+        client = Client(account, api, http, WaitingClock(StillClock()), lambda _verdict: None)
+        verdicts = [(await client.send(Call("deals", "/crm.item.list"))).verdict for _ in range(2)]
+    assert verdicts == ["later", "later"]
     assert all(SECRET.encode() in path for path in paths)
-    assert any(each.name.startswith("httpcore") for each in caplog.records)
+    assert any(record.name.startswith("httpcore") for record in caplog.records)
     assert SECRET not in caplog.text

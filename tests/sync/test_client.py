@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -23,7 +22,7 @@ from tests.sync.crms import CRMS
 HALF = round((START + 0.5) * SECOND)
 
 
-def asked_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant:
+async def true_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant:
     """The moment of an answer that a vendor dates so, and that takes so many seconds."""
     clock = StillClock(START + 0.5)
 
@@ -32,13 +31,10 @@ def asked_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant
         clock.advance(takes)
         return httpx.Response(204, headers=headers)
 
-    async def fetched() -> Instant:
-        account = CRMS["amocrm"].account(AmoCRM(Office(clock)))
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            client = Client(account, AmoCRMApi(), http, WaitingClock(clock), lambda _verdict: None)
-            return (await client.send(Call("leads", "/api/v4/leads"))).true_at
-
-    return asyncio.run(fetched())
+    account = CRMS["amocrm"].account(AmoCRM(Office(clock)))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        client = Client(account, AmoCRMApi(), http, WaitingClock(clock), lambda _verdict: None)
+        return (await client.send(Call("leads", "/api/v4/leads"))).true_at
 
 
 @pytest.mark.parametrize(
@@ -51,9 +47,9 @@ def asked_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant
         (-60, 0.0, 0),  # ours is: what comes by webhook without a date is dated by ours
     ],
 )
-def test_an_answer_is_true_before_any_change_that_came_after_it(
+async def test_an_answer_is_true_before_any_change_that_came_after_it(
     behind: int | None, takes: float, seconds: int
 ) -> None:
     date = None if behind is None else lambda: datetime.fromtimestamp(START - behind, UTC)
     # Vendors date changes by the second: all of the second of asking came after it.
-    assert asked_at(date, takes) == round((START + seconds) * SECOND) - 1
+    assert await true_at(date, takes) == round((START + seconds) * SECOND) - 1

@@ -3,7 +3,6 @@ a trace but a metric. One that comes again changes nothing."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,43 +49,43 @@ async def stored(service: Connected) -> int:
     return await service.transactions.read(lambda connection: log.newest_number(connection, "office"))
 
 
-def run(kind: str, ledgers: Callable[[], str], forge: Forge, late: float = 0.0) -> tuple[list[str], int]:
+async def posted(
+    kind: str, ledgers: Callable[[], str], forge: Forge, late: float = 0.0
+) -> tuple[list[str], int]:
     """Post a genuine request to the account as `forge` makes it; the results that were counted, and how many
     deliveries there are then."""
-
-    async def story() -> tuple[list[str], int]:
-        clock = StillClock()
-        vendor = CRMS[kind].vendor(Office(clock))
-        account = forge(CRMS[kind].account(vendor))
-        async with connected(vendor, account, clock, ledgers) as service:
-            request = vendor.outgoing(a_deal(vendor), 0)
-            clock.advance(late)
-            await service.deliver(request)
-            await service.deliver(request)
-            return service.metrics.webhooks, await stored(service)
-
-    return asyncio.run(story())
+    clock = StillClock()
+    vendor = CRMS[kind].vendor(Office(clock))
+    account = forge(CRMS[kind].account(vendor))
+    async with connected(vendor, account, clock, ledgers) as service:
+        request = vendor.outgoing(a_deal(vendor), 0)
+        clock.advance(late)
+        await service.deliver(request)
+        await service.deliver(request)
+        return service.metrics.webhooks, await stored(service)
 
 
 @pytest.mark.parametrize("kind", CRMS)
-def test_a_genuine_request_is_stored_once_however_often_it_comes(
+async def test_a_genuine_request_is_stored_once_however_often_it_comes(
     kind: str, sqlite_ledgers: Callable[[], str]
 ) -> None:
-    assert run(kind, sqlite_ledgers, lambda account: account) == (["applied", "duplicate"], 1)
+    assert await posted(kind, sqlite_ledgers, lambda account: account) == (["applied", "duplicate"], 1)
 
 
 @pytest.mark.parametrize("kind", CRMS)
 @pytest.mark.parametrize("forge", [other_secret, other_account])
-def test_a_forged_request_leaves_no_trace(kind: str, forge: Forge, sqlite_ledgers: Callable[[], str]) -> None:
-    results, deliveries = run(kind, sqlite_ledgers, forge)
+async def test_a_forged_request_leaves_no_trace(
+    kind: str, forge: Forge, sqlite_ledgers: Callable[[], str]
+) -> None:
+    results, deliveries = await posted(kind, sqlite_ledgers, forge)
     assert deliveries == 0
     assert len(results) == 2
-    assert all(each.startswith("not_authentic_") for each in results), results
+    assert all(result.startswith("not_authentic_") for result in results), results
 
 
 @pytest.mark.parametrize("kind", ["hubspot"])
-def test_a_request_that_is_signed_and_late_leaves_no_trace(
+async def test_a_request_that_is_signed_and_late_leaves_no_trace(
     kind: str, sqlite_ledgers: Callable[[], str]
 ) -> None:
-    results, deliveries = run(kind, sqlite_ledgers, lambda account: account, late=301.0)
+    results, deliveries = await posted(kind, sqlite_ledgers, lambda account: account, late=301.0)
     assert (results, deliveries) == (["not_authentic_stale"] * 2, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -17,17 +16,17 @@ from service.model import SECOND, Need
 from service.projections.merge import Record
 from service.sync.runs import FEW, GRACE
 from tests.sync.connected import Connected
-from tests.sync.told import ANNA, DEAR, add_deal, asked, read, told
+from tests.sync.small_office import ANNA, DEAR, add_deal, asked, read
 
 DAY = 24 * 3600
 
 
 async def record(service: Connected, need: Need) -> Record:
     """What is known of a deal or task."""
-    found = await service.transactions.read(
+    records = await service.transactions.read(
         lambda connection: states.load(connection, "office", need.entity, [need.id])
     )
-    return found[need.id]
+    return records[need.id]
 
 
 async def steps(service: Connected, number: int) -> None:
@@ -48,249 +47,207 @@ def silence(service: Connected) -> None:
     service.vendor.log.clear()
 
 
-def test_a_new_account_is_filled_and_nothing_of_it_is_news(sqlite_ledgers: Callable[[], str]) -> None:
-    async def story(service: Connected) -> None:
-        before = await read(service)
-        service.vendor.office.lose(70001, DEAR)
-        service.vendor.office.add_task("позвонить", ANNA, int(service.clock.still()) - 60, deal_id=70002)
-        await service.work()
-        state = await service.state()
-        assert state.run is None
-        assert state.synced_at is not None
-        filled = await read(service, before)
-        assert filled.silent
-        assert (filled.totals["at_risk"]["tasks"], filled.repaired) == (1, 0)
-        assert await service.board() == service.truth()
-
-    told(sqlite_ledgers, story, deals=5)
+@pytest.mark.parametrize("deals", [5])
+async def test_a_new_account_is_filled_and_nothing_of_it_is_news(service: Connected) -> None:
+    before = await read(service)
+    service.vendor.office.lose(70001, DEAR)
+    service.vendor.office.add_task("позвонить", ANNA, int(service.clock.still()) - 60, deal_id=70002)
+    await service.work()
+    state = await service.state()
+    assert state.run is None
+    assert state.synced_at is not None
+    filled = await read(service, before)
+    assert filled.silent
+    assert (filled.totals["at_risk"]["tasks"], filled.repaired) == (1, 0)
+    assert await service.board() == service.truth()
 
 
-def test_what_webhooks_lost_is_mended_counted_and_no_news(sqlite_ledgers: Callable[[], str]) -> None:
-    async def story(service: Connected) -> None:
-        office = service.vendor.office
-        await service.work()
-        office.lose(70001, DEAR)
-        office.edit_deal(70002, amount=100)
-        added = add_deal(office)
-        service.clock.still.advance(2 * GRACE / SECOND)
-        before = await read(service)
-        assert await service.reconcile() == 3
-        mended = await read(service, before)
-        assert (mended.repaired, mended.silent) == (3, True)
-        assert (await record(service, Need("deal", str(added.id)))).values["known"]
-        assert await service.board() == service.truth()
-        assert await service.reconcile() == 0
-        assert (await read(service)).repaired == 0
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_what_webhooks_lost_is_mended_counted_and_no_news(service: Connected) -> None:
+    office = service.vendor.office
+    await service.work()
+    office.lose(70001, DEAR)
+    office.edit_deal(70002, amount=100)
+    added = add_deal(office)
+    service.clock.still.advance(2 * GRACE / SECOND)
+    before = await read(service)
+    assert await service.reconcile() == 3
+    mended = await read(service, before)
+    assert (mended.repaired, mended.silent) == (3, True)
+    assert (await record(service, Need("deal", str(added.id)))).values["known"]
+    assert await service.board() == service.truth()
+    assert await service.reconcile() == 0
+    assert (await read(service)).repaired == 0
 
 
-def test_what_happened_of_late_was_not_missed(sqlite_ledgers: Callable[[], str]) -> None:
-    async def story(service: Connected) -> None:
-        await service.work()
-        service.clock.still.advance(DAY)
-        event = service.vendor.office.edit_deal(70001, amount=100)
-        assert await service.reconcile() == 0  # its webhook may be on its way
-        assert await service.board() == service.truth()
-        await service.postman.tell(event)
-        assert await service.board() == service.truth()
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_what_happened_of_late_was_not_missed(service: Connected) -> None:
+    await service.work()
+    service.clock.still.advance(DAY)
+    event = service.vendor.office.edit_deal(70001, amount=100)
+    assert await service.reconcile() == 0  # its webhook may be on its way
+    assert await service.board() == service.truth()
+    await service.postman.tell(event)
+    assert await service.board() == service.truth()
 
 
-def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_tells(
-    sqlite_ledgers: Callable[[], str],
-) -> None:
-    async def story(service: Connected) -> None:
-        office = service.vendor.office
-        now = int(service.clock.still())
-        task = office.add_task("позвонить", ANNA, now - 3600, deal_id=70002).id
-        await service.work()
-        office.delete_deal(70001)
-        # Done long ago, by the vendor's word, and so in no list of what changed, or was completed, of late.
-        long_ago = now - 40 * DAY
-        office.tasks[task] = replace(
-            office.tasks[task], completed=True, completed_at=long_ago, updated_at=long_ago
-        )
-        silence(service)
-        service.clock.still.advance(DAY)
-        assert await service.reconcile() == 2
-        assert (await record(service, Need("deal", "70001"))).deleted is not None
-        assert (await record(service, Need("task", str(task)))).values["completed"]
-        assert (await read(service)).repaired == 2
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_tells(service: Connected) -> None:
+    office = service.vendor.office
+    now = int(service.clock.still())
+    task = office.add_task("позвонить", ANNA, now - 3600, deal_id=70002).id
+    await service.work()
+    office.delete_deal(70001)
+    # Done long ago, by the vendor's word, and so in no list of what changed, or was completed, of late.
+    long_ago = now - 40 * DAY
+    office.tasks[task] = replace(
+        office.tasks[task], completed=True, completed_at=long_ago, updated_at=long_ago
+    )
+    silence(service)
+    service.clock.still.advance(DAY)
+    assert await service.reconcile() == 2
+    assert (await record(service, Need("deal", "70001"))).deleted is not None
+    assert (await record(service, Need("task", str(task)))).values["completed"]
+    assert (await read(service)).repaired == 2
 
 
 @pytest.mark.parametrize(("deals", "gone", "deleted"), [(FEW, FEW, FEW), (50, 24, 24), (50, 26, 0)])
-def test_a_sweep_that_misses_more_than_half_deletes_nothing(
-    deals: int, gone: int, deleted: int, sqlite_ledgers: Callable[[], str], caplog: pytest.LogCaptureFixture
+async def test_a_sweep_that_misses_more_than_half_deletes_nothing(
+    service: Connected, deals: int, gone: int, deleted: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def story(service: Connected) -> None:
-        await service.work()
-        ids = list(service.vendor.office.deals)
-        for each in ids[:gone]:
-            service.vendor.office.deals.pop(each)
-        silence(service)
-        service.clock.still.advance(DAY)
-        assert await service.reconcile() == deleted
-        records = [await record(service, Need("deal", str(each))) for each in ids]
-        assert sum(each.deleted is not None for each in records) == deleted
-        assert ("are missing from the CRM's lists" in caplog.text) == (not deleted)
-        assert (await service.state()).run is None
-
-    told(sqlite_ledgers, story, deals=deals)
+    await service.work()
+    ids = list(service.vendor.office.deals)
+    for deal_id in ids[:gone]:
+        service.vendor.office.deals.pop(deal_id)
+    silence(service)
+    service.clock.still.advance(DAY)
+    assert await service.reconcile() == deleted
+    records = [await record(service, Need("deal", str(deal_id))) for deal_id in ids]
+    assert sum(deal.deleted is not None for deal in records) == deleted
+    assert ("are missing from the CRM's lists" in caplog.text) == (not deleted)
+    assert (await service.state()).run is None
 
 
-def test_a_pass_goes_on_in_another_process_where_it_was(sqlite_ledgers: Callable[[], str]) -> None:
-    async def story(service: Connected) -> None:
-        await steps(service, 4)
-        stored = (await service.state()).run
-        assert stored is not None
-        assert stored.stage == 4
-        service.sync = service.another()  # the first one was killed: its lease runs out
-        service.clock.still.advance(LEASE / SECOND)
-        await steps(service, 2)  # needs come first
-        taken_over = (await service.state()).run
-        assert taken_over is not None
-        assert (taken_over.began_at, taken_over.stage) == (stored.began_at, 5)
-        await service.work()
-        assert [asked(service, each) for each in ("users", "leads/loss_reasons", "leads/pipelines")] == [
-            1,
-            1,
-            1,
-        ]
-        assert await service.board() == service.truth()
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_a_pass_goes_on_in_another_process_where_it_was(service: Connected) -> None:
+    await steps(service, 4)
+    stored = (await service.state()).run
+    assert stored is not None
+    assert stored.stage == 4
+    service.sync = service.another()  # the first one was killed: its lease runs out
+    service.clock.still.advance(LEASE / SECOND)
+    await steps(service, 2)  # needs come first
+    taken_over = (await service.state()).run
+    assert taken_over is not None
+    assert (taken_over.began_at, taken_over.stage) == (stored.began_at, 5)
+    await service.work()
+    assert [asked(service, name) for name in ("users", "leads/loss_reasons", "leads/pipelines")] == [
+        1,
+        1,
+        1,
+    ]
+    assert await service.board() == service.truth()
 
 
-def test_a_pass_goes_on_with_the_page_that_comes_next(
-    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("deals", [7])
+async def test_a_pass_goes_on_with_the_page_that_comes_next(
+    service: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.adapters.amocrm.api._PAGE", (("limit", "2"),))
-
-    async def story(service: Connected) -> None:
-        while (run := (await service.state()).run) is None or run.page is None:
-            await service.sync.turn()
-        pages = asked(service, "leads")
-        service.sync = service.another()
-        service.clock.still.advance(LEASE / SECOND)
-        await service.work()
-        assert asked(service, "leads") >= pages + 2
-        assert await service.board() == service.truth()
-
-    told(sqlite_ledgers, story, deals=7)
+    while (run := (await service.state()).run) is None or run.page is None:
+        await service.sync.turn()
+    pages = asked(service, "leads")
+    service.sync = service.another()
+    service.clock.still.advance(LEASE / SECOND)
+    await service.work()
+    assert asked(service, "leads") >= pages + 2
+    assert await service.board() == service.truth()
 
 
-def test_who_has_lost_the_lease_completes_nothing(sqlite_ledgers: Callable[[], str]) -> None:
-    async def story(service: Connected) -> None:
-        await service.work()
-        service.vendor.office.edit_deal(70001, amount=100)
-        service.clock.still.advance(DAY)
-        await begin(service)
-        await steps(service, 3)
-        stale, stopped_at = service.sync, (await service.state()).run
-        assert stopped_at is not None
-        service.clock.still.advance(LEASE / SECOND)
-        service.sync = service.another()
-        await service.work()
-        finished = await service.state()
-        assert finished.run is None
-        assert service.metrics.repaired_total == 1
-        listed, called = stale._executor._stages(stopped_at)
-        await stale._executor.step(stopped_at)  # it had been asleep
-        stale._executor._sweep = await stale._executor._begin_sweep(stopped_at)
-        stale._executor._sweep.missing = []
-        await stale._executor.step(replace_stage(stopped_at, len(listed) + len(called)))
-        assert await service.state() == finished
-        assert service.metrics.repaired_total == 1
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_who_has_lost_the_lease_completes_nothing(service: Connected) -> None:
+    await service.work()
+    service.vendor.office.edit_deal(70001, amount=100)
+    service.clock.still.advance(DAY)
+    await begin(service)
+    await steps(service, 3)
+    stale, stopped_at = service.sync, (await service.state()).run
+    assert stopped_at is not None
+    service.clock.still.advance(LEASE / SECOND)
+    service.sync = service.another()
+    await service.work()
+    finished = await service.state()
+    assert finished.run is None
+    assert service.metrics.repaired_total == 1
+    listed, called = stale._executor._stages(stopped_at)
+    await stale._executor.step(stopped_at)  # it had been asleep
+    stale._executor._sweep = await stale._executor._begin_sweep(stopped_at)
+    stale._executor._sweep.missing = []
+    await stale._executor.step(replace_stage(stopped_at, len(listed) + len(called)))
+    assert await service.state() == finished
+    assert service.metrics.repaired_total == 1
 
 
 def replace_stage(run: SyncRun, stage: int) -> SyncRun:
     return SyncRun(run.kind, run.began_at, run.since, stage, run.stages, repaired=9)
 
 
-def test_a_sweep_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(
-    sqlite_ledgers: Callable[[], str],
-) -> None:
-    async def story(service: Connected) -> None:
-        await service.work()
-        service.clock.still.advance(DAY)
-        await begin(service)
-        first = service.sync
-        while first._executor._sweep is None or Need("deal", "70001") not in first._executor._sweep.listed:
-            await first.turn()
-        service.clock.still.advance(LEASE / SECOND)
-        service.sync = service.another()
-        await service.work()  # completes the pass
-        service.vendor.office.delete_deal(70001)
-        silence(service)
-        service.clock.still.advance(DAY)
-        service.sync = first
-        assert await service.reconcile() == 1
-        assert (await record(service, Need("deal", "70001"))).deleted is not None
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_a_sweep_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(service: Connected) -> None:
+    await service.work()
+    service.clock.still.advance(DAY)
+    await begin(service)
+    first = service.sync
+    while first._executor._sweep is None or Need("deal", "70001") not in first._executor._sweep.listed:
+        await first.turn()
+    service.clock.still.advance(LEASE / SECOND)
+    service.sync = service.another()
+    await service.work()  # completes the pass
+    service.vendor.office.delete_deal(70001)
+    silence(service)
+    service.clock.still.advance(DAY)
+    service.sync = first
+    assert await service.reconcile() == 1
+    assert (await record(service, Need("deal", "70001"))).deleted is not None
 
 
 @pytest.mark.parametrize("missing", ["leads/loss_reasons", "tasks"])
-def test_a_list_that_the_account_does_not_have_is_left_out(
-    missing: str,
-    sqlite_ledgers: Callable[[], str],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+async def test_a_list_that_the_account_does_not_have_is_left_out(
+    service: Connected, missing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def story(service: Connected) -> None:
-        hindrance = service.vendor.hindrance
+    hindrance = service.vendor.hindrance
 
-        def gone(request: Request) -> Response | None:
-            return Response(status_code=404) if request.url.path.endswith(missing) else hindrance(request)
+    def gone(request: Request) -> Response | None:
+        return Response(status_code=404) if request.url.path.endswith(missing) else hindrance(request)
 
-        monkeypatch.setattr(service.vendor, "hindrance", gone)
-        await service.work()
-        service.clock.still.advance(DAY)
-        await service.reconcile()
-        state = await service.state()
-        assert (state.run, state.problem) == (None, "")
-        assert "this stage is skipped" in caplog.text
-        assert await service.board() == service.truth()
-
-    told(sqlite_ledgers, story, deals=3)
+    monkeypatch.setattr(service.vendor, "hindrance", gone)
+    await service.work()
+    service.clock.still.advance(DAY)
+    await service.reconcile()
+    state = await service.state()
+    assert (state.run, state.problem) == (None, "")
+    assert "this stage is skipped" in caplog.text
+    assert await service.board() == service.truth()
 
 
-def test_every_six_hours_what_webhooks_lost_is_looked_for(sqlite_ledgers: Callable[[], str]) -> None:
-    async def story(service: Connected) -> None:
-        await service.work()
-        first = (await service.state()).synced_at
-        assert first is not None
-        service.clock.still.advance(6 * 3600 - 60)
-        await service.work()
-        assert (await service.state()).synced_at == first
-        service.clock.still.advance(120)
-        await service.work()
-        second = (await service.state()).synced_at
-        assert second is not None
-        assert second >= first + 6 * 3600 * SECOND
-
-    told(sqlite_ledgers, story, deals=3)
+async def test_every_six_hours_what_webhooks_lost_is_looked_for(service: Connected) -> None:
+    await service.work()
+    first = (await service.state()).synced_at
+    assert first is not None
+    service.clock.still.advance(6 * 3600 - 60)
+    await service.work()
+    assert (await service.state()).synced_at == first
+    service.clock.still.advance(120)
+    await service.work()
+    second = (await service.state()).synced_at
+    assert second is not None
+    assert second >= first + 6 * 3600 * SECOND
 
 
 @pytest.mark.parametrize(("away", "looks"), [(240, False), (330, True)])
-def test_a_service_that_was_away_looks_for_what_it_lost(
-    away: int, looks: bool, sqlite_ledgers: Callable[[], str]
+async def test_a_service_that_was_away_looks_for_what_it_lost(
+    service: Connected, away: int, looks: bool
 ) -> None:
-    async def story(service: Connected) -> None:
-        await service.work()
-        synced_at = (await service.state()).synced_at
-        assert synced_at is not None
-        service.vendor.office.edit_deal(70001, amount=100)
-        service.clock.still.moment = synced_at / SECOND + away
-        service.sync = service.another()
-        await service.work()
-        assert ((await service.state()).synced_at != synced_at) == looks
-        assert (await service.board() == service.truth()) == looks
-
-    told(sqlite_ledgers, story, deals=3)
+    await service.work()
+    synced_at = (await service.state()).synced_at
+    assert synced_at is not None
+    service.vendor.office.edit_deal(70001, amount=100)
+    service.clock.still.moment = synced_at / SECOND + away
+    service.sync = service.another()
+    await service.work()
+    assert ((await service.state()).synced_at != synced_at) == looks
+    assert (await service.board() == service.truth()) == looks

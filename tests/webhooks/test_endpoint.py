@@ -1,4 +1,4 @@
-"""The webhook endpoint over raw ASGI, with a writer that only remembers what it was given."""
+"""The webhook endpoint over raw ASGI, with a writer that only records the deliveries."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Answer:
 
 
 class Wire:
-    """A client's side of one ASGI call: it feeds the messages and keeps what comes back."""
+    """The client's side of one ASGI call: it sends the messages and records the response."""
 
     def __init__(self, messages: Iterable[Message], then_hang: bool = False) -> None:
         self._messages: Iterator[Message] = iter(messages)
@@ -202,7 +202,7 @@ def test_what_was_not_decoded_is_told_in_the_answer() -> None:
 def test_the_answer_tells_a_bounded_number_of_errors() -> None:
     service = Service()
     errors = service.post(f"[{','.join([BAD] * (MAX_ERRORS + 1))}]").json()["errors"]
-    assert [told["part"] for told in errors] == list(range(MAX_ERRORS))
+    assert [error["part"] for error in errors] == list(range(MAX_ERRORS))
     assert len(service.writer.deliveries[0].decoded.rejections) == MAX_ERRORS + 1
 
 
@@ -407,25 +407,20 @@ def test_nothing_secret_is_logged_or_answered(caplog: pytest.LogCaptureFixture) 
         service.post(GONE),
         service.post("x"),
     ]
-    told = caplog.text + "".join(f"{answer.headers}{answer.body!r}" for answer in answers)
+    output = caplog.text + "".join(f"{answer.headers}{answer.body!r}" for answer in answers)
     for secret in (TOKEN, signed(GONE)["webhook-signature"], "Абонемент"):
-        assert secret not in told
+        assert secret not in output
     assert TOKEN not in repr(service.writer.deliveries)
 
 
-def test_it_can_be_mounted_as_a_starlette_route() -> None:
-    service = Service()
-    app = Starlette(routes=[Route("/webhooks/{account}", service.endpoint)])
-
-    async def post(method: str, path: str) -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as client:
-            return await client.request(method, path, content=LEAD, headers={"content-type": FORM})
-
-    taken = asyncio.run(post("POST", f"/webhooks/amo?token={TOKEN}"))
-    assert (taken.status_code, taken.json()["status"]) == (200, "applied")
-    assert asyncio.run(post("PUT", "/webhooks/amo")).status_code == 405
-    assert asyncio.run(post("POST", "/webhooks/nobody")).status_code == 404
+async def test_it_can_be_mounted_as_a_starlette_route() -> None:
+    app = Starlette(routes=[Route("/webhooks/{account}", Service().endpoint)])
+    headers, transport = {"content-type": FORM}, httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://board", headers=headers) as client:
+        applied = await client.post(f"/webhooks/amo?token={TOKEN}", content=LEAD)
+        assert (applied.status_code, applied.json()["status"]) == (200, "applied")
+        assert (await client.put("/webhooks/amo", content=LEAD)).status_code == 405
+        assert (await client.post("/webhooks/nobody", content=LEAD)).status_code == 404
 
 
 def test_an_account_of_a_kind_without_an_adapter_is_refused_at_the_start(

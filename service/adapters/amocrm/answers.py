@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.amocrm.values import YEAR_2000, YEAR_2100, stage_status
+from service.adapters.amocrm.values import stage_status
 from service.adapters.api import RESOURCE, absent_ids, as_of
 from service.adapters.fields import digest, loss_reason, optional_text, refuse_future
 from service.adapters.parsed import Parsed, parse_body
+from service.calendar import is_plausible
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Entity, Instant, Request, Value
 from service.money import parse_amount
@@ -84,11 +85,10 @@ def optional_id(value: object) -> str | None:
 
 
 def _moment(value: object) -> Instant | None:
-    """A moment from unix seconds; None unless it is within 2000..2099."""
-    is_moment = (
-        isinstance(value, int) and not isinstance(value, bool) and YEAR_2000 <= value * SECOND < YEAR_2100
-    )
-    return value * SECOND if is_moment and isinstance(value, int) else None
+    """A moment from unix seconds; None unless it is plausible."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value * SECOND if is_plausible(value * SECOND) else None
 
 
 def _changed_at(item: Object, asked_at: Instant) -> Instant:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, UnsetType
 
 from service.adapters.forms import Form, Node
+from service.calendar import is_plausible
 from service.model import SECOND, Instant, Status
 from service.money import parse_amount
 from service.reasons import reason_key
@@ -31,8 +32,6 @@ _SECONDS = re.compile(r"[0-9]{9,10}")
 _NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _SUBDOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _OWN_DOMAINS: Final = (".amocrm.ru", ".amocrm.com", ".kommo.com")
-YEAR_2000: Final = 946_684_800 * SECOND
-YEAR_2100: Final = 4_102_444_800 * SECOND
 
 
 def linked_id(value: Node | None) -> str | None | UnsetType:
@@ -45,7 +44,7 @@ def linked_id(value: Node | None) -> str | None | UnsetType:
 
 
 def moment(value: Node | None, zone: tzinfo) -> Instant | None:
-    """A moment from unix seconds, or from a naive time in `zone`; None unless it is within 2000..2099."""
+    """A moment from unix seconds, or from a naive time in `zone`; None unless it is plausible."""
     if not isinstance(value, str):
         return None
     if _SECONDS.fullmatch(value):
@@ -57,7 +56,7 @@ def moment(value: Node | None, zone: tzinfo) -> Instant | None:
             return None
     else:
         return None
-    return instant if YEAR_2000 <= instant < YEAR_2100 else None
+    return instant if is_plausible(instant) else None
 
 
 def stage_status(value: Node | None) -> Status | None:

@@ -13,150 +13,66 @@ from service.reasons import reason_key
 
 Kind: TypeAlias = Literal["deal", "task"]
 
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
+
+
 _LINKS: Final[Mapping[str, tuple[str, ...]]] = {
-    "client": (
-        "client",
-        "клиент",
-        "основной контакт",
-        "полное имя контакта",
-        "контакт",
-        "main contact",
-        "contact",
-        "contact person",
-        "associated contact",
-        "компания",
-        "компания: название компании",
-        "company",
-        "organization",
-        "associated company",
+    "client": _names(
+        "client, клиент, основной контакт, полное имя контакта, контакт, main contact, contact, "
+        "contact person, associated contact, компания, компания: название компании, company, organization, "
+        "associated company"
     ),
-    "client_id": ("client id", "id клиента", "id контакта", "contact id"),
-    "manager": (
-        "manager",
-        "ответственный",
-        "менеджер",
-        "исполнитель",
-        "ответственный пользователь",
-        "responsible",
-        "responsible user",
-        "owner",
-        "deal owner",
-        "assigned to user",
-        "assigned to",
+    "client_id": _names("client id, id клиента, id контакта, contact id"),
+    "manager": _names(
+        "manager, ответственный, менеджер, исполнитель, ответственный пользователь, responsible, "
+        "responsible user, owner, deal owner, assigned to user, assigned to"
     ),
-    "manager_id": ("manager id", "id ответственного", "id менеджера", "responsible user id", "owner id"),
-    "url": ("url", "ссылка", "ссылка на сделку", "link"),
-    "changed": (
-        "updated at",
-        "дата изменения",
-        "дата редактирования",
-        "дата последнего изменения",
-        "изменена",
-        "изменено",
-        "last modified date",
-        "last modified",
-        "update time",
-        "modified at",
-        "date modified",
+    "manager_id": _names("manager id, id ответственного, id менеджера, responsible user id, owner id"),
+    "url": _names("url, ссылка, ссылка на сделку, link"),
+    "changed": _names(
+        "updated at, дата изменения, дата редактирования, дата последнего изменения, изменена, изменено, "
+        "last modified date, last modified, update time, modified at, date modified"
     ),
 }
 
 _NAMES: Final[Mapping[Kind, Mapping[str, tuple[str, ...]]]] = {
     "deal": {
-        "id": ("id", "id сделки", "сделка id", "номер сделки", "deal id", "lead id", "record id"),
-        "name": (
-            "name",
-            "название сделки",
-            "название",
-            "сделка",
-            "deal name",
-            "lead name",
-            "lead title",
-            "title",
+        "id": _names("id, id сделки, сделка id, номер сделки, deal id, lead id, record id"),
+        "name": _names("name, название сделки, название, сделка, deal name, lead name, lead title, title"),
+        "status": _names(
+            "status, этап сделки, статус сделки, статус, этап, стадия сделки, стадия, deal stage, "
+            "lead stage, stage"
         ),
-        "status": (
-            "status",
-            "этап сделки",
-            "статус сделки",
-            "статус",
-            "этап",
-            "стадия сделки",
-            "стадия",
-            "deal stage",
-            "lead stage",
-            "stage",
+        "reason": _names(
+            "reason, причина отказа, причина закрытия, причина проигрыша, loss reason, lost reason, "
+            "closed lost reason"
         ),
-        "reason": (
-            "reason",
-            "причина отказа",
-            "причина закрытия",
-            "причина проигрыша",
-            "loss reason",
-            "lost reason",
-            "closed lost reason",
+        "amount": _names("amount, бюджет, сумма, сумма сделки, budget, value, sale, price"),
+        "currency": _names("currency, валюта, currency of value, deal currency code"),
+        "closed_at": _names(
+            "closed at, дата закрытия, дата закрытия сделки, дата завершения, lost time, won time, "
+            "deal closed on, close date, date closed, предполагаемая дата закрытия"
         ),
-        "amount": ("amount", "бюджет", "сумма", "сумма сделки", "budget", "value", "sale", "price"),
-        "currency": ("currency", "валюта", "currency of value", "deal currency code"),
-        "closed_at": (
-            "closed at",
-            "дата закрытия",
-            "дата закрытия сделки",
-            "дата завершения",
-            "lost time",
-            "won time",
-            "deal closed on",
-            "close date",
-            "date closed",
-            "предполагаемая дата закрытия",
-        ),
-        "pipeline": ("pipeline", "воронка", "направление"),
-        "pipeline_id": ("pipeline id", "id воронки"),
+        "pipeline": _names("pipeline, воронка, направление"),
+        "pipeline_id": _names("pipeline id, id воронки"),
         **_LINKS,
     },
     "task": {
-        "id": ("id", "id задачи", "task id", "activity id"),
-        "text": (
-            "text",
-            "текст задачи",
-            "текст",
-            "задача",
-            "название",
-            "название задачи",
-            "task",
-            "subject",
-            "title",
+        "id": _names("id, id задачи, task id, activity id"),
+        "text": _names("text, текст задачи, текст, задача, название, название задачи, task, subject, title"),
+        "deal_id": _names("deal id, id сделки, сделка id, номер сделки, lead id"),
+        "due_at": _names(
+            "due at, срок, крайний срок, срок исполнения, срок выполнения, выполнить до, дедлайн, due date, "
+            "due, deadline"
         ),
-        "deal_id": ("deal id", "id сделки", "сделка id", "номер сделки", "lead id"),
-        "due_at": (
-            "due at",
-            "срок",
-            "крайний срок",
-            "срок исполнения",
-            "срок выполнения",
-            "выполнить до",
-            "дедлайн",
-            "due date",
-            "due",
-            "deadline",
+        "completed": _names(
+            "completed, выполнена, выполнено, завершена, статус задачи, статус, done, status"
         ),
-        "completed": (
-            "completed",
-            "выполнена",
-            "выполнено",
-            "завершена",
-            "статус задачи",
-            "статус",
-            "done",
-            "status",
-        ),
-        "completed_at": (
-            "completed at",
-            "дата выполнения",
-            "дата завершения",
-            "дата закрытия",
-            "completed date",
-            "marked as done time",
-            "closed at",
+        "completed_at": _names(
+            "completed at, дата выполнения, дата завершения, дата закрытия, completed date, "
+            "marked as done time, closed at"
         ),
         **_LINKS,
     },

@@ -9,63 +9,46 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from service.calendar import parse_instant
 from service.model import Instant, Status
 from service.reasons import reason_key
 
+_T = TypeVar("_T")
+
+
+def _words(text: str, meaning: _T) -> dict[str, _T]:
+    return dict.fromkeys(text.split(", "), meaning)
+
+
 _STATUSES: Final[Mapping[str, Status]] = {
-    **dict.fromkeys(
-        (
-            "won",
-            "успешно реализовано",
-            "сделка успешна",
-            "closed won",
-            "closed - won",
-            "deal won",
-            "выиграна",
-        ),
-        "won",
-    ),
-    **dict.fromkeys(
-        (
-            "lost",
-            "закрыто и не реализовано",
-            "сделка проиграна",
-            "сделка провалена",
-            "анализ причины провала",
-            "closed lost",
-            "closed - lost",
-            "deal lost",
-            "analyze failure",
-            "проиграна",
-            "проиграно",
-            "отказ",
-        ),
+    **_words("won, успешно реализовано, сделка успешна, closed won, closed - won, deal won, выиграна", "won"),
+    **_words(
+        "lost, закрыто и не реализовано, сделка проиграна, сделка провалена, анализ причины провала, "
+        "closed lost, closed - lost, deal lost, analyze failure, проиграна, проиграно, отказ",
         "lost",
     ),
 }
 """Other statuses are stages of open deals."""
 
 _COMPLETED: Final[Mapping[str, bool]] = {
-    **dict.fromkeys(
-        ("да", "yes", "true", "1", "+", "done", "completed", "closed", "y"),
+    "": False,
+    **_words(
+        "да, yes, true, 1, +, done, completed, closed, y, выполнена, выполнено, завершена, завершено, "
+        "закрыта",
         True,
     ),
-    **dict.fromkeys(("выполнена", "выполнено", "завершена", "завершено", "закрыта"), True),
-    **dict.fromkeys(
-        ("нет", "no", "false", "0", "-", "", "n", "open", "to do", "не выполнена", "не завершена"), False
-    ),
+    **_words("нет, no, false, 0, -, n, open, to do, не выполнена, не завершена", False),
 }
 
 _CURRENCIES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("₽", "р", "руб", "рубль", "рубли", "рублей", "российский рубль"), "RUB"),
-    **dict.fromkeys(("$", "доллар", "доллар сша", "us dollar"), "USD"),
-    **dict.fromkeys(("€", "евро", "euro"), "EUR"),
-    **dict.fromkeys(("₸", "тенге", "казахстанский тенге"), "KZT"),
-    **dict.fromkeys(("белорусский рубль",), "BYN"),
+    **_words("₽, р, руб, рубль, рубли, рублей, российский рубль", "RUB"),
+    **_words("$, доллар, доллар сша, us dollar", "USD"),
+    **_words("€, евро, euro", "EUR"),
+    **_words("₸, тенге, казахстанский тенге", "KZT"),
+    **_words("белорусский рубль", "BYN"),
 }
 
 _NONE: Final = frozenset({"", "-", "–", "—", "нет", "не указано", "не указана", "не указан", "не закрыта"})

@@ -1,8 +1,8 @@
-"""What an event of the `standard` CRM kind says: its data as changes, whatever envelope it came in.
+"""The data of an event of the `standard` CRM kind as changes, whichever envelope it came in.
 
 Pure. Rules that the format leaves open:
-- Null means "none" and clears the field, as does an empty name; a field that is not sent says nothing.
-- Of a key that is given twice, parsers disagree which one counts, so the event is refused.
+- Null means "none" and clears the field, and so does an empty name. A field that is not sent says nothing.
+- An event that gives a key twice is rejected, because parsers disagree about which value counts.
 - An event of an unknown type is no error: a sender may post more than the board needs.
 """
 
@@ -54,7 +54,7 @@ class _Deal(msgspec.Struct):
     name: _Text = UNSET
     status: Status | None | UnsetType = UNSET
     reason: _Text = UNSET
-    amount: str | int | float | None | UnsetType = UNSET  # a float is read only to be refused in clear words
+    amount: str | int | float | None | UnsetType = UNSET  # a float is read only to be rejected in clear words
     currency: _Text = UNSET
     closed_at: _Text = UNSET
     url: _Text = UNSET
@@ -92,17 +92,17 @@ _DELETED = msgspec.json.Decoder(_About[_Deleted])
 _DELETIONS: Final[Mapping[str, Literal["deal", "task"]]] = {"deal.deleted": "deal", "task.deleted": "task"}
 
 TYPES: Final = frozenset({"deal.changed", "task.changed", *_DELETIONS})
-"""The types of events that say something; every other one is accepted, with no effect."""
+"""The types of events that are read. Any other is accepted and has no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, out of its envelope.
+    """One event without its envelope.
 
     Args:
         type: One of `TYPES`.
-        time: When it happened, in ISO 8601 with an offset, as it was sent.
-        document: A JSON object, checked by `refuse_repeated_keys`, whose `data` is what the event says.
+        time: When it happened, in ISO 8601 with an offset; not parsed yet.
+        document: A JSON object that `refuse_repeated_keys` let pass. Its `data` is what the event says.
     """
 
     type: str
@@ -111,7 +111,7 @@ class Event:
 
 
 def changes_of(event: Event, account: Account, received_at: Instant) -> Iterable[Change]:
-    """The changes that an event tells. Raises one of `UNDECODABLE`; then none of them counts."""
+    """The changes in an event. Raises one of `UNDECODABLE`; then none of them counts."""
     version = event_time(event.time, received_at)
     if event.type == "deal.changed":
         return _deal(_DEAL.decode(event.document).data, version, account)
@@ -122,8 +122,8 @@ def changes_of(event: Event, account: Account, received_at: Instant) -> Iterable
 
 
 def refuse_repeated_keys(document: bytes) -> None:
-    """Raise one of `UNDECODABLE` for what is not one JSON value in UTF-8, or has an object that gives a key
-    twice, which msgspec, like most, lets pass."""
+    """Raise one of `UNDECODABLE` for what is not one JSON value in UTF-8, or gives a key twice in an object,
+    which msgspec lets pass, as most parsers do."""
     _STRICT.decode(document.decode())
 
 
@@ -133,7 +133,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> None:
 
 
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repeats)
-"""Finds the keys that are given twice; what it decodes to is not used."""
+"""Raises for a key that is given twice. What it decodes is not used."""
 
 
 def _deal(data: _Deal, version: Instant, account: Account) -> list[Change]:
@@ -184,7 +184,7 @@ def _links(
 
 
 def _money(data: _Deal, account_currency: str) -> dict[str, Value]:
-    """The fields `amount` and `currency`, those that were sent. Raises `ValueError`."""
+    """The fields `amount` and `currency`, as far as they were sent. Raises `ValueError`."""
     fields: dict[str, Value] = {}
     currency = account_currency
     if data.currency is not UNSET:

@@ -1,11 +1,10 @@
 """Standard Webhooks signatures (spec 1.0.0, symmetric scheme `v1`): HMAC-SHA256 over `id.timestamp.body`.
 
-The `standardwebhooks` library defines the scheme for us, and the tests hold this module to it in both
-directions. But its `verify` cannot serve here: it reads the wall clock, where our rule is that time comes
-with the request; it decodes the body first, so that a genuine body that is not UTF-8 cannot be verified,
-where SPEC section 4 wants it quarantined; it takes one secret; and a signature without a comma, or with bad
-base64, makes it raise other errors than its own. Its `sign` takes the body as text too, which leaves nothing
-of it to use but the standard library's HMAC.
+The `standardwebhooks` library defines the scheme, and the tests compare this module with it in both
+directions. Its `verify` is not used, for four reasons: it reads the wall clock, while here the time comes
+with the request; it decodes the body first and fails for a genuine body that is not UTF-8, which SPEC section
+4 wants in quarantine; it takes one secret; and for a signature without a comma, or with bad base64, it raises
+errors of other types than its own. Its `sign` takes the body as text too.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from service.config import Secret, is_one_of
 from service.model import SECOND, Instant, Request
 
 TOLERANCE: Final = 300 * SECOND
-"""How far the time of the attempt may be from the time received, either way."""
+"""The largest distance between the time of the attempt and the time received, in either direction."""
 
 _MAX_DIGITS: Final = 12
 _MIN_KEY: Final = 16
@@ -65,7 +64,7 @@ def _is_recent(attempted_at: Instant, received_at: Instant) -> bool:
 
 
 def _key(secret: Secret) -> bytes:
-    """The key's bytes; empty, and never used, when the secret is not base64. Padding may be left out."""
+    """The key's bytes; empty, and then not used, if the secret is not base64. Padding may be left out."""
     try:
         return base64.b64decode(secret.value.removeprefix("whsec_") + "==")
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""The log of deliveries, and the quarantine: what came in, raw, and what could not be used."""
+"""The log of deliveries, with their raw bodies, and the quarantine of those that could not be applied."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
 from service.projections.batch import Changed
 
 PRUNE_AT_ONCE: Final = 5_000
-"""Bodies dropped by one commit at most."""
+"""Bodies that one commit drops at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A delivery in the log. `body` is None once it was pruned."""
+    """A delivery in the log. `body` is None once it is pruned."""
 
     account: str
     number: int
@@ -34,7 +34,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A delivery, or a part of one, that could not be used."""
+    """A part of a delivery that could not be decoded, or a delivery that could not be applied."""
 
     account: str
     number: int
@@ -53,13 +53,13 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def known_keys(connection: Connection, account: str, keys: Collection[str]) -> dict[str, int]:
-    """Which of some keys are stored already, and under which number."""
-    found = connection.execute(_KNOWN_KEYS, {"account": account, "keys": keys})
-    return dict(tuple(row) for row in found)
+    """The numbers of the deliveries that are stored under some keys, by key."""
+    rows = connection.execute(_KNOWN_KEYS, {"account": account, "keys": keys})
+    return dict(tuple(row) for row in rows)
 
 
 def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
-    """Store deliveries under their numbers, and their rejections in quarantine."""
+    """Store deliveries with their numbers, and their rejections in quarantine."""
     if not deliveries:
         return
     connection.execute(
@@ -78,34 +78,36 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
             for number, delivery, changed in deliveries
         ],
     )
-    held = [
-        row for number, each, _ in deliveries for row in _held(each.account, number, each.decoded.rejections)
+    rejected = [
+        row
+        for number, delivery, _ in deliveries
+        for row in _rows(delivery.account, number, delivery.decoded.rejections)
     ]
-    if held:
-        connection.execute(_HOLD, held)
+    if rejected:
+        connection.execute(_HOLD, rejected)
 
 
 def hold(connection: Connection, account: str, number: int, rejections: Sequence[Rejection]) -> None:
-    """Put rejections of a delivery in quarantine, in the place of those that it had; without any it is
-    released."""
+    """Replace a delivery's rejections in quarantine; without any, release it."""
     if not rejections:
         release(connection, account, number)
         return
     _take_out(connection, account, number)
-    connection.execute(_HOLD, _held(account, number, rejections))
+    connection.execute(_HOLD, _rows(account, number, rejections))
 
 
-def _held(account: str, number: int, rejections: Sequence[Rejection]) -> list[dict[str, object]]:
+def _rows(account: str, number: int, rejections: Sequence[Rejection]) -> list[dict[str, object]]:
+    """The quarantine's rows for a delivery: one for each part, with its last error."""
     by_part = {rejection.part: rejection for rejection in rejections}
     return [
-        {"account": account, "number": number, "part": part, "error": each.error, "detail": each.detail}
-        for part, each in by_part.items()
+        {"account": account, "number": number, "part": part, "error": last.error, "detail": last.detail}
+        for part, last in by_part.items()
     ]
 
 
 def release(connection: Connection, account: str, number: int) -> int:
-    """Take a delivery out of quarantine, and drop its body if quarantine alone still kept it; returns how
-    many of its parts were there."""
+    """Take a delivery out of quarantine, and drop its body if only the quarantine still kept it. Returns how
+    many of its parts there were."""
     parts = _take_out(connection, account, number)
     pruned = select(HEADS.c.pruned).where(HEADS.c.account == account).scalar_subquery()
     connection.execute(
@@ -123,7 +125,7 @@ def _take_out(connection: Connection, account: str, number: int) -> int:
 
 
 def quarantined(connection: Connection, account: str) -> list[Quarantined]:
-    """What is in quarantine, oldest first."""
+    """Everything in quarantine, oldest first."""
     rows = connection.execute(
         select(
             QUARANTINE.c.account,
@@ -145,12 +147,12 @@ def quarantined(connection: Connection, account: str) -> list[Quarantined]:
 
 def newest_number(connection: Connection, account: str) -> int:
     """The newest delivery's number; 0 before the first."""
-    found = select(func.max(DELIVERIES.c.number)).where(DELIVERIES.c.account == account)
-    return connection.execute(found).scalar() or 0
+    newest = select(func.max(DELIVERIES.c.number)).where(DELIVERIES.c.account == account)
+    return connection.execute(newest).scalar() or 0
 
 
 def stored(connection: Connection, account: str, after: int, limit: int = 500) -> list[Stored]:
-    """Deliveries with numbers above `after`, in order."""
+    """Deliveries with numbers above `after`, in order, up to `limit`."""
     rows = connection.execute(
         select(*DELIVERIES.c)
         .where(DELIVERIES.c.account == account, DELIVERIES.c.number > after)
@@ -173,13 +175,13 @@ def stored(connection: Connection, account: str, after: int, limit: int = 500) -
 
 
 def one(connection: Connection, account: str, number: int) -> Stored | None:
-    """The delivery with a number."""
-    found = stored(connection, account, number - 1, limit=1)
-    return found[0] if found and found[0].number == number else None
+    """The delivery with this number; None if there is none."""
+    page = stored(connection, account, number - 1, limit=1)
+    return page[0] if page and page[0].number == number else None
 
 
 def everything(connection: Connection, account: str) -> Iterator[Stored]:
-    """The whole log of an account, in order, read in pages."""
+    """The whole log of an account in order, read page by page."""
     after = 0
     while page := stored(connection, account, after):
         yield from page
@@ -196,7 +198,7 @@ _PRUNABLE = (
 def prunable(
     connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
 ) -> Sequence[str]:
-    """Those accounts whose oldest body is older than `keep_days`."""
+    """Those of some accounts whose oldest body is older than `keep_days`."""
     given = {"accounts": accounts, "before": _before(now, keep_days)}
     return connection.execute(_PRUNABLE, given).scalars().all()
 
@@ -206,8 +208,8 @@ def _before(now: Instant, keep_days: int) -> Instant:
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
-    """Drop raw bodies older than `keep_days`, except of deliveries in quarantine; returns the last number
-    dropped."""
+    """Drop the bodies of deliveries older than `keep_days`, except of those in quarantine. Returns the number
+    up to which bodies are dropped now."""
     before = _before(now, keep_days)
     old = connection.execute(
         select(DELIVERIES.c.number, DELIVERIES.c.received_at)
@@ -218,14 +220,14 @@ def prune(connection: Connection, account: str, now: Instant, keep_days: int, pr
     last: int = max((number for number, received_at in old if received_at < before), default=pruned)
     if last == pruned:
         return pruned
-    held = select(QUARANTINE.c.number).where(QUARANTINE.c.account == account)
+    quarantined = select(QUARANTINE.c.number).where(QUARANTINE.c.account == account)
     connection.execute(
         update(DELIVERIES)
         .where(
             DELIVERIES.c.account == account,
             DELIVERIES.c.number > pruned,
             DELIVERIES.c.number <= last,
-            DELIVERIES.c.number.not_in(held),
+            DELIVERIES.c.number.not_in(quarantined),
         )
         .values(body=None)
     )

@@ -1,7 +1,7 @@
-"""Needs: what the CRM's API is to be asked for, stored in the transaction of the delivery that left it out.
+"""Needs: what the CRM's API must be asked for, stored in the transaction of the delivery that leaves it out.
 
-A need is one row however often it is wanted. It remembers which delivery wanted it last, so that an answer to
-an earlier question does not settle it.
+A need is one row, however often it is wanted. It keeps the number of the delivery that wanted it last, so
+that the answer to an earlier call does not settle it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from service.projections.batch import Merged
 from service.projections.facts import DealFacts
 
 WHOLE: Final = frozenset({"deal", "task"})
-"""Entities that the API is asked for whole; of the others it is asked the name, once."""
+"""Entities that the API is asked for whole. Of the others it is asked for the name, once."""
 
 LINKS: Final[Mapping[str, Entity]] = {
     f"{entity}_id": entity
@@ -36,7 +36,7 @@ class Wanted:
 
     Args:
         wanted_by: The number of the newest delivery that wants it.
-        tries: How often the API was asked in vain.
+        tries: How many calls have failed to answer it.
     """
 
     need: Need
@@ -67,8 +67,7 @@ def left_out(
 def note(connection: Connection, account: str, wanted: Mapping[Need, int], now: Instant) -> None:
     """Store needs, each with the number of the delivery that wants it. Names that are known are left out.
 
-    A need that is stored already keeps the time at which the API is to be asked: it may be waiting after a
-    failure.
+    A need that is stored already keeps the time of its next call, because it may be waiting after a failure.
     """
     unknown = wanted.keys() - _named(connection, account, wanted)
     if not unknown:
@@ -127,7 +126,7 @@ _SETTLE = delete(NEEDS).where(
 
 
 def settle(connection: Connection, account: str, settled: Mapping[Need, int]) -> None:
-    """Forget needs, unless a delivery after the one given with each has wanted it again."""
+    """Delete needs, except those that a delivery after the given one has wanted again."""
     if settled:
         connection.execute(
             _SETTLE,
@@ -147,21 +146,21 @@ _DUE = (
 
 
 def due(connection: Connection, account: str, now: Instant, limit: int) -> list[Wanted]:
-    """The needs that the API is to be asked for now, those that have waited longest first."""
+    """The needs that are due, those that have waited longest first."""
     rows = connection.execute(_DUE, {"account": account, "now": now, "limit": limit})
     return [Wanted(Need(cast("Entity", row.entity), row.id), row.wanted_by, row.tries) for row in rows]
 
 
 def next_at(connection: Connection, account: str) -> Instant | None:
-    """When the API is next to be asked; None when nothing is wanted."""
-    found = select(func.min(NEEDS.c.ask_at)).where(NEEDS.c.account == account)
-    return connection.execute(found).scalar()
+    """When the next need is due; None when there is none."""
+    earliest = select(func.min(NEEDS.c.ask_at)).where(NEEDS.c.account == account)
+    return connection.execute(earliest).scalar()
 
 
 def count(connection: Connection, account: str) -> int:
-    """How many needs there are."""
-    found = select(func.count()).select_from(NEEDS).where(NEEDS.c.account == account)
-    return connection.execute(found).scalar_one()
+    """How many needs an account has."""
+    number = select(func.count()).select_from(NEEDS).where(NEEDS.c.account == account)
+    return connection.execute(number).scalar_one()
 
 
 _POSTPONE = (
@@ -178,18 +177,18 @@ _POSTPONE = (
 def postpone(
     connection: Connection, account: str, wanted: Sequence[Wanted], times: Mapping[Need, Instant]
 ) -> None:
-    """Note that the API was asked in vain, and when to ask it again."""
+    """Note that calls failed to answer needs, and when to ask for each again."""
     if wanted:
         connection.execute(
             _POSTPONE,
             [
                 {
                     "_account": account,
-                    "_entity": each.need.entity,
-                    "_id": each.need.id,
-                    "_tries": each.tries + 1,
-                    "_ask_at": times[each.need],
+                    "_entity": late.need.entity,
+                    "_id": late.need.id,
+                    "_tries": late.tries + 1,
+                    "_ask_at": times[late.need],
                 }
-                for each in wanted
+                for late in wanted
             ],
         )

@@ -1,4 +1,4 @@
-"""State in the database: records in, records out."""
+"""State in the database: records are loaded and saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.projections.merge import Record, Run, Stamp
 
 
 class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
-    """How the stamps of a record are kept: fields grouped by their stamp, then the run."""
+    """The stored form of a record's stamps: the fields by stamp, then the run."""
 
     fields: list[tuple[Instant, int, list[str]]]
     run: tuple[Stamp, ...] = ()
@@ -37,7 +37,7 @@ def _by_ids(entity: Entity) -> Select[*tuple[Any, ...]]:
 
 @cache
 def columns(entity: Entity) -> tuple[Column[Any], ...]:
-    """What a statement selects first, for `record` to read its rows; the first of all is the id."""
+    """The columns that a statement must select first for `record` to read its rows; the first is the id."""
     table = STATE[entity]
     return (table.c.id, table.c.stamps, table.c.deleted, *(table.c[name] for name in FIELDS[entity]))
 
@@ -54,17 +54,17 @@ def _after(entity: Entity) -> Select[*tuple[Any, ...]]:
 
 
 def load(connection: Connection, account: str, entity: Entity, ids: Collection[str]) -> dict[str, Record]:
-    """The records of some entities; those of which nothing is known are left out."""
+    """The records of some entities, by id. Those that are not known are left out."""
     if not ids:
         return {}
-    found = connection.execute(_by_ids(entity), {"account": account, "ids": ids})
-    return {str(row[0]): record(entity, row) for row in found}
+    rows = connection.execute(_by_ids(entity), {"account": account, "ids": ids})
+    return {str(row[0]): record(entity, row) for row in rows}
 
 
 def pages(
     connection: Connection, account: str, entity: Entity, size: int = 2_000
 ) -> Iterator[dict[str, Record]]:
-    """All records of an account, by id, some at a time."""
+    """All records of an account in the order of their ids, up to `size` at a time."""
     after = ""
     while True:
         rows = connection.execute(_after(entity), {"account": account, "after": after, "limit": size}).all()
@@ -75,7 +75,7 @@ def pages(
 
 
 def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
-    """The record in a row that begins with `columns`."""
+    """Read the record from a row that begins with `columns`."""
     stamps = _DECODER.decode(row[1])
     kept: dict[str, Stamp] = {}
     for version, number, names in stamps.fields:
@@ -91,7 +91,9 @@ def _upsert(dialect: str, entity: Entity) -> Upsert:
     statement = insert_into(dialect, table)
     return statement.on_conflict_do_update(
         index_elements=["account", "id"],
-        set_={each.name: statement.excluded[each.name] for each in table.columns if not each.primary_key},
+        set_={
+            column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key
+        },
     )
 
 
@@ -102,7 +104,7 @@ def _update(entity: Entity) -> Update:
     return (
         update(table)
         .where(table.c.account == bindparam("_account"), table.c.id == bindparam("_id"))
-        .values({each: bindparam(each.name) for each in table.columns if each.name not in fixed})
+        .values({column: bindparam(column.name) for column in table.columns if column.name not in fixed})
     )
 
 
@@ -151,7 +153,7 @@ def _values(entity: Entity, record: Record) -> dict[str, Value]:
 
 
 def stamps_text(record: Record) -> str:
-    """The stamps of a record as they are stored."""
+    """The stored form of a record's stamps."""
     grouped: dict[Stamp, list[str]] = {}
     for name, stamp in record.stamps.items():
         grouped.setdefault(stamp, []).append(name)

@@ -1,4 +1,4 @@
-"""Who must answer a sweep: the deals and tasks that still count on the board."""
+"""What a sweep must list: the deals and tasks that still count on the board."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def expected(
     )
     tasks = select(TASKS.c.id).where(
         TASKS.c.account == account,
-        # Of a task that was deleted, nothing is left but its id.
+        # A deleted task has no values left.
         or_(TASKS.c.deleted.is_(None), TASKS.c.due_at.is_not(None), TASKS.c.completed.is_not(None)),
         or_(TASKS.c.done_at.is_(None), TASKS.c.due_at >= due_since),
     )
     return frozenset(
-        [Need("deal", each) for each in connection.execute(deals).scalars()]
-        + [Need("task", each) for each in connection.execute(tasks).scalars()]
+        [Need("deal", deal_id) for deal_id in connection.execute(deals).scalars()]
+        + [Need("task", task_id) for task_id in connection.execute(tasks).scalars()]
     )

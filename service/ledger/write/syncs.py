@@ -1,7 +1,7 @@
-"""How far going through each CRM's API has come, who does it, and what the board says of it.
+"""The run through each CRM's API: how far it is, which process does it, what the board reports of it.
 
-One process at a time works an account's API: it holds the account's lease, and renews it while it works. A
-pass that is under way is stored with the place that it has come to, so that whoever takes over goes on there.
+One process at a time uses an account's API: it holds the account's lease, and renews it while it works. A run
+is stored with the place that it has reached, so that another process can take it over there.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from service.ledger.write.invalidations import Invalidation
 from service.model import SECOND, Instant, SyncProblem
 
 LEASE: Final = 60 * SECOND
-"""How long a lease lasts that is not renewed: so long an account's API rests when its process dies."""
+"""How long a lease lasts unless it is renewed. When the process dies, the account's API is not used for so
+long."""
 
 
 class SyncPage(msgspec.Struct, frozen=True, array_like=True):
-    """A call, as it is stored. It names no token, which every call gets as it is sent."""
+    """A stored call. It has no token: every call gets one when it is sent."""
 
     resource: str
     path: str
@@ -32,18 +33,18 @@ class SyncPage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Going through a CRM's API once.
+    """One run through a CRM's API.
 
     Args:
-        kind: `backfill` brings an account up to now; `reconcile` mends what webhooks lost since the last
-            pass.
-        began_at: State is the CRM's up to then, once the pass is complete.
-        since: From when on a reconciliation looks.
+        kind: `backfill` brings an account up to now; `reconcile` repairs what webhooks lost since the last
+            run.
+        began_at: When the run is complete, state is the CRM's as of then.
+        since: A reconciliation reads what changed after this moment.
         stage: How many stages are done.
-        stages: How many there are; 0 before it is known.
+        stages: How many there are; 0 until that is known.
         page: Where the present stage goes on; None at its beginning.
-        entities: Deals and tasks read so far, for people.
-        repaired: Deals and tasks that it mended.
+        entities: Deals and tasks read so far, shown to people.
+        repaired: Deals and tasks that the run repaired.
     """
 
     kind: Literal["backfill", "reconcile"]
@@ -58,7 +59,7 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """An account's row. `run` is the run under way; `synced_at` says up to when state is the CRM's."""
+    """An account's row. `run` is the present run; state is the CRM's as of `synced_at`."""
 
     run: SyncRun | None
     synced_at: Instant | None
@@ -68,7 +69,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What the board says of it."""
+    """What the board reports: how much the last reconciliation repaired, and what somebody must see to."""
 
     repaired: int = 0
     problem: SyncProblem = ""
@@ -86,7 +87,7 @@ def _ensure(connection: Connection, account: str) -> None:
 
 
 def take(connection: Connection, account: str, holder: str, now: Instant) -> Sync | None:
-    """Take the lease of an account, or renew it; None while another process holds it."""
+    """Take or renew the lease of an account. Returns None while another process holds it."""
     _ensure(connection, account)
     taken = connection.execute(
         update(SYNCS)
@@ -97,14 +98,14 @@ def take(connection: Connection, account: str, holder: str, now: Instant) -> Syn
 
 
 def release(connection: Connection, account: str, holder: str) -> None:
-    """Let another process have the lease at once."""
+    """Give the lease back, so that another process can take it at once."""
     connection.execute(
         update(SYNCS).where(SYNCS.c.account == account, SYNCS.c.holder == holder).values(held_until=0)
     )
 
 
 def read(connection: Connection, account: str) -> Sync:
-    """How far an account has come."""
+    """An account's row, or that of an account that was never synced."""
     columns = _RUN, SYNCS.c.synced_at, SYNCS.c.repaired, SYNCS.c.problem
     row = connection.execute(select(*columns).where(SYNCS.c.account == account)).one_or_none()
     if row is None:
@@ -114,20 +115,21 @@ def read(connection: Connection, account: str) -> Sync:
 
 
 def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:
-    """Begin a pass, unless one of the same kind, or a backfill, is under way: then that one goes on."""
+    """Begin a run. If one of the same kind or a backfill is under way, return that one instead."""
     _ensure(connection, account)
-    held = read(connection, account).run
-    if held is not None and held.kind in (run.kind, "backfill"):
-        return held
+    present = read(connection, account).run
+    if present is not None and present.kind in (run.kind, "backfill"):
+        return present
     connection.execute(update(SYNCS).where(SYNCS.c.account == account).values(_values(run)))
     return run
 
 
 def begin_again(connection: Connection, account: str, now: Instant) -> None:
-    """Begin a backfill by hand, and forget that the token was refused: it may be another one by now."""
+    """Begin a backfill on a person's request. Forget that the token was refused, because it may be a new
+    one."""
     begin(connection, account, SyncRun("backfill", now))
     if read(connection, account).problem == "api_refused":
-        tell(connection, account, "")
+        report(connection, account, "")
 
 
 def _values(run: SyncRun) -> dict[Column[Any], str]:
@@ -135,13 +137,14 @@ def _values(run: SyncRun) -> dict[Column[Any], str]:
 
 
 def advance(connection: Connection, account: str, holder: str, run: SyncRun) -> None:
-    """Store where a pass has come to, unless the lease was lost meanwhile."""
+    """Store the place that a run has reached, unless the lease was lost meanwhile."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     connection.execute(update(SYNCS).where(*mine).values(_values(run)))
 
 
 def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> bool:
-    """A pass is complete: the board says what it mended. Nothing, and False, if the lease was lost."""
+    """Note that a run is complete, and report what a reconciliation repaired. Returns False, and does
+    nothing, if the lease was lost meanwhile."""
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     values = {_RUN: None, SYNCS.c.synced_at: run.began_at}
     done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
@@ -150,13 +153,13 @@ def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> b
     return done
 
 
-def tell(connection: Connection, account: str, problem: SyncProblem) -> None:
-    """What somebody must see to; empty once it is seen to."""
+def report(connection: Connection, account: str, problem: SyncProblem) -> None:
+    """Report what somebody must see to, or with "" that it is solved."""
     _show(connection, account, SyncReport(read(connection, account).repaired, problem))
 
 
 def _show(connection: Connection, account: str, new: SyncReport) -> None:
-    """Store what the board says, and have open boards read it."""
+    """Store what the board reports, and make open boards read it."""
     head = heads.prepared(connection, account, lock=True)
     changed = connection.execute(
         update(SYNCS)

@@ -1,8 +1,7 @@
-"""Every body of a CRM's that there is, and what amoCRM's say by a plain reading of their pairs, apart from
-the adapter's own.
+"""A CRM's captured bodies, and a plain reading of amoCRM's that shares no code with the adapter.
 
-With `LOSSBOARD_CAPTURES` set to a folder of captured bodies, those are read (they are not ours to hand on);
-without it, bodies of the same shapes that were written for the purpose.
+`LOSSBOARD_CAPTURES` names a folder of captured bodies, which are not ours to hand on. Without it, samples of
+the same form are read, which were written for the tests.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ def bodies(crm: str = "amocrm") -> dict[str, bytes]:
     folder = SAMPLES.parents[1] / crm / "samples"
     if named:
         folder = Path(named) / crm if (Path(named) / crm).is_dir() else Path(named)
-    found = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.txt"))}
-    assert found, f"no body is in {folder}"
-    return found
+    by_name = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.txt"))}
+    assert by_name, f"no body is in {folder}"
+    return by_name
 
 
 @dataclass(frozen=True)

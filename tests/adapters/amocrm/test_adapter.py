@@ -60,8 +60,8 @@ def task(**fields: str) -> dict[str, Value]:
 def rejection(fields: dict[str, str]) -> str:
     result = decoded(fields)
     assert result.changes == ()
-    (told,) = result.rejections
-    return told.error
+    (rejected,) = result.rejections
+    return rejected.error
 
 
 def sample(name: str) -> bytes:
@@ -106,27 +106,28 @@ def test_names_are_cleaned_and_cut() -> None:
     "kind", ["leads[add][0]", "task[delete][0]", "contacts[update][0]", "companies[add][0]"]
 )
 def test_an_item_without_an_id_is_rejected(kind: str, wrong: str) -> None:
-    told = rejection(item(kind, id=wrong))
-    assert told == f"{kind.removesuffix('[0]')}: the id is missing or is not a number"
+    assert (
+        rejection(item(kind, id=wrong)) == f"{kind.removesuffix('[0]')}: the id is missing or is not a number"
+    )
 
 
 def test_a_rejected_item_does_not_spoil_its_neighbours() -> None:
     first, bad, last = (item(f"leads[update][{index}]", id=key) for index, key in enumerate(("1", "", "3")))
     result = decoded({**first, **bad, **last})
-    assert [told.id for told in result.changes] == ["1", "3"]
-    assert [told.part for told in result.rejections] == [1]
+    assert [deal.id for deal in result.changes] == ["1", "3"]
+    assert [rejected.part for rejected in result.rejections] == [1]
 
 
 def test_parts_are_counted_over_all_the_lists() -> None:
     result = decoded({**item("task[add][0]"), **item("unsorted[add][0]"), **item("leads[update][7]", id="")})
-    assert [told.part for told in result.rejections] == [2]
+    assert [rejected.part for rejected in result.rejections] == [2]
 
 
 def test_updated_at_is_the_version_and_last_modified_after_it() -> None:
     assert change(item(last_modified="1795000000")).version == MODIFIED * SECOND
     for absent in ("", "0", "x", "99999999", "9" * 11):
-        told = change(item(updated_at=absent, last_modified="1795000000"))
-        assert told.version == 1_795_000_000 * SECOND
+        sent = item(updated_at=absent, last_modified="1795000000")
+        assert change(sent).version == 1_795_000_000 * SECOND
 
 
 def test_a_tasks_naive_last_modified_is_its_version() -> None:
@@ -149,9 +150,9 @@ def test_without_any_time_the_version_is_the_time_received() -> None:
     "kind", ["leads[delete][0]", "task[delete][0]", "leads[restore][0]", "contacts[delete][0]"]
 )
 def test_deletions_and_restores_are_dated_when_they_are_received(kind: str) -> None:
-    told = change(item(kind))
-    assert told.version == NOW
-    assert told.deleted == ("delete" in kind)
+    dated = change(item(kind))
+    assert dated.version == NOW
+    assert dated.deleted == ("delete" in kind)
 
 
 def test_a_restore_wins_over_the_deletion_before_it() -> None:
@@ -217,8 +218,8 @@ def test_the_due_time_in_seconds_counts_before_the_naive_one() -> None:
 
 def test_the_naive_due_time_is_read_in_the_configured_zone() -> None:
     sent = item("task[add][0]", complete_till="2026-12-01 12:00:00")
-    told = change(sent, AmoCRMOptions(timezone=ZoneInfo("Europe/Moscow")))
-    assert told.fields == {"due_at": utc("2026-12-01 09:00:00")}
+    in_moscow = change(sent, AmoCRMOptions(timezone=ZoneInfo("Europe/Moscow")))
+    assert in_moscow.fields == {"due_at": utc("2026-12-01 09:00:00")}
 
 
 def test_an_empty_due_time_is_none_and_a_malformed_one_is_unset() -> None:
@@ -295,8 +296,8 @@ def test_a_company_is_named_and_links_no_leads(kind: str, of_type: str) -> None:
 
 
 def test_a_managers_name_is_no_fact_of_a_delivery() -> None:
-    told = decoded(item(responsible_user_id="3"), AmoCRMOptions(users={"3": "Анна"})).changes
-    assert [entity.entity for entity in told] == ["deal"]
+    changes = decoded(item(responsible_user_id="3"), AmoCRMOptions(users={"3": "Анна"})).changes
+    assert [named.entity for named in changes] == ["deal"]
 
 
 @pytest.mark.parametrize(
@@ -323,9 +324,9 @@ def test_a_managers_name_is_no_fact_of_a_delivery() -> None:
     ],
 )
 def test_links_lead_to_the_vendors_own_domain_or_nowhere(block: dict[str, str], origin: str | None) -> None:
-    told = change({**item(), **block}).fields
-    assert told.get("url") == (f"{origin}/leads/detail/42" if origin else None)
-    assert ("url" in told) == (origin is not None)
+    fields = change({**item(), **block}).fields
+    assert fields.get("url") == (f"{origin}/leads/detail/42" if origin else None)
+    assert ("url" in fields) == (origin is not None)
 
 
 @pytest.mark.parametrize(
@@ -343,14 +344,14 @@ def test_events_that_the_board_has_no_use_for_are_neither_changes_nor_errors(kin
 def test_a_body_without_items_is_rejected(body: bytes) -> None:
     result = ADAPTER.decode(post(body), OFFICE)
     assert result.changes == ()
-    assert [told.error for told in result.rejections] == [
+    assert [rejected.error for rejected in result.rejections] == [
         "the body holds no items, such as leads[update][0][id]=42"
     ]
 
 
 def test_a_form_with_too_many_fields_is_rejected() -> None:
     result = ADAPTER.decode(post(b"a=&" * (MAX_FIELDS + 1)), OFFICE)
-    assert [told.part for told in result.rejections] == [0]
+    assert [rejected.part for rejected in result.rejections] == [0]
     assert result.changes == ()
 
 

@@ -1,4 +1,4 @@
-"""What amoCRM's API is asked, and what its answers say: bodies in the shape of the vendor's documents."""
+"""The calls of amoCRM's API and its answers, in the form of the vendor's documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.api import ASKED, RESOURCE, Answer, Call
 from service.config import Api, Secret
-from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
+from service.model import DAY, SECOND, Change, Decoded, Instant, Need, Request, Value
 from tests.adapters.posts import account, utc
 
 API = AmoCRMApi()
@@ -75,8 +75,8 @@ def query(call: Call) -> dict[str, list[str]]:
     return parse_qs("&".join(f"{name}={value}" for name, value in call.query))
 
 
-def test_a_lead_is_told_at_the_vendors_time_and_again_at_the_moment_of_asking() -> None:
-    told = decode("leads", LEAD)
+def test_a_lead_is_dated_by_the_vendor_and_again_by_the_time_of_asking() -> None:
+    decoded = decode("leads", LEAD)
     fields: dict[str, Value] = {
         "known": True,
         "name": "Абонемент",
@@ -89,10 +89,10 @@ def test_a_lead_is_told_at_the_vendors_time_and_again_at_the_moment_of_asking() 
         "reason_id": "17",
         "url": "https://zerno.amocrm.ru/leads/detail/42",
     }
-    deals = [each for each in told.changes if each.entity == "deal"]
+    deals = [change for change in decoded.changes if change.entity == "deal"]
     assert deals == [Change("deal", "42", THEN, fields), Change("deal", "42", NOW, fields)]
-    assert Change("reason", "17", NOW, {"name": "Дорого"}) in told.changes
-    assert told.needs == ()
+    assert Change("reason", "17", NOW, {"name": "Дорого"}) in decoded.changes
+    assert decoded.needs == ()
 
 
 @pytest.mark.parametrize(
@@ -108,37 +108,33 @@ def test_a_lead_is_told_at_the_vendors_time_and_again_at_the_moment_of_asking() 
 def test_a_leads_client_is_its_main_contact_else_its_company(
     contacts: object, companies: object, client: str | None
 ) -> None:
-    found = one("leads", {**LEAD, "_embedded": {"contacts": contacts, "companies": companies}})
-    assert found.fields["client_id"] == client
+    lead = one("leads", {**LEAD, "_embedded": {"contacts": contacts, "companies": companies}})
+    assert lead.fields["client_id"] == client
 
 
 def test_a_lead_that_is_open_has_no_reason_and_no_day() -> None:
-    found = one("leads", {**LEAD, "status_id": 5, "loss_reason_id": None, "closed_at": None})
-    assert (found.fields["status"], found.fields["reason_id"], found.fields["closed_at"]) == (
-        "open",
-        None,
-        None,
-    )
+    lead = one("leads", {**LEAD, "status_id": 5, "loss_reason_id": None, "closed_at": None}).fields
+    assert (lead["status"], lead["reason_id"], lead["closed_at"]) == ("open", None, None)
 
 
 def test_the_reason_is_the_configured_fields_where_there_is_one() -> None:
     office = replace(OFFICE, options=AmoCRMOptions(reason_field=" причина "))
-    told = decode("leads", LEAD, office=office)
-    assert told.changes[0].fields["reason_id"] == "выбрал других"
-    assert Change("reason", "выбрал других", THEN, {"name": "Выбрал других"}) in told.changes
+    decoded = decode("leads", LEAD, office=office)
+    assert decoded.changes[0].fields["reason_id"] == "выбрал других"
+    assert Change("reason", "выбрал других", THEN, {"name": "Выбрал других"}) in decoded.changes
     assert one("leads", {**LEAD, "custom_fields_values": None}, office).fields["reason_id"] is None
     by_id = replace(OFFICE, options=AmoCRMOptions(reason_field="77"))
     assert one("leads", LEAD, by_id).fields["reason_id"] == "выбрал других"
 
 
 def test_a_deleted_lead_is_deleted() -> None:
-    told = decode("leads", {"id": 42, "is_deleted": True, "updated_at": THEN // SECOND}).changes
-    assert told == (Change("deal", "42", THEN, deleted=True), Change("deal", "42", NOW, deleted=True))
+    changes = decode("leads", {"id": 42, "is_deleted": True, "updated_at": THEN // SECOND}).changes
+    assert changes == (Change("deal", "42", THEN, deleted=True), Change("deal", "42", NOW, deleted=True))
 
 
-def test_leads_and_tasks_that_were_asked_for_and_are_not_there_are_gone() -> None:
-    told = decode("leads", LEAD, asked="42 43").changes
-    assert [each for each in told if each.deleted] == [Change("deal", "43", NOW, deleted=True)]
+def test_leads_and_tasks_that_were_asked_for_and_are_absent_were_deleted() -> None:
+    changes = decode("leads", LEAD, asked="42 43").changes
+    assert [change for change in changes if change.deleted] == [Change("deal", "43", NOW, deleted=True)]
     assert decode("tasks", asked="5").changes == (Change("task", "5", NOW, deleted=True),)
     assert decode("contacts", asked="7").changes == ()
     nothing = Request("GET", "", {}, {RESOURCE: "leads", ASKED: "1"}, b"", NOW)
@@ -146,9 +142,9 @@ def test_leads_and_tasks_that_were_asked_for_and_are_not_there_are_gone() -> Non
 
 
 def test_an_answer_that_is_not_understood_deletes_nothing() -> None:
-    told = decode("leads", {"id": "x"}, asked="42")
-    assert told.changes == ()
-    assert told.rejections[0].error == "the id is missing or is not a number"
+    decoded = decode("leads", {"id": "x"}, asked="42")
+    assert decoded.changes == ()
+    assert decoded.rejections[0].error == "the id is missing or is not a number"
 
 
 @pytest.mark.parametrize(
@@ -171,28 +167,24 @@ def test_a_task_is_on_a_lead_or_on_the_client_itself(
     }
 
 
-def test_names_are_those_of_the_moment_of_asking() -> None:
+def test_a_name_is_dated_by_the_time_of_asking() -> None:
     for resource, entity in (("users", "manager"), ("loss_reasons", "reason"), ("pipelines", "pipeline")):
         change = one(resource, {"id": 3, "name": " Анна "})
-        assert (change.entity, change.id, change.version, change.fields) == (
-            entity,
-            "3",
-            NOW,
-            {"name": "Анна"},
-        )
+        assert (change.entity, change.id, change.version) == (entity, "3", NOW)
+        assert change.fields == {"name": "Анна"}
     contact = {"id": 7, "name": "Иван", "updated_at": THEN // SECOND}
     assert one("contacts", contact) == Change("client", "7", THEN, {"name": "Иван"})
     assert one("companies", contact) == Change("client", "7", THEN, {"name": "Иван"})
 
 
-def test_events_tell_of_deletions() -> None:
+def test_the_list_of_events_says_what_was_deleted() -> None:
     for kind, entity in (("lead_deleted", "deal"), ("task_deleted", "task")):
         event = {"id": "01h", "type": kind, "entity_id": 42, "created_at": THEN // SECOND}
-        told = decode("events", event)
-        assert told.rejections == ()
-        assert [(each.entity, each.id, each.version, each.deleted) for each in told.changes] == [
-            (entity, "42", THEN, True)
-        ]
+        decoded = decode("events", event)
+        assert decoded.rejections == ()
+        assert [
+            (deleted.entity, deleted.id, deleted.version, deleted.deleted) for deleted in decoded.changes
+        ] == [(entity, "42", THEN, True)]
 
 
 @pytest.mark.parametrize(
@@ -211,24 +203,24 @@ def test_odd_values_are_none_or_left_out(changed: dict[str, object], field: str,
     assert one("leads", {**LEAD, **changed}).fields[field] == value
 
 
-def test_a_lead_that_changed_while_it_was_asked_for_is_told_once_and_one_of_tomorrow_is_refused() -> None:
+def test_a_lead_that_changed_meanwhile_is_dated_once_and_one_of_tomorrow_is_rejected() -> None:
     meanwhile = NOW // SECOND + 60
-    told = decode("leads", {**LEAD, "updated_at": meanwhile})
-    assert [each.version for each in told.changes if each.entity == "deal"] == [meanwhile * SECOND]
+    decoded = decode("leads", {**LEAD, "updated_at": meanwhile})
+    assert [deal.version for deal in decoded.changes if deal.entity == "deal"] == [meanwhile * SECOND]
     assert "future" in decode("leads", {**LEAD, "updated_at": meanwhile + 2 * 86_400}).rejections[0].error
 
 
 @pytest.mark.parametrize("price", [10**20, "x", -(10**16)])
 def test_a_price_that_is_none_is_a_rejection_and_its_neighbour_is_read(price: object) -> None:
-    told = decode("leads", {**LEAD, "price": price}, {**LEAD, "id": 43})
-    assert [each.part for each in told.rejections] == [0]
-    assert {each.id for each in told.changes if each.entity == "deal"} == {"43"}
+    decoded = decode("leads", {**LEAD, "price": price}, {**LEAD, "id": 43})
+    assert [rejection.part for rejection in decoded.rejections] == [0]
+    assert {deal.id for deal in decoded.changes if deal.entity == "deal"} == {"43"}
 
 
 @pytest.mark.parametrize("body", [b"[", b"\xff", b"[" * 100_000, b'{"_embedded": 1}', b"<html>"])
 def test_hostile_answers_say_nothing(body: bytes) -> None:
-    told = API.decode(Request("GET", "", {}, {RESOURCE: "leads", ASKED: ""}, body, NOW), OFFICE)
-    assert told.changes == ()
+    decoded = API.decode(Request("GET", "", {}, {RESOURCE: "leads", ASKED: ""}, body, NOW), OFFICE)
+    assert decoded.changes == ()
 
 
 def test_what_is_needed_is_asked_for_by_ids() -> None:
@@ -250,7 +242,7 @@ def test_what_is_needed_is_asked_for_by_ids() -> None:
         assert (whole.path, whole.asked) == (path, ())
 
 
-def test_who_is_no_contact_is_looked_for_among_companies() -> None:
+def test_a_client_that_is_no_contact_is_asked_for_among_the_companies() -> None:
     contacts = API.ask([Need("client", "7"), Need("client", "8")], OFFICE)
     assert contacts is not None
     companies = API.following(contacts, Answer(200, {}, embedded("contacts", {"id": 7})))
@@ -326,16 +318,15 @@ def test_subscribing_registers_the_address_with_its_secret_for_every_event_that_
     assert API.headers(OFFICE) == {"authorization": "Bearer t0k3n"}
 
 
-def test_what_is_gone_through_goes_far_enough_back() -> None:
+def test_a_backfill_goes_far_enough_back() -> None:
     def since(call: Call) -> Instant:
         return int(query(call)["filter[updated_at][from]"][0]) * SECOND
 
-    day = 24 * 3600 * SECOND
-    stages = {each.name: each.first for each in API.backfill(OFFICE, NOW)}
-    assert since(stages["leads"]) <= NOW - 400 * day
-    assert since(stages["completed tasks"]) <= NOW - 31 * day
+    stages = {stage.name: stage.first for stage in API.backfill(OFFICE, NOW)}
+    assert since(stages["leads"]) <= NOW - 400 * DAY
+    assert since(stages["completed tasks"]) <= NOW - 31 * DAY
     assert query(stages["leads"])["order[id]"] == ["asc"]
-    changed = {each.name: each.first for each in API.changes(OFFICE, THEN)}
+    changed = {stage.name: stage.first for stage in API.changes(OFFICE, THEN)}
     assert {since(changed[name]) for name in ("leads", "tasks", "contacts")} == {THEN}
     assert query(changed["deletions"])["filter[created_at][from]"] == [str(THEN // SECOND)]
-    assert [each.first.resource for each in API.sweep(OFFICE, NOW)] == ["leads", "tasks", "tasks"]
+    assert [stage.first.resource for stage in API.sweep(OFFICE, NOW)] == ["leads", "tasks", "tasks"]

@@ -1,5 +1,4 @@
-"""amoCRM bodies, against what they say: our own read by hand, and captured ones by a plain reading of their
-pairs."""
+"""amoCRM's bodies: samples against what was read from them by hand, captures against a plain reading."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ def test_a_body_about_a_lead_or_a_task_says_what_its_pairs_say(name: str) -> Non
     if item is None:
         return  # about contacts, or several items at once: the golden test's part
     wanted = captures.expected(item, NOW)
-    found = next(each for each in decoded.changes if (each.entity, each.id) == (wanted.entity, wanted.id))
-    assert (found.version, found.deleted) == (wanted.version, wanted.deleted)
+    (change,) = [one for one in decoded.changes if (one.entity, one.id) == (wanted.entity, wanted.id)]
+    assert (change.version, change.deleted) == (wanted.version, wanted.deleted)
     apart = {"url", "reason_id"} | ({"due_at"} if item.get("complete_before") is None else set())
-    assert {key: value for key, value in found.fields.items() if key not in apart} == wanted.fields
+    assert {key: value for key, value in change.fields.items() if key not in apart} == wanted.fields

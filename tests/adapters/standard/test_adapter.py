@@ -215,8 +215,8 @@ def test_what_is_no_amount_is_rejected(amount: str) -> None:
 
 @pytest.mark.parametrize("amount", ["5184.0", "1e2", "-0.0"])
 def test_a_float_is_rejected_in_clear_words(amount: str) -> None:
-    told = error(raw(f'{{"id":"1","amount":{amount}}}'))
-    assert told == "amount must be a decimal string or an integer, not a float - at `$.data.amount`"
+    message = error(raw(f'{{"id":"1","amount":{amount}}}'))
+    assert message == "amount must be a decimal string or an integer, not a float - at `$.data.amount`"
 
 
 @pytest.mark.parametrize(
@@ -272,8 +272,8 @@ def test_an_unknown_type_is_neither_a_change_nor_an_error() -> None:
 def test_a_version_up_to_a_day_ahead_is_taken() -> None:
     day_ahead = "2026-11-24T10:00:00.123456Z"
     assert decoded(event("deal.deleted", day_ahead, id="1")).changes[0].version == NOW + 86_400 * SECOND
-    told = error(event("deal.deleted", "2026-11-24T10:00:00.123457Z", id="1"))
-    assert "more than a day in the future" in told
+    message = error(event("deal.deleted", "2026-11-24T10:00:00.123457Z", id="1"))
+    assert "more than a day in the future" in message
 
 
 def test_a_due_time_in_the_future_is_no_version() -> None:

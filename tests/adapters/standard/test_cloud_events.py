@@ -1,5 +1,4 @@
-"""CloudEvents in the `standard` adapter, held to the standard events that say the same, and to the vendors'
-library."""
+"""CloudEvents in the `standard` adapter, compared with equal standard events and the vendors' library."""
 
 from __future__ import annotations
 
@@ -170,7 +169,7 @@ def test_a_wrong_time_rejects_the_event(time: Any) -> None:
     assert error(decoded(structured(time=time)))
 
 
-def test_an_event_that_is_told_twice_says_the_same_again() -> None:
+def test_the_same_event_in_two_deliveries_says_the_same() -> None:
     first = decoded(structured({"id": "1", "amount": 7}))
     later = decoded(structured({"id": "1", "amount": 7}), "msg_2", NOW + 3600 * SECOND)
     assert first.changes == later.changes
@@ -312,10 +311,9 @@ def test_what_the_library_writes_says_what_the_standard_event_says(
 
 def blocks(language: str) -> list[str]:
     """The document's blocks of a language."""
-    found = re.findall(
-        rf"^( *)```{language}\n(.*?)^\1```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    return [textwrap.dedent(block) for _, block in found]
+    pattern = rf"^( *)```{language}\n(.*?)^\1```$"
+    blocks = re.findall(pattern, DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in blocks]
 
 
 @pytest.mark.parametrize("program", blocks("python"))

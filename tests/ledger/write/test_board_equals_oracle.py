@@ -41,7 +41,7 @@ def postgresql(postgres_ledgers: Callable[[], str]) -> Iterator[Ledger]:
 
 def _begin(ledger: Ledger, scene: Scene, now: int) -> None:
     office = scene.office
-    ledger.configure(replace(OFFICE, zone=office.zone, timezone=office.zone.key, rates=RATES))
+    ledger.configure(replace(OFFICE, zone=office.zone, rates=RATES))
     ledger.restart(now)
 
 

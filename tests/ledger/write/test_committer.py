@@ -151,7 +151,7 @@ def test_webhooks_of_an_account_that_other_rules_compute_are_refused_and_its_nei
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = committer(engine, OFFICE, SHOP)
-    moved = replace(OFFICE, timezone="Asia/Tokyo", zone=zone("Asia/Tokyo"))
+    moved = replace(OFFICE, zone=zone("Asia/Tokyo"))
     with engine.begin() as connection:
         recompute.rebuild(connection, moved, NOW, lambda _: None)
     results, _ = old.commit([delivery("a"), delivery("b", "shop")])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from service.ledger.database.tables import INDEXED, STATE
 from service.ledger.read.board import Selection
-from service.ledger.write import invalidations
-from service.ledger.write.invalidations import Invalidation, union
-from service.model import Change, Entity, Value
+from service.model import Change, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
 from tests.ledger.statements import counted
@@ -47,7 +45,7 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
         )
     for entity, table in STATE.items():
         written = [
-            each for each in statements if each.startswith((f"UPDATE {table}", f"INSERT INTO {table} "))
+            text for text in statements if text.startswith((f"UPDATE {table}", f"INSERT INTO {table} "))
         ]
         assert len(written) == (entity in ("deal", "task"))
         for name in INDEXED[entity]:
@@ -62,7 +60,7 @@ def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:
     ledger.clock.moment += HOUR
     with counted(ledger.readers) as statements:
         later = ledger.read(selections, shown)
-    assert len([each for each in statements if "FROM" in each]) == 1
+    assert len([text for text in statements if "FROM" in text]) == 1
     assert later == ledger.read(selections)
     assert later.managers[0].late_7d.mean_s == shown.managers[0].late_7d.mean_s + 3600
 
@@ -79,18 +77,3 @@ def test_every_statement_names_the_account(ledger: Ledger) -> None:
     for statement in statements:
         if not statement.startswith(("BEGIN", "PRAGMA", "SELECT pg_catalog", "show ")):
             assert "account" in statement, statement
-
-
-def test_names_that_are_known_already_make_nothing_stale(ledger: Ledger) -> None:
-    def stale(name: str, version: int) -> Invalidation:
-        before = ledger.head.seq
-        entities: tuple[Entity, ...] = ("reason", "pipeline", "manager", "client")
-        ledger.say(*(Change(entity, "1", version, {"name": name}) for entity in entities))
-        with ledger.readers.begin() as connection:
-            return union(invalidations.read(connection, "office", before, ledger.head.seq))
-
-    assert stale("new", NOW) == Invalidation(clients=("1",), managers=True, reasons=True, pipelines=True)
-    assert stale("new", NOW + 1) == Invalidation()
-    assert stale("renamed", NOW + 2) == Invalidation(
-        clients=("1",), managers=True, reasons=True, pipelines=True
-    )

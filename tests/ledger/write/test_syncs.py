@@ -42,7 +42,7 @@ def finish(ledger: Ledger, holder: str, passing: SyncRun) -> bool:
 
 def tell(ledger: Ledger, problem: SyncProblem) -> None:
     with ledger.engine.begin() as connection:
-        syncs.tell(connection, "office", problem)
+        syncs.report(connection, "office", problem)
 
 
 def read(ledger: Ledger) -> Sync:

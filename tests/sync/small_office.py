@@ -1,9 +1,10 @@
-"""Short stories of an office that keeps its books in a simulated amoCRM."""
+"""An office with a simulated amoCRM, and what tests do with it and ask of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -22,35 +23,25 @@ from tests.sync.crms import ADDRESS, CRMS
 
 ANNA, SALES, DEAR = 31, 11, "Дорого"
 
-Story = Callable[[Connected], Awaitable[None]]
 
-
-def told(
-    ledgers: Callable[[], str],
-    story: Story,
-    *,
-    deals: int = 0,
-    configured: Callable[[Account], Account] = lambda account: account,
-) -> None:
-    """Tell a story of an office that has some open deals already."""
-
-    async def whole() -> None:
-        clock = StillClock()
-        office = Office(clock)
-        vendor = AmoCRM(office)
-        vendor.connect(ADDRESS)
-        for _ in range(deals):
-            add_deal(office)
-            clock.advance(60)
-        account = configured(CRMS["amocrm"].account(vendor))
-        async with connected(vendor, account, clock, ledgers) as service:
-            await story(service)
-
-    asyncio.run(whole())
+@asynccontextmanager
+async def small_office(
+    ledgers: Callable[[], str], deals: int, configured: Callable[[Account], Account] = lambda account: account
+) -> AsyncIterator[Connected]:
+    """A connected office that has some open deals already."""
+    clock = StillClock()
+    office = Office(clock)
+    vendor = AmoCRM(office)
+    vendor.connect(ADDRESS)
+    for _ in range(deals):
+        add_deal(office)
+        clock.advance(60)
+    async with connected(vendor, configured(CRMS["amocrm"].account(vendor)), clock, ledgers) as service:
+        yield service
 
 
 def without_address(account: Account) -> Account:
-    """An account that does not say where the CRM reaches it."""
+    """The account without its `public_url`."""
     return replace(account, public_url=None)
 
 
@@ -61,24 +52,24 @@ def add_deal(office: Office, amount: int = 518400) -> Event:
 
 
 async def read(service: Connected, since: BoardRows | None = None) -> BoardRows:
-    """What the board is read as now."""
+    """The board's rows now."""
     shown = ranges(VIEW, local_day(service.clock.now(), service.account.zone))
     return await asyncio.to_thread(partial(service.reader.read, "office", shown.selections, since))
 
 
 async def reasons(service: Connected) -> list[str]:
-    """The reasons of refusals, as the board calls them."""
-    return sorted(each["reason"] for each in (await service.board())["losses"]["reasons"])
+    """The names of the reasons on the board."""
+    return sorted(row["reason"] for row in (await service.board())["losses"]["reasons"])
 
 
 async def wanted(service: Connected, after: float = 0.0) -> Sequence[Wanted]:
-    """The needs for which it is time, now or some seconds later."""
+    """The needs that are due now, or some seconds later."""
     now = service.clock.now() + round(after * 1_000_000)
     return await service.transactions.read(lambda connection: needs.due(connection, "office", now, 1_000))
 
 
 async def want(service: Connected, *wants: Need) -> None:
-    """Have the API asked for something."""
+    """Store needs."""
     now = service.clock.now()
     await service.transactions.write(
         lambda connection: needs.note(connection, "office", dict.fromkeys(wants, 1), now)
@@ -86,10 +77,10 @@ async def want(service: Connected, *wants: Need) -> None:
 
 
 def asked(service: Connected, path: str) -> int:
-    """How often a list of the API was asked for."""
+    """The number of calls for a list of the API."""
     return service.vendor.requests[f"GET /api/v4/{path}"]
 
 
 def calls(service: Connected) -> int:
-    """How many calls there were."""
+    """The number of calls."""
     return service.vendor.requests.total()
