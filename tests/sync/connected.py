@@ -230,8 +230,8 @@ def _facts_of_task(task: TaskFacts | None) -> TaskFacts | None:
 
 
 _UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won", "unknown")})
-"""What is true of a deal, and what is known of it, that counts nowhere: not every CRM tells what was deleted, and
-a backfill leaves out what was won before."""
+"""A deal's true phase and its known phase, where the difference counts nowhere: not every CRM tells what was
+deleted, and a backfill leaves out deals that were won before it."""
 
 _OWN: Final = frozenset(
     {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
