@@ -1,6 +1,6 @@
-"""`python -m bench [NAME …]`: measure, and print figures with the ratio that each is judged by.
+"""`python -m bench [NAME …]`: runs benchmarks, and prints figures with the ratio that each is judged by.
 
-Machines are noisy, so what is compared is measured in one run, in turns.
+Machines are noisy, so figures that are compared are measured in one run, in turns.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ BENCHES = {
 
 
 def main(names: list[str]) -> int:
-    """Run the named benches, or all."""
+    """Run the named benchmarks, or all."""
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
-        print(f"no bench is called {unknown[0]}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        print(
+            f"no benchmark is called {unknown[0]}; the benchmarks are: {', '.join(BENCHES)}", file=sys.stderr
+        )
         return 2
     print(f"{platform.machine()}, Python {platform.python_version()}")
     for name in names or list(BENCHES):

@@ -1,11 +1,12 @@
-"""What one webhook costs the ledger, by how much there is already: it must not grow.
+"""The cost of one webhook in the ledger by the size of the account: it must not grow.
 
-Databases of different sizes are loaded through the same code that webhooks go through. At each size one deal
-in twenty is a walk-in client's (50 000 of a million), who also has an overdue task of its own, and one
-manager has all of the tasks. Then the same mix of changes is applied to each in turns, one delivery a commit
-and 64 a commit: first to the deals of a day (the newest ones and some of the walk-in's, as many at each size,
-for an office works on as many deals a day however long its history is), then to any deal at all, which no
-office does: there every change dirties pages that no other does, and what grows is the writing of them.
+Databases of different sizes are loaded through the code that webhooks use. At each size one deal in twenty
+belongs to a walk-in client (50 000 of a million) with an overdue task of its own, and one manager has all
+tasks. Then the same mix of changes is applied to each database in turns, one delivery a commit and 64 a
+commit. First the changes concern the deals of one day (the newest ones and some of the walk-in client's), as
+many at each size, because an office works on as many deals a day however long its history is. Then they
+concern any deals, which no office does: there each change writes other pages than all others, and that cost
+grows.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ BATCH: Final = 64
 
 
 class Office:
-    """A ledger with so many deals."""
+    """A ledger with a number of deals."""
 
     def __init__(self, folder: Path, size: int) -> None:
         url = f"sqlite:///{folder}/{size}.db"
@@ -107,7 +108,7 @@ class Office:
             apply(connection, ACCOUNT, made, NOW)
 
     def deals(self, *, any_at_all: bool) -> Sequence[int]:
-        """The deals that are worked on."""
+        """The deals that changes concern."""
         if any_at_all:
             return range(self.size)
         return [
@@ -116,7 +117,7 @@ class Office:
         ]
 
     def webhook(self, deals: Sequence[int]) -> list[Change]:
-        """One change such as an office makes: a deal re-priced, lost, re-opened; a task set or completed."""
+        """One typical change: a deal re-priced, lost or re-opened; a task set or completed."""
         self._keys += 1
         version = NOW + self._keys
         number = self.random.choice(deals)

@@ -1,4 +1,4 @@
-"""Posts webhooks as fast as they are answered, over a number of connections, from a process of its own."""
+"""Posts webhooks over a number of connections, as fast as the service responds, from a separate process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.office import SECRET
 
 
 def request(number: int, prefix: str, account: str = "office") -> bytes:
-    """A signed webhook that tells of one deal."""
+    """A signed webhook about one deal."""
     now = datetime.now(UTC)
     data = {
         "id": f"{prefix}{number}",
@@ -42,7 +42,7 @@ def request(number: int, prefix: str, account: str = "office") -> bytes:
 def rate(
     port: int, number: int, connections: int, prefix: str, accounts: Sequence[str] = ("office",)
 ) -> float:
-    """Webhooks answered with 200 in a second, to some accounts in turns."""
+    """The rate of webhooks answered with 200, in webhooks a second, posted to the accounts in turns."""
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.Process(target=_load, args=(theirs, port, number, connections, prefix, accounts))
     child.start()
@@ -50,7 +50,7 @@ def rate(
     try:
         seconds: float = ours.recv()
     except EOFError:
-        raise RuntimeError("the load could not be put on") from None
+        raise RuntimeError("the process that posts webhooks failed") from None
     child.join()
     return seconds
 
@@ -86,7 +86,7 @@ def _next(selector: selectors.BaseSelector, opened: object, requests: Iterator[b
 
 
 def answered(opened: socket.socket) -> bytes:
-    """The body of an answer, which must be 200; its head and body may come apart."""
+    """The body of a response, which must be 200; its head and body may arrive separately."""
     received = b""
     while True:
         received += opened.recv(65536)

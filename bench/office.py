@@ -1,4 +1,4 @@
-"""The account that the benches feed, and its moment."""
+"""The account that benchmarks post to, and its time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the POST that closes a task to the row marked in the DOM of open pages, in real Chromium."""
+"""The time from the POST that closes a task to the marked row in the DOM of open pages, in real Chromium."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _measure(browser: Browser, crm: _Crm, port: int, number: int) -> list[float]:
-    """Milliseconds from each closing to each page's mark, in order."""
+    """Milliseconds from each POST to the mark on each page, in order."""
     names = [f"{number}-{index}" for index in range(CLOSINGS)]
     for name in names:
         crm.deal(name)

@@ -1,5 +1,8 @@
-"""What a webhook, a screen and an account cost, on PostgreSQL: seconds of processor, bytes of memory, of log
-and of table. docs/scale.md is made of these."""
+"""The costs of a webhook, a screen and an account on PostgreSQL: CPU seconds, bytes of memory, log and
+tables.
+
+docs/scale.md has these figures.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,15 @@ SCREENS: Final = 1_000
 FRAMES: Final = 100
 MANY: Final = 5_000
 WATCHED: Final = 64
-SETTLING: Final = 3.0
-"""Seconds in which what happens at the start, or at a connection, is over."""
+SETTLING_SECONDS: Final = 3.0
+"""The time after which the work of a start, or of new connections, is over."""
 
-QUIET: Final = 15.0
-"""Seconds over which nothing happens."""
+IDLE_SECONDS: Final = 15.0
+"""How long the load of an idle service is measured."""
 
 
 def main() -> None:
-    """Print what each costs."""
+    """Print each cost."""
     with own_postgres("max_connections = 200\n") as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _webhooks(folder, server)
@@ -39,7 +42,7 @@ def main() -> None:
 
 
 class _Cost:
-    """What a node and the database have used up since it was made."""
+    """What a node and its database have used since this was created."""
 
     def __init__(self, pid: int, server: Postgres, database: str) -> None:
         self._node = psutil.Process(pid)
@@ -57,7 +60,7 @@ class _Cost:
         return spent.user + spent.system, self._server.processor_seconds(), int(row[0]), int(row[1])
 
     def spent(self) -> tuple[float, float, int, int]:
-        """Seconds of the node, seconds of the database, bytes of its log, bytes of its tables."""
+        """CPU seconds of the node and of the database, bytes of its log and of its tables."""
         node, database, wal, size = (now - then for now, then in zip(self._now(), self._began, strict=True))
         return node, database, int(wal), int(size)
 
@@ -90,7 +93,7 @@ def _screens(folder: Path, server: Postgres) -> None:
         streams = [opened_on(port) for _ in range(SCREENS)]
         for stream in streams:
             stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        time.sleep(SETTLING)
+        time.sleep(SETTLING_SECONDS)
         memory = (process.memory_info().rss - before) / SCREENS
         few = _frames(port, pid, server, _name(url))
         print(f"a screen: {memory / 1024:.1f} KiB of a node's memory")
@@ -102,7 +105,7 @@ def _screens(folder: Path, server: Postgres) -> None:
 
 
 def _frames(port: int, pid: int, server: Postgres, database: str, run: str = "f") -> float:
-    """Seconds of the node's core for so many webhooks, each shown by itself."""
+    """CPU seconds of the node for a number of webhooks, each with a frame of its own."""
     cost = _Cost(pid, server, database)
     for number in range(FRAMES):
         rate(port, 1, 1, f"{run}{number}-")
@@ -116,14 +119,14 @@ def _accounts(folder: Path, server: Postgres) -> None:
         accounts = tuple(f"office-{index}" for index in range(number))
         url = server.databases.migrated()
         with node(folder, url, accounts=accounts) as (_, pid):
-            time.sleep(SETTLING)
+            time.sleep(SETTLING_SECONDS)
             memory[number] = psutil.Process(pid).memory_info().rss
             cost = _Cost(pid, server, _name(url))
-            time.sleep(QUIET)
-            ours, theirs, _, _ = cost.spent()
+            time.sleep(IDLE_SECONDS)
+            ours, theirs, *_ = (spent / IDLE_SECONDS * 1e3 for spent in cost.spent())
         print(
-            f"{number:5,} accounts at rest: {memory[number] / 2**20:.0f} MiB; each second "
-            f"{ours / QUIET * 1e3:.1f} ms of a node's core, {theirs / QUIET * 1e3:.1f} ms of the database's"
+            f"{number:5,} accounts without changes: {memory[number] / 2**20:.0f} MiB; each second "
+            f"{ours:.1f} ms of a node's CPU, {theirs:.1f} ms of the database's"
         )
     print(f"an account: {(memory[MANY] - memory[1]) / (MANY - 1) / 1024:.1f} KiB of a node's memory")
     url = server.databases.migrated()
@@ -131,15 +134,15 @@ def _accounts(folder: Path, server: Postgres) -> None:
         streams = [opened_on(port) for _ in range(WATCHED)]
         for stream, account in zip(streams, ACCOUNTS, strict=True):
             stream.sendall(f"GET /boards/{account}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        time.sleep(SETTLING)
+        time.sleep(SETTLING_SECONDS)
         cost = _Cost(pid, server, _name(url))
-        time.sleep(QUIET)
-        ours, theirs, _, _ = cost.spent()
+        time.sleep(IDLE_SECONDS)
+        ours, theirs, *_ = (spent / IDLE_SECONDS / WATCHED * 1e3 for spent in cost.spent())
         for stream in streams:
             stream.close()
     print(
-        f"a board that is watched and at rest: each second {ours / QUIET / WATCHED * 1e3:.2f} ms of a node's "
-        f"core, {theirs / QUIET / WATCHED * 1e3:.2f} ms of the database's"
+        f"a watched board without changes: each second {ours:.2f} ms of a node's CPU, "
+        f"{theirs:.2f} ms of the database's"
     )
 
 

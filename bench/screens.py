@@ -1,4 +1,4 @@
-"""From a POST to the frame on open streams: the first screen and the last, at 1, 100 and 1 000 screens."""
+"""The time from a POST to the frame on the first and the last of 1, 100 and 1 000 open streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCREENS: Final = (1, 100, 1_000)
 MESSAGES: Final = 60
 WARM_UP: Final = 5
 PAUSE: Final = 0.12
-"""Seconds between two webhooks, so that each finds the board quiet."""
+"""The time between two webhooks, so that the board is idle before each."""
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def milliseconds(seconds: list[float], percentile: int) -> str:
-    """A percentile, for people."""
+    """A percentile as text."""
     ordered = sorted(seconds)
     nth = ordered[min(len(ordered) - 1, len(ordered) * percentile // 100)]
     return f"{nth * 1000:5.1f} ms"
@@ -68,7 +68,7 @@ def measure(port: int, posted_to: int, number: int, run: str = "s") -> tuple[lis
 
 
 def opened_on(port: int) -> socket.socket:
-    """A connection that sends at once what it is given."""
+    """A connection that sends without delay."""
     opened = socket.create_connection(("127.0.0.1", port))
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return opened
@@ -83,7 +83,7 @@ def _drain(selector: selectors.BaseSelector, seconds: float) -> None:
 
 
 def _arrivals(selector: selectors.BaseSelector, number: int, wanted: bytes, began: float) -> list[float]:
-    """Seconds until each stream had what is wanted, which may come in two pieces."""
+    """Seconds until each stream had the wanted bytes, which may arrive in two pieces."""
     arrived: dict[int, float] = {}
     ends: dict[int, bytes] = {}
     while len(arrived) < number:

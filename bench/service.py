@@ -1,4 +1,4 @@
-"""The services that the benches load: Lossboard itself, and a bare route to compare it with."""
+"""The services under load: Lossboard, and a bare route to compare it with."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def take(request: Request) -> Response:
 
 uvicorn.run(Starlette(routes=[Route("/webhooks/office", take, methods=["POST"])]), port=0, access_log=False)
 """
-"""Reads the body and answers 200; stores nothing, checks nothing."""
+"""Reads the body and responds with 200; it stores and checks nothing."""
 
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -94,7 +94,7 @@ def _started(
     else:
         raise RuntimeError("the service did not start")
     try:
-        threading.Thread(target=process.stdout.read, daemon=True).start()  # what it says fills no pipe
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # or its output would fill the pipe
         yield int(match[1]), process.pid
     finally:
         process.terminate()

@@ -1,4 +1,5 @@
-"""Durable, applied webhooks a second over HTTP, on one process, against a bare route that stores nothing."""
+"""Stored and applied webhooks a second over HTTP with one process, compared with a route that stores
+nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Makes sure that there is a PgBouncer for the tests: the system's, else Debian's, which it installs.
+"""Makes sure that there is a PgBouncer for the tests; if the system has none, it installs Debian's.
 
-No network is used when there is one already.
+It uses the network only if there is none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 ENVIRONMENT = "LOSSBOARD_PGBOUNCER"
-"""Names another executable."""
+"""The environment variable that can name another executable."""
 
 PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
@@ -22,7 +22,7 @@ COMMANDS = (
 
 
 def pgbouncer() -> str | None:
-    """The path of the PgBouncer that was named, else of one that is installed on the system."""
+    """The path of the configured PgBouncer, or of the system's; None if there is none."""
     return shutil.which(os.environ.get(ENVIRONMENT, "pgbouncer"), path=PLACES)
 
 
@@ -34,13 +34,13 @@ def _install() -> None:
 
 
 def main() -> int:
-    """Exit code 0 when there is one."""
+    """Install PgBouncer if needed; the exit code is 0 if there is one now."""
     if not pgbouncer() and os.geteuid() == 0 and shutil.which("apt-get"):
         print("No PgBouncer is installed: installing one for the tests.", flush=True)
         _install()
     if pgbouncer():
         return 0
-    print(f"No PgBouncer: install one, or name one with {ENVIRONMENT}=PATH.", file=sys.stderr)
+    print(f"No PgBouncer: install it, or give its path with {ENVIRONMENT}=PATH.", file=sys.stderr)
     return 1
 
 

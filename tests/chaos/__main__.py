@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [--seed N] [--node-kills N] …`: a long storm; exit code 1 if anything is broken."""
+"""`python -m tests.chaos [--seed N] [--node-kills N] …`: a long storm; exit code 1 if a check fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.chaos.storm import Plan, report, run
 @click.option("--database-kills", default=10, show_default=True)
 @click.option("--database-freezes", default=5, show_default=True)
 def main(**amounts: int) -> None:
-    """Run it, and say what came of it."""
+    """Run a storm and print the result."""
     click.echo(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     result = run(Plan(**amounts))
     click.echo(report(result))

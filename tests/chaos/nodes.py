@@ -1,5 +1,5 @@
-"""Nodes of one service, as a service manager keeps them: each on a port of its own, started again whenever it
-is gone."""
+"""The nodes of one service, run as a service manager does: each on its own port, restarted whenever it
+exits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.e2e.running import environment
 
 READY_SECONDS: Final = 60.0
 
-RESTART: Final = 0.2
-"""Seconds between two looks whether a node is there."""
+POLL_SECONDS: Final = 0.2
+"""How often a node is checked for having exited."""
 
 
 class Node:
@@ -23,7 +23,7 @@ class Node:
 
     Args:
         folder: Has `lossboard.toml`; the node's output goes to a file in it.
-        arguments: More of `serve`'s.
+        arguments: More arguments for `serve`.
     """
 
     def __init__(self, folder: Path, name: str, database_url: str, *arguments: str) -> None:
@@ -36,28 +36,28 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Where it serves, when it does."""
+        """The address that it serves while it runs."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def output(self) -> str:
-        """What it has said."""
+        """Everything that it has printed."""
         return (self._folder / f"{self._name}.log").read_text(encoding="utf-8")
 
     @property
     def tracebacks(self) -> list[str]:
-        """The end of each traceback in it: errors that nobody foresaw."""
+        """The end of each traceback in the output: unexpected errors."""
         return [part[:2_000] for part in self.output.split("Traceback (most recent call last):")[1:]]
 
     async def keep(self) -> None:
-        """Start it, and start it again whenever it is gone, for whatever reason; until cancelled."""
+        """Start it, and restart it whenever it exits, until cancelled."""
         while True:
             if self._process is None or self._process.poll() is not None:
                 self._process = self._started()
-            await asyncio.sleep(RESTART)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def ready(self) -> None:
-        """Wait until it takes requests, and the database is there."""
+        """Wait until `/readyz` answers 200."""
         loop = asyncio.get_running_loop()
         end = loop.time() + READY_SECONDS
         while not await self._is_ready():
@@ -87,7 +87,7 @@ class Node:
             return False
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """Kill it with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
@@ -98,7 +98,7 @@ class Node:
         self._process.send_signal(number)
 
     def stop(self) -> int:
-        """End it as an operator does; its exit code."""
+        """Stop it as an operator does; returns its exit code."""
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(60)

@@ -1,4 +1,4 @@
-"""CRMs as the tests' own: they post, and post again to another node what was not answered with 200."""
+"""Simulated CRMs: they post deliveries, and retry on any node until one responds with 200."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ import httpx
 from tests.e2e.running import iso, signed, soon
 
 TRIES: Final = 8
-PAUSE: Final = (0.1, 0.5)
-"""Seconds before the next try; a CRM waits longer."""
+RETRY_SECONDS: Final = (0.1, 0.5)
+"""The wait before a retry; real CRMs wait longer."""
 
-ANSWER: Final = 25.0
-"""Seconds after which a sender gives an answer up: a node may be frozen, or gone."""
+RESPONSE_SECONDS: Final = 25.0
+"""How long a sender waits for a response: the node may be frozen or dead."""
 
 
 @dataclass
 class Sent:
-    """What was sent, by account: the keys of all deliveries, of those that were acknowledged, and the lost
-    deals that they told of."""
+    """What was sent, by account: the keys of all deliveries, and of those that were acknowledged."""
 
     tried: dict[str, set[str]] = field(default_factory=dict)
     acknowledged: dict[str, set[str]] = field(default_factory=dict)
@@ -34,12 +33,12 @@ class Sent:
     wrong: list[str] = field(default_factory=list)
 
     def count(self, which: dict[str, set[str]]) -> int:
-        """Deliveries of all accounts."""
+        """The number of deliveries of all accounts."""
         return sum(map(len, which.values()))
 
 
 class Sender:
-    """One connection's worth of a CRM; `run` until `stopped` is set."""
+    """One connection of a CRM. `run` goes on until `stopped` is set."""
 
     def __init__(
         self, name: str, accounts: Sequence[str], urls: Sequence[str], sent: Sent, dice: random.Random
@@ -51,22 +50,22 @@ class Sender:
         self._dice = dice
 
     async def run(self, stopped: asyncio.Event, pause: float) -> None:
-        """Post one event after another, each until it is acknowledged or given up."""
+        """Post one event after another, each until it is acknowledged or all tries have failed."""
         number = 0
-        async with httpx.AsyncClient(timeout=ANSWER, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=RESPONSE_SECONDS, trust_env=False) as client:
             while not stopped.is_set():
                 number += 1
                 account = self._dice.choice(self._accounts)
                 key, body = self._event(number)
                 self._sent.tried.setdefault(account, set()).add(key)
-                twice = 2 if self._dice.random() < 0.05 else 1  # as impatient CRMs do
+                twice = 2 if self._dice.random() < 0.05 else 1  # impatient CRMs do so
                 posts = (self._post(client, account, key, body) for _ in range(twice))
                 if any(await asyncio.gather(*posts)):
                     self._sent.acknowledged.setdefault(account, set()).add(key)
                 await asyncio.sleep(pause)
 
     def _event(self, number: int) -> tuple[str, str]:
-        """A lost deal of 1.00 under a name of its own; or a task on one that is overdue in a moment."""
+        """A new lost deal of 1.00, or a task on a lost deal that is overdue in a moment."""
         if self._dice.random() < 0.15:
             key = f"t-{self._name}-{number}"
             of = f"d-{self._name}-{self._dice.randrange(1, number + 1)}"
@@ -80,7 +79,7 @@ class Sender:
         return key, json.dumps({"type": kind, "timestamp": iso(soon(0)), "data": data})
 
     async def _post(self, client: httpx.AsyncClient, account: str, key: str, body: str) -> bool:
-        """Post until it is acknowledged; whether it was."""
+        """Post until it is acknowledged; returns whether it was."""
         loop = asyncio.get_running_loop()
         for _ in range(TRIES):
             url = f"{self._dice.choice(self._urls)}/webhooks/{account}"
@@ -96,5 +95,5 @@ class Sender:
                     return True
                 if answer.status_code != 503 or not answer.headers.get("retry-after", "").isdecimal():
                     self._sent.wrong.append(f"{answer.status_code}: {answer.text}")
-            await asyncio.sleep(self._dice.uniform(*PAUSE))
+            await asyncio.sleep(self._dice.uniform(*RETRY_SECONDS))
         return False

@@ -1,11 +1,11 @@
-"""A storm: several nodes on one PostgreSQL, senders and screens on all of them, and something killed, frozen
-or started again all the time. Afterwards everything is held against everything.
+"""A storm: several nodes on one PostgreSQL with senders and screens, while processes are killed, frozen and
+restarted. Afterwards it checks:
 
-- Each acknowledged delivery is in the log, once; nothing is there that nobody sent (a set checker: what was
-  not acknowledged may be there or not).
-- Numbers and sequence numbers have no gap.
-- `verify` finds no difference, in projections or state.
-- Each screen never went back, and shows what a snapshot shows.
+- Each acknowledged delivery is in the log exactly once, and the log has nothing that was not sent. A delivery
+  that was not acknowledged may be there or not.
+- Delivery numbers and sequence numbers have no gaps.
+- `verify` finds no difference in projections or state.
+- No screen ever went back to an older state, and each shows the same as a snapshot.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from tests.chaos.streams import Screen
 from tests.databases import Postgres, own_postgres
 from tests.e2e.running import SECRET
 
-QUIET_SECONDS: Final = 60.0
-"""Seconds in which all screens must have come to show what is there."""
+AGREE_SECONDS: Final = 60.0
+"""How long the screens may take to agree with the snapshots."""
 
-FREEZE: Final = (0.5, 3.0)
-"""Seconds for which a node, or the database, is frozen."""
+FREEZE_SECONDS: Final = (0.5, 3.0)
+"""How long a node or the database is frozen."""
 
-GAP: Final = (0.2, 1.2)
-"""Seconds between two strokes."""
+BETWEEN_SECONDS: Final = (0.2, 1.2)
+"""The time between two strokes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything. `pause`: seconds between two webhooks of a sender."""
+    """The size of a storm. `pause_seconds` is the time between two webhooks of a sender."""
 
     seed: int
     nodes: int = 3
@@ -58,10 +58,10 @@ class Plan:
     node_freezes: int = 1
     database_kills: int = 1
     database_freezes: int = 0
-    pause: float = 0.03
+    pause_seconds: float = 0.03
 
     def strokes(self, dice: random.Random) -> list[str]:
-        """What is done, in which order."""
+        """The strokes in random order."""
         strokes = (
             ["kill a node"] * self.node_kills
             + ["freeze a node"] * self.node_freezes
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass
 class Result:
-    """What came of it. `problems` is empty, or something is broken."""
+    """The result of a storm. Each problem is a failed check."""
 
     plan: Plan
     seconds: float = 0.0
@@ -91,7 +91,7 @@ class Result:
 
 
 def run(plan: Plan) -> Result:
-    """Run a storm, and check what it left."""
+    """Run a storm, and check the result."""
     with (
         tempfile.TemporaryDirectory(prefix="storm") as name,
         own_postgres("max_connections = 200\n") as server,
@@ -152,9 +152,9 @@ async def _rage(plan: Plan, nodes: list[Node], server: Postgres, dice: random.Ra
         for number in range(plan.senders)
     ]
     following = [asyncio.create_task(screen.follow()) for screen in screens]
-    sending = [asyncio.create_task(sender.run(stopped, plan.pause)) for sender in senders]
+    sending = [asyncio.create_task(sender.run(stopped, plan.pause_seconds)) for sender in senders]
     for stroke in plan.strokes(dice):
-        await asyncio.sleep(dice.uniform(*GAP))
+        await asyncio.sleep(dice.uniform(*BETWEEN_SECONDS))
         await _strike(stroke, dice.choice(nodes), server, dice)
         result.strokes[stroke] += 1
     await asyncio.gather(*(node.ready() for node in nodes))
@@ -185,11 +185,11 @@ async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random
         node.kill()
     elif stroke == "freeze a node":
         node.signal(signal.SIGSTOP)
-        await asyncio.sleep(dice.uniform(*FREEZE))
+        await asyncio.sleep(dice.uniform(*FREEZE_SECONDS))
         node.signal(signal.SIGCONT)
     elif stroke == "freeze the database":
         server.freeze()
-        await asyncio.sleep(dice.uniform(*FREEZE))
+        await asyncio.sleep(dice.uniform(*FREEZE_SECONDS))
         server.thaw()
     else:
         server.kill()
@@ -198,7 +198,7 @@ async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random
 
 
 async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -> float:
-    """Seconds until every screen shows what a snapshot of some node shows."""
+    """Wait until each screen shows the same as a node's snapshot; returns the seconds that took."""
     began = time.monotonic()
     async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         while True:
@@ -210,8 +210,8 @@ async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -
                     wrong.append((screen.account, _differing(here, there or {})))
             if not wrong:
                 return time.monotonic() - began
-            if time.monotonic() - began > QUIET_SECONDS:
-                result.problems.append(f"{len(wrong)} screens do not show what is there: {wrong[:5]}")
+            if time.monotonic() - began > AGREE_SECONDS:
+                result.problems.append(f"{len(wrong)} screens differ from the snapshot: {wrong[:5]}")
                 return time.monotonic() - began
             await asyncio.sleep(0.2)
 
@@ -222,8 +222,8 @@ def _differing(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
 
 
 async def _shown(client: httpx.AsyncClient, address: str) -> dict[str, Any] | None:
-    """What a snapshot shows; None when it cannot be had now: a server may close an idle connection just as it
-    is used again."""
+    """The content of a snapshot; None if the request fails, as when a server closes an idle connection while
+    it is used again."""
     try:
         answer = await client.get(address)
     except httpx.HTTPError:
@@ -232,8 +232,8 @@ async def _shown(client: httpx.AsyncClient, address: str) -> dict[str, Any] | No
 
 
 def _lasting(board: dict[str, Any]) -> dict[str, Any]:
-    """What of a board does not change while time passes: all but its moment, and how long tasks are overdue
-    on an average."""
+    """The parts of a board that do not change with time alone: all but `as_of` and the mean delays of
+    tasks."""
     if not board:
         return {}
     managers = [
@@ -251,7 +251,7 @@ def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
         with engine.begin() as connection:
             stored = list(log.everything(connection, account.id))
             head = connection.execute(select(HEADS).where(HEADS.c.account == account.id)).one()
-            patches = connection.execute(
+            invalidations = connection.execute(
                 select(func.count(), func.max(INVALIDATIONS.c.seq)).where(
                     INVALIDATIONS.c.account == account.id
                 )
@@ -263,8 +263,8 @@ def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
         )
         if [delivery.number for delivery in stored] != list(range(1, head.deliveries + 1)):
             problems.append("the numbers of deliveries have a gap")
-        if stored and (patches[1] != head.seq or (head.seq <= 1000 and patches[0] != head.seq)):
-            problems.append(f"sequence numbers have a gap: {patches[0]} of {head.seq}")
+        if stored and (invalidations[1] != head.seq or (head.seq <= 1000 and invalidations[0] != head.seq)):
+            problems.append(f"sequence numbers have a gap: {invalidations[0]} of {head.seq}")
         problems += [
             str(difference) for difference in operations.verify(config, account, lambda _: None).differences
         ]
@@ -273,8 +273,8 @@ def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
 
 
 def set_problems(tried: set[str], acknowledged: set[str], stored: list[str]) -> Iterator[str]:
-    """What is wrong with what was stored, given what was sent. What was tried and not acknowledged may be
-    stored or not: a sender that had no answer does not know."""
+    """The differences between the log and what was sent. A delivery without a response may be stored or
+    not."""
     once = Counter(stored)
     if lost := acknowledged - once.keys():
         yield f"{len(lost)} acknowledged deliveries are lost: {sorted(lost)[:5]}"
@@ -285,7 +285,7 @@ def set_problems(tried: set[str], acknowledged: set[str], stored: list[str]) -> 
 
 
 def report(result: Result) -> str:
-    """What happened, in lines."""
+    """The result as text."""
     plan = result.plan
     strokes = ", ".join(f"{name} {times} times" for name, times in sorted(result.strokes.items()))
     answers = ", ".join(f"{name}: {times:,}" for name, times in result.answers.most_common())

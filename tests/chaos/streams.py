@@ -1,5 +1,5 @@
-"""Screens as the tests' own: they follow the live protocol over raw sockets, move to another node whenever
-theirs is gone, and keep the board that follows from what they were sent."""
+"""Simulated screens: they follow the live protocol over raw sockets, move to another node when theirs fails,
+and keep the board that results from the events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from service.live.board.patch import apply_patch
 
-SILENCE: Final = 16.0
-"""Seconds without an event after which the stream is lost, whatever the socket says: three heartbeats."""
+SILENCE_SECONDS: Final = 16.0
+"""After this time without an event the stream is lost, whatever the socket says: three heartbeats."""
 
-PAUSE: Final = (0.2, 1.0)
-"""Seconds before the next attempt."""
+RETRY_SECONDS: Final = (0.2, 1.0)
+"""The wait before the next attempt."""
 
 
 @dataclass
@@ -33,19 +33,19 @@ class Screen:
     backwards: list[tuple[int, int]] = field(default_factory=list)
 
     async def follow(self) -> None:
-        """Show the board, wherever that can be had."""
+        """Keep the board up to date from any node that serves it."""
         while True:
             try:
                 async for name, seq, data in self._events(self.dice.choice(self.ports)):
                     self._take(name, seq, data)
             except (OSError, EOFError, TimeoutError):
                 pass
-            await asyncio.sleep(self.dice.uniform(*PAUSE))
+            await asyncio.sleep(self.dice.uniform(*RETRY_SECONDS))
 
     def _take(self, name: str, seq: int | None, data: dict[str, Any]) -> None:
         self.events += 1
         if name == "heartbeat" and self.board:
-            # A webhook that came once more is heard of, and changes nothing else.
+            # A repeated webhook changes only these two times.
             self.board |= {moment: data[moment] for moment in ("as_of", "last_delivery_at")}
         if seq is None:
             return
@@ -55,21 +55,21 @@ class Screen:
         self.board = data if name == "snapshot" else apply_patch(self.board, data)
 
     async def _events(self, port: int) -> AsyncIterator[tuple[str, int | None, dict[str, Any]]]:
-        async with asyncio.timeout(SILENCE):
+        async with asyncio.timeout(SILENCE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
         try:
             last = "" if self.seen is None else f"Last-Event-ID: {self.seen}\r\n"
             writer.write(
                 f"GET /boards/{self.account}/events HTTP/1.1\r\nHost: localhost\r\n{last}\r\n".encode()
             )
-            async with asyncio.timeout(SILENCE):
+            async with asyncio.timeout(SILENCE_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
                 return
             self.streams += 1
             received = b""
             while True:
-                async with asyncio.timeout(SILENCE):
+                async with asyncio.timeout(SILENCE_SECONDS):
                     received += await _chunk(reader)
                 *whole, received = received.split(b"\n\n")
                 for event in whole:

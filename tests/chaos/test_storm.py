@@ -1,4 +1,4 @@
-"""A short storm over three nodes (`make soak` runs a long one), and that its checker finds what is wrong."""
+"""A short storm over three nodes (`make soak` runs a long one), and a test of its checker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_nothing_is_lost_or_applied_twice_and_every_screen_is_right_after_a_stor
     assert result.acknowledged > 50
     assert result.events > plan.screens
     assert result.streams > plan.screens, "no screen had to move to another node"
-    assert result.slowest < 20, "somebody was left waiting"
+    assert result.slowest < 20, "a sender was left waiting"
 
 
 def test_the_checker_finds_what_is_lost_doubled_or_invented() -> None:

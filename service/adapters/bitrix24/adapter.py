@@ -1,8 +1,9 @@
-"""The `bitrix24` CRM kind: Bitrix24's outgoing webhooks, form bodies that say what happened to which object
+"""The `bitrix24` CRM kind: Bitrix24's outgoing webhooks. Each is a form that names an event and an object,
 and nothing else (`event=ONCRMDEALUPDATE&data[FIELDS][ID]=42`).
 
-What the object is now must be asked for: every event but a deletion is a `Need` and no change. They are not
-signed: each carries the token that Bitrix24 showed when the webhook was made (SPEC section 6).
+The API must be asked for the object itself, so every event except a deletion is a `Need` without a change.
+Webhooks are not signed: each carries the token that Bitrix24 showed when the webhook was made (SPEC section
+6).
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import ACTIVITY
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, Node, parse_form
+from service.adapters.parsed import rejected
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
-from service.model import Change, Decoded, Entity, Need, Rejection, Request
+from service.model import Change, Decoded, Entity, Need, Request
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """What an event is about.
+    """A kind of event.
 
     Args:
-        paths: Where the object's id may stand below `data`; the first that holds one counts.
-        prefix: What the board's id has before the vendor's.
+        paths: Where the object's id can be below `data`; the first usable one counts.
+        prefix: The prefix of the board's id.
     """
 
     entity: Entity
@@ -41,9 +43,9 @@ class _Event:
 
 _CRM: Final = (("FIELDS", "ID"),)
 _TASK: Final = (("FIELDS_AFTER", "ID"), ("FIELDS_BEFORE", "ID"))
-"""The side that there is not comes as the text `undefined`."""
+"""The side that does not exist comes as the text `undefined`."""
 _COMMENT: Final = (("FIELDS_AFTER", "TASK_ID"), ("FIELDS_BEFORE", "TASK_ID"))
-"""Its own `ID` is the comment's, and 0 where tasks have chats."""
+"""`ID` itself is the comment's, or 0 where tasks have chats."""
 
 _EVENTS: Final[Mapping[str, _Event]] = {
     "ONCRMDEALADD": _Event("deal", _CRM),
@@ -59,7 +61,7 @@ _EVENTS: Final[Mapping[str, _Event]] = {
     "ONTASKCOMMENTUPDATE": _Event("task", _COMMENT),
     "ONTASKCOMMENTDELETE": _Event("task", _COMMENT),
 }
-"""By the event's name in capitals: the vendor's documents print it in mixed case, its servers send both."""
+"""By the event's name in capitals. Bitrix24's documents write it in mixed case; its servers send both."""
 
 
 class Bitrix24Adapter(Adapter):
@@ -71,8 +73,8 @@ class Bitrix24Adapter(Adapter):
     api = Bitrix24Api()
 
     def authenticate(self, request: Request, account: Account) -> None:
-        """See `Adapter`: `auth[application_token]` is a secret, and `auth[domain]` is the configured domain
-        where one is configured. The time of sending proves nothing, for nothing protects it."""
+        """See `Adapter`: `auth[application_token]` is a secret, and `auth[domain]` is the configured domain,
+        if there is one. The time of sending proves nothing, because nothing protects it."""
         sender = _sender(request.body)
         if not is_secret(_text(sender, "application_token"), account.webhook_secrets):
             raise NotAuthentic("token")
@@ -81,7 +83,8 @@ class Bitrix24Adapter(Adapter):
             raise NotAuthentic("account")
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
-        """See `Adapter`. The vendor makes the secret. Comments are left out: they change nothing here."""
+        """See `Adapter`. Bitrix24 makes the secret. Comments are left out, because they change nothing
+        here."""
         del account
         return [
             "In Bitrix24, as an administrator: Разработчикам → Другое → Исходящий вебхук.",
@@ -96,20 +99,12 @@ class Bitrix24Adapter(Adapter):
         del account
         try:
             form = parse_form(request.body)
-        except FormError as error:
-            return Decoded(digest(request.body), (), (Rejection(0, str(error)),))
-        name = _text(form, "event")
-        if not name:
-            said = "the body names no event, such as event=ONCRMDEALUPDATE"
-            return Decoded(digest(request.body), (), (Rejection(0, said),))
-        event = _EVENTS.get(name.upper())
+            event = _event(form)
+            object_id = _object_id(form, event) if event else ""
+        except ValueError as error:
+            return rejected(error).decoded(digest(request.body))
         if event is None:
             return Decoded(digest(request.body))
-        object_id = _object_id(form, event)
-        if not object_id:
-            where = " or ".join(f"data[{side}][{field}]" for side, field in event.paths)
-            said = f"{name.upper()}: {where} is missing or is not a number"
-            return Decoded(digest(request.body), (), (Rejection(0, said),))
         entity_id = event.prefix + object_id
         if event.deleted:
             change = Change(event.entity, entity_id, request.received_at, deleted=True)
@@ -119,35 +114,40 @@ class Bitrix24Adapter(Adapter):
 
 
 def _delivery_key(form: Form, object_id: str, occasion: str = "") -> str:
-    """What makes the delivery unique: portal, event, object, second of sending, and webhook.
+    """The delivery's key: portal, event, object, second of sending, and webhook.
 
-    The vendor gives a delivery no id, and sends none twice; but of an object that changes several times in a
-    second it tells as often, in equal bodies. To take a repeat for news asks for the object once more; to
-    take news for a repeat would lose it. So the occasion belongs to the key, but for a deletion: it is final.
+    Bitrix24 gives a delivery no id and never repeats one, but it reports several changes of an object within
+    one second in equal bodies. If a repeat counts as news, the object is asked for once more; if news counted
+    as a repeat, it would be lost. So the key has the time received as its occasion. A deletion has none,
+    because a second one says nothing new.
     """
     portal = _text(form.get("auth"), "member_id")
-    parts = (
-        portal,
-        _text(form, "event").upper(),
-        object_id,
-        _text(form, "ts"),
-        _text(form, "event_handler_id"),
-    )
+    event, sent_at, webhook = (_text(form, name) for name in ("event", "ts", "event_handler_id"))
+    parts = (portal, event.upper(), object_id, sent_at, webhook)
     return digest("\0".join(parts).encode("utf-8", "replace"), occasion)
 
 
+def _event(form: Form) -> _Event | None:
+    """The kind of the event; None for one that the board ignores. Raises `ValueError` without an event."""
+    name = _text(form, "event")
+    if not name:
+        raise ValueError("the body names no event, such as event=ONCRMDEALUPDATE")
+    return _EVENTS.get(name.upper())
+
+
 def _object_id(form: Form, event: _Event) -> str:
-    """The id of what the event is about; empty when the body has none."""
+    """The id of the event's object. Raises `ValueError` if the body has none."""
     data = form.get("data")
     for side, field in event.paths:
-        found = _text(data.get(side), field) if isinstance(data, dict) else ""
-        if _ID.fullmatch(found):
-            return found
-    return ""
+        object_id = _text(data.get(side), field) if isinstance(data, dict) else ""
+        if _ID.fullmatch(object_id):
+            return object_id
+    paths = " or ".join(f"data[{side}][{field}]" for side, field in event.paths)
+    raise ValueError(f"{_text(form, 'event').upper()}: {paths} is missing or is not a number")
 
 
 def _sender(body: bytes) -> Node:
-    """The `auth` block. Only its fields are parsed: this is done for every request, before it is decoded."""
+    """The `auth` block. Only its fields are parsed, because every request is checked before it is decoded."""
     try:
         form = parse_form(b"&".join(field for field in body.split(b"&") if field.startswith(b"auth")))
     except FormError:
@@ -156,7 +156,7 @@ def _sender(body: bytes) -> Node:
 
 
 def _text(node: Node | None, name: str) -> str:
-    """The text under a name; empty when there is none."""
+    """The text under a name; empty if there is none."""
     value = node.get(name) if isinstance(node, dict) else None
     return value if isinstance(value, str) else ""
 

@@ -1,4 +1,4 @@
-"""The answers of Bitrix24's API: their errors, the objects in them, and their changes and needs. Pure.
+"""The answers of Bitrix24's API: their errors, the objects in them, and their changes. Pure.
 
 A method answers `{"result": …, "time": …}` or `{"error": …}`. `batch` answers with the results and the errors
 of several methods, each under the name that the call gave to the method: here, its resource.
@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from service.adapters.api import ASKED, RESOURCE, as_of
+from service.adapters.api import ASKED, RESOURCE, absent_ids, as_of
 from service.adapters.bitrix24 import items
-from service.adapters.bitrix24.items import Item, Parsed
+from service.adapters.bitrix24.items import Item
 from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, Json, code, number
-from service.adapters.fields import digest, one_line
+from service.adapters.fields import digest
+from service.adapters.parsed import Parsed, parse_body, rejected
 from service.config import Account
-from service.model import Change, Decoded, Entity, Need, Rejection, Request
+from service.model import Change, Decoded, Entity, Instant, Request
 
 BATCH: Final = "batch"
 """The resource of an answer that holds the results of several methods."""
@@ -33,7 +34,7 @@ class Resource:
     Args:
         key: The name of the list in a result; None where the result is the list.
         id: The field that holds an object's id.
-        parse: The changes and needs in an object.
+        parse: The changes in an object.
         prefix: The prefix of the board's ids.
         read_id: The vendor's id as text; UNSET for a value that is no id.
     """
@@ -44,6 +45,16 @@ class Resource:
     parse: Callable[[Item], Parsed]
     prefix: str = ""
     read_id: Callable[[object], str | UnsetType] = number
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an answer has the whole object, not only its name."""
+        return self.entity in ("deal", "task")
+
+    def entity_id(self, sent: object) -> str | None:
+        """The board's id of an object; None for one without a usable id."""
+        vendor_id = self.read_id(sent.get(self.id)) if isinstance(sent, dict) else UNSET
+        return None if vendor_id is UNSET else self.prefix + vendor_id
 
     def vendor_id(self, entity_id: str) -> str:
         """The vendor's id, from the board's."""
@@ -139,64 +150,63 @@ def listed(resource: Resource, result: object) -> list[object]:
 
 
 def decode(request: Request, account: Account) -> Decoded:
-    """See `Api.decode`."""
+    """See `Api.decode`. Each object stands alone."""
     resource = request.headers.get(RESOURCE, "")
     body = read_body(request.body, resource)
     if body is None or not body.results or not body.results.keys() <= RESOURCES.keys():
         errors = ", ".join(body.errors) if body and body.errors else "no result"
-        rejection = Rejection(0, one_line(ValueError(f"{resource}: {errors}")))
-        return Decoded(_key(request, is_dated=True), (), (rejection,))
-    changes: list[Change] = []
-    needs: list[Need] = []
-    rejections: list[Rejection] = []
-    is_dated = True
-    for name, result in body.results.items():
-        for parsed in _parse(RESOURCES[name], result, account, request):
-            if isinstance(parsed, ValueError):
-                rejections.append(Rejection(len(rejections), f"{name}: {one_line(parsed)}"))
-            else:
-                changes += parsed.changes
-                needs += parsed.needs
-                is_dated = is_dated and parsed.is_dated
-    return Decoded(_key(request, is_dated), tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
+        return rejected(ValueError(f"{resource}: {errors}")).decoded(_key(request, is_dated=True))
+    results = body.results
+    parsed = parse_body(lambda: _entries(results), lambda entry: _parse(entry, account, request))
+    for name, result in results.items():
+        parsed += _deletions(RESOURCES[name], result, request)
+    return parsed.decoded(_key(request, parsed.is_dated))
 
 
-def _parse(
-    resource: Resource, result: object, account: Account, request: Request
-) -> Iterator[Parsed | ValueError]:
-    """Each object in a result, and last the deals or tasks that were asked for and are left out."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One object in a result; the error of a result that has no list."""
+
+    resource: str
+    sent: object | ValueError
+
+
+def _entries(results: Mapping[str, object]) -> Iterator[_Entry]:
+    for name, result in results.items():
+        try:
+            yield from [_Entry(name, sent) for sent in listed(RESOURCES[name], result)]
+        except ValueError as error:
+            yield _Entry(name, error)
+
+
+def _parse(entry: _Entry, account: Account, request: Request) -> Parsed:
+    """The changes in an object. Raises `ValueError` that names the resource."""
+    resource, asked_at = RESOURCES[entry.resource], request.received_at
     try:
-        objects = listed(resource, result)
+        parsed = resource.parse(_item(resource, entry.sent, account, asked_at))
     except ValueError as error:
-        yield error
-        return
-    is_whole = resource.entity in ("deal", "task")
-    missing = {entity_id for entity_id in request.headers.get(ASKED, "").split() if resource.has(entity_id)}
-    for sent in objects:
-        try:
-            item = _item(resource, sent, account, request)
-        except ValueError as error:
-            missing = set()  # the object may be any of them
-            yield error
-            continue
-        missing.discard(item.id)
-        try:
-            parsed = resource.parse(item)
-        except ValueError as error:
-            yield error
-            continue
-        changes = as_of(parsed.changes, request.received_at) if is_whole else parsed.changes
-        yield Parsed(tuple(changes), parsed.needs, parsed.is_dated)
-    if missing and is_whole:
-        deletions = (Change(resource.entity, id, request.received_at, deleted=True) for id in sorted(missing))
-        yield Parsed(tuple(deletions), is_dated=False)
+        raise ValueError(f"{entry.resource}: {error}") from error
+    return replace(parsed, changes=tuple(as_of(parsed.changes, asked_at))) if resource.is_whole else parsed
 
 
-def _item(resource: Resource, sent: object, account: Account, request: Request) -> Item:
-    vendor_id = resource.read_id(sent.get(resource.id)) if isinstance(sent, dict) else UNSET
-    if not isinstance(sent, dict) or vendor_id is UNSET:
+def _item(resource: Resource, sent: object, account: Account, asked_at: Instant) -> Item:
+    if isinstance(sent, ValueError):
+        raise sent
+    entity_id = resource.entity_id(sent)
+    if not isinstance(sent, dict) or entity_id is None:
         raise ValueError(f"an entry without a usable {resource.id}")
-    return Item(sent, resource.prefix + vendor_id, account, request.received_at)
+    return Item(sent, entity_id, account, asked_at)
+
+
+def _deletions(resource: Resource, result: object, request: Request) -> Parsed:
+    """The deals or tasks that were asked for and that the result leaves out."""
+    try:
+        present = {resource.entity_id(sent) for sent in listed(resource, result)}
+    except ValueError:
+        return Parsed()
+    absent = [id for id in absent_ids(request, present) if resource.has(id)] if resource.is_whole else []
+    deletions = tuple(Change(resource.entity, id, request.received_at, deleted=True) for id in absent)
+    return Parsed(deletions, is_dated=not deletions)
 
 
 def _key(request: Request, is_dated: bool) -> str:

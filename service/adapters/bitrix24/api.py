@@ -31,7 +31,7 @@ from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import Json, number
 from service.calendar import iso
 from service.config import Account, zone
-from service.model import SECOND, Decoded, Instant, Need, Request
+from service.model import DAY, Decoded, Instant, Need, Request
 
 _PAGE: Final = 50
 """Entries on a full page of every method. The size cannot be chosen."""
@@ -41,7 +41,6 @@ _TRANSIENT: Final = frozenset(
 )
 """Errors that pass by themselves. A person must repair the others: rights, scopes, the tariff."""
 
-_DAY: Final = 24 * 60 * 60 * SECOND
 _NEVER_DUE: Final = "2100-01-01T00:00:00+00:00"
 """Leaves out activities without a due time: they are due in 9999."""
 
@@ -239,7 +238,7 @@ def _pipelines(asked: tuple[str, ...] = ()) -> Call:
 
 def _counting(account: Account, now: Instant, sweep: bool = False) -> list[Stage]:
     """The deals and tasks that count on the board."""
-    lost, due = _time(now - LOSSES_DAYS * _DAY), _time(now - TASKS_DAYS * _DAY)
+    lost, due = _time(now - LOSSES_DAYS * DAY), _time(now - TASKS_DAYS * DAY)
     due_lately = {"COMPLETED": "Y", ">=DEADLINE": due, "<DEADLINE": _NEVER_DUE}
     return [
         _stage("open deals", "deals", account, {"=stageSemanticId": "P"}, sweep),

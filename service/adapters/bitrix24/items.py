@@ -1,4 +1,4 @@
-"""One object in an answer of Bitrix24's API, as changes and needs: a deal, an activity, a task, or a name.
+"""One object in an answer of Bitrix24's API, as changes: a deal, an activity, a task, or a name.
 Pure.
 
 Source: apidocs.bitrix24.com (crm.item.list, crm.activity.list, tasks.task.list, crm.status.list,
@@ -8,9 +8,9 @@ be read is left unset; only an object that is dated too far in the future is ref
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
@@ -31,38 +31,19 @@ from service.adapters.bitrix24.values import (
     number,
     text,
 )
-from service.adapters.fields import loss_reason, refuse_future
+from service.adapters.fields import if_sent, loss_reason, refuse_future, sent_fields
+from service.adapters.parsed import Parsed
 from service.config import Account
-from service.model import Change, Entity, Instant, Need, Status, Value
+from service.model import Change, Entity, Instant, Status, Value
 
 _STATUSES: Final[Mapping[str, Status]] = {"P": "open", "S": "won", "F": "lost"}
 _OWNER_TYPES: Final[Mapping[str, str]] = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
 """The owner of an activity by its `OWNER_TYPE_ID`, as it stands in the address of the owner's page."""
 _CLIENT_PREFIXES: Final[Mapping[str, str]] = {"3": CONTACT, "4": COMPANY}
+_COMPLETED: Final[Mapping[str, bool]] = {"Y": True, "N": False}
 _DONE: Final = frozenset({"4", "5"})
 """The values of a task's `status` that count as completed: awaiting control (the manager's part is done), and
 completed."""
-_LINKS: Final[tuple[Literal["manager", "client", "pipeline", "reason"], ...]] = (
-    "manager",
-    "client",
-    "pipeline",
-    "reason",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The changes and needs in one object.
-
-    Args:
-        changes: That of the object itself, and those that name linked entities.
-        needs: The linked entities whose names are not in the object.
-        is_dated: Whether the changes carry the vendor's own time, not the time of asking.
-    """
-
-    changes: tuple[Change, ...] = ()
-    needs: tuple[Need, ...] = ()
-    is_dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +83,25 @@ def deal(item: Item) -> Parsed:
     """A deal of `crm.item.list`."""
     version, is_dated = item.version("updatedTime")
     sent = item.sent
-    fields: dict[str, Value] = {"known": True}
-    _set(fields, "name", text(sent.get("title", UNSET)))
-    status = _STATUSES.get(str(sent.get("stageSemanticId")))
-    if status is not None:
-        fields["status"] = status
-        # Not `closedate`: a day that people set, and in an open deal the one that they hope for.
-        _set(fields, "closed_at", None if status == "open" else moment(sent.get("movedTime")))
-    paid_in = currency(sent.get("currencyId"))
-    _set(fields, "currency", paid_in)
-    _set(fields, "amount", amount(sent.get("opportunity", UNSET), paid_in or item.account.currency))
-    _set(fields, "manager_id", linked(sent.get("assignedById", UNSET)))
-    _set(fields, "pipeline_id", number(sent.get("categoryId")))  # 0 is a pipeline: the first
-    _set(fields, "client_id", _client_of_deal(sent))
-    named = _set_reason(fields, item, version)
-    _set(fields, "url", item.url(f"crm/deal/details/{item.id}"))
-    return Parsed((Change("deal", item.id, version, fields), *named), _wanted(fields, named), is_dated)
+    status = _STATUSES.get(str(sent.get("stageSemanticId")), UNSET)
+    currency_code = currency(sent.get("currencyId"))
+    reason_id, named = _reason(item, status, version)
+    fields = sent_fields(
+        known=True,
+        name=text(sent.get("title", UNSET)),
+        status=status,
+        # Not `closedate`, a day that people set, and in an open deal the day on which they hope to close it.
+        closed_at=if_sent(status, lambda status: None if status == "open" else moment(sent.get("movedTime"))),
+        currency=currency_code,
+        amount=amount(sent.get("opportunity", UNSET), currency_code or item.account.currency),
+        manager_id=linked(sent.get("assignedById", UNSET)),
+        pipeline_id=number(sent.get("categoryId")),  # 0 is a pipeline: the first
+        client_id=_client_of_deal(sent),
+        reason_id=reason_id,
+        url=item.url(f"crm/deal/details/{item.id}"),
+    )
+    change = Change("deal", item.id, version, fields)
+    return Parsed((change, *named), is_dated=is_dated)
 
 
 def activity(item: Item) -> Parsed:
@@ -127,39 +111,39 @@ def activity(item: Item) -> Parsed:
     if str(sent.get("TYPE_ID")) == "3" or str(sent.get("PROVIDER_ID")).startswith("CRM_TASKS_TASK"):
         return Parsed()
     version, is_dated = item.version("LAST_UPDATED")
-    fields: dict[str, Value] = {}
-    _set(fields, "text", text(sent.get("SUBJECT", UNSET)))
-    if (completed := sent.get("COMPLETED")) in ("Y", "N"):
-        fields["completed"] = completed == "Y"
-    _set(fields, "manager_id", linked(sent.get("RESPONSIBLE_ID", UNSET)))
-    _set(fields, "due_at", None if _is_record(sent) else due_time(sent.get("DEADLINE", UNSET)))
-    kind, owner = str(sent.get("OWNER_TYPE_ID")), linked(sent.get("OWNER_ID", UNSET))
-    if owner is not UNSET:
-        fields["deal_id"] = owner if kind == "2" else None
-        fields["client_id"] = _CLIENT_PREFIXES[kind] + owner if kind in _CLIENT_PREFIXES and owner else None
-        if kind in _OWNER_TYPES and owner:
-            _set(fields, "url", item.url(f"crm/{_OWNER_TYPES[kind]}/details/{owner}"))
-    return Parsed((Change("task", item.id, version, fields),), _wanted(fields), is_dated)
+    owner_type, owner = str(sent.get("OWNER_TYPE_ID")), linked(sent.get("OWNER_ID", UNSET))
+    prefix, page = _CLIENT_PREFIXES.get(owner_type), _OWNER_TYPES.get(owner_type)
+    fields = sent_fields(
+        text=text(sent.get("SUBJECT", UNSET)),
+        completed=_COMPLETED.get(str(sent.get("COMPLETED")), UNSET),
+        manager_id=linked(sent.get("RESPONSIBLE_ID", UNSET)),
+        due_at=None if _is_record(sent) else due_time(sent.get("DEADLINE", UNSET)),
+        deal_id=if_sent(owner, lambda owner: owner if owner_type == "2" else None),
+        client_id=if_sent(owner, lambda owner: prefix + owner if prefix and owner else None),
+        url=item.url(f"crm/{page}/details/{owner}") if page and owner else UNSET,
+    )
+    return Parsed((Change("task", item.id, version, fields),), is_dated=is_dated)
 
 
 def task(item: Item) -> Parsed:
     """A task of `tasks.task.list`."""
     version, is_dated = item.version("changedDate")
     sent = item.sent
-    fields: dict[str, Value] = {}
-    _set(fields, "text", text(sent.get("title", UNSET)))
-    _set(fields, "manager_id", linked(sent.get("responsibleId", UNSET)))
-    _set(fields, "due_at", due_time(sent.get("deadline", UNSET)))
-    status = number(sent.get("status"))
-    if status is not UNSET:
-        fields["completed"] = status in _DONE
-        _set(fields, "completed_at", moment(sent.get("closedDate")) if status in _DONE else None)
-    if "ufCrmTask" in sent:
-        fields["deal_id"], fields["client_id"] = bindings(sent["ufCrmTask"])
-    manager = fields.get("manager_id")
-    if manager:
-        _set(fields, "url", item.url(f"company/personal/user/{manager}/tasks/task/view/{item.id}"))
-    return Parsed((Change("task", item.id, version, fields),), _wanted(fields), is_dated)
+    status, manager = number(sent.get("status")), linked(sent.get("responsibleId", UNSET))
+    deal_id, client_id = bindings(sent["ufCrmTask"]) if "ufCrmTask" in sent else (UNSET, UNSET)
+    fields = sent_fields(
+        text=text(sent.get("title", UNSET)),
+        manager_id=manager,
+        due_at=due_time(sent.get("deadline", UNSET)),
+        completed=if_sent(status, lambda status: status in _DONE),
+        completed_at=if_sent(
+            status, lambda status: moment(sent.get("closedDate")) if status in _DONE else None
+        ),
+        deal_id=deal_id,
+        client_id=client_id,
+        url=item.url(f"company/personal/user/{manager}/tasks/task/view/{item.id}") if manager else UNSET,
+    )
+    return Parsed((Change("task", item.id, version, fields),), is_dated=is_dated)
 
 
 def contact(item: Item) -> Parsed:
@@ -209,11 +193,6 @@ def _named(item: Item, entity: Entity, name: str | None, dated_by: str = "") -> 
     return Parsed((Change(entity, item.id, version, {"name": name}),) if name else (), is_dated=is_dated)
 
 
-def _set(fields: dict[str, Value], name: str, value: Value | UnsetType) -> None:
-    if value is not UNSET:
-        fields[name] = value
-
-
 def _client_of_deal(sent: Json) -> str | None | UnsetType:
     """The deal's client: its contact; without one, its company."""
     contact_id, company_id = (linked(sent.get(name, UNSET)) for name in ("contactId", "companyId"))
@@ -224,31 +203,29 @@ def _client_of_deal(sent: Json) -> str | None | UnsetType:
     return None if contact_id is None and company_id is None else UNSET
 
 
-def _set_reason(fields: dict[str, Value], item: Item, version: Instant) -> tuple[Change, ...]:
-    """Set the loss reason: the value of the configured field, or without such a field the deal's stage.
+def _reason(
+    item: Item, status: Status | UnsetType, version: Instant
+) -> tuple[Value | UnsetType, tuple[Change, ...]]:
+    """Why a deal was lost: the value of the configured field, or without such a field the deal's stage.
 
     A text in the field is the reason's name; a number is an entry of the field's list.
 
     Returns:
-        The change that names the reason, where its name was sent.
+        The reason's id, and the change that names the reason where its name was sent.
     """
     reason_field = Bitrix24Options.of(item.account).reason_field
     if reason_field is None:
-        status = fields.get("status", UNSET)
-        if status is not UNSET:
-            _set(fields, "reason_id", code(item.sent.get("stageId")) if status == "lost" else None)
-        return ()
+        return if_sent(
+            status, lambda status: code(item.sent.get("stageId")) if status == "lost" else None
+        ), ()
     value = item.sent.get(reason_field, UNSET)
     if isinstance(value, list):  # a field that takes several values
         value = next((entry for entry in value if not is_none(entry)), None)
     entry_id = linked(value)
-    if entry_id is not UNSET:
-        fields["reason_id"] = entry_id
-    elif isinstance(value, str):
-        reason, named = loss_reason(value, version)
-        fields.update(reason)
-        return named
-    return ()
+    if entry_id is not UNSET or not isinstance(value, str):
+        return entry_id, ()
+    fields, named = loss_reason(value, version)
+    return fields["reason_id"], named
 
 
 def _is_record(sent: Json) -> bool:
@@ -266,15 +243,3 @@ def _is_record(sent: Json) -> bool:
     )
     created_at, due_at = moment(sent.get("CREATED")), moment(sent.get("DEADLINE"))
     return logged and created_at is not UNSET and due_at is not UNSET and due_at <= created_at
-
-
-def _wanted(fields: Mapping[str, Value], named: tuple[Change, ...] = ()) -> tuple[Need, ...]:
-    """The linked entities whose names are needed: all but those that `named` names."""
-    return tuple(_links(fields, {(change.entity, change.id) for change in named}))
-
-
-def _links(fields: Mapping[str, Value], named: set[tuple[Entity, str]]) -> Iterator[Need]:
-    for entity in _LINKS:
-        linked_id = fields.get(f"{entity}_id")
-        if isinstance(linked_id, str) and (entity, linked_id) not in named:
-            yield Need(entity, linked_id)

@@ -1,8 +1,8 @@
-"""The `hubspot` CRM kind: HubSpot webhooks, JSON arrays of events that say one thing each
-(`deal.propertyChange`: which deal, which property, its new value).
+"""The `hubspot` CRM kind: HubSpot webhooks, JSON arrays of events about one thing each
+(`deal.propertyChange`: a deal, a property, its new value).
 
-The events are read in `hubspot_events`; what they leave out, the API is asked for (`hubspot_api`). HubSpot
-promises neither order nor that an event comes once; `occurredAt` orders them.
+`events` reads the events; `api` asks for what they leave out. HubSpot may send events in any order and more
+than once; their `occurredAt` orders them.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from service.adapters.fields import UNDECODABLE, digest, one_line
+from service.adapters.fields import UNDECODABLE, digest
 from service.adapters.hubspot.api import HubSpotApi
 from service.adapters.hubspot.events import EventHead, parse_event
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.signature import verify_v1, verify_v3
+from service.adapters.parsed import parse_body
 from service.adapters.protocol import Adapter, NotAuthentic
 from service.config import Account
-from service.model import Change, Decoded, Need, Rejection, Request
+from service.model import Decoded, Request
 
 MAX_EVENTS: Final = 1_000
-"""Events in the longest array that is taken; the vendor sends fewer than 100."""
+"""Events in the longest array that is accepted; HubSpot sends fewer than 100."""
 
 _ATTEMPT: Final = re.compile(rb'"attemptNumber"\s*:\s*[0-9]+')
-"""All that differs in a body that is sent again."""
+"""The only part that differs when HubSpot sends a body again."""
 
 _ARRAY = msgspec.json.Decoder(list[Raw])
 _HEADS = msgspec.json.Decoder(list[EventHead])
@@ -43,40 +44,26 @@ class HubSpotAdapter(Adapter):
     api = HubSpotApi()
 
     def authenticate(self, request: Request, account: Account) -> None:
-        """See `Adapter`: a signature of the app's client secret; and the configured portal among those that
-        the body names, for an app has one address for every portal that installs it."""
+        """See `Adapter`: a signature made with the app's client secret. The configured portal must be among
+        those in the body, because an app has one address for all portals that install it."""
         if HubSpotOptions.of(account).signature == "v1":
             verify_v1(request, account.webhook_secrets)
         else:
             verify_v3(request, account.webhook_secrets, account.public_url)
-        wanted = HubSpotOptions.of(account).account
-        named = set() if wanted is None else _portals(request.body)
-        if named and wanted not in named:
+        portal = HubSpotOptions.of(account).account
+        senders = set() if portal is None else _portals(request.body)
+        if senders and portal not in senders:
             raise NotAuthentic("account")
 
     def decode(self, request: Request, account: Account) -> Decoded:
-        """See `Adapter`. Each event stands alone: what one spoils does not cost the others."""
-        key = digest(_ATTEMPT.sub(b"", request.body))
-        changes: list[Change] = []
-        needs: list[Need] = []
-        rejections: list[Rejection] = []
-        try:
-            events = _events(request.body)
-        except UNDECODABLE as error:
-            return Decoded(key, (), (Rejection(0, one_line(error)),))
-        for part, event in enumerate(events):
-            try:
-                parsed = parse_event(event, account, request.received_at)
-            except UNDECODABLE as error:
-                rejections.append(Rejection(part, one_line(error)))
-                continue
-            changes += parsed.changes
-            needs += parsed.needs
-            rejections += [Rejection(part, error) for error in parsed.errors]
-        return Decoded(key, tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
+        """See `Adapter`. Each event stands alone."""
+        parsed = parse_body(
+            lambda: _events(request.body), lambda event: parse_event(event, account, request.received_at)
+        )
+        return parsed.decoded(digest(_ATTEMPT.sub(b"", request.body)))
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
-        """See `Adapter`. Webhooks are the app's own settings, which no token of an account may change."""
+        """See `Adapter`. Webhooks are settings of the app, which no token of an account may change."""
         deal = [name for name in deal_properties(account) if not name.startswith("hs_is_closed")]
         return [
             "In HubSpot, as a super admin. An app of a project: put what follows in its file",
@@ -93,8 +80,7 @@ class HubSpotAdapter(Adapter):
 
 
 def _portals(body: bytes) -> set[str]:
-    """The portals that events in the body are of; none where it cannot be read, which is for `decode` to
-    say."""
+    """The portals of the body's events; none for a body that cannot be read, which `decode` then rejects."""
     try:
         return {str(head.portal_id) for head in _HEADS.decode(body) if head.portal_id is not None}
     except UNDECODABLE:

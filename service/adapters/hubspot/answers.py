@@ -16,17 +16,17 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from service.adapters.api import ASKED, RESOURCE, TASKS_DAYS, as_of
-from service.adapters.fields import UNDECODABLE, digest, identifier, one_line, optional_text, refuse_future
+from service.adapters.api import RESOURCE, TASKS_DAYS, absent_ids, as_of
+from service.adapters.fields import digest, identifier, optional_text, refuse_future
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.pages import LINKS, RESULTS, Id, WithId, page_of
-from service.adapters.hubspot.properties import Parsed, Record, read_record
+from service.adapters.hubspot.properties import Record, read_record
 from service.adapters.hubspot.records import LINK_TARGETS, LinkTarget, client_id, record_id, record_ids
+from service.adapters.parsed import Parsed, parse_body, rejected
 from service.calendar import parse_instant
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Instant, Need, Rejection, Request, Value
+from service.model import DAY, Change, Decoded, Instant, Need, Request, Value
 
-_DAY: Final = 86_400 * SECOND
 _PRIMARY: Final = "deal_to_company"
 """The type of the link to a deal's primary company in a list. The types of other links are longer."""
 
@@ -71,32 +71,18 @@ def decode(request: Request, account: Account) -> Decoded:
     resource = request.headers.get(RESOURCE, "")
     reader = READERS.get(resource)
     if reader is None:
-        key = digest(request.body, str(request.received_at))
-        return Decoded(key, (), (Rejection(0, f"answers about {resource!r} are not read"),))
+        error = ValueError(f"answers about {resource!r} are not read")
+        return rejected(error).decoded(digest(request.body, str(request.received_at)))
     occasion = f"{resource} {request.received_at}" if reader.is_dated_by_asking else resource
     key = digest(request.body, occasion)
-    try:
-        results = RESULTS.decode(request.body).results
-    except UNDECODABLE as error:
-        return Decoded(key, (), (Rejection(0, one_line(error)),))
     context = _Context(request.received_at, account)
-    changes: list[Change] = []
-    needs: list[Need] = []
-    rejections: list[Rejection] = []
-    for part, result in enumerate(results):
-        try:
-            parsed = reader.read(result, context)
-        except UNDECODABLE as error:
-            rejections.append(Rejection(part, one_line(error)))
-            continue
-        changes += parsed.changes
-        needs += parsed.needs
-        rejections += [Rejection(part, error) for error in parsed.errors]
-    if reader.missing is not None:
-        page = page_of(request.body, resource)
-        asked = record_ids(request.headers.get(ASKED, "").split()) if page.is_complete else []
-        changes += [reader.missing(record, context) for record in asked if record not in page.ids]
-    return Decoded(key, tuple(changes), tuple(rejections), tuple(dict.fromkeys(needs)))
+    parsed = parse_body(
+        lambda: RESULTS.decode(request.body).results, lambda result: reader.read(result, context)
+    )
+    if reader.missing is not None and (page := page_of(request.body, resource)).is_complete:
+        absent = record_ids(absent_ids(request, page.ids))
+        parsed += Parsed(tuple(reader.missing(id, context) for id in absent))
+    return parsed.decoded(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +128,16 @@ def _searched(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     id; until then its properties are dated by its last change, because a search lags behind the webhooks."""
     record, id, version = _record(result, context)
     if record.archived:
-        return Parsed([Change(entity, id, version, deleted=True)])
+        return Parsed((Change(entity, id, version, deleted=True),))
     portal = HubSpotOptions.of(context.account).account
     parsed = read_record(entity, Record(id, record.properties, portal), version, context.account, whole=True)
-    parsed.needs.append(Need(entity, id))
-    return parsed
+    return parsed + Parsed(needs=(Need(entity, id),))
 
 
 def _read(entity: _Entity, result: Raw, context: _Context) -> Parsed:
-    """A record that was asked for by its id: true at that moment."""
+    """A record that was asked for by its id: true at that moment, and whole."""
     parsed = _searched(entity, result, context)
-    parsed.changes = as_of(parsed.changes, context.asked_at)
-    parsed.needs = [need for need in parsed.needs if need.entity != entity]
-    return parsed
+    return replace(parsed, changes=tuple(as_of(parsed.changes, context.asked_at)), needs=())
 
 
 def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
@@ -163,17 +146,15 @@ def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     parsed = _read(entity, result, context)
     if parsed.changes[0].deleted:
         return parsed
-    if _is_over(parsed.changes[0], context.asked_at - TASKS_DAYS * _DAY):
+    if _is_over(parsed.changes[0], context.asked_at - TASKS_DAYS * DAY):
         return Parsed()
     target, linked_id = _first_link(entity, _RECORD.decode(result).associations)
     links = _link_fields(entity, target, linked_id)
-    parsed.changes = [
+    changes = tuple(
         replace(change, fields={**change.fields, **links}) if change.entity == entity else change
         for change in parsed.changes
-    ]
-    if (client := links["client_id"]) is not None:
-        parsed.needs.append(Need("client", str(client)))
-    return parsed
+    )
+    return replace(parsed, changes=changes)
 
 
 def _is_over(task: Change, since: Instant) -> bool:
@@ -196,7 +177,7 @@ def _first_link(
 def _swept(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     """A record that exists; nothing else about it was asked."""
     _, id, version = _record(result, context)
-    return Parsed([Change(entity, id, version, {"known": True} if entity == "deal" else {})])
+    return Parsed((Change(entity, id, version, {"known": True} if entity == "deal" else {}),))
 
 
 def _deleted(entity: _Entity, id: str, context: _Context) -> Change:
@@ -210,10 +191,7 @@ def _linked(entity: _Entity, target: LinkTarget, result: Raw, context: _Context)
         return Parsed()
     linked_id = str(min((not link.is_primary, int(record_id(link.to_object_id))) for link in links.to)[1])
     fields = _link_fields(entity, target, linked_id)
-    change = Change(entity, record_id(links.origin.id), context.asked_at, fields)
-    if target == "deals":
-        return Parsed([change], [Need("deal", linked_id)])
-    return Parsed([change], [Need("client", client_id(target, linked_id))])
+    return Parsed((Change(entity, record_id(links.origin.id), context.asked_at, fields),))
 
 
 def _unlinked(entity: _Entity, id: str, context: _Context) -> Change:
@@ -265,7 +243,7 @@ def _named(
 ) -> Parsed:
     """The first of the names that is not empty; nothing if all are."""
     name = next(filter(None, map(optional_text, names)), None)
-    return Parsed([Change(entity, id, version, {"name": name})] if name else [])
+    return Parsed((Change(entity, id, version, {"name": name}),) if name else ())
 
 
 _ENTITIES: Final[Mapping[str, _Entity]] = {"deals": "deal", "tasks": "task"}

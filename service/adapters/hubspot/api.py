@@ -27,7 +27,7 @@ from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
 from service.config import Account
-from service.model import SECOND, Decoded, Instant, Need, Request
+from service.model import DAY, SECOND, Decoded, Instant, Need, Request
 
 VERSION: Final = "2026-09"
 """The API's version, by its date. The vendor supports each for 18 months; the numbered ones end in 2027."""
@@ -39,7 +39,6 @@ its own, from the last id on."""
 LIST_PAGE: Final = 100
 """Records on the largest page of a list."""
 
-_DAY: Final = 86_400 * SECOND
 _MODIFIED: Final = "hs_lastmodifieddate"
 _ID: Final = "hs_object_id"
 _WAIT_SECONDS: Final[Mapping[str, float]] = {"SECONDLY": 1, "TEN_SECONDLY_ROLLING": 10, "DAILY": 3600}
@@ -63,16 +62,19 @@ class HubSpotApi(Api):
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Owners and pipelines are few, so all of them are listed."""
         ids = tuple(need.id for need in needs[: self.batch])
-        entity = needs[0].entity if needs else "reason"
-        if entity == "deal":
-            return _read("deals", ids, deal_properties(account))
-        if entity == "task":
-            return _read("tasks", ids, TASK_PROPERTIES)
-        if entity == "client":
-            return _contacts(ids) or _companies(ids)
-        if entity == "manager":
-            return replace(_OWNERS, asked=ids)
-        return replace(_PIPELINES, asked=ids) if entity == "pipeline" else None
+        match needs[0].entity if needs else None:
+            case "deal":
+                return _read("deals", ids, deal_properties(account))
+            case "task":
+                return _read("tasks", ids, TASK_PROPERTIES)
+            case "client":
+                return _contacts(ids) or _companies(ids)
+            case "manager":
+                return replace(_OWNERS, asked=ids)
+            case "pipeline":
+                return replace(_PIPELINES, asked=ids)
+            case _:
+                return None
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no time limits it
         """See `Api`. All deals and tasks are listed, because only a list has the links in it: the records of
@@ -173,13 +175,13 @@ def _milliseconds(moment: Instant) -> str:
 
 
 def _counting_deals(now: Instant) -> list[list[_Filter]]:
-    since = _milliseconds(now - LOSSES_DAYS * _DAY)
+    since = _milliseconds(now - LOSSES_DAYS * DAY)
     lost = [_filter("hs_is_closed", "EQ", "true"), _filter("hs_is_closed_won", "EQ", "false")]
     return [[_filter("hs_is_closed", "EQ", "false")], [*lost, _filter("closedate", "GTE", since)]]
 
 
 def _counting_tasks(now: Instant) -> list[list[_Filter]]:
-    since = _milliseconds(now - TASKS_DAYS * _DAY)
+    since = _milliseconds(now - TASKS_DAYS * DAY)
     return [[_filter("hs_task_status", "NEQ", "COMPLETED")], [_filter("hs_timestamp", "GTE", since)]]
 
 

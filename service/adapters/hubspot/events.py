@@ -17,7 +17,6 @@ from service.adapters.fields import optional_text, refuse_future
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import (
     TASK_PROPERTIES,
-    Parsed,
     Properties,
     Record,
     deal_properties,
@@ -25,6 +24,7 @@ from service.adapters.hubspot.properties import (
     read_record,
 )
 from service.adapters.hubspot.records import client_id, record_id
+from service.adapters.parsed import Parsed
 from service.config import Account
 from service.model import Change, Instant, Need
 
@@ -126,7 +126,7 @@ def _property_changed(event: _Event) -> Parsed:
         raise ValueError("the event has no propertyName")
     if event.object_type == "company" and name == "name":
         client = client_id("companies", record_id(event.payload.object_id))
-        return Parsed([Change("client", client, event.version, {"name": optional_text(value)})])
+        return Parsed((Change("client", client, event.version, {"name": optional_text(value)}),))
     entity = _ENTITIES.get(event.object_type)
     known_names = deal_properties(event.account) if entity == "deal" else TASK_PROPERTIES
     if entity is None or name not in known_names:
@@ -138,12 +138,11 @@ def _record(event: _Event, entity: _Entity, properties: Properties) -> Parsed:
     """The properties that were sent, and the need of the whole record."""
     record = Record(record_id(event.payload.object_id), properties, event.payload.portal_id)
     parsed = read_record(entity, record, event.version, event.account, whole=False)
-    parsed.needs.append(Need(entity, record.id))
-    return parsed
+    return parsed + Parsed(needs=(Need(entity, record.id),))
 
 
 def _deleted(event: _Event) -> Parsed:
-    return Parsed([_deletion(event, record_id(event.payload.object_id))])
+    return Parsed((_deletion(event, record_id(event.payload.object_id)),))
 
 
 def _deletion(event: _Event, record: str) -> Change:
@@ -161,7 +160,8 @@ def _merged(event: _Event) -> Parsed:
         return Parsed()
     merged = {record_id(id) for id in (payload.primary_object_id, *payload.merged_object_ids)}
     kept = record_id(payload.primary_object_id if payload.new_object_id is None else payload.new_object_id)
-    return Parsed([_deletion(event, record) for record in sorted(merged - {kept})], [Need(entity, kept)])
+    deletions = tuple(_deletion(event, record) for record in sorted(merged - {kept}))
+    return Parsed(deletions, (Need(entity, kept),))
 
 
 def _association_changed(event: _Event) -> Parsed:
@@ -175,14 +175,14 @@ def _association_changed(event: _Event) -> Parsed:
     removed = event.payload.association_removed
     if task is not None:
         if deal is None or removed:
-            return Parsed(needs=[Need("task", task)])
+            return Parsed(needs=(Need("task", task),))
         linked = Change("task", task, event.version, {"deal_id": deal, "client_id": None})
-        return Parsed([linked], [Need("task", task), Need("deal", deal)])
+        return Parsed((linked,), (Need("task", task),))
     if deal is None:
         return Parsed()
     if contact is None or removed or event.account.api is not None:
-        return Parsed(needs=[Need("deal", deal)])
-    return Parsed([Change("deal", deal, event.version, {"client_id": contact})])
+        return Parsed(needs=(Need("deal", deal),))
+    return Parsed((Change("deal", deal, event.version, {"client_id": contact}),))
 
 
 def _ends(payload: _Payload) -> dict[_ObjectType, str]:

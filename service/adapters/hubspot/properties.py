@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_05UP, Decimal
 from typing import Final, Literal, TypeAlias
 
 from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
 from service.adapters.hubspot.options import HubSpotOptions
-from service.calendar import parse_instant
+from service.adapters.parsed import Parsed
+from service.calendar import is_plausible, parse_instant
 from service.config import Account
-from service.model import SECOND, Change, Instant, Need, Status, Value
+from service.model import SECOND, Change, Instant, Rejection, Status, Value
 from service.money import minor_digits, parse_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
@@ -45,9 +46,6 @@ TASK_PROPERTIES: Final = (
 )
 
 _OBJECT_TYPE_IDS: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
-_LINKED_BY_ID: Final[tuple[Literal["manager", "pipeline"], ...]] = ("manager", "pipeline")
-"""Entities that a record names by their ids only."""
-
 _STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost": "lost"}
 """The stages whose ids HubSpot defines. Every other stage is the office's own, and its name says nothing."""
 
@@ -57,21 +55,6 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,40})?(E\+?[0-9]{1,2})?", re.IGNORECASE)
 _LARGEST: Final = Decimal(10**13)
 _FOUR_DECIMALS: Final = Decimal("0.0001")
-_YEAR_2000: Final = 946_684_800 * SECOND
-_YEAR_2100: Final = 4_102_444_800 * SECOND
-
-
-@dataclass(slots=True)
-class Parsed:
-    """The changes and needs in one event or one result.
-
-    Args:
-        errors: The properties that could not be read; each goes to quarantine.
-    """
-
-    changes: list[Change] = field(default_factory=list)
-    needs: list[Need] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +77,10 @@ def deal_properties(account: Account) -> tuple[str, ...]:
 
 
 def instant_of(milliseconds: int) -> Instant:
-    """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2099."""
+    """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2100."""
     instant = milliseconds * (SECOND // 1000)
-    if not _YEAR_2000 <= instant < _YEAR_2100:
-        raise ValueError("a time must be in the years 2000 to 2099, in milliseconds")
+    if not is_plausible(instant):
+        raise ValueError("a time must be in the years 2000 to 2100, in milliseconds")
     return instant
 
 
@@ -117,17 +100,13 @@ def read_record(
         whole: All properties were asked for. False where only the one that changed was sent.
     """
     reader = _Reader(record.properties, _url_field(record.portal, entity, record.id))
+    named: tuple[Change, ...] = ()
     if entity == "deal":
-        _read_deal(reader, version, account, whole=whole)
+        named = _read_deal(reader, version, account, whole=whole)
     else:
         _read_task(reader, version, whole=whole)
-    parsed = reader.parsed
-    parsed.changes.insert(0, Change(entity, record.id, version, reader.fields))
-    for linked in _LINKED_BY_ID:
-        linked_id = reader.fields.get(f"{linked}_id")
-        if isinstance(linked_id, str):
-            parsed.needs.append(Need(linked, linked_id))
-    return parsed
+    changes = (Change(entity, record.id, version, reader.fields), *named)
+    return Parsed(changes, rejections=tuple(Rejection(0, error) for error in reader.errors))
 
 
 class _Reader:
@@ -136,7 +115,7 @@ class _Reader:
     def __init__(self, properties: Properties, fields: dict[str, Value]) -> None:
         self.properties = properties
         self.fields = fields
-        self.parsed = Parsed()
+        self.errors: list[str] = []
 
     def read(self, field_name: str, property_name: str, convert: Callable[[str | None], Value]) -> None:
         """Set a field from a property, if that was sent and can be read."""
@@ -145,10 +124,11 @@ class _Reader:
         try:
             self.fields[field_name] = convert(self.properties[property_name])
         except ValueError as error:
-            self.parsed.errors.append(f"{property_name}: {one_line(error)}")
+            self.errors.append(f"{property_name}: {one_line(error)}")
 
 
-def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bool) -> None:
+def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bool) -> tuple[Change, ...]:
+    """Read a deal's fields. Returns the change that names its loss reason."""
     properties, fields = reader.properties, reader.fields
     fields["known"] = True
     reader.read("name", "dealname", optional_text)
@@ -162,10 +142,11 @@ def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bo
     reader.read("manager_id", "hubspot_owner_id", optional_identifier)
     reader.read("pipeline_id", "pipeline", optional_identifier)
     reason_field = HubSpotOptions.of(account).reason_field
-    if reason_field in properties:
-        reason, named = loss_reason(" ".join((properties[reason_field] or "").split()), version)
-        fields |= reason
-        reader.parsed.changes += named
+    if reason_field not in properties:
+        return ()
+    reason, named = loss_reason(" ".join((properties[reason_field] or "").split()), version)
+    fields |= reason
+    return named
 
 
 def _read_task(reader: _Reader, version: Instant, *, whole: bool) -> None:

@@ -1,8 +1,7 @@
-"""The `pipedrive` CRM kind: webhooks v2 (`{meta, data, previous}`), and v1 (`{meta, current, previous}`) as
-far as it says the same.
+"""The `pipedrive` CRM kind: webhooks v2 (`{meta, data, previous}`) and v1 (`{meta, current, previous}`).
 
-Sources: pipedrive.readme.io/docs/guide-for-webhooks-v2 and guide-for-webhooks. They are not signed: HTTP
-Basic is all that the vendor offers (SPEC section 6). What is in an object is read in `pipedrive_items`.
+Sources: pipedrive.readme.io/docs/guide-for-webhooks-v2 and guide-for-webhooks. Webhooks are not signed:
+Pipedrive only offers HTTP Basic (SPEC section 6). `items` reads the object in a webhook.
 """
 
 from __future__ import annotations
@@ -10,19 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from service.adapters.fields import digest, one_line, refuse_future
+from service.adapters.fields import digest, refuse_future
+from service.adapters.parsed import Parsed, rejected
 from service.adapters.pipedrive.api import PipedriveApi
 from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_in, origin_of, parse_item
 from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
-from service.model import ID_LENGTH, Change, Decoded, Instant, Need, Rejection, Request
+from service.model import ID_LENGTH, Decoded, Instant, Request
 
 _CHANGES: Final = frozenset({"create", "change", "added", "updated", "merged"})
 _DELETIONS: Final = frozenset({"delete", "deleted"})
@@ -30,15 +30,15 @@ _HOST = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.pipedrive\.com")
 _ATTEMPT = re.compile(rb'"(?:attempt|retry)"\s*:\s*[0-9]+')
 
 
-class _Sender(msgspec.Struct):
+class _Meta(msgspec.Struct):
     company_id: str | int
 
 
-class _Sent(msgspec.Struct):
-    meta: _Sender
+class _Body(msgspec.Struct):
+    meta: _Meta
 
 
-_SENT = msgspec.json.Decoder(_Sent)
+_BODY = msgspec.json.Decoder(_Body)
 
 
 class PipedriveAdapter(Adapter):
@@ -57,12 +57,12 @@ class PipedriveAdapter(Adapter):
             f"One for each event object: {', '.join(ENTITIES)}. Event action: *. Version: 2.",
             f"Endpoint: {address}",
             "HTTP auth username and password: the webhook_secret, before its colon and after it.",
-            "User permission level: an administrator, for a webhook tells only of what that user may see.",
+            "User permission level: an administrator, because a webhook only reports what that user may see.",
         ]
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: HTTP Basic's `user:password` is a secret, and `meta.company_id` is the configured
-        account where one is configured."""
+        account, if there is one."""
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             raise NotAuthentic("headers")
@@ -72,8 +72,8 @@ class PipedriveAdapter(Adapter):
             raise NotAuthentic("headers") from None
         if not is_secret(given, account.webhook_secrets):
             raise NotAuthentic("token")
-        wanted = PipedriveOptions.of(account).account
-        if wanted is not None and wanted != _sender(request.body):
+        company = PipedriveOptions.of(account).account
+        if company is not None and company != _sender(request.body):
             raise NotAuthentic("account")
 
     def check_secret(self, secret: str) -> None:
@@ -85,100 +85,94 @@ class PipedriveAdapter(Adapter):
         """See `Adapter`. A body is about one object."""
         key = digest(_ATTEMPT.sub(b"", request.body))
         try:
-            sent = parse(request.body)
-            key = _event_id(sent) or key
-            facts = list(_facts(sent, request.received_at, account))
+            body = parse(request.body)
+            key = _event_id(body) or key
+            return _parse(body, request.received_at, account).decoded(key)
         except ValueError as error:
-            return Decoded(key, (), (Rejection(0, one_line(error)),))
-        changes = tuple(fact for fact in facts if isinstance(fact, Change))
-        needs = tuple(fact for fact in facts if isinstance(fact, Need))
-        return Decoded(key, changes, (), needs)
+            return rejected(error).decoded(key)
 
 
 def _sender(body: bytes) -> str | None:
-    """The company that the body says it comes from."""
+    """The company that the body names as its sender."""
     try:
-        return str(_SENT.decode(body).meta.company_id)
+        return str(_BODY.decode(body).meta.company_id)
     except (ValueError, RecursionError):
         return None
 
 
-def _event_id(sent: Object) -> str | None:
-    """The id of a v2 event, which its retries repeat; None where there is none that fits a key. In v1
-    `meta.id` is the object's."""
-    meta = sent.get("meta")
+def _event_id(body: Object) -> str | None:
+    """The id of a v2 event, which its retries repeat; None without one that fits a key. In v1 `meta.id` is
+    the object's id."""
+    meta = body.get("meta")
     event_id = meta.get("id") if isinstance(meta, dict) and "entity" in meta else None
     if isinstance(event_id, str) and 0 < len(event_id) <= ID_LENGTH and event_id.isascii():
         return event_id if event_id.isprintable() else None
     return None
 
 
-def _facts(sent: Object, received_at: Instant, account: Account) -> Iterator[Change | Need]:
-    """What an event says. Raises `ValueError` when it cannot be used; then none of it counts."""
-    meta = sent.get("meta")
+def _parse(body: Object, received_at: Instant, account: Account) -> Parsed:
+    """The changes and needs in an event. Raises `ValueError` for one that cannot be used."""
+    meta = body.get("meta")
     if not isinstance(meta, dict):
         raise ValueError("the body is no webhook of Pipedrive: it has no meta")
     kind, action = meta.get("entity", meta.get("object")), meta.get("action")
     if not isinstance(kind, str) or not isinstance(action, str):
         raise ValueError("meta does not say what happened: it has no entity, or no action")
-    if kind not in ENTITIES:
-        return iter(())
-    if action in _DELETIONS:
-        return _deleted(kind, meta, sent, received_at)
-    if action in _CHANGES:
-        return _changed(kind, meta, sent, account, received_at)
-    return iter(())
+    if kind in ENTITIES and action in _DELETIONS:
+        return _deleted(kind, meta, body, received_at)
+    if kind in ENTITIES and action in _CHANGES:
+        return _changed(kind, meta, body, account, received_at)
+    return Parsed()
 
 
-def _deleted(kind: str, meta: Object, sent: Object, received_at: Instant) -> Iterator[Change | Need]:
-    item_id = _id(kind, meta, _object(sent.get("previous")))
+def _deleted(kind: str, meta: Object, body: Object, received_at: Instant) -> Parsed:
+    item_id = _id(kind, meta, _object(body.get("previous")))
     deleted_at = moment(meta.get("timestamp_micro")) or moment(meta.get("timestamp"))
     version = refuse_future(received_at if deleted_at is None else deleted_at, received_at)
     return deletion(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
 
 
-def _changed(
-    kind: str, meta: Object, sent: Object, account: Account, received_at: Instant
-) -> Iterator[Change | Need]:
-    state = _object(sent.get("data", sent.get("current")))
-    if state is None:
+def _changed(kind: str, meta: Object, body: Object, account: Account, received_at: Instant) -> Parsed:
+    sent = _object(body.get("data", body.get("current")))
+    if sent is None:
         raise ValueError(f"{kind}: the body does not hold its state, in data or current")
-    item_id = _id(kind, meta, state)
-    version = refuse_future(_changed_at(meta, state, received_at), received_at)
-    return parse_item(Item(kind, item_id, state, version, account, _origin(account, meta)))
+    item_id = _id(kind, meta, sent)
+    version = refuse_future(_changed_at(meta, sent, received_at), received_at)
+    return parse_item(Item(kind, item_id, sent, version, account, _origin(account, meta)))
 
 
-def _changed_at(meta: Object, state: Object, received_at: Instant) -> Instant:
-    """When the object became as it is: to the second, for so exact is its `update_time`.
+def _changed_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
+    """When the object was last changed, as exactly as its `update_time`: to the second.
 
-    One that was never changed may have none. Then `add_time` tells; `meta.timestamp`, when the event was made
-    up to a second later, would win over a change within that second.
+    An object that was never changed may have no `update_time`. Then its `add_time` counts. `meta.timestamp`
+    is up to a second later, so it would win over a change within that second.
     """
-    times = [state.get("update_time"), meta.get("timestamp")]
+    times = [sent.get("update_time"), meta.get("timestamp")]
     if meta.get("action") in ("create", "added"):
-        times.insert(1, state.get("add_time"))
+        times.insert(1, sent.get("add_time"))
     return next((instant for time in times if (instant := moment(time)) is not None), received_at)
 
 
-def _id(kind: str, meta: Object, state: Object | None) -> str:
-    """The object's id. Raises `ValueError` when neither the object nor `meta` has one."""
-    found = id_in(state) if state else None
-    # In v2 `meta.id` is the event's.
-    found = found or identifier_of(meta.get("entity_id") if "entity" in meta else meta.get("id"))
-    if found is None:
+def _id(kind: str, meta: Object, sent: Object | None) -> str:
+    """The object's id. Raises `ValueError` if neither the object nor `meta` has one."""
+    # In v2 `meta.id` is the event's id.
+    item_id = (id_in(sent) if sent else None) or identifier_of(
+        meta.get("entity_id" if "entity" in meta else "id")
+    )
+    if item_id is None:
         raise ValueError(f"{kind}: the id is missing or is not a number")
-    return found
+    return item_id
 
 
 def _object(value: Node) -> Object | None:
-    """An object; v1 wraps a user in an array."""
+    """An object. v1 wraps a user in an array."""
     if isinstance(value, list) and value:
         value = value[0]
     return value if isinstance(value, dict) else None
 
 
 def _origin(account: Account, meta: Object) -> str | None:
-    """Where the account's pages are: where its API is, else at `meta.host`, if that is the vendor's."""
+    """The origin of the account's pages: that of its API, else `meta.host`, if that belongs to Pipedrive."""
     if (origin := origin_of(account)) is not None:
         return origin
     host = meta.get("host")

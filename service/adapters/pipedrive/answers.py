@@ -1,4 +1,4 @@
-"""The answers of Pipedrive's API, as changes and needs. Pure.
+"""The answers of Pipedrive's API, as changes. Pure.
 
 Sources: the OpenAPI documents of developers.pipedrive.com/docs/api/v2 and v1. An answer is `{success, data}`;
 the objects in `data` have the same form as in webhooks.
@@ -6,15 +6,17 @@ the objects in `data` have the same form as in webhooks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from service.adapters.api import ASKED, RESOURCE, as_of
-from service.adapters.fields import digest, one_line, refuse_future
-from service.adapters.pipedrive.items import Item, deletion, id_in, origin_of, parse_item
+from service.adapters.api import ASKED, RESOURCE, absent_ids, as_of
+from service.adapters.fields import digest, refuse_future
+from service.adapters.parsed import Parsed, parse_body, rejected
+from service.adapters.pipedrive.items import Item, id_in, origin_of, parse_item
 from service.adapters.pipedrive.values import Node, identifier_of, moment, parse
 from service.config import Account
-from service.model import Change, Decoded, Instant, Need, Rejection, Request
+from service.model import Change, Decoded, Entity, Instant, Request
 
 _KINDS: Final[Mapping[str, str]] = {
     "deals": "deal",
@@ -27,8 +29,10 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 """The kind of object that each resource lists."""
 
-_LAST_RESOURCES: Final[Mapping[str, str]] = {"archived_deals": "deal", "activities": "activity"}
+_LAST_RESOURCES: Final[Mapping[str, Entity]] = {"archived_deals": "deal", "activities": "task"}
 """The last resource in which a deal or an activity is looked for: one that is missing here was deleted."""
+
+_EMPTY: Final = b'{"success": true, "data": []}'
 
 
 def decode(request: Request, account: Account) -> Decoded:
@@ -38,23 +42,14 @@ def decode(request: Request, account: Account) -> Decoded:
     key = digest(request.body, f"{resource} {asked} {request.received_at}")
     kind = _KINDS.get(resource)
     if kind is None:
-        return Decoded(key, (), (Rejection(0, f"answers about {resource!r} are not read"),))
-    try:
-        # A 404 is stored with an empty body: the vendor has no archive, so no deal is in it.
-        objects = listed(request.body) if request.body or resource != "archived_deals" else []
-    except ValueError as error:
-        return Decoded(key, (), (Rejection(0, one_line(error)),))
-    parsed: list[Change | Need] = []
-    rejections: list[Rejection] = []
-    for part, sent in enumerate(objects):
-        try:
-            parsed += parse_item(_item(kind, sent, request.received_at, account))
-        except ValueError as error:
-            rejections.append(Rejection(part, one_line(error)))
-    parsed += _missing(resource, objects, asked, request.received_at)
-    changes = as_of((part for part in parsed if isinstance(part, Change)), request.received_at)
-    needs = dict.fromkeys(part for part in parsed if isinstance(part, Need))
-    return Decoded(key, tuple(changes), tuple(rejections), tuple(needs))
+        return rejected(ValueError(f"answers about {resource!r} are not read")).decoded(key)
+    # A 404 is stored with an empty body: the vendor has no archive, so no deal is in it.
+    body = request.body or (_EMPTY if resource == "archived_deals" else b"")
+    parsed = parse_body(
+        lambda: listed(body), lambda sent: parse_item(_item(kind, sent, request.received_at, account))
+    )
+    parsed += _deletions(resource, body, request)
+    return replace(parsed, changes=tuple(as_of(parsed.changes, request.received_at))).decoded(key)
 
 
 def listed(body: bytes) -> list[Node]:
@@ -82,11 +77,14 @@ def ids_of(objects: list[Node]) -> set[str | None]:
     return {id_in(sent) if isinstance(sent, dict) else None for sent in objects}
 
 
-def _missing(resource: str, objects: list[Node], asked: str, asked_at: Instant) -> Iterator[Change | Need]:
-    """The deletions of the deals or activities that were asked for and are left out."""
-    kind, present = _LAST_RESOURCES.get(resource), ids_of(objects)
-    if kind is None or None in present:
-        return
-    for item_id in asked.split():
-        if identifier_of(item_id) is not None and item_id not in present:
-            yield from deletion(kind, item_id, asked_at)
+def _deletions(resource: str, body: bytes, request: Request) -> Parsed:
+    """The deals or activities that were asked for and are left out."""
+    entity = _LAST_RESOURCES.get(resource)
+    if entity is None:
+        return Parsed()
+    try:
+        present = ids_of(listed(body))
+    except ValueError:
+        return Parsed()
+    absent = [id for id in absent_ids(request, present) if identifier_of(id) is not None]
+    return Parsed(tuple(Change(entity, id, request.received_at, deleted=True) for id in absent))

@@ -30,7 +30,7 @@ from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
 from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
 from service.config import Account
-from service.model import SECOND, Decoded, Instant, Need, Request
+from service.model import DAY, SECOND, Decoded, Instant, Need, Request
 
 PAGE: Final = "500"
 """Entries on a page, at most."""
@@ -39,7 +39,6 @@ BUDGET_SECONDS: Final = 900.0
 """The wait when the day's tokens are used up, or when Cloudflare blocks us. The tokens come back at midnight,
 in a time zone that Pipedrive does not name."""
 
-_DAY: Final = 24 * 60 * 60 * SECOND
 _USERS: Final = Call("users", "/api/v1/users")
 _WEBHOOKS: Final = Call("webhooks", "/api/v1/webhooks")
 _REQUIRED: Final = ("deal", "activity")
@@ -101,7 +100,7 @@ class PipedriveApi(Api):
         """See `Api`. API v2 cannot select fields, nor filter by when a deal was lost or an activity was done.
         But what was lost or done since a day was also changed since."""
         del account
-        lost, done = _utc(now - LOSSES_DAYS * _DAY), _utc(now - TASKS_DAYS * _DAY)
+        lost, done = _utc(now - LOSSES_DAYS * DAY), _utc(now - TASKS_DAYS * DAY)
         return [
             _stage("open deals", "deals", status="open"),
             _stage("lost deals", "deals", status="lost", updated_since=lost),

@@ -7,7 +7,7 @@ sent or cannot be read is left unset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET
 
 from service.adapters.fields import loss_reason, optional_text
+from service.adapters.parsed import Parsed
 from service.adapters.pipedrive.values import (
     ORGANIZATION,
     Link,
@@ -29,6 +30,9 @@ from service.adapters.pipedrive.values import (
 )
 from service.config import Account
 from service.model import Change, Entity, Instant, Need, Status, Value
+
+_Links: TypeAlias = Mapping[Entity, Link | None]
+"""The links of an object, by entity; None for one that was not sent or cannot be read."""
 
 _STATUSES: Final[Mapping[str, Status]] = {"open": "open", "won": "won", "lost": "lost"}
 _CLOSING_TIMES: Final[Mapping[Status, str]] = {"won": "won_time", "lost": "lost_time"}
@@ -54,46 +58,39 @@ class Item:
     origin: str | None
 
 
-def parse_item(item: Item) -> Iterator[Change | Need]:
+def parse_item(item: Item) -> Parsed:
     """The changes and needs in an object; nothing for a kind that the board does not use."""
-    reader = _READERS.get(item.kind)
-    return reader(item) if reader else iter(())
+    parse = _PARSERS.get(item.kind)
+    return parse(item) if parse else Parsed()
 
 
-def deletion(
-    kind: str, item_id: str, version: Instant, merged_to: str | None = None
-) -> Iterator[Change | Need]:
+def deletion(kind: str, item_id: str, version: Instant, merged_to: str | None = None) -> Parsed:
     """The deletion of an object. If it was merged into another one, that one is needed.
 
     Users and pipelines keep their names, because deals still link to them. A merged client keeps its name
     until Pipedrive has linked its deals to the other client.
     """
-    deleted = _need(kind, item_id)
-    if deleted is None:
-        return
-    if deleted.entity in ("deal", "task") or (deleted.entity == "client" and merged_to is None):
-        yield Change(deleted.entity, deleted.id, version, deleted=True)
-    if merged_to is not None and (target := _need(kind, merged_to)) is not None:
-        yield target
-
-
-def _need(kind: str, item_id: str) -> Need | None:
-    """An object by the board's entity and id; None for a kind that the board does not use."""
     entity = ENTITIES.get(kind)
     if entity is None:
-        return None
-    return Need(entity, ORGANIZATION + item_id if kind == "organization" else item_id)
+        return Parsed()
+    is_deleted = entity in ("deal", "task") or (entity == "client" and merged_to is None)
+    change = Change(entity, _board_id(kind, item_id), version, deleted=True)
+    needs = () if merged_to is None else (Need(entity, _board_id(kind, merged_to)),)
+    return Parsed((change,) if is_deleted else (), needs)
 
 
-def _deal(item: Item) -> Iterator[Change | Need]:
+def _board_id(kind: str, item_id: str) -> str:
+    return ORGANIZATION + item_id if kind == "organization" else item_id
+
+
+def _deal(item: Item) -> Parsed:
     sent = item.sent
     status = _status(sent)
     # An archived deal keeps its status and stays in reports, but nobody works on it any more.
     if _is_deleted(sent) or (status == "open" and flag(sent.get("is_archived"))):
-        yield Change("deal", item.id, item.version, deleted=True)
-        return
+        return deletion(item.kind, item.id, item.version)
     fields: dict[str, Value] = {"known": True, **_money(sent, item.account.currency)}
-    parsed: list[Change | Need] = []
+    named: tuple[Change, ...] = ()
     if isinstance(title := sent.get("title"), str):
         fields["name"] = optional_text(title)
     if status is not None:
@@ -102,24 +99,23 @@ def _deal(item: Item) -> Iterator[Change | Need]:
     if "lost_reason" in sent and (isinstance(reason := sent["lost_reason"], str) or reason is None):
         reason_fields, named = loss_reason(reason, item.version)
         fields |= reason_fields
-        parsed += named
     if item.origin:
         fields["url"] = f"{item.origin}/deal/{item.id}"
-    _set_link(fields, parsed, "client", _client(sent), item.version)
-    _set_link(fields, parsed, "manager", _owner(sent), item.version)
-    _set_link(fields, parsed, "pipeline", link_of(sent, "pipeline_id"), item.version)
-    yield Change("deal", item.id, item.version, fields)
-    yield from parsed
+    links: _Links = {
+        "client": _client(sent),
+        "manager": _owner(sent),
+        "pipeline": link_of(sent, "pipeline_id"),
+    }
+    fields |= _link_fields(links)
+    return Parsed((Change("deal", item.id, item.version, fields), *named, *_names(links, item.version)))
 
 
-def _activity(item: Item) -> Iterator[Change | Need]:
+def _activity(item: Item) -> Parsed:
     sent = item.sent
     deal, client = link_of(sent, "deal_id"), _client(sent)
     if _is_deleted(sent) or flag(sent.get("active_flag")) is False:
-        yield Change("task", item.id, item.version, deleted=True)
-        return
+        return deletion(item.kind, item.id, item.version)
     fields: dict[str, Value] = {}
-    parsed: list[Change | Need] = []
     if isinstance(subject := sent.get("subject"), str):
         fields["text"] = optional_text(subject)
     done = flag(sent.get("done"))
@@ -130,28 +126,26 @@ def _activity(item: Item) -> Iterator[Change | Need]:
         due_at = due_moment(sent["due_date"], sent.get("due_time"), item.account.zone)
         if due_at is not UNSET:
             fields["due_at"] = due_at
-    _set_link(fields, parsed, "manager", _owner(sent), item.version)
-    if deal is not None and deal.id is not None:
-        fields["deal_id"], fields["client_id"] = deal.id, None
-    else:
-        if deal is not None:
-            fields["deal_id"] = None
-        _set_link(fields, parsed, "client", client, item.version)
     if item.origin and deal is not None:
         path = _path(deal, client)
         fields["url"] = f"{item.origin}{path}" if path else None
-    yield Change("task", item.id, item.version, fields)
-    yield from parsed
+    if deal is not None:
+        fields["deal_id"] = deal.id
+    is_on_deal = deal is not None and deal.id is not None
+    # On its deal it is on no client of its own.
+    links: _Links = {"manager": _owner(sent), "client": Link(None) if is_on_deal else client}
+    fields |= _link_fields(links)
+    return Parsed((Change("task", item.id, item.version, fields), *_names(links, item.version)))
 
 
-def _named(item: Item) -> Iterator[Change | Need]:
-    named = _need(item.kind, item.id)
-    if named is None:
-        return
-    if named.entity == "client" and (_is_deleted(item.sent) or flag(item.sent.get("active_flag")) is False):
-        yield Change("client", named.id, item.version, deleted=True)
-    elif isinstance(name := item.sent.get("name"), str):
-        yield Change(named.entity, named.id, item.version, {"name": optional_text(name)})
+def _named(item: Item) -> Parsed:
+    entity, name = ENTITIES[item.kind], item.sent.get("name")
+    if entity == "client" and (_is_deleted(item.sent) or flag(item.sent.get("active_flag")) is False):
+        return deletion(item.kind, item.id, item.version)
+    if not isinstance(name, str):
+        return Parsed()
+    board_id = _board_id(item.kind, item.id)
+    return Parsed((Change(entity, board_id, item.version, {"name": optional_text(name)}),))
 
 
 def _is_deleted(sent: Object) -> bool:
@@ -208,19 +202,18 @@ def _owner(sent: Object) -> Link | None:
     return link_of(sent, "owner_id" if "owner_id" in sent else "user_id", "owner_name")
 
 
-def _set_link(
-    fields: dict[str, Value], parsed: list[Change | Need], entity: Entity, link: Link | None, version: Instant
-) -> None:
-    """Set the field that links to an entity, and add the entity's name, or the need of it."""
-    if link is None:
-        return
-    fields[f"{entity}_id"] = link.id
-    if link.id is None:
-        return
-    if link.name is None:
-        parsed.append(Need(entity, link.id))
-    else:
-        parsed.append(Change(entity, link.id, version, {"name": link.name}))
+def _link_fields(links: _Links) -> dict[str, Value]:
+    """The fields that link to entities."""
+    return {f"{entity}_id": link.id for entity, link in links.items() if link is not None}
+
+
+def _names(links: _Links, version: Instant) -> tuple[Change, ...]:
+    """The changes that name the linked entities whose names were sent."""
+    return tuple(
+        Change(entity, link.id, version, {"name": link.name})
+        for entity, link in links.items()
+        if link is not None and link.id is not None and link.name is not None
+    )
 
 
 def _path(deal: Link, client: Link | None) -> str | None:
@@ -234,8 +227,7 @@ def _path(deal: Link, client: Link | None) -> str | None:
     return f"/person/{client.id}"
 
 
-_Reader: TypeAlias = Callable[[Item], Iterator[Change | Need]]
-_READERS: Final[Mapping[str, _Reader]] = {
+_PARSERS: Final[Mapping[str, Callable[[Item], Parsed]]] = {
     "deal": _deal,
     "activity": _activity,
     "person": _named,

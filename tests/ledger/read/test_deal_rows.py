@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from service.config import zone
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.read import deal_rows
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, RefusalReader
@@ -29,7 +29,7 @@ EVER = Selection(TODAY - 4000, TODAY + 400)
 
 
 def reader(ledger: Ledger) -> RefusalReader:
-    return RefusalReader(ledger.readers, {ledger.account.id: ledger.account}, ledger.clock)
+    return RefusalReader(ledger.database, {ledger.account.id: ledger.account}, ledger.clock)
 
 
 def read(ledger: Ledger, selection: Selection = EVER, *reason_ids: str | None) -> list[LostDeal]:
@@ -180,9 +180,7 @@ def test_every_statement_names_the_account_and_lost_deals_are_found_by_their_ind
 
 
 def test_a_database_that_is_away_is_said_to_be() -> None:
-    engine = open_engine("sqlite:////nowhere/at/all.db", "reader")
-    with (
-        pytest.raises(Unavailable),
-        RefusalReader(engine, {"office": OFFICE}, FixedClock(NOW)).read("office", EVER),
-    ):
+    database = Database("sqlite:////nowhere/at/all.db")
+    reader = RefusalReader(database, {"office": OFFICE}, FixedClock(NOW))
+    with pytest.raises(Unavailable), reader.read("office", EVER):
         raise AssertionError("it was read")
