@@ -138,7 +138,7 @@ def test_many_deals_of_one_moment_are_read_page_by_page(
     assert read(ledger) == whole
     some = read(ledger, EVER, "r1", "r2")
     assert some == [deal for deal in whole if deal.reason_id != "r0"]
-    monkeypatch.setattr(deal_rows, "ASKED_FOR", 1)
+    monkeypatch.setattr(deal_rows, "NAMED_REASONS", 1)
     assert read(ledger, EVER, "r1", "r2") == some
     assert read(ledger, EVER, "unheard-of") == []
 
