@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine, event
 
@@ -20,6 +20,9 @@ settings.register_profile(
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "unshrunk", settings.get_profile("lossboard"), phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("lossboard")
 expect.set_options(
