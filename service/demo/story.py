@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.calendar import day_start, local_day, parse_period, previous
+from service.calendar import day_start, days, local_day, parse_period, previous, shifted
 from service.config import zone
 from service.demo import names
 from service.demo.books import Books
 from service.demo.records import Lead, Task
 from service.demo.wire import Webhook
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant
 
 ZONE: Final = zone("Europe/Moscow")
 """Where the office works."""
@@ -106,9 +106,9 @@ class _Story:
 
     def refusals_of_both_months(self) -> None:
         month = parse_period("month", self._today)
-        self._refusals(THIS_MONTH, range(month.first, self._today + 1))
+        self._refusals(THIS_MONTH, days(month.first, self._today))
         first, last = previous(month, self._today)
-        self._refusals(LAST_MONTH, range(first, last + 1))
+        self._refusals(LAST_MONTH, days(first, last))
 
     def client_at_risk(self) -> None:
         goods, price, client = AT_RISK
@@ -137,7 +137,7 @@ class _Story:
 
     def _late_task(self, lead: Lead) -> None:
         """A promise of an earlier day, kept on that day but after its time: it is nobody saved today."""
-        start = self._start(self._today - self._rng.randint(1, 27))
+        start = self._start(shifted(self._today, -self._rng.randint(1, 27)))
         due_at = start + self._rng.randint(_OPENS, _CLOSES - 2 * _HOUR)
         task = self._task(lead, due_at, due_at - _DAY)
         self.books.complete(task, due_at + self._rng.randint(_HOUR // 4, 5 * _HOUR))
@@ -145,19 +145,19 @@ class _Story:
     def _task(self, lead: Lead, due_at: int, at: int) -> Task:
         return self.books.add_task(lead, self._rng.choice(names.TASK_TEXTS), due_at, at)
 
-    def _refusals(self, table: Mapping[str, tuple[int, int]], days: Sequence[int]) -> None:
+    def _refusals(self, table: Mapping[str, tuple[int, int]], on: Sequence[Day]) -> None:
         for reason, (count, roubles) in table.items():
             for price in shares(roubles, count, self._rng):
-                at = self._moment(self._rng.choice(days))
+                at = self._moment(self._rng.choice(on))
                 goods = self._rng.choice(tuple(names.GOODS))
                 manager_id = self._rng.choice(tuple(names.MANAGERS))
                 self.books.add_refusal(goods, price, reason, manager_id, at)
 
-    def _moment(self, day: int) -> int:
+    def _moment(self, day: Day) -> int:
         """A second of the local day: in working hours where they have begun, never after now."""
         start = self._start(day)
         earliest = start + _OPENS if self._now > start + _OPENS else start
         return self._rng.randint(earliest, min(start + _CLOSES, self._now))
 
-    def _start(self, day: int) -> int:
+    def _start(self, day: Day) -> int:
         return day_start(day, ZONE) // SECOND

@@ -20,7 +20,7 @@ WARM_UP = 100
 
 def opened(seed: int) -> tuple[Life, Replay]:
     rng = random.Random(seed)
-    story = opening(START, rng)
+    story = opening(Instant(START), rng)
     replay = Replay()
     replay.take(story.webhooks)
     return Life(story.books, rng), replay
@@ -47,7 +47,7 @@ def test_five_thousand_steps_stay_within_bounds(seed: int) -> None:
         pause = office.pause()
         assert 1.0 <= pause <= 10.0
         now += int(pause * SECOND)
-        webhooks = office.next_events(now)
+        webhooks = office.next_events(Instant(now))
         replay.take(webhooks)
         truth = office.books.truth(now // SECOND)
         assert len(webhooks) <= 15
@@ -57,7 +57,7 @@ def test_five_thousand_steps_stay_within_bounds(seed: int) -> None:
         if step >= WARM_UP:
             seen[truth.clients] += 1
         if step % 250 == 0:
-            assert_replay_agrees(office, replay, now)
+            assert_replay_agrees(office, replay, Instant(now))
     lively = sum(times for clients, times in seen.items() if 2 <= clients <= 7)
     assert lively >= 0.9 * seen.total()
     assert len(seen) >= 4
@@ -70,10 +70,10 @@ def test_no_entity_changes_twice_within_a_second(seed: int, pauses: list[int]) -
     now = START
     for pause in pauses:
         now += pause
-        replay.take(office.next_events(now))
+        replay.take(office.next_events(Instant(now)))
     assert set(replay.versions.values()) == {1}
     assert all(int(version) <= now // SECOND for _, _, version in replay.versions)
-    assert_replay_agrees(office, replay, now)
+    assert_replay_agrees(office, replay, Instant(now))
 
 
 def test_every_kind_of_event_happens() -> None:
@@ -82,7 +82,7 @@ def test_every_kind_of_event_happens() -> None:
     before = set(replay.leads)
     for _ in range(1_000):
         now += int(office.pause() * SECOND)
-        webhooks = office.next_events(now)
+        webhooks = office.next_events(Instant(now))
         bursts += len(webhooks) >= 3
         replay.take(webhooks)
     stages = Counter(replay.leads[id]["[status_id]"] for id in replay.leads.keys() - before)
@@ -100,7 +100,7 @@ def test_short_promises_fall_due_within_a_minute() -> None:
     for _ in range(200):
         now += int(office.pause() * SECOND)
         known = set(office.books.tasks)
-        office.next_events(now)
+        office.next_events(Instant(now))
         for id in office.books.tasks.keys() - known:
             wait = office.books.tasks[id].due_at - now // SECOND
             assert 20 <= wait <= 60 or wait >= 86_400
@@ -112,7 +112,7 @@ def test_the_office_recovers_when_the_machine_slept_for_ten_days() -> None:
     assert office.books.truth(now // SECOND).clients > CROWDED
     for _ in range(200):
         now += int(office.pause() * SECOND)
-        office.next_events(now)
+        office.next_events(Instant(now))
     assert office.books.truth(now // SECOND).clients <= CROWDED + 1
 
 
@@ -120,6 +120,6 @@ def test_the_same_seed_gives_the_same_life() -> None:
     def life() -> list[bytes]:
         office, _ = opened(6)
         moments = range(START, START + 1_200 * SECOND, 4 * SECOND)
-        return [webhook.body for now in moments for webhook in office.next_events(now)]
+        return [webhook.body for now in moments for webhook in office.next_events(Instant(now))]
 
     assert life() == life()

@@ -14,7 +14,7 @@ import pytest
 from service.demo.post import CONNECTIONS, DeliveryError, Poster
 from service.demo.run import play
 from service.demo.wire import Webhook
-from service.model import SECOND, Instant
+from service.model import SECOND, Instant, later
 from tests.demo.replay import Replay
 
 APPLIED = (200, "", '{"status": "applied"}')
@@ -24,7 +24,7 @@ class SteppingClock:
     """Time that passes only while somebody waits."""
 
     def __init__(self) -> None:
-        self.at: Instant = 1_795_417_200 * SECOND
+        self.at: Instant = Instant(1_795_417_200 * SECOND)
         self.waits: list[float] = []
 
     def now(self) -> Instant:
@@ -32,7 +32,7 @@ class SteppingClock:
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         self.waits.append(seconds)
-        self.at += 0 if wake.is_set() else int(seconds * SECOND)
+        self.at = later(self.at, 0 if wake.is_set() else int(seconds * SECOND))
         await asyncio.sleep(0)
 
 

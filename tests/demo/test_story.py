@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.demo.story import AT_RISK, LAST_MONTH, THIS_MONTH, opening, shares
-from service.model import SECOND
+from service.model import SECOND, Instant, later
 from tests.demo.replay import EXCLUDED, MOSCOW, Replay
 
 MOMENTS = [
@@ -31,7 +31,7 @@ MOMENTS = [
 def told(at: datetime, seed: int = 1) -> tuple[Replay, int]:
     second = int(at.timestamp())
     replay = Replay()
-    replay.take(opening(second * SECOND + 123_456, random.Random(seed)).webhooks)
+    replay.take(opening(later(Instant(second * SECOND), 123_456), random.Random(seed)).webhooks)
     return replay, second
 
 
@@ -129,7 +129,7 @@ def test_nothing_is_told_from_the_future_and_nothing_twice_in_a_second(moment: s
 
 def test_the_books_agree_with_what_was_posted() -> None:
     now = int(moscow("2026-11-23T10:00:00").timestamp())
-    story = opening(now * SECOND, random.Random(1))
+    story = opening(Instant(now * SECOND), random.Random(1))
     replay = Replay()
     replay.take(story.webhooks)
     truth = story.books.truth(now)

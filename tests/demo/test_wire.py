@@ -14,7 +14,7 @@ from service.demo import wire
 from service.demo.records import LOST_STAGE, TALKS_STAGE, WON_STAGE, Contact, Lead, Task
 from service.demo.run import settings
 from service.demo.wire import Webhook
-from service.model import SECOND, Change, Request, Value
+from service.model import SECOND, Change, Instant, Request, Value
 from tests.demo.replay import fields_of
 
 AT = 1_795_417_200
@@ -44,7 +44,7 @@ def decoded(webhook: Webhook) -> dict[tuple[str, str], Change]:
         query={"token": "secret"},
         headers={name.lower(): value for name, value in webhook.headers.items()},
         body=webhook.body,
-        received_at=(AT + 5) * SECOND,
+        received_at=Instant((AT + 5) * SECOND),
     )
     adapter = ADAPTERS["amocrm"]
     adapter.authenticate(request, ACCOUNT)

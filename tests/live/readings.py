@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from service.config import Account, Secret, zone
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, Selection, TaskRow
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant, earlier, later
 from tests.live.boards import NO_TOTALS, at_risk_totals
 
-NOW: Instant = 1_795_417_200 * SECOND  # 2026-11-23T10:00:00+03:00
+NOW = Instant(1_795_417_200 * SECOND)  # 2026-11-23T10:00:00+03:00
 
 OFFICE = Account(
     id="office",
@@ -27,7 +27,9 @@ OFFICE = Account(
 def client(name: str, amount: int = 518_400, tasks: int = 1) -> ClientRow:
     """A client at risk, with overdue tasks."""
     rows = tuple(
-        TaskRow(f"{name}-{n}", "позвонить", f"d-{name}", "Абонемент", "3", NOW - 60 * SECOND, amount, None)
+        TaskRow(
+            f"{name}-{n}", "позвонить", f"d-{name}", "Абонемент", "3", earlier(NOW, 60 * SECOND), amount, None
+        )
         for n in range(tasks)
     )
     return ClientRow(name, f"Клиент {name}", amount, rows)
@@ -48,7 +50,9 @@ def reading(seq: int, *clients: ClientRow, as_of: Instant = NOW, lost: int = 0) 
         managers=(),
         manager_names={"3": "Анна"},
         pipeline_names={"1": "Продажи"},
-        losses={Selection(0, 0): (LossRow("r", "Выбрал других", lost, lost * 100),) if lost else ()},
+        losses={
+            Selection(Day(0), Day(0)): (LossRow("r", "Выбрал других", lost, lost * 100),) if lost else ()
+        },
     )
 
 
@@ -85,7 +89,7 @@ class StandingClock:
             await asyncio.sleep(0)
             return
         due = asyncio.Event()
-        self._sleepers.append((self.moment + int(seconds * SECOND), due))
+        self._sleepers.append((later(self.moment, int(seconds * SECOND)), due))
         waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -101,7 +105,7 @@ class StandingClock:
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self.moment += int(seconds * SECOND)
+        self.moment = later(self.moment, int(seconds * SECOND))
         for at, due in self._sleepers:
             if at <= self.moment:
                 due.set()

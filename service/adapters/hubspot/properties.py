@@ -83,7 +83,7 @@ def deal_properties(account: Account) -> tuple[str, ...]:
 
 def instant_of(milliseconds: int) -> Instant:
     """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2099."""
-    instant = milliseconds * (SECOND // 1000)
+    instant = Instant(milliseconds * (SECOND // 1000))
     if not _YEAR_2000 <= instant < _YEAR_2100:
         raise ValueError("a time must be in the years 2000 to 2099, in milliseconds")
     return instant

@@ -24,7 +24,7 @@ from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
 from service.ledger.write.syncs import SyncReport
-from service.model import Instant
+from service.model import Instant, earlier
 from service.projections import FLOW
 
 
@@ -123,7 +123,7 @@ def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
 
 def _true_at(head: Head, now: Instant) -> Instant:
     """The moment that the tables are true at: now, unless something that is due has not been applied yet."""
-    return max(head.as_of, min(now, head.next_tick_at - 1))
+    return max(head.as_of, min(now, earlier(head.next_tick_at, 1)))
 
 
 def _read(

@@ -7,6 +7,7 @@ import pytest
 from service.ledger.database.outcome import Unavailable
 from service.ledger.upkeep import screens
 from service.ledger.upkeep.screens import NamedScreen, Screens
+from service.model import later
 from tests.histories import at
 from tests.ledger.offices import Ledger
 
@@ -54,20 +55,20 @@ def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
     assert add(ledger, "television", "same")
     assert add(ledger, "television", "same", "other")
     assert add(ledger, "tablet", "digest", "other")
-    service(ledger).seen("office", "same", NOW + 1)
+    service(ledger).seen("office", "same", later(NOW, 1))
     assert service(ledger).digests("office") == {"same"}
     assert [each.seen_at for each in listed(ledger, "other")] == [None, None]
     with ledger.engine.begin() as connection:
         assert screens.revoke(connection, "other", "television")
-    assert listed(ledger) == [NamedScreen("office", "television", NOW, NOW + 1)]
+    assert listed(ledger) == [NamedScreen("office", "television", NOW, later(NOW, 1))]
     assert [each.name for each in listed(ledger, "other")] == ["tablet"]
 
 
 def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
     assert add(ledger, "a", "digest-a")
     assert add(ledger, "b", "digest-b")
-    service(ledger).seen("office", "digest-b", NOW + 7)
-    service(ledger).seen("office", "revoked", NOW + 8)
+    service(ledger).seen("office", "digest-b", later(NOW, 7))
+    service(ledger).seen("office", "revoked", later(NOW, 8))
     assert [(each.name, each.seen_at) for each in listed(ledger)] == [("a", None), ("b", NOW + 7)]
 
 

@@ -23,7 +23,7 @@ from service.ledger.write import heads, log
 from service.ledger.write.apply import apply
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import OtherRules
-from service.model import SECOND, Change, Decoded, Delivery
+from service.model import SECOND, Change, Decoded, Delivery, Instant
 from service.projections import REVISION
 from tests.databases import PostgresDatabases, own_postgres
 from tests.histories import HOUR, MINUTE, at
@@ -48,7 +48,7 @@ def overdue_at(moment: int) -> Delivery:
 
 
 def committer(engine: Engine, *accounts: Account, now: int = NOW) -> Committer:
-    return Committer(engine, {each.id: each for each in accounts or (OFFICE,)}, FixedClock(now))
+    return Committer(engine, {each.id: each for each in accounts or (OFFICE,)}, FixedClock(Instant(now)))
 
 
 def keys(engine: Engine, account: str = "office") -> list[str]:
@@ -133,7 +133,7 @@ def test_an_account_that_somebody_holds_holds_up_no_other(
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
         assert len(caplog.records) == waits, "the lock was waited for again"
-    working._clock = FixedClock(NOW + committer_module.LOCKED_BACK_OFF)
+    working._clock = FixedClock(Instant(NOW + committer_module.LOCKED_BACK_OFF))
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 
@@ -255,5 +255,5 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
     assert node.tick() == {}
     assert len(caplog.records) == told, "it was tried again at once"
     monkeypatch.setattr(committer_module, "apply", apply)
-    node._clock = FixedClock(NOW + 24 * HOUR + 61 * SECOND)
+    node._clock = FixedClock(Instant(NOW + 24 * HOUR + 61 * SECOND))
     assert list(node.tick()) == ["shop"]

@@ -12,12 +12,12 @@ from service.ledger.database.outcome import Unavailable
 from service.ledger.database.transactions import Transactions
 from service.ledger.write import sweep
 from service.ledger.write.syncs import read
-from service.model import SECOND, Change, Instant, Need
+from service.model import DAY, Change, Instant, Need, earlier, later
 from tests.histories import at
 from tests.ledger.offices import Ledger
 
 NOW = at("2026-11-23T10:00:00+03:00")
-DAY = 24 * 3600 * SECOND
+YESTERDAY = earlier(NOW, DAY)
 
 
 def deal(each: str, **fields: Any) -> Change:
@@ -28,7 +28,7 @@ def task(each: str, **fields: Any) -> Change:
     return Change("task", each, NOW, fields)
 
 
-def expected(ledger: Ledger, lost_since: Instant = NOW - DAY, due_since: Instant = NOW - DAY) -> set[Need]:
+def expected(ledger: Ledger, lost_since: Instant = YESTERDAY, due_since: Instant = YESTERDAY) -> set[Need]:
     with ledger.readers.begin() as connection:
         return set(sweep.expected(connection, "office", lost_since, due_since))
 
@@ -37,11 +37,11 @@ def test_deals_that_are_open_or_were_lost_of_late_must_answer(ledger: Ledger) ->
     ledger.say(
         deal("open", status="open"),
         deal("no status"),
-        deal("lost", status="lost", closed_at=NOW - DAY),
-        deal("long lost", status="lost", closed_at=NOW - DAY - 1),
+        deal("lost", status="lost", closed_at=YESTERDAY),
+        deal("long lost", status="lost", closed_at=YESTERDAY - 1),
         deal("won", status="won"),
         deal("gone"),
-        Change("deal", "gone", NOW + 1, deleted=True),
+        Change("deal", "gone", later(NOW, 1), deleted=True),
         Change("deal", "only linked", NOW, {"client_id": "7"}),
     )
     assert expected(ledger) == {Need("deal", each) for each in ("open", "no status", "lost")}
@@ -51,10 +51,10 @@ def test_tasks_that_are_open_or_were_due_of_late_must_answer(ledger: Ledger) -> 
     ledger.say(
         task("open", due_at=NOW - 90 * DAY, completed=False),
         task("undated", completed=False),
-        task("done", due_at=NOW - DAY, completed=True, completed_at=NOW),
-        task("long done", due_at=NOW - DAY - 1, completed=True, completed_at=NOW),
+        task("done", due_at=YESTERDAY, completed=True, completed_at=NOW),
+        task("long done", due_at=YESTERDAY - 1, completed=True, completed_at=NOW),
         task("gone", due_at=NOW, completed=False),
-        Change("task", "gone", NOW + 1, deleted=True),
+        Change("task", "gone", later(NOW, 1), deleted=True),
     )
     assert expected(ledger) == {Need("task", each) for each in ("open", "undated", "done")}
 

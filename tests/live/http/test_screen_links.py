@@ -11,7 +11,7 @@ import pytest
 
 from service.ledger.database.outcome import Unavailable
 from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
-from service.model import SECOND, Instant
+from service.model import SECOND, Instant, earlier, later
 from tests.live.readings import NOW, StandingClock
 
 
@@ -91,10 +91,10 @@ def service() -> Service:
 async def test_what_was_read_holds_for_a_few_seconds(service: Service) -> None:
     assert await service.known() == {"tv"}
     service.book.screens = frozenset({"tablet"})
-    service.clock.moment += FRESH - 1
+    service.clock.moment = later(service.clock.moment, FRESH - 1)
     assert await service.known() == {"tv"}
     assert service.book.reads == 1
-    service.clock.moment += 1
+    service.clock.moment = later(service.clock.moment, 1)
     assert await service.known() == {"tablet"}
     assert await service.screens.digests("other") == frozenset()
     assert threading.get_ident() not in service.book.threads
@@ -103,7 +103,7 @@ async def test_what_was_read_holds_for_a_few_seconds(service: Service) -> None:
 async def test_a_clock_that_was_set_back_keeps_nothing_for_true(service: Service) -> None:
     await service.known()
     service.book.screens = frozenset()
-    service.clock.moment -= SECOND
+    service.clock.moment = earlier(service.clock.moment, SECOND)
     assert await service.known() == frozenset()
 
 
@@ -118,13 +118,13 @@ async def test_with_the_database_away_the_last_known_are_good_and_it_is_not_aske
 ) -> None:
     await service.known()
     service.book.broken = Unavailable("away")
-    service.clock.moment += FRESH
+    service.clock.moment = later(service.clock.moment, FRESH)
     assert await service.known() == {"tv"}
     assert await service.known() == {"tv"}
     assert service.book.reads == 2
     service.book.broken = None
     service.book.screens = frozenset()
-    service.clock.moment += FRESH
+    service.clock.moment = later(service.clock.moment, FRESH)
     assert await service.known() == frozenset()
 
 

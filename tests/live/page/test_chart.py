@@ -14,6 +14,7 @@ from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import SeriesPoint
 from service.live.page.chart import chart
+from service.model import Day
 from tests.live.boards import MONTH, OFFICE, QUERY, losses, reading
 
 
@@ -62,7 +63,7 @@ def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
     "key", ["today", "week", "month", "quarter", "year", "2026-01-31..2026-02-03", "2024-02-29..2026-05-05"]
 )
 def test_the_parts_are_the_whole_period(key: str) -> None:
-    today = MONTH.current.first + 22
+    today = Day(MONTH.current.first + 22)
     found = ranges(QUERY._replace(period=key, manager="3"), today)
     days = [day for each in found.series for day in range(each.current.first, each.current.last + 1)]
     period = parse_period(key, today)
