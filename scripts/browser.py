@@ -1,6 +1,6 @@
-"""Makes sure that there is a Chromium for the tests: the system's, else Playwright's own; else installs one.
+"""Makes sure that the tests have a Chromium: the system's, or Playwright's, or one that it installs.
 
-No network is used when there is one already.
+It uses the network only to install.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""What a system's Chromium may be called."""
+"""The names of a system's Chromium, in the order of preference."""
 
 ENVIRONMENT = "LOSSBOARD_CHROMIUM"
-"""Names another executable."""
+"""The environment variable that names another executable."""
 
 APT = ("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium")
 
 
 def system_browser() -> str | None:
-    """The path of the Chromium that was named, else of one that is installed on the system.
+    """The path of the Chromium that the environment names, or else of one that is installed on the system.
 
     Raises:
-        FileNotFoundError: There is none where one was named.
+        FileNotFoundError: The environment names a program that does not exist.
     """
-    if named := os.environ.get(ENVIRONMENT):
-        if path := shutil.which(named):
+    if name := os.environ.get(ENVIRONMENT):
+        if path := shutil.which(name):
             return path
-        raise FileNotFoundError(f"{ENVIRONMENT} names no program: {named}")
+        raise FileNotFoundError(f"{ENVIRONMENT} names no program: {name}")
     return next((path for path in map(shutil.which, NAMES) if path), None)
 
 
@@ -53,7 +53,7 @@ def _run(*command: str, seconds: int) -> bool:
 
 
 def _is_debian() -> bool:
-    """Whether the system's package called chromium is a browser; Ubuntu's only says to install a snap."""
+    """Whether the package chromium is a browser. On Ubuntu the package of that name only asks for a snap."""
     return platform.freedesktop_os_release().get("ID") == "debian"
 
 
@@ -68,18 +68,18 @@ def _install() -> None:
 
 
 def main() -> int:
-    """Exit code 0 when there is a browser."""
+    """Exit code 0 if there is a browser now."""
     try:
         if system_browser() or playwright_browser():
             return 0
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 1
-    print("No Chromium is installed: installing one for the tests.", flush=True)
+    print("No Chromium is installed. Installing one for the tests.", flush=True)
     _install()
     if system_browser() or playwright_browser():
         return 0
-    print(f"No Chromium: install one, or name one with {ENVIRONMENT}=PATH.", file=sys.stderr)
+    print(f"No Chromium could be installed. Install one, or set {ENVIRONMENT} to its path.", file=sys.stderr)
     return 1
 
 

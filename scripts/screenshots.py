@@ -1,115 +1,97 @@
-"""Makes docs/screenshots in a real browser: the demo's first screen, a busy day, lists, a lost service."""
+"""Takes the pictures of docs/screenshots: the demo, a busy office, its lists, a lost service."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 
-from scripts.browser import system_browser
+from scripts.still import REPEATABLE, SCHEMES, Scheme, Size, shoot, still_demo
+from tests.browser import launched
 from tests.e2e.busy import busy_day
-from tests.e2e.running import running
+from tests.e2e.running import Service, running
 
-FOLDER = Path("docs/screenshots")
-SIZES = ((1920, 1080), (1366, 768), (390, 844))
-WALLS = ((1920, 1080), (3840, 2160), (1366, 768), (1080, 1920))
-SECONDS = 60
+FOLDER: Final = Path("docs/screenshots")
+DESK, LAPTOP, PHONE = (1920, 1080), (1366, 768), (390, 844)
+FOUR_K, UPRIGHT = (3840, 2160), (1080, 1920)
 
+HIGHLIGHT_SECONDS: Final = 5.0
+"""Seconds after which no change is highlighted any more."""
 
-@contextmanager
-def _demo() -> Iterator[str]:
-    """The demo, quiet after the worked examples; the address of its board."""
-    command = [sys.executable, "-m", "service", "demo", "--still", "--port", "0"]
-    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert demo.stdout is not None
-    try:
-        for line in demo.stdout:
-            if match := re.search(r"http://\S+/boards/demo", line):
-                yield match[0]
-                return
-        raise RuntimeError("the demo did not start")
-    finally:
-        demo.terminate()
-        demo.wait(SECONDS)
+DEADLINE: Final = 60_000
+"""Milliseconds in which the page must show what a picture is about."""
 
 
-def _page(browser: Browser, size: tuple[int, int], scheme: str, address: str) -> Page:
-    page = browser.new_page(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light"
-    )
-    page.goto(address)
-    if "?mode" in address or address.rpartition("/")[2] in ("demo", "office"):
-        page.locator("html[data-state=live]").wait_for(timeout=SECONDS * 1000)
-        time.sleep(5)  # for what is pointed out to be plain again
-    return page
-
-
-def _shoot(page: Page, name: str, size: tuple[int, int], scheme: str = "dark") -> None:
-    suffix = "" if scheme == "dark" else "-light"
-    page.screenshot(path=FOLDER / f"{name}-{size[0]}x{size[1]}{suffix}.png")
-    page.close()
+def _picture(name: str, size: Size, scheme: Scheme) -> Path:
+    return FOLDER / f"{name}-{size[0]}x{size[1]}{'' if scheme == 'dark' else '-light'}.png"
 
 
 def _pictures_of_the_demo(browser: Browser) -> None:
-    with _demo() as address:
-        first = _page(browser, SIZES[0], "dark", address)
-        first.get_by_text(re.compile("412.560")).first.wait_for(timeout=SECONDS * 1000)
-        first.locator("[data-figure=tasks] [data-value='3']").wait_for(timeout=SECONDS * 1000)
-        first.close()
-        for size in SIZES:
-            for scheme in ("dark", "light"):
-                _shoot(_page(browser, size, scheme, address), "board", size, scheme)
-        _shoot(_page(browser, WALLS[0], "dark", f"{address}?mode=wall"), "wall-quiet", WALLS[0])
+    with still_demo() as board:
+        for size in (DESK, LAPTOP, PHONE):
+            for scheme in SCHEMES:
+                shoot(browser, board, _picture("board", size, scheme), size, scheme, whole_page=False)
+        quiet = _picture("wall-quiet", DESK, "dark")
+        shoot(browser, f"{board}?mode=wall", quiet, DESK, "dark", whole_page=False)
 
 
-def _pictures_of_a_busy_day(browser: Browser) -> None:
+def _open(browser: Browser, address: str, size: Size, scheme: Scheme) -> Page:
+    """A page of a running service at rest."""
+    page = browser.new_page(viewport=ViewportSize(width=size[0], height=size[1]), color_scheme=scheme)
+    page.goto(address)
+    if page.locator("script").count():
+        page.locator("html[data-state=live]").wait_for(timeout=DEADLINE)
+        time.sleep(HIGHLIGHT_SECONDS)
+    return page
+
+
+def _save(page: Page, name: str, size: Size, scheme: Scheme = "dark") -> None:
+    page.screenshot(path=_picture(name, size, scheme))
+    page.close()
+
+
+def _pictures_of_a_busy_office(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as service:
         busy_day(service)
         board = f"{service.url}/boards/office"
-        for size in WALLS:
-            _shoot(_page(browser, size, "dark", f"{board}?mode=wall"), "wall", size)
-        _shoot(_page(browser, WALLS[0], "light", f"{board}?mode=wall&theme=light"), "wall", WALLS[0], "light")
-        english = f"{board}?mode=wall&theme=light&lang=en"
-        _shoot(_page(browser, WALLS[0], "light", english), "wall-english", WALLS[0], "light")
-        _shoot(_page(browser, SIZES[0], "dark", board), "busy", SIZES[0])
-        _shoot(_page(browser, WALLS[1], "dark", board), "busy", WALLS[1])
-        _shoot(_page(browser, SIZES[1], "light", f"{board}?lang=en"), "busy-english", SIZES[1], "light")
-        _shoot(_page(browser, SIZES[2], "dark", f"{board}?lang=en"), "busy-english", SIZES[2])
-        for name in ("deals", "tasks"):
-            for size in SIZES[1:]:
-                _shoot(_page(browser, size, "light", f"{board}/{name}"), name, size, "light")
-        closing = _page(browser, WALLS[0], "dark", f"{board}?mode=wall")
-        client = closing.locator("#list .client").nth(1)
-        for task in client.locator("[data-task]").evaluate_all(
-            "(rows) => rows.map((row) => row.dataset.task)"
-        ):
-            service.task(task, completed=True)
-        closing.locator(".client.leaving.done").wait_for(timeout=SECONDS * 1000)
-        time.sleep(0.3)  # the amount is on its way
-        _shoot(closing, "wall-closing", WALLS[0])
-        lost = _page(browser, WALLS[0], "dark", f"{board}?mode=wall")
+        views: list[tuple[str, str, Size, Scheme]] = [
+            *(("wall", "?mode=wall", size, "dark") for size in (DESK, FOUR_K, LAPTOP, UPRIGHT)),
+            ("wall", "?mode=wall&theme=light", DESK, "light"),
+            ("wall-english", "?mode=wall&theme=light&lang=en", DESK, "light"),
+            *(("busy", "", size, "dark") for size in (DESK, FOUR_K)),
+            ("busy-english", "?lang=en", LAPTOP, "light"),
+            ("busy-english", "?lang=en", PHONE, "dark"),
+            *((name, f"/{name}", size, "light") for name in ("deals", "tasks") for size in (LAPTOP, PHONE)),
+        ]
+        for name, path, size, scheme in views:
+            _save(_open(browser, f"{board}{path}", size, scheme), name, size, scheme)
+        _picture_of_finished_work(browser, service, f"{board}?mode=wall")
+        lost = _open(browser, f"{board}?mode=wall", DESK, "dark")
         assert service.stop() == 0
-        lost.locator("html[data-state=lost]").wait_for(timeout=SECONDS * 1000)
-        _shoot(lost, "wall-lost", WALLS[0])
+        lost.locator("html[data-state=lost]").wait_for(timeout=DEADLINE)
+        _save(lost, "wall-lost", DESK)
+
+
+def _picture_of_finished_work(browser: Browser, service: Service, wall: str) -> None:
+    """A client whose tasks were just done: its row is struck through and its amount flies."""
+    page = _open(browser, wall, DESK, "dark")
+    tasks = page.locator("#list .client").nth(1).locator("[data-task]")
+    for task_id in tasks.evaluate_all("(rows) => rows.map((row) => row.dataset.task)"):
+        service.task(task_id, completed=True)
+    page.locator(".client.leaving.done").wait_for(timeout=DEADLINE)
+    time.sleep(0.3)  # until the amount is on its way
+    _save(page, "wall-closing", DESK)
 
 
 def main() -> None:
-    """Take the pictures."""
+    """Take all pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=system_browser(), args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with launched(*REPEATABLE) as browser:
         _pictures_of_the_demo(browser)
-        _pictures_of_a_busy_day(browser)
-        browser.close()
+        _pictures_of_a_busy_office(browser)
     print(f"{FOLDER}: {len(list(FOLDER.glob('*.png')))} pictures")
 
 

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.browser import launched
 
@@ -53,8 +53,10 @@ REPEATABLE: Final = (
 )
 """Chromium's arguments that make two drawings of one page equal to the last bit."""
 
-SIZES: Final = {"desk": (1920, 1080), "phone": (390, 844)}
-SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
+Scheme: TypeAlias = Literal["dark", "light"]
+Size: TypeAlias = tuple[int, int]
+SIZES: Final[dict[str, Size]] = {"desk": (1920, 1080), "phone": (390, 844)}
+SCHEMES: Final[tuple[Scheme, ...]] = ("dark", "light")
 LANGUAGES: Final = ("ru", "en")
 
 DEADLINE_SECONDS: Final = 120.0
@@ -63,8 +65,8 @@ DEADLINE_SECONDS: Final = 120.0
 REST_SECONDS: Final = 2.0
 """Seconds that the complete board must stay unchanged before the first picture."""
 
-POINTED_OUT: Final = 5_000
-"""Milliseconds of the page's clock after which nothing is highlighted as new any more."""
+HIGHLIGHTED: Final = 5_000
+"""Milliseconds of the page's clock after which no change is highlighted any more."""
 
 
 @contextmanager
@@ -130,37 +132,44 @@ def take(folder: Path, tree: Path | None = None) -> None:
         for size, scheme, language in itertools.product(SIZES, SCHEMES, LANGUAGES):
             for name, path in (("board", ""), ("deals", "/deals"), ("tasks", "/tasks")):
                 picture = folder / f"{name}-{size}-{scheme}-{language}.png"
-                _shoot(browser, f"{board}{path}?lang={language}", picture, size, scheme)
+                shoot(browser, f"{board}{path}?lang={language}", picture, SIZES[size], scheme)
         for scheme, language in itertools.product(SCHEMES, LANGUAGES):
             picture = folder / f"wall-{scheme}-{language}.png"
-            _shoot(browser, f"{board}?mode=wall&theme={scheme}&lang={language}", picture, "desk", scheme)
-        _shoot(browser, f"{board}?lang=en", folder / "keys.png", "desk", "dark", press="?")
-        _shoot(browser, f"{board}?manager=8800101&sort=count", folder / "manager.png", "desk", "light")
+            wall = f"{board}?mode=wall&theme={scheme}&lang={language}"
+            shoot(browser, wall, picture, SIZES["desk"], scheme, whole_page=False)
+        shoot(browser, f"{board}?lang=en", folder / "keys.png", SIZES["desk"], "dark", press="?")
+        manager = f"{board}?manager=8800101&sort=count"
+        shoot(browser, manager, folder / "manager.png", SIZES["desk"], "light")
 
 
-def _shoot(
+def shoot(
     browser: Browser,
     address: str,
     picture: Path,
-    size: str,
-    scheme: Literal["dark", "light"],
+    size: Size,
+    scheme: Scheme,
+    *,
     press: str | None = None,
+    whole_page: bool = True,
 ) -> None:
-    """Take one picture: of the whole page, except a wall's, which is one screen."""
-    width, height = SIZES[size]
-    viewport = {"width": width, "height": height}
-    with browser.new_context(viewport=viewport, color_scheme=scheme) as context:  # type: ignore[arg-type]
+    """Take one picture, of the whole page or of what the screen shows.
+
+    Args:
+        press: A key to press before.
+    """
+    viewport = ViewportSize(width=size[0], height=size[1])
+    with browser.new_context(viewport=viewport, color_scheme=scheme) as context:
         page = context.new_page()
         page.clock.install(time=MOMENT - timedelta(minutes=1))  # it runs until it is paused
         page.clock.pause_at(MOMENT)
         page.goto(address)
         if page.locator("script").count():
             page.locator("html[data-state=live]").wait_for()
-            page.clock.run_for(POINTED_OUT)
+            page.clock.run_for(HIGHLIGHTED)
         if press:
             page.keyboard.press(press)
         page.evaluate("document.fonts.ready")
-        page.screenshot(path=picture, full_page="mode=wall" not in address, animations="disabled")
+        page.screenshot(path=picture, full_page=whole_page, animations="disabled")
 
 
 def differing(before: Path, after: Path) -> list[str]:

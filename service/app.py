@@ -1,5 +1,4 @@
-"""The one place where the parts meet: `create_app` puts the writer, the ticker, the hub and the routes
-together."""
+"""The one place where the parts meet: `create_app` connects writer, ticker, hub and routes."""
 
 from __future__ import annotations
 
@@ -9,8 +8,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from dataclasses import dataclass
 
 import httpx
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -21,18 +18,16 @@ from service.adapters.api import Api
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.database import schema
-from service.ledger.database.engine import is_sqlite, open_engine
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.threads import in_time
-from service.ledger.database.transactions import Transactions
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
-from service.ledger.read.reader import Reader
-from service.ledger.upkeep.follow import Follower
+from service.ledger.read.reader import BoardReader
+from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
 from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
-from service.ledger.write.writer import Writer
+from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
@@ -41,10 +36,13 @@ from service.model import SECOND
 from service.sync.runner import Runner
 from service.webhooks.endpoint import WebhookEndpoint
 
+Run = Callable[[], Coroutine[None, None, None]]
+"""Runs a part until it is cancelled."""
+
 
 @dataclass(slots=True)
 class Service:
-    """The running parts, for whoever starts and stops them. `app` starts them with its lifespan."""
+    """The running parts, for the caller that starts and stops them. `app` starts them with its lifespan."""
 
     app: Starlette
     writer: Writer
@@ -55,60 +53,68 @@ class Service:
 def create_app(config: Config, clock: Clock) -> Service:
     """Put a service together on a database that is migrated and prepared."""
     accounts = {account.id: account for account in config.accounts}
-    writing = open_engine(config.database_url, "writer", serving=True)
-    noting = open_engine(config.database_url, "writer", serving=True)  # so that the writer never waits for it
-    reading = open_engine(config.database_url, "reader", serving=True)
-    hub = Hub(Reader(reading, accounts, clock), accounts, clock)
+    database = Database(config.database_url, serving=True)
+    metrics = Metrics()
+    writer = Writer(database, accounts, clock, metrics.commit)
+    ticker = Ticker(database, list(accounts), writer, clock)
+    reader = BoardReader(database, accounts, clock)
+    hub = Hub(reader, accounts, clock)
+    runner = Runner(_apis(config), database, writer, httpx.AsyncClient(), clock, metrics)
+    retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
+    follower = _follower(config, database, hub, clock)
+    metrics.watch(lambda: writer.depth, lambda: hub.streams)
 
-    def moved(seqs: Mapping[str, int]) -> None:
-        hub.on_seq(seqs)
-        runner.on_seq(seqs)
+    on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
+    writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
+    if follower is not None:
+        follower.on_seq += on_seq
+        writer.on_commit.append(_seqs_to([follower.announce]))
 
-    def committed(heads: Mapping[str, Head]) -> None:
-        seqs = {account_id: head.seq for account_id, head in heads.items()}
-        moved(seqs)
-        ticker.committed(heads)
-        if follower is not None:
-            follower.committed(seqs)
-        for account_id, head in heads.items():
-            if head.last_delivery_at is not None:
-                metrics.on_delivery(account_id, head.last_delivery_at / SECOND)
-
-    refusals = RefusalReader(reading, accounts, clock)
-    screens = NamedScreens(Screens(reading, noting), clock)
-    follower = _follower(config, reading, hub, moved, clock)
-    metrics = Metrics(lambda: writer.depth, lambda: hub.streams)
-    writer = Writer(writing, accounts, clock, metrics.commit)
-    writer.on_commit.append(committed)
-    ticker = Ticker(reading, list(accounts), writer, clock)
-    runner = Runner(
-        _asked(config), Transactions(reading, noting), writer, httpx.AsyncClient(), clock, metrics
-    )
-    retention = Retention(noting, list(accounts), config.keep_bodies_days, clock)
-    by_themselves = [ticker.run, retention.run, runner.run, *([] if follower is None else [follower.run])]
-
+    runs: list[Run] = [ticker.run, retention.run, runner.run]
+    if follower is not None:
+        runs.append(follower.run)
+    screens = NamedScreens(Screens(database), clock)
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
-        *live.routes(hub, Reader(reading, accounts, clock), refusals, accounts, screens, clock),
-        *_health(reading, writer, metrics),
+        *live.routes(hub, reader, RefusalReader(database, accounts, clock), accounts, screens, clock),
+        *_health(database, writer, metrics),
     ]
-    lifespan = _lifespan(writer, hub, by_themselves, (writing, noting, reading))
-    return Service(Starlette(routes=routes, lifespan=lifespan), writer, hub, metrics)
+    app = Starlette(routes=routes, lifespan=_lifespan(writer, hub, runs, database))
+    return Service(app, writer, hub, metrics)
+
+
+def _seqs_to(subscribers: Sequence[OnSeq]) -> OnCommit:
+    """Hand the sequence numbers of new heads on."""
+
+    def on_commit(heads: Mapping[str, Head]) -> None:
+        seqs = {account_id: head.seq for account_id, head in heads.items()}
+        for subscriber in subscribers:
+            subscriber(seqs)
+
+    return on_commit
+
+
+def _deliveries_to(on_delivery: Callable[[str, float], None]) -> OnCommit:
+    """Hand the time of each account's last delivery on, in seconds."""
+
+    def on_commit(heads: Mapping[str, Head]) -> None:
+        for account_id, head in heads.items():
+            if head.last_delivery_at is not None:
+                on_delivery(account_id, head.last_delivery_at / SECOND)
+
+    return on_commit
 
 
 def _lifespan(
-    writer: Writer,
-    hub: Hub,
-    by_themselves: Sequence[Callable[[], Coroutine[None, None, None]]],
-    engines: Sequence[Engine],
+    writer: Writer, hub: Hub, runs: Sequence[Run], database: Database
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    """Starts and stops the parts. Whatever may still submit ends before the writer, and that before its
+    """Starts and stops the parts. Parts that may submit end before the writer, and the writer before its
     connections."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
-        tasks = [asyncio.create_task(each()) for each in by_themselves]
+        tasks = [asyncio.create_task(run()) for run in runs]
         try:
             yield
         finally:
@@ -117,44 +123,42 @@ def _lifespan(
             await asyncio.gather(*tasks, return_exceptions=True)
             await hub.stop()
             await writer.stop()
-            for engine in engines:
-                engine.dispose()
+            database.close()
 
     return lifespan
 
 
-def _follower(
-    config: Config, reading: Engine, hub: Hub, moved: Callable[[Mapping[str, int]], None], clock: Clock
-) -> Follower | None:
-    """What follows other nodes' commits; None on SQLite, which has no other nodes."""
-    if is_sqlite(config.database_url):
+def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Follower | None:
+    """The follower of other nodes' commits; None on SQLite, which has no other nodes."""
+    if database.is_sqlite:
         return None
-    url = config.listen_url or config.database_url
-    return Follower(reading, url, lambda: hub.watched, moved, clock)
+    return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
 
 
-def _asked(config: Config) -> list[tuple[Account, Api]]:
+def _apis(config: Config) -> list[tuple[Account, Api]]:
     """The accounts whose CRM is asked, each with its adapter's API."""
     apis = [(account, ADAPTERS[account.crm].api) for account in config.accounts if account.api]
     return [(account, api) for account, api in apis if api is not None]
 
 
-def _health(engine: Engine, writer: Writer, metrics: Metrics) -> list[Route]:
-    """`/healthz`: the process is up. `/readyz`: the database is there, with a schema that this version knows,
-    and no account has been left to nodes with newer rules."""
+def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]:
+    """`/healthz`: the process is up. `/readyz`: the database can be used, this version can work on its
+    schema, and no account was left to nodes with newer rules."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(_request: Request) -> Response:
         try:
-            await in_time(lambda: schema.check(engine))
-        except (SQLAlchemyError, Unavailable, schema.SchemaError) as error:
-            reason = str(error) if isinstance(error, schema.SchemaError) else "the database is away"
-            return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+            await database.read(schema.check)
+        except schema.SchemaError as error:
+            return _not_ready(str(error))
+        except Unavailable:
+            return _not_ready("the database is away")
         if outdated := writer.outdated:
-            reason = f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
-            return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+            return _not_ready(
+                f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
+            )
         return PlainTextResponse("ready")
 
     async def metrics_text(_request: Request) -> Response:
@@ -165,3 +169,7 @@ def _health(engine: Engine, writer: Writer, metrics: Metrics) -> list[Route]:
         Route("/readyz", readyz),
         Route("/metrics", metrics_text),
     ]
+
+
+def _not_ready(reason: str) -> Response:
+    return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -99,10 +99,13 @@ def _check(holds: object, key: str, expected: str) -> None:
         raise ConfigError(f"{key}: {expected}")
 
 
-def _table(raw: object, table: type[_Table], key: str) -> _Table:
-    """A table of the file. Raises `ConfigError` for a key that it does not know; the error names those that
-    it knows."""
-    known = [field.encode_name for field in msgspec.structs.fields(table)]
+def _table(raw: object, table: type[_Table], key: str, *, also: Sequence[str] = ()) -> _Table:
+    """A table of the file. Raises `ConfigError` for an unknown key; the error names the known ones.
+
+    Args:
+        also: Known keys that are read apart from the table.
+    """
+    known = [*(field.encode_name for field in msgspec.structs.fields(table)), *also]
     for name in raw if isinstance(raw, dict) else ():
         _check(name in known, f"{key}.{name}".lstrip("."), f"unknown key; known are: {', '.join(known)}")
     try:
@@ -147,14 +150,14 @@ def _through_pooler(url: str) -> str:
 
 
 def _account(raw: Mapping[str, object], key: str) -> Account:
-    section = _table({name: value for name, value in raw.items() if name not in ADAPTERS}, _Account, key)
-    _check(
-        section.crm in ADAPTERS,
-        f"{key}.crm",
-        f"{section.crm!r} is not supported; supported are: {', '.join(ADAPTERS)}",
-    )
+    tables = ADAPTERS.keys() & raw.keys()
+    kind = raw.get("crm")
+    if isinstance(kind, str) and kind not in ADAPTERS:
+        raise ConfigError(f"{key}.crm: {kind!r} is not supported; supported are: {', '.join(ADAPTERS)}")
+    own_table = [kind] if isinstance(kind, str) else []
+    section = _table({name: raw[name] for name in raw if name not in tables}, _Account, key, also=own_table)
     adapter = ADAPTERS[section.crm]
-    for name in ADAPTERS.keys() & raw.keys() - {section.crm}:
+    for name in tables - {section.crm}:
         _check(False, f"{key}.{name}", f"the account's crm is {section.crm}; {_known_options(adapter)}")
     _check(_ACCOUNT_ID.fullmatch(section.id), f"{key}.id", "expected 1 to 40 of a-z, 0-9 and -")
     _check(section.title.strip(), f"{key}.title", "expected a title")

@@ -11,14 +11,9 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The service's metrics; docs/operations.md lists them.
+    """The service's metrics; docs/operations.md lists them."""
 
-    Args:
-        queue_depth: Returns the number of deliveries that wait for the writer.
-        screens: Returns the number of open event streams.
-    """
-
-    def __init__(self, queue_depth: Callable[[], int], screens: Callable[[], int]) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._webhooks = Counter(
             "lossboard_webhooks", "Webhook requests by result", ("account", "result"), registry=self.registry
@@ -53,10 +48,15 @@ class Metrics:
             ("account",),
             registry=self.registry,
         )
-        depth = Gauge("lossboard_queue_depth", "Deliveries waiting for a commit", registry=self.registry)
-        depth.set_function(queue_depth)
-        streams = Gauge("lossboard_screens", "Open event streams", registry=self.registry)
-        streams.set_function(screens)
+        self._depth = Gauge(
+            "lossboard_queue_depth", "Deliveries waiting for a commit", registry=self.registry
+        )
+        self._streams = Gauge("lossboard_screens", "Open event streams", registry=self.registry)
+
+    def watch(self, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
+        """Read these two figures whenever the metrics are asked for."""
+        self._depth.set_function(queue_depth)
+        self._streams.set_function(streams)
 
     def api_call(self, account_id: str, verdict: str) -> None:
         """Count one call to a CRM's API."""

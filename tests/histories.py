@@ -60,7 +60,7 @@ class Scene:
 
     @cached_property
     def moments(self) -> tuple[Instant, ...]:
-        """Instants at and on either side of which some rule says otherwise; the plainest first."""
+        """Instants at which some rule changes its answer, and those beside them; the plainest first."""
         near = [later(self.now, n * MINUTE) for n in (-120, -10, -1, 0, 1, 10, 120)]
         today = local_day(self.now, self.office.zone)
         starts = [day_start(today + n, self.office.zone) for n in (0, 1, -1, -6, -7, -29, -30)]
@@ -89,7 +89,7 @@ class Scene:
 
 
 def day_start(day: int, zone: ZoneInfo) -> Instant:
-    """The first instant of a local day, found by looking; every zone's is on a quarter of an hour."""
+    """The first instant of a local day, by trying: in every zone it is on a quarter of an hour."""
     moment = at(f"{date.fromordinal(day)}T00:00:00Z") - 15 * HOUR
     while local_day(Instant(moment), zone) < day:
         moment += 15 * MINUTE
@@ -149,10 +149,10 @@ def deal_changes(scene: Scene) -> st.SearchStrategy[Change]:
 
 
 def new_deals(scene: Scene) -> st.SearchStrategy[Change]:
-    """Changes that tell what counts of a deal, and perhaps more."""
+    """Changes that say what counts of a deal, and perhaps more."""
     rest = _deal_fields(scene)
-    told = {name: rest.pop(name) for name in ("status", "amount", "currency", "client_id")}
-    return _changes("deal", DEALS, scene, _fields(rest, {"known": st.just(True), **told}))
+    required = {name: rest.pop(name) for name in ("status", "amount", "currency", "client_id")}
+    return _changes("deal", DEALS, scene, _fields(rest, {"known": st.just(True), **required}))
 
 
 def task_changes(scene: Scene) -> st.SearchStrategy[Change]:
@@ -162,12 +162,12 @@ def task_changes(scene: Scene) -> st.SearchStrategy[Change]:
 
 
 def new_tasks(scene: Scene) -> st.SearchStrategy[Change]:
-    """Changes that tell when a task is due and what it is about (a client itself, one time in four)."""
+    """Changes that say when a task is due and what it is about (a client itself, one time in four)."""
     rest = _task_fields(scene)
-    told = {name: rest.pop(name) for name in ("deal_id", "client_id", "due_at")}
-    on_client = {**told, "deal_id": st.none()}
-    targets = st.sampled_from((told, told, told, on_client)).flatmap(lambda target: _fields(rest, target))
-    return _changes("task", TASKS, scene, targets)
+    on_deal = {name: rest.pop(name) for name in ("deal_id", "client_id", "due_at")}
+    on_client = {**on_deal, "deal_id": st.none()}
+    targets = st.sampled_from((on_deal, on_deal, on_deal, on_client))
+    return _changes("task", TASKS, scene, targets.flatmap(lambda target: _fields(rest, target)))
 
 
 def completions(scene: Scene) -> st.SearchStrategy[Change]:
@@ -252,7 +252,7 @@ def _changes(
 
 @st.composite
 def changes(draw: st.DrawFn, scene: Scene) -> list[Change]:
-    """Changes of every sort: some that found deals and tasks, then some of anything, with any versions."""
+    """Changes of every sort: some that create deals and tasks, then some of anything, with any versions."""
     founding = draw(st.lists(new_deals(scene), max_size=6)) + draw(st.lists(new_tasks(scene), max_size=8))
     deal, task = deal_changes(scene), task_changes(scene)
     rarer = (completions(scene), namings(scene), links(scene), deletes(scene))
@@ -267,9 +267,9 @@ def histories(draw: st.DrawFn, scene: Scene = SPRING) -> list[Delivery]:
     Two changes of one (entity, id, version) come in one delivery and tell different fields, or are alike, or
     one is a delete, which wins anyway. Some deliveries repeat under their own key what another one said.
     """
-    found = list({_stamp(change): change for change in draw(changes(scene))}.values())
-    groups = [draw(_split(group)) for group in draw(_cuts(found))]
-    repeats = draw(st.lists(st.sampled_from(found), max_size=2))
+    distinct = list({_stamp(change): change for change in draw(changes(scene))}.values())
+    groups = [draw(_split(group)) for group in draw(_cuts(distinct))]
+    repeats = draw(st.lists(st.sampled_from(distinct), max_size=2))
     return deliveries([*groups, *[[change] for change in repeats]], scene.now)
 
 
@@ -280,8 +280,8 @@ def tied_histories(draw: st.DrawFn, scene: Scene = SPRING) -> list[Delivery]:
     Changes of one version can disagree within a delivery, too: there the later in the body wins.
     """
     versions = st.sampled_from(draw(st.lists(st.sampled_from(scene.moments), min_size=1, max_size=3)))
-    found = [replace(change, version=draw(versions)) for change in draw(changes(scene))]
-    return deliveries(draw(_cuts(found)), scene.now)
+    tied = [replace(change, version=draw(versions)) for change in draw(changes(scene))]
+    return deliveries(draw(_cuts(tied)), scene.now)
 
 
 def _stamp(change: Change) -> tuple[str, str, Instant, bool]:
@@ -290,7 +290,7 @@ def _stamp(change: Change) -> tuple[str, str, Instant, bool]:
 
 @st.composite
 def _split(draw: st.DrawFn, group: Sequence[Change]) -> list[Change]:
-    """The same facts, some of them told as two changes of one version."""
+    """The same facts, some of them as two changes of one version."""
     parts: list[Change] = []
     for change in group:
         names = sorted(change.fields)
@@ -353,10 +353,10 @@ def steps(draw: st.DrawFn, scene: Scene = SPRING, ties: bool = False) -> list[St
     readings = draw(clock_readings(scene))
     slots = draw(st.lists(st.sampled_from(range(len(readings))), min_size=len(parts), max_size=len(parts)))
     slots.sort()
-    found: list[Step] = []
+    walk: list[Step] = []
     for n, now in enumerate(readings):
-        found.append(Tick(now))
+        walk.append(Tick(now))
         for slot, part in zip(slots, parts, strict=True):
             if slot == n:
-                found.append(Deliver(tuple(replace(delivery, received_at=now) for delivery in part)))
-    return found
+                walk.append(Deliver(tuple(replace(delivery, received_at=now) for delivery in part)))
+    return walk

@@ -1,7 +1,7 @@
 """What the board must show, restated from the spec in the most obvious way: each rule loops over everything.
 
-It shares nothing with the service but its words (`service.model`) and the shape of its answer
-(`service.ledger.read.board`), so that the two can be compared. It is quadratic and does not mind.
+It shares only the words (`service.model`) and the shape of the answer (`service.ledger.read.board`) with the
+service, so that the two can be compared. It is quadratic, and only small histories are given to it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Deal:
     """A known deal that is not deleted.
 
     Args:
-        amount: In minor units of the account's currency; 0 for want of a rate.
+        amount: In minor units of the account's currency; 0 without a rate.
         unconverted: The currency that there is no rate for, unless the amount is 0 anyway.
-        closed_at: What the CRM gives, else when the deal was made lost; None for want of both.
+        closed_at: What the CRM gives, else when the deal was made lost; None without both.
     """
 
     id: str
@@ -126,7 +126,7 @@ def board(
         managers=managers(truth),
         manager_names=truth.manager_names,
         pipeline_names=truth.pipeline_names,
-        losses={each: losses(truth, each) for each in selections},
+        losses={selection: losses(truth, selection) for selection in selections},
     )
 
 
@@ -135,14 +135,14 @@ def board(
 
 def living(history: Sequence[tuple[int, Change]], entity: Entity) -> dict[str, list[Change]]:
     """By id, the changes that no delete makes void, the one that wins last. A deleted entity has none."""
-    found: dict[str, list[Change]] = {}
+    by_id: dict[str, list[Change]] = {}
     for key in {change.id for _, change in history if change.entity == entity}:
         own = [(n, change) for n, change in history if change.entity == entity and change.id == key]
         deletes = [change.version for _, change in own if change.deleted]
         # A delete wins over every change of an earlier or equal version.
         valid = [(n, c) for n, c in own if not c.deleted and all(c.version > delete for delete in deletes)]
-        found[key] = [change for _, change in sorted(valid, key=lambda pair: (pair[1].version, pair[0]))]
-    return found
+        by_id[key] = [change for _, change in sorted(valid, key=lambda pair: (pair[1].version, pair[0]))]
+    return by_id
 
 
 def value(changes: Iterable[Change], field: str) -> Value:
@@ -156,16 +156,16 @@ def value(changes: Iterable[Change], field: str) -> Value:
 
 def text(changes: Iterable[Change], field: str) -> str | None:
     """`value` of a field of text."""
-    found = value(changes, field)
-    assert found is None or isinstance(found, str)
-    return found
+    last = value(changes, field)
+    assert last is None or isinstance(last, str)
+    return last
 
 
 def number(changes: Iterable[Change], field: str) -> int | None:
     """`value` of a field of an integer."""
-    found = value(changes, field)
-    assert found is None or isinstance(found, int)
-    return found
+    last = value(changes, field)
+    assert last is None or isinstance(last, int)
+    return last
 
 
 def moment(changes: Iterable[Change], field: str) -> Instant | None:
@@ -175,7 +175,7 @@ def moment(changes: Iterable[Change], field: str) -> Instant | None:
 
 
 def became(changes: Iterable[Change], field: str, wanted: Value) -> Instant | None:
-    """The version of the change that made the field `wanted`: the first one since it was last otherwise."""
+    """The version of the change that made the field `wanted`: the first since it last had another value."""
     moment: Instant | None = None
     for change in changes:
         if field in change.fields:
@@ -191,7 +191,7 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
     deals = living(history, "deal")
 
     def gone(deal_id: str) -> bool:
-        return any(each.deleted for _, each in history if each.entity == "deal" and each.id == deal_id)
+        return any(one.deleted for _, one in history if one.entity == "deal" and one.id == deal_id)
 
     return Truth(
         now=now,
@@ -249,8 +249,8 @@ def task_of(task_id: str, changes: Sequence[Change]) -> Task:
 
 def names(history: Sequence[tuple[int, Change]], entity: Entity) -> dict[str, str]:
     """The name of everything of a kind that has one."""
-    found = {key: text(changes, "name") for key, changes in living(history, entity).items()}
-    return {key: name for key, name in found.items() if name is not None}
+    texts = {key: text(changes, "name") for key, changes in living(history, entity).items()}
+    return {key: name for key, name in texts.items() if name is not None}
 
 
 def in_currency_of(account: Terms, amount: int, currency: str) -> int | None:
@@ -300,7 +300,7 @@ def closing_day(truth: Truth, deal: Deal) -> int:
 
 
 def unconverted(truth: Truth) -> dict[str, int]:
-    """4, money: open or lost deals that count with amount 0 for want of a rate, by currency."""
+    """4, money: open or lost deals that count with amount 0 without a rate, by currency."""
     deals = [deal for deal in truth.deals.values() if deal.status in ("open", "lost")]
     return dict(Counter(deal.unconverted for deal in deals if deal.unconverted is not None))
 
@@ -352,7 +352,7 @@ def stake(truth: Truth, tasks: Sequence[Task]) -> int:
     """3.3: what these tasks put at stake, or saved.
 
     The deals that have such a task, and, with such a task on a client itself, all of the client's open deals;
-    each deal once. On which deals a task may count is for `puts_at_risk` and `is_saving` to say.
+    each deal once. `puts_at_risk` and `is_saving` decide on which deals a task counts.
     """
     deals = {task.deal_id for task in tasks}
     clients = {task.client_id for task in tasks if task.deal_id is None}
@@ -493,7 +493,7 @@ def comparable(reading: BoardRows) -> dict[str, object]:
         "manager_names": dict(reading.manager_names),
         "pipeline_names": dict(reading.pipeline_names),
         "saved": dict(reading.saved),
-        "losses": {days: rows for days, found in reading.losses.items() if (rows := _losses(found))},
+        "losses": {days: listed for days, rows in reading.losses.items() if (listed := _losses(rows))},
     }
 
 

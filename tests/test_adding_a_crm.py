@@ -27,7 +27,7 @@ from service.commands import operations
 from service.app import create_app
 from service.config_file import load
 from service.ledger.database import schema
-from service.ledger.database.engine import open_engine
+from service.ledger.database.database import Database
 from tests.adapters.posts import NOW
 
 class StoppedClock:
@@ -39,9 +39,9 @@ class StoppedClock:
 
 config, clock = load(pathlib.Path(sys.argv[1]), os.environ), StoppedClock()
 schema.migrate(config.database_url)
-engine = open_engine(config.database_url, "writer")
-operations.prepare(engine, config, clock)
-engine.dispose()
+database = Database(config.database_url)
+operations.prepare(database, config, clock)
+database.close()
 app = create_app(config, clock).app
 
 async def main():

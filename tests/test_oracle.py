@@ -66,10 +66,10 @@ def link(deal_id: str, client_id: str, version: str = "02 09:00") -> Change:
 
 def task(task_id: str, version: str = "02 09:00", due: str | None = None, **fields: Value) -> Change:
     """What the CRM says of a task; `due` and a text in `completed_at` are read by the office's clock."""
-    told = {
+    given = {
         name: clock(v) if name == "completed_at" and isinstance(v, str) else v for name, v in fields.items()
     }
-    return Change("task", task_id, clock(version), told if due is None else {"due_at": clock(due), **told})
+    return Change("task", task_id, clock(version), given if due is None else {"due_at": clock(due), **given})
 
 
 def name(entity: Entity, key: str, text: str, version: str = "02 09:00") -> Change:
@@ -147,7 +147,7 @@ def test_only_lost_deals_are_losses() -> None:
     )
 
 
-def test_excluded_reasons_are_read_too_for_kinds_are_a_matter_of_showing() -> None:
+def test_excluded_reasons_are_read_too_because_kinds_are_a_matter_of_showing() -> None:
     rows = read(name("reason", "spam", "Спам"), deal("1", status="lost", reason_id="spam", amount=700))
     assert rows.losses[NOVEMBER] == (LossRow("spam", "Спам", 1, 700),)
 
@@ -402,7 +402,7 @@ def test_the_mean_is_floored_to_whole_seconds_once() -> None:
         return manager(reading, "3").late_7d.mean_s
 
     assert mean(1500) == 1
-    assert mean(1500, 1500, 3000) == 2  # had each been floored: 5 s by 3
+    assert mean(1500, 1500, 3000) == 2  # each floored by itself would be 5 s by 3
     assert mean(1999, 2000) == 1
 
 
@@ -498,6 +498,7 @@ def test_a_client_is_not_saved_while_an_overdue_task_is_left() -> None:
     left = task("t2", due="23 10:00", deal_id="2")
     assert total(read(*changes, left, now=earlier(NOW, 1)), "saved_today") == (1, 5)
     assert total(read(*changes, left), "saved_today") == (0, 0)
+    assert total(read(*changes, task("t3", due="22 12:00", client_id="7")), "saved_today") == (0, 0)
     # A task that puts nobody at risk does not stand in the way.
     assert total(read(*changes, left, deal("2", "03 09:00", status="won")), "saved_today") == (1, 5)
 

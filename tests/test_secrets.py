@@ -23,7 +23,7 @@ from service.live.http.access import Credentials, Granted, decide, screen_digest
 from service.model import Request
 from tests.adapters.hubspot.posts import signed as hubspot_signed
 from tests.adapters.posts import KEY, OTHER_KEY, TOKEN, account, post, signed
-from tests.live.readings import OFFICE
+from tests.live.boards import OFFICE
 
 BODY: Final = b"[]"
 PLAIN: Final = {"authorization": f"Basic {base64.b64encode(TOKEN.encode()).decode()}"}

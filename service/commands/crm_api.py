@@ -14,8 +14,8 @@ from service.adapters import ADAPTERS
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger.database.transactions import Transactions
-from service.ledger.upkeep.attach import beside
+from service.ledger.database.database import Database
+from service.ledger.upkeep.attach import attach
 from service.ledger.write import syncs
 from service.ledger.write.syncs import Sync, SyncRun
 from service.metrics import Metrics
@@ -71,13 +71,13 @@ async def backfill(
         Unavailable: The database is away.
     """
     api = api_of(account)
-    async with _work(config, account, api, clock) as (transactions, sync):
+    async with _work(config, account, api, clock) as (database, sync):
         began_at = clock.now()
-        await transactions.write(lambda connection: syncs.begin_again(connection, account.id, began_at))
+        await database.write(lambda connection: syncs.begin_again(connection, account.id, began_at))
         working = asyncio.create_task(sync.run())
         try:
             while True:
-                state = await transactions.read(lambda connection: syncs.read(connection, account.id))
+                state = await database.read(lambda connection: syncs.read(connection, account.id))
                 if state.run is None or state.run.kind != "backfill":
                     return state
                 on_progress(state.run)
@@ -93,12 +93,13 @@ async def backfill(
 @contextlib.asynccontextmanager
 async def _work(
     config: Config, account: Account, api: Api, clock: Clock
-) -> AsyncIterator[tuple[Transactions, AccountSync]]:
+) -> AsyncIterator[tuple[Database, AccountSync]]:
     """The parts of a service that sync needs, and no others."""
-    async with beside(config.database_url, account, clock) as ledger, httpx.AsyncClient() as http:
-        writer, transactions = ledger.writer, ledger.transactions
-        metrics = Metrics(lambda: writer.depth, lambda: 0)
-        yield transactions, AccountSync(account, api, transactions, writer, http, clock, metrics)
+    async with attach(config.database_url, account, clock) as ledger, httpx.AsyncClient() as http:
+        yield (
+            ledger.database,
+            AccountSync(account, api, ledger.database, ledger.writer, http, clock, Metrics()),
+        )
 
 
 async def subscribe(account: Account, clock: Clock) -> Subscription:

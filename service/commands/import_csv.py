@@ -9,8 +9,8 @@ from service.adapters.csv import file
 from service.adapters.csv.file import ParsedFile, Progress
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger.database.outcome import Outcome
-from service.ledger.upkeep.attach import beside
+from service.ledger.upkeep.attach import attach
+from service.ledger.write.outcome import Outcome
 from service.model import Decoded, Delivery, Request
 
 MAX_FILE: Final = 64 * 2**20
@@ -66,7 +66,7 @@ async def store(
     """
     decoded = Decoded(file.key_of(request.body), tuple(parsed.changes))
     delivery = Delivery(account.id, request.received_at, request.headers, request.body, decoded, "import")
-    async with beside(config.database_url, account, clock) as ledger:
+    async with attach(config.database_url, account, clock) as ledger:
         outcome = await ledger.writer.submit(delivery)
     if outcome.status == "quarantined":
         raise ImportFailed(

@@ -9,15 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Engine
-
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger.database import schema
-from service.ledger.database.engine import Role, SqliteLock, open_engine
-from service.ledger.upkeep import recompute, screens
+from service.ledger.database.database import Database
+from service.ledger.database.engine import SqliteLock
+from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.upkeep.screens import NamedScreen
 from service.ledger.write import heads, log
@@ -52,17 +50,6 @@ def account_of(config: Config, account_id: str) -> Account:
 
 
 @contextmanager
-def _transaction(config: Config, role: Role) -> Iterator[Connection]:
-    engine = open_engine(config.database_url, role)
-    try:
-        schema.check(engine)
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-@contextmanager
 def alone(config: Config) -> Iterator[None]:
     """Keep other processes from serving the same SQLite file meanwhile.
 
@@ -77,15 +64,15 @@ def alone(config: Config) -> Iterator[None]:
         lock.release()
 
 
-def accounts_to_rebuild(engine: Engine, config: Config) -> list[Account]:
+def accounts_to_rebuild(database: Database, config: Config) -> list[Account]:
     """The accounts whose projections were computed by other rules than this version's."""
-    with engine.begin() as connection:
+    with database.writing() as connection:
         return [account for account in config.accounts if recompute.rules_changed(connection, account)]
 
 
-def prepare(engine: Engine, config: Config, clock: Clock) -> None:
+def prepare(database: Database, config: Config, clock: Clock) -> None:
     """Create the head row of each account that has none."""
-    with engine.begin() as connection:
+    with database.writing() as connection:
         for account in config.accounts:
             heads.ensure(connection, account, clock.now())
 
@@ -114,7 +101,7 @@ def decode(stored: Stored, account: Account) -> Decoded:
 
 def size(config: Config, account: Account, *, with_log: bool) -> int:
     """The number of steps of a rebuild or a check, for a progress bar."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return recompute.size_of_state(connection, account.id) + (
             log.newest_number(connection, account.id) if with_log else 0
         )
@@ -130,7 +117,7 @@ class Verified:
 
 def verify(config: Config, account: Account, progress: Progress) -> Verified:
     """Recompute each projection from state, and state from the log if that is complete, and compare."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         differences = list(recompute.differences_from_state(connection, account, progress))
         try:
             differences.extend(
@@ -151,7 +138,7 @@ def rebuild(
     Raises:
         LogPruned: The log is no longer complete; nothing was changed.
     """
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         if from_log:
             recompute.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
         recompute.rebuild(connection, account, clock.now(), progress)
@@ -159,13 +146,13 @@ def rebuild(
 
 def quarantined(config: Config, account: Account) -> list[Quarantined]:
     """The deliveries in an account's quarantine."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.quarantined(connection, account.id)
 
 
 def delivery(config: Config, account: Account, number: int) -> Stored | None:
     """A delivery from the log; None if there is no such number."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.one(connection, account.id, number)
 
 
@@ -175,7 +162,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     Raises:
         LookupError: No such delivery.
     """
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         stored = log.one(connection, account.id, number)
         if stored is None:
             raise LookupError(f"no such delivery: {number}")
@@ -189,7 +176,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
 
 def drop(config: Config, account: Account, number: int) -> int:
     """Remove a delivery from quarantine (the log keeps it); returns the number of its parts there."""
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         return log.release(connection, account.id, number)
 
 
@@ -205,7 +192,7 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str
         )
     token = secrets.token_urlsafe(24)
     digest = access.screen_digest(account.id, token)
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         if not screens.add(connection, account.id, name, digest, clock.now()):
             raise ScreenError(
                 f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
@@ -215,7 +202,7 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str
 
 def named_screens(config: Config, account: Account) -> list[NamedScreen]:
     """An account's named screens."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return screens.listed(connection, account.id)
 
 
@@ -225,18 +212,18 @@ def revoke_screen(config: Config, account: Account, name: str) -> None:
     Raises:
         LookupError: No such screen.
     """
-    with _transaction(config, "writer") as connection:
+    with attach.writing(config.database_url) as connection:
         if not screens.revoke(connection, account.id, name):
             raise LookupError(f"{account.id} has no screen called {name}")
 
 
 def newest(config: Config, account: Account) -> int:
     """The number of the newest delivery."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.newest_number(connection, account.id)
 
 
 def deliveries(config: Config, account: Account, after: int) -> list[Stored]:
     """The next deliveries after a number, in order."""
-    with _transaction(config, "reader") as connection:
+    with attach.reading(config.database_url) as connection:
         return log.stored(connection, account.id, after)

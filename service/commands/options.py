@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 import click
-from sqlalchemy.exc import DBAPIError
 
 from service.commands import crm_api, import_csv, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
 from service.ledger.database import schema
 from service.ledger.database.engine import AlreadyServed
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.recompute import LogPruned, Progress
 from service.ledger.write.heads import OtherRules
 
@@ -52,8 +51,6 @@ def plain_errors() -> Iterator[None]:
         LookupError,
     ) as error:
         raise _PlainError(str(error)) from None
-    except DBAPIError as error:
-        raise _PlainError(f"the database cannot be used: {error.orig}") from None
 
 
 def _config_option(command: Callable[P, T]) -> Callable[P, T]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import closing
 
 import click
 
@@ -16,7 +17,8 @@ from service.demo import run as demo
 from service.http import supervisor
 from service.http.server import Server, address
 from service.ledger.database import schema
-from service.ledger.database.engine import is_sqlite, open_engine
+from service.ledger.database.database import Database
+from service.ledger.database.engine import is_sqlite
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -28,7 +30,7 @@ def serve_config(
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
-        ConfigError: An account's CRM is not supported; or several workers with SQLite.
+        ConfigError: Several workers are wanted with SQLite.
         OSError: The address is in use, or not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
@@ -94,12 +96,9 @@ def serve_demo(config: Config, clock: Clock, host: str, port: int, token: str, *
 
 def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
     schema.migrate(config.database_url)
-    engine = open_engine(config.database_url, "writer")
-    try:
-        operations.prepare(engine, config, clock)
-        due = operations.accounts_to_rebuild(engine, config)
-    finally:
-        engine.dispose()
+    with closing(Database(config.database_url)) as database:
+        operations.prepare(database, config, clock)
+        due = operations.accounts_to_rebuild(database, config)
     for account in due:
         rebuild(config, account)
 

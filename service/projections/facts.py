@@ -24,6 +24,9 @@ PENDING: Final = "…"
 """Stands in a key for a reason that is not known yet but that the CRM's API can tell. It clashes with no
 reason, because the key of a reason named "…" is three dots."""
 
+DEAL_CLIENT: Final = "deal:"
+"""Begins the client id of a deal that has no client (SPEC section 5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -145,7 +148,7 @@ def task_facts(task_id: str, record: Record | None, rules: Rules) -> TaskFacts |
 
 def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
     """The facts in a deal's record; a deal without a record is not known yet."""
-    own_client = f"deal:{deal_id}"
+    own_client = f"{DEAL_CLIENT}{deal_id}"
     phase = deal_phase(record)
     if record is None or phase in ("unknown", "deleted"):
         return DealFacts(deal_id, phase, 0, None, None, NOBODY, own_client, NOBODY, NOBODY)

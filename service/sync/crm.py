@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from service.adapters.api import ASKED, RESOURCE, Api, Call
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Outcome, Overloaded
-from service.ledger.database.transactions import Transactions
+from service.ledger.database.database import Database
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import Decoded, Delivery, Need, Request, Source
 from service.sync.client import CallResult, Client
 
@@ -43,7 +43,7 @@ class Crm:
     """One account's CRM.
 
     Args:
-        transactions: For the account's lease, its needs and the position of its run.
+        database: For the account's lease, its needs and the position of its run.
         writer: For answers, which change figures.
     """
 
@@ -52,7 +52,7 @@ class Crm:
         account: Account,
         api: Api,
         client: Client,
-        transactions: Transactions,
+        database: Database,
         writer: Writer,
         clock: Clock,
     ) -> None:
@@ -62,8 +62,8 @@ class Crm:
         self.clock = clock
         self.holder = secrets.token_hex(8)
         """The name under which this process holds the account's lease."""
-        self.read = transactions.read
-        self.write = transactions.write
+        self.read = database.read
+        self.write = database.write
         self._writer = writer
 
     async def decode(self, call: Call, result: CallResult) -> tuple[Request, Decoded]:

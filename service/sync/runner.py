@@ -19,8 +19,8 @@ import httpx
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.transactions import Transactions
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.write import needs, syncs
 from service.ledger.write.syncs import LEASE, Sync, SyncRun
 from service.model import SECOND, Instant, Micros, SyncProblem, later
@@ -69,7 +69,7 @@ class AccountSync:
         self,
         account: Account,
         api: Api,
-        transactions: Transactions,
+        database: Database,
         writer: Writer,
         http: httpx.AsyncClient,
         clock: Clock,
@@ -79,7 +79,7 @@ class AccountSync:
         self._api = api
         self._clock = clock
         client = Client(account, api, http, clock, partial(metrics.api_call, account.id))
-        self._crm = Crm(account, api, client, transactions, writer, clock)
+        self._crm = Crm(account, api, client, database, writer, clock)
         self._fetcher = NeedFetcher(self._crm)
         self._executor = RunExecutor(self._crm, self._fetcher, partial(metrics.repaired, account.id))
         self._lease_taken_at: Instant | None = None
@@ -211,7 +211,7 @@ class Runner:
     def __init__(
         self,
         accounts: Sequence[tuple[Account, Api]],
-        transactions: Transactions,
+        database: Database,
         writer: Writer,
         http: httpx.AsyncClient,
         clock: Clock,
@@ -219,7 +219,7 @@ class Runner:
     ) -> None:
         self._http = http
         self._syncs = {
-            account.id: AccountSync(account, api, transactions, writer, http, clock, metrics)
+            account.id: AccountSync(account, api, database, writer, http, clock, metrics)
             for account, api in accounts
         }
 

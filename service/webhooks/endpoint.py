@@ -20,7 +20,8 @@ from service.adapters import ADAPTERS, Adapter, NotAuthentic
 from service.adapters.fields import digest
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.database.errors import Unavailable
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import Decoded, Delivery, Instant, Rejection, Request
 from service.problems import Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body

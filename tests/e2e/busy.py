@@ -1,4 +1,4 @@
-"""An office on a day on which much is due, told to a running service webhook by webhook."""
+"""A busy office: many tasks are overdue, and a month has many refusals."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ WORK = ("позвонить", "отправить счёт", "согласова
 
 
 def busy_day(service: Service) -> None:
-    """A day on which much is due, and a month in which much was lost."""
-    chance = random.Random(7)
+    """Post the webhooks of a busy office to a running service."""
+    rng = random.Random(7)
     for number, name in enumerate(CLIENTS):
         deal = f"d{number}"
         service.deal(
             deal,
             name="Абонемент",
-            amount=f"{chance.randrange(3, 90)}000.00",
+            amount=f"{rng.randrange(3, 90)}000.00",
             client={"id": str(number), "name": name},
         )
-        for task in range(chance.randrange(1, 4)):
-            manager = chance.randrange(4)
+        for task in range(rng.randrange(1, 4)):
+            manager = rng.randrange(4)
             service.task(
                 f"{deal}-{task}",
                 deal_id=deal,
-                text=chance.choice(WORK),
-                due_at=iso(soon(-chance.randrange(600, 200_000))),
+                text=rng.choice(WORK),
+                due_at=iso(soon(-rng.randrange(600, 200_000))),
                 completed=False,
                 manager={"id": str(manager), "name": MANAGERS[manager]},
             )
     for number in range(150):
-        manager = chance.randrange(4)
+        manager = rng.randrange(4)
         service.deal(
             f"{4100 + number}",
             name="Абонемент",
-            client={"id": f"l{number}", "name": f"{chance.choice(NAMES)} {chance.choice('АБВГДКЛМНПРСТ')}."},
+            client={"id": f"l{number}", "name": f"{rng.choice(NAMES)} {rng.choice('АБВГДКЛМНПРСТ')}."},
             manager={"id": str(manager), "name": MANAGERS[manager]},
-            amount=f"{chance.randrange(1, 20)}00.00",
+            amount=f"{rng.randrange(1, 20)}00.00",
             status="lost",
-            reason=chance.choice(REASONS),
-            closed_at=iso(soon(-chance.randrange(0, 50 * 86_400))),
+            reason=rng.choice(REASONS),
+            closed_at=iso(soon(-rng.randrange(0, 50 * 86_400))),
         )

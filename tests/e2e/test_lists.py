@@ -1,4 +1,4 @@
-"""The lists behind the figures, over HTTP: they say what the snapshot says, of whatever is asked for."""
+"""The lists behind the figures, over HTTP: for every filter they add up to the snapshot."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ HOSTILE = '=HYPERLINK("https://evil.example")<script>alert(1)</script>'
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("lists"), config=CONFIG + GUARDED) as started:
-        tell(started)
+        post_deals_and_tasks(started)
         yield started
 
 
-def tell(service: Service) -> None:
-    """Refusals of two managers for several reasons, and tasks that are overdue."""
+def post_deals_and_tasks(service: Service) -> None:
+    """Refusals of two managers for several reasons, and overdue tasks."""
 
-    def lost(deal_id: str, reason: str | None, amount: str, **more: Any) -> None:
-        given = {"status": "lost", "reason": reason, "closed_at": iso(datetime.now(UTC)), "manager": ANNA}
-        service.deal(deal_id, amount=amount, name=f"Сделка {deal_id}", **{**given, **more})
+    def lose(deal_id: str, reason: str | None, amount: str, **more: Any) -> None:
+        lost = {"status": "lost", "reason": reason, "closed_at": iso(datetime.now(UTC)), "manager": ANNA}
+        service.deal(deal_id, amount=amount, name=f"Сделка {deal_id}", **{**lost, **more})
 
     pipeline = {"id": "1", "name": "Продажи"}
-    lost("1", "Выбрал других", "100.50", url="https://crm.example/deals/1", pipeline=pipeline)
-    lost("2", "выбрал  ДРУГИХ", "20.25", client={"id": "7", "name": HOSTILE})
-    lost("3", None, "3.00", manager=BORIS)
-    lost("4", "Спам", "1000000.00")
-    lost("5", "Нет у нас услуги", "40.00", manager=None)
-    lost("6", "Выбрал других", "7.00")
+    lose("1", "Выбрал других", "100.50", url="https://crm.example/deals/1", pipeline=pipeline)
+    lose("2", "выбрал  ДРУГИХ", "20.25", client={"id": "7", "name": HOSTILE})
+    lose("3", None, "3.00", manager=BORIS)
+    lose("4", "Спам", "1000000.00")
+    lose("5", "Нет у нас услуги", "40.00", manager=None)
+    lose("6", "Выбрал других", "7.00")
     service.deal("6", status="open")
     service.deal("8", amount="500.00", name="Открытая", manager=ANNA)
     service.task("t1", deal_id="8", text="позвонить", due_at=iso(soon(-7200)), manager=ANNA)
@@ -47,14 +47,14 @@ def tell(service: Service) -> None:
     service.task("t3", deal_id="8", text="никому", due_at=iso(soon(-60)), manager=None)
 
 
-def asked(service: Service, path: str, **query: str) -> str:
+def listing(service: Service, path: str, **query: str) -> str:
     answer = service.client.get(f"{service.url}/boards/office/{path}", params=query)
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
 def values(html: str) -> list[str]:
-    """The figures on top of a page."""
+    """The figures at the top of a page."""
     return re.findall(r'<dd data-value="([^"]+)"', html)
 
 
@@ -74,32 +74,32 @@ def rows(content: str, delimiter: str = ";") -> list[dict[str, str]]:
         {"period": "2001-01-01..2001-01-31"},
     ],
 )
-def test_what_stands_on_top_is_what_the_board_says(service: Service, query: dict[str, str]) -> None:
+def test_the_sums_of_a_list_are_the_figures_of_the_board(service: Service, query: dict[str, str]) -> None:
     losses = service.snapshot(**query)["losses"]
-    page = asked(service, "deals", **query)
+    page = listing(service, "deals", **query)
     assert values(page) == [losses["total"]["amount"], str(losses["total"]["count"])]
     assert page.count('<th scope="row">') == losses["total"]["count"]
     for kind in ("controllable", "objective", "unclassified"):
         total = losses[kind]
-        assert values(asked(service, "deals", kind=kind, **query)) == [total["amount"], str(total["count"])]
+        assert values(listing(service, "deals", kind=kind, **query)) == [total["amount"], str(total["count"])]
     for bar in losses["reasons"]:
-        given = {**query, "reason": bar["reason"], "kind": bar["kind"]}
-        assert values(asked(service, "deals", **given)) == [bar["amount"], str(bar["count"])]
-        listed = rows(asked(service, "deals.csv", **given))
-        assert len(listed) == bar["count"]
-        assert sum(round(float(row["Сумма"].replace(",", ".")) * 100) for row in listed) == round(
+        of_bar = {**query, "reason": bar["reason"], "kind": bar["kind"]}
+        assert values(listing(service, "deals", **of_bar)) == [bar["amount"], str(bar["count"])]
+        file = rows(listing(service, "deals.csv", **of_bar))
+        assert len(file) == bar["count"]
+        assert sum(round(float(row["Сумма"].replace(",", ".")) * 100) for row in file) == round(
             float(bar["amount"]) * 100
         )
 
 
-def test_the_page_of_a_reason_shows_its_deals_and_nothing_of_others(service: Service) -> None:
-    page = asked(service, "deals", reason="ВЫБРАЛ других")
+def test_the_page_of_a_reason_shows_its_deals_and_no_others(service: Service) -> None:
+    page = listing(service, "deals", reason="ВЫБРАЛ других")
     assert "Сделка 1" in page
     assert "Сделка 2" in page
     assert "https://crm.example/deals/1" in page
     for other in ("Сделка 3", "Сделка 4", "Сделка 5", "Сделка 6", "<script>"):
         assert other not in page
-    without = rows(asked(service, "deals.csv", reason="No reason given"))
+    without = rows(listing(service, "deals.csv", reason="No reason given"))
     assert [row["Причина"] for row in without] == ["Причина не указана"]
 
 
@@ -107,15 +107,15 @@ def test_the_page_of_a_reason_shows_its_deals_and_nothing_of_others(service: Ser
 def test_the_tasks_are_those_that_the_board_calls_overdue(service: Service, manager: str | None) -> None:
     query = {} if manager is None else {"manager": manager}
     card = service.snapshot(**query)["at_risk"]
-    page = asked(service, "tasks", **query)
+    page = listing(service, "tasks", **query)
     assert values(page) == [card["amount"], str(card["clients"]), str(card["tasks"])]
     on_board = [task["text"] for client in card["list"] for task in client["tasks"]]
-    listed = rows(asked(service, "tasks.csv", lang="en", **query), ",")
-    assert sorted(row["Task"] for row in listed) == sorted(on_board)
+    file = rows(listing(service, "tasks.csv", lang="en", **query), ",")
+    assert sorted(row["Task"] for row in file) == sorted(on_board)
     assert on_board != []
 
 
-def test_a_file_is_sent_as_one_that_no_spreadsheet_runs(service: Service) -> None:
+def test_a_file_is_sent_as_a_download_without_formulas(service: Service) -> None:
     answer = service.client.get(f"{service.url}/boards/office/deals.csv?reason=выбрал других")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert re.match(
@@ -161,7 +161,7 @@ def test_lists_are_as_guarded_as_boards_and_carry_the_same_headers(service: Serv
     assert service.client.head(f"{service.url}/boards/office/{path}").status_code == 200
 
 
-def test_the_addresses_on_a_page_lead_where_they_say(service: Service) -> None:
+def test_the_links_of_a_page_keep_its_query(service: Service) -> None:
     address = f"{service.url}/boards/office/deals?period=year&manager=3&lang=en"
     page = service.client.get(address)
     links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
@@ -175,7 +175,7 @@ def test_the_addresses_on_a_page_lead_where_they_say(service: Service) -> None:
     assert '<option value="3" selected>' in back.text
 
 
-def test_the_board_leads_to_its_lists(service: Service) -> None:
+def test_the_board_links_to_its_lists(service: Service) -> None:
     board = service.client.get(f"{service.url}/boards/office?period=year&pipeline=1&lang=en")
     links = re.findall(r'href="(office/(?:deals|tasks)\?[^"]+)"', board.text)
     assert links != []

@@ -1,5 +1,4 @@
-"""Named screens, as an operator and a television meet them: a link, a cookie, the board, and the end of
-it."""
+"""Named screens, as an operator and a television use them: a link, a cookie, the board, and revocation."""
 
 from __future__ import annotations
 
@@ -22,8 +21,8 @@ import segno
 from service.calendar import parse_instant
 from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
 
-AWAY: Final = {"x-forwarded-for": "203.0.113.9"}
-"""A request that does not come from the service's own machine."""
+REMOTE: Final = {"x-forwarded-for": "203.0.113.9"}
+"""The header of a request from another machine."""
 
 GUARDED: Final = """
 [[accounts]]
@@ -37,8 +36,8 @@ language = "en"
 viewer_token = "a-token-that-is-hard-to-guess"
 public_url = "https://somebody@board.example:8443/behind/a/proxy"
 """
-MANY: Final = 10
-"""Heartbeats, five seconds apart, after which a stream that should have ended goes on for good."""
+HEARTBEATS: Final = 10
+"""Heartbeats, five seconds apart, after which a stream that should have ended will not end."""
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +56,20 @@ def folder(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def television() -> Iterator[httpx.Client]:
-    """A browser with cookies, away from the service."""
-    with httpx.Client(headers=AWAY, timeout=DEADLINE, trust_env=False) as browser:
+    """A browser with cookies on another machine."""
+    with httpx.Client(headers=REMOTE, timeout=DEADLINE, trust_env=False) as browser:
         yield browser
 
 
 def added(service: Service, account: str, name: str) -> str:
-    """The link of a screen that is added while the service runs."""
+    """Add a screen while the service runs; its link."""
     done = lossboard(service.folder, "screens", "add", account, name, "--url", service.url)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def admitted(browser: httpx.Client, link: str) -> httpx.Response:
-    """The first answer to a link that the service knows within moments."""
+    """The answer to a new link as soon as the service knows it."""
 
     def opened() -> httpx.Response | None:
         answer = browser.get(link)
@@ -80,12 +79,12 @@ def admitted(browser: httpx.Client, link: str) -> httpx.Response:
 
 
 def to_its_end(lines: Iterator[str]) -> list[str]:
-    """What a stream says until it ends, which it does."""
-    said: list[str] = []
+    """The lines of a stream until it ends."""
+    seen: list[str] = []
     for line in lines:
-        said.append(line)
-        assert said.count("event: heartbeat") < MANY, "the stream goes on"
-    return said
+        seen.append(line)
+        assert seen.count("event: heartbeat") < HEARTBEATS, "the stream goes on"
+    return seen
 
 
 @pytest.mark.parametrize("account", ["office", "guarded"])
@@ -143,7 +142,7 @@ def test_the_token_is_a_bearer_token_too_and_good_for_its_account_alone(service:
 
 
 @pytest.mark.parametrize("account", ["office", "guarded"])
-def test_a_wrong_token_and_none_are_refused_from_afar(service: Service, account: str) -> None:
+def test_a_wrong_token_and_none_are_refused_from_another_machine(service: Service, account: str) -> None:
     added(service, account, "there is a screen")
     board = f"{service.url}/boards/{account}"
     with television() as browser:
@@ -153,7 +152,9 @@ def test_a_wrong_token_and_none_are_refused_from_afar(service: Service, account:
         until(lambda: browser.get(board).status_code == 401)
 
 
-def test_a_board_with_named_screens_alone_is_still_shown_on_the_services_machine(service: Service) -> None:
+def test_a_board_with_named_screens_alone_is_still_shown_on_the_services_own_machine(
+    service: Service,
+) -> None:
     added(service, "office", "one more")
     assert service.client.get(f"{service.url}/boards/office").status_code == 200
 
@@ -166,11 +167,11 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     [link] = first.stdout.splitlines()
     assert re.fullmatch(r"https://board\.example:8443/boards/guarded\?mode=wall&token=[\w-]{32}", link)
     listed = lossboard(folder, "screens", "list", "guarded").stdout
-    found = re.fullmatch(r"guarded Цех № 2: added (\S+\+10:00), never seen\n", listed)
-    assert found is not None
-    assert parse_instant(found[1])
+    line = re.fullmatch(r"guarded Цех № 2: added (\S+\+10:00), never seen\n", listed)
+    assert line is not None
+    assert parse_instant(line[1])
     assert "guarded Цех № 2" in lossboard(folder, "screens", "list").stdout
-    assert lossboard(folder, "screens", "list", "office").stdout == ("office: no named screens\n")
+    assert lossboard(folder, "screens", "list", "office").stdout == "office: no named screens\n"
     again = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert (again.returncode, again.stdout) == (1, "")
     assert "revoke it first" in again.stderr
@@ -178,25 +179,25 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     assert lossboard(folder, "screens", "add", "guarded", "Цех № 2").stdout.strip() != link
 
 
-def test_the_token_is_not_kept_anywhere(folder: Path) -> None:
+def test_the_token_is_stored_nowhere(folder: Path) -> None:
     link = lossboard(folder, "screens", "add", "office", "tv").stdout.strip()
     token = parse_qs(urlsplit(link).query)["token"][0]
-    kept = b"".join(path.read_bytes() for path in folder.iterdir())
-    assert b"screens" in kept
-    assert token.encode() not in kept
+    stored = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert b"screens" in stored
+    assert token.encode() not in stored
 
 
-def test_the_link_begins_with_what_is_said_or_configured_or_this_machine(folder: Path) -> None:
+def test_the_link_begins_with_the_option_or_the_configured_address_or_this_machine(folder: Path) -> None:
     here = lossboard(folder, "screens", "add", "office", "here")
     assert here.stdout.startswith("http://127.0.0.1:8000/boards/office?mode=wall&token=")
     assert "--url" in here.stderr
-    said = lossboard(folder, "screens", "add", "guarded", "said", "--url", "http://192.168.0.7:8000/")
-    assert said.stdout.startswith("http://192.168.0.7:8000/boards/guarded?mode=wall&token=")
-    assert said.stderr == ""
+    given = lossboard(folder, "screens", "add", "guarded", "given", "--url", "http://192.168.0.7:8000/")
+    assert given.stdout.startswith("http://192.168.0.7:8000/boards/guarded?mode=wall&token=")
+    assert given.stderr == ""
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("add", "nobody", "tv"), "no account is called nobody"),
         (("list", "nobody"), "no account is called nobody"),
@@ -210,13 +211,13 @@ def test_the_link_begins_with_what_is_said_or_configured_or_this_machine(folder:
         (("add", "office", "tv", "--url", "http://[::1"), "--url: 'http://[::1' is no address"),
     ],
 )
-def test_a_mistake_is_told_in_a_line_and_adds_nothing(
-    folder: Path, arguments: tuple[str, ...], said: str
+def test_a_mistake_is_an_error_of_one_line_and_adds_nothing(
+    folder: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     done = lossboard(folder, "screens", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
-    assert said in line
+    assert message in line
     assert lossboard(folder, "screens", "list", "office").stdout.startswith("office: no named screens")
 
 
@@ -241,7 +242,7 @@ def test_a_terminal_gets_the_link_as_a_code_to_scan_too(folder: Path) -> None:
 
 
 def _read(terminal: int) -> bytes:
-    """What a program writes to its terminal until it ends."""
+    """The output of a program on its terminal until it ends."""
     text = b""
     with contextlib.suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as output:
         while part := output.read(65536):

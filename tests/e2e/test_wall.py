@@ -1,4 +1,4 @@
-"""The page against the real service and real webhooks: what it weighs, what it misses, and what it keeps."""
+"""The page against the real service and real webhooks: its size, its policy, and how it recovers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.e2e.running import CONFIG, DEADLINE, Service, iso, running, soon, unt
 from tests.e2e.test_http import GUARDED, VIEWER
 
 ASSETS: Final = 60_000
-"""Bytes that the page's own files may weigh, compressed."""
+"""The most bytes that the page's own files may have, compressed."""
 
 CHANGES: Final = 1_000
 DAYS: Final = 30
@@ -28,35 +28,34 @@ FIGURES: Final = """() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
   const rows = all("#list .client:not(.leaving)");
   return Object.fromEntries([
-    ...all("[data-figure] .value").map((each) => [
-      each.closest("[data-figure]").dataset.figure, each.dataset.value,
+    ...all("[data-figure] .value").map((value) => [
+      value.closest("[data-figure]").dataset.figure, value.dataset.value,
     ]),
-    ...rows.map((each) => ["client " + each.dataset.client, each.dataset.amount]),
-    ...all("[data-reason] .amount").map((each) => [
-      "reason " + each.closest("[data-reason]").dataset.reason, each.dataset.value,
+    ...rows.map((row) => ["client " + row.dataset.client, row.dataset.amount]),
+    ...all("[data-reason] .amount").map((amount) => [
+      "reason " + amount.closest("[data-reason]").dataset.reason, amount.dataset.value,
     ]),
-    ["order", rows.map((each) => each.dataset.client).join()],
+    ["order", rows.map((row) => row.dataset.client).join()],
   ]);
 }"""
 
-
 AT_REST: Final = """() => document.documentElement.dataset.state === "live"
   && !document.getAnimations().length && !document.querySelector(".leaving, .highlight, .flying")"""
-"""What moves, or is pointed out, holds on to parts of the page that have been replaced."""
+"""Whether nothing moves or is highlighted: both keep fragments in memory that have been replaced."""
 
 NODES: Final = """() => {
   const nodes = document.createNodeIterator(document);
-  let number = 0;
-  while (nodes.nextNode()) number += 1;
-  return number;
+  let count = 0;
+  while (nodes.nextNode()) count += 1;
+  return count;
 }"""
 
 DETACHED: Final = 400
-"""Nodes that a page at rest may hold without showing them; the parts of one snapshot are some thousand."""
+"""The most nodes that a page at rest may keep without showing them. One snapshot has some thousand nodes."""
 
 
 class Size(NamedTuple):
-    """What a page takes: the nodes that it shows and that it only holds, its listeners, bytes of its heap."""
+    """The resources of a page: nodes in the document, nodes outside it, listeners, and bytes of the heap."""
 
     shown: float = math.inf
     detached: float = math.inf
@@ -65,12 +64,12 @@ class Size(NamedTuple):
 
     @property
     def and_a_little(self) -> Size:
-        """The most that may be found later of a page that does not grow."""
+        """The most that a page that does not grow may have later."""
         return Size(self.shown + 50, self.detached + 50, self.listeners + 10, self.heap + 150_000)
 
     def within(self, most: Size) -> bool:
-        """Whether nothing is more than in the other one."""
-        return all(each <= limit for each, limit in zip(self, most, strict=True))
+        """Whether no number is greater than in the other size."""
+        return all(number <= limit for number, limit in zip(self, most, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +79,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def figures(page: Page) -> dict[str, str]:
-    """The rows and figures that a page shows, by what they are of."""
-    found: dict[str, str] = page.evaluate(FIGURES)
-    return found
+    """The amounts of the figures, clients and reasons that a page shows, and the order of the clients."""
+    shown: dict[str, str] = page.evaluate(FIGURES)
+    return shown
 
 
 def expected(snapshot: dict[str, Any]) -> dict[str, str]:
-    """The same, of the service's snapshot."""
+    """The same of the service's snapshot."""
     losses, risk = snapshot["losses"], snapshot["at_risk"]
     return {
         **{kind: losses[kind]["amount"] for kind in ("controllable", "objective", "total")},
@@ -101,25 +100,23 @@ def expected(snapshot: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def test_the_page_weighs_little_asks_nobody_else_and_obeys_a_strict_policy(
-    service: Service, browser: Browser
+def test_the_page_is_small_requests_nothing_elsewhere_and_has_a_strict_policy(
+    service: Service, page: Page
 ) -> None:
-    page = browser.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     policies: list[str] = []
     page.on("response", lambda answer: policies.append(answer.headers.get("content-security-policy", "none")))
     page.goto(f"{service.url}/boards/office?mode=wall")
     expect(page.locator("html")).to_have_attribute("data-state", "live")
-    assert [url for url in asked if not url.startswith(service.url)] == []
-    assets = {url for url in asked if "/static/" in url}
+    assert [url for url in requests if not url.startswith(service.url)] == []
+    assets = {url for url in requests if "/static/" in url}
     weight = sum(len(gzip.compress(service.client.get(url).content)) for url in assets)
     assert 5_000 < weight < ASSETS
     assert len(assets) >= 8
     for policy in policies:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-    page.close()
 
 
 def test_the_first_paint_has_the_figures_and_the_list_without_javascript(
@@ -140,10 +137,9 @@ def test_the_first_paint_has_the_figures_and_the_list_without_javascript(
 
 
 def test_a_page_that_was_away_for_an_hour_and_a_thousand_changes_shows_exactly_the_snapshot(
-    service: Service, browser: Browser
+    service: Service, page: Page
 ) -> None:
-    with relayed(service.url) as network, browser.new_context() as context:
-        page = context.new_page()
+    with relayed(service.url) as network:
         page.clock.install()
         page.goto(f"{network.url}/boards/office")
         state = page.locator("html")
@@ -158,7 +154,7 @@ def test_a_page_that_was_away_for_an_hour_and_a_thousand_changes_shows_exactly_t
         expect(page.locator("#stale-text")).to_contain_text("1\u00a0ч")
         network.mend()
         truth = expected(service.snapshot())
-        while not network.passed:  # until its own next attempt, which comes within a minute
+        while not network.passed:  # until its next attempt, within a minute
             page.clock.run_for(1_000)
         expect(state).to_have_attribute("data-state", "live")
         until(lambda: figures(page) == truth)
@@ -167,7 +163,7 @@ def test_a_page_that_was_away_for_an_hour_and_a_thousand_changes_shows_exactly_t
 
 
 def _work(service: Service, number: int) -> None:
-    """Four changes, some of which undo others."""
+    """Make four changes, some of which undo earlier ones."""
     deal, client = f"w{number % 60}", f"c{number % 25}"
     lost = {"status": "lost", "reason": f"Причина {number % 5}"}
     status = lost if number % 3 == 0 else {"status": "open"}
@@ -184,29 +180,27 @@ def _work(service: Service, number: int) -> None:
     service.task(f"vt{number % 30}", deal_id=f"v{number % 40}", due_at=iso(soon(-5)), completed=False)
 
 
-def test_a_screen_left_open_for_a_month_keeps_its_size(service: Service, browser: Browser) -> None:
+def test_a_screen_left_open_for_a_month_keeps_its_size(service: Service, page: Page) -> None:
     for number in range(CHANGES // 8):
-        _work(service, number)  # more clients than fit
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.clock.install()
-        page.goto(f"{service.url}/boards/office?mode=wall")
-        session = context.new_cdp_session(page)
-        early = None
-        for day in range(DAYS):
-            for hour in range(0, 24, 4):
-                _shift(service, day, hour)
-                page.clock.fast_forward(4 * HOUR_MS)
-            if day == DAYS // 3:
-                early = _settled(service, page, session, Size(detached=DETACHED))
-                assert early.detached <= DETACHED
-        assert early is not None
-        late = _settled(service, page, session, early.and_a_little)
-        assert late.within(early.and_a_little), f"{early} became {late}"
+        _work(service, number)  # more clients than fit on the wall
+    page.clock.install()
+    page.goto(f"{service.url}/boards/office?mode=wall")
+    session = page.context.new_cdp_session(page)
+    early = None
+    for day in range(DAYS):
+        for hour in range(0, 24, 4):
+            _shift(service, day, hour)
+            page.clock.fast_forward(4 * HOUR_MS)
+        if day == DAYS // 3:
+            early = _settled(service, page, session, Size(detached=DETACHED))
+            assert early.detached <= DETACHED
+    assert early is not None
+    late = _settled(service, page, session, early.and_a_little)
+    assert late.within(early.and_a_little), f"{early} became {late}"
 
 
 def _shift(service: Service, day: int, hour: int) -> None:
-    """What happens in an office in some hours: a task falls due, and it is done; a deal is lost."""
+    """Some hours in an office: a task falls due and is done, and a deal is lost."""
     name = f"m{day}-{hour}"
     service.deal(name, amount="100.00", client={"id": name, "name": name})
     service.task(name, deal_id=name, due_at=iso(soon(-60)), completed=False)
@@ -215,19 +209,19 @@ def _shift(service: Service, day: int, hour: int) -> None:
     service.tell({"type": "deal.deleted", "data": {"id": name}})
 
 
-def _settled(service: Service, page: Page, session: CDPSession, wanted: Size) -> Size:
-    """The first look at a page at rest that is within what is wanted, else the last one in time: what was
-    replaced a moment ago may not be garbage yet, and what leaks never is."""
+def _settled(service: Service, page: Page, session: CDPSession, limit: Size) -> Size:
+    """The size of a page at rest as soon as it is within `limit`, or else the last one before the deadline.
+    Nodes that were replaced a moment ago may not be collected yet; nodes that leak never are."""
     end = time.monotonic() + DEADLINE
     while True:
         until(lambda: figures(page) == expected(service.snapshot()) and page.evaluate(AT_REST))
         size = _size(page, session)
-        if size.within(wanted) or time.monotonic() > end:
+        if size.within(limit) or time.monotonic() > end:
             return size
 
 
 def _size(page: Page, session: CDPSession) -> Size:
-    """What a page takes after its garbage was collected."""
+    """The size of a page after its garbage was collected."""
     session.send("HeapProfiler.collectGarbage")
     counted = session.send("Memory.getDOMCounters")
     shown = page.evaluate(NODES)
@@ -235,7 +229,7 @@ def _size(page: Page, session: CDPSession) -> Size:
     return Size(shown, counted["nodes"] - shown, counted["jsEventListeners"], heap)
 
 
-def test_a_manager_who_closes_a_task_is_credited_on_the_wall(service: Service, browser: Browser) -> None:
+def test_a_manager_who_closes_a_task_is_credited_on_the_wall(service: Service, page: Page) -> None:
     service.deal("k1", amount="5184.00", client={"id": "k", "name": "Иван Петров"})
     service.task(
         "k1",
@@ -245,46 +239,39 @@ def test_a_manager_who_closes_a_task_is_credited_on_the_wall(service: Service, b
         completed=False,
         manager={"id": "3", "name": "Анна"},
     )
-    with browser.new_context(viewport={"width": 1920, "height": 1080}) as context:
-        page = context.new_page()
-        page.clock.install()
-        page.goto(f"{service.url}/boards/office?mode=wall")
-        row = page.locator("#list .client", has_text="Иван Петров")
-        expect(row).to_have_count(1)
-        saved = page.locator("[data-figure=saved] .value")
-        before = float(saved.get_attribute("data-value") or "0")
-        page.clock.pause_at(soon(DEADLINE))  # what leaves stays until it was looked at
-        service.task("k1", completed=True)
-        expect(row.locator(".credit")).to_have_text("✓ Анна")
-        expect(row).to_have_class(re.compile("leaving done"))
-        expect(saved).to_have_attribute("data-value", f"{before + 5184:.2f}")
-        page.clock.run_for(3_000)
-        expect(row).to_have_count(0)
+    page.clock.install()
+    page.goto(f"{service.url}/boards/office?mode=wall")
+    row = page.locator("#list .client", has_text="Иван Петров")
+    expect(row).to_have_count(1)
+    saved = page.locator("[data-figure=saved] .value")
+    before = float(saved.get_attribute("data-value") or "0")
+    page.clock.pause_at(soon(DEADLINE))  # so that the leaving row stays
+    service.task("k1", completed=True)
+    expect(row.locator(".credit")).to_have_text("✓ Анна")
+    expect(row).to_have_class(re.compile("leaving done"))
+    expect(saved).to_have_attribute("data-value", f"{before + 5184:.2f}")
+    page.clock.run_for(3_000)
+    expect(row).to_have_count(0)
 
 
-def test_a_link_that_is_followed_from_a_message_opens_the_board_and_leaves_the_address(
-    service: Service, browser: Browser
+def test_a_link_in_a_message_opens_the_board_and_its_token_leaves_the_address(
+    service: Service, page: Page
 ) -> None:
     link = f"{service.url}/boards/guarded?mode=wall&token={VIEWER}"
-    with browser.new_context() as context:
-        page = context.new_page()
-        message = "http://localhost:9/message"  # another site than the board's
-        page.route(message, lambda route: route.fulfill(body=f"<a href='{link}'>", content_type="text/html"))
-        page.goto(message)
-        page.evaluate("document.querySelector('a').click()")
-        expect(page.locator("html")).to_have_attribute("data-state", "live")
-        assert page.url == f"{service.url}/boards/guarded?mode=wall"
-        page.reload()
-        expect(page.locator("html")).to_have_attribute("data-state", "live")
+    message = "http://localhost:9/message"  # another site than the board's
+    page.route(message, lambda route: route.fulfill(body=f"<a href='{link}'>", content_type="text/html"))
+    page.goto(message)
+    page.evaluate("document.querySelector('a').click()")
+    expect(page.locator("html")).to_have_attribute("data-state", "live")
+    assert page.url == f"{service.url}/boards/guarded?mode=wall"
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-state", "live")
 
 
-def test_a_screen_of_an_older_version_loads_the_new_one_when_nothing_happens(
-    tmp_path: Path, browser: Browser
-) -> None:
-    with contextlib.ExitStack() as stack, browser.new_context() as context:
+def test_a_page_of_an_older_version_loads_the_new_one_at_a_quiet_moment(tmp_path: Path, page: Page) -> None:
+    with contextlib.ExitStack() as stack:
         service = stack.enter_context(running(tmp_path))
         network = stack.enter_context(relayed(service.url))
-        page = context.new_page()
         page.goto(f"{network.url}/boards/office?mode=wall")
         state = page.locator("html")
         expect(state).to_have_attribute("data-state", "live")

@@ -10,15 +10,15 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from service.config import Account, Secret, zone
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Outcome
+from service.ledger.database.database import Database
 from service.ledger.database.tables import METADATA, SUMS
 from service.ledger.read.board import BoardRows, Selection
-from service.ledger.read.reader import Reader
+from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import heads
 from service.ledger.write.apply import apply
+from service.ledger.write.outcome import Outcome
 from service.model import Change, Decoded, Delivery, Instant
 
 OFFICE: Final = Account(
@@ -51,9 +51,10 @@ class Ledger:
     def __init__(self, url: str, now: Instant, account: Account = OFFICE) -> None:
         self.account = account
         self.clock = FixedClock(now)
-        self.engine = open_engine(url, "writer")
-        self.readers = open_engine(url, "reader")
-        self.reader = Reader(self.readers, {account.id: account}, self.clock)
+        self.database = Database(url)
+        self.engine = self.database._committers
+        self.readers = self.database._readers
+        self.reader = BoardReader(self.database, {account.id: account}, self.clock)
         with self.engine.begin() as connection:
             heads.ensure(connection, account, now)
 
@@ -103,7 +104,7 @@ class Ledger:
     def configure(self, account: Account) -> None:
         """Go on with another configuration of the account."""
         self.account = account
-        self.reader = Reader(self.readers, {account.id: account}, self.clock)
+        self.reader = BoardReader(self.database, {account.id: account}, self.clock)
 
     def restart(self, now: Instant) -> None:
         """Forget everything, and begin again at a moment."""
@@ -115,5 +116,4 @@ class Ledger:
 
     def close(self) -> None:
         """Give the connections back."""
-        self.engine.dispose()
-        self.readers.dispose()
+        self.database.close()

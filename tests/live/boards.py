@@ -1,4 +1,4 @@
-"""Readings of made-up offices, and the boards that they make."""
+"""Rows of made-up offices, the boards that are built from them, and a reader that gives them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Final
 from hypothesis import strategies as st
 
 from service.calendar import parse_instant
-from service.config import Account, Language, zone
-from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, TaskRow
+from service.config import Account, Language, Secret, zone
+from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
+from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
@@ -23,7 +24,15 @@ from service.reasons import reason_key
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
 QUERY: Final = BoardQuery("office", "month", "amount", "json", "ru")
 MONTH: Final = ranges(QUERY, Day(date(2026, 11, 23).toordinal()))
-OFFICE: Final = Account("office", "Отдел продаж", "standard", (), zone("Europe/Moscow"), "RUB", "ru")
+OFFICE: Final = Account(
+    id="office",
+    title="Отдел продаж",
+    crm="standard",
+    webhook_secrets=(Secret("whsec_" + "A" * 32),),
+    zone=zone("Europe/Moscow"),
+    currency="RUB",
+    language="ru",
+)
 
 EXAMPLE: Final = (
     ("Не отвечает более 3-х раз", 60, 11119700),
@@ -48,7 +57,7 @@ def losses(*rows: tuple[str | None, int, int]) -> tuple[LossRow, ...]:
 
 
 def task(task_id: str, hours: float = 1, **given: object) -> TaskRow:
-    """A task that many hours overdue."""
+    """A task that is so many hours overdue."""
     row = TaskRow(
         task_id, "позвонить", "42", "Абонемент", "3", earlier(NOW, int(hours * 3600) * SECOND), 518400, None
     )
@@ -62,11 +71,11 @@ def client(client_id: str, name: str | None, amount: int, *tasks: TaskRow) -> Cl
 NO_TOTALS: Final[Mapping[str, Mapping[str, int]]] = {
     relation.name: dict.fromkeys(relation.measures, 0) for relation in FLOW.totals
 }
-"""What an account without any deal has."""
+"""The totals of an account without deals."""
 
 
 def at_risk_totals(clients: Sequence[ClientRow]) -> dict[str, int]:
-    """What the relation `at_risk` says of some clients."""
+    """The measures of the relation `at_risk` for some clients at risk."""
     return {
         "clients": len(clients),
         "amount": sum(row.amount for row in clients),
@@ -74,7 +83,7 @@ def at_risk_totals(clients: Sequence[ClientRow]) -> dict[str, int]:
     }
 
 
-def reading(
+def board_rows(
     clients: Sequence[ClientRow] = (),
     refusals: tuple[LossRow, ...] = (),
     *,
@@ -122,6 +131,23 @@ def saved_today(read: BoardRows, clients: int, amount: int) -> dict[str, Mapping
     return {**read.totals, "saved_today": {"clients": clients, "amount": amount}}
 
 
+class StubReader(BoardReader):
+    """A reader whose board the test sets. No range of days has refusals."""
+
+    def __init__(self) -> None:
+        self.board = board_rows()
+        self.reads = 0
+        self.error: Exception | None = None
+
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        return replace(self.board, account=account_id, losses=dict.fromkeys(selections, ()))
+
+
 def board(read: BoardRows, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:
     return build_snapshot(read, office, QUERY._replace(sort=sort), MONTH)
 
@@ -130,7 +156,7 @@ def worked_example() -> BoardRows:
     """412 560 ₽ on 170 refusals; one client, three tasks on one deal of 5 184 ₽ (SPEC 2.7 and 3.11)."""
     row = client("7", "Иван Петров", 518400, task("t1", 28), task("t2", 3), task("t3", 0.4))
     habits = (ManagerRow("3", 3, 518400, Late(5, 7200), Late(9, 5400)),)
-    return reading([row], losses(*EXAMPLE), managers=habits)
+    return board_rows([row], losses(*EXAMPLE), managers=habits)
 
 
 IDS: Final = st.text(st.sampled_from("ab:/1é"), min_size=1, max_size=3)
@@ -179,8 +205,8 @@ REFUSALS: Final = st.lists(
     max_size=6,
     unique_by=lambda row: row[0],
 ).map(lambda rows: losses(*rows))
-READINGS: Final = st.builds(
-    reading,
+BOARD_ROWS: Final = st.builds(
+    board_rows,
     CLIENTS,
     REFUSALS,
     managers=MANAGERS,

@@ -53,14 +53,14 @@ window.fail = () => {
 
 @dataclass(slots=True)
 class Screen:
-    """A page, and what it shows."""
+    """A page, and the board that it shows."""
 
     page: Page
     shown: BoardRows
     query: BoardQuery = QUERY
 
     def board(self, read: BoardRows) -> Snapshot:
-        """What the page shows of a reading."""
+        """The board of the page's query."""
         return build_snapshot(read, account(), self.query, MONTH)
 
     def open(self, shown: BoardRows) -> None:
@@ -72,7 +72,7 @@ class Screen:
         """Play the patch to another board.
 
         Args:
-            look: An expression that is evaluated at once: what moves goes by the browser's own time.
+            look: An expression that is evaluated at once, because animations run on the browser's own clock.
         """
         patch = render.html_patch(self.board(self.shown), self.board(new), self.query, new.closed)
         if new.silent:
@@ -83,7 +83,7 @@ class Screen:
         )
 
     def beat(self, seconds: int = 0) -> None:
-        """Play a heartbeat of a moment so long after the first paint."""
+        """Play a heartbeat, so many seconds after the first paint."""
         later = board(replace(self.shown, as_of=Instant(NOW + seconds * SECOND)))
         self.play("heartbeat", {name: getattr(later, name) for name in ("seq", "as_of", "last_delivery_at")})
 
@@ -91,16 +91,15 @@ class Screen:
         self.page.evaluate("([name, data]) => window.play(name, data)", [name, dict(data)])
 
     def streams(self) -> list[str]:
-        found = self.page.evaluate("window.streams.map((stream) => stream.address)")
-        assert isinstance(found, list)
-        return found
+        addresses: list[str] = self.page.evaluate("window.streams.map((stream) => stream.address)")
+        return addresses
 
     def state(self, expected: str) -> None:
         expect(self.page.locator("html")).to_have_attribute("data-state", expected)
 
 
 def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) -> None:
-    """Answer for the service: the page of a reading, and its files."""
+    """Answer for the service: the page of a board, and its files."""
 
     def answer(route: Route) -> None:
         address = urlsplit(route.request.url)
@@ -108,9 +107,9 @@ def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) 
             route.fulfill(path=render.STATIC / address.path.removeprefix("/static/"))
         else:
             sort: Sort = "count" if parse_qs(address.query).get("sort") == ["count"] else "amount"
-            sorted_view = query._replace(sort=sort)
+            sorted_query = query._replace(sort=sort)
             content = render.page(
-                build_snapshot(shown, account(), sorted_view, MONTH), account(), sorted_view
+                build_snapshot(shown, account(), sorted_query, MONTH), account(), sorted_query
             )
             route.fulfill(body=content, content_type="text/html; charset=utf-8", headers=dict(SECURITY))
 
@@ -119,13 +118,13 @@ def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) 
 
 @contextmanager
 def opened(browser: Browser, query: BoardQuery = QUERY, **how: object) -> Iterator[Screen]:
-    """A page whose stream has not spoken yet, on a clock that stands; it must not complain."""
+    """A page before the first event of its stream, on a clock that stands. It must log no error."""
     with browser.new_context(locale="ru", **how) as context:  # type: ignore[arg-type]  # Playwright's options
         serve(context, worked_example(), query)
         page = context.new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
         page.add_init_script(STREAM)
         began = datetime.fromtimestamp(NOW / SECOND, UTC)
         page.clock.install(time=began - timedelta(minutes=1))
@@ -137,7 +136,7 @@ def opened(browser: Browser, query: BoardQuery = QUERY, **how: object) -> Iterat
 
 
 def later(read: BoardRows, seq: int, **changes: object) -> BoardRows:
-    return replace(read, seq=seq, **changes)  # type: ignore[arg-type]  # the fields of a reading
+    return replace(read, seq=seq, **changes)  # type: ignore[arg-type]  # the fields of a board
 
 
 def without_clients(read: BoardRows, seq: int) -> BoardRows:

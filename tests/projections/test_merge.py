@@ -93,12 +93,12 @@ changes = st.builds(
 def _since(numbered: Sequence[tuple[int, Change]]) -> int | None:
     """By the definition: the first change to the present value after the last one to another."""
     last_delete = max((c.version for _, c in numbered if c.deleted), default=0)
-    told = sorted(
+    valid = sorted(
         (c.version, n, c.fields["status"]) for n, c in numbered if not c.deleted and c.version > last_delete
     )
     since: int | None = None
     value: Value = None
-    for version, _, status in told:
+    for version, _, status in valid:
         if status != value or since is None:
             since = version
         value = status

@@ -21,9 +21,8 @@ from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
 from service.demo.crms.crm import SimulatedCRM
-from service.ledger.database.engine import open_engine
-from service.ledger.database.transactions import Transactions
-from service.ledger.read.reader import Reader
+from service.ledger.database.database import Database
+from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
 from service.ledger.write import state as states
 from service.ledger.write.log import Quarantined
@@ -94,8 +93,8 @@ class Connected:
     vendor: SimulatedCRM
     postman: Postman
     sync: AccountSync
-    reader: Reader
-    transactions: Transactions
+    reader: BoardReader
+    database: Database
     metrics: Counted
     deliver: Deliver
     another: Callable[[], AccountSync]
@@ -111,18 +110,18 @@ class Connected:
         """Begin a reconciliation, as if it were time, and complete it; what it mended."""
         state = await self.state()
         run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or Instant(0))
-        await self.transactions.write(lambda connection: syncs.begin(connection, self.account.id, run))
+        await self.database.write(lambda connection: syncs.begin(connection, self.account.id, run))
         before = self.metrics.repaired_total
         await self.work()
         return self.metrics.repaired_total - before
 
     async def state(self) -> Sync:
         """How far the account has come."""
-        return await self.transactions.read(lambda connection: syncs.read(connection, self.account.id))
+        return await self.database.read(lambda connection: syncs.read(connection, self.account.id))
 
     async def quarantined(self) -> list[Quarantined]:
         """What could not be understood of what the vendor posted or answered."""
-        return await self.transactions.read(lambda connection: log.quarantined(connection, self.account.id))
+        return await self.database.read(lambda connection: log.quarantined(connection, self.account.id))
 
     async def board(self) -> dict[str, Any]:
         """The board, without what depends on the CRM's ids."""
@@ -131,7 +130,7 @@ class Connected:
 
     async def differing(self) -> set[tuple[str, int]]:
         """The deals and tasks of which something else is known than what is true."""
-        return await self.transactions.read(self._differing)
+        return await self.database.read(self._differing)
 
     def _differing(self, connection: Connection) -> set[tuple[str, int]]:
         truth: dict[Entity, dict[str, Record]] = {"deal": {}, "task": {}}
@@ -179,39 +178,37 @@ async def connected(
     """The account on a database of its own, with nothing in it yet."""
     url = ledgers()
     waiting, metrics = WaitingClock(clock), Counted()
-    readers, writers = open_engine(url, "reader"), open_engine(url, "writer")
-    with writers.begin() as connection:
+    database = Database(url)
+    with database.writing() as connection:
         heads.ensure(connection, account, waiting.now())
     accounts = {account.id: account}
-    writer = Writer(writers, accounts, waiting)
+    writer = Writer(database, accounts, waiting)
     writer.start()
     endpoint = WebhookEndpoint(accounts, writer, waiting, metrics)
     service = Starlette(routes=[Route("/webhooks/{account}", endpoint)])
     api = ADAPTERS[account.crm].api
     assert api is not None
-    transactions = Transactions(readers, writers)
     async with (
         httpx.AsyncClient(transport=httpx.ASGITransport(app=service)) as posting,
         httpx.AsyncClient(transport=httpx.ASGITransport(app=vendor.app)) as asking,
     ):
         deliver = through(posting, ADDRESS)
-        another = partial(AccountSync, account, api, transactions, writer, asking, waiting, metrics)
+        another = partial(AccountSync, account, api, database, writer, asking, waiting, metrics)
         yield Connected(
             account,
             waiting,
             vendor,
             Postman(vendor, deliver, Random(seed), faults),
             another(),
-            Reader(readers, accounts, waiting),
-            transactions,
+            BoardReader(database, accounts, waiting),
+            database,
             metrics,
             deliver,
             another,
             ledgers,
         )
     await writer.stop()
-    readers.dispose()
-    writers.dispose()
+    database.close()
 
 
 def _facts(deal: DealFacts) -> tuple[object, ...]:

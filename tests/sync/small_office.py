@@ -64,13 +64,13 @@ async def reasons(service: Connected) -> list[str]:
 async def wanted(service: Connected, after: float = 0.0) -> Sequence[Wanted]:
     """The needs that are due now, or some seconds later."""
     now = Instant(service.clock.now() + round(after * 1_000_000))
-    return await service.transactions.read(lambda connection: needs.due(connection, "office", now, 1_000))
+    return await service.database.read(lambda connection: needs.due(connection, "office", now, 1_000))
 
 
 async def want(service: Connected, *wants: Need) -> None:
     """Store needs."""
     now = Instant(service.clock.now())
-    await service.transactions.write(
+    await service.database.write(
         lambda connection: needs.note(connection, "office", dict.fromkeys(wants, 1), now)
     )
 

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Connection, select
 
-from service.ledger.database.outcome import Overloaded, Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import SYNCS
+from service.ledger.write.outcome import Overloaded
 from service.ledger.write.syncs import LEASE
 from service.model import SECOND, Instant
 from service.sync.runner import RENEW_EVERY, Runner
@@ -25,7 +26,7 @@ async def holder(service: Connected) -> tuple[str, int]:
         row = connection.execute(select(SYNCS.c.holder, SYNCS.c.held_until)).one()
         return row.holder, row.held_until
 
-    return await service.transactions.read(lease)
+    return await service.database.read(lease)
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ def a_deal(vendor: SimulatedCRM) -> Webhook:
 
 async def stored(service: Connected) -> int:
     """How many deliveries there are."""
-    return await service.transactions.read(lambda connection: log.newest_number(connection, "office"))
+    return await service.database.read(lambda connection: log.newest_number(connection, "office"))
 
 
 async def posted(

@@ -23,7 +23,7 @@ DAY = 24 * 3600
 
 async def record(service: Connected, need: Need) -> Record:
     """What is known of a deal or task."""
-    records = await service.transactions.read(
+    records = await service.database.read(
         lambda connection: states.load(connection, "office", need.entity, [need.id])
     )
     return records[need.id]
@@ -38,7 +38,7 @@ async def begin(service: Connected) -> None:
     """Begin a reconciliation."""
     state = await service.state()
     run = SyncRun("reconcile", service.clock.now(), since=state.synced_at or Instant(0))
-    await service.transactions.write(lambda connection: syncs.begin(connection, "office", run))
+    await service.database.write(lambda connection: syncs.begin(connection, "office", run))
 
 
 def silence(service: Connected) -> None:

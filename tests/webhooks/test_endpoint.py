@@ -18,7 +18,8 @@ from starlette.routing import Route
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.standard.adapter import StandardAdapter
 from service.clock import Clock
-from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.database.errors import Unavailable
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import Decoded, Delivery, Instant, earlier
 from service.problems import Message
 from service.webhooks.body import MAX_BODY

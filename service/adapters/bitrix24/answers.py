@@ -1,4 +1,4 @@
-"""The answers of Bitrix24's API: their errors, the objects in them, and their changes and needs. Pure.
+"""The answers of Bitrix24's API: their errors, the objects in them, and their changes. Pure.
 
 A method answers `{"result": …, "time": …}` or `{"error": …}`. `batch` answers with the results and the errors
 of several methods, each under the name that the call gave to the method: here, its resource.
@@ -34,7 +34,7 @@ class Resource:
     Args:
         key: The name of the list in a result; None where the result is the list.
         id: The field that holds an object's id.
-        parse: The changes and needs in an object.
+        parse: The changes in an object.
         prefix: The prefix of the board's ids.
         read_id: The vendor's id as text; UNSET for a value that is no id.
     """
@@ -180,7 +180,7 @@ def _entries(results: Mapping[str, object]) -> Iterator[_Entry]:
 
 
 def _parse(entry: _Entry, account: Account, request: Request) -> Parsed:
-    """The changes and needs in an object. Raises `ValueError` that names the resource."""
+    """The changes in an object. Raises `ValueError` that names the resource."""
     resource, asked_at = RESOURCES[entry.resource], request.received_at
     try:
         parsed = resource.parse(_item(resource, entry.sent, account, asked_at))

@@ -1,4 +1,4 @@
-"""One object in an answer of Bitrix24's API, as changes and needs: a deal, an activity, a task, or a name.
+"""One object in an answer of Bitrix24's API, as changes: a deal, an activity, a task, or a name.
 Pure.
 
 Source: apidocs.bitrix24.com (crm.item.list, crm.activity.list, tasks.task.list, crm.status.list,
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
@@ -34,7 +34,7 @@ from service.adapters.bitrix24.values import (
 from service.adapters.fields import if_sent, loss_reason, refuse_future, sent_fields
 from service.adapters.parsed import Parsed
 from service.config import Account
-from service.model import Change, Entity, Instant, Need, Status, Value
+from service.model import Change, Entity, Instant, Status, Value
 
 _STATUSES: Final[Mapping[str, Status]] = {"P": "open", "S": "won", "F": "lost"}
 _OWNER_TYPES: Final[Mapping[str, str]] = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
@@ -44,12 +44,6 @@ _COMPLETED: Final[Mapping[str, bool]] = {"Y": True, "N": False}
 _DONE: Final = frozenset({"4", "5"})
 """The values of a task's `status` that count as completed: awaiting control (the manager's part is done), and
 completed."""
-_LINKS: Final[tuple[Literal["manager", "client", "pipeline", "reason"], ...]] = (
-    "manager",
-    "client",
-    "pipeline",
-    "reason",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,7 @@ def deal(item: Item) -> Parsed:
         url=item.url(f"crm/deal/details/{item.id}"),
     )
     change = Change("deal", item.id, version, fields)
-    return Parsed((change, *named), _needed_names(fields, named), is_dated=is_dated)
+    return Parsed((change, *named), is_dated=is_dated)
 
 
 def activity(item: Item) -> Parsed:
@@ -128,7 +122,7 @@ def activity(item: Item) -> Parsed:
         client_id=if_sent(owner, lambda owner: prefix + owner if prefix and owner else None),
         url=item.url(f"crm/{page}/details/{owner}") if page and owner else UNSET,
     )
-    return Parsed((Change("task", item.id, version, fields),), _needed_names(fields), is_dated=is_dated)
+    return Parsed((Change("task", item.id, version, fields),), is_dated=is_dated)
 
 
 def task(item: Item) -> Parsed:
@@ -149,7 +143,7 @@ def task(item: Item) -> Parsed:
         client_id=client_id,
         url=item.url(f"company/personal/user/{manager}/tasks/task/view/{item.id}") if manager else UNSET,
     )
-    return Parsed((Change("task", item.id, version, fields),), _needed_names(fields), is_dated=is_dated)
+    return Parsed((Change("task", item.id, version, fields),), is_dated=is_dated)
 
 
 def contact(item: Item) -> Parsed:
@@ -249,10 +243,3 @@ def _is_record(sent: Json) -> bool:
     )
     created_at, due_at = moment(sent.get("CREATED")), moment(sent.get("DEADLINE"))
     return logged and created_at is not UNSET and due_at is not UNSET and due_at <= created_at
-
-
-def _needed_names(fields: Mapping[str, Value], named: tuple[Change, ...] = ()) -> tuple[Need, ...]:
-    """The linked entities whose names are needed: all but those that `named` names."""
-    ids = [(entity, fields.get(f"{entity}_id")) for entity in _LINKS]
-    known = {(change.entity, change.id) for change in named}
-    return tuple(Need(entity, id) for entity, id in ids if isinstance(id, str) and (entity, id) not in known)

@@ -135,10 +135,9 @@ def _searched(entity: _Entity, result: Raw, context: _Context) -> Parsed:
 
 
 def _read(entity: _Entity, result: Raw, context: _Context) -> Parsed:
-    """A record that was asked for by its id: true at that moment."""
+    """A record that was asked for by its id: true at that moment, and whole."""
     parsed = _searched(entity, result, context)
-    needs = tuple(need for need in parsed.needs if need.entity != entity)
-    return replace(parsed, changes=tuple(as_of(parsed.changes, context.asked_at)), needs=needs)
+    return replace(parsed, changes=tuple(as_of(parsed.changes, context.asked_at)), needs=())
 
 
 def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
@@ -155,9 +154,7 @@ def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
         replace(change, fields={**change.fields, **links}) if change.entity == entity else change
         for change in parsed.changes
     )
-    client = links["client_id"]
-    needs = (*parsed.needs, Need("client", client)) if isinstance(client, str) else parsed.needs
-    return replace(parsed, changes=changes, needs=needs)
+    return replace(parsed, changes=changes)
 
 
 def _is_over(task: Change, since: Instant) -> bool:
@@ -194,10 +191,7 @@ def _linked(entity: _Entity, target: LinkTarget, result: Raw, context: _Context)
         return Parsed()
     linked_id = str(min((not link.is_primary, int(record_id(link.to_object_id))) for link in links.to)[1])
     fields = _link_fields(entity, target, linked_id)
-    change = Change(entity, record_id(links.origin.id), context.asked_at, fields)
-    if target == "deals":
-        return Parsed((change,), (Need("deal", linked_id),))
-    return Parsed((change,), (Need("client", client_id(target, linked_id)),))
+    return Parsed((Change(entity, record_id(links.origin.id), context.asked_at, fields),))
 
 
 def _unlinked(entity: _Entity, id: str, context: _Context) -> Change:

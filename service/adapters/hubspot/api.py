@@ -62,16 +62,19 @@ class HubSpotApi(Api):
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Owners and pipelines are few, so all of them are listed."""
         ids = tuple(need.id for need in needs[: self.batch])
-        entity = needs[0].entity if needs else "reason"
-        if entity == "deal":
-            return _read("deals", ids, deal_properties(account))
-        if entity == "task":
-            return _read("tasks", ids, TASK_PROPERTIES)
-        if entity == "client":
-            return _contacts(ids) or _companies(ids)
-        if entity == "manager":
-            return replace(_OWNERS, asked=ids)
-        return replace(_PIPELINES, asked=ids) if entity == "pipeline" else None
+        match needs[0].entity if needs else None:
+            case "deal":
+                return _read("deals", ids, deal_properties(account))
+            case "task":
+                return _read("tasks", ids, TASK_PROPERTIES)
+            case "client":
+                return _contacts(ids) or _companies(ids)
+            case "manager":
+                return replace(_OWNERS, asked=ids)
+            case "pipeline":
+                return replace(_PIPELINES, asked=ids)
+            case _:
+                return None
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no time limits it
         """See `Api`. All deals and tasks are listed, because only a list has the links in it: the records of

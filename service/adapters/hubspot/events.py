@@ -177,7 +177,7 @@ def _association_changed(event: _Event) -> Parsed:
         if deal is None or removed:
             return Parsed(needs=(Need("task", task),))
         linked = Change("task", task, event.version, {"deal_id": deal, "client_id": None})
-        return Parsed((linked,), (Need("task", task), Need("deal", deal)))
+        return Parsed((linked,), (Need("task", task),))
     if deal is None:
         return Parsed()
     if contact is None or removed or event.account.api is not None:

@@ -16,9 +16,9 @@ from typing import Final, Literal, TypeAlias
 from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.parsed import Parsed
-from service.calendar import parse_instant
+from service.calendar import is_plausible, parse_instant
 from service.config import Account
-from service.model import SECOND, Change, Instant, Need, Rejection, Status, Value
+from service.model import SECOND, Change, Instant, Rejection, Status, Value
 from service.money import minor_digits, parse_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
@@ -46,9 +46,6 @@ TASK_PROPERTIES: Final = (
 )
 
 _OBJECT_TYPE_IDS: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
-_LINKED_BY_ID: Final[tuple[Literal["manager", "pipeline"], ...]] = ("manager", "pipeline")
-"""Entities that a record names by their ids only."""
-
 _STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost": "lost"}
 """The stages whose ids HubSpot defines. Every other stage is the office's own, and its name says nothing."""
 
@@ -58,8 +55,6 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,40})?(E\+?[0-9]{1,2})?", re.IGNORECASE)
 _LARGEST: Final = Decimal(10**13)
 _FOUR_DECIMALS: Final = Decimal("0.0001")
-_YEAR_2000: Final = 946_684_800 * SECOND
-_YEAR_2100: Final = 4_102_444_800 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +77,10 @@ def deal_properties(account: Account) -> tuple[str, ...]:
 
 
 def instant_of(milliseconds: int) -> Instant:
-    """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2099."""
+    """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2100."""
     instant = Instant(milliseconds * (SECOND // 1000))
-    if not _YEAR_2000 <= instant < _YEAR_2100:
-        raise ValueError("a time must be in the years 2000 to 2099, in milliseconds")
+    if not is_plausible(instant):
+        raise ValueError("a time must be in the years 2000 to 2100, in milliseconds")
     return instant
 
 
@@ -110,12 +105,8 @@ def read_record(
         named = _read_deal(reader, version, account, whole=whole)
     else:
         _read_task(reader, version, whole=whole)
-    ids = [(linked, reader.fields.get(f"{linked}_id")) for linked in _LINKED_BY_ID]
-    return Parsed(
-        (Change(entity, record.id, version, reader.fields), *named),
-        tuple(Need(linked, id) for linked, id in ids if isinstance(id, str)),
-        tuple(Rejection(0, error) for error in reader.errors),
-    )
+    changes = (Change(entity, record.id, version, reader.fields), *named)
+    return Parsed(changes, rejections=tuple(Rejection(0, error) for error in reader.errors))
 
 
 class _Reader:

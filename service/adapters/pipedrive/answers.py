@@ -1,4 +1,4 @@
-"""The answers of Pipedrive's API, as changes and needs. Pure.
+"""The answers of Pipedrive's API, as changes. Pure.
 
 Sources: the OpenAPI documents of developers.pipedrive.com/docs/api/v2 and v1. An answer is `{success, data}`;
 the objects in `data` have the same form as in webhooks.

@@ -107,7 +107,7 @@ def _deal(item: Item) -> Parsed:
         "pipeline": link_of(sent, "pipeline_id"),
     }
     fields |= _link_fields(links)
-    return Parsed((Change("deal", item.id, item.version, fields), *named)) + _names(links, item.version)
+    return Parsed((Change("deal", item.id, item.version, fields), *named, *_names(links, item.version)))
 
 
 def _activity(item: Item) -> Parsed:
@@ -135,7 +135,7 @@ def _activity(item: Item) -> Parsed:
     # On its deal it is on no client of its own.
     links: _Links = {"manager": _owner(sent), "client": Link(None) if is_on_deal else client}
     fields |= _link_fields(links)
-    return Parsed((Change("task", item.id, item.version, fields),)) + _names(links, item.version)
+    return Parsed((Change("task", item.id, item.version, fields), *_names(links, item.version)))
 
 
 def _named(item: Item) -> Parsed:
@@ -207,12 +207,12 @@ def _link_fields(links: _Links) -> dict[str, Value]:
     return {f"{entity}_id": link.id for entity, link in links.items() if link is not None}
 
 
-def _names(links: _Links, version: Instant) -> Parsed:
-    """The names of the linked entities; the needs of those that were not sent."""
-    linked = [(entity, link.id, link.name) for entity, link in links.items() if link and link.id is not None]
-    return Parsed(
-        tuple(Change(entity, id, version, {"name": name}) for entity, id, name in linked if name is not None),
-        tuple(Need(entity, id) for entity, id, name in linked if name is None),
+def _names(links: _Links, version: Instant) -> tuple[Change, ...]:
+    """The changes that name the linked entities whose names were sent."""
+    return tuple(
+        Change(entity, link.id, version, {"name": link.name})
+        for entity, link in links.items()
+        if link is not None and link.id is not None and link.name is not None
     )
 
 

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, UnsetType
 
 from service.adapters.fields import optional_text
-from service.calendar import day_start, parse_instant
+from service.calendar import day_start, is_plausible, parse_instant
 from service.model import SECOND, Day, Instant, earlier
 from service.money import parse_amount
 
@@ -35,8 +35,6 @@ _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCI
 _DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
-_YEAR_2000: Final = 946_684_800
-_YEAR_2100: Final = 4_102_444_800
 _MAX_EXPONENT: Final = 12
 """The decimal exponent of the largest amount that is read."""
 _FOUR_DECIMALS: Final = Decimal("0.0001")
@@ -103,8 +101,8 @@ def moment(value: Node) -> Instant | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     for unit in (1, 1000, SECOND):
-        if _YEAR_2000 <= value // unit < _YEAR_2100:
-            return Instant(value * (SECOND // unit))
+        if is_plausible(instant := Instant(value * (SECOND // unit))):
+            return instant
     return None
 
 

@@ -12,8 +12,7 @@ connection, neither prepared statements nor settings.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -22,9 +21,6 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
-
-from service.ledger.database.outcome import Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -185,42 +181,6 @@ def _set_deadlines(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT {each}")
-
-
-def _state(error: Exception) -> str:
-    """The SQLSTATE of an error of PostgreSQL; empty when there is none."""
-    return getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
-
-
-def is_away(error: Exception) -> bool:
-    """Whether an error says that the database cannot be used now, rather than that the data is at fault."""
-    if isinstance(error, TimeoutError):  # all connections are in use
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    refuses_to_write = _state(error) == "25006"  # a replica that is not promoted yet
-    unusable = isinstance(error, (OperationalError, InterfaceError))
-    return error.connection_invalidated or unusable or refuses_to_write
-
-
-@contextmanager
-def or_unavailable() -> Iterator[None]:
-    """Whatever keeps a read from its answer is told as `Unavailable`."""
-    try:
-        yield
-    except (DBAPIError, TimeoutError) as error:
-        raise Unavailable(str(error.orig if isinstance(error, DBAPIError) else error)) from error
-
-
-def is_cut_short(error: Exception) -> bool:
-    """Whether the same transaction may well succeed at once: its connection was lost, perhaps while it was
-    being committed, or it got into another one's way."""
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or _state(error)[:2] == "40")
-
-
-def is_locked(error: Exception) -> bool:
-    """Whether a lock that somebody else holds was waited for in vain."""
-    return _state(error) == "55P03"
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:

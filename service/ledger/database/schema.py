@@ -10,6 +10,7 @@ process serves at a time, nothing is kept.
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,10 +19,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from service.ledger.database import statistics
-from service.ledger.database.engine import open_engine
+from service.ledger.database.database import Database
 
 MIGRATION_LOCK: Final = 0x1055B0A2D
 """Key of the PostgreSQL advisory lock that keeps two nodes from migrating at once."""
@@ -68,28 +69,20 @@ def migrate(url: str, revision: str = "head") -> str | None:
     Raises:
         SchemaError: The schema is newer, and this version cannot work on it.
     """
-    engine = open_engine(url, "writer")
-    try:
-        with engine.begin() as connection:
-            _lock(connection)
-            if is_newer(connection):
-                _check_newer(connection)
-            else:
-                command.upgrade(_config(connection), revision)
-            return _current(connection)
-    finally:
-        engine.dispose()
+    with closing(Database(url)) as database, database.writing() as connection:
+        _lock(connection)
+        if is_newer(connection):
+            _check_newer(connection)
+        else:
+            command.upgrade(_config(connection), revision)
+        return _current(connection)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
     """Bring the schema of a database back to `revision`; what later revisions stored is lost."""
-    engine = open_engine(url, "writer")
-    try:
-        with engine.begin() as connection:
-            _lock(connection)
-            command.downgrade(_config(connection), revision)
-    finally:
-        engine.dispose()
+    with closing(Database(url)) as database, database.writing() as connection:
+        _lock(connection)
+        command.downgrade(_config(connection), revision)
 
 
 def after_migrations(connection: Connection) -> None:
@@ -119,17 +112,16 @@ def is_newer(connection: Connection) -> bool:
     return have is not None and have not in _revisions(migrations())
 
 
-def check(engine: Engine) -> None:
+def check(connection: Connection) -> None:
     """Raise `SchemaError` unless this version of the service can work on the schema."""
-    with engine.begin() as connection:
-        have = _current(connection)
-        if have == newest():
-            return
-        if not is_newer(connection):
-            raise SchemaError(
-                f"the database's schema is {have or 'empty'}, {newest()} is needed: run lossboard migrate"
-            )
-        _check_newer(connection)
+    have = _current(connection)
+    if have == newest():
+        return
+    if not is_newer(connection):
+        raise SchemaError(
+            f"the database's schema is {have or 'empty'}, {newest()} is needed: run lossboard migrate"
+        )
+    _check_newer(connection)
 
 
 def _check_newer(connection: Connection) -> None:

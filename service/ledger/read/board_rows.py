@@ -25,7 +25,7 @@ from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
 from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
 from service.model import Entity, Instant
 from service.projections.at_risk import DEALS_AT_RISK, STAKES
-from service.projections.facts import NOBODY
+from service.projections.facts import DEAL_CLIENT, NOBODY
 from service.projections.losses import LOSS_DAYS, LOSSES
 from service.projections.saved import SAVED_CLIENTS
 from service.projections.unconverted import UNCONVERTED
@@ -128,7 +128,7 @@ def _task_row(row: Row[*tuple[Any, ...]]) -> TaskRow:
 
 def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
     """A deal without a client is its own client, by its name."""
-    return next((task.deal for task in rows), None) if client_id.startswith("deal:") else None
+    return next((task.deal for task in rows), None) if client_id.startswith(DEAL_CLIENT) else None
 
 
 _STAKES_OF = (

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from service.calendar import day_start, shifted
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.engine import or_unavailable
+from service.ledger.database.database import Database
 from service.ledger.database.tables import DEALS, STATE
 from service.ledger.read import board_rows
 from service.ledger.read.board import LossRow, Selection
@@ -150,13 +150,12 @@ class RefusalReader:
     """Reads refusals.
 
     Args:
-        engine: Opened with the role `reader`.
         accounts: By id.
         clock: Tells what moment a read is true for.
     """
 
-    def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
+        self._database = database
         self._accounts = accounts
         self._clock = clock
 
@@ -170,7 +169,7 @@ class RefusalReader:
         """
         account = self._accounts[account_id]
         now = self._clock.now()
-        with or_unavailable(), self._engine.begin() as connection:
+        with self._database.reading() as connection:
             head = heads.prepared(connection, account.id)
             yield Refusals(
                 seq=head.seq,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, FromClause, Select, bindparam, select
+from sqlalchemy import Connection, FromClause, Select, bindparam, select
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.engine import or_unavailable
+from service.ledger.database.database import Database
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
@@ -56,17 +56,16 @@ class _Reader:
     totals: Mapping[str, Mapping[str, int]]
 
 
-class Reader:
+class BoardReader:
     """Reads boards.
 
     Args:
-        engine: Opened with the role `reader`.
         accounts: By id.
         clock: Tells how fresh a read is.
     """
 
-    def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
+        self._database = database
         self._accounts = accounts
         self._clock = clock
 
@@ -85,7 +84,7 @@ class Reader:
         """
         account = self._accounts[account_id]
         now = self._clock.now()
-        with or_unavailable(), self._engine.begin() as connection:
+        with self._database.reading() as connection:
             return _board(connection, account, now, selections, since)
 
 

@@ -1,17 +1,19 @@
-"""What a command writes with, beside a service that may be running: each account's head row serialises their
-commits."""
+"""A ledger for a command-line tool. Safe while the service runs: both lock the account's head row before they
+commit."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database import schema
-from service.ledger.database.engine import open_engine
-from service.ledger.database.transactions import Transactions
+from service.ledger.database.database import Database
 from service.ledger.write import heads
 from service.ledger.write.writer import Writer
 
@@ -20,28 +22,49 @@ from service.ledger.write.writer import Writer
 class AttachedLedger:
     """The ledger of one account, to read and to write."""
 
-    transactions: Transactions
+    database: Database
     writer: Writer
 
 
+@contextlib.contextmanager
+def reading(database_url: str) -> Iterator[Connection]:
+    """A transaction of a command that reads.
+
+    Raises:
+        SchemaError: The database is not migrated.
+        Unavailable: The database cannot be used.
+    """
+    with contextlib.closing(Database(database_url)) as database, database.reading() as connection:
+        schema.check(connection)
+        yield connection
+
+
+@contextlib.contextmanager
+def writing(database_url: str) -> Iterator[Connection]:
+    """A transaction of a command that writes; raises as `reading` does."""
+    with contextlib.closing(Database(database_url)) as database, database.writing() as connection:
+        schema.check(connection)
+        yield connection
+
+
 @contextlib.asynccontextmanager
-async def beside(database_url: str, account: Account, clock: Clock) -> AsyncIterator[AttachedLedger]:
+async def attach(database_url: str, account: Account, clock: Clock) -> AsyncIterator[AttachedLedger]:
     """Open the ledger of an account, and make its head row if there is none.
 
     Raises:
         SchemaError: The database is not migrated.
     """
-    readers, writers = open_engine(database_url, "reader"), open_engine(database_url, "writer")
-    try:
-        schema.check(writers)
-        with writers.begin() as connection:
-            heads.ensure(connection, account, clock.now())
-        writer = Writer(writers, {account.id: account}, clock)
+    with contextlib.closing(Database(database_url)) as database:
+        await asyncio.to_thread(_prepare, database, account, clock)
+        writer = Writer(database, {account.id: account}, clock)
         writer.start()
         try:
-            yield AttachedLedger(Transactions(readers, writers), writer)
+            yield AttachedLedger(database, writer)
         finally:
             await writer.stop()
-    finally:
-        readers.dispose()
-        writers.dispose()
+
+
+def _prepare(database: Database, account: Account, clock: Clock) -> None:
+    with database.writing() as connection:
+        schema.check(connection)
+        heads.ensure(connection, account, clock.now())

@@ -1,13 +1,14 @@
-"""Other nodes' commits: told to this node as they happen, and found by it when nobody tells.
+"""The follower: other nodes' commits, which this node is notified of as they happen, and also looks for.
 
 After its commits a node notifies all nodes (PostgreSQL's NOTIFY) of each account's sequence number and of
-nothing else, and not from the committing transaction: a transaction that notifies takes a lock which all of
-the database's share. Notifications are hints; the rows are the truth. So every node also looks, every second,
-where the boards that it shows are. A notification that was lost costs that second.
+nothing else. It does not notify from the committing transaction, because a transaction that notifies takes a
+lock that all transactions of the database share. Notifications are hints, and the rows are the truth: every
+second each node also reads the sequence numbers of the boards that it shows, so a lost notification costs a
+second.
 
-LISTEN needs a connection of its own to the server itself. A pooler that gives the connection away after each
-transaction takes the notifications with it and raises no error; so a listener that has heard nothing for a
-while has a notification sent to itself, and says so when that does not come.
+LISTEN needs a connection to the server itself. A pooler that gives the connection away after each transaction
+swallows notifications and raises no error. So a listener that has heard nothing for a while sends a
+notification to itself, and logs a warning if it does not come.
 """
 
 from __future__ import annotations
@@ -15,50 +16,55 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import psycopg
-from sqlalchemy import Engine, bindparam, func, literal, select
+from sqlalchemy import bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import Text
 
 from service.clock import Clock
+from service.ledger.database.database import Database, transaction
 from service.ledger.database.engine import listen_address, open_engine
+from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
 
 CHANNEL: Final = "lossboard"
 
-LOOK: Final = 1.0
-"""Seconds between two looks at where the boards are."""
+LOOK_SECONDS: Final = 1.0
+"""Between two reads of where the boards are."""
 
-PAUSE: Final = 0.05
-"""Seconds between two notifications of a node; what is committed meanwhile goes into one."""
+PAUSE_SECONDS: Final = 0.05
+"""Between two notifications of a node. Commits of that time share one."""
 
-RECONNECT: Final = 0.5
-"""Seconds before a lost listening connection is made anew."""
+RECONNECT_SECONDS: Final = 0.5
+"""Before a lost listening connection is opened again."""
 
-QUIET: Final = 30.0
-"""Seconds of silence after which a listener makes sure that it can hear."""
+SILENCE_SECONDS: Final = 30.0
+"""Without a notification, after which a listener makes sure that it can hear."""
 
-ECHO: Final = 2.0
-"""Seconds in which a node must hear what it has sent to itself."""
+ECHO_SECONDS: Final = 2.0
+"""In which a node must hear what it has sent to itself."""
 
 ECHOES: Final = 3
-"""How often it sends that before it gives up."""
+"""Attempts of that, before the node gives up."""
 
-DEAF: Final = 60.0
-"""Seconds before a listener that could not hear tries again."""
+DEAF_SECONDS: Final = 60.0
+"""Before a listener that could not hear tries again."""
 
 PAYLOAD: Final = 7_900
 """Characters in one notification; PostgreSQL takes fewer than 8 000 bytes."""
 
-Seqs = Mapping[str, int]
+Seqs: TypeAlias = Mapping[str, int]
 """Sequence numbers by account."""
+
+OnSeq: TypeAlias = Callable[[Seqs], None]
+"""Called on the event loop with the sequence numbers of boards; some of them may be no news."""
 
 _log = logging.getLogger(__name__)
 
-# The commit of a hint need not reach the disk: nothing is lost with it.
+# A notification that is lost in a crash is no loss, so its commit need not reach the disk.
 _NOTIFY = select(
     func.set_config("synchronous_commit", "off", literal(True)),
     func.pg_notify(CHANNEL, func.unnest(bindparam("payloads", type_=ARRAY(Text)))),
@@ -66,84 +72,81 @@ _NOTIFY = select(
 
 
 class Follower:
-    """Runs until cancelled; see the module. On PostgreSQL only: an SQLite file has one process.
+    """Runs until cancelled; see the module. On PostgreSQL only, because one process serves an SQLite file.
 
     Args:
-        readers: Opened with the role `reader`.
-        listen_url: Of the server itself; notifications are sent there, too, for where there are several.
-        watched: The accounts that this node shows to somebody.
-        moved: Told, on the event loop, where boards are; for some of them that may be no news.
+        listen_url: Of the server itself. Notifications are sent there, too, because there may be several
+            servers.
+        watched: Gives the accounts that this node shows to somebody.
+
+    Attributes:
+        on_seq: The subscribers; see `OnSeq`.
+        listening: Whether notifications come in.
     """
 
     def __init__(
-        self,
-        readers: Engine,
-        listen_url: str,
-        watched: Callable[[], Collection[str]],
-        moved: Callable[[Seqs], None],
-        clock: Clock,
+        self, database: Database, listen_url: str, watched: Callable[[], Collection[str]], clock: Clock
     ) -> None:
-        self._readers = readers
+        self.on_seq: list[OnSeq] = []
+        self.listening = False
+        self._database = database
         self._announcer = open_engine(listen_url, "announcer", serving=True)
         self._address = listen_address(listen_url)
         self._watched = watched
-        self._moved = moved
         self._clock = clock
         self._own: dict[str, int] = {}
-        self._to_tell: dict[str, int] = {}
-        self._tell = asyncio.Event()
+        self._to_announce: dict[str, int] = {}
+        self._announce = asyncio.Event()
         self._look = asyncio.Event()
         self._echo_wanted = False
-        self.listening = False
-        """Whether notifications come in."""
 
-    def committed(self, seqs: Seqs) -> None:
-        """This node has committed: the others are told."""
-        self._to_tell.update(seqs)
+    def announce(self, seqs: Seqs) -> None:
+        """Notify the other nodes of this node's commits, soon."""
+        self._to_announce.update(seqs)
         self._own.update(seqs)
-        self._tell.set()
+        self._announce.set()
 
     async def run(self) -> None:
-        """Tell, listen, and look."""
+        """Announce, listen, and look."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for part in (self._announce, self._listen, self._keep_looking):
+                for part in (self._keep_announcing, self._keep_listening, self._keep_looking):
                     tasks.create_task(part())
         finally:
             self._announcer.dispose()
 
-    async def _announce(self) -> None:
-        """Notify of what was committed: the first at once, then at most every `PAUSE` seconds."""
+    async def _keep_announcing(self) -> None:
+        """Notify of what was committed: the first commit at once, then every `PAUSE_SECONDS` at most."""
         while True:
-            await self._tell.wait()
-            self._tell.clear()
-            payloads = list(_payloads(self._to_tell))
-            self._to_tell = {}
+            await self._announce.wait()
+            self._announce.clear()
+            payloads = list(_payloads(self._to_announce))
+            self._to_announce = {}
             if self._echo_wanted:
                 payloads.append("")
                 self._echo_wanted = False
             try:
                 if payloads:
                     await asyncio.to_thread(self._notify, payloads)
-            except SQLAlchemyError as error:  # a hint is lost; whoever should have had it looks
+            except Unavailable as error:  # the other nodes look every second
                 _log.debug("other nodes are not notified: %s", error)
-            await self._clock.wait(PAUSE, asyncio.Event())
+            await self._clock.wait(PAUSE_SECONDS, asyncio.Event())
 
     def _notify(self, payloads: list[str]) -> None:
-        with self._announcer.connect() as connection:
+        with transaction(self._announcer) as connection:
             connection.execute(_NOTIFY, {"payloads": payloads})
 
-    async def _listen(self) -> None:
+    async def _keep_listening(self) -> None:
         while True:
-            pause = RECONNECT
+            pause_seconds = RECONNECT_SECONDS
             try:
                 async with await psycopg.AsyncConnection.connect(
                     self._address, autocommit=True
                 ) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    self._look.set()  # for what was notified before
-                    await self._hear(connection)
-                pause = DEAF
+                    self._look.set()  # commits of before the LISTEN
+                    await self._listen(connection)
+                pause_seconds = DEAF_SECONDS
                 _log.warning(
                     "notifications do not come through, so other nodes' commits show up a second late: "
                     "a pooler in transaction mode cannot LISTEN; set listen_url to the server itself"
@@ -151,54 +154,54 @@ class Follower:
             except (psycopg.Error, OSError) as error:
                 _log.warning("the listening connection is lost: %s", error)
             self.listening = False
-            await self._clock.wait(pause, asyncio.Event())
+            await self._clock.wait(pause_seconds, asyncio.Event())
 
-    async def _hear(self, connection: psycopg.AsyncConnection) -> None:
+    async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         """Take notifications, until none comes although some were sent."""
-        while await self._hears(connection):
+        while await self._hears_echo(connection):
             self.listening = True
-            while await self._heard(connection, QUIET):
+            while await self._take(connection, SILENCE_SECONDS):
                 pass
 
-    async def _hears(self, connection: psycopg.AsyncConnection) -> bool:
+    async def _hears_echo(self, connection: psycopg.AsyncConnection) -> bool:
         """Whether a notification that is sent from another connection comes in here."""
         for _ in range(ECHOES):
             self._echo_wanted = True
-            self._tell.set()
-            if await self._heard(connection, ECHO):
+            self._announce.set()
+            if await self._take(connection, ECHO_SECONDS):
                 return True
         return False
 
-    async def _heard(self, connection: psycopg.AsyncConnection, seconds: float) -> bool:
-        """Take notifications for some seconds, only the first of them when there is any doubt; whether
-        any came."""
+    async def _take(self, connection: psycopg.AsyncConnection, seconds: float) -> bool:
+        """Take notifications for some seconds, or only the first while `listening` is in doubt; returns
+        whether any came."""
         heard = False
-        first = None if self.listening else 1
-        async for each in connection.notifies(timeout=seconds, stop_after=first):
+        stop_after = None if self.listening else 1
+        async for notification in connection.notifies(timeout=seconds, stop_after=stop_after):
             heard = True
-            self._hint(each.payload)
+            self._hint(notification.payload)
         return heard
 
     def _hint(self, payload: str) -> None:
-        seqs = dict(_parsed(payload))
-        news = {each: seq for each, seq in seqs.items() if seq > self._own.get(each, -1)}
+        news = {account: seq for account, seq in _parsed(payload) if seq > self._own.get(account, -1)}
         if news:
-            self._moved(news)
+            self._publish(news)
+
+    def _publish(self, seqs: Seqs) -> None:
+        for subscriber in self.on_seq:
+            subscriber(seqs)
 
     async def _keep_looking(self) -> None:
         while True:
             self._look.clear()
-            watched = sorted(self._watched())
             try:
-                if watched:
-                    self._moved(await asyncio.to_thread(self._seqs, watched))
-            except SQLAlchemyError as error:
-                _log.debug("it is not known where boards are: %s", error)
-            await self._clock.wait(LOOK, self._look)
-
-    def _seqs(self, accounts: list[str]) -> Seqs:
-        with self._readers.connect() as connection:
-            return heads.sequence_numbers(connection, accounts)
+                if watched := sorted(self._watched()):
+                    self._publish(
+                        await self._database.read(partial(heads.sequence_numbers, accounts=watched))
+                    )
+            except Unavailable as error:
+                _log.debug("where the boards are cannot be read: %s", error)
+            await self._clock.wait(LOOK_SECONDS, self._look)
 
 
 def _payloads(seqs: Seqs) -> Iterator[str]:
@@ -216,7 +219,7 @@ def _payloads(seqs: Seqs) -> Iterator[str]:
 
 
 def _parsed(payload: str) -> Iterator[tuple[str, int]]:
-    """What a notification says; what is not of this form says nothing."""
+    """The sequence numbers in a notification; entries of another form are ignored."""
     for entry in payload.split():
         account, _, seq = entry.partition(":")
         if seq.isascii() and seq.isdecimal() and len(seq) < 20:

@@ -1,8 +1,7 @@
-"""Everything again from what it follows from: projections from state, and state from the log.
+"""Recomputation: projections from state, and state from the log.
 
-`rebuild` writes the result, `verify` compares it with what is there. Both go through the same flow as a live
-commit, so there is one definition of every figure; that the flow itself is right is what the tests' own
-recomputation is for.
+`rebuild` writes the result, and the differences are what it would change. Both use the flow of a live commit,
+so each figure has one definition. That the flow itself is right is proved by the tests' own recomputation.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ Decode = Callable[[Stored], Decoded]
 """Decodes a stored delivery with today's adapters."""
 
 Progress = Callable[[int], None]
-"""Told how many more records or deliveries are done."""
+"""Called with the number of records or deliveries that were processed since the last call."""
 
 LogState = dict[Entity, dict[str, Record]]
 
 
 class LogPruned(Exception):
-    """The log's oldest bodies were dropped after their time: state cannot be recomputed from it."""
+    """The log's oldest bodies were dropped, so state cannot be recomputed from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not what it should be. `key` is the row's, after the account."""
+    """A row that differs from its recomputation. `key` is the row's key after the account."""
 
     table: str
     key: Key
@@ -50,12 +49,12 @@ class Difference:
 
 
 def size_of_state(connection: Connection, account: str) -> int:
-    """How many deals and tasks there are, for progress."""
+    """The number of deals and tasks, for a progress bar."""
     counts = (
         select(func.count()).select_from(STATE[entity]).where(STATE[entity].c.account == account)
         for entity in ("deal", "task")
     )
-    return sum(connection.execute(each).scalar_one() for each in counts)
+    return sum(connection.execute(count).scalar_one() for count in counts)
 
 
 def from_state(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> Deltas:
@@ -64,15 +63,15 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
     moment = Moment(as_of, rules.day(as_of))
     deals: dict[str, DealPair] = {}
     for page in states.pages(connection, account.id, "deal"):
-        deals.update({each: (None, deal_facts(each, record, rules)) for each, record in page.items()})
+        deals.update({key: (None, deal_facts(key, record, rules)) for key, record in page.items()})
         progress(len(page))
     tasks: list[TaskPair] = []
     for page in states.pages(connection, account.id, "task"):
-        tasks.extend((None, task_facts(each, record, rules)) for each, record in page.items())
+        tasks.extend((None, task_facts(key, record, rules)) for key, record in page.items())
         progress(len(page))
 
     def unknown(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
-        return {each: deal_facts(each, None, rules) for each in ids}
+        return {deal_id: deal_facts(deal_id, None, rules) for deal_id in ids}
 
     def nothing(_relation: Relation, _ids: AbstractSet[str]) -> Cells:
         return {}
@@ -81,14 +80,13 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
-    """Recompute an account's projections from state, and write them; boards that are open read everything
-    anew.
+    """Recompute an account's projections from state, and write them. Open boards then read everything.
 
     Raises:
         OtherRules: A newer version of the service computed them.
     """
     head = heads.prepared(connection, account.id, lock=True)
-    heads.check_revision(head)
+    heads.check_not_newer(connection, head, account)
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
     sums.add(connection, account.id, from_state(connection, account, as_of, progress))
@@ -107,7 +105,7 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
 
 
 def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -> LogState:
-    """State, merged again from the whole log.
+    """State as the whole log makes it.
 
     Raises:
         LogPruned: See there.
@@ -123,8 +121,8 @@ def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -
 
 
 def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
-    """Merge state again from the log with today's adapters, and write it. The projections are to be rebuilt
-    after it.
+    """Merge state again from the log with today's adapters, and write it. The caller rebuilds the projections
+    afterwards.
 
     Raises:
         LogPruned: See there; nothing was changed.
@@ -138,7 +136,7 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
 def differences_from_state(
     connection: Connection, account: Account, progress: Progress
 ) -> Iterator[Difference]:
-    """Rows of projections that are not what state says."""
+    """Rows of projections that differ from what state gives."""
     head = heads.head(connection, account.id)
     if head is None:
         return
@@ -156,7 +154,7 @@ def differences_from_state(
 def differences_from_log(
     connection: Connection, account: Account, decode: Decode, progress: Progress
 ) -> Iterator[Difference]:
-    """Records of state that are not what the log says.
+    """Records of state that differ from what the log gives.
 
     Raises:
         LogPruned: See there.
@@ -165,17 +163,16 @@ def differences_from_log(
     for entity, records in expected.items():
         table = STATE[entity].name
         for page in states.pages(connection, account.id, entity):
-            for each, record in page.items():
-                want = records.pop(each, None)
+            for entity_id, record in page.items():
+                want = records.pop(entity_id, None)
                 if want != record:
-                    yield Difference(table, (each,), want, record)
-        for each, missing in records.items():
-            yield Difference(table, (each,), missing, None)
+                    yield Difference(table, (entity_id,), want, record)
+        for entity_id, missing in records.items():
+            yield Difference(table, (entity_id,), missing, None)
 
 
 def rules_changed(connection: Connection, account: Account) -> bool:
-    """Whether the projections were computed with other rules (zone, currency, rates, revision) than
-    today's.
+    """Whether an account's projections were computed by other rules than this version's.
 
     Raises:
         OtherRules: A newer version of the service computed them.
@@ -183,5 +180,5 @@ def rules_changed(connection: Connection, account: Account) -> bool:
     head = heads.head(connection, account.id)
     if head is None:
         return False
-    heads.check_revision(head)
+    heads.check_not_newer(connection, head, account)
     return not heads.has_rules(head, account)

@@ -1,23 +1,24 @@
-"""Named screens: who may see an account's board by a link of its own, until that is revoked.
+"""Named screens: who may see an account's board by a link of its own, until the link is revoked.
 
-A link's token is never stored, only a digest that neither the link nor the cookie can be made from
-(`live.access` makes both).
+A link's token is never stored, only a digest from which neither the link nor the cookie can be made
+(`live.http.access` makes both).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
-from service.ledger.database.engine import insert_into, or_unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import SCREENS
 from service.model import Instant
 
 
 @dataclass(frozen=True, slots=True)
 class NamedScreen:
-    """A named screen. `seen_at`: when it was last known to be open; None if never."""
+    """A named screen. `seen_at`: when it was last seen open; None if never."""
 
     account: str
     name: str
@@ -26,7 +27,7 @@ class NamedScreen:
 
 
 def add(connection: Connection, account: str, name: str, digest: str, now: Instant) -> bool:
-    """Add a screen; False, and nothing is changed, when the account has one of that name."""
+    """Add a screen; returns False and changes nothing if the account has one of that name."""
     statement = insert_into(connection.dialect.name, SCREENS).values(
         account=account, name=name, digest=digest, added_at=now, seen_at=None
     )
@@ -42,7 +43,7 @@ def listed(connection: Connection, account: str) -> list[NamedScreen]:
 
 
 def revoke(connection: Connection, account: str, name: str) -> bool:
-    """Forget a screen, so that its name is free again; False when there is none of that name."""
+    """Delete a screen, so that its name is free again; returns whether there was one of that name."""
     named = delete(SCREENS).where(SCREENS.c.account == account, SCREENS.c.name == name)
     return connection.execute(named).rowcount == 1
 
@@ -54,38 +55,30 @@ def digests(connection: Connection, account: str) -> frozenset[str]:
 
 
 def seen(connection: Connection, account: str, digest: str, now: Instant) -> None:
-    """Note that a screen is open now; nothing when it was revoked."""
+    """Store that a screen is open now, unless it was revoked."""
     connection.execute(
         update(SCREENS).where(SCREENS.c.account == account, SCREENS.c.digest == digest).values(seen_at=now)
     )
 
 
 class Screens:
-    """What a running service asks about screens and notes of them, each in a small transaction of its own.
+    """The screens of a running service, each call in a small transaction of its own."""
 
-    Args:
-        readers: Opened with the role `reader`.
-        writers: Opened with the role `writer`.
-    """
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def __init__(self, readers: Engine, writers: Engine) -> None:
-        self._readers = readers
-        self._writers = writers
-
-    def digests(self, account_id: str) -> frozenset[str]:
+    async def digests(self, account_id: str) -> frozenset[str]:
         """The digests of an account's screens.
 
         Raises:
             Unavailable: The database is away.
         """
-        with or_unavailable(), self._readers.begin() as connection:
-            return digests(connection, account_id)
+        return await self._database.read(lambda connection: digests(connection, account_id))
 
-    def seen(self, account_id: str, digest: str, now: Instant) -> None:
-        """Note that a screen is open now.
+    async def seen(self, account_id: str, digest: str, now: Instant) -> None:
+        """Store that a screen is open now.
 
         Raises:
             Unavailable: The database is away.
         """
-        with or_unavailable(), self._writers.begin() as connection:
-            seen(connection, account_id, digest, now)
+        await self._database.write(lambda connection: seen(connection, account_id, digest, now))

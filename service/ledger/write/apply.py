@@ -13,11 +13,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from service.config import Account
-from service.ledger.database.outcome import Outcome
 from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, invalidation_of
 from service.ledger.write.load import AccountBatch, account_batch, load, load_deals
+from service.ledger.write.outcome import Outcome
 from service.model import Delivery, Instant, Source
 from service.projections import FLOW
 from service.projections.batch import Changed, Merged, Records, merge_batch

@@ -14,15 +14,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.engine import is_away, is_cut_short, is_locked
-from service.ledger.database.outcome import Outcome, Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import CutShort, Locked, Unavailable
 from service.ledger.write import heads
 from service.ledger.write.apply import apply
 from service.ledger.write.heads import Head, OtherRules
+from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Decoded, Delivery, Instant, Micros, Rejection, later
 
 BOARDS: Final = 64
@@ -71,7 +72,6 @@ class Committer:
     """Commits deliveries and ticks; used from one thread.
 
     Args:
-        engine: Opened with the role `writer`.
         accounts: By id.
         clock: Read once for each transaction.
 
@@ -79,9 +79,9 @@ class Committer:
         outdated: Accounts whose figures other rules computed than this process has.
     """
 
-    def __init__(self, engine: Engine, accounts: Mapping[str, Account], clock: Clock) -> None:
+    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
         self.outdated: set[str] = set()
-        self._engine = engine
+        self._database = database
         self._accounts = accounts
         self._clock = clock
         self._locked = _BackOff(LOCKED_BACK_OFF)
@@ -94,15 +94,14 @@ class Committer:
         fails because the database is away.
         """
         try:
-            return self._commit(deliveries)
-        except Exception as error:
-            if not is_locked(error):
-                return self._unavailable(deliveries, error)
-        try:
-            self._back_off_locked({delivery.account for delivery in deliveries})
-            return self._commit(deliveries)
-        except Exception as error:
-            return self._unavailable(deliveries, error)
+            try:
+                return self._commit(deliveries)
+            except Locked:
+                self._back_off_locked({delivery.account for delivery in deliveries})
+                return self._commit(deliveries)
+        except Unavailable as error:
+            _log.warning("nothing is committed: %s", error)
+            return [Unavailable(_AWAY) for _ in deliveries], {}
 
     def tick(self) -> Heads:
         """Bring boards that are due up to now. Those that another transaction holds are left to it.
@@ -114,24 +113,12 @@ class Committer:
             Unavailable: The database is away.
         """
         try:
-            try:
-                return self._retry_if_cut_short(self._tick)
-            except Exception as error:
-                if is_away(error):
-                    raise
-                _log.exception("a tick failed; trying each board by itself")
-            return self._tick_one_by_one()
-        except Exception as error:
-            if is_away(error):
-                raise Unavailable(_AWAY) from error
+            return self._retry_if_cut_short(self._tick)
+        except Unavailable:
             raise
-
-    def _unavailable(self, deliveries: Sequence[Delivery], error: Exception) -> tuple[list[Result], Heads]:
-        """The result when the database is away: no delivery is known to be stored."""
-        if not is_away(error):
-            raise error
-        _log.warning("%s: %s", _AWAY, error)
-        return [Unavailable(_AWAY) for _ in deliveries], {}
+        except Exception:
+            _log.exception("a tick failed; trying each board by itself")
+        return self._tick_one_by_one()
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all deliveries but those of accounts whose lock another transaction holds."""
@@ -145,9 +132,9 @@ class Committer:
         work = [deliveries[index] for index in free]
         try:
             committed, new_heads = self._retry_if_cut_short(lambda: self._transact(work))
-        except Exception as error:
-            if is_away(error):
-                raise
+        except Unavailable:
+            raise
+        except Exception:
             _log.exception("a batch of %d deliveries failed; trying each by itself", len(work))
             committed, new_heads = self._one_by_one(work)
         for index, result in zip(free, committed, strict=True):
@@ -157,10 +144,8 @@ class Committer:
     def _retry_if_cut_short(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except Exception as error:
-            if not is_cut_short(error):
-                raise
-            _log.warning("a transaction was cut short; running it again: %s", error)
+        except CutShort as error:
+            _log.warning("%s; running it again", error)
             return work()
 
     def _transact(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
@@ -171,7 +156,7 @@ class Committer:
             by_account.setdefault(delivery.account, []).append(index)
         results: dict[int, Result] = {}
         new_heads: Heads = {}
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             for account_id, indexes in sorted(by_account.items()):
                 own = [deliveries[index] for index in indexes]
                 try:
@@ -200,16 +185,16 @@ class Committer:
     def _apply_or_quarantine(self, delivery: Delivery) -> tuple[list[Result], Heads]:
         try:
             return self._transact([delivery])
+        except Unavailable:
+            raise
         except Exception as error:
-            if is_away(error):
-                raise
             return self._transact([_rejected(delivery, error)])
 
     def _tick(self) -> Heads:
         """Bring boards up to now in one transaction."""
         now = self._clock.now()
         new_heads: Heads = {}
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             due = self._due(connection, now, CANDIDATES)
             random.shuffle(due)  # nodes that wake at the same moment begin with different ones
             for account_id in due:
@@ -223,15 +208,15 @@ class Committer:
         """Bring each board up to now in a transaction of its own."""
         now = self._clock.now()
         new_heads: Heads = {}
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             due = self._due(connection, now, BOARDS)
         for account_id in due:
             try:
-                with self._engine.begin() as connection:
+                with self._database.committing() as connection:
                     head = self._bring_up(connection, account_id, now)
-            except Exception as error:
-                if is_away(error):
-                    raise
+            except Unavailable:
+                raise
+            except Exception:
                 _log.exception("the board of %s does not follow the clock", account_id)
                 self._failed.begin(account_id, now)
                 continue
@@ -269,7 +254,7 @@ class Committer:
     def _back_off_locked(self, account_ids: Collection[str]) -> None:
         """Back off from those accounts whose lock another transaction holds."""
         now = self._clock.now()
-        with self._engine.begin() as connection:
+        with self._database.committing() as connection:
             locked = [one for one in sorted(account_ids) if not heads.lock_if_free(connection, one)]
         for account_id in locked:
             _log.warning("another transaction holds the account %s", account_id)

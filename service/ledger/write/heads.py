@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from service.calendar import next_midnight
 from service.config import Account, zone_version
+from service.ledger.database import schema
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import HEADS, TASKS
@@ -17,20 +18,20 @@ from service.model import SECOND, Instant
 from service.projections import FINGERPRINT, REVISION
 from service.projections.facts import Rules
 
-HELD_BACK: Final = 60 * SECOND
-"""A clock that is this little behind the board's moment is taken for another node's, and the moment is kept;
-one that is further behind was set back, and the board follows it."""
+CLOCK_SKEW: Final = 60 * SECOND
+"""A clock that is up to so far behind the board's moment belongs to another node, and the board keeps its
+moment. A clock that is further behind was set back, and the board follows it."""
 
 
 class OtherRules(Exception):
-    """An account's figures are computed by other rules than this process has: another node was configured
-    anew, or is of a newer version. To add by the old rules to what was computed by the new ones would spoil
-    them, so this process leaves the account alone until it is restarted."""
+    """Other rules computed an account's figures than this process has: another node has a newer configuration
+    or a newer version. Deltas by the old rules would make the figures wrong, so this process leaves the
+    account alone until it is restarted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """See `tables.HEADS`."""
+    """A row of `tables.HEADS`, which says what the columns mean."""
 
     account: str
     seq: int
@@ -44,13 +45,13 @@ class Head:
 
 
 def rules_of(account: Account) -> Rules:
-    """What of an account's configuration the projections depend on."""
+    """The part of an account's configuration that the projections depend on."""
     return Rules(account.zone, account.currency, account.rates, asks=account.api is not None)
 
 
 def fingerprint_of(account: Account) -> str:
-    """The rules that this process computes an account's projections by: the relations, and what of its
-    configuration they depend on. When the rules change, the projections are rebuilt from state."""
+    """The rules by which this process computes an account's projections: the relations, and the part of its
+    configuration that they depend on. When the rules change, the projections are rebuilt from state."""
     rates = ",".join(f"{currency}={rate}" for currency, rate in sorted(account.rates.items()))
     asks = "asks" if account.api is not None else ""
     return f"{account.timezone}|{zone_version()}|{account.currency}|{rates}|{asks}|{FINGERPRINT}"
@@ -67,46 +68,48 @@ _DUE = select(HEADS.c.account).where(
 
 
 def head(connection: Connection, account: str, *, lock: bool = False) -> Head | None:
-    """The head row; `lock` keeps other nodes from committing to the account until this transaction ends."""
+    """The head row of an account; None if there is none. `lock` keeps other nodes from committing to the
+    account until this transaction ends."""
     row = connection.execute(_LOCKED_HEAD if lock else _HEAD, {"account": account}).one_or_none()
     return None if row is None else Head(*row)
 
 
 def lock_if_free(connection: Connection, account: str) -> bool:
-    """Take the lock of a head row unless another transaction holds it; whether it was taken."""
+    """Lock a head row unless another transaction holds its lock; returns whether it is locked now."""
     return connection.execute(_FREE_HEAD, {"account": account}).one_or_none() is not None
 
 
-def has_rules(held: Head, account: Account) -> bool:
-    """Whether an account's figures are computed by the rules of this process."""
-    return held.rules_fingerprint == fingerprint_of(account)
+def has_rules(stored: Head, account: Account) -> bool:
+    """Whether the rules of this process computed an account's figures."""
+    return stored.rules_fingerprint == fingerprint_of(account)
 
 
-def check_rules(held: Head, account: Account) -> None:
-    """Raise `OtherRules` unless an account's figures are computed by the rules of this process."""
-    if not has_rules(held, account):
+def check_rules(stored: Head, account: Account) -> None:
+    """Raise `OtherRules` unless the rules of this process computed an account's figures."""
+    if not has_rules(stored, account):
         raise OtherRules(
-            f"account {account.id} is computed by other rules ({held.rules_fingerprint}): restart this node"
+            f"other rules computed account {account.id} ({stored.rules_fingerprint}): restart this node"
         )
 
 
-def check_revision(held: Head) -> None:
-    """Raise `OtherRules` if an account's figures were computed by a newer version of the service: an old one
-    that is started once more during an upgrade must not take them back."""
-    if held.revision > REVISION:
-        raise OtherRules(f"account {held.account} is computed by a newer version of the service")
+def check_not_newer(connection: Connection, stored: Head, account: Account) -> None:
+    """Raise `OtherRules` if a newer version of the service computed an account's figures, because an old
+    version that restarts during an upgrade must not compute them its own way again. A newer version has a
+    higher revision, or has migrated the database for relations that this version does not know."""
+    if stored.revision > REVISION or (not has_rules(stored, account) and schema.is_newer(connection)):
+        raise OtherRules(f"a newer version of the service computed account {account.id}: upgrade this node")
 
 
 def prepared(connection: Connection, account: str, *, lock: bool = False) -> Head:
-    """The head row of an account that the service has prepared; `lock` as above.
+    """The head row of an account that the service has prepared; `lock` as in `head`.
 
     Raises:
-        LookupError: It has not.
+        LookupError: The account has no head row.
     """
-    found = head(connection, account, lock=lock)
-    if found is None:
+    row = head(connection, account, lock=lock)
+    if row is None:
         raise LookupError(f"account {account} has no head row")
-    return found
+    return row
 
 
 _STORE = (
@@ -117,18 +120,19 @@ _STORE = (
 
 
 def store(connection: Connection, changed: Head) -> None:
-    """Write a head row, which the transaction holds the lock of."""
+    """Write a head row whose lock the transaction holds."""
     values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
     connection.execute(_STORE, {"the_account": changed.account, **values})
 
 
-def bump(connection: Connection, held: Head) -> None:
-    """Count the sequence up: open boards read anew what the patch of the new number names."""
-    connection.execute(update(HEADS).where(HEADS.c.account == held.account).values(seq=held.seq + 1))
+def bump(connection: Connection, stored: Head) -> None:
+    """Count the sequence number up, so that open boards read what the invalidation of the new number
+    names."""
+    connection.execute(update(HEADS).where(HEADS.c.account == stored.account).values(seq=stored.seq + 1))
 
 
 def ensure(connection: Connection, account: Account, now: Instant) -> None:
-    """Make the head row of a new account."""
+    """Insert the head row of an account that has none."""
     statement = insert_into(connection.dialect.name, HEADS).values(
         account=account.id,
         seq=0,
@@ -144,15 +148,15 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
 
 
 def moment_after(as_of: Instant, now: Instant) -> Instant:
-    """The board's next moment, given its last one and the clock: it goes back only when the clock was set
+    """The board's next moment, given its last one and the clock. It goes back only if the clock was set
     back."""
-    return max(as_of, now) if as_of - now <= HELD_BACK else now
+    return max(as_of, now) if as_of - now <= CLOCK_SKEW else now
 
 
 def due_accounts(
     connection: Connection, accounts: Collection[str], now: Instant, limit: int | None = None
 ) -> list[str]:
-    """Some of those accounts whose boards change by the clock alone, now."""
+    """Those of some accounts whose boards time alone has changed by now, `limit` at most."""
     given = {"accounts": accounts, "now": now}
     return list(connection.execute(_DUE.limit(limit), given).scalars())
 
@@ -161,7 +165,7 @@ _EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account
 
 
 def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant | None:
-    """The next moment at which some board changes by the clock alone; None without accounts."""
+    """The next moment at which time alone changes some board; None without accounts."""
     return connection.execute(_EARLIEST, {"accounts": accounts}).scalar()
 
 
@@ -169,9 +173,9 @@ _SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(in_list(HEADS.c.a
 
 
 def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:
-    """Where the boards of some accounts are."""
-    found = connection.execute(_SEQUENCE_NUMBERS, {"accounts": accounts})
-    return dict(tuple(row) for row in found)
+    """The sequence numbers of some accounts, by account."""
+    rows = connection.execute(_SEQUENCE_NUMBERS, {"accounts": accounts})
+    return dict(tuple(row) for row in rows)
 
 
 _NEXT_DUE = select(func.min(TASKS.c.open_due_at)).where(

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.database.errors import Unavailable
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import Delivery
 
 BATCH_DELIVERIES: Final = 256

@@ -18,14 +18,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from sqlalchemy import Engine
-
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Outcome, Unavailable
-from service.ledger.database.threads import PATIENCE
+from service.ledger.database.database import DEADLINE_SECONDS, Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
 from service.ledger.write.heads import Head
+from service.ledger.write.outcome import Outcome
 from service.ledger.write.queue import Batch, Queue, answer
 from service.model import SECOND, Delivery
 
@@ -55,7 +54,6 @@ class Writer:
     futures.
 
     Args:
-        engine: Opened with the role `writer`.
         accounts: By id.
         clock: Read once for each transaction.
         measure: See `Measure`.
@@ -67,14 +65,14 @@ class Writer:
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         accounts: Mapping[str, Account],
         clock: Clock,
         measure: Measure = lambda _deliveries, _seconds: None,
-        patience: float = PATIENCE,
+        patience: float = DEADLINE_SECONDS,
     ) -> None:
         self.on_commit: list[OnCommit] = []
-        self._committer = Committer(engine, accounts, clock)
+        self._committer = Committer(database, accounts, clock)
         self._patience = patience
         self._clock = clock
         self._measure = measure

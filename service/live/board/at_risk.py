@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
 import msgspec
 
 from service import calendar
 from service.config import Account
-from service.ledger.read.board import BoardRows, ClientRow, Late, ManagerRow, TaskRow
+from service.ledger.read.board import BoardRows, ClientRow, ManagerRow, TaskRow
 from service.live.board.links import web_address
 from service.live.board.masking import Names, names_for
 from service.live.board.query import BoardQuery
@@ -32,9 +33,7 @@ from service.live.board.snapshot import (
 )
 from service.money import decimal_string
 from service.projections.at_risk import at_stake
-
-DEAL_CLIENT: Final = "deal:"
-"""Begins the client id of a deal that has no client (SPEC section 5)."""
+from service.projections.facts import DEAL_CLIENT
 
 
 def at_risk(rows: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
@@ -62,14 +61,18 @@ def _figures(rows: BoardRows, currency: str) -> dict[str, Figure]:
 
 
 def _figure(kind: type[Figure], measures: Mapping[str, int], currency: str) -> Figure:
+    amounts = _amounts(kind)
     values: dict[str, Any] = {
-        field.name: decimal_string(measures[field.name], currency)
-        if field.type is str
-        else measures[field.name]
-        for field in msgspec.structs.fields(kind)
-        if field.name in measures
+        name: decimal_string(value, currency) if name in amounts else value
+        for name, value in measures.items()
     }
     return kind(**values)
+
+
+@cache
+def _amounts(kind: type[Figure]) -> frozenset[str]:
+    """The measures of a figure that are amounts of money."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.type is str)
 
 
 def _totals(clients: Iterable[ClientRow]) -> Mapping[str, int]:
@@ -162,13 +165,9 @@ def _manager(row: ManagerRow, currency: str, manager_names: Mapping[str, str]) -
         manager=_manager_name(row.manager_id, manager_names),
         tasks=row.tasks,
         amount=decimal_string(row.amount, currency),
-        late_7d=_late(row.late_7d),
-        late_30d=_late(row.late_30d),
+        late_7d=LateTasks(row.late_7d.tasks, row.late_7d.mean_s),
+        late_30d=LateTasks(row.late_30d.tasks, row.late_30d.mean_s),
     )
-
-
-def _late(late: Late) -> LateTasks:
-    return LateTasks(late.tasks, late.mean_s)
 
 
 def _manager_order(row: ManagerRow) -> tuple[int, int, int, int, int, str]:

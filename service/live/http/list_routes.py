@@ -13,14 +13,14 @@ from starlette.types import ASGIApp
 from service.calendar import local_day, parse_period
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.threads import in_time
+from service.ledger.database.database import in_time
 from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
+from service.ledger.read.reader import BoardReader
 from service.live.board.query import BoardQuery
 from service.live.page import list_page, lists, spreadsheet
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
-from service.live.stream.hub import BoardReader
 
 AT_ONCE: Final = 2
 """Lists that are made at a time; others wait. A year's file takes a while, and boards come first."""

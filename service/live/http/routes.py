@@ -18,9 +18,10 @@ from starlette.types import ASGIApp
 from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.threads import in_time
+from service.ledger.database.database import in_time
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
+from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery, QueryError, parse_query
 from service.live.board.ranges import ranges
@@ -29,7 +30,7 @@ from service.live.http import access
 from service.live.http.list_routes import Lists
 from service.live.http.screen_links import NamedScreens
 from service.live.page import render
-from service.live.stream.hub import BoardReader, Hub, TooManyStreams
+from service.live.stream.hub import Hub, TooManyStreams
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.model import Day

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from service.clock import Clock
-from service.ledger.database.outcome import Unavailable
-from service.ledger.database.threads import in_time
+from service.ledger.database.errors import Unavailable
 from service.model import SECOND, Instant
 
 FRESH: Final = 3 * SECOND
@@ -32,14 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 class ScreenLedger(Protocol):
-    """Keeps named screens, as `ledger.upkeep.screens.Screens` does. Its methods block, and raise
-    `Unavailable`."""
+    """Keeps named screens, as `ledger.upkeep.screens.Screens` does. Its methods raise `Unavailable`."""
 
-    def digests(self, account_id: str) -> frozenset[str]:
+    async def digests(self, account_id: str) -> frozenset[str]:
         """The digests of an account's screens."""
         ...
 
-    def seen(self, account_id: str, digest: str, now: Instant) -> None:
+    async def seen(self, account_id: str, digest: str, now: Instant) -> None:
         """Note that a screen is open now."""
         ...
 
@@ -79,7 +77,7 @@ class NamedScreens:
         async with known.reading:
             if not self._is_within(known.tried_at, FRESH):
                 try:
-                    known.digests = await in_time(lambda: self._ledger.digests(account_id))
+                    known.digests = await self._ledger.digests(account_id)
                 except Unavailable as error:
                     _log.warning("cannot read the screens of %s now: %s", account_id, error)
                 known.tried_at = self._clock.now()
@@ -119,7 +117,7 @@ class NamedScreens:
         while self._to_note:
             (account_id, digest), now = self._to_note.popitem()
             try:
-                await asyncio.to_thread(self._ledger.seen, account_id, digest, now)
+                await self._ledger.seen(account_id, digest, now)
             except Exception:  # any error: the next minute tries again
                 _log.warning("cannot note that a screen of %s is open", account_id, exc_info=True)
 

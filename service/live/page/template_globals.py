@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from service.config import Language
 from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
@@ -16,9 +16,6 @@ from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import Translations, same_reason, translations_of
 from service.reasons import Kind
-
-PERIODS: Final = ("today", "week", "month", "quarter", "year")
-"""The periods that the page has a link for. An address can also ask for any range of dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +52,11 @@ class Group:
     """The reasons of one kind."""
 
     kind: Kind
-    name: str
-    meaning: str
     total: Total
     bars: tuple[Bar, ...]
 
 
-Global: TypeAlias = Callable[..., object] | tuple[str, ...] | str
+Global: TypeAlias = Callable[..., object] | dict[str, str] | str
 
 
 def template_globals(language: Language) -> dict[str, Global]:
@@ -80,12 +75,11 @@ def template_globals(language: Language) -> dict[str, Global]:
         "chart": partial(chart.chart, language=language),
         "kind_name": translations.kind,
         "kind_meaning": translations.kind_meaning,
-        "period_name": partial(_period_name, translations),
+        "period_names": _period_names(translations),
         "warning_text": partial(_warning_text, translations),
         "size": size,
         "element_id": element_id,
         "milliseconds": milliseconds,
-        "periods_offered": PERIODS,
     }
 
 
@@ -102,16 +96,11 @@ def change(now: Total, before: Total, currency: str, language: Language) -> Chan
 
 def groups(losses: Losses, language: Language) -> list[Group]:
     """The reasons by kind, each with its share of the total amount (of the total number if that is 0)."""
-    translations = translations_of(language)
     non_empty = []
     for kind in KINDS:
         reasons = (reason for reason in losses.reasons if reason.kind == kind)
-        bars = tuple(_bars(reasons, losses.total, language))
-        if bars:
-            total: Total = getattr(losses, kind)
-            non_empty.append(
-                Group(kind, translations.kind(kind), translations.kind_meaning(kind), total, bars)
-            )
+        if bars := tuple(_bars(reasons, losses.total, language)):
+            non_empty.append(Group(kind, getattr(losses, kind), bars))
     return non_empty
 
 
@@ -124,14 +113,15 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
 
 
-def _period_name(translations: Translations, key: str) -> str:
+def _period_names(translations: Translations) -> dict[str, str]:
+    """The periods that the page has a link for. An address can also ask for any range of dates."""
     return {
         "today": translations.gettext("Today"),
         "week": translations.gettext("Week"),
         "month": translations.gettext("Month"),
         "quarter": translations.gettext("Quarter"),
         "year": translations.gettext("Year"),
-    }[key]
+    }
 
 
 def _warning_text(translations: Translations, warning: BoardWarning) -> str:

@@ -14,13 +14,14 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from service.calendar import iso, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.outcome import Unavailable
-from service.ledger.read.board import BoardRows, Selection
+from service.ledger.database.errors import Unavailable
+from service.ledger.read.board import BoardRows
+from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
@@ -45,16 +46,6 @@ MAX_STREAMS: Final = 5_000
 """Streams that one process holds open."""
 
 _log = logging.getLogger(__name__)
-
-
-class BoardReader(Protocol):
-    """Reads boards, as `ledger.read.reader.Reader` does. May block."""
-
-    def read(
-        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
-    ) -> BoardRows:
-        """The board of an account."""
-        ...
 
 
 @dataclass(slots=True, eq=False)

@@ -331,8 +331,7 @@ def test_a_deal_has_all_that_the_board_shows() -> None:
         },
     )
     assert result.changes == tuple(as_of([lost], NOW))
-    links = Need("manager", "31"), Need("client", "C_71"), Need("pipeline", "5"), Need("reason", "C5:UC_3XH2")
-    assert result.needs == links
+    assert result.needs == ()
 
 
 @pytest.mark.parametrize(("semantics", "status"), [("P", "open"), ("S", "won")])
@@ -398,7 +397,7 @@ def test_money_is_in_its_own_currency() -> None:
 def test_a_reason_that_is_chosen_from_a_list_is_named_by_the_list(value: Any) -> None:
     result = deals({**DEAL, "UF_CRM_1720": value}, office=BY_FIELD)
     assert fields(result)["reason_id"] == "3157"
-    assert Need("reason", "3157") in result.needs
+    assert {change.entity for change in result.changes} == {"deal"}
 
 
 def test_a_reason_that_is_written_names_itself() -> None:
@@ -406,7 +405,6 @@ def test_a_reason_that_is_written_names_itself() -> None:
     assert fields(result)["reason_id"] == "выбрал других"
     named = {(change.id, change.fields["name"]) for change in result.changes if change.entity == "reason"}
     assert named == {("выбрал других", "Выбрал  других")}
-    assert "reason" not in {need.entity for need in result.needs}
 
 
 def test_a_reason_whose_field_is_empty_is_none_and_one_whose_field_was_not_sent_is_unset() -> None:
@@ -464,7 +462,7 @@ def test_an_activity_on_a_deal() -> None:
         },
     )
     assert result.changes == tuple(as_of([change], NOW))
-    assert result.needs == (Need("manager", "31"),)
+    assert result.needs == ()
 
 
 @pytest.mark.parametrize(
@@ -537,7 +535,7 @@ def test_a_task_on_a_deal() -> None:
         },
     )
     assert result.changes == tuple(as_of([change], NOW))
-    assert result.needs == (Need("manager", "31"),)
+    assert result.needs == ()
     assert task(deadline=None)["due_at"] is None
 
 

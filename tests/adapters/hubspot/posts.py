@@ -1,4 +1,4 @@
-"""HubSpot's signature and events, made apart from the adapter's own code."""
+"""HubSpot's signature and events, made without the adapter's code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def signed(body: bytes, address: str = ADDRESS, at: Instant = NOW, key: str = TO
 
 
 def event(kind: str, /, **fields: Any) -> dict[str, Any]:
-    """An event, of a deal unless another object is given."""
+    """An event about deal 42, unless fields name another record."""
     return {
         "eventId": 1,
         "subscriptionId": 2,
@@ -51,6 +51,6 @@ def body(*events: Any) -> bytes:
 
 
 def office(*secrets: str, api: bool = False, **options: Any) -> Account:
-    """A HubSpot account; with an API that can be asked, if wanted."""
+    """A HubSpot account; with `api`, one that has a token for the API."""
     made = account("hubspot", *secrets, options=HubSpotOptions(**options))
     return replace(made, api=Api(Secret("pat-na1-secret"))) if api else made

@@ -317,7 +317,7 @@ def test_an_open_deal() -> None:
         },
     )
     assert result.changes == (wanted, replace(wanted, version=NOW))
-    assert result.needs == (Need("manager", "61001"), Need("pipeline", "default"))
+    assert result.needs == ()
     assert "url" not in deal(office())
 
 
@@ -376,7 +376,7 @@ def test_tasks() -> None:
             "url": f"{PAGE}/0-27/7",
         },
     )
-    assert result.needs == (Need("manager", "61001"),)
+    assert result.needs == ()
     done = task(hs_task_status="COMPLETED", hs_task_completion_date="2026-11-22T13:00:00Z")
     assert (done["completed"], done["completed_at"]) == (True, utc("2026-11-22 13:00:00"))
     undated = task(hs_task_status="COMPLETED")
@@ -409,21 +409,21 @@ def ends(**linked: list[tuple[int, str]]) -> dict[str, Any]:
 
 
 def test_a_list_has_the_links_too() -> None:
-    def client(**linked: list[tuple[int, str]]) -> tuple[Value, tuple[Need, ...]]:
+    def client(**linked: list[tuple[int, str]]) -> Value:
         result = decoded("list:deals", page(record("42", DEAL, **ends(**linked))))
         assert {change.version for change in result.changes} == {VERSION, NOW}
         assert len({repr(change.fields) for change in result.changes}) == 1
-        return fields(result)["client_id"], tuple(need for need in result.needs if need.entity == "client")
+        return fields(result)["client_id"]
 
     companies = [(7, "deal_to_company_unlabeled"), (80, "deal_to_company"), (80, "deal_to_company_unlabeled")]
     both = client(contacts=[(80, "deal_to_contact"), (9, "deal_to_contact")], companies=companies)
-    assert both == ("9", (Need("client", "9"),))
-    assert client(companies=companies) == ("company-80", (Need("client", "company-80"),))
-    assert client() == (None, ())
+    assert both == "9"
+    assert client(companies=companies) == "company-80"
+    assert client() is None
     on_deal = ends(deals=[(42, "task_to_deal")], contacts=[(9, "task_to_contact")])
     result = decoded("list:tasks", page(record("7", TASK, **on_deal)))
     assert (fields(result)["deal_id"], fields(result)["client_id"]) == ("42", None)
-    assert Need("task", "7") not in result.needs
+    assert result.needs == ()
     on_client = fields(
         decoded("list:tasks", page(record("7", TASK, **ends(contacts=[(9, "task_to_contact")]))))
     )
@@ -462,20 +462,17 @@ def test_a_deleted_record_was_deleted_when_it_was_archived() -> None:
 def test_a_deals_client_is_its_first_contact_or_its_primary_company() -> None:
     result = decoded("links:deals:contacts", batch(links("42", "80", 9)), "42", "43")
     assert result.changes == (Change("deal", "42", NOW, {"known": True, "client_id": "9"}),)
-    assert result.needs == (Need("client", "9"),)
     company = batch(links("42", 70, "80", primary="80"))
     result = decoded("links:deals:companies", company, "42", "43")
     assert result.changes == (
         Change("deal", "42", NOW, {"known": True, "client_id": "company-80"}),
         Change("deal", "43", NOW, {"known": True, "client_id": None}),
     )
-    assert result.needs == (Need("client", "company-80"),)
 
 
 def test_a_task_is_on_a_deal_or_on_the_client_itself() -> None:
     on_deal = decoded("links:tasks:deals", batch(links("7", 42)), "7", "8")
     assert on_deal.changes == (Change("task", "7", NOW, {"deal_id": "42", "client_id": None}),)
-    assert on_deal.needs == (Need("deal", "42"),)
     on_contact = decoded("links:tasks:contacts", batch(links("7", 5)), "7", "8")
     assert on_contact.changes == (Change("task", "7", NOW, {"deal_id": None, "client_id": "5"}),)
     nowhere = decoded("links:tasks:companies", batch(errors=not_there("7")), "7")

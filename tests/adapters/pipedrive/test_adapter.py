@@ -62,7 +62,7 @@ def rejection(body: Any) -> str:
 def test_a_sample_comes_to_the_changes_written_by_hand(name: str) -> None:
     result = ADAPTER.decode(post(BODIES[name]), OFFICE)
     assert result.rejections == ()
-    assert (*result.changes, *result.needs) == saved_posts.EXPECTED[name]
+    assert [*result.changes, *result.needs] == saved_posts.EXPECTED[name]
 
 
 def test_every_sample_has_changes_written_by_hand() -> None:

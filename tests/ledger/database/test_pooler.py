@@ -11,12 +11,13 @@ import psycopg
 import pytest
 
 from service.config_file import parse
+from service.ledger.database.database import Database
 from service.ledger.database.engine import DEADLINES, READERS, WRITERS, Role, open_engine
-from service.ledger.database.outcome import Outcome
-from service.ledger.read.reader import Reader
+from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import follow, recompute
 from service.ledger.write import heads
 from service.ledger.write.committer import Committer
+from service.ledger.write.outcome import Outcome
 from tests.databases import PostgresDatabases
 from tests.ledger.offices import OFFICE, FixedClock
 from tests.ledger.upkeep.test_follow import Node, running, until
@@ -58,27 +59,26 @@ def configured(database_url: str, listen_url: str) -> str:
 def test_several_nodes_write_and_read_through_it(pooler: str, postgres: str) -> None:
     url = configured(pooler, postgres)
     offices = [replace(OFFICE, id=f"office-{number}") for number in range(4)]
-    writers = [open_engine(url, "writer", serving=True) for _ in offices]
-    readers = open_engine(url, "reader", serving=True)
-    with writers[0].begin() as connection:
+    databases = [Database(url, serving=True) for _ in offices]
+    with databases[0].writing() as connection:
         for each in offices:
             heads.ensure(connection, each, NOW)
 
     def work(number: int) -> list[object]:
-        node = Committer(writers[number], {each.id: each for each in offices}, FixedClock(NOW))
+        node = Committer(databases[number], {each.id: each for each in offices}, FixedClock(NOW))
         office = offices[number].id
         return [node.commit([delivery(f"k{turn}", office)])[0][0] for turn in range(ROUNDS)]
 
     with ThreadPoolExecutor(len(offices)) as threads:
         results = [each for found in threads.map(work, range(len(offices))) for each in found]
     assert [each.status for each in results if isinstance(each, Outcome)] == ["applied"] * len(results)
-    reader = Reader(readers, {each.id: each for each in offices}, FixedClock(NOW))
+    reader = BoardReader(databases[0], {each.id: each for each in offices}, FixedClock(NOW))
     assert {reader.read(each.id, ()).seq for each in offices for _ in range(ROUNDS)} == {ROUNDS}
-    with readers.begin() as connection:
+    with databases[0].reading() as connection:
         assert list(recompute.differences_from_state(connection, offices[0], lambda _: None)) == []
         assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar() == 0
-    for engine in (*writers, readers):
-        engine.dispose()
+    for database in databases:
+        database.close()
 
 
 @pytest.mark.parametrize("through_pooler", [False, True])
@@ -106,7 +106,7 @@ def test_a_command_takes_the_time_that_it_needs(postgres: str) -> None:
 def test_notifications_that_a_pooler_swallows_are_missed_aloud(
     pooler: str, postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(follow, "ECHO", 0.3)
+    monkeypatch.setattr(follow, "ECHO_SECONDS", 0.3)
     monkeypatch.setattr(follow, "ECHOES", 2)
     url = configured(pooler, postgres)
     deaf, hearing = Node(url, listen=pooler), Node(url, listen=postgres)
@@ -116,7 +116,7 @@ def test_notifications_that_a_pooler_swallows_are_missed_aloud(
             await until(lambda: "set listen_url to the server itself" in caplog.text)
             await until(lambda: hearing.follower.listening)
             assert not deaf.follower.listening
-            deaf.follower.committed({"office": 3})  # telling goes through it; hearing does not
+            deaf.follower.announce({"office": 3})  # telling goes through it; hearing does not
             await until(hearing.knows(3))
 
     asyncio.run(story())

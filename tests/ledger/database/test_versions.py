@@ -8,16 +8,16 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
 
 from service.ledger.database import schema
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Outcome
+from service.ledger.database.database import Database
 from service.ledger.write.committer import Committer
+from service.ledger.write.outcome import Outcome
 from tests.databases import PostgresDatabases
 from tests.ledger.offices import Ledger
 from tests.ledger.write.test_committer import NOW, committer, delivery
@@ -53,6 +53,11 @@ def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
     postgres_databases.drop(url)
 
 
+def check(url: str) -> None:
+    with closing(Database(url)) as database, database.reading() as connection:
+        schema.check(connection)
+
+
 def newer(folder: Path, oldest: str) -> Path:
     """The migrations of a newer version."""
     copied = folder / "newer"
@@ -70,20 +75,20 @@ def status(node: Committer, key: str) -> str:
 def test_nodes_of_two_versions_serve_side_by_side(tmp_path: Path, postgres: str, version: Version) -> None:
     ours = schema.migrations()
     old = Ledger(postgres, NOW)
-    before = committer(old.engine)
+    before = committer(old.database)
     assert status(before, "a") == "applied"
 
     version(newer(tmp_path, oldest="0001"))
     assert schema.migrate(postgres) == "9999"
     new = Ledger(postgres, NOW)
-    after = committer(new.engine)
+    after = committer(new.database)
     for number in range(8):
         assert status(after, f"new {number}") == "applied"
         assert status(before, f"old {number}") == "applied"
-    schema.check(new.readers)
+    check(postgres)
 
     version(ours)
-    schema.check(old.readers)
+    check(postgres)
     assert schema.migrate(postgres) == "9999", "an old node that is started again leaves the schema alone"
     for ledger in (old, new):
         assert ledger.read().seq == 17
@@ -98,12 +103,10 @@ def test_a_version_that_a_migration_leaves_behind_says_so_and_does_nothing(
     version(newer(tmp_path, oldest="9999"))
     schema.migrate(postgres)
     version(ours)
-    engine = open_engine(postgres, "reader")
     with pytest.raises(schema.SchemaError, match="needs a newer version of the service"):
-        schema.check(engine)
+        check(postgres)
     with pytest.raises(schema.SchemaError, match="needs a newer version of the service"):
         schema.migrate(postgres)
-    engine.dispose()
 
 
 def test_what_migrations_declare_goes_with_them(tmp_path: Path, postgres: str, version: Version) -> None:
@@ -113,11 +116,9 @@ def test_what_migrations_declare_goes_with_them(tmp_path: Path, postgres: str, v
     schema.migrate(postgres)
     schema.downgrade(postgres, newest)
     version(ours)
-    engine = open_engine(postgres, "writer")
-    schema.check(engine)
-    with engine.begin() as connection:
+    with closing(Database(postgres)) as database, database.reading() as connection:
+        schema.check(connection)
         assert schema._declared(connection) == "0001"
-    engine.dispose()
 
 
 def test_sqlite_has_one_version_at_a_time(tmp_path: Path, version: Version) -> None:
@@ -145,8 +146,5 @@ def test_nodes_that_start_at_once_migrate_one_after_another(postgres_databases: 
     url = postgres_databases.empty()
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(lambda _: schema.migrate(url), range(4))) == {schema.newest()}
-    engine = open_engine(url, "writer")
-    with engine.begin() as connection:
-        assert "heads" in inspect(connection).get_table_names()
-    engine.dispose()
+    check(url)
     postgres_databases.drop(url)

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from service.calendar import shifted
 from service.config import zone
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.read import deal_rows
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, RefusalReader
@@ -30,7 +30,7 @@ EVER = Selection(shifted(TODAY, -4000), shifted(TODAY, 400))
 
 
 def reader(ledger: Ledger) -> RefusalReader:
-    return RefusalReader(ledger.readers, {ledger.account.id: ledger.account}, ledger.clock)
+    return RefusalReader(ledger.database, {ledger.account.id: ledger.account}, ledger.clock)
 
 
 def read(ledger: Ledger, selection: Selection = EVER, *reason_ids: str | None) -> list[LostDeal]:
@@ -200,9 +200,7 @@ def test_every_statement_names_the_account_and_lost_deals_are_found_by_their_ind
 
 
 def test_a_database_that_is_away_is_said_to_be() -> None:
-    engine = open_engine("sqlite:////nowhere/at/all.db", "reader")
-    with (
-        pytest.raises(Unavailable),
-        RefusalReader(engine, {"office": OFFICE}, FixedClock(NOW)).read("office", EVER),
-    ):
+    database = Database("sqlite:////nowhere/at/all.db")
+    reader = RefusalReader(database, {"office": OFFICE}, FixedClock(NOW))
+    with pytest.raises(Unavailable), reader.read("office", EVER):
         raise AssertionError("it was read")

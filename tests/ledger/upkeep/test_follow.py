@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, func, update
 
 from service.clock import SystemClock
+from service.ledger.database.database import Database
 from service.ledger.database.engine import listen_address, open_engine
 from service.ledger.database.tables import HEADS
 from service.ledger.upkeep import follow
@@ -34,9 +35,9 @@ class StandingClock:
         return Instant(0)
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
-        if seconds == follow.LOOK:
+        if seconds == follow.LOOK_SECONDS:
             await wake.wait()
-        elif seconds == follow.RECONNECT:
+        elif seconds == follow.RECONNECT_SECONDS:
             await self.reconnect.wait()
         else:
             await asyncio.sleep(min(seconds, 0.01))
@@ -46,11 +47,10 @@ class Node:
     """A follower, and what it was told."""
 
     def __init__(self, url: str, clock: SystemClock | StandingClock | None = None, listen: str = "") -> None:
-        self.readers = open_engine(url, "reader", serving=True)
+        self.database = Database(url, serving=True)
         self.told: list[Mapping[str, int]] = []
-        self.follower = Follower(
-            self.readers, listen or url, lambda: ["office"], self.told.append, clock or StandingClock()
-        )
+        self.follower = Follower(self.database, listen or url, lambda: ["office"], clock or StandingClock())
+        self.follower.on_seq.append(self.told.append)
 
     def knows(self, seq: int) -> Callable[[], bool]:
         return lambda: any(each.get("office") == seq for each in self.told)
@@ -58,7 +58,7 @@ class Node:
 
 @asynccontextmanager
 async def running(*nodes: Node, listening: bool = True) -> AsyncIterator[None]:
-    pools = [pool for node in nodes for pool in (node.readers.pool, node.follower._announcer.pool)]
+    pools = [pool for node in nodes for pool in (node.database._readers.pool, node.follower._announcer.pool)]
     tasks = [asyncio.create_task(node.follower.run()) for node in nodes]
     try:
         async with asyncio.timeout(30):
@@ -107,9 +107,9 @@ def test_a_commit_is_told_to_other_nodes_and_is_no_news_to_its_own(engine: Engin
     async def story() -> None:
         async with running(here, there):
             await until(here.knows(0))
-            here.follower.committed({"office": 7})
+            here.follower.announce({"office": 7})
             await until(there.knows(7))
-            there.follower.committed({"office": 8})
+            there.follower.announce({"office": 8})
             await until(here.knows(8))
         assert not here.knows(7)()
         assert not there.knows(8)()
@@ -152,7 +152,7 @@ def test_a_listener_that_was_cut_off_listens_again_and_looks_for_what_it_missed(
                 clock.reconnect.set()
             await until(there.knows(11))
             await until(here.knows(11))
-            here.follower.committed({"office": 12})
+            here.follower.announce({"office": 12})
             await until(there.knows(12))
 
     asyncio.run(story())
@@ -167,7 +167,7 @@ def test_a_storm_of_commits_is_a_few_notifications_of_the_newest(engine: Engine,
             await other.execute(f"LISTEN {CHANNEL}")
             async with running(here):
                 for seq in range(1, 1_001):
-                    here.follower.committed({"office": seq})
+                    here.follower.announce({"office": seq})
                     if seq % 100 == 0:
                         await asyncio.sleep(0)
                 async for each in other.notifies():
@@ -185,7 +185,7 @@ def test_many_accounts_go_into_as_many_notifications_as_it_takes(postgres: str) 
 
     async def story() -> None:
         async with running(here, there):
-            here.follower.committed(seqs)
+            here.follower.announce(seqs)
             await until(lambda: sum(map(len, there.told)) >= len(seqs))
 
     asyncio.run(story())
@@ -214,14 +214,13 @@ def test_a_notification_waits_for_no_disk(postgres: str) -> None:
         )
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == reset.scalar()
     here.follower._announcer.dispose()
-    here.readers.dispose()
 
 
 def test_a_silent_listener_makes_sure_that_it_can_hear(
     engine: Engine, postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(follow, "QUIET", 0.05)
-    monkeypatch.setattr(follow, "ECHO", 0.3)
+    monkeypatch.setattr(follow, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(follow, "ECHO_SECONDS", 0.3)
     here = Node(postgres)
     mute: list[str] = []
 

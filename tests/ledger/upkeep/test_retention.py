@@ -7,18 +7,18 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
 
+from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import DELIVERIES
 from service.ledger.upkeep import retention as retention_module
-from service.ledger.upkeep.retention import INTERVAL, Retention
+from service.ledger.upkeep.retention import INTERVAL_SECONDS, Retention
 from service.ledger.write import log
 from service.ledger.write.apply import reapply
 from service.model import SECOND, Change, Decoded, Delivery, Instant, Rejection, later
+from tests.clocks import StandingClock
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import counted
-from tests.live.readings import StandingClock
 
 NOW = at("2026-11-23T10:00:00+03:00")
 DAY = 24 * 3600 * SECOND
@@ -40,7 +40,7 @@ def kept(ledger: Ledger) -> list[int]:
 
 
 def retention(ledger: Ledger, keep_days: int = 30) -> Retention:
-    return Retention(ledger.engine, ["office", "not-prepared"], keep_days, ledger.clock)
+    return Retention(ledger.database, ["office", "not-prepared"], keep_days, ledger.clock)
 
 
 def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: Ledger) -> None:
@@ -56,7 +56,7 @@ def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: L
 
 def test_an_account_with_nothing_to_drop_is_not_held(ledger: Ledger) -> None:
     ledger.deliver(delivery("a"))
-    with counted(ledger.engine) as statements:
+    with counted(ledger.readers) as statements:
         retention(ledger).prune()
     assert len([each for each in statements if "FROM" in each]) == 1
     assert not any("FOR UPDATE" in each for each in statements)
@@ -68,6 +68,22 @@ def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatc
     ledger.clock.moment = later(NOW, 31 * DAY)
     assert [retention(ledger).prune() for _ in range(3)] == [True, True, False]
     assert kept(ledger) == []
+
+
+def test_pruning_changes_nothing_but_the_body(ledger: Ledger) -> None:
+    """The key above all: a repeat of an old delivery is recognised by it."""
+    ledger.deliver(delivery("a"), delivery("b", decoded=Decoded("Key B", (Change("deal", "1", NOW, {}),))))
+
+    def rest() -> list[tuple[object, ...]]:
+        columns = [column for column in DELIVERIES.c if column.name != "body"]
+        with ledger.readers.begin() as connection:
+            rows = connection.execute(select(*columns).where(DELIVERIES.c.account == "office"))
+            return sorted(tuple(row) for row in rows)
+
+    before = rest()
+    ledger.clock.moment = later(NOW, 31 * DAY)
+    retention(ledger).prune()
+    assert (kept(ledger), rest()) == ([], before)
 
 
 def test_quarantine_keeps_its_bodies_until_it_is_left(ledger: Ledger) -> None:
@@ -97,21 +113,25 @@ def test_leaving_quarantine_early_keeps_the_body_for_its_time(ledger: Ledger) ->
 def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_away(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOW)
     looks: list[int] = []
 
     def prune(_retention: Retention) -> bool:
         looks.append(clock.now())
         if len(looks) == 1:
-            raise OperationalError("select", {}, Exception("away"))
+            raise Unavailable("away")
         return len(looks) == 2
 
     monkeypatch.setattr(Retention, "prune", prune)
 
     async def story() -> None:
-        running = asyncio.create_task(Retention(ledger.engine, ["office"], 30, clock).run())
+        running = asyncio.create_task(Retention(ledger.database, ["office"], 30, clock).run())
         async with asyncio.timeout(20):
-            for wanted, seconds in ((1, INTERVAL), (2, retention_module.PAUSE), (3, INTERVAL)):
+            for wanted, seconds in (
+                (1, INTERVAL_SECONDS),
+                (2, retention_module.PAUSE_SECONDS),
+                (3, INTERVAL_SECONDS),
+            ):
                 while len(looks) < wanted or not clock.sleeping:
                     await asyncio.sleep(0.001)
                 assert len(looks) == wanted

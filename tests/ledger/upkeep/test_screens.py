@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep import screens
 from service.ledger.upkeep.screens import NamedScreen, Screens
 from service.model import later
@@ -25,10 +25,10 @@ def listed(ledger: Ledger, account: str = "office") -> list[NamedScreen]:
 
 
 def service(ledger: Ledger) -> Screens:
-    return Screens(ledger.readers, ledger.engine)
+    return Screens(ledger.database)
 
 
-def test_screens_are_listed_by_name_and_never_with_a_digest(ledger: Ledger) -> None:
+async def test_screens_are_listed_by_name_and_never_with_a_digest(ledger: Ledger) -> None:
     assert listed(ledger) == []
     assert add(ledger, "b", "digest-b")
     assert add(ledger, "a", "digest-a")
@@ -36,27 +36,27 @@ def test_screens_are_listed_by_name_and_never_with_a_digest(ledger: Ledger) -> N
         NamedScreen("office", "a", NOW, None),
         NamedScreen("office", "b", NOW, None),
     ]
-    assert service(ledger).digests("office") == {"digest-a", "digest-b"}
+    assert await service(ledger).digests("office") == {"digest-a", "digest-b"}
 
 
-def test_a_taken_name_changes_nothing_until_it_is_revoked(ledger: Ledger) -> None:
+async def test_a_taken_name_changes_nothing_until_it_is_revoked(ledger: Ledger) -> None:
     assert add(ledger, "television", "old")
     assert not add(ledger, "television", "new")
-    assert service(ledger).digests("office") == {"old"}
+    assert await service(ledger).digests("office") == {"old"}
     with ledger.engine.begin() as connection:
         assert screens.revoke(connection, "office", "television")
         assert not screens.revoke(connection, "office", "television")
-    assert service(ledger).digests("office") == frozenset()
+    assert await service(ledger).digests("office") == frozenset()
     assert add(ledger, "television", "new")
-    assert service(ledger).digests("office") == {"new"}
+    assert await service(ledger).digests("office") == {"new"}
 
 
-def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
+async def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
     assert add(ledger, "television", "same")
     assert add(ledger, "television", "same", "other")
     assert add(ledger, "tablet", "digest", "other")
-    service(ledger).seen("office", "same", later(NOW, 1))
-    assert service(ledger).digests("office") == {"same"}
+    await service(ledger).seen("office", "same", later(NOW, 1))
+    assert await service(ledger).digests("office") == {"same"}
     assert [each.seen_at for each in listed(ledger, "other")] == [None, None]
     with ledger.engine.begin() as connection:
         assert screens.revoke(connection, "other", "television")
@@ -64,18 +64,18 @@ def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
     assert [each.name for each in listed(ledger, "other")] == ["tablet"]
 
 
-def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
+async def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
     assert add(ledger, "a", "digest-a")
     assert add(ledger, "b", "digest-b")
-    service(ledger).seen("office", "digest-b", later(NOW, 7))
-    service(ledger).seen("office", "revoked", later(NOW, 8))
+    await service(ledger).seen("office", "digest-b", later(NOW, 7))
+    await service(ledger).seen("office", "revoked", later(NOW, 8))
     assert [(each.name, each.seen_at) for each in listed(ledger)] == [("a", None), ("b", NOW + 7)]
 
 
-def test_a_database_that_is_away_is_said_to_be(ledger: Ledger) -> None:
+async def test_a_database_that_is_away_is_said_to_be(ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE screens")
     with pytest.raises(Unavailable):
-        service(ledger).digests("office")
+        await service(ledger).digests("office")
     with pytest.raises(Unavailable):
-        service(ledger).seen("office", "digest", NOW)
+        await service(ledger).seen("office", "digest", NOW)

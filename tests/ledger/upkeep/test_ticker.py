@@ -1,90 +1,95 @@
-"""What the clock alone changes: due times, midnight, and a clock that was set (SPEC sections 2.6, 3.1,
-3.10)."""
+"""The ticker: when it looks, when it sleeps, and what wakes it."""
 
 from __future__ import annotations
 
-from service.ledger.write import heads
-from service.model import SECOND, Change, later
-from tests.histories import DAY, HOUR, MINUTE, at
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.ticker import LONGEST_SLEEP_SECONDS, RETRY_SECONDS, Ticker
+from service.model import SECOND, Change, Instant
+from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")
 
 
-def task(due_at: int, **fields: str | int | bool) -> Change:
-    return Change("task", "t1", NOW, {"deal_id": "42", "due_at": due_at, **fields})
+class Stopped(Exception):
+    """The test has seen enough."""
 
 
-def deal(amount: int = 500) -> Change:
-    return Change("deal", "42", NOW, {"known": True, "amount": amount, "client_id": "7"})
+class Clock:
+    """Notes how long it was asked to wait, and stops the ticker at the last of some waits."""
+
+    def __init__(self, waits: int) -> None:
+        self._left = waits
+        self.seconds: list[float] = []
+
+    def now(self) -> int:
+        return NOW
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        self.seconds.append(seconds)
+        self._left -= 1
+        if not self._left:
+            raise Stopped
 
 
-def test_a_task_is_overdue_from_its_due_time_on(ledger: Ledger) -> None:
-    ledger.say(deal(), task(NOW + MINUTE))
-    ledger.tick(later(NOW, MINUTE - 1))
-    assert ledger.read().totals["at_risk"]["tasks"] == 0
-    ledger.tick(later(NOW, MINUTE))
-    reading = ledger.read()
-    assert (
-        reading.totals["at_risk"]["tasks"],
-        reading.totals["at_risk"]["clients"],
-        reading.totals["at_risk"]["amount"],
-    ) == (1, 1, 500)
-    assert ledger.differences() == []
+class Writer:
+    """Answers ticks: with a number of boards, or with an error."""
+
+    def __init__(self, *answers: int | Exception) -> None:
+        self._answers = list(answers)
+
+    def tick(self) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        answer = self._answers.pop(0)
+        if isinstance(answer, int):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer)
+        return future
 
 
-def test_the_next_tick_is_the_earliest_due_time_or_midnight(ledger: Ledger) -> None:
-    midnight = at("2026-11-24T00:00:00+03:00")
-    assert ledger.head.next_tick_at == midnight
-    ledger.say(deal(), task(NOW + HOUR))
-    assert ledger.head.next_tick_at == NOW + HOUR
-    ledger.tick(later(NOW, HOUR))
-    assert ledger.head.next_tick_at == midnight
-    ledger.tick(midnight)
-    assert ledger.head.next_tick_at == midnight + DAY
+async def waits(ledger: Ledger, count: int, *answers: int | Exception) -> list[float]:
+    clock = Clock(count)
+    with pytest.raises(Stopped):
+        await Ticker(ledger.database, ["office"], Writer(*answers), clock).run()  # type: ignore[arg-type]
+    return clock.seconds
 
 
-def test_a_tick_that_changes_nothing_is_no_commit_of_the_board(ledger: Ledger) -> None:
-    ledger.say(deal(), task(NOW + HOUR))
-    ledger.say(Change("task", "t1", later(NOW, 1), {"due_at": None}))
-    before = ledger.head.seq
-    ledger.tick(later(NOW, HOUR))
-    assert ledger.head.seq == before
+def due_in(ledger: Ledger, microseconds: int) -> None:
+    ledger.say(Change("task", "t", NOW, {"deal_id": "1", "due_at": NOW + microseconds}))
 
 
-def test_saved_today_ends_at_local_midnight(ledger: Ledger) -> None:
-    ledger.say(deal(), task(NOW - HOUR))
-    ledger.say(Change("task", "t1", later(NOW, 1), {"completed": True}), now=later(NOW, MINUTE))
-    assert (
-        ledger.read().totals["saved_today"]["clients"],
-        ledger.read().totals["saved_today"]["amount"],
-    ) == (1, 500)
-    ledger.tick(at("2026-11-24T00:00:00+03:00"))
-    assert ledger.read().totals["saved_today"]["clients"] == 0
-    assert ledger.differences() == []
+async def test_it_looks_again_after_its_longest_sleep_whatever_is_due_later(ledger: Ledger) -> None:
+    """The clock may be set while it sleeps."""
+    due_in(ledger, HOUR)
+    assert await waits(ledger, 1) == [LONGEST_SLEEP_SECONDS]
 
 
-def test_a_clock_that_is_set_back_takes_the_board_with_it(ledger: Ledger) -> None:
-    ledger.say(deal(), task(NOW + HOUR))
-    ledger.tick(later(NOW, 2 * DAY))
-    assert ledger.read().totals["at_risk"]["tasks"] == 1
-    ledger.tick(later(NOW, MINUTE))
-    assert ledger.read().totals["at_risk"]["tasks"] == 0
-    assert ledger.head.as_of == NOW + MINUTE
-    assert ledger.differences() == []
+async def test_it_sleeps_no_longer_than_until_the_next_due_time(ledger: Ledger) -> None:
+    due_in(ledger, 2 * SECOND)
+    assert await waits(ledger, 1) == [2.0]
 
 
-def test_a_clock_a_little_behind_does_not(ledger: Ledger) -> None:
-    ledger.say(deal(), task(NOW + MINUTE))
-    ledger.tick(later(NOW, MINUTE))
-    ledger.say(Change("client", "7", NOW, {"name": "Иван"}), now=later(NOW, MINUTE - 30 * SECOND))
-    assert ledger.read().totals["at_risk"]["tasks"] == 1
-    assert ledger.head.as_of == NOW + MINUTE
+@pytest.mark.parametrize("answer", [0, Unavailable("away")])
+async def test_what_is_due_and_not_brought_up_is_tried_again_soon(
+    ledger: Ledger, answer: int | Exception
+) -> None:
+    due_in(ledger, SECOND)
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE heads SET next_tick_at = {NOW}")
+    assert await waits(ledger, 2, 1, answer, answer) == [RETRY_SECONDS, RETRY_SECONDS]
 
 
-def test_boards_that_are_due_are_found(ledger: Ledger) -> None:
-    ledger.say(deal(), task(NOW + MINUTE))
-    with ledger.readers.begin() as connection:
-        assert heads.earliest_tick(connection, ["office"]) == NOW + MINUTE
-        assert heads.due_accounts(connection, ["office"], later(NOW, MINUTE - 1)) == []
-        assert heads.due_accounts(connection, ["office"], later(NOW, MINUTE)) == ["office"]
+async def test_a_commit_wakes_it_only_for_an_earlier_moment(ledger: Ledger) -> None:
+    due_in(ledger, 4 * SECOND)
+    ticker = Ticker(ledger.database, ["office"], Writer(), Clock(1))  # type: ignore[arg-type]
+    with pytest.raises(Stopped):
+        await ticker.run()
+    for moment, wakes in ((NOW + 5 * SECOND, False), (NOW + 3 * SECOND, True)):
+        ticker.on_commit({"office": replace(ledger.head, next_tick_at=Instant(moment))})
+        assert ticker._wake.is_set() is wakes

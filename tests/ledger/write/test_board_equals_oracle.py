@@ -1,8 +1,8 @@
-"""The ledger against the tests' own statement of the spec, on both databases (SPEC section 4).
+"""The ledger on both databases against the oracle, the tests' own statement of the spec (SPEC section 4).
 
-Random histories, permuted, repeated and cut into random batches between readings of the clock: after every
-step the board read whole, the board read incrementally, and the oracle's are the same, and recomputing finds
-no difference.
+Random histories are permuted, repeated and cut into random batches between readings of the clock. After every
+step the board read whole, the board read incrementally and the oracle's board are the same, and a
+recomputation finds no difference.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def test_deleting_everything_leaves_no_row_behind(sqlite: Ledger, data: st.DataO
     }
     sqlite.say(
         *(
-            Change(entity, each, later(version, SECOND), deleted=True)
-            for (entity, each), version in everything.items()
+            Change(entity, entity_id, later(version, SECOND), deleted=True)
+            for (entity, entity_id), version in everything.items()
         )
     )
     assert {name: rows for name, rows in sqlite.tables().items() if rows} == {}

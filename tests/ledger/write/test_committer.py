@@ -1,4 +1,4 @@
-"""A batch that fails: what is done again, what is refused, what is isolated; and ticks of several nodes at
+"""A batch that fails: what runs again, what is refused, what is isolated; and ticks of several nodes at
 once."""
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, event, make_url, update
+from sqlalchemy import event, make_url, update
 from sqlalchemy.exc import OperationalError
 
 from service.config import Account, zone
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Outcome, Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import HEADS
 from service.ledger.upkeep import recompute
 from service.ledger.write import committer as committer_module
@@ -23,6 +23,7 @@ from service.ledger.write import heads, log
 from service.ledger.write.apply import apply
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import OtherRules
+from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Change, Decoded, Delivery, Instant
 from service.projections import REVISION
 from tests.databases import PostgresDatabases, own_postgres
@@ -47,13 +48,15 @@ def overdue_at(moment: int) -> Delivery:
     return Delivery("office", NOW, {}, b"task", Decoded("task", changes))
 
 
-def committer(engine: Engine, *accounts: Account, now: int = NOW) -> Committer:
-    return Committer(engine, {each.id: each for each in accounts or (OFFICE,)}, FixedClock(Instant(now)))
+def committer(database: Database, *accounts: Account, now: int = NOW) -> Committer:
+    return Committer(
+        database, {account.id: account for account in accounts or (OFFICE,)}, FixedClock(Instant(now))
+    )
 
 
-def keys(engine: Engine, account: str = "office") -> list[str]:
-    with engine.begin() as connection:
-        return [each.key for each in log.everything(connection, account)]
+def keys(database: Database, account: str = "office") -> list[str]:
+    with database.committing() as connection:
+        return [row.key for row in log.everything(connection, account)]
 
 
 @pytest.fixture
@@ -64,14 +67,14 @@ def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(postgres: str) -> Iterator[Engine]:
+def database(postgres: str) -> Iterator[Database]:
     """On PostgreSQL, with two accounts."""
-    opened = open_engine(postgres, "writer", serving=True)
-    with opened.begin() as connection:
+    opened = Database(postgres, serving=True)
+    with opened.committing() as connection:
         for account in (OFFICE, SHOP):
             heads.ensure(connection, account, NOW)
     yield opened
-    opened.dispose()
+    opened.close()
 
 
 @pytest.mark.parametrize("lost", [1, 2])
@@ -81,49 +84,46 @@ def test_a_commit_whose_answer_is_lost_is_applied_once_and_acknowledged_if_that_
     with own_postgres() as server, lossy(server.socket) as network:
         inside = make_url(server.databases.migrated())
         through = inside.set(host="127.0.0.1", port=network.port).difference_update_query(["host"])
-        engine = open_engine(through.render_as_string(hide_password=False), "writer", serving=True)
-        with engine.begin() as connection:
+        database = Database(through.render_as_string(hide_password=False), serving=True)
+        with database.committing() as connection:
             heads.ensure(connection, OFFICE, NOW)
         network.lose_commits = lost
-        results, _ = committer(engine).commit([delivery("a"), delivery("b")])
+        results, _ = committer(database).commit([delivery("a"), delivery("b")])
         if lost == 1:
             assert results == [Outcome("duplicate", 1, 1), Outcome("duplicate", 2, 1)]
         else:
-            assert all(isinstance(each, Unavailable) for each in results)
-            again, _ = committer(engine).commit([delivery("a"), delivery("b")])
+            assert all(isinstance(result, Unavailable) for result in results)
+            again, _ = committer(database).commit([delivery("a"), delivery("b")])
             assert again == [Outcome("duplicate", 1, 1), Outcome("duplicate", 2, 1)]
         assert network.lose_commits == 0
-        assert keys(engine) == ["a", "b"]
-        with engine.begin() as connection:
+        assert keys(database) == ["a", "b"]
+        with database.committing() as connection:
             assert list(recompute.differences_from_state(connection, OFFICE, lambda _: None)) == []
-            held = heads.head(connection, "office")
-        engine.dispose()
-    assert held is not None
-    assert (held.seq, held.deliveries) == (1, 2)
+            head = heads.prepared(connection, "office")
+        database.close()
+    assert (head.seq, head.deliveries) == (1, 2)
 
 
-def test_a_connection_that_was_lost_meanwhile_costs_nobody_an_error(engine: Engine) -> None:
-    working = committer(engine)
+def test_a_connection_that_was_lost_meanwhile_costs_nobody_an_error(database: Database) -> None:
+    working = committer(database)
     working.commit([delivery("a")])
-    with engine.connect() as connection:
+    with database._committers.connect() as connection:
         connection.exec_driver_sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-    other = open_engine(engine.url.render_as_string(hide_password=False), "writer")
-    with other.connect() as connection:
+    with database.writing() as connection:
         connection.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
-    other.dispose()
     results, _ = working.commit([delivery("b")])
     assert results == [Outcome("applied", 2, 2, frozenset({"deal b"}))]
 
 
-def test_an_account_that_somebody_holds_holds_up_no_other(
-    engine: Engine, caplog: pytest.LogCaptureFixture
+def test_an_account_that_another_transaction_locks_stalls_no_other(
+    database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    working = committer(engine, OFFICE, SHOP)
-    with engine.begin() as holding:
+    working = committer(database, OFFICE, SHOP)
+    with database.committing() as holding:
         heads.prepared(holding, "office", lock=True)
         results, new_heads = working.commit([delivery("a"), delivery("b", "shop")])
         assert isinstance(results[0], Unavailable)
@@ -132,27 +132,27 @@ def test_an_account_that_somebody_holds_holds_up_no_other(
         waits = len(caplog.records)
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
-        assert len(caplog.records) == waits, "the lock was waited for again"
+        assert len(caplog.records) == waits, "it waited for the lock again"
     working._clock = FixedClock(Instant(NOW + committer_module.LOCKED_BACK_OFF))
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 
-def test_a_node_that_is_frozen_with_a_lock_in_its_hand_loses_it(engine: Engine) -> None:
-    frozen = engine.connect()
+def test_a_frozen_node_loses_the_lock_that_it_holds(database: Database) -> None:
+    frozen = database._committers.connect()
     frozen.exec_driver_sql("SET idle_in_transaction_session_timeout = '300ms'")
     heads.prepared(frozen, "office", lock=True)
-    with engine.begin() as connection:
+    with database.committing() as connection:
         assert heads.prepared(connection, "office", lock=True).seq == 0  # waits until that is over
     frozen.invalidate()
     frozen.close()
 
 
 def test_webhooks_of_an_account_that_other_rules_compute_are_refused_and_its_neighbours_are_applied(
-    engine: Engine, caplog: pytest.LogCaptureFixture
+    database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    old = committer(engine, OFFICE, SHOP)
+    old = committer(database, OFFICE, SHOP)
     moved = replace(OFFICE, zone=zone("Asia/Tokyo"))
-    with engine.begin() as connection:
+    with database.committing() as connection:
         recompute.rebuild(connection, moved, NOW, lambda _: None)
     results, _ = old.commit([delivery("a"), delivery("b", "shop")])
     assert isinstance(results[0], Unavailable)
@@ -161,7 +161,7 @@ def test_webhooks_of_an_account_that_other_rules_compute_are_refused_and_its_nei
     assert old.tick() == {}
     old.commit([delivery("a")])
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert committer(engine, moved).commit([delivery("a")])[0][0].status == "applied"  # type: ignore[union-attr]
+    assert committer(database, moved).commit([delivery("a")])[0][0].status == "applied"  # type: ignore[union-attr]
 
 
 def test_an_old_version_does_not_take_back_what_a_newer_one_computed(ledger: Ledger) -> None:
@@ -176,7 +176,7 @@ def test_an_old_version_does_not_take_back_what_a_newer_one_computed(ledger: Led
 
 
 def test_a_delivery_is_not_quarantined_because_the_database_went_away(ledger: Ledger) -> None:
-    """The batch fails for its data; then, while each delivery is tried by itself, the database is away."""
+    """The batch fails for its data; while each delivery is tried by itself, the database goes away."""
     failing = iter([ValueError("bad"), OperationalError("commit", {}, Exception("gone")), None])
 
     def _fail(_connection: object) -> None:
@@ -184,23 +184,23 @@ def test_a_delivery_is_not_quarantined_because_the_database_went_away(ledger: Le
             raise error
 
     event.listen(ledger.engine, "commit", _fail)
-    results, _ = committer(ledger.engine).commit([delivery("a"), delivery("b")])
+    results, _ = committer(ledger.database).commit([delivery("a"), delivery("b")])
     assert isinstance(results[0], Unavailable)
     assert isinstance(results[1], Outcome)
-    assert (results[1].status, keys(ledger.engine)) == ("applied", ["b"])
+    assert (results[1].status, keys(ledger.database)) == ("applied", ["b"])
 
 
-def test_whatever_the_database_says_at_commit_the_rest_is_isolated_from_it(ledger: Ledger) -> None:
+def test_a_delivery_that_the_database_rejects_at_commit_is_isolated(ledger: Ledger) -> None:
     too_large = delivery("b", amount=2**70)
-    results, _ = committer(ledger.engine).commit([delivery("a"), too_large, delivery("c")])
-    statuses = [each.status if isinstance(each, Outcome) else "unavailable" for each in results]
+    results, _ = committer(ledger.database).commit([delivery("a"), too_large, delivery("c")])
+    statuses = [result.status if isinstance(result, Outcome) else "unavailable" for result in results]
     assert statuses == ["applied", "quarantined", "applied"]
 
 
-def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(engine: Engine, postgres: str) -> None:
-    committer(engine).commit([overdue_at(NOW + MINUTE)])
-    engines = [open_engine(postgres, "writer", serving=True) for _ in range(6)]
-    nodes = [committer(each, OFFICE, SHOP, now=NOW + MINUTE) for each in engines]
+def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(database: Database, postgres: str) -> None:
+    committer(database).commit([overdue_at(NOW + MINUTE)])
+    databases = [Database(postgres, serving=True) for _ in range(6)]
+    nodes = [committer(opened, OFFICE, SHOP, now=NOW + MINUTE) for opened in databases]
     together = threading.Barrier(len(nodes))
 
     def tick(node: Committer) -> list[int]:
@@ -208,20 +208,20 @@ def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(engine: Engine, postg
         return [head.seq for head in node.tick().values()]
 
     with ThreadPoolExecutor(len(nodes)) as threads:
-        seqs = [seq for found in threads.map(tick, nodes) for seq in found]
+        seqs = [seq for ticked in threads.map(tick, nodes) for seq in ticked]
     assert 2 in seqs
-    with engine.begin() as connection:
-        held = heads.prepared(connection, "office")
-        assert (held.seq, held.as_of) == (2, NOW + MINUTE)
+    with database.committing() as connection:
+        head = heads.prepared(connection, "office")
+        assert (head.seq, head.as_of) == (2, NOW + MINUTE)
         assert list(recompute.differences_from_state(connection, OFFICE, lambda _: None)) == []
-    for each in engines:
-        each.dispose()
+    for opened in databases:
+        opened.close()
 
 
-def test_a_tick_passes_over_a_board_that_another_node_has_in_hand(engine: Engine) -> None:
-    committer(engine).commit([overdue_at(NOW + MINUTE)])
-    later = committer(engine, now=NOW + MINUTE)
-    with engine.begin() as holding:
+def test_a_tick_passes_over_a_board_that_another_node_holds(database: Database) -> None:
+    committer(database).commit([overdue_at(NOW + MINUTE)])
+    later = committer(database, now=NOW + MINUTE)
+    with database.committing() as holding:
         heads.prepared(holding, "office", lock=True)
         assert later.tick() == {}
     assert list(later.tick()) == ["office"]
@@ -231,9 +231,9 @@ def test_a_tick_takes_some_boards_at_once(ledger: Ledger, monkeypatch: pytest.Mo
     monkeypatch.setattr(committer_module, "BOARDS", 3)
     offices = [replace(OFFICE, id=f"office-{number}") for number in range(8)]
     with ledger.engine.begin() as connection:
-        for each in offices:
-            heads.ensure(connection, each, NOW)
-    node = committer(ledger.engine, *offices, now=NOW + 24 * HOUR)
+        for office in offices:
+            heads.ensure(connection, office, NOW)
+    node = committer(ledger.database, *offices, now=NOW + 24 * HOUR)
     assert [len(node.tick()) for _ in range(4)] == [3, 3, 2, 0]
 
 
@@ -249,11 +249,11 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
         return apply(connection, account, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(committer_module, "apply", fails_for_the_shop)
-    node = committer(ledger.engine, OFFICE, SHOP, now=NOW + 24 * HOUR)
+    node = committer(ledger.database, OFFICE, SHOP, now=NOW + 24 * HOUR)
     assert list(node.tick()) == ["office"]
-    told = len(caplog.records)
+    logged = len(caplog.records)
     assert node.tick() == {}
-    assert len(caplog.records) == told, "it was tried again at once"
+    assert len(caplog.records) == logged, "it was tried again at once"
     monkeypatch.setattr(committer_module, "apply", apply)
     node._clock = FixedClock(Instant(NOW + 24 * HOUR + 61 * SECOND))
     assert list(node.tick()) == ["shop"]

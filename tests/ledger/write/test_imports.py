@@ -1,4 +1,4 @@
-"""A CSV file in the ledger: it fills in what nobody has told, wins over nothing, and is no news."""
+"""A CSV file in the ledger: it fills in what is not known, wins over nothing, and is no news."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from service.adapters.csv import file
 from service.adapters.csv.file import TIMEZONE
 from service.calendar import local_day, parse_instant, shifted
 from service.commands.operations import decode
-from service.ledger.database.outcome import Outcome
 from service.ledger.read.board import Selection
 from service.ledger.upkeep import recompute
 from service.ledger.write import log
+from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Change, Delivery, Instant, Request, earlier, later
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -88,15 +88,13 @@ def test_the_same_file_again_changes_nothing(ledger: Ledger) -> None:
 def test_a_file_wins_over_no_webhook_that_is_as_new(
     ledger: Ledger, changed: str, when: str, amount: int, before: bool
 ) -> None:
-    told = webhook(when, amount=100)
+    change = webhook(when, amount=100)
     if before:
-        ledger.say(told)
+        ledger.say(change)
     imported(ledger, deals(changed))
     if not before:
-        ledger.say(told)
-    row = ledger.read([MONTH])
+        ledger.say(change)
     ledger.say(Change("task", "t1", NOW, {"deal_id": "43", "due_at": NOW - SECOND}))
-    assert row.account == "office"
     assert ledger.read([MONTH]).totals["at_risk"]["amount"] == amount
     assert ledger.differences() == []
 
@@ -112,8 +110,8 @@ def test_state_is_recomputed_from_a_stored_file(ledger: Ledger) -> None:
     imported(ledger, deals())
     imported(ledger, TASKS)
     with ledger.readers.begin() as connection:
-        assert {each.source for each in log.everything(connection, "office")} == {"import"}
-        found = recompute.differences_from_log(
+        assert {row.source for row in log.everything(connection, "office")} == {"import"}
+        differences = recompute.differences_from_log(
             connection, ledger.account, lambda stored: decode(stored, ledger.account), lambda _: None
         )
-        assert list(found) == []
+        assert list(differences) == []

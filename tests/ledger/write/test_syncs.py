@@ -1,4 +1,4 @@
-"""Who works an account's API, and how far it has come, on both databases."""
+"""Which process uses an account's API, and how far its run is, on both databases."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def take(ledger: Ledger, holder: str, now: Instant = NOW) -> Sync | None:
         return syncs.take(connection, "office", holder, now)
 
 
-def begin(ledger: Ledger, passing: SyncRun) -> SyncRun:
+def begin(ledger: Ledger, run: SyncRun) -> SyncRun:
     with ledger.engine.begin() as connection:
-        return syncs.begin(connection, "office", passing)
+        return syncs.begin(connection, "office", run)
 
 
-def advance(ledger: Ledger, holder: str, passing: SyncRun) -> None:
+def advance(ledger: Ledger, holder: str, run: SyncRun) -> None:
     with ledger.engine.begin() as connection:
-        syncs.advance(connection, "office", holder, passing)
+        syncs.advance(connection, "office", holder, run)
 
 
-def finish(ledger: Ledger, holder: str, passing: SyncRun) -> bool:
+def finish(ledger: Ledger, holder: str, run: SyncRun) -> bool:
     with ledger.engine.begin() as connection:
-        return syncs.finish(connection, "office", holder, passing)
+        return syncs.finish(connection, "office", holder, run)
 
 
-def tell(ledger: Ledger, problem: SyncProblem) -> None:
+def report(ledger: Ledger, problem: SyncProblem) -> None:
     with ledger.engine.begin() as connection:
         syncs.report(connection, "office", problem)
 
@@ -57,14 +57,14 @@ def test_a_lease_is_held_renewed_lost_and_released(ledger: Ledger) -> None:
     assert take(ledger, "b", later(NOW, LEASE)) is None  # it was renewed
     assert take(ledger, "b", later(NOW, 2 * LEASE - 1)) is not None
     with ledger.engine.begin() as connection:
-        syncs.release(connection, "office", "a")  # has it no more
+        syncs.release(connection, "office", "a")  # does not hold it any more
     assert take(ledger, "a", later(NOW, 2 * LEASE)) is None
     with ledger.engine.begin() as connection:
         syncs.release(connection, "office", "b")
     assert take(ledger, "a", later(NOW, 2 * LEASE)) is not None
 
 
-def test_one_pass_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
+def test_there_is_one_run_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
     assert read(ledger) == Sync(None, None, 0, "")
     assert begin(ledger, RECONCILE) == RECONCILE
     assert begin(ledger, replaced(RECONCILE, began_at=NOW + 1)) == RECONCILE
@@ -74,11 +74,11 @@ def test_one_pass_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
     assert read(ledger).run == BACKFILL
 
 
-def replaced(passing: SyncRun, **changed: int | SyncPage) -> SyncRun:
-    return msgspec.structs.replace(passing, **changed)
+def replaced(run: SyncRun, **changed: int | SyncPage) -> SyncRun:
+    return msgspec.structs.replace(run, **changed)
 
 
-def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> None:
+def test_a_run_is_stored_with_the_place_that_it_has_reached(ledger: Ledger) -> None:
     begin(ledger, RECONCILE)
     take(ledger, "a")
     page = SyncPage("leads", "/api/v4/leads", [("page", "2"), ("filter[id][]", "é")], '{"a":1}')
@@ -87,7 +87,7 @@ def test_a_pass_is_stored_with_the_place_that_it_has_come_to(ledger: Ledger) -> 
     assert read(ledger).run == further
 
 
-def test_who_has_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
+def test_a_process_that_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
     begin(ledger, RECONCILE)
     take(ledger, "a")
     take(ledger, "b", later(NOW, LEASE))
@@ -98,33 +98,33 @@ def test_who_has_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
     assert read(ledger) == Sync(None, NOW, 3, "")
 
 
-def test_what_a_backfill_brings_was_not_missed(ledger: Ledger) -> None:
+def test_what_a_backfill_brings_is_no_repair(ledger: Ledger) -> None:
     begin(ledger, BACKFILL)
     take(ledger, "a")
     assert finish(ledger, "a", replaced(BACKFILL, repaired=400))
     assert read(ledger) == Sync(None, NOW, 0, "")
 
 
-def test_open_boards_read_what_is_said_when_it_changes_and_only_then(ledger: Ledger) -> None:
+def test_open_boards_read_a_report_when_it_changes_and_only_then(ledger: Ledger) -> None:
     ledger.configure(ASKED)
     take(ledger, "a")
     before = ledger.read()
-    tell(ledger, "webhook_off")
-    told = ledger.read((), before)
-    assert (told.problem, told.seq, told.silent) == ("webhook_off", before.seq + 1, False)
-    tell(ledger, "webhook_off")
-    assert ledger.read((), told).seq == told.seq
+    report(ledger, "webhook_off")
+    reported = ledger.read((), before)
+    assert (reported.problem, reported.seq, reported.silent) == ("webhook_off", before.seq + 1, False)
+    report(ledger, "webhook_off")
+    assert ledger.read((), reported).seq == reported.seq
     finish(ledger, "a", replaced(RECONCILE, repaired=3))
-    mended = ledger.read((), told)
-    assert (mended.repaired, mended.problem, mended.seq) == (3, "webhook_off", told.seq + 1)
-    tell(ledger, "")
+    complete = ledger.read((), reported)
+    assert (complete.repaired, complete.problem, complete.seq) == (3, "webhook_off", reported.seq + 1)
+    report(ledger, "")
     assert (ledger.read().repaired, ledger.read().problem) == (3, "")
 
 
-def test_of_an_account_whose_api_is_asked_no_more_nothing_is_said(ledger: Ledger) -> None:
+def test_an_account_without_an_api_reports_nothing(ledger: Ledger) -> None:
     ledger.configure(ASKED)
     take(ledger, "a")
-    tell(ledger, "api_refused")
+    report(ledger, "api_refused")
     finish(ledger, "a", replaced(RECONCILE, repaired=3))
     ledger.configure(OFFICE)
     read = ledger.read()
@@ -132,11 +132,11 @@ def test_of_an_account_whose_api_is_asked_no_more_nothing_is_said(ledger: Ledger
 
 
 @pytest.mark.parametrize(("problem", "left"), [("api_refused", ""), ("webhook_off", "webhook_off")])
-def test_a_backfill_by_hand_forgets_that_the_token_was_refused(
+def test_a_backfill_on_request_forgets_that_the_token_was_refused(
     ledger: Ledger, problem: SyncProblem, left: SyncProblem
 ) -> None:
     take(ledger, "a")
-    tell(ledger, problem)
+    report(ledger, problem)
     with ledger.engine.begin() as connection:
         syncs.begin_again(connection, "office", NOW)
     assert read(ledger) == Sync(BACKFILL, None, 0, left)

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from service.ledger.database.outcome import Outcome, Overloaded, Unavailable
+from service.ledger.database.errors import Unavailable
 from service.ledger.write import log, queue
+from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.model import Change, Decoded, Delivery, Rejection, Value, later
 from tests.histories import HOUR, at
@@ -31,7 +32,7 @@ def lost(deal_id: str, amount: int = 100) -> Change:
 
 
 def writer_of(ledger: Ledger) -> Writer:
-    return Writer(ledger.engine, {"office": OFFICE}, ledger.clock)
+    return Writer(ledger.database, {"office": OFFICE}, ledger.clock)
 
 
 @asynccontextmanager
@@ -47,7 +48,7 @@ async def running(writer: Writer) -> AsyncIterator[Writer]:
 async def committed(ledger: Ledger, *deliveries: Delivery) -> list[Outcome]:
     """The outcomes of deliveries that wait together."""
     writer = writer_of(ledger)
-    futures = [writer.submit(each) for each in deliveries]
+    futures = [writer.submit(waiting) for waiting in deliveries]
     async with running(writer):
         return await asyncio.gather(*futures)
 
@@ -55,7 +56,7 @@ async def committed(ledger: Ledger, *deliveries: Delivery) -> list[Outcome]:
 async def test_deliveries_that_wait_together_are_committed_together(ledger: Ledger) -> None:
     sizes: list[int] = []
     writer = Writer(
-        ledger.engine, {"office": OFFICE}, ledger.clock, measure=lambda size, _seconds: sizes.append(size)
+        ledger.database, {"office": OFFICE}, ledger.clock, measure=lambda size, _seconds: sizes.append(size)
     )
     futures = [writer.submit(delivery(f"k{n}", lost(str(n)))) for n in range(100)]
     async with running(writer):
@@ -177,10 +178,10 @@ async def test_subscribers_hear_of_a_commit_before_the_sender_is_answered(ledger
 
 async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
     """The batch, and what waits behind it, is answered. When the database goes on, so does the writer, and
-    what was told to come again is known."""
+    the refused deliveries are recognised when they come again."""
     answers = threading.Event()
     event.listen(ledger.engine, "commit", lambda _connection: answers.wait(30))
-    writer = Writer(ledger.engine, {"office": OFFICE}, ledger.clock, patience=0.1)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.1)
     async with running(writer):
         first = writer.submit(delivery("a", lost("1")))
         while writer.depth:

@@ -25,15 +25,15 @@ from service.projections import FLOW
 from service.projections.facts import PENDING
 from service.reasons import ReasonTable
 from tests.live.boards import (
+    BOARD_ROWS,
     NOW,
     OFFICE,
     QUERY,
-    READINGS,
     account,
     board,
+    board_rows,
     client,
     losses,
-    reading,
     task,
     worked_example,
 )
@@ -93,8 +93,8 @@ def test_the_worked_example_is_encoded_as_the_specification_says() -> None:
     assert encoded["warnings"] == []
 
 
-def test_a_crm_that_was_never_heard_of_has_no_last_delivery() -> None:
-    assert board(replace(reading(), last_delivery_at=None)).last_delivery_at is None
+def test_before_the_first_delivery_there_is_no_last_one() -> None:
+    assert board(replace(board_rows(), last_delivery_at=None)).last_delivery_at is None
 
 
 def test_reasons_are_ordered_by_kind_then_amount_then_count_then_name() -> None:
@@ -102,7 +102,7 @@ def test_reasons_are_ordered_by_kind_then_amount_then_count_then_name() -> None:
         ("Дорого", 1, 900), ("Больше не звонить", 1, 100), ("Выбрал других", 1, 5), (None, 1, 901),
         ("Нет у нас услуги", 2, 100), ("Не подходит график", 1, 100),
     )  # fmt: skip
-    reasons = board(reading(refusals=refusals)).losses.reasons
+    reasons = board(board_rows(refusals=refusals)).losses.reasons
     assert [row.reason for row in reasons] == [
         "Выбрал других", "Нет у нас услуги", "Больше не звонить", "Не подходит график",
         "Причина не указана", "Дорого",
@@ -111,7 +111,7 @@ def test_reasons_are_ordered_by_kind_then_amount_then_count_then_name() -> None:
 
 def test_reasons_written_alike_are_one_and_excluded_ones_are_left_out() -> None:
     refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50), ("СПАМ", 9, 900))
-    shown = board(reading(refusals=refusals)).losses
+    shown = board(board_rows(refusals=refusals)).losses
     assert [(row.reason, row.count, row.amount) for row in shown.reasons] == [("Дорого", 3, "1.50")]
     assert shown.total.count == 3
 
@@ -120,26 +120,26 @@ def test_a_reason_without_a_name_is_shown_as_its_id_and_classified_by_it() -> No
     [row] = losses(("x", 1, 100))
     refusals = (replace(row, reason_id="391", reason=None), replace(row, reason_id="392", reason=None))
     office = replace(OFFICE, reasons=ReasonTable({"391": "controllable"}))
-    reasons = board(reading(refusals=refusals), office).losses.reasons
+    reasons = board(board_rows(refusals=refusals), office).losses.reasons
     assert [(row.reason, row.kind) for row in reasons] == [("391", "controllable"), ("392", "unclassified")]
 
 
 @pytest.mark.parametrize(("language", "name"), [("ru", "Причина не указана"), ("en", "No reason given")])
 def test_no_reason_is_named_in_the_accounts_language(language: Language, name: str) -> None:
-    shown = board(reading(refusals=losses((None, 1, 100))), account(language))
+    shown = board(board_rows(refusals=losses((None, 1, 100))), account(language))
     assert [(row.reason, row.kind) for row in shown.losses.reasons] == [(name, "unclassified")]
 
 
-def test_the_previous_period_is_classified_too_and_says_its_days() -> None:
+def test_the_previous_period_is_classified_too_and_has_its_days() -> None:
     before = losses(("Выбрал других", 2, 200), ("Дорого", 1, 100), ("Спам", 1, 100))
-    previous = board(reading(before=before)).losses.previous
+    previous = board(board_rows(before=before)).losses.previous
     assert (previous.total.count, previous.controllable.amount, previous.unclassified.count) == (3, "2.00", 1)
     assert (previous.from_, previous.to) == ("2026-10-01", "2026-10-23")
 
 
-def test_a_range_that_was_not_read_is_an_error() -> None:
+def test_a_range_without_rows_is_an_error() -> None:
     with pytest.raises(KeyError):
-        build_snapshot(reading(), OFFICE, QUERY, ranges(QUERY, Day(700_000)))
+        build_snapshot(board_rows(), OFFICE, QUERY, ranges(QUERY, Day(700_000)))
 
 
 CLIENTS = (
@@ -154,12 +154,12 @@ CLIENTS = (
     ("sort", "expected"), [("amount", ["b", "c", "d", "a"]), ("count", ["a", "c", "d", "b"])]
 )
 def test_ties_are_broken_by_the_longest_overdue_and_then_by_id(sort: Sort, expected: list[str]) -> None:
-    assert [row.client_id for row in board(reading(CLIENTS), sort=sort).at_risk.list] == expected
+    assert [row.client_id for row in board(board_rows(CLIENTS), sort=sort).at_risk.list] == expected
 
 
 def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:
     row = client("a", "A", 1, task("z", 1), task("b", 2), task("a", 2))
-    [shown] = board(reading([row])).at_risk.list
+    [shown] = board(board_rows([row])).at_risk.list
     assert [row.task_id for row in shown.tasks] == ["a", "b", "z"]
 
 
@@ -175,7 +175,7 @@ def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:
 def test_a_client_is_called_by_its_name_or_its_deal_or_its_id(
     client_id: str, name: str | None, deal: str | None, called: str
 ) -> None:
-    [shown] = board(reading([client(client_id, name, 1, task("t", deal=deal))])).at_risk.list
+    [shown] = board(board_rows([client(client_id, name, 1, task("t", deal=deal))])).at_risk.list
     assert shown.client == called
     assert shown.tasks[0].deal == (deal or "42")
 
@@ -188,14 +188,14 @@ def test_an_unknown_manager_is_shown_by_id_and_none_at_all_is_null() -> None:
         ManagerRow("3", 2, 50, habit, habit),
         ManagerRow("8", 1, 200, habit, habit),
     )
-    shown = board(reading(managers=managers)).at_risk.managers
+    shown = board(board_rows(managers=managers)).at_risk.managers
     assert [(row.manager_id, row.manager) for row in shown] == [
         ("3", "Анна"), ("8", "8"), (None, None), ("9", "9"),
     ]  # fmt: skip
 
 
-def test_what_the_figures_leave_out_is_warned_of() -> None:
-    read = reading(refusals=losses(("Дорого", 3, 100)), unconverted={"USD": 2, "EUR": 0})
+def test_a_warning_says_what_the_figures_leave_out() -> None:
+    read = board_rows(refusals=losses(("Дорого", 3, 100)), unconverted={"USD": 2, "EUR": 0})
     warnings = board(read, account("en")).warnings
     assert [(warning.code, warning.count, warning.currency) for warning in warnings] == [
         ("unconverted", 2, "USD"), ("unclassified", 3, None),
@@ -223,10 +223,10 @@ def test_what_the_figures_leave_out_is_warned_of() -> None:
         ({"repaired": 3}, "missed", 3, "Найдено пропущенных: 3", "Missed changes found: 3"),
     ],
 )
-def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
+def test_problems_with_the_crm_are_warned_of_in_both_languages(
     changed: dict[str, Any], code: str, count: int, ru: str, en: str
 ) -> None:
-    read = replace(reading(), **changed)
+    read = replace(board_rows(), **changed)
     texts: dict[Language, str] = {"ru": ru, "en": en}
     for language, text in texts.items():
         (warning,) = board(read, account(language)).warnings
@@ -235,11 +235,11 @@ def test_what_asking_the_crm_has_found_is_warned_of_in_both_languages(
         # The page is in the reader's language, whatever the account's.
         page = render.page(board(read), account(), QUERY._replace(form="html", language=language))
         assert text in html.unescape(page)
-    assert board(reading()).warnings == ()
+    assert board(board_rows()).warnings == ()
 
 
 def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
-    read = reading(refusals=(LossRow(PENDING, None, 2, 300), LossRow(None, None, 1, 100)))
+    read = board_rows(refusals=(LossRow(PENDING, None, 2, 300), LossRow(None, None, 1, 100)))
     called: dict[Language, tuple[str, str]] = {
         "ru": ("Причина уточняется", "Причина не указана"),
         "en": ("Reason being asked for", "No reason given"),
@@ -253,7 +253,7 @@ def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
         assert shown.total.count == 3
 
 
-@given(READINGS, READINGS, st.sampled_from(["amount", "count"]), st.sampled_from(["amount", "count"]))
+@given(BOARD_ROWS, BOARD_ROWS, st.sampled_from(["amount", "count"]), st.sampled_from(["amount", "count"]))
 def test_a_patch_leads_from_any_snapshot_to_any_other(
     old: BoardRows, new: BoardRows, sort: Sort, then: Sort
 ) -> None:
@@ -264,13 +264,13 @@ def test_a_patch_leads_from_any_snapshot_to_any_other(
     assert apply_patch(json_of(old, sort), change) == json_of(new, then)
 
 
-@given(READINGS)
+@given(BOARD_ROWS)
 def test_a_patch_between_equal_boards_changes_nothing(read: BoardRows) -> None:
     change = json_patch(board(read), board(replace(read, seq=read.seq + 1)))
     assert (change["set"], change["remove"], "order" in change) == ({}, [], False)
 
 
-@given(READINGS, READINGS)
+@given(BOARD_ROWS, BOARD_ROWS)
 def test_a_patch_sets_only_what_differs(old: BoardRows, new: BoardRows) -> None:
     before, after = (msgspec.to_builtins(snapshot_parts(board(read))) for read in (old, new))
     change = json_patch(board(old), board(new))
@@ -280,8 +280,8 @@ def test_a_patch_sets_only_what_differs(old: BoardRows, new: BoardRows) -> None:
     assert change["remove"] == [name for name in before if name not in after]
 
 
-@given(READINGS, st.sampled_from(["amount", "count"]))
-def test_the_order_is_total_and_falls(read: BoardRows, sort: Sort) -> None:
+@given(BOARD_ROWS, st.sampled_from(["amount", "count"]))
+def test_the_order_is_descending_whatever_the_order_of_the_rows(read: BoardRows, sort: Sort) -> None:
     rows = board(read, sort=sort).at_risk.list
     weights = [float(row.amount) if sort == "amount" else len(row.tasks) for row in rows]
     assert all(first >= second for first, second in pairwise(weights))
@@ -289,9 +289,9 @@ def test_the_order_is_total_and_falls(read: BoardRows, sort: Sort) -> None:
     assert board(turned, sort=sort).at_risk.list == rows
 
 
-def test_nothing_is_grouped_by_the_order_in_which_reasons_are_read() -> None:
+def test_the_spelling_of_a_reason_does_not_depend_on_the_order_of_the_rows() -> None:
     refusals = losses(("Дорого", 1, 100), ("дорого ", 2, 50))
-    assert board(reading(refusals=refusals)) == board(reading(refusals=refusals[::-1]))
+    assert board(board_rows(refusals=refusals)) == board(board_rows(refusals=refusals[::-1]))
 
 
 def test_a_figure_has_the_name_and_the_measures_of_its_relation_and_a_macro_in_every_language() -> None:
@@ -314,5 +314,5 @@ def test_a_figure_has_the_name_and_the_measures_of_its_relation_and_a_macro_in_e
     ],
 )
 def test_only_an_address_of_the_web_is_a_link(url: str | None, link: str | None) -> None:
-    [row] = board(reading([client("7", "Иван", 1, task("t", url=url))])).at_risk.list
+    [row] = board(board_rows([client("7", "Иван", 1, task("t", url=url))])).at_risk.list
     assert row.tasks[0].url == link

@@ -13,7 +13,7 @@ from service.live.board.at_risk import at_risk
 from service.live.board.query import Mode
 from service.live.board.snapshot import AtRisk
 from tests import histories, oracle
-from tests.live.boards import OFFICE, QUERY, client, reading, task, worked_example
+from tests.live.boards import OFFICE, QUERY, board_rows, client, task, worked_example
 
 ROWS = (
     client("7", "Иван Петров", 900, task("a", 3, manager_id="3", deal_id="1", amount=400, pipeline_id="p")),
@@ -50,10 +50,10 @@ def card(
         ("4", "p", [], "0.00", 0),
     ],
 )
-def test_who_is_at_risk_by_whose_tasks(
+def test_a_filter_keeps_the_clients_with_tasks_of_its_manager_and_pipeline(
     manager: str | None, pipeline: str | None, clients: list[str], amount: str, tasks: int
 ) -> None:
-    shown = card(reading(ROWS), manager, pipeline)
+    shown = card(board_rows(ROWS), manager, pipeline)
     filtered = manager is not None or pipeline is not None
     assert [row.client_id for row in shown.list] == clients
     assert (shown.clients, shown.amount, shown.tasks) == (len(clients), amount, tasks)
@@ -61,7 +61,7 @@ def test_who_is_at_risk_by_whose_tasks(
     assert (shown.saved_today is None) is filtered
 
 
-def test_a_manager_is_alone_in_the_table_of_managers() -> None:
+def test_the_board_of_a_manager_has_no_other_manager_and_that_of_a_pipeline_none() -> None:
     read = worked_example()
     (row,) = read.managers
     read = replace(read, managers=(row, replace(row, manager_id="4")))
@@ -85,7 +85,7 @@ def test_a_wall_masks_clients_and_the_names_of_their_deals() -> None:
     nameless = ClientRow(
         "deal:42", "Иван Петров, абонемент", 100, (task("x", deal_id="42", deal="Иван Петров"),)
     )
-    shown = card(reading([*ROWS, nameless]), mode="wall")
+    shown = card(board_rows([*ROWS, nameless]), mode="wall")
     assert [row.client for row in shown.list] == ["Иван П.", "Мария", "42"]
     assert {task_row.deal for row in shown.list for task_row in row.tasks} == {"1", "2", None, "42"}
-    assert card(reading([*ROWS, nameless])).list[0].client == "Иван Петров"
+    assert card(board_rows([*ROWS, nameless])).list[0].client == "Иван Петров"

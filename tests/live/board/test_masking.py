@@ -31,7 +31,7 @@ def test_names_are_masked(name: str, shown: str) -> None:
 
 
 @given(st.lists(st.text("абвгдежз", min_size=2, max_size=12), min_size=2, max_size=5))
-def test_nothing_but_the_first_word_is_told(words: list[str]) -> None:
+def test_of_the_other_words_only_the_initials_are_shown(words: list[str]) -> None:
     first, *others = masked(" ".join(words)).split()
     assert first == words[0]
     assert all(len(word) == 2 and word.endswith(".") for word in others)

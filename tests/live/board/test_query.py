@@ -9,7 +9,7 @@ import pytest
 from service.calendar import PeriodError
 from service.live.board.query import BoardQuery, QueryError, parse_query
 from service.model import Day
-from tests.live.readings import OFFICE
+from tests.live.boards import OFFICE
 
 TODAY = Day(739_943)
 
@@ -18,18 +18,18 @@ def parsed(**query: str) -> BoardQuery:
     return parse_query(query, OFFICE, TODAY)
 
 
-def test_what_is_left_out_is_the_accounts() -> None:
+def test_parameters_that_are_left_out_have_defaults_of_the_account() -> None:
     assert parsed() == BoardQuery(OFFICE.id, "month", "amount", "json", OFFICE.language, "desk", None, None)
 
 
-def test_everything_can_be_asked_for() -> None:
+def test_every_parameter_is_parsed_and_an_unknown_one_ignored() -> None:
     query = parsed(
         period="week", sort="count", form="html", lang="en", mode="wall", manager="3", pipeline="-", other="x"
     )
     assert query == BoardQuery(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
 
 
-def test_the_address_of_a_view_asks_for_it_again() -> None:
+def test_the_parameters_of_a_query_parse_to_the_same_query() -> None:
     query = parsed(
         period="2026-11-01..2026-11-09", sort="count", mode="wall", manager="Иван & Ко", pipeline="-"
     )
@@ -48,16 +48,16 @@ def test_the_address_of_a_view_asks_for_it_again() -> None:
         {"manager": "x" * 201},
     ],
 )
-def test_what_there_is_not_is_refused(query: dict[str, str]) -> None:
+def test_an_unknown_value_is_refused_by_its_parameters_name(query: dict[str, str]) -> None:
     with pytest.raises(QueryError, match=next(iter(query))):
         parsed(**query)
 
 
-def test_what_a_form_leaves_empty_is_not_asked_for() -> None:
+def test_an_empty_parameter_counts_as_left_out() -> None:
     assert parsed(manager="", pipeline="") == parsed()
 
 
-def test_a_period_that_is_none_is_refused() -> None:
+def test_an_unknown_period_is_refused() -> None:
     with pytest.raises(PeriodError):
         parsed(period="decade")
 

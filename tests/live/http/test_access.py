@@ -16,7 +16,7 @@ from service.live.http.access import (
     screen_digest,
     set_cookie,
 )
-from tests.live.readings import OFFICE
+from tests.live.boards import OFFICE
 
 TOKEN = "a-token-that-is-hard-to-guess"
 GUARDED = replace(OFFICE, viewer_token=Secret(TOKEN))
@@ -49,7 +49,7 @@ def test_without_a_token_only_loopback_sees_the_board(
     assert decide(OFFICE, Credentials(client, {"host": host}, None), ()) == expected
 
 
-def test_the_links_token_is_welcome_once_and_the_cookie_after_it() -> None:
+def test_the_token_of_a_link_is_replaced_by_a_cookie_that_opens_the_board() -> None:
     welcome = decide(GUARDED, credentials(AWAY, TOKEN), ())
     assert welcome == Granted(cookie=cookie_value("office", TOKEN))
     cookie = set_cookie(GUARDED, cookie_value("office", TOKEN), secure=True)
@@ -72,7 +72,7 @@ def test_the_links_token_is_welcome_once_and_the_cookie_after_it() -> None:
     ids=repr,
 )
 def test_anything_else_is_refused(shown: dict[str, str]) -> None:
-    assert decide(GUARDED, credentials(token=shown.pop("token", None), **shown), SCREENS) == "wrong_token"
+    assert decide(GUARDED, credentials(**shown), SCREENS) == "wrong_token"
 
 
 def test_loopback_needs_the_token_too_where_there_is_one() -> None:
@@ -80,7 +80,7 @@ def test_loopback_needs_the_token_too_where_there_is_one() -> None:
     assert decide(GUARDED, credentials(cookie="a=b; =;"), SCREENS) == "no_token"
 
 
-def test_a_bearer_token_is_for_other_programs() -> None:
+def test_the_viewer_token_may_come_as_a_bearer_token() -> None:
     assert decide(GUARDED, credentials(AWAY, authorization=f"Bearer {TOKEN}"), ()) == Granted()
 
 
@@ -88,7 +88,9 @@ BOARDS = pytest.mark.parametrize("board", [OFFICE, GUARDED], ids=["no viewer_tok
 
 
 @BOARDS
-def test_a_named_screens_token_is_welcome_from_anywhere_and_its_cookie_after_it(board: Account) -> None:
+def test_the_token_of_a_named_screen_opens_the_board_from_anywhere_and_so_does_its_cookie(
+    board: Account,
+) -> None:
     welcome = decide(board, credentials(AWAY, SCREEN), SCREENS)
     assert isinstance(welcome, Granted)
     assert welcome.screen == DIGEST
@@ -114,10 +116,9 @@ def test_a_named_screens_token_is_a_bearer_token_too(board: Account) -> None:
     ],
     ids=repr,
 )
-def test_what_a_revoked_screen_shows_is_refused(board: Account, shown: dict[str, str]) -> None:
-    given = credentials(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
+def test_the_credentials_of_a_revoked_screen_are_refused(board: Account, shown: dict[str, str]) -> None:
     for left in (SCREENS - {DIGEST}, frozenset[str]()):
-        assert decide(board, given, left) == "wrong_token"
+        assert decide(board, credentials(AWAY, **shown), left) == "wrong_token"
 
 
 @BOARDS
@@ -136,11 +137,10 @@ def test_what_a_revoked_screen_shows_is_refused(board: Account, shown: dict[str,
 def test_neither_the_digest_nor_another_accounts_cookie_opens_a_board(
     board: Account, shown: dict[str, str]
 ) -> None:
-    given = credentials(AWAY, shown.get("token"), **{name: shown[name] for name in shown if name != "token"})
-    assert decide(board, given, SCREENS) == "wrong_token"
+    assert decide(board, credentials(AWAY, **shown), SCREENS) == "wrong_token"
 
 
-def test_a_screen_of_one_account_sees_no_other() -> None:
+def test_the_token_of_a_screen_opens_no_other_account() -> None:
     assert decide(OFFICE, credentials(AWAY, SCREEN), {screen_digest("other", SCREEN)}) == "wrong_token"
 
 
@@ -150,7 +150,7 @@ def test_loopback_needs_no_token_where_there_are_only_named_screens() -> None:
     assert decide(OFFICE, credentials(AWAY), SCREENS) == "no_token"
 
 
-def test_a_named_screen_on_loopback_is_known_as_that_screen() -> None:
+def test_a_named_screen_on_loopback_counts_as_that_screen() -> None:
     assert decide(OFFICE, credentials(token=SCREEN), SCREENS) == Granted(
         DIGEST, cookie_value("office", SCREEN)
     )

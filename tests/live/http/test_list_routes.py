@@ -11,33 +11,34 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from service.ledger.database.engine import open_engine
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
 from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
-from tests.live import readings
+from tests.clocks import StandingClock
+from tests.live.boards import NOW, OFFICE, StubReader
 
 
 class NoScreens:
     """An account without named screens."""
 
-    def digests(self, account_id: str) -> frozenset[str]:
+    async def digests(self, account_id: str) -> frozenset[str]:
         return frozenset()
 
-    def seen(self, account_id: str, digest: str, now: int) -> None:
+    async def seen(self, account_id: str, digest: str, now: int) -> None:
         """Nothing to note."""
 
 
 @pytest.mark.parametrize("path", ["deals", "deals.csv", "tasks", "tasks.csv"])
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
-    clock, accounts, books = readings.StandingClock(), {"office": readings.OFFICE}, readings.Books()
-    books.broken = Unavailable("gone")
-    refusals = RefusalReader(open_engine("sqlite:////nowhere/at/all.db", "reader"), accounts, clock)
-    screens, hub = NamedScreens(NoScreens(), clock), Hub(books, accounts, clock)
-    app = Starlette(routes=routes.routes(hub, books, refusals, accounts, screens, clock))
+    clock, accounts, reader = StandingClock(NOW), {"office": OFFICE}, StubReader()
+    reader.error = Unavailable("gone")
+    refusals = RefusalReader(Database("sqlite:////nowhere/at/all.db"), accounts, clock)
+    screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
+    app = Starlette(routes=routes.routes(hub, reader, refusals, accounts, screens, clock))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
         answer = await browser.get(f"/boards/office/{path}")
@@ -66,8 +67,8 @@ async def test_lists_are_made_in_threads_and_only_a_few_at_a_time() -> None:
 
     threads = CountingThreads()
     asyncio.get_running_loop().set_default_executor(threads)
-    clock = readings.StandingClock()
-    lists = Lists(readings.Books(), RefusalReader(open_engine("sqlite://", "reader"), {}, clock), clock, {})
+    clock = StandingClock(NOW)
+    lists = Lists(StubReader(), RefusalReader(Database("sqlite://"), {}, clock), clock, {})
     tasks = [asyncio.create_task(lists._in_turn(make)) for _ in range(AT_ONCE * 3)]
     for _ in range(20):
         await asyncio.sleep(0)

@@ -1,46 +1,42 @@
-"""Which named screens there are, and the streams of those that are revoked, by a clock that the test
-holds."""
+"""Named screens in a running service, on a clock that the test moves."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 
 import pytest
 
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
 from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
 from service.model import SECOND, Instant, earlier, later
-from tests.live.readings import NOW, StandingClock
+from tests.clocks import StandingClock
+from tests.live.boards import NOW
 
 
 class Book:
-    """A ledger of screens, set by the test."""
+    """A ledger of screens whose content the test sets."""
 
     def __init__(self) -> None:
         self.screens = frozenset({"tv"})
         self.reads = 0
         self.noted: list[tuple[str, str, Instant]] = []
         self.broken: Exception | None = None
-        self.threads: set[int] = set()
 
-    def digests(self, account_id: str) -> frozenset[str]:
-        self.threads.add(threading.get_ident())
+    async def digests(self, account_id: str) -> frozenset[str]:
         self.reads += 1
         if self.broken is not None:
             raise self.broken
         return self.screens if account_id == "office" else frozenset()
 
-    def seen(self, account_id: str, digest: str, now: Instant) -> None:
-        self.threads.add(threading.get_ident())
+    async def seen(self, account_id: str, digest: str, now: Instant) -> None:
         self.noted.append((account_id, digest, now))
         if self.broken is not None:
             raise self.broken
 
 
 class Stream:
-    """A stream that ends when it is told to, and knows whether it was cut off."""
+    """A stream that ends when the test says so, and records whether it was cancelled."""
 
     def __init__(self) -> None:
         self.begun = False
@@ -57,11 +53,11 @@ class Stream:
 
 
 class Service:
-    """Named screens with their book and clock."""
+    """Named screens with their ledger and clock."""
 
     def __init__(self) -> None:
         self.book = Book()
-        self.clock = StandingClock()
+        self.clock = StandingClock(NOW)
         self.screens = NamedScreens(self.book, self.clock)
 
     async def known(self) -> frozenset[str]:
@@ -76,7 +72,7 @@ class Service:
                 await asyncio.sleep(0.001)
 
     async def look_again(self) -> None:
-        """Let the time until the next look pass, once the look before is over."""
+        """Let the time until the next check pass, once the previous check is over."""
         await self.until(lambda: self.clock.sleeping)
         reads = self.book.reads
         self.clock.advance(CHECK_SECONDS)
@@ -88,7 +84,7 @@ def service() -> Service:
     return Service()
 
 
-async def test_what_was_read_holds_for_a_few_seconds(service: Service) -> None:
+async def test_the_screens_are_read_again_after_a_few_seconds(service: Service) -> None:
     assert await service.known() == {"tv"}
     service.book.screens = frozenset({"tablet"})
     service.clock.moment = later(service.clock.moment, FRESH - 1)
@@ -97,10 +93,9 @@ async def test_what_was_read_holds_for_a_few_seconds(service: Service) -> None:
     service.clock.moment = later(service.clock.moment, 1)
     assert await service.known() == {"tablet"}
     assert await service.screens.digests("other") == frozenset()
-    assert threading.get_ident() not in service.book.threads
 
 
-async def test_a_clock_that_was_set_back_keeps_nothing_for_true(service: Service) -> None:
+async def test_after_a_step_back_of_the_clock_the_screens_are_read_again(service: Service) -> None:
     await service.known()
     service.book.screens = frozenset()
     service.clock.moment = earlier(service.clock.moment, SECOND)
@@ -113,7 +108,7 @@ async def test_a_thousand_screens_at_once_cost_one_read(service: Service) -> Non
     assert service.book.reads == 1
 
 
-async def test_with_the_database_away_the_last_known_are_good_and_it_is_not_asked_each_time(
+async def test_while_the_database_is_away_the_last_known_screens_count_and_reads_stay_rare(
     service: Service,
 ) -> None:
     await service.known()
@@ -128,13 +123,13 @@ async def test_with_the_database_away_the_last_known_are_good_and_it_is_not_aske
     assert await service.known() == frozenset()
 
 
-async def test_where_nothing_was_ever_known_nothing_is_made_up(service: Service) -> None:
+async def test_screens_that_could_never_be_read_are_unavailable(service: Service) -> None:
     service.book.broken = Unavailable("away")
     with pytest.raises(Unavailable):
         await service.known()
 
 
-async def test_the_stream_of_a_revoked_screen_is_cut_off_at_the_next_look_and_no_other(
+async def test_the_next_check_ends_the_stream_of_a_revoked_screen_and_no_other(
     service: Service,
 ) -> None:
     service.book.screens = frozenset({"tv", "tablet"})
@@ -155,11 +150,11 @@ async def test_the_stream_of_a_revoked_screen_is_cut_off_at_the_next_look_and_no
     assert not kept.cut
 
 
-def test_a_revoked_screen_sees_nothing_more_after_ten_seconds() -> None:
+def test_a_revoked_screen_receives_nothing_after_ten_seconds() -> None:
     assert CHECK_SECONDS * SECOND + FRESH <= 10 * SECOND
 
 
-async def test_a_stream_that_ends_by_itself_is_over_and_what_broke_it_is_told(service: Service) -> None:
+async def test_a_stream_that_ends_by_itself_passes_its_error_on(service: Service) -> None:
     async def broken() -> None:
         raise OSError("the connection is gone")
 
@@ -171,7 +166,7 @@ async def test_a_stream_that_ends_by_itself_is_over_and_what_broke_it_is_told(se
         await service.screens.attend("office", "tv", broken())
 
 
-async def test_a_screen_that_leaves_takes_its_stream_along(service: Service) -> None:
+async def test_a_cancelled_screen_cancels_its_stream(service: Service) -> None:
     stream = Stream()
     attending = service.attend(stream)
     await service.until(lambda: stream.begun)
@@ -192,13 +187,12 @@ async def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_man
         await service.look_again()
     await service.until(lambda: len(service.book.noted) == 2)
     assert service.book.noted[1] == ("office", "tv", NOW + NOTE_EVERY)
-    assert threading.get_ident() not in service.book.threads
     for stream in streams:
         stream.end.set()
     await asyncio.gather(*attending)
 
 
-async def test_what_cannot_be_noted_breaks_no_stream(
+async def test_a_note_that_fails_breaks_no_stream_and_is_tried_again(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     await service.known()

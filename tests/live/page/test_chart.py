@@ -1,4 +1,4 @@
-"""The chart of the losses: it shows the same money as the figures above it."""
+"""The chart of the losses: its columns have the amounts of the figures above it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.live.board.ranges import ranges
 from service.live.board.snapshot import SeriesPoint
 from service.live.page.chart import chart
 from service.model import Day
-from tests.live.boards import MONTH, OFFICE, QUERY, losses, reading
+from tests.live.boards import MONTH, OFFICE, QUERY, board_rows, losses
 
 
 def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> SeriesPoint:
@@ -39,33 +39,33 @@ def test_without_money_there_is_no_chart(parts: list[SeriesPoint]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=45))
-def test_nothing_stands_out_of_the_chart(amounts: list[tuple[int, int]]) -> None:
+def test_every_column_is_inside_the_chart(amounts: list[tuple[int, int]]) -> None:
     drawn = chart([part(f"{now}.00", f"{now // 2}.00", f"{before}.00") for now, before in amounts], "en")
     for column in drawn.columns if drawn else ():
         assert 0 <= Decimal(column.controllable) <= Decimal(column.height) <= 100
         assert Decimal(column.x) + Decimal(column.width) <= 100
 
 
-def test_each_part_is_shown_against_the_same_one_of_the_period_before() -> None:
+def test_each_point_has_the_amount_of_the_same_days_in_the_previous_period() -> None:
     now, before = MONTH.series[4]
     assert before is not None
-    read = reading()
-    found = {
+    read = board_rows()
+    sums = {
         **read.losses,
         now: losses(("Выбрал других", 2, 300), ("Дорого", 1, 200), ("Спам", 9, 900)),
         before: losses(("Дорого", 1, 700)),
     }
-    shown = build_snapshot(replace(read, losses=found), OFFICE, QUERY, MONTH).losses.series[4]
+    shown = build_snapshot(replace(read, losses=sums), OFFICE, QUERY, MONTH).losses.series[4]
     assert shown == SeriesPoint("2026-11-05", "2026-11-05", 3, "5.00", "3.00", "7.00")
 
 
 @pytest.mark.parametrize(
     "key", ["today", "week", "month", "quarter", "year", "2026-01-31..2026-02-03", "2024-02-29..2026-05-05"]
 )
-def test_the_parts_are_the_whole_period(key: str) -> None:
+def test_the_points_are_the_whole_period(key: str) -> None:
     today = Day(MONTH.current.first + 22)
-    found = ranges(QUERY._replace(period=key, manager="3"), today)
-    days = [day for each in found.series for day in range(each.current.first, each.current.last + 1)]
+    wanted = ranges(QUERY._replace(period=key, manager="3"), today)
+    days = [day for point in wanted.series for day in range(point.current.first, point.current.last + 1)]
     period = parse_period(key, today)
     assert days == list(range(period.first, period.last + 1))
-    assert {each.manager_id for each in found.selections} == {"3"}
+    assert {selection.manager_id for selection in wanted.selections} == {"3"}

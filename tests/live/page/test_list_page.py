@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from service.live.http.routes import SECURITY
 from service.live.page.render import STATIC
 from tests.browser import box, violations
-from tests.live.boards import QUERY, client, reading, task
+from tests.live.boards import QUERY, board_rows, client, task
 from tests.live.page.listings import deal, refusal_page, refusals, task_page
 
 ADDRESS = "http://127.0.0.1:9/boards/office"
@@ -31,7 +31,7 @@ TASKS = [
 PAGES = {
     "deals": refusal_page(refusals(*DEALS)),
     "nothing": refusal_page(refusals()),
-    "tasks": task_page(reading(TASKS)),
+    "tasks": task_page(board_rows(TASKS)),
 }
 
 

@@ -20,7 +20,7 @@ from service.live.page import list_page, lists
 from service.live.page.lists import ListFilter, parse_filter
 from service.projections.facts import PENDING
 from service.reasons import reason_key
-from tests.live.boards import MONTH, OFFICE, QUERY, READINGS, client, reading, task, worked_example
+from tests.live.boards import BOARD_ROWS, MONTH, OFFICE, QUERY, board_rows, client, task, worked_example
 from tests.live.page.html import HOSTILE, Elements, assert_harmless, links, text
 from tests.live.page.listings import (
     NAMES,
@@ -46,7 +46,7 @@ def test_a_list_counts_and_sums_what_the_board_shows(deals: list[LostDeal]) -> N
     read = refusals(*deals)
     losses = dict.fromkeys(MONTH.selections, ())
     shown = build_snapshot(
-        replace(reading(), losses={**losses, MONTH.current: read.by_reason}), OFFICE, QUERY, MONTH
+        replace(board_rows(), losses={**losses, MONTH.current: read.by_reason}), OFFICE, QUERY, MONTH
     ).losses
     whole = refusal_list(read)
     assert whole.total == shown.total
@@ -149,7 +149,7 @@ def test_a_page_in_english_has_no_russian_words() -> None:
     nameless = deal(1, None, 0, name=None, client=None, client_id=None, manager_id=None, unconverted="USD")
     deals_page = text(refusal_page(refusals(nameless), query=query))
     assert "no rate for USD" in deals_page
-    tasks_page = text(task_page(reading(), query))
+    tasks_page = text(task_page(board_rows(), query))
     for shown in (deals_page, tasks_page):
         assert re.findall("[А-Яа-яё]+", shown.replace("Отдел продаж", "")) == []
 
@@ -161,7 +161,7 @@ def test_a_page_shows_a_limited_number_of_rows_and_the_file_has_all() -> None:
     assert "Ещё 21 строка есть в файле CSV" in text(shown)
     assert "Отказы 521" in text(shown)
     assert len(cells(refusal_sheet(read).content)) == 1 + list_page.ROWS_SHOWN + 21
-    late = reading([client("7", "Иван", 1, *(task(str(n)) for n in range(list_page.ROWS_SHOWN + 2)))])
+    late = board_rows([client("7", "Иван", 1, *(task(str(n)) for n in range(list_page.ROWS_SHOWN + 2)))])
     tasks_page = task_page(late)
     assert tasks_page.count('<th scope="row">') == list_page.ROWS_SHOWN
     assert "Ещё 2 строки" in text(tasks_page)
@@ -169,7 +169,7 @@ def test_a_page_shows_a_limited_number_of_rows_and_the_file_has_all() -> None:
 
 def test_an_empty_list_says_so_and_offers_no_file() -> None:
     assert "Таких отказов нет" in refusal_page(refusals())
-    nothing = task_page(reading())
+    nothing = task_page(board_rows())
     assert "Просроченных задач нет" in nothing
     for shown in (refusal_page(refusals()), nothing):
         assert "<table" not in shown
@@ -179,7 +179,7 @@ def test_an_empty_list_says_so_and_offers_no_file() -> None:
 def test_a_crms_texts_are_never_markup() -> None:
     bad = deal(1, "0", name=HOSTILE, client=HOSTILE, manager_id=HOSTILE, url="javascript:alert(1)")
     row = task(HOSTILE, text=HOSTILE, deal=HOSTILE, manager_id=HOSTILE, url="javascript:alert(1)")
-    risky = reading([client(HOSTILE, HOSTILE, 100, row)])
+    risky = board_rows([client(HOSTILE, HOSTILE, 100, row)])
     query = QUERY._replace(manager=HOSTILE)
     for shown in (
         refusal_page(refusals(bad, names=[HOSTILE]), ListFilter(HOSTILE), query),
@@ -190,7 +190,7 @@ def test_a_crms_texts_are_never_markup() -> None:
         assert "alert(1)" in shown
 
 
-@given(READINGS, st.sampled_from([None, "", "a", "b"]), st.sampled_from([None, ""]))
+@given(BOARD_ROWS, st.sampled_from([None, "", "a", "b"]), st.sampled_from([None, ""]))
 def test_a_list_has_the_tasks_of_the_board(
     read: BoardRows, manager: str | None, pipeline: str | None
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_list_has_the_tasks_of_the_board(
 
 
 def test_a_task_says_how_long_it_is_overdue_and_what_it_is_about() -> None:
-    rows = reading(
+    rows = board_rows(
         [
             client("7", "Иван", 518400, task("t1", 28, url="https://crm.example/42")),
             client("8", None, 0, task("t2", 0.4, deal_id=None, deal=None, text=None, manager_id=None)),

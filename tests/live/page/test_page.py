@@ -14,7 +14,7 @@ from service.live.page import render
 from service.model import SECOND
 from tests.browser import box, violations
 from tests.e2e.running import until
-from tests.live.boards import NOW, QUERY, board, client, reading, task, worked_example
+from tests.live.boards import NOW, QUERY, board, board_rows, client, task, worked_example
 from tests.live.screens import (
     ADDRESS,
     STREAM,
@@ -174,7 +174,7 @@ def test_the_keyboard_switches_order_and_period_in_any_layout(screen: Screen) ->
 def test_a_patch_leaves_the_keyboards_focus_where_it_was(screen: Screen) -> None:
     def linked(seq: int, *hours: float) -> BoardRows:
         rows = [task(f"t{n}", late, url=f"https://crm.example/{n}") for n, late in enumerate(hours)]
-        return reading([client("7", "Иван", 1, *rows)], seq=seq)
+        return board_rows([client("7", "Иван", 1, *rows)], seq=seq)
 
     screen.open(linked(1, 3, 1))
     link = screen.page.locator("a[href='https://crm.example/1']")

@@ -14,14 +14,14 @@ from service.live.board.snapshot import Snapshot
 from service.live.page import render, template_globals
 from service.model import SECOND, Instant
 from tests.live.boards import (
+    BOARD_ROWS,
     NOW,
     QUERY,
-    READINGS,
     account,
     board,
+    board_rows,
     client,
     losses,
-    reading,
     task,
     with_clients,
     worked_example,
@@ -50,7 +50,7 @@ def test_the_first_paint_has_every_figure_of_the_worked_example() -> None:
 
 def test_the_page_speaks_english_whatever_the_accounts_language() -> None:
     refusals = losses((None, 2, 100))
-    page = html(reading(refusals=refusals, unconverted={"USD": 2}), "en")
+    page = html(board_rows(refusals=refusals, unconverted={"USD": 2}), "en")
     shown = text(page.replace('data-reason="Причина не указана"', ""))
     assert "No reason given" in shown
     assert "2 deals in USD count as 0" in shown
@@ -58,13 +58,13 @@ def test_the_page_speaks_english_whatever_the_accounts_language() -> None:
 
 
 def test_an_office_without_overdue_tasks_sees_that_every_client_was_contacted() -> None:
-    assert "Все клиенты на связи" in html(reading())
+    assert "Все клиенты на связи" in html(board_rows())
     assert "Все клиенты на связи" not in html(worked_example())
 
 
 def test_a_change_has_a_sign_and_an_arrow() -> None:
     def change(before: int) -> str:
-        read = reading(
+        read = board_rows(
             refusals=losses(("Выбрал других", 2, 500)), before=losses(("Выбрал других", 1, before))
         )
         return text(render.fragments(board(read), QUERY)["losses-figures"])
@@ -76,7 +76,7 @@ def test_a_change_has_a_sign_and_an_arrow() -> None:
 
 def hostile() -> BoardRows:
     row = task(HOSTILE, text=HOSTILE, deal=HOSTILE, manager_id=HOSTILE, url="javascript:alert(1)")
-    return reading([client(HOSTILE, HOSTILE, 100, row)], losses((HOSTILE, 1, 100)))
+    return board_rows([client(HOSTILE, HOSTILE, 100, row)], losses((HOSTILE, 1, 100)))
 
 
 def test_what_a_crm_sends_is_text_and_never_markup() -> None:
@@ -86,13 +86,13 @@ def test_what_a_crm_sends_is_text_and_never_markup() -> None:
 
 
 def test_a_link_to_the_crm_tells_it_nothing_and_leaves_the_board_open() -> None:
-    page = html(reading([client("7", "Иван", 1, task("t", url="https://crm.example/?a=1&b=2"))]))
+    page = html(board_rows([client("7", "Иван", 1, task("t", url="https://crm.example/?a=1&b=2"))]))
     [link] = links(page)
     assert link["href"] == "https://crm.example/?a=1&b=2"
     assert (link["rel"], link["target"]) == ("noopener noreferrer", "_blank")
 
 
-@given(READINGS)
+@given(BOARD_ROWS)
 def test_each_fragment_is_one_element_with_its_id(read: BoardRows) -> None:
     for name, fragment in render.fragments(board(read), QUERY).items():
         elements = Elements(fragment)
@@ -123,7 +123,7 @@ def put_snapshot(shown: Snapshot) -> tuple[dict[str, str], list[str]]:
     return put({}, [], {**frame, "remove": [], "hide": []})
 
 
-@given(READINGS, READINGS)
+@given(BOARD_ROWS, BOARD_ROWS)
 def test_a_patch_turns_what_a_screen_shows_into_the_new_board(old: BoardRows, new: BoardRows) -> None:
     shown, order = put_snapshot(board(old))
     assert put(shown, order, dict(render.html_patch(board(old), board(new), QUERY))) == put_snapshot(
@@ -131,14 +131,14 @@ def test_a_patch_turns_what_a_screen_shows_into_the_new_board(old: BoardRows, ne
     )
 
 
-@given(READINGS)
+@given(BOARD_ROWS)
 def test_a_patch_between_equal_boards_is_empty(read: BoardRows) -> None:
     change = render.html_patch(board(read), board(replace(read, seq=9)), QUERY)
     assert [change[name] for name in ("set", "remove", "hide", "order")] == [{}, [], [], {}]
 
 
 def crowd(count: int) -> BoardRows:
-    return reading([client(f"{n:03}", f"Клиент {n}", 1000 - n, task("t")) for n in range(count)])
+    return board_rows([client(f"{n:03}", f"Клиент {n}", 1000 - n, task("t")) for n in range(count)])
 
 
 def test_the_page_lists_a_limited_number_of_clients_and_counts_the_others() -> None:
@@ -149,7 +149,7 @@ def test_the_page_lists_a_limited_number_of_clients_and_counts_the_others() -> N
 
 def test_a_client_lists_a_limited_number_of_tasks_and_counts_the_others() -> None:
     rows = [task(f"{n:03}") for n in range(render.TASKS_SHOWN + 1)]
-    page = html(reading([client("7", "Иван", 1, *rows)]))
+    page = html(board_rows([client("7", "Иван", 1, *rows)]))
     assert page.count('class="task"') == render.TASKS_SHOWN
     assert "ещё 1 задача" in text(page)
 

@@ -10,7 +10,7 @@ import pytest
 from service.config import Language
 from service.live.page import spreadsheet
 from service.live.page.lists import ListFilter
-from tests.live.boards import OFFICE, QUERY, client, reading, task, worked_example
+from tests.live.boards import OFFICE, QUERY, board_rows, client, task, worked_example
 from tests.live.page.listings import cells, deal, refusal_list, refusal_sheet, refusals, task_sheet
 
 
@@ -36,7 +36,7 @@ def test_a_file_opens_in_a_spreadsheet_of_its_language(
 
 
 def test_a_task_without_a_deal_has_no_amount() -> None:
-    rows = reading(
+    rows = board_rows(
         [
             client("7", "Иван", 518400, task("t1", 28, url="https://crm.example/42")),
             client("8", None, 0, task("t2", deal_id=None, deal=None, amount=0, text=None, manager_id=None)),
@@ -58,7 +58,7 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     _, row = cells(refusal_sheet(refusals(bad, names=[formula])).content)
     assert [row[place] for place in (1, 2, 3, 4, 6)] == [f"'{formula}"] * 5
     bad_task = task("t", text=formula, deal=formula, manager_id=formula)
-    _, row = cells(task_sheet(reading([client("7", formula, 1, bad_task)])).content)
+    _, row = cells(task_sheet(board_rows([client("7", formula, 1, bad_task)])).content)
     assert [row[place] for place in (0, 1, 2, 4)] == [f"'{formula}"] * 4
     assert spreadsheet.harmless(f"x{start}1") == f"x{start}1"
 

@@ -1,4 +1,4 @@
-"""The hub: one read and one frame for all screens of a query, by a clock that the test holds."""
+"""The hub: one read and one frame for all subscribers of a query, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ import pytest
 
 from service.app import create_app
 from service.config import Config
-from service.ledger.database.outcome import Unavailable
+from service.ledger.database.errors import Unavailable
+from service.ledger.read.board import ClientRow
 from service.live.board.patch import apply_patch
 from service.live.board.query import BoardQuery
 from service.live.stream import hub as hub_module
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER, Hub, TooManyStreams
 from service.model import SECOND, later
 from service.problems import Message
+from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
-from tests.live.readings import NOW, OFFICE, Books, StandingClock, client, reading
+from tests.live import boards
+from tests.live.boards import NOW, OFFICE, StubReader, board_rows, task
 
 JSON = BoardQuery("office", "month", "amount", "json", "ru")
 
 
+def client(client_id: str, amount: int = 518_400, tasks: int = 1) -> ClientRow:
+    """A client at risk, with overdue tasks."""
+    overdue = (task(f"{client_id}-{n}", amount=amount) for n in range(tasks))
+    return boards.client(client_id, f"Клиент {client_id}", amount, *overdue)
+
+
 class Watcher:
-    """A subscriber that keeps what it was sent, and the board that follows from it."""
+    """A client that keeps the events of its stream and the board that follows from them."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, Any]] = []
@@ -45,7 +54,7 @@ class Watcher:
             self.board = apply_patch(self.board, data)
 
     def has(self, seq: int) -> Callable[[], bool]:
-        """Whether the board that it shows is that of a sequence number."""
+        """Whether its board is that of a sequence number."""
         return lambda: bool(self.board) and self.board["seq"] == seq
 
     @property
@@ -54,12 +63,12 @@ class Watcher:
 
 
 class Office:
-    """A hub with its books and clock."""
+    """A hub with its reader and clock."""
 
     def __init__(self) -> None:
-        self.books = Books()
-        self.clock = StandingClock()
-        self.hub = Hub(self.books, {"office": OFFICE}, self.clock)
+        self.reader = StubReader()
+        self.clock = StandingClock(NOW)
+        self.hub = Hub(self.reader, {"office": OFFICE}, self.clock)
         self._streams: list[asyncio.Task[None]] = []
 
     async def watch(self, query: BoardQuery = JSON, last_seq: int | None = None) -> Watcher:
@@ -72,19 +81,19 @@ class Office:
         for stream in self._streams:
             stream.cancel()
 
-    def commit(self, seq: int, *clients: Any, silent: bool = False) -> None:
-        self.books.board = replace(reading(seq, *clients), silent=silent)
+    def commit(self, seq: int, *clients: ClientRow, silent: bool = False) -> None:
+        self.reader.board = replace(board_rows(clients, seq=seq), silent=silent)
         self.hub.on_seq({"office": seq})
 
     async def settle(self, holds: Callable[[], bool]) -> None:
-        """Let the hub work, and a little time pass, until something holds."""
+        """Let the hub work and time pass in small steps until a condition holds."""
         async with asyncio.timeout(20):
             while not holds():
                 await asyncio.sleep(0.001)
                 self.clock.advance(0.01)
 
     async def beats(self, number: int) -> None:
-        """Let so many heartbeats' time pass, and the hub do what it does then."""
+        """Let the time of so many heartbeats pass, step by step, so that the hub can act on each."""
         for _ in range(number):
             self.clock.advance(HEARTBEAT_SECONDS)
             for _ in range(20):
@@ -105,7 +114,7 @@ async def office() -> AsyncIterator[Office]:
     await opened.hub.stop()
 
 
-async def test_a_screen_begins_with_a_snapshot_and_follows_by_patches(office: Office) -> None:
+async def test_a_stream_begins_with_a_snapshot_and_goes_on_with_patches(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7"))
@@ -115,10 +124,10 @@ async def test_a_screen_begins_with_a_snapshot_and_follows_by_patches(office: Of
     assert [row["client_id"] for row in screen.board["at_risk"]["list"]] == ["7"]
 
 
-async def test_screens_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
+async def test_subscribers_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
     screens = [await office.watch() for _ in range(50)]
     await office.settle(lambda: all(screen.names == ["snapshot"] for screen in screens))
-    reads = office.books.reads
+    reads = office.reader.reads
     assert reads <= 2
     office.commit(2, client("7"))
     await office.settle(lambda: all(len(screen.events) == 2 for screen in screens))
@@ -135,7 +144,7 @@ async def test_commits_in_a_storm_are_merged(office: Office) -> None:
     assert len(screen.events) < 10
 
 
-async def test_a_patch_says_when_it_is_no_news(office: Office) -> None:
+async def test_a_patch_that_is_not_news_is_silent(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7", 2), silent=True)
@@ -157,7 +166,7 @@ async def test_queries_differ_in_order_and_period(office: Office) -> None:
 async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.books.board = replace(office.books.board, as_of=later(office.clock.moment, 5 * SECOND))
+    office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 5 * SECOND))
     office.clock.advance(HEARTBEAT_SECONDS)
     await office.settle(lambda: "heartbeat" in screen.names)
     data = screen.events[-1][2]
@@ -168,12 +177,12 @@ async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(
 async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.books.broken = Unavailable("away")
-    reads = office.books.reads
+    office.reader.error = Unavailable("away")
+    reads = office.reader.reads
     office.clock.advance(HEARTBEAT_SECONDS)
-    await office.settle(lambda: office.books.reads > reads + 3)
+    await office.settle(lambda: office.reader.reads > reads + 3)
     assert screen.names == ["snapshot"]
-    office.books.broken = None
+    office.reader.error = None
     office.commit(2, client("7"))
     await office.settle(lambda: screen.board.get("seq") == 2)
     await office.settle(lambda: "heartbeat" in screen.names)
@@ -182,12 +191,12 @@ async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(off
 async def test_a_lost_wake_up_is_made_good_by_the_next_heartbeat(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.books.board = reading(2, client("7"))
+    office.reader.board = board_rows([client("7")], seq=2)
     office.clock.advance(HEARTBEAT_SECONDS)
     await office.settle(lambda: screen.board.get("seq") == 2)
 
 
-async def test_a_screen_resumes_where_it_was(office: Office) -> None:
+async def test_a_subscriber_resumes_where_it_was(office: Office) -> None:
     screen = await office.watch()
     for seq in (2, 3):
         await office.settle(lambda: bool(screen.board))
@@ -202,23 +211,23 @@ async def test_a_screen_resumes_where_it_was(office: Office) -> None:
     assert lost.board["seq"] == 3
 
 
-async def test_a_screen_that_joins_a_quiet_board_is_told_the_moment_of_now(office: Office) -> None:
+async def test_a_subscriber_that_joins_later_gets_a_snapshot_of_the_current_moment(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: bool(screen.board))
-    office.books.board = replace(office.books.board, as_of=later(office.clock.moment, 60 * SECOND))
+    office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 60 * SECOND))
     joined = await office.watch()
     await office.settle(lambda: bool(joined.board))
     assert joined.board["as_of"].startswith("2026-11-23T10:01:0")
     assert screen.names == ["snapshot"]
 
 
-async def test_a_screen_from_before_a_restart_gets_a_snapshot(office: Office) -> None:
-    screen = await office.watch(last_seq=office.books.board.seq)
+async def test_after_a_restart_a_subscriber_gets_a_snapshot(office: Office) -> None:
+    screen = await office.watch(last_seq=office.reader.board.seq)
     await office.settle(lambda: bool(screen.events))
     assert screen.names == ["snapshot"]
 
 
-async def test_another_day_is_a_new_snapshot(office: Office) -> None:
+async def test_a_new_day_is_a_new_snapshot(office: Office) -> None:
     screen = await office.watch(JSON._replace(period="today"))
     await office.settle(lambda: bool(screen.board))
     assert screen.board["period"]["from"] == "2026-11-23"
@@ -227,7 +236,7 @@ async def test_another_day_is_a_new_snapshot(office: Office) -> None:
     assert screen.names.count("snapshot") == 2
 
 
-async def test_html_screens_get_rendered_parts(office: Office) -> None:
+async def test_an_html_stream_carries_rendered_fragments(office: Office) -> None:
     screen = await office.watch(JSON._replace(form="html"))
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7"))
@@ -242,9 +251,9 @@ async def test_a_board_that_nobody_watches_is_forgotten_after_a_while(office: Of
     office.leave()
     await office.settle(lambda: office.hub.streams == 0)
     await office.beats(int(LINGER / SECOND / HEARTBEAT_SECONDS) + 3)
-    reads = office.books.reads
+    reads = office.reader.reads
     await office.beats(10)
-    assert office.books.reads == reads
+    assert office.reader.reads == reads
 
 
 async def test_closing_ends_every_stream(office: Office) -> None:
@@ -257,7 +266,7 @@ async def test_closing_ends_every_stream(office: Office) -> None:
     assert office.hub.streams == 0
 
 
-async def test_there_is_room_for_so_many_screens_and_no_more(
+async def test_no_more_streams_are_admitted_than_the_limit(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "MAX_STREAMS", 1)
@@ -282,7 +291,7 @@ async def test_when_the_hub_has_stopped_nothing_of_it_runs(office: Office) -> No
 async def test_the_service_has_stopped_its_hub_when_it_is_down(sqlite_ledgers: Callable[[], str]) -> None:
     url = sqlite_ledgers()
     Ledger(url, NOW).close()
-    service = create_app(Config(url, (OFFICE,)), StandingClock())
+    service = create_app(Config(url, (OFFICE,)), StandingClock(NOW))
     screen = Watcher()
     async with service.app.router.lifespan_context(service.app):
         stream = asyncio.create_task(service.hub.stream(JSON, None, screen.send))

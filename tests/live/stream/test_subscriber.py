@@ -1,4 +1,4 @@
-"""A screen is a cursor: it is written to without a task as long as its connection takes the bytes."""
+"""A subscriber is a cursor, and needs no task while its connection takes the bytes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_frames_are_written_at_once_and_without_a_task() -> None:
     assert len(asyncio.all_tasks()) == before
 
 
-async def test_a_full_connection_holds_up_nobody_and_catches_up_by_itself() -> None:
+async def test_a_full_connection_delays_nobody_and_catches_up_by_itself() -> None:
     ring, slow, quick = begun(), Wire(), Wire()
     screens = [Subscriber(wire.send, ring, None) for wire in (slow, quick)]
     slow.open.clear()
@@ -68,7 +68,7 @@ async def test_a_full_connection_holds_up_nobody_and_catches_up_by_itself() -> N
     assert slow.frames == quick.frames
 
 
-async def test_a_screen_that_falls_off_the_ring_gets_a_snapshot() -> None:
+async def test_a_subscriber_that_falls_off_the_ring_gets_a_snapshot() -> None:
     ring, wire = begun(), Wire()
     push(ring, 2)
     screen = Subscriber(wire.send, ring, ring.cursor_of(2))
@@ -78,7 +78,7 @@ async def test_a_screen_that_falls_off_the_ring_gets_a_snapshot() -> None:
     assert wire.frames == [b"snapshot %d" % (RING + 3)]
 
 
-async def test_a_connection_that_breaks_ends_its_screen() -> None:
+async def test_a_connection_that_breaks_ends_its_subscriber() -> None:
     ring, wire = begun(), Wire()
     screen = Subscriber(wire.send, ring, None)
     wire.gone = True
@@ -100,7 +100,7 @@ async def test_a_cancelled_task_reaches_the_suspended_send() -> None:
     assert asyncio.all_tasks() == tasks
 
 
-def test_several_frames_with_one_id_are_all_seen_again() -> None:
+def test_resuming_repeats_all_patches_after_the_first_with_that_id() -> None:
     ring = begun()
     for frame in (b"a", b"b"):
         ring.push(2, frame, 2)
@@ -121,7 +121,7 @@ def test_an_id_that_no_frame_had_gets_a_snapshot(unknown: int) -> None:
     assert ring.cursor_of(5) is not None
 
 
-def test_nobody_resumes_from_where_a_ring_began() -> None:
+def test_the_first_id_of_a_ring_cannot_be_resumed_from() -> None:
     ring = begun()
     ring.push(1, b"time alone", 1)
     assert ring.cursor_of(1) is None
@@ -136,7 +136,7 @@ def test_a_frame_that_just_left_the_ring_can_still_be_resumed_from() -> None:
     assert ring.cursor_of(2) is None
 
 
-def test_nobody_goes_on_by_patches_over_a_new_beginning() -> None:
+def test_after_a_reset_an_old_cursor_gets_a_snapshot() -> None:
     ring = begun()
     push(ring, 2)
     cursor = ring.cursor_of(2)

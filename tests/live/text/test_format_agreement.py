@@ -1,4 +1,4 @@
-"""What the page's script writes is to the character what the server writes: both against one table."""
+"""The page's script and the server format alike: both are compared with one table."""
 
 from __future__ import annotations
 

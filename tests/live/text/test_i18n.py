@@ -1,4 +1,4 @@
-"""Plural forms, signs and exact amounts; the tests beside this one hold catalogues and durations."""
+"""Plural forms, warnings, signs, shares and exact amounts."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ class Outcome:
     """A delivery is durably stored, and its effect on every projection is committed.
 
     Args:
-        status: `duplicate` when a delivery with the same key was stored before (then this one changed
-        nothing);
-            `quarantined` when it, or a part of it, could not be decoded or applied and is kept to be retried.
+        status: `duplicate` if a delivery with the same key was stored before (this one changed nothing);
+            `quarantined` if it, or a part of it, could not be decoded or applied and is kept to be retried.
         number: The delivery's number in its account.
         seq: The board's sequence number that shows it.
         changed: What it changed, such as "deal 42".
@@ -35,7 +34,3 @@ class Overloaded(Exception):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"the queue is full; try again in {retry_after} s")
         self.retry_after = retry_after
-
-
-class Unavailable(Exception):
-    """The database is away: the delivery is not known to be stored."""

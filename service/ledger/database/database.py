@@ -1,0 +1,103 @@
+"""The database: transactions that read and write, in the caller's thread or from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service.ledger.database.engine import is_sqlite, open_engine
+from service.ledger.database.errors import Away, Unavailable, classify
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS: Final = 10.0
+"""In which a call from the event loop must return: more than a database that answers at all takes
+(`engine.DEADLINES`)."""
+
+
+class Database:
+    """Connections to a database. None is opened before its first use.
+
+    `reading`, `writing`, `read` and `write` raise `Unavailable` for every error of the database.
+
+    Args:
+        serving: For a process that answers requests: pools of a known size, and on PostgreSQL
+            `engine.DEADLINES`.
+    """
+
+    def __init__(self, url: str, *, serving: bool = False) -> None:
+        self.is_sqlite = is_sqlite(url)
+        self._readers = open_engine(url, "reader", serving=serving)
+        self._writers = open_engine(url, "writer", serving=serving)
+        self._committers = open_engine(url, "writer", serving=serving)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one state of the database."""
+        return transaction(self._readers)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that is committed at the end of the block."""
+        return transaction(self._writers)
+
+    def committing(self) -> AbstractContextManager[Connection]:
+        """A transaction of the writer's thread. It has connections of its own, so that it never waits for
+        `writing`. An error that the statement or its data is at fault for is raised as it is."""
+        return transaction(self._committers, isolate_data=True)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Read in a thread, within `DEADLINE_SECONDS`."""
+        return await in_time(lambda: _run(self.reading(), work))
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Write in a thread, within `DEADLINE_SECONDS`; returns once it is committed."""
+        return await in_time(lambda: _run(self.writing(), work))
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        for engine in (self._readers, self._writers, self._committers):
+            engine.dispose()
+
+
+@contextmanager
+def transaction(engine: Engine, *, isolate_data: bool = False) -> Iterator[Connection]:
+    """A transaction, committed at the end of the block.
+
+    Args:
+        isolate_data: Raise an error that the statement or its data is at fault for as it is, because the
+            caller looks for the faulty part. Otherwise it is `Away`, too.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except PoolTimeout as error:
+        raise Away(f"no connection to the database is free: {error}") from error
+    except DBAPIError as error:
+        unavailable = classify(error)
+        if unavailable is None and isolate_data:
+            raise
+        raise unavailable or Away(f"the database cannot be used: {error.orig}") from error
+
+
+def _run(opened: AbstractContextManager[Connection], work: Callable[[Connection], T]) -> T:
+    with opened as connection:
+        return work(connection)
+
+
+async def in_time(call: Callable[[], T], seconds: float = DEADLINE_SECONDS) -> T:
+    """Run a call that blocks in a thread.
+
+    Raises:
+        Unavailable: It has not returned in time. Its thread goes on, but the caller no longer waits for it.
+    """
+    try:
+        # Not `wait_for`: until Python 3.12 it swallows a cancellation that comes together with the result.
+        async with asyncio.timeout(seconds):
+            return await asyncio.to_thread(call)
+    except TimeoutError:
+        raise Unavailable("the database does not answer") from None

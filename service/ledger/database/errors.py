@@ -1,0 +1,53 @@
+"""What can be wrong with the database. Errors of SQLAlchemy and the drivers are classified here and nowhere
+else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+_READ_ONLY: Final = "25006"
+_LOCK_TIMEOUT: Final = "55P03"
+_ROLLED_BACK: Final = "40"  # the class of serialization failures and deadlocks
+_DAMAGED: Final = frozenset({"XX001", "XX002"})
+"""SQLSTATEs of PostgreSQL."""
+
+_SQLITE_DAMAGED: Final = frozenset({11, 26})
+"""SQLITE_CORRUPT and SQLITE_NOTADB."""
+
+
+class Unavailable(Exception):
+    """The database cannot be used now. Nothing is known to be stored; the caller tries again later."""
+
+
+class Away(Unavailable):
+    """The database cannot be reached, takes no writes (a replica, a full disk), or has no connection free."""
+
+
+class Locked(Unavailable):
+    """Another transaction held a lock for longer than `lock_timeout`."""
+
+
+class CutShort(Unavailable):
+    """The database rolled the transaction back, or the connection was lost, perhaps during the commit. A
+    second attempt may succeed at once."""
+
+
+class Corrupt(Unavailable):
+    """A page of the database is damaged, or the file is not an SQLite database."""
+
+
+def classify(error: DBAPIError) -> Unavailable | None:
+    """What an error says of the database; None if the statement or its data is at fault."""
+    state: str = getattr(error.orig, "sqlstate", None) or ""
+    code: int = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF  # without the extended part
+    if state in _DAMAGED or code in _SQLITE_DAMAGED:
+        return Corrupt(f"the database is damaged: {error.orig}")
+    if error.connection_invalidated or state.startswith(_ROLLED_BACK):
+        return CutShort(f"a transaction was cut short: {error.orig}")
+    if state == _LOCK_TIMEOUT:
+        return Locked(f"another transaction holds the lock: {error.orig}")
+    if state == _READ_ONLY or isinstance(error, (OperationalError, InterfaceError)):
+        return Away(f"the database cannot be used: {error.orig}")
+    return None

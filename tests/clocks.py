@@ -1,0 +1,45 @@
+"""A clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.model import SECOND, Instant, later
+
+
+class StandingClock:
+    """Stands until it is advanced. A wait ends when its time has come, or when it is woken."""
+
+    def __init__(self, now: Instant) -> None:
+        self.moment = now
+        self._sleepers: list[tuple[Instant, asyncio.Event]] = []
+
+    def now(self) -> Instant:
+        return self.moment
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        if wake.is_set() or seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        due = asyncio.Event()
+        self._sleepers.append((later(self.moment, int(seconds * SECOND)), due))
+        waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    @property
+    def sleeping(self) -> bool:
+        """Whether somebody waits for a later moment."""
+        return bool(self._sleepers)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.moment = later(self.moment, int(seconds * SECOND))
+        for at, due in self._sleepers:
+            if at <= self.moment:
+                due.set()
+        self._sleepers = [(at, due) for at, due in self._sleepers if at > self.moment]
