@@ -131,7 +131,8 @@ class Decoded:
         key: Identifies the delivery within its account: the webhook's id, or a digest of the body.
         changes: In the order of the body.
         rejections: The parts that could not be decoded; the other parts are applied all the same.
-        needs: What the body leaves out. The ledger stores them only for an account with an API.
+        needs: What the body leaves out of the entities that it is about. The ledger adds the names of what
+            they link to, and stores needs only for an account with an API.
     """
 
     key: str

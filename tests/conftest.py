@@ -84,9 +84,9 @@ def postgres_ledgers(postgres_databases: PostgresDatabases) -> Callable[[], str]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def databases(request: pytest.FixtureRequest) -> SqliteFiles | PostgresDatabases:
     name = "sqlite_files" if request.param == "sqlite" else "postgres_databases"
-    found = request.getfixturevalue(name)
-    assert isinstance(found, SqliteFiles | PostgresDatabases)
-    return found
+    made = request.getfixturevalue(name)
+    assert isinstance(made, SqliteFiles | PostgresDatabases)
+    return made
 
 
 @pytest.fixture

@@ -157,9 +157,9 @@ class Postgres:
         assert self._process is not None
         postmaster = psutil.Process(self._process.pid)
         spent = 0.0
-        for each in [postmaster, *postmaster.children(recursive=True)]:
+        for process in [postmaster, *postmaster.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
-                times = each.cpu_times()
+                times = process.cpu_times()
                 spent += times.user + times.system
         return spent
 
@@ -174,9 +174,9 @@ class Postgres:
     def _send(self, number: int) -> None:
         assert self._process is not None
         postmaster = psutil.Process(self._process.pid)
-        for each in [postmaster, *postmaster.children(recursive=True)]:
+        for process in [postmaster, *postmaster.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
-                each.send_signal(number)
+                process.send_signal(number)
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def unsharded(statement: str) -> list[str]:
     if _INSERT.match(statement):
         return []
     named = {alias or table for table, alias in _NAMED.findall(statement)}
-    return sorted(each for each in named if not _held(statement, each))
+    return sorted(table for table in named if not _held(statement, table))
 
 
 def _held(statement: str, name: str) -> bool:

@@ -14,7 +14,7 @@ def test_every_key_and_index_begins_with_the_account() -> None:
     assert len(METADATA.tables) > 20
     for table in METADATA.tables.values():
         keys: list[Index | UniqueConstraint | PrimaryKeyConstraint] = [table.primary_key, *table.indexes]
-        keys += [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+        keys += [unique for unique in table.constraints if isinstance(unique, UniqueConstraint)]
         for key in keys:
             assert next(iter(key.columns)).name == "account", f"{table.name}: {key.name}"
         assert not table.foreign_keys, f"{table.name}: a foreign key would tie shards together"

@@ -17,9 +17,9 @@ from typing import Final
 import msgspec
 
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage
+from service.ledger.read.sweep import expected
 from service.ledger.write import syncs
 from service.ledger.write.needs import WHOLE
-from service.ledger.write.sweep import expected
 from service.ledger.write.syncs import SyncPage, SyncRun
 from service.model import DAY, SECOND, Decoded, Instant, Micros, Need, earlier
 from service.sync.client import CallResult

@@ -99,7 +99,7 @@ per_second = 200
 @pytest.fixture
 def office(tmp_path: Path, sqlite_files: SqliteFiles) -> Iterator[tuple[Connection, str]]:
     """The office, and the address of its CRM's API."""
-    vendor = AmoCRM(Office(time.time), limit=10_000, subscribed=False)
+    vendor = AmoCRM(Office(time.time), limit=10_000)
     with served(vendor.app) as address:
         vendor.origin = address
         connection = Connection(tmp_path, sqlite_files.migrated(), vendor)

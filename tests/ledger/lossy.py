@@ -22,14 +22,14 @@ class LossyNetwork:
     @property
     def port(self) -> int:
         """Where it listens."""
-        found: int = self._listening.getsockname()[1]
-        return found
+        port: int = self._listening.getsockname()[1]
+        return port
 
     def close(self) -> None:
         """End everything."""
         self._listening.close()
-        for each in self._open:
-            _shut(each)
+        for opened in self._open:
+            _shut(opened)
 
     def _accept(self) -> None:
         while True:
@@ -59,14 +59,14 @@ class LossyNetwork:
                 if silent.is_set():  # the server has done it, and nobody hears of it
                     break
                 near.sendall(part)
-        for each in (near, far):
-            _shut(each)
-            each.close()
+        for side in (near, far):
+            _shut(side)
+            side.close()
 
 
-def _shut(each: socket.socket) -> None:
+def _shut(opened: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)
+        opened.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

@@ -84,9 +84,7 @@ class Ledger:
     def head(self) -> heads.Head:
         """The account's head row."""
         with self.engine.begin() as connection:
-            found = heads.head(connection, self.account.id)
-        assert found is not None
-        return found
+            return heads.prepared(connection, self.account.id)
 
     def differences(self) -> list[Difference]:
         """What `verify` finds in the projections."""

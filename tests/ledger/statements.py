@@ -1,4 +1,4 @@
-"""What a ledger says to its database."""
+"""The statements that a ledger sends to its database."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Executed: TypeAlias = tuple[str, Any]
 @contextmanager
 def executed(*engines: Engine) -> Iterator[list[Executed]]:
     """The statements that run meanwhile."""
-    found: list[Executed] = []
+    statements: list[Executed] = []
 
     def _note(_c: object, _u: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
-        found.append((statement, parameters[0] if many else parameters))
+        statements.append((statement, parameters[0] if many else parameters))
 
     for engine in engines:
         event.listen(engine, "before_cursor_execute", _note)
     try:
-        yield found
+        yield statements
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", _note)
@@ -31,8 +31,8 @@ def executed(*engines: Engine) -> Iterator[list[Executed]]:
 
 @contextmanager
 def counted(engine: Engine) -> Iterator[list[str]]:
-    """The texts of the statements that ran meanwhile; there once it is over."""
-    found: list[str] = []
+    """The texts of the statements that run meanwhile; complete once the block is left."""
+    texts: list[str] = []
     with executed(engine) as statements:
-        yield found
-    found.extend(text for text, _ in statements)
+        yield texts
+    texts.extend(text for text, _ in statements)

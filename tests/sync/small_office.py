@@ -19,7 +19,7 @@ from service.live.board.ranges import ranges
 from service.model import Instant, Need
 from tests.demo.clock import StillClock
 from tests.sync.connected import VIEW, Connected, connected
-from tests.sync.crms import CRMS
+from tests.sync.crms import ADDRESS, CRMS
 
 ANNA, SALES, DEAR = 31, 11, "Дорого"
 
@@ -32,6 +32,7 @@ async def small_office(
     clock = StillClock()
     office = Office(clock)
     vendor = AmoCRM(office)
+    vendor.connect(ADDRESS)
     for _ in range(deals):
         add_deal(office)
         clock.advance(60)

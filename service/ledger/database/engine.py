@@ -1,12 +1,12 @@
-"""Connections: what differs between SQLite and PostgreSQL, in one place.
+"""Engines: connections to SQLite and to PostgreSQL, and what differs between the two.
 
-SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when
-two connections write or checkpoint at once. `synchronous=FULL`: what was acknowledged survives a power cut.
-Only a writing connection checkpoints.
+SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when two
+connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
+Only writing connections checkpoint.
 
 PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
-transaction mode). A URL with `pooler=transaction` says so (`config` adds it): then nothing is left on a
-connection, neither prepared statements nor settings.
+transaction mode). A URL says so with `pooler=transaction` (`config_file` adds it). Then the service leaves
+neither prepared statements nor settings on a connection.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 SAFE_SQLITE: Final = (3, 51, 3)
 """The first SQLite whose write-ahead log is safe with several connections."""
 
-BUSY_TIMEOUT: Final = 10_000  # milliseconds that a connection waits for another one's lock
-CONNECT_TIMEOUT: Final = 3  # seconds, PostgreSQL
+BUSY_TIMEOUT_MS: Final = 10_000
+"""How long a connection to SQLite waits for another one's lock."""
+
+CONNECT_TIMEOUT_SECONDS: Final = 3
+"""How long a connection to PostgreSQL, or a free one of the pool, is waited for."""
 
 KEEPALIVE: Final[Mapping[str, int]] = {
     "keepalives": 1,
@@ -39,35 +42,36 @@ KEEPALIVE: Final[Mapping[str, int]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds
 }
-"""How a connection notices, within some ten seconds, that a server's machine is gone without a word."""
+"""With these a connection notices within about ten seconds that the server's machine is gone."""
 
-_ALWAYS: Final[Mapping[str, int]] = {"connect_timeout": CONNECT_TIMEOUT, **KEEPALIVE}
+_ALWAYS: Final[Mapping[str, int]] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE}
 
 DEADLINES: Final[Mapping[str, str]] = {
     "lock_timeout": "2s",
     "statement_timeout": "8s",
     "idle_in_transaction_session_timeout": "8s",
 }
-"""What a serving process asks of PostgreSQL. The last one is for the other nodes' sake: a node that is frozen
-while it holds an account's lock loses it. Commands have no deadlines, for a rebuild may take minutes."""
+"""A serving process's settings of PostgreSQL. The last one protects the other nodes: a node that is frozen
+while it holds an account's lock loses the lock. Commands have no deadlines, because a rebuild may take
+minutes."""
 
 WRITERS: Final = 2
-"""Connections of each of a serving process's two engines for writing: the writer's, and that for notes."""
+"""Connections in each of a serving process's two pools for writing; the writer's thread has its own pool."""
 
 READERS: Final = 6
-"""Connections of a serving process for reading: boards, the ticker, and requests."""
+"""Connections in a serving process's pool for reading, which boards, the ticker and requests share."""
 
-WRITER_CACHE: Final = 64 * 1024
-"""KiB of pages that the writer keeps: a webhook touches a few rows anywhere in a year of deals, and SQLite's
-default of 2 MiB would read most of them from the file again."""
+WRITER_CACHE_KIB: Final = 64 * 1024
+"""Pages that a writing connection keeps. A webhook touches a few rows anywhere in a year of deals, and with
+SQLite's default of 2 MiB most of them would be read from the file again."""
 
-CHECKPOINT: Final = 4_000
-"""Pages that the write-ahead log may have before they are copied into the file (16 MB). A checkpoint waits
-for the disk twice, and writes a page once that many commits changed; one block of the log's index names
-4 062 pages, so a larger log would make every read look in two places."""
+CHECKPOINT_PAGES: Final = 4_000
+"""Size of the write-ahead log after which its pages are copied into the file (16 MB). A checkpoint waits for
+the disk twice, and writes a page once that many commits changed. One block of the log's index names 4 062
+pages, so with a larger log every read would look in two places."""
 
 ANNOUNCERS: Final = 1
-"""Connections of a serving process for notifying other nodes. One more listens."""
+"""Connections of a serving process that notify other nodes. One more connection listens."""
 
 Role = Literal["writer", "reader", "announcer"]
 
@@ -75,7 +79,8 @@ Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 
 
 class AlreadyServed(Exception):
-    """Another process holds this SQLite file; the operator stops it, or uses PostgreSQL for several nodes."""
+    """Another process serves this SQLite file. The operator stops it, or uses PostgreSQL for several
+    nodes."""
 
 
 def is_sqlite(url: str) -> bool:
@@ -84,14 +89,14 @@ def is_sqlite(url: str) -> bool:
 
 
 def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
-    """An engine for reading, or for reading and writing. Nothing connects before the first use.
+    """An engine for one role. It does not connect before its first use.
 
     Args:
         serving: For a process that answers requests: on PostgreSQL with a pool of a known size and
             `DEADLINES`.
 
     Raises:
-        RuntimeError: The SQLite library is one that can corrupt a write-ahead log.
+        RuntimeError: The SQLite library can corrupt a write-ahead log.
     """
     parsed = make_url(url)
     return (
@@ -103,9 +108,9 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
     if pysqlite3.sqlite_version_info < SAFE_SQLITE:
-        wanted = ".".join(map(str, SAFE_SQLITE))
+        needed = ".".join(map(str, SAFE_SQLITE))
         raise RuntimeError(
-            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {wanted} or newer is needed"
+            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
         )
     engine = create_engine(url, module=pysqlite3, connect_args={"check_same_thread": False})
     begin = "BEGIN IMMEDIATE" if role == "writer" else "BEGIN"
@@ -114,13 +119,13 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
     def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         if role == "writer":
-            cursor.execute(f"PRAGMA cache_size=-{WRITER_CACHE}")
-            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
+            cursor.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         else:
             cursor.execute("PRAGMA wal_autocheckpoint=0")
             cursor.execute("PRAGMA query_only=ON")
@@ -144,12 +149,12 @@ _POOL: Final[Mapping[Role, int]] = {"writer": WRITERS, "reader": READERS, "annou
 def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
     direct, pooled = _without_pooler(url)
     arguments: dict[str, object] = {**_ALWAYS, "application_name": f"lossboard {role}"}
-    if pooled or role == "announcer":  # which takes what comes, also a pooler that nobody told of
+    if pooled or role == "announcer":  # its URL may lead through a pooler without saying so
         arguments["prepare_threshold"] = None
     elif serving:
         settings = " ".join(f"-c {name}={value}" for name, value in DEADLINES.items())
         arguments["options"] = f"{direct.query.get('options', '')} {settings}".strip()
-    pool = {"pool_size": _POOL[role], "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT}
+    pool = {"pool_size": _POOL[role], "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_SECONDS}
     engine = create_engine(
         direct,
         isolation_level=_ISOLATION[role],
@@ -163,33 +168,33 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
 
 
 def listen_address(url: str) -> str:
-    """Where a connection to listen on is opened, for the driver itself."""
+    """The address of a connection that listens, for psycopg itself."""
     direct, _ = _without_pooler(make_url(url))
-    named = direct.translate_connect_args(username="user", database="dbname")
-    return make_conninfo(**{**named, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
+    names = direct.translate_connect_args(username="user", database="dbname")
+    return make_conninfo(**{**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
 
 
 def _without_pooler(url: URL) -> tuple[URL, bool]:
-    """The URL as the driver takes it, and whether a pooler stands between."""
+    """The URL as the driver takes it, and whether it leads through a pooler."""
     return url.difference_update_query(["pooler"]), url.query.get("pooler") == "transaction"
 
 
 def _set_deadlines(engine: Engine) -> None:
-    """Set `DEADLINES` in each transaction: behind a pooler nothing else lasts, and nothing else ends."""
-    each = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in DEADLINES.items())
+    """Set `DEADLINES` in each transaction, because a pooler hands connections with their settings on."""
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in DEADLINES.items())
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"SELECT {each}")
+        connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:
-    """An INSERT of a dialect that knows ON CONFLICT."""
+    """An INSERT that knows ON CONFLICT."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 class SqliteLock:
-    """Keeps a second process from serving the same SQLite file. Nothing on PostgreSQL."""
+    """Keeps a second process from serving the same SQLite file. Does nothing on PostgreSQL."""
 
     def __init__(self, url: str) -> None:
         database = make_url(url).database if is_sqlite(url) else None
@@ -197,7 +202,7 @@ class SqliteLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the lock; it goes with the process, however that ends.
+        """Take the lock. The operating system releases it when the process ends, however that ends.
 
         Raises:
             AlreadyServed: Another process has it.
@@ -209,7 +214,7 @@ class SqliteLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise AlreadyServed(f"another process serves the database that {self._path} belongs to") from None
+            raise AlreadyServed(f"another process serves the database of {self._path}") from None
         self._file = file
 
     def release(self) -> None:

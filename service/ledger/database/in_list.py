@@ -1,7 +1,7 @@
-"""A column's value among some texts, which a statement takes as one parameter.
+"""`column IN (:ids)` with all ids in one parameter: a JSON array on SQLite, an ARRAY on PostgreSQL.
 
-Its text is the same for one as for ten thousand, so it is compiled once here and prepared once there; with a
-parameter for each, both would be done anew for each number of them.
+The SQL text does not depend on the number of ids, so SQLAlchemy compiles it once and the server prepares it
+once.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class _Texts(TypeDecorator[Collection[str]]):
         return texts if dialect.name == "postgresql" else msgspec.json.encode(texts).decode()
 
 
-class _Among(FunctionElement[bool]):
-    """Without a type: a Boolean would be written as `… = 1` for SQLite, and no index serves that."""
+class _InList(FunctionElement[bool]):
+    """Has no type, because SQLite gets a Boolean as `… = 1`, and no index serves that."""
 
     inherit_cache = True
-    name = "among"
+    name = "in_list"
 
 
 def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Whether a column has one of the texts that a statement is given as the parameter of this name."""
-    return _Among(column, bindparam(parameter, type_=_Texts()))
+    """The condition that a column has one of the texts in the parameter of this name."""
+    return _InList(column, bindparam(parameter, type_=_Texts()))
 
 
-@compiles(_Among, "sqlite")
-def _sqlite(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
-    column, texts = (compiler.process(each, **how) for each in element.clauses)
+@compiles(_InList, "sqlite")
+def _sqlite(element: _InList, compiler: SQLCompiler, **how: Any) -> str:
+    column, texts = (compiler.process(clause, **how) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608  # parts that were compiled
 
 
-@compiles(_Among, "postgresql")
-def _postgresql(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
-    column, texts = (compiler.process(each, **how) for each in element.clauses)
+@compiles(_InList, "postgresql")
+def _postgresql(element: _InList, compiler: SQLCompiler, **how: Any) -> str:
+    column, texts = (compiler.process(clause, **how) for clause in element.clauses)
     return f"{column} = ANY({texts})"

@@ -1,4 +1,4 @@
-"""What a read of the ledger gives: one board's figures at one sequence number. Plain values, no database.
+"""The rows of one board at one sequence number, as plain values.
 
 Amounts are minor units of the account's currency; moments are `Instant`s; days are `date.toordinal()`.
 """
@@ -13,9 +13,9 @@ from service.model import Day, Instant, SyncProblem
 
 
 class Selection(NamedTuple):
-    """Which refusals: those of some days (ordinals, inclusive), of one manager, in one pipeline.
+    """Chooses refusals: by days (ordinals, inclusive), by manager and by pipeline.
 
-    None: of all managers, in all pipelines; empty: of none.
+    None chooses all managers or pipelines; an empty id chooses the refusals that have none.
     """
 
     first: Day
@@ -102,7 +102,7 @@ class ManagerSums:
 
 @dataclass(frozen=True, slots=True)
 class LossRow:
-    """Refusals with one reason within a range of days. No reason at all: `reason_id` None."""
+    """Refusals with one reason within a range of days. `reason_id` is None for those without a reason."""
 
     reason_id: str | None
     reason: str | None
@@ -118,14 +118,20 @@ class BoardRows:
         last_delivery_at: When the CRM was last heard from; None before the first delivery.
         totals: The relations that have one row for an account: by their name, the measures by theirs.
         saved: The clients that were saved today, and the amount of each.
-        losses: For each selection asked for, the refusals by reason (of every kind).
-        manager_names: The name of every manager that is known; `pipeline_names` likewise.
-        closed: Of the overdue tasks of the reading before, those that were completed since.
-        silent: What differs from the reading before is no news: it came by going through the CRM's API.
-        repaired: What the last reconciliation mended: deals and tasks whose webhooks were lost.
-        problem: What somebody must see to with the CRM, as `ledger.write.syncs` has it; or empty.
-        unconverted: Open or lost deals counted with amount 0, for want of a rate, by currency.
-        manager_sums: What `managers` was made from, to be made again when only time went by.
+        losses: The refusals by reason, of every kind, for each selection that was wanted.
+        manager_names: By id, the managers whose names are known; `pipeline_names` likewise.
+        closed: The overdue tasks of the earlier read that were completed since.
+        silent: The differences from the earlier read are no news, because a sync or an import brought them.
+        repaired: The number of deals and tasks that the last reconciliation changed, because their webhooks
+        were
+            lost.
+        problem: What somebody must see to with the CRM, or empty.
+        unconverted: By currency, the number of open or lost deals that count with amount 0, because there is
+        no
+            rate.
+        manager_sums: What `managers` was made from. A read of a board at which only time went by makes them
+        from
+            it again.
     """
 
     account: str

@@ -56,7 +56,7 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
             DEALS.c.pipeline_id,
         )
         .select_from(_RISK.join(TASKS, and_(same, _OVERDUE)).outerjoin(DEALS, the_deal))
-        .where(_RISK.c.account == bindparam("account"), *_among(_RISK.c.client_id, some=some))
+        .where(_RISK.c.account == bindparam("account"), *_some_ids(_RISK.c.client_id, some=some))
     )
 
 
@@ -80,34 +80,34 @@ def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
         TASKS.c.client_id != NOBODY,
         func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
         _OVERDUE,
-        *_among(TASKS.c.client_id, some=some),
+        *_some_ids(TASKS.c.client_id, some=some),
     )
 
 
-def _among(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
+def _some_ids(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
     return [in_list(column, "ids")] if some else []
 
 
 def clients(
     connection: Connection, account: str, as_of: Instant, ids: Collection[str] | None = None
 ) -> dict[str, ClientRow]:
-    """Clients at risk at `as_of` (which must be the head's): all, or those of `ids` that are."""
+    """Clients at risk at `as_of`, which must be the head's: all, or those among `ids`."""
     some = ids is not None
-    given = {"account": account, "as_of": as_of} | ({"ids": ids} if some else {})
+    parameters = {"account": account, "as_of": as_of} | ({"ids": ids} if some else {})
     tasks: dict[str, list[TaskRow]] = {}
     for statement in (_deal_tasks(some=some), _own_tasks(some=some)):
-        for row in connection.execute(statement, given):
+        for row in connection.execute(statement, parameters):
             tasks.setdefault(str(row[0]), []).append(_task_row(row))
     stakes = _stakes(connection, account, tasks) if tasks else {}
     return {
-        each: ClientRow(
-            client_id=each,
-            client=stakes[each].name or _deal_name(each, rows),
-            amount=stakes[each].amount,
+        client_id: ClientRow(
+            client_id=client_id,
+            client=stakes[client_id].name or _deal_name(client_id, rows),
+            amount=stakes[client_id].amount,
             tasks=tuple(sorted(rows, key=lambda task: (task.due_at, task.task_id))),
-            open_amount=stakes[each].open_amount,
+            open_amount=stakes[client_id].open_amount,
         )
-        for each, rows in tasks.items()
+        for client_id, rows in tasks.items()
     }
 
 
@@ -127,7 +127,7 @@ def _task_row(row: Row[*tuple[Any, ...]]) -> TaskRow:
 
 
 def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
-    """A deal without a client is its own client, by its name."""
+    """The name of a client that is a deal without a client."""
     return next((task.deal for task in rows), None) if client_id.startswith(DEAL_CLIENT) else None
 
 
@@ -157,8 +157,8 @@ def _names(entity: Entity) -> Select[str, str | None]:
 
 
 def _named(connection: Connection, account: str, entity: Entity) -> dict[str, str]:
-    found = connection.execute(_names(entity), {"account": account})
-    return {each: name for each, name in found if name}
+    rows = connection.execute(_names(entity), {"account": account})
+    return {entity_id: name for entity_id, name in rows if name}
 
 
 def manager_names(connection: Connection, account: Account) -> dict[str, str]:
@@ -186,7 +186,7 @@ _COMPLETED = select(TASKS.c.id).where(
 
 
 def completed(connection: Connection, account: str, task_ids: Collection[str]) -> frozenset[str]:
-    """Those of some tasks that are completed."""
+    """The completed ones among some tasks."""
     if not task_ids:
         return frozenset()
     return frozenset(connection.execute(_COMPLETED, {"account": account, "ids": task_ids}).scalars())
@@ -200,8 +200,8 @@ _ALL_UNCONVERTED = select(_UNCONVERTED.c.currency, _UNCONVERTED.c.deals).where(
 
 def unconverted(connection: Connection, account: str) -> dict[str, int]:
     """Open or lost deals counted with amount 0, for want of a rate, by currency."""
-    found = connection.execute(_ALL_UNCONVERTED, {"account": account})
-    return dict(tuple(row) for row in found)
+    rows = connection.execute(_ALL_UNCONVERTED, {"account": account})
+    return dict(tuple(row) for row in rows)
 
 
 @cache
@@ -236,8 +236,8 @@ def _losses(*, manager: bool, pipeline: bool) -> Select[*tuple[Any, ...]]:
 def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
     """Refusals by reason, of every kind."""
     statement = _losses(manager=selection.manager_id is not None, pipeline=selection.pipeline_id is not None)
-    given = {name: value for name, value in selection._asdict().items() if value is not None}
+    chosen = {name: value for name, value in selection._asdict().items() if value is not None}
     return tuple(
         LossRow(reason_id or None, name, int(deals), int(amount))
-        for reason_id, name, deals, amount in connection.execute(statement, {"account": account, **given})
+        for reason_id, name, deals, amount in connection.execute(statement, {"account": account, **chosen})
     )

@@ -1,6 +1,6 @@
-"""Refusals one by one: the lost deals that the sums of a board's losses are made of (SPEC section 2).
+"""Refusals one by one: the lost deals behind the sums of a board's losses (SPEC section 2).
 
-A read is one transaction, so that the deals and the sums are those of one sequence number.
+A read is one transaction, so the deals and the sums belong to one sequence number.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from service.model import SECOND, Day, Instant
 from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
 
 PAGE: Final = 1_000
-"""Deals that one statement gives."""
+"""Deals that one statement returns at most."""
 
-ASKED_FOR: Final = 500
-"""Reasons that a statement names; where there are more it gives the deals of all."""
+NAMED_REASONS: Final = 500
+"""Reasons that a statement names at most. With more, it returns the deals of all reasons."""
 
 _SLACK: Final = 3 * 3600 * SECOND
-"""Where clocks go back over midnight, moments of a day follow the start of the next one."""
+"""Where clocks go back over midnight, some moments of a day come after the start of the next day."""
 
 _CLIENTS: Final = STATE["client"]
 
@@ -41,8 +41,8 @@ class LostDeal:
     """A lost deal, as it counts.
 
     Args:
-        amount: In minor units of the account's currency; 0 without a rate for `unconverted`.
-        unconverted: The currency that there is no rate for, unless the amount is 0 anyway.
+        amount: In minor units of the account's currency; 0 if there is no rate for the deal's currency.
+        unconverted: The deal's currency if there is no rate for it and the amount is not 0.
         day: The local day (an ordinal) on which it was lost.
     """
 
@@ -66,9 +66,9 @@ class Refusals:
     Args:
         as_of: The moment that they are true for.
         by_reason: Their sums, as the board has them.
-        manager_names: The name of every manager that is known; `pipeline_names` likewise.
-        deals: Those with one of some reasons (None: without one), newest first. Read as they are asked for,
-            while the read lasts.
+        manager_names: By id, the managers whose names are known; `pipeline_names` likewise.
+        deals: Yields the deals with one of some reasons (None: without a reason), newest first. It reads them
+            page by page, as long as the transaction lasts.
     """
 
     seq: int
@@ -82,7 +82,7 @@ class Refusals:
 def _deals(
     connection: Connection, account: Account, selection: Selection, reason_ids: Collection[str | None]
 ) -> Iterator[LostDeal]:
-    wanted = {each or NOBODY for each in reason_ids}
+    wanted = {reason_id or NOBODY for reason_id in reason_ids}
     rules = heads.rules_of(account)
     last: tuple[Instant, str] | None = None
     while wanted:
@@ -116,7 +116,7 @@ def _lost_deal(row: Row[*tuple[Any, ...]], rules: Rules) -> LostDeal:
 def _statement(
     account: Account, selection: Selection, reason_ids: Collection[str], last: tuple[Instant, str] | None
 ) -> Select[*tuple[Any, ...]]:
-    """The next `PAGE` deals after the last one that was read, and perhaps some that are not selected."""
+    """The next `PAGE` deals after the last one, perhaps with some that the selection excludes."""
     lost_at = DEALS.c.lost_at
     chosen: list[ColumnElement[bool]] = [
         DEALS.c.account == account.id,
@@ -129,9 +129,9 @@ def _statement(
     ):
         if wanted is not None:
             chosen.append(func.coalesce(column, NOBODY) == wanted)
-    if len(reason_ids) <= ASKED_FOR:
-        # A reason that is still to be told is null too; which it is shows in the record.
-        stored = {NOBODY if each == PENDING else each for each in reason_ids}
+    if len(reason_ids) <= NAMED_REASONS:
+        # A reason that the CRM has not sent yet is null, too; the record tells the two apart.
+        stored = {NOBODY if reason_id == PENDING else reason_id for reason_id in reason_ids}
         chosen.append(func.coalesce(DEALS.c.reason_id, NOBODY).in_(sorted(stored)))
     if last is not None:
         moment, deal_id = last
@@ -147,11 +147,11 @@ def _statement(
 
 
 class RefusalReader:
-    """Reads refusals.
+    """Reads lists of refusals.
 
     Args:
         accounts: By id.
-        clock: Tells what moment a read is true for.
+        clock: Gives the moment of a read.
     """
 
     def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
@@ -161,7 +161,7 @@ class RefusalReader:
 
     @contextmanager
     def read(self, account_id: str, selection: Selection) -> Iterator[Refusals]:
-        """The refusals of an account; what is read of them is read before this is left.
+        """The refusals of an account. Read `deals` inside the block.
 
         Raises:
             KeyError: No such account.

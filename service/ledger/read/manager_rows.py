@@ -43,22 +43,22 @@ def rows(sums: ManagerSums, as_of: Instant) -> tuple[ManagerRow, ...]:
     """Managers with overdue tasks, or with a habit in the last 30 days. The mean times of tasks that are
     still overdue grow by themselves, with `as_of`."""
     habits: dict[tuple[str, int], tuple[int, int]] = {}
-    for each in sums.habits:
-        late = each.late_tasks + each.overdue_tasks
-        time = each.late_us + overdue_time(each.day, each.overdue_tasks, each.overdue_us, as_of)
+    for habit in sums.habits:
+        late = habit.late_tasks + habit.overdue_tasks
+        time = habit.late_us + overdue_time(habit.day, habit.overdue_tasks, habit.overdue_us, as_of)
         for days in (WEEK, MONTH):
-            if each.day > sums.today - days:
-                tasks, total = habits.get((each.manager_id, days), (0, 0))
-                habits[each.manager_id, days] = (tasks + late, total + time)
+            if habit.day > sums.today - days:
+                tasks, total = habits.get((habit.manager_id, days), (0, 0))
+                habits[habit.manager_id, days] = (tasks + late, total + time)
     everyone = sorted(sums.stakes.keys() | {manager_id for manager_id, _ in habits})
     return tuple(
         ManagerRow(
-            each or None,
-            *sums.stakes.get(each, (0, 0)),
-            _late(habits.get((each, WEEK))),
-            _late(habits.get((each, MONTH))),
+            manager_id or None,
+            *sums.stakes.get(manager_id, (0, 0)),
+            _late(habits.get((manager_id, WEEK))),
+            _late(habits.get((manager_id, MONTH))),
         )
-        for each in everyone
+        for manager_id in everyone
     )
 
 

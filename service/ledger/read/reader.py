@@ -1,5 +1,5 @@
-"""Reads of boards: whole, or only the rows that the commits since an earlier read made stale. Never
-recomputes.
+"""Reads of boards: whole, or only the rows that the commits since an earlier read made stale. Nothing is
+recomputed.
 
 A read is one transaction that sees one state of the database, so a `BoardRows` is a board at one sequence
 number.
@@ -29,11 +29,12 @@ from service.projections import FLOW
 
 
 def _with_head() -> Select[*tuple[Any, ...]]:
-    """An account's head, and whatever else has one row for it: a board at rest needs no other statement."""
+    """An account's head and every other table that has one row for it, so that a board at rest needs no other
+    statement."""
     joined: FromClause = HEADS
-    for table in (*(SUMS[each] for each in FLOW.totals), SYNCS):
+    for table in (*(SUMS[relation] for relation in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
-    measures = [SUMS[each].c[name] for each in FLOW.totals for name in each.measures]
+    measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
     return (
         select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.problem, *measures)
         .select_from(joined)
@@ -44,24 +45,12 @@ def _with_head() -> Select[*tuple[Any, ...]]:
 _HEAD: Final = _with_head()
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """What one read works with. `totals` has the measures of the totals of the flow."""
-
-    connection: Connection
-    account: Account
-    head: Head
-    as_of: Instant
-    shown: SyncReport
-    totals: Mapping[str, Mapping[str, int]]
-
-
 class BoardReader:
     """Reads boards.
 
     Args:
         accounts: By id.
-        clock: Tells how fresh a read is.
+        clock: Gives the moment of a read.
     """
 
     def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
@@ -76,7 +65,7 @@ class BoardReader:
 
         Args:
             selections: The losses that are wanted.
-            since: An earlier reading of the same account: what is not stale is taken from it.
+            since: An earlier read of the same account, whose rows are taken over unless they are stale.
 
         Raises:
             KeyError: No such account.
@@ -85,118 +74,113 @@ class BoardReader:
         account = self._accounts[account_id]
         now = self._clock.now()
         with self._database.reading() as connection:
-            return _board(connection, account, now, selections, since)
+            return _begin(connection, account, now, since).rows(selections)
 
 
-def _board(
-    connection: Connection,
-    account: Account,
-    now: Instant,
-    selections: Sequence[Selection],
-    since: BoardRows | None,
-) -> BoardRows:
-    read = _begin(connection, account, now)
-    seq = read.head.seq
-    if since is None or since.seq > seq:
-        return _read(read, selections, None, Invalidation())
-    stale = union([] if since.seq == seq else invalidations.read(connection, account.id, since.seq, seq))
-    return _read(read, selections, None if stale.everything else since, stale)
-
-
-def _begin(connection: Connection, account: Account, now: Instant) -> _Reader:
+def _begin(connection: Connection, account: Account, now: Instant, since: BoardRows | None) -> _Read:
     row = connection.execute(_HEAD, {"account": account.id}).one_or_none()
     if row is None:
         raise LookupError(f"account {account.id} has no head row")
     values = iter(row)
     head = Head(*islice(values, len(HEADS.c)))
     repaired, problem = islice(values, 2)
-    shown = SyncReport() if account.api is None or repaired is None else SyncReport(repaired, problem)
+    sync = SyncReport() if account.api is None or repaired is None else SyncReport(repaired, problem)
     totals = {}
     for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
         totals[relation.name] = {
             name: value or 0 for name, value in zip(relation.measures, measures, strict=True)
         }
-    return _Reader(connection, account, head, _true_at(head, now), shown, totals)
+    stale = _stale(connection, head, since)
+    # The tables are true now, unless something that is due was not applied yet.
+    as_of = max(head.as_of, min(now, earlier(head.next_tick_at, 1)))
+    return _Read(connection, account, head, as_of, sync, totals, None if stale.everything else since, stale)
 
 
-def _true_at(head: Head, now: Instant) -> Instant:
-    """The moment that the tables are true at: now, unless something that is due has not been applied yet."""
-    return max(head.as_of, min(now, earlier(head.next_tick_at, 1)))
+def _stale(connection: Connection, head: Head, since: BoardRows | None) -> Invalidation:
+    if since is None or since.seq > head.seq:
+        return Invalidation(everything=True)
+    if since.seq == head.seq:
+        return Invalidation()
+    return union(invalidations.read(connection, head.account, since.seq, head.seq))
 
 
-def _read(
-    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, stale: Invalidation
-) -> BoardRows:
-    connection, account_id = read.connection, read.account.id
-    clients = _clients(read, since, stale)
-    sums = _manager_sums(read, since, stale)
-    return BoardRows(
-        account=account_id,
-        seq=read.head.seq,
-        as_of=read.as_of,
-        last_delivery_at=read.head.last_delivery_at,
-        totals=read.totals,
-        saved=since.saved
-        if since is not None and not stale.clients
-        else board_rows.saved(connection, account_id),
-        closed=_closed(read, since, clients),
-        unconverted=since.unconverted
-        if since is not None and since.seq == read.head.seq
-        else board_rows.unconverted(connection, account_id),
-        clients=clients,
-        managers=manager_rows.rows(sums, read.as_of),
-        manager_names=since.manager_names
-        if since is not None and not stale.managers
-        else board_rows.manager_names(connection, read.account),
-        pipeline_names=since.pipeline_names
-        if since is not None and not stale.pipelines
-        else board_rows.pipeline_names(connection, account_id),
-        losses=_losses(read, selections, since, stale),
-        silent=stale.silent,
-        repaired=read.shown.repaired,
-        problem=read.shown.problem,
-        manager_sums=sums,
-    )
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A read under way.
 
+    Args:
+        totals: As in `BoardRows`.
+        since: The earlier read; None if there is none, or nothing of it can be taken over.
+        stale: What commits made stale after it.
+    """
 
-def _manager_sums(read: _Reader, since: BoardRows | None, stale: Invalidation) -> ManagerSums:
-    today = heads.rules_of(read.account).day(read.as_of)
-    held = None if since is None or stale.managers else since.manager_sums
-    if held is not None and held.today == today:
-        return held
-    return manager_rows.read(read.connection, read.account.id, today)
+    connection: Connection
+    account: Account
+    head: Head
+    as_of: Instant
+    sync: SyncReport
+    totals: Mapping[str, Mapping[str, int]]
+    since: BoardRows | None
+    stale: Invalidation
 
+    def rows(self, selections: Sequence[Selection]) -> BoardRows:
+        connection, account_id, since, stale = self.connection, self.account.id, self.since, self.stale
+        clients, sums = self._clients(), self._manager_sums()
+        return BoardRows(
+            account=account_id,
+            seq=self.head.seq,
+            as_of=self.as_of,
+            last_delivery_at=self.head.last_delivery_at,
+            totals=self.totals,
+            saved=since.saved
+            if since is not None and not stale.clients
+            else board_rows.saved(connection, account_id),
+            closed=self._closed(clients),
+            unconverted=since.unconverted
+            if since is not None and since.seq == self.head.seq
+            else board_rows.unconverted(connection, account_id),
+            clients=clients,
+            managers=manager_rows.rows(sums, self.as_of),
+            manager_names=since.manager_names
+            if since is not None and not stale.managers
+            else board_rows.manager_names(connection, self.account),
+            pipeline_names=since.pipeline_names
+            if since is not None and not stale.pipelines
+            else board_rows.pipeline_names(connection, account_id),
+            losses={selection: self._losses(selection) for selection in selections},
+            silent=stale.silent,
+            repaired=self.sync.repaired,
+            problem=self.sync.problem,
+            manager_sums=sums,
+        )
 
-def _clients(read: _Reader, since: BoardRows | None, stale: Invalidation) -> Mapping[str, ClientRow]:
-    if since is None:
-        return board_rows.clients(read.connection, read.account.id, read.head.as_of)
-    if not stale.clients:
-        return since.clients
-    again = board_rows.clients(read.connection, read.account.id, read.head.as_of, stale.clients)
-    dropped = frozenset(stale.clients)
-    kept = {client_id: row for client_id, row in since.clients.items() if client_id not in dropped}
-    return {**kept, **again}
+    def _manager_sums(self) -> ManagerSums:
+        today = heads.rules_of(self.account).day(self.as_of)
+        earlier = None if self.since is None or self.stale.managers else self.since.manager_sums
+        if earlier is not None and earlier.today == today:
+            return earlier
+        return manager_rows.read(self.connection, self.account.id, today)
 
+    def _clients(self) -> Mapping[str, ClientRow]:
+        account_id, as_of = self.account.id, self.head.as_of
+        if self.since is None:
+            return board_rows.clients(self.connection, account_id, as_of)
+        stale = frozenset(self.stale.clients)
+        if not stale:
+            return self.since.clients
+        fresh = board_rows.clients(self.connection, account_id, as_of, stale)
+        return {key: row for key, row in self.since.clients.items() if key not in stale} | fresh
 
-def _closed(read: _Reader, since: BoardRows | None, clients: Mapping[str, ClientRow]) -> frozenset[str]:
-    if since is None or since.clients is clients:
-        return frozenset()
-    listed = {task.task_id for row in clients.values() for task in row.tasks}
-    gone = [
-        task.task_id for row in since.clients.values() for task in row.tasks if task.task_id not in listed
-    ]
-    return board_rows.completed(read.connection, read.account.id, gone)
+    def _closed(self, clients: Mapping[str, ClientRow]) -> frozenset[str]:
+        if self.since is None or self.since.clients is clients:
+            return frozenset()
+        listed = {task.task_id for row in clients.values() for task in row.tasks}
+        gone = {task.task_id for row in self.since.clients.values() for task in row.tasks} - listed
+        return board_rows.completed(self.connection, self.account.id, gone)
 
-
-def _losses(
-    read: _Reader, selections: Sequence[Selection], since: BoardRows | None, stale: Invalidation
-) -> dict[Selection, tuple[LossRow, ...]]:
-    losses: dict[Selection, tuple[LossRow, ...]] = {}
-    for each in selections:
-        held = None if since is None or stale.reasons else since.losses.get(each)
-        if held is not None and not any(each.first <= day <= each.last for day in stale.days):
-            losses[each] = held
-        else:
-            losses[each] = board_rows.losses(read.connection, read.account.id, each)
-    return losses
+    def _losses(self, selection: Selection) -> tuple[LossRow, ...]:
+        earlier = None if self.since is None or self.stale.reasons else self.since.losses.get(selection)
+        if earlier is None or any(selection.first <= day <= selection.last for day in self.stale.days):
+            return board_rows.losses(self.connection, self.account.id, selection)
+        return earlier

@@ -50,8 +50,8 @@ def revoke(connection: Connection, account: str, name: str) -> bool:
 
 def digests(connection: Connection, account: str) -> frozenset[str]:
     """The digests of the account's screens."""
-    found = select(SCREENS.c.digest).where(SCREENS.c.account == account)
-    return frozenset(connection.execute(found).scalars())
+    statement = select(SCREENS.c.digest).where(SCREENS.c.account == account)
+    return frozenset(connection.execute(statement).scalars())
 
 
 def seen(connection: Connection, account: str, digest: str, now: Instant) -> None:

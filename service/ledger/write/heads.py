@@ -157,8 +157,8 @@ def due_accounts(
     connection: Connection, accounts: Collection[str], now: Instant, limit: int | None = None
 ) -> list[str]:
     """Those of some accounts whose boards time alone has changed by now, `limit` at most."""
-    given = {"accounts": accounts, "now": now}
-    return list(connection.execute(_DUE.limit(limit), given).scalars())
+    parameters = {"accounts": accounts, "now": now}
+    return list(connection.execute(_DUE.limit(limit), parameters).scalars())
 
 
 _EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))

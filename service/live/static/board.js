@@ -47,13 +47,14 @@ function showFrame(name, frame, first) {
   const { arrived, saved, amounts } = show(frame, highlight, messages);
   announcer.add({ arrived, saved });
   wall?.fit(); // before anything flies, so that an amount starts from where its row is seen
-  for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), document.querySelector("#gaps .saved .value"));
+  const target = document.querySelector("#gaps .saved .value");
+  for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);
   upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
   delete document.body.dataset.loading;
 }
 
-/** Two heartbeats in a row that name a later state mean that a patch was lost: reconnect, which begins with a snapshot. */
+/** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
 function checkSeq(seq) {
   behind = seq > Number(page.dataset.seq) ? behind + 1 : 0;
   if (behind < 2) return;

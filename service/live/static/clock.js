@@ -6,14 +6,15 @@ const page = document.documentElement;
 
 /** The server's clock, as the stream's frames tell it. */
 export class Clock {
-  #newest = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null }; // the latest frame by `as_of`
+  // The frame with the latest `as_of`; the page itself stands for the first.
+  #newest = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null };
   #ahead = Date.parse(page.dataset.asOf) - Date.now(); // milliseconds that the server's clock is ahead of the screen's
 
   constructor(messages) {
     this.messages = messages;
   }
 
-  /** Set the clock by a frame. Only a heartbeat can set it back: it leaves at its `as_of`, other frames may have waited. */
+  /** Set the clock by a frame. Only a heartbeat can set it back: other frames may have waited after their `as_of`. */
   set(frame, isHeartbeat) {
     const ahead = Date.parse(frame.as_of) - Date.now();
     this.#ahead = isHeartbeat ? ahead : Math.max(this.#ahead, ahead);
@@ -35,7 +36,8 @@ export class Clock {
       write(time, moment(at, today, this.messages));
     }
     const age = duration((now - Date.parse(asOf)) / 1000, this.messages, page.lang);
-    write(document.getElementById("stale-text"), fill(this.messages.stale, { age, time: moment(asOf, today, this.messages) }));
+    const time = moment(asOf, today, this.messages);
+    write(document.getElementById("stale-text"), fill(this.messages.stale, { age, time }));
   }
 }
 

@@ -41,7 +41,8 @@ export function fill(message, values) {
 /** A number formatted as the one in `sample`: `412 560 ₽` and 5184 make `5 184 ₽`. */
 export function formatLike(sample, value) {
   const digits = Number.isInteger(value) ? 0 : 2;
-  const format = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const format = new Intl.NumberFormat(document.documentElement.lang, options);
   return sample.replace(/\d(?:[\d\s.,]*\d)?/, () => format.format(value));
 }
 

@@ -22,7 +22,8 @@ export function glide(list, change) {
     const newTop = row.getBoundingClientRect().top;
     const distance = oldTop === undefined || row.hidden ? 0 : oldTop - newTop;
     if (!distance || !(inSight(oldTop) || inSight(newTop))) continue;
-    row.animate([{ transform: `translateY(${distance}px)` }, { transform: "none" }], { duration: GLIDE_MS, easing: EASE });
+    const way = [{ transform: `translateY(${distance}px)` }, { transform: "none" }];
+    row.animate(way, { duration: GLIDE_MS, easing: EASE });
   }
 }
 
@@ -66,6 +67,10 @@ export function fly(text, from, to) {
   document.body.append(flying);
   const left = Math.min(end.left, to.closest("[data-figure]").getBoundingClientRect().right - flying.offsetWidth);
   const there = `translate(${left - start.left}px, ${end.top - start.top}px)`;
-  const flight = [{ transform: "none", opacity: 1 }, { transform: there, opacity: 1, offset: 0.85 }, { transform: there, opacity: 0 }];
+  const flight = [
+    { transform: "none", opacity: 1 },
+    { transform: there, opacity: 1, offset: 0.85 },
+    { transform: there, opacity: 0 },
+  ];
   flying.animate(flight, { duration: FLIGHT_MS, easing: EASE }).finished.finally(() => flying.remove());
 }

@@ -39,7 +39,8 @@ export class Stream {
   /** Check the connection; called every second. With `now`, reconnect a dead one without a pause. */
   check(now = false) {
     const silent = Date.now() - this.#lastFrameAt > SILENCE_MS;
-    const dead = this.#source.readyState === EventSource.CLOSED || Date.now() - Math.max(this.#lastFrameAt, this.#openedAt) > SILENCE_MS;
+    const stuck = Date.now() - Math.max(this.#lastFrameAt, this.#openedAt) > SILENCE_MS;
+    const dead = stuck || this.#source.readyState === EventSource.CLOSED;
     if (dead && now) return this.open();
     if (dead && this.#retry === null) this.#openLater();
     const open = this.#source.readyState === EventSource.OPEN && !this.#first;

@@ -28,7 +28,7 @@ export class Upgrade {
     this.#noticedAt = Date.now();
   }
 
-  /** Reload the page at a quiet moment; called every second. Once for each version: a stale cache must not cause a loop. */
+  /** Reload at a quiet moment; called every second. Once for each version: a stale cache must not cause a loop. */
   check() {
     if (!this.#version || sessionStorage.getItem(RELOADED) === this.#version) return;
     const inUse = document.querySelector("dialog[open], details[open], select:focus, input:focus");

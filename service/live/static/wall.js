@@ -74,7 +74,8 @@ export class Wall {
     const amount = Number(figure("stake")) - visible.reduce((sum, row) => sum + Number(row.dataset.amount), 0);
     const sample = this.list.querySelector(".lead .amount")?.textContent ?? "";
     const form = plural(this.messages.client, clients, document.documentElement.lang);
-    const text = clients > 0 ? fill(form, { num: clients, amount: formatLike(sample, Math.round(amount * 100) / 100) }) : "";
+    const values = { num: clients, amount: formatLike(sample, Math.round(amount * 100) / 100) };
+    const text = clients > 0 ? fill(form, values) : "";
     if (this.further.textContent !== text) this.further.textContent = text;
   }
 }
@@ -84,7 +85,8 @@ function fitReasons() {
   const region = document.getElementById("losses-reasons");
   const rows = [...region.querySelectorAll("li")];
   for (const row of rows) row.hidden = false;
-  const weight = (row) => (row.classList.contains("highlight") ? Infinity : Number(row.querySelector(".amount").dataset.value));
+  const amount = (row) => Number(row.querySelector(".amount").dataset.value);
+  const weight = (row) => (row.classList.contains("highlight") ? Infinity : amount(row));
   rows.sort((one, other) => weight(one) - weight(other));
   while (rows.length && region.scrollHeight > region.clientHeight) rows.shift().hidden = true;
 }

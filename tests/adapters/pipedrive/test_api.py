@@ -323,7 +323,7 @@ def test_a_deal_that_was_never_changed_is_dated_by_its_creation() -> None:
 def test_an_object_that_was_asked_for_and_is_left_out_is_deleted(resource: str, entity: Any) -> None:
     deletion = Change(entity, "2", NOW, deleted=True)
     sent = {"archived_deals": deal, "activities": activity}[resource](1)
-    result = decoded(resource, listing(sent), "1", "2")
+    result = decoded(resource, listing(sent), "1", "2", "no-id")
     assert [change for change in result.changes if change.deleted] == [deletion]
     assert decoded(resource, b'{"success": true, "data": null}', "2").changes == (deletion,)
 

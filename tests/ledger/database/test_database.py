@@ -122,8 +122,8 @@ def test_an_error_of_postgresql_is_classified_by_its_state(
 ) -> None:
     error = DBAPIError.instance("COMMIT", {}, cause("said so"), psycopg.Error)
     assert isinstance(error, DBAPIError)
-    found = classify(error)
-    assert (None if found is None else type(found)) is raised
+    classified = classify(error)
+    assert (None if classified is None else type(classified)) is raised
 
 
 def test_a_lost_connection_cuts_a_transaction_short() -> None:

@@ -37,10 +37,10 @@ def long_ways(engine: Engine, statements: list[Executed]) -> Iterator[str]:
 
 
 def _is_long(step: str, statement: str) -> bool:
-    found = STEP.match(step)
-    if found is None or found[2] in SHORT | ONE_ROW:
+    parts = STEP.match(step)
+    if parts is None or parts[2] in SHORT | ONE_ROW:
         return False
-    terms = (found[3] or "").split(" AND ")
+    terms = (parts[3] or "").split(" AND ")
     ranges = [term for term in terms if "<" in term or ">" in term]
     if len(ranges) == 1 and "min(" not in statement:  # from somewhere to the end
         return True
@@ -99,8 +99,8 @@ def test_every_index_has_its_statistics(sqlite: Ledger) -> None:
             for table in METADATA.tables
             for _, index, *_ in connection.exec_driver_sql(f"PRAGMA index_list({table})")
         }
-        found = connection.exec_driver_sql("SELECT idx FROM sqlite_stat1").scalars().all()
-    assert sorted(found) == sorted(named)
+        indexes = connection.exec_driver_sql("SELECT idx FROM sqlite_stat1").scalars().all()
+    assert sorted(indexes) == sorted(named)
 
 
 def test_a_long_way_is_found(sqlite: Ledger) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -61,19 +60,19 @@ def test_several_nodes_write_and_read_through_it(pooler: str, postgres: str) -> 
     offices = [replace(OFFICE, id=f"office-{number}") for number in range(4)]
     databases = [Database(url, serving=True) for _ in offices]
     with databases[0].writing() as connection:
-        for each in offices:
-            heads.ensure(connection, each, NOW)
+        for office in offices:
+            heads.ensure(connection, office, NOW)
 
     def work(number: int) -> list[object]:
-        node = Committer(databases[number], {each.id: each for each in offices}, FixedClock(NOW))
-        office = offices[number].id
-        return [node.commit([delivery(f"k{turn}", office)])[0][0] for turn in range(ROUNDS)]
+        node = Committer(databases[number], {office.id: office for office in offices}, FixedClock(NOW))
+        office_id = offices[number].id
+        return [node.commit([delivery(f"k{turn}", office_id)])[0][0] for turn in range(ROUNDS)]
 
     with ThreadPoolExecutor(len(offices)) as threads:
-        results = [each for found in threads.map(work, range(len(offices))) for each in found]
-    assert [each.status for each in results if isinstance(each, Outcome)] == ["applied"] * len(results)
-    reader = BoardReader(databases[0], {each.id: each for each in offices}, FixedClock(NOW))
-    assert {reader.read(each.id, ()).seq for each in offices for _ in range(ROUNDS)} == {ROUNDS}
+        results = [result for results in threads.map(work, range(len(offices))) for result in results]
+    assert [result.status for result in results if isinstance(result, Outcome)] == ["applied"] * len(results)
+    reader = BoardReader(databases[0], {office.id: office for office in offices}, FixedClock(NOW))
+    assert {reader.read(office.id, ()).seq for office in offices for _ in range(ROUNDS)} == {ROUNDS}
     with databases[0].reading() as connection:
         assert list(recompute.differences_from_state(connection, offices[0], lambda _: None)) == []
         assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar() == 0
@@ -103,7 +102,7 @@ def test_a_command_takes_the_time_that_it_needs(postgres: str) -> None:
     engine.dispose()
 
 
-def test_notifications_that_a_pooler_swallows_are_missed_aloud(
+async def test_notifications_that_a_pooler_swallows_are_missed_aloud(
     pooler: str, postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(follow, "ECHO_SECONDS", 0.3)
@@ -111,12 +110,9 @@ def test_notifications_that_a_pooler_swallows_are_missed_aloud(
     url = configured(pooler, postgres)
     deaf, hearing = Node(url, listen=pooler), Node(url, listen=postgres)
 
-    async def story() -> None:
-        async with running(deaf, hearing, listening=False):
-            await until(lambda: "set listen_url to the server itself" in caplog.text)
-            await until(lambda: hearing.follower.listening)
-            assert not deaf.follower.listening
-            deaf.follower.announce({"office": 3})  # telling goes through it; hearing does not
-            await until(hearing.knows(3))
-
-    asyncio.run(story())
+    async with running(deaf, hearing, listening=False):
+        await until(lambda: "set listen_url to the server itself" in caplog.text)
+        await until(lambda: hearing.follower.listening)
+        assert not deaf.follower.listening
+        deaf.follower.announce({"office": 3})  # telling goes through it; hearing does not
+        await until(hearing.knows(3))

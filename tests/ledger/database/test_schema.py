@@ -61,7 +61,7 @@ def test_the_migrations_have_the_checks_of_the_tables(engine: Engine, database_u
     schema.migrate(database_url)
     inspector = inspect(engine)
     for table in METADATA.tables.values():
-        checks = {each for each in table.constraints if isinstance(each, CheckConstraint)}
+        checks = {check for check in table.constraints if isinstance(check, CheckConstraint)}
         flags = {check for check in checks if check._type_bound}  # PostgreSQL has a boolean type
         wanted = checks - flags if engine.dialect.name == "postgresql" else checks
         names = {str(check["name"]) for check in inspector.get_check_constraints(table.name)}

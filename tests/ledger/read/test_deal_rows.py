@@ -35,8 +35,8 @@ def reader(ledger: Ledger) -> RefusalReader:
 
 def read(ledger: Ledger, selection: Selection = EVER, *reason_ids: str | None) -> list[LostDeal]:
     """The refusals of a selection: with some reasons, else with any."""
-    with reader(ledger).read(ledger.account.id, selection) as found:
-        return list(found.deals(reason_ids or {row.reason_id for row in found.by_reason}))
+    with reader(ledger).read(ledger.account.id, selection) as refusals:
+        return list(refusals.deals(reason_ids or {row.reason_id for row in refusals.by_reason}))
 
 
 def ids(deals: list[LostDeal]) -> list[str]:
@@ -69,15 +69,15 @@ def test_the_deals_add_up_to_the_boards_losses_whatever_happened(both: Ledger, d
     board = both.read(scene.selections)
     truth = oracle.truth_of(numbered(history), scene.now, both.account)
     for selection in scene.selections:
-        with reader(both).read("office", selection) as found:
-            assert sorted(found.by_reason, key=str) == sorted(board.losses[selection], key=str)
-            assert (found.seq, found.as_of) == (board.seq, scene.now)
-            deals = list(found.deals({row.reason_id for row in found.by_reason}))
-            for row in found.by_reason:
+        with reader(both).read("office", selection) as refusals:
+            assert sorted(refusals.by_reason, key=str) == sorted(board.losses[selection], key=str)
+            assert (refusals.seq, refusals.as_of) == (board.seq, scene.now)
+            deals = list(refusals.deals({row.reason_id for row in refusals.by_reason}))
+            for row in refusals.by_reason:
                 own = [deal for deal in deals if deal.reason_id == row.reason_id]
                 assert (len(own), sum(deal.amount for deal in own)) == (row.count, row.amount)
-                assert list(found.deals([row.reason_id])) == own
-        assert len(deals) == sum(row.count for row in found.by_reason)
+                assert list(refusals.deals([row.reason_id])) == own
+        assert len(deals) == sum(row.count for row in refusals.by_reason)
         assert [deal.day for deal in deals] == sorted((deal.day for deal in deals), reverse=True)
         for deal in deals:
             known = truth.deals[deal.deal_id]
@@ -150,7 +150,7 @@ def test_many_deals_of_one_moment_are_read_page_by_page(
     assert read(ledger) == whole
     some = read(ledger, EVER, "r1", "r2")
     assert some == [deal for deal in whole if deal.reason_id != "r0"]
-    monkeypatch.setattr(deal_rows, "ASKED_FOR", 1)
+    monkeypatch.setattr(deal_rows, "NAMED_REASONS", 1)
     assert read(ledger, EVER, "r1", "r2") == some
     assert read(ledger, EVER, "unheard-of") == []
 
@@ -175,9 +175,9 @@ def test_a_refusal_is_what_the_projections_make_of_it(ledger: Ledger) -> None:
     usd, eur = read(ledger)
     assert (usd.amount, usd.unconverted, usd.reason_id, usd.manager_id, usd.pipeline_id) == (92, *[None] * 4)
     assert (eur.amount, eur.unconverted, eur.name, eur.day) == (0, "EUR", "Абонемент", TODAY)
-    with reader(ledger).read("office", EVER) as found:
-        assert LossRow("r", "Выбрал других", 1, 0) in found.by_reason
-        assert found.manager_names == {"m": "Анна"}
+    with reader(ledger).read("office", EVER) as refusals:
+        assert LossRow("r", "Выбрал других", 1, 0) in refusals.by_reason
+        assert refusals.manager_names == {"m": "Анна"}
 
 
 def test_every_statement_names_the_account_and_lost_deals_are_found_by_their_index(
@@ -187,9 +187,9 @@ def test_every_statement_names_the_account_and_lost_deals_are_found_by_their_ind
     monkeypatch.setattr(deal_rows, "PAGE", 1)
     with counted(ledger.readers) as statements:
         read(ledger)
-    told = [each for each in statements if not each.startswith(("BEGIN", "PRAGMA", "SELECT pg_", "show "))]
-    assert len(told) > 4
-    assert [each for each in told if "account" not in each] == []
+    selects = [text for text in statements if not text.startswith(("BEGIN", "PRAGMA", "SELECT pg_", "show "))]
+    assert len(selects) > 4
+    assert [text for text in selects if "account" not in text] == []
     if ledger.readers.dialect.name == "sqlite":
         statement = deal_rows._statement(OFFICE, EVER, {"", "r"}, (NOW, "a"))
         written = statement.compile(ledger.readers, compile_kwargs={"literal_binds": True})

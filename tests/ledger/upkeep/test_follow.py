@@ -44,16 +44,16 @@ class StandingClock:
 
 
 class Node:
-    """A follower, and what it was told."""
+    """A follower, and what it published."""
 
     def __init__(self, url: str, clock: SystemClock | StandingClock | None = None, listen: str = "") -> None:
         self.database = Database(url, serving=True)
-        self.told: list[Mapping[str, int]] = []
+        self.published: list[Mapping[str, int]] = []
         self.follower = Follower(self.database, listen or url, lambda: ["office"], clock or StandingClock())
-        self.follower.on_seq.append(self.told.append)
+        self.follower.on_seq.append(self.published.append)
 
     def knows(self, seq: int) -> Callable[[], bool]:
-        return lambda: any(each.get("office") == seq for each in self.told)
+        return lambda: any(seqs.get("office") == seq for seqs in self.published)
 
 
 @asynccontextmanager
@@ -101,36 +101,32 @@ def move(engine: Engine, seq: int) -> None:
         connection.execute(update(HEADS).where(HEADS.c.account == "office").values(seq=seq))
 
 
-def test_a_commit_is_told_to_other_nodes_and_is_no_news_to_its_own(engine: Engine, postgres: str) -> None:
+async def test_a_commit_is_told_to_other_nodes_and_is_no_news_to_its_own(
+    engine: Engine, postgres: str
+) -> None:
     here, there = Node(postgres), Node(postgres)
 
-    async def story() -> None:
-        async with running(here, there):
-            await until(here.knows(0))
-            here.follower.announce({"office": 7})
-            await until(there.knows(7))
-            there.follower.announce({"office": 8})
-            await until(here.knows(8))
-        assert not here.knows(7)()
-        assert not there.knows(8)()
-
-    asyncio.run(story())
+    async with running(here, there):
+        await until(here.knows(0))
+        here.follower.announce({"office": 7})
+        await until(there.knows(7))
+        there.follower.announce({"office": 8})
+        await until(here.knows(8))
+    assert not here.knows(7)()
+    assert not there.knows(8)()
 
 
-def test_what_nobody_told_of_is_found(engine: Engine, postgres: str) -> None:
+async def test_what_nobody_told_of_is_found(engine: Engine, postgres: str) -> None:
     deaf = Node(postgres, SystemClock(), listen=NOWHERE)
 
-    async def story() -> None:
-        async with running(deaf, listening=False):
-            await until(deaf.knows(0))
-            move(engine, 5)
-            await until(deaf.knows(5))
-            assert not deaf.follower.listening
-
-    asyncio.run(story())
+    async with running(deaf, listening=False):
+        await until(deaf.knows(0))
+        move(engine, 5)
+        await until(deaf.knows(5))
+        assert not deaf.follower.listening
 
 
-def test_a_listener_that_was_cut_off_listens_again_and_looks_for_what_it_missed(
+async def test_a_listener_that_was_cut_off_listens_again_and_looks_for_what_it_missed(
     engine: Engine, postgres: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clocks = StandingClock(), StandingClock()
@@ -143,53 +139,44 @@ def test_a_listener_that_was_cut_off_listens_again_and_looks_for_what_it_missed(
                 " WHERE application_name = 'lossboard listener' AND datname = current_database()"
             )
 
-    async def story() -> None:
-        async with running(here, there):
-            cut()
-            await until(lambda: caplog.text.count("the listening connection is lost") == 2)
-            move(engine, 11)  # nobody tells
-            for clock in clocks:
-                clock.reconnect.set()
-            await until(there.knows(11))
-            await until(here.knows(11))
-            here.follower.announce({"office": 12})
-            await until(there.knows(12))
-
-    asyncio.run(story())
+    async with running(here, there):
+        cut()
+        await until(lambda: caplog.text.count("the listening connection is lost") == 2)
+        move(engine, 11)  # nobody tells
+        for clock in clocks:
+            clock.reconnect.set()
+        await until(there.knows(11))
+        await until(here.knows(11))
+        here.follower.announce({"office": 12})
+        await until(there.knows(12))
 
 
-def test_a_storm_of_commits_is_a_few_notifications_of_the_newest(engine: Engine, postgres: str) -> None:
+async def test_a_storm_of_commits_is_a_few_notifications_of_the_newest(engine: Engine, postgres: str) -> None:
     here = Node(postgres, SystemClock())
     heard: list[str] = []
 
-    async def story() -> None:
-        async with await psycopg.AsyncConnection.connect(listen_address(postgres), autocommit=True) as other:
-            await other.execute(f"LISTEN {CHANNEL}")
-            async with running(here):
-                for seq in range(1, 1_001):
-                    here.follower.announce({"office": seq})
-                    if seq % 100 == 0:
-                        await asyncio.sleep(0)
-                async for each in other.notifies():
-                    heard.append(each.payload)
-                    if each.payload.endswith(":1000"):
-                        break
-
-    asyncio.run(story())
-    assert len([each for each in heard if each]) <= 3
+    async with await psycopg.AsyncConnection.connect(listen_address(postgres), autocommit=True) as other:
+        await other.execute(f"LISTEN {CHANNEL}")
+        async with running(here):
+            for seq in range(1, 1_001):
+                here.follower.announce({"office": seq})
+                if seq % 100 == 0:
+                    await asyncio.sleep(0)
+            async for notification in other.notifies():
+                heard.append(notification.payload)
+                if notification.payload.endswith(":1000"):
+                    break
+    assert len([payload for payload in heard if payload]) <= 3
 
 
-def test_many_accounts_go_into_as_many_notifications_as_it_takes(postgres: str) -> None:
+async def test_many_accounts_go_into_as_many_notifications_as_it_takes(postgres: str) -> None:
     seqs = {f"{'account' * 5}-{number}": 10**18 + number for number in range(500)}
     here, there = Node(postgres), Node(postgres)
 
-    async def story() -> None:
-        async with running(here, there):
-            here.follower.announce(seqs)
-            await until(lambda: sum(map(len, there.told)) >= len(seqs))
-
-    asyncio.run(story())
-    assert {each: seq for told in there.told for each, seq in told.items()} == seqs
+    async with running(here, there):
+        here.follower.announce(seqs)
+        await until(lambda: sum(map(len, there.published)) >= len(seqs))
+    assert {account: seq for news in there.published for account, seq in news.items()} == seqs
 
 
 @pytest.mark.parametrize(
@@ -199,7 +186,7 @@ def test_a_notification_that_says_nothing_is_passed_over(postgres: str, payload:
     here = Node(postgres)
     here.follower._hint(payload)
     here.follower._hint(f"{payload} office:3")
-    assert here.told == [{"office": 3}]
+    assert here.published == [{"office": 3}]
 
 
 def test_a_notification_waits_for_no_disk(postgres: str) -> None:
@@ -216,7 +203,7 @@ def test_a_notification_waits_for_no_disk(postgres: str) -> None:
     here.follower._announcer.dispose()
 
 
-def test_a_silent_listener_makes_sure_that_it_can_hear(
+async def test_a_silent_listener_makes_sure_that_it_can_hear(
     engine: Engine, postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(follow, "SILENCE_SECONDS", 0.05)
@@ -224,12 +211,9 @@ def test_a_silent_listener_makes_sure_that_it_can_hear(
     here = Node(postgres)
     mute: list[str] = []
 
-    async def story() -> None:
+    with caplog.at_level(logging.WARNING):
         async with running(here):
             monkeypatch.setattr(here.follower, "_notify", mute.extend)  # what it sends is lost
             await until(lambda: not here.follower.listening)
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(story())
     assert mute != []
     assert "set listen_url to the server itself" in caplog.text

@@ -44,7 +44,7 @@ def test_a_tampered_row_is_found_and_mended(ledger: Ledger) -> None:
     table = SUMS[LOSS_DAYS]
     with ledger.engine.begin() as connection:
         connection.execute(update(table).where(table.c.account == "office").values(amount=1))
-    assert [(each.table, each.expected, each.actual) for each in ledger.differences()] == [
+    assert [(row.table, row.expected, row.actual) for row in ledger.differences()] == [
         ("loss_days", (1, 700), (1, 1))
     ]
     with ledger.engine.begin() as connection:
@@ -58,8 +58,10 @@ def test_missing_and_superfluous_rows_are_found(ledger: Ledger) -> None:
         connection.execute(delete(table).where(table.c.account == "office"))
         row = {"account": "office", "day": 1, "reason_id": "x", "count": 1, "amount": 5}
         connection.execute(table.insert(), row)
-    found = {(each.key, each.expected, each.actual) for each in ledger.differences()}
-    assert found == {((1, "x"), None, (1, 5)), ((TODAY, "r"), (1, 700), None)}
+    assert {(row.key, row.expected, row.actual) for row in ledger.differences()} == {
+        ((1, "x"), None, (1, 5)),
+        ((TODAY, "r"), (1, 700), None),
+    }
 
 
 def test_a_rebuild_is_a_commit_that_open_boards_follow(ledger: Ledger) -> None:
@@ -81,7 +83,7 @@ def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) ->
         connection.execute(
             update(DEALS).where(DEALS.c.account == "office", DEALS.c.id == "2").values(amount=1)
         )
-    assert [(each.table, each.key) for each in differences()] == [("deals", ("2",))]
+    assert [(row.table, row.key) for row in differences()] == [("deals", ("2",))]
     with ledger.engine.begin() as connection:
         recompute.rebuild_state(connection, OFFICE, decode, lambda _: None)
         recompute.rebuild(connection, OFFICE, NOW, lambda _: None)

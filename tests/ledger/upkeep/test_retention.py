@@ -33,10 +33,10 @@ def delivery(key: str, received_at: int = NOW, decoded: Decoded | None = None) -
 def kept(ledger: Ledger) -> list[int]:
     """Numbers of the deliveries whose bodies are there."""
     with ledger.readers.begin() as connection:
-        found = select(DELIVERIES.c.number).where(
+        numbers = select(DELIVERIES.c.number).where(
             DELIVERIES.c.account == "office", DELIVERIES.c.body.is_not(None)
         )
-        return sorted(connection.execute(found).scalars())
+        return sorted(connection.execute(numbers).scalars())
 
 
 def retention(ledger: Ledger, keep_days: int = 30) -> Retention:
@@ -58,8 +58,8 @@ def test_an_account_with_nothing_to_drop_is_not_held(ledger: Ledger) -> None:
     ledger.deliver(delivery("a"))
     with counted(ledger.readers) as statements:
         retention(ledger).prune()
-    assert len([each for each in statements if "FROM" in each]) == 1
-    assert not any("FOR UPDATE" in each for each in statements)
+    assert len([text for text in statements if "FROM" in text]) == 1
+    assert not any("FOR UPDATE" in text for text in statements)
 
 
 def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_leaving_quarantine_early_keeps_the_body_for_its_time(ledger: Ledger) ->
     assert kept(ledger) == [1]
 
 
-def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_away(
+async def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_away(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = StandingClock(NOW)
@@ -124,21 +124,18 @@ def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_away(
 
     monkeypatch.setattr(Retention, "prune", prune)
 
-    async def story() -> None:
-        running = asyncio.create_task(Retention(ledger.database, ["office"], 30, clock).run())
-        async with asyncio.timeout(20):
-            for wanted, seconds in (
-                (1, INTERVAL_SECONDS),
-                (2, retention_module.PAUSE_SECONDS),
-                (3, INTERVAL_SECONDS),
-            ):
-                while len(looks) < wanted or not clock.sleeping:
-                    await asyncio.sleep(0.001)
-                assert len(looks) == wanted
-                clock.advance(seconds)
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-
-    asyncio.run(story())
+    running = asyncio.create_task(Retention(ledger.database, ["office"], 30, clock).run())
+    async with asyncio.timeout(20):
+        for wanted, seconds in (
+            (1, INTERVAL_SECONDS),
+            (2, retention_module.PAUSE_SECONDS),
+            (3, INTERVAL_SECONDS),
+        ):
+            while len(looks) < wanted or not clock.sleeping:
+                await asyncio.sleep(0.001)
+            assert len(looks) == wanted
+            clock.advance(seconds)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
     assert "away" in caplog.text

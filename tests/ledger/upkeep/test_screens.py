@@ -57,11 +57,11 @@ async def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> No
     assert add(ledger, "tablet", "digest", "other")
     await service(ledger).seen("office", "same", later(NOW, 1))
     assert await service(ledger).digests("office") == {"same"}
-    assert [each.seen_at for each in listed(ledger, "other")] == [None, None]
+    assert [screen.seen_at for screen in listed(ledger, "other")] == [None, None]
     with ledger.engine.begin() as connection:
         assert screens.revoke(connection, "other", "television")
     assert listed(ledger) == [NamedScreen("office", "television", NOW, later(NOW, 1))]
-    assert [each.name for each in listed(ledger, "other")] == ["tablet"]
+    assert [screen.name for screen in listed(ledger, "other")] == ["tablet"]
 
 
 async def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
@@ -69,7 +69,7 @@ async def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
     assert add(ledger, "b", "digest-b")
     await service(ledger).seen("office", "digest-b", later(NOW, 7))
     await service(ledger).seen("office", "revoked", later(NOW, 8))
-    assert [(each.name, each.seen_at) for each in listed(ledger)] == [("a", None), ("b", NOW + 7)]
+    assert [(screen.name, screen.seen_at) for screen in listed(ledger)] == [("a", None), ("b", NOW + 7)]
 
 
 async def test_a_database_that_is_away_is_said_to_be(ledger: Ledger) -> None:

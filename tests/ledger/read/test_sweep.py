@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.ledger.write import sweep
+from service.ledger.read import sweep
 from service.model import DAY, Change, Instant, Need, earlier, later
 from tests.histories import at
 from tests.ledger.offices import Ledger
