@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from service.model import SECOND, Instant, later
 
 
+START = Instant(1_795_417_200 * SECOND)
+
+
 @dataclass
 class SteppingClock:
     """See `service.clock.Clock`."""
 
-    moment: Instant = Instant(1_795_417_200 * SECOND)
+    moment: Instant = START
     waits: list[float] = field(default_factory=list)
 
     def now(self) -> Instant:
