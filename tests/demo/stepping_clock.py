@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from service.model import SECOND, Instant, later
 
-
 START = Instant(1_795_417_200 * SECOND)
 
 
