@@ -18,8 +18,7 @@ from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.screens import screens
 from service.commands.serving import serve_config, serve_demo
 from service.config import Account, Config
-from service.config_file import parse
-from service.demo.run import new_token, settings
+from service.demo.run import CRMS
 from service.ledger.database import schema
 
 P = ParamSpec("P")
@@ -51,14 +50,14 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 
 @main.command()
 @_address
+@click.option("--crm", default="amocrm", show_default=True, type=click.Choice(list(CRMS)))
 @click.option("--still", is_flag=True, help="Post the worked examples, then leave the office quiet.")
 @click.option("--database-url", default=None, help="An empty database (default: a temporary SQLite file).")
-def demo(host: str, port: int, still: bool, database_url: str | None) -> None:
-    """Serve a simulated sales office that posts real amoCRM-format webhooks."""
+def demo(host: str, port: int, crm: str, still: bool, database_url: str | None) -> None:
+    """Serve a simulated sales office, whose CRM posts webhooks in its vendor's format."""
     with plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
         url = database_url or f"sqlite:///{folder}/demo.db"
-        token = new_token()
-        serve_demo(parse(settings(url, token), {}), SystemClock(), host, port, token, still=still)
+        serve_demo(crm, url, SystemClock(), host, port, still=still)
 
 
 @main.command()

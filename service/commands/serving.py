@@ -13,9 +13,11 @@ from service.app import create_app
 from service.clock import Clock
 from service.commands import operations
 from service.config import Account, Config, ConfigError
-from service.demo import run as demo
+from service.config_file import parse
+from service.demo.postman import DeliveryError
+from service.demo.run import ACCOUNT, Simulation
 from service.http import supervisor
-from service.http.server import Server, address
+from service.http.server import Companion, Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.engine import is_sqlite
@@ -77,21 +79,52 @@ def _print_addresses(config: Config, url: str) -> None:
         click.echo(f"{account.title}: {url}/boards/{account.id}; webhooks to {url}/webhooks/{account.id}")
 
 
-def serve_demo(config: Config, clock: Clock, host: str, port: int, token: str, *, still: bool) -> None:
-    """Serve the demo, and play its office against it, until a signal to stop."""
+def serve_demo(kind: str, database_url: str, clock: Clock, host: str, port: int, *, still: bool) -> None:
+    """Serve the demo, a simulated CRM's API, and play the CRM's office, until a signal to stop.
 
+    Args:
+        kind: The kind of the simulated CRM.
+        database_url: An empty database: every run uses the same ids.
+        still: Leave the office quiet after the worked examples.
+    """
+    simulation = Simulation(kind, clock)
+    with supervisor.listen("127.0.0.1", 0) as listening:
+        account = simulation.account(address("127.0.0.1", listening))
+        config = parse({"database_url": database_url, "accounts": [account]}, {})
+        with operations.alone(config):
+            _make_ready(config, clock, lambda _config, _account: None)
+            asyncio.run(_serve_demo(config, clock, host, port, simulation, listening, still=still))
+
+
+async def _serve_demo(
+    config: Config,
+    clock: Clock,
+    host: str,
+    port: int,
+    simulation: Simulation,
+    listening: socket.socket,
+    *,
+    still: bool,
+) -> None:
     async def play(url: str) -> None:
-        click.echo(f"\n    The board: {url}/boards/demo\n")
-        await demo.play(url, token, clock, still=still, stop=asyncio.Event())
+        click.echo(f"\n    The board: {url}/boards/{ACCOUNT}\n")
+        try:
+            await simulation.play(url, still=still)
+        except* DeliveryError as errors:
+            click.echo(f"The demo's office has stopped: {errors.exceptions[0]}", err=True)
 
     tasks: list[asyncio.Task[None]] = []
 
     def started(url: str) -> None:
         tasks.append(asyncio.create_task(play(url)))
 
-    with operations.alone(config):
-        _make_ready(config, clock, lambda _config, _account: None)
-        asyncio.run(_serve(config, clock, host, port, started))
+    api = Companion(simulation.crm.app, "127.0.0.1", 0, lambda: None, lambda _url: None)
+    tasks.append(asyncio.create_task(api.serve(sockets=[listening])))
+    await _serve(config, clock, host, port, started)
+    api.stop()
+    for task in tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:

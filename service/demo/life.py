@@ -1,20 +1,17 @@
 """The life of the simulated office: what happens next, by chance but within bounds.
 
-Clients come, managers set tasks and forget some, catch up on others, win and lose deals. The chances depend
+Clients come, managers add tasks and forget some, catch up on others, win and lose deals. The chances depend
 on how many clients are at risk, so that the board stays lively and never floods.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from service.demo import names
-from service.demo.books import Books
-from service.demo.records import Lead
-from service.demo.wire import Webhook
-from service.model import SECOND, Instant
+from service.demo.office import Deal, Event, Office, Second, Task
 
 CALM: Final = 2
 """Clients at risk up to which nobody hurries to call back."""
@@ -22,114 +19,173 @@ CALM: Final = 2
 CROWDED: Final = 7
 """Clients at risk, now or within a minute, from which on no manager takes on another short promise."""
 
-FEWEST_LEADS: Final = 10
-"""Open leads below which none is closed."""
+FEWEST_DEALS: Final = 10
+"""Open deals below which none is closed."""
 
-MOST_LEADS: Final = 36
-"""Open leads from which on no client comes."""
+MOST_DEALS: Final = 36
+"""Open deals from which on no client comes."""
 
-_TASKS_A_LEAD: Final = 3
+REASON_WEIGHTS: Final[Mapping[str, int]] = {
+    "Не отвечает более 3-х раз": 35,
+    "Выбрал других": 10,
+    "Хочет, но не сейчас": 18,
+    "Целевой, но нет потребности": 10,
+    "Не подходит график": 9,
+    "Нет у нас услуги": 6,
+    "Больше не звонить": 4,
+    "Спам": 5,
+    "Дубль": 3,
+}
+"""How often of a hundred times a deal is lost for each reason."""
+
+_TASKS_A_DEAL: Final = 3
 _SOON: Final = 60  # seconds; the longest of the short promises
 _DAY: Final = 86_400
 _BURST: Final = 0.06  # how often three things happen at once
 
-_Deed = Callable[[int], None]
+_Deed = Callable[[], None]
 
 
 class Life:
-    """Managers at work on the books.
+    """Managers at work.
 
     Args:
-        books: The CRM's state, as the opening left it.
-        rng: Where chance comes from; the same seed, books and moments give the same life.
+        office: As the story left it.
+        rng: The source of chance; the same seed, office and moments give the same life.
     """
 
-    def __init__(self, books: Books, rng: random.Random) -> None:
-        self.books = books
+    def __init__(self, office: Office, rng: random.Random) -> None:
+        self.office = office
         self._rng = rng
+        self._events: list[Event] = []
 
-    def pause(self) -> float:
+    def pause_seconds(self) -> float:
         """Seconds until something happens again."""
         return self._rng.uniform(2.0, 6.0)
 
-    def next_events(self, now: Instant) -> list[Webhook]:
-        """What happens at this moment: mostly one thing, sometimes three at once, rarely nothing."""
-        second = now // SECOND
-        for _ in range(3 if self._rng.random() < _BURST else 1):
-            deeds = self._chances(second)
-            self._rng.choices(list(deeds), list(deeds.values()))[0](second)
-        return self.books.drain()
+    def next_events(self) -> Sequence[Event]:
+        """What happens at this moment: mostly one thing, sometimes three at once, rarely nothing.
 
-    def _chances(self, now: int) -> dict[_Deed, float]:
-        at_risk = len({task.lead_id for task in self.books.overdue(now)})
-        expected = len({task.lead_id for task in self.books.overdue(now + _SOON)})
-        leads = len(self.books.leads)
+        No record changes twice within a second, because both changes would carry the same version.
+        """
+        self._events = []
+        for _ in range(3 if self._rng.random() < _BURST else 1):
+            chances = self._chances()
+            self._rng.choices(list(chances), list(chances.values()))[0]()
+        return self._events
+
+    def open_deals(self) -> list[Deal]:
+        """The open deals, oldest first."""
+        return [deal for deal in self.office.deals.values() if deal.status == "open"]
+
+    def open_tasks(self, deal: Deal) -> list[Task]:
+        """A deal's open tasks, oldest first."""
+        return [task for task in self._open_tasks() if task.deal_id == deal.id]
+
+    def overdue(self, ahead: Second = 0) -> list[Task]:
+        """The open tasks that are due now, or some seconds ahead."""
+        moment = self._now + ahead
+        return [task for task in self._open_tasks() if task.due_at is not None and task.due_at <= moment]
+
+    def at_risk(self, ahead: Second = 0) -> set[int | None]:
+        """The ids of the deals with overdue tasks, now or some seconds ahead."""
+        return {task.deal_id for task in self.overdue(ahead)}
+
+    @property
+    def _now(self) -> Second:
+        return int(self.office.now())
+
+    def _open_tasks(self) -> list[Task]:
+        return [task for task in self.office.tasks.values() if not task.completed]
+
+    def _settled(self) -> list[Deal]:
+        """The open deals that were changed before this second, and whose open tasks were, too."""
+        now = self._now
+        busy = {task.deal_id for task in self._open_tasks() if task.updated_at >= now}
+        return [deal for deal in self.open_deals() if deal.updated_at < now and deal.id not in busy]
+
+    def _chances(self) -> dict[_Deed, float]:
+        at_risk, expected = len(self.at_risk()), len(self.at_risk(_SOON))
+        deals = len(self.open_deals())
         hurry = max(0, at_risk - CALM)
         return {
             self._promise: 10.0 if expected < CALM + 3 else 4.0 if expected < CROWDED else 0.0,
             self._call_back: 1.2 * hurry if at_risk < CROWDED else 40.0,
             self._postpone: 0.5 * hurry,
-            self._meet_client: 3.0 if leads < MOST_LEADS else 0.0,
-            self._lose: 1.5 if leads > FEWEST_LEADS else 0.0,
-            self._win: 1.0 if leads > FEWEST_LEADS else 0.0,
+            self._meet_client: 3.0 if deals < MOST_DEALS else 0.0,
+            self._lose: 1.5 if deals > FEWEST_DEALS else 0.0,
+            self._win: 1.0 if deals > FEWEST_DEALS else 0.0,
             self._reprice: 1.5,
         }
 
-    def _meet_client(self, now: int) -> None:
+    def _meet_client(self) -> None:
         goods, price = names.purchase(self._rng)
-        manager_id = self._rng.choice(tuple(names.MANAGERS))
-        lead = self.books.add_lead(goods, price, names.client(self._rng), manager_id, now)
+        manager_id = self._rng.choice(tuple(self.office.managers))
+        client = self._note(self.office.add_client(names.client(self._rng)))
+        pipeline_id = next(iter(self.office.pipelines))
+        deal = self._note(self.office.add_deal(goods, price * 100, client.id, manager_id, pipeline_id))
         if self._rng.random() < 0.35:
-            self._agree_next_step(lead, now)
+            self._agree_next_step(self.office.deals[deal.id])
 
-    def _promise(self, now: int) -> None:
-        """A task for the next minute, sooner on a lead that has none, on one where nothing is urgent."""
-        urgent = {task.lead_id for task in self.books.overdue(now + _SOON)}
-        leads = [lead for lead in self._settled(now) if lead.id not in urgent]
-        idle = [lead for lead in leads if not self.books.tasks_of(lead)]
-        chosen = idle if idle and self._rng.random() < 0.7 else leads
-        free = [lead for lead in chosen if len(self.books.tasks_of(lead)) < _TASKS_A_LEAD]
+    def _promise(self) -> None:
+        """Add a task for the next minute to a deal where nothing is urgent, sooner to one without tasks."""
+        urgent = self.at_risk(_SOON)
+        deals = [deal for deal in self._settled() if deal.id not in urgent]
+        idle = [deal for deal in deals if not self.open_tasks(deal)]
+        chosen = idle if idle and self._rng.random() < 0.7 else deals
+        free = [deal for deal in chosen if len(self.open_tasks(deal)) < _TASKS_A_DEAL]
         if free:
-            self._add_task(self._rng.choice(free), now + self._rng.randint(20, _SOON), now)
+            self._add_task(self._rng.choice(free), self._rng.randint(20, _SOON))
 
-    def _call_back(self, now: int) -> None:
-        """An overdue task is done at last, mostly with the next step agreed."""
-        overdue = [task for task in self.books.overdue(now) if task.updated_at < now]
+    def _call_back(self) -> None:
+        """Complete an overdue task at last, mostly with the next step agreed."""
+        overdue = [task for task in self.overdue() if task.updated_at < self._now]
         if not overdue:
             return
         task = self._rng.choice(overdue)
-        self.books.complete(task, now)
-        lead = self.books.leads[task.lead_id]
-        if self._rng.random() < 0.6 and len(self.books.tasks_of(lead)) < _TASKS_A_LEAD:
-            self._agree_next_step(lead, now)
+        self._note(self.office.complete(task.id))
+        deal = self.office.deals[task.deal_id or 0]
+        if self._rng.random() < 0.6 and len(self.open_tasks(deal)) < _TASKS_A_DEAL:
+            self._agree_next_step(deal)
 
-    def _postpone(self, now: int) -> None:
-        overdue = [task for task in self.books.overdue(now) if task.updated_at < now]
+    def _postpone(self) -> None:
+        overdue = [task for task in self.overdue() if task.updated_at < self._now]
         if overdue:
-            self.books.postpone(self._rng.choice(overdue), now + self._rng.randint(_DAY // 2, 2 * _DAY), now)
+            task, ahead = self._rng.choice(overdue), self._rng.randint(_DAY // 2, 2 * _DAY)
+            self._note(self.office.reschedule(task.id, self._now + ahead))
 
-    def _reprice(self, now: int) -> None:
-        leads = self._settled(now)
-        if leads:
-            lead = self._rng.choice(leads)
-            self.books.reprice(lead, names.price(lead.name, self._rng), now)
+    def _reprice(self) -> None:
+        deals = self._settled()
+        if deals:
+            deal = self._rng.choice(deals)
+            self._note(self.office.edit_deal(deal.id, amount=names.price(deal.name, self._rng) * 100))
 
-    def _lose(self, now: int) -> None:
-        leads = self._settled(now)
-        if leads:
-            reason = self._rng.choices(tuple(names.REASONS), tuple(names.REASONS.values()))[0]
-            self.books.lose(self._rng.choice(leads), reason, now)
+    def _lose(self) -> None:
+        deals = self._settled()
+        if deals:
+            reason = self._rng.choices(tuple(REASON_WEIGHTS), tuple(REASON_WEIGHTS.values()))[0]
+            deal = self._rng.choice(deals)
+            self._complete_all(deal)
+            self._note(self.office.lose(deal.id, reason))
 
-    def _win(self, now: int) -> None:
-        leads = self._settled(now)
-        if leads:
-            self.books.win(self._rng.choice(leads), now)
+    def _win(self) -> None:
+        deals = self._settled()
+        if deals:
+            deal = self._rng.choice(deals)
+            self._complete_all(deal)
+            self._note(self.office.win(deal.id))
 
-    def _agree_next_step(self, lead: Lead, now: int) -> None:
-        self._add_task(lead, now + self._rng.randint(_DAY, 5 * _DAY), now)
+    def _complete_all(self, deal: Deal) -> None:
+        for task in self.open_tasks(deal):
+            self._note(self.office.complete(task.id))
 
-    def _add_task(self, lead: Lead, due_at: int, now: int) -> None:
-        self.books.add_task(lead, self._rng.choice(names.TASK_TEXTS), due_at, now)
+    def _agree_next_step(self, deal: Deal) -> None:
+        self._add_task(deal, self._rng.randint(_DAY, 5 * _DAY))
 
-    def _settled(self, now: int) -> list[Lead]:
-        return [lead for lead in self.books.leads.values() if self.books.settled(lead, now)]
+    def _add_task(self, deal: Deal, ahead: Second) -> None:
+        text = self._rng.choice(names.TASK_TEXTS)
+        self._note(self.office.add_task(text, deal.manager_id, self._now + ahead, deal_id=deal.id))
+
+    def _note(self, event: Event) -> Event:
+        self._events.append(event)
+        return event

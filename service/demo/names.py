@@ -7,12 +7,28 @@ from collections.abc import Mapping
 from typing import Final
 
 MANAGERS: Final[Mapping[int, str]] = {
-    8800101: "Анна Белова",
-    8800102: "Борис Громов",
-    8800103: "Вера Зимина",
-    8800104: "Глеб Орлов",
+    31: "Анна Белова",
+    32: "Борис Громов",
+    33: "Вера Зимина",
+    34: "Глеб Орлов",
 }
-"""amoCRM's user ids and the names behind them; webhooks carry the ids alone."""
+"""The managers' names by their ids in the CRM."""
+
+PIPELINES: Final[Mapping[int, str]] = {11: "Продажи", 12: "Повторные"}
+
+REASONS: Final[Mapping[int, str]] = {
+    201: "Не отвечает более 3-х раз",
+    202: "Выбрал других",
+    203: "Хочет, но не сейчас",
+    204: "Целевой, но нет потребности",
+    205: "Не подходит график",
+    206: "Нет у нас услуги",
+    207: "Больше не звонить",
+    208: "Спам",
+    209: "Дубль",
+    210: "Дорого",
+}
+"""The CRM's loss reasons, of every kind. The last one is in no list of the default configuration."""
 
 GOODS: Final[Mapping[str, tuple[int, int]]] = {
     "Абонемент на 3 месяца": (4_200, 6_900),
@@ -39,19 +55,6 @@ TASK_TEXTS: Final = (
     "выслать прайс",
 )
 """What managers promise their clients."""
-
-REASONS: Final[Mapping[str, int]] = {
-    "Не отвечает более 3-х раз": 35,
-    "Выбрал других": 10,
-    "Хочет, но не сейчас": 18,
-    "Целевой, но нет потребности": 10,
-    "Не подходит график": 9,
-    "Нет у нас услуги": 6,
-    "Больше не звонить": 4,
-    "Спам": 5,
-    "Дубль": 3,
-}
-"""Why leads are lost, and how often of a hundred times."""
 
 _WOMEN: Final = ("Мария", "Ольга", "Елена", "Наталья", "Ирина", "Светлана", "Дарья", "Юлия", "Полина")
 _MEN: Final = ("Алексей", "Дмитрий", "Сергей", "Павел", "Никита", "Михаил", "Роман", "Артём", "Тимур")
@@ -88,12 +91,12 @@ def client(rng: random.Random) -> str:
 
 
 def purchase(rng: random.Random) -> tuple[str, int]:
-    """What a client came for, and for how many roubles (whole tens)."""
+    """What a client wants to buy, and for how many roubles (whole tens)."""
     name = rng.choice(tuple(GOODS))
     return name, price(name, rng)
 
 
 def price(goods: str, rng: random.Random) -> int:
-    """Roubles (whole tens) that these goods can cost."""
+    """A price of these goods in roubles (whole tens)."""
     low, high = GOODS[goods]
     return rng.randrange(low, high + 1, 10)

@@ -1,22 +1,24 @@
-"""The truth of a simulated sales office, whatever CRM it keeps its books in.
+"""The simulated sales office: its deals, tasks and clients, and the deeds that change them.
 
-A vendor's simulator tells this truth as that vendor's documents say that it is told; `changes_of` tells it as
-the service's own changes, so that a board made through the vendor can be held against one made of the truth.
-Nothing here depends on how a CRM or the service is built.
+This is the truth, whatever CRM the office uses. A simulated CRM (`service.demo.crms`) presents it in its
+vendor's format; nothing here depends on a CRM or on how the service is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from typing import Final, Literal, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
-from service.model import Status
+from service.clock import Clock
+from service.demo import names
+from service.model import SECOND, Status
 
 Second: TypeAlias = int
-"""A moment: seconds since 1970-01-01T00:00:00Z, which is as fine as the CRMs' own times."""
+"""A moment: seconds since 1970-01-01T00:00:00Z. The CRMs' own times are not finer."""
 
-Kind: TypeAlias = Literal[
+EventKind: TypeAlias = Literal[
     "added",
     "edited",
     "lost",
@@ -29,22 +31,31 @@ Kind: TypeAlias = Literal[
     "completed",
 ]
 
-MANAGERS: Final[Mapping[int, str]] = {31: "Анна Орлова", 32: "Борис Ким", 33: "Вера Соколова"}
-PIPELINES: Final[Mapping[int, str]] = {11: "Продажи", 12: "Повторные продажи"}
-REASONS: Final[Mapping[int, str]] = {
-    201: "Не отвечает более 3-х раз",
-    202: "Выбрал других",
-    203: "Хочет, но не сейчас",
-    204: "Не подходит график",
-    205: "Дубль",
-    206: "Дорого",
-}
-"""Reasons of every kind; the last one is in no list."""
+
+@dataclass
+class OfficeClock:
+    """The office's clock in seconds since 1970: the service's clock, except while a deed is backdated."""
+
+    clock: Clock
+    backdated: Second | None = None
+
+    def __call__(self) -> float:
+        """The office's present moment."""
+        return self.clock.now() / SECOND if self.backdated is None else float(self.backdated)
+
+    @contextmanager
+    def at(self, moment: Second) -> Iterator[None]:
+        """Let the office live at a moment of the past."""
+        self.backdated = moment
+        try:
+            yield
+        finally:
+            self.backdated = None
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A person, or a company. Ids of both are drawn from one sequence: no two clients share one."""
+    """A person, or a company. Both draw their ids from one sequence, so no two clients share an id."""
 
     id: int
     name: str
@@ -55,8 +66,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A deal. `amount` is in minor units; `closed_at` is set while it is won or lost, `reason` at most while
-    it is lost."""
+    """A deal.
+
+    Args:
+        reason: Why it was lost; only a lost deal can have one.
+        amount: In minor units.
+        closed_at: Set while the deal is won or lost.
+    """
 
     id: int
     name: str
@@ -74,7 +90,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task on a deal, or on a client itself, or on neither; never on both."""
+    """A task on a deal, on a client, or on neither; never on both."""
 
     id: int
     text: str
@@ -89,12 +105,12 @@ class Task:
     deleted: bool = False
 
 
-Record: TypeAlias = Deal | Task | Client
+OfficeRecord: TypeAlias = Deal | Task | Client
 _R = TypeVar("_R", Deal, Task, Client)
 
 
 class DealEdit(TypedDict, total=False):
-    """What of a deal can be edited without moving it between open, won and lost."""
+    """The fields of a deal that can be edited without moving it between open, won and lost."""
 
     name: str
     amount: int
@@ -106,56 +122,54 @@ class DealEdit(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened in the office.
+    """One change of one record.
 
     Args:
-        kind: What sort of thing.
         before: The record as it was; None for a new one.
         after: The record as it is; a deleted one is marked so.
-        at: When.
+        at: When it happened.
     """
 
-    kind: Kind
-    before: Record | None
-    after: Record
+    kind: EventKind
+    before: OfficeRecord | None
+    after: OfficeRecord
     at: Second
 
     @property
     def entity(self) -> Literal["deal", "task", "client"]:
-        """What it happened to."""
-        return (
-            "deal" if isinstance(self.after, Deal) else "task" if isinstance(self.after, Task) else "client"
-        )
+        """The type of the changed record."""
+        if isinstance(self.after, Deal):
+            return "deal"
+        return "task" if isinstance(self.after, Task) else "client"
 
     @property
     def id(self) -> int:
-        """Which one it happened to."""
+        """The id of the changed record."""
         return self.after.id
 
     @property
     def changed(self) -> frozenset[str]:
-        """The names of the fields that have another value than before; all, for a new record."""
-        names = [each.name for each in fields(self.after)]
+        """The names of the fields whose values differ from before; all fields for a new record."""
         return frozenset(
-            name
-            for name in names
-            if self.before is None or getattr(self.before, name) != getattr(self.after, name)
+            field.name
+            for field in fields(self.after)
+            if self.before is None or getattr(self.before, field.name) != getattr(self.after, field.name)
         )
 
 
 @dataclass(frozen=True)
 class Office:
-    """What is true, and the deeds that change it. Every deed sets `updated_at`, tells the listeners, and
+    """All records, and the deeds that change them. Every deed sets `updated_at`, calls the listeners and
     returns its event.
 
     Args:
-        now: The test's own clock, in seconds; fractions are dropped.
+        now: The office's clock, in seconds since 1970; fractions are dropped.
     """
 
     now: Callable[[], float]
-    managers: Mapping[int, str] = field(default_factory=lambda: dict(MANAGERS))
-    pipelines: Mapping[int, str] = field(default_factory=lambda: dict(PIPELINES))
-    reasons: Mapping[int, str] = field(default_factory=lambda: dict(REASONS))
+    managers: Mapping[int, str] = field(default_factory=lambda: dict(names.MANAGERS))
+    pipelines: Mapping[int, str] = field(default_factory=lambda: dict(names.PIPELINES))
+    reasons: Mapping[int, str] = field(default_factory=lambda: dict(names.REASONS))
     clients: dict[int, Client] = field(default_factory=dict)
     deals: dict[int, Deal] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
@@ -163,10 +177,10 @@ class Office:
 
     def reason_id(self, name: str | None) -> int | None:
         """The id of the reason with this name."""
-        return next((each for each, its in self.reasons.items() if its == name), None)
+        return next((reason_id for reason_id, reason in self.reasons.items() if reason == name), None)
 
     def add_client(self, name: str, company: bool = False) -> Event:
-        """A person or a company appears."""
+        """A person or a company is added."""
         now = self._second()
         return self._put(self.clients, "added", Client(5001 + len(self.clients), name, company, now, now))
 
@@ -177,7 +191,7 @@ class Office:
     def add_deal(
         self, name: str, amount: int, client_id: int | None, manager_id: int, pipeline_id: int
     ) -> Event:
-        """An open deal is made."""
+        """An open deal is added."""
         now, deal_id = self._second(), 70001 + len(self.deals)
         return self._put(
             self.deals,
@@ -186,7 +200,7 @@ class Office:
         )
 
     def edit_deal(self, deal_id: int, **changed: Unpack[DealEdit]) -> Event:
-        """Fields of a deal are edited; of a lost one the reason, too."""
+        """Fields of a deal are edited; the reason only if it is lost."""
         assert "reason" not in changed or self.deals[deal_id].status == "lost"
         return self._put(self.deals, "edited", replace(self.deals[deal_id], **changed))
 
@@ -206,11 +220,11 @@ class Office:
         return self._put(self.deals, "reopened", deal)
 
     def delete_deal(self, deal_id: int) -> Event:
-        """A deal is deleted; its tasks stay."""
+        """A deal is deleted; its tasks remain."""
         return self._put(self.deals, "deleted", replace(self.deals[deal_id], deleted=True))
 
     def restore_deal(self, deal_id: int) -> Event:
-        """A deleted deal is back, as it was."""
+        """A deleted deal is back as it was."""
         return self._put(self.deals, "restored", replace(self.deals[deal_id], deleted=False))
 
     def add_task(
@@ -221,7 +235,7 @@ class Office:
         deal_id: int | None = None,
         client_id: int | None = None,
     ) -> Event:
-        """A task is set, on a deal or on a client itself."""
+        """A task is added, on a deal or on a client."""
         assert deal_id is None or client_id is None
         now, task_id = self._second(), 900_001 + len(self.tasks)
         return self._put(
@@ -235,11 +249,11 @@ class Office:
         return self._put(self.tasks, "edited", replace(self.tasks[task_id], text=text))
 
     def reschedule(self, task_id: int, due_at: Second | None) -> Event:
-        """A task's due time is moved, or taken from it."""
+        """A task's due time is moved or removed."""
         return self._put(self.tasks, "rescheduled", replace(self.tasks[task_id], due_at=due_at))
 
     def reassign(self, task_id: int, manager_id: int) -> Event:
-        """A task is given to another manager."""
+        """A task gets another manager."""
         return self._put(self.tasks, "reassigned", replace(self.tasks[task_id], manager_id=manager_id))
 
     def complete(self, task_id: int) -> Event:
@@ -248,7 +262,7 @@ class Office:
         return self._put(self.tasks, "completed", task)
 
     def reopen_task(self, task_id: int) -> Event:
-        """A task was not done after all."""
+        """A completed task is open again."""
         task = replace(self.tasks[task_id], completed=False, completed_at=None)
         return self._put(self.tasks, "reopened", task)
 
@@ -259,10 +273,10 @@ class Office:
     def _second(self) -> Second:
         return int(self.now())
 
-    def _put(self, kept: dict[int, _R], kind: Kind, record: _R) -> Event:
-        before = kept.get(record.id)
+    def _put(self, records: dict[int, _R], kind: EventKind, record: _R) -> Event:
+        before = records.get(record.id)
         after = replace(record, updated_at=self._second())
-        kept[after.id] = after
+        records[after.id] = after
         event = Event(kind, before, after, after.updated_at)
         for listener in self.listeners:
             listener(event)

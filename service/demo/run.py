@@ -1,78 +1,111 @@
-"""Plays the demo against a running service: the opening at once, then the office's life, unless still."""
+"""The demo: an office that keeps its records in a simulated CRM, and the service's configuration for it."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 import secrets
 import sys
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import click
+import httpx
 
 from service.clock import Clock
-from service.demo import names, wire
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.crms.bitrix24.crm import Bitrix24
+from service.demo.crms.crm import AccountTable, SimulatedCRM
+from service.demo.crms.hubspot.crm import HubSpot
+from service.demo.crms.pipedrive.crm import Pipedrive
+from service.demo.crms.standard import Standard
 from service.demo.life import Life
-from service.demo.post import Poster
-from service.demo.story import ZONE, opening
+from service.demo.office import Office, OfficeClock
+from service.demo.postman import Postman, patiently, through
+from service.demo.story import ZONE, tell_story
 
 SEED: Final = 20
 """The demo is the same every time, but for the moments."""
 
+ACCOUNT: Final = "demo"
 
-def new_token() -> str:
-    """A webhook secret for one run."""
-    return secrets.token_urlsafe(24)
-
-
-def settings(database_url: str, token: str) -> dict[str, object]:
-    """The demo's configuration, as `lossboard.toml` would have it: amoCRM in Moscow, shown to loopback only.
-
-    The database must be empty, because every run uses the same ids.
-    """
-    account = {
-        "id": "demo",
-        "title": "Отдел продаж",
-        "crm": "amocrm",
-        "webhook_secret": token,
-        "timezone": ZONE.key,
-        "currency": "RUB",
-        "amocrm": {
-            "account": wire.SUBDOMAIN,
-            "reason_field": wire.REASON_FIELD,
-            "users": {str(manager_id): name for manager_id, name in names.MANAGERS.items()},
-        },
-    }
-    return {"database_url": database_url, "accounts": [account]}
+_TIMEOUT_SECONDS: Final = 10.0
 
 
-async def play(
-    base_url: str, token: str, clock: Clock, *, still: bool, stop: asyncio.Event, seed: int = SEED
-) -> None:
-    """Post the worked examples, then the office's life until `stop` is set.
+def _amocrm(office: Office, secret: str) -> SimulatedCRM:
+    """An amoCRM without an API token: its webhooks carry the loss reason in a field of the lead."""
+    return AmoCRM(
+        office,
+        webhook_secret=secret,
+        subdomain="lossboard-demo",
+        reason_field="Причина отказа",
+    )
+
+
+CRMS: Final[Mapping[str, Callable[[Office, str], SimulatedCRM]]] = {
+    "amocrm": _amocrm,
+    "bitrix24": lambda office, secret: Bitrix24(office, application_token=secret),
+    "hubspot": lambda office, secret: HubSpot(office, webhook_secret=secret),
+    "pipedrive": lambda office, secret: Pipedrive(office, webhook_secret=f"demo:{secret}"),
+    "standard": lambda office, secret: Standard(office, webhook_secret=f"whsec_{_key(secret)}"),
+}
+"""How each CRM kind is simulated for an office, given a secret for its webhooks."""
+
+
+class Simulation:
+    """The demo's office in a simulated CRM, with the story already played.
 
     Args:
-        base_url: Where the service listens, for example `http://127.0.0.1:8000`.
-        token: The webhook secret of the demo's account.
-        clock: Says when the story happens, and paces the life after it.
-        still: Return after the worked examples; the office stays quiet.
-        stop: Once set, nothing more is posted and the call returns.
-        seed: Decides all that is left to chance.
-
-    Raises:
-        DeliveryError: The service refused a webhook, or was not there.
+        kind: One of `CRMS`.
+        clock: Dates the story, and paces the life after it.
     """
-    rng = random.Random(seed)
-    story = opening(clock.now(), rng)
-    async with Poster(base_url, token, clock, stop) as poster:
-        with click.progressbar(
-            length=len(story.webhooks),
-            label="The office's month so far",
-            file=sys.stderr,
-            hidden=not sys.stderr.isatty(),
-        ) as bar:
-            await poster.post(story.webhooks, bar.update)
-        office = Life(story.books, rng)
-        while not (still or stop.is_set()):
-            await clock.wait(office.pause(), stop)
-            await poster.post(office.next_events(clock.now()))
+
+    def __init__(self, kind: str, clock: Clock) -> None:
+        office_clock = OfficeClock(clock)
+        self.office = Office(office_clock)
+        self.crm = CRMS[kind](self.office, secrets.token_urlsafe(24))
+        rng = random.Random(SEED)
+        self._clock = clock
+        self._story = tell_story(self.office, office_clock, rng)
+        self._life = Life(self.office, rng)
+
+    def account(self, api_url: str) -> AccountTable:
+        """The account's table of `lossboard.toml`; the CRM's API is served at the given URL."""
+        return {
+            "id": ACCOUNT,
+            "title": "Отдел продаж",
+            "timezone": ZONE.key,
+            "currency": "RUB",
+            "language": "ru",
+            **self.crm.account(api_url),
+        }
+
+    async def play(self, base_url: str, *, still: bool) -> None:
+        """Post the story's webhooks, then those of the office's life until cancelled.
+
+        Args:
+            base_url: Where the service listens, for example `http://127.0.0.1:8000`.
+            still: Return after the story; the office stays quiet.
+
+        Raises:
+            ExceptionGroup: Of `DeliveryError`: the service refused a webhook, or was away.
+        """
+        address = f"{base_url}/webhooks/{ACCOUNT}"
+        self.crm.connect(address)
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+            postman = Postman(self.crm, patiently(through(client, address), self._clock))
+            with click.progressbar(
+                length=len(self._story),
+                label="The office's month so far",
+                file=sys.stderr,
+                hidden=not sys.stderr.isatty(),
+            ) as bar:
+                await postman.tell_all(self._story, bar.update)
+            while not still:
+                await self._clock.wait(self._life.pause_seconds(), asyncio.Event())
+                await postman.tell_all(self._life.next_events(), lambda _: None)
+
+
+def _key(secret: str) -> str:
+    return base64.b64encode(secret.encode()).decode()

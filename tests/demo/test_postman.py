@@ -1,195 +1,150 @@
-"""The postman: what arrives, in which order, and what the vendor's rules make of a refusal."""
+"""Posting survives what a CRM's sender must survive, and says plainly when a webhook is refused."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from random import Random
-from typing import ClassVar
 
 import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from service.demo.crms.crm import LeakyBucket, Settings, SimulatedCRM, Webhook, Window
+from service.demo.crms.amocrm.crm import AmoCRM
+from service.demo.crms.crm import Webhook
 from service.demo.office import Event, Office
+from service.demo.postman import DeliveryError, Postman, patiently
 from tests.demo.clock import StillClock
-from tests.demo.postman import NO_FAULTS, Faults, Postman, through
+from tests.demo.postman import NO_FAULTS, Faults, FaultyPostman
+from tests.demo.stepping_clock import SteppingClock
 
-
-class PlainVendor(SimulatedCRM):
-    """Posts the number of the deal; gives up on the service after three refusals."""
-
-    retries: ClassVar[tuple[float, ...]] = (60.0, 300.0)
-    kind = "plain"
-    failures = 0
-
-    def routes(self) -> list[Route]:
-        return [Route("/deals", lambda _: JSONResponse(list(self.office.deals)))]
-
-    def refusal(self, request: Request) -> Response | None:
-        return None if "authorization" in request.headers else Response(status_code=401)
-
-    def too_many(self) -> Response:
-        return Response(status_code=429)
-
-    def failure(self, status: int) -> Response:
-        return Response(status_code=status)
-
-    def webhooks(self, event: Event) -> list[Webhook]:
-        return [Webhook((event,), {"content-type": "text/plain"}, {"token": "t"}, str(event.id).encode())]
-
-    def settings(self) -> Settings:
-        return {}
-
-    def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
-        return Webhook(
-            webhook.events, {**webhook.headers, "attempt": str(attempt)}, webhook.query, webhook.body
-        )
-
-    def answered(self, webhook: Webhook, attempt: int, status: int | None) -> None:
-        self.failures += status != 200
-        self.disabled = self.failures >= 3
+APPLIED = httpx.Response(200, json={"status": "applied"})
+WEBHOOK = Webhook((), {}, {}, b"account[id]=1")
 
 
 class Service:
-    """What the service got, and what it answers."""
+    """A stand-in; `answer` says what the nth webhook (from 1) gets."""
 
-    def __init__(self) -> None:
-        self.got: list[tuple[str, str]] = []
-        self.status = 200
+    def __init__(self, answer: Callable[[int], httpx.Response | Exception] = lambda _: APPLIED) -> None:
+        self.answer = answer
+        self.webhooks: list[Webhook] = []
 
-    async def deliver(self, webhook: Webhook) -> int:
-        if not self.status:
-            raise httpx.ConnectError("nobody is there")
-        self.got.append((webhook.body.decode(), webhook.headers["attempt"]))
-        return self.status
-
-
-def story(faults: Faults, deals: int, seed: int = 1) -> tuple[list[int], list[int], Postman]:
-    """Deals in the order in which they were made, those that arrived, and the postman."""
-    office, service = Office(StillClock()), Service()
-    vendor = PlainVendor(office, Window(1))
-    postman = Postman(vendor, service.deliver, Random(seed), faults)
-
-    async def run() -> None:
-        for _ in range(deals):
-            await postman.tell(office.add_deal("x", 0, None, 31, 11))
-        await postman.flush()
-
-    asyncio.run(run())
-    assert postman.waiting == 0
-    return list(office.deals), [int(body) for body, _ in service.got], postman
+    async def __call__(self, webhook: Webhook) -> httpx.Response:
+        self.webhooks.append(webhook)
+        answer = self.answer(len(self.webhooks))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
-def test_without_faults_everything_arrives_once_and_in_order() -> None:
-    made, arrived, postman = story(NO_FAULTS, 50)
-    assert arrived == made
-    assert (postman.posted, postman.lost) == (50, [])
+@pytest.mark.parametrize(
+    ("answer", "waits"),
+    [
+        (httpx.Response(429, headers={"retry-after": "7"}), [7.0, 7.0]),
+        (httpx.Response(503), [0.0, 0.2]),
+        (httpx.ConnectError("refused"), [0.0, 0.2]),
+    ],
+)
+async def test_a_busy_service_gets_the_webhook_again_when_it_says(
+    answer: httpx.Response | Exception, waits: list[float]
+) -> None:
+    clock, service = SteppingClock(), Service(lambda number: APPLIED if number > 2 else answer)
+    assert await patiently(service, clock)(WEBHOOK) is APPLIED
+    assert service.webhooks == [WEBHOOK] * 3
+    assert clock.waits == waits
 
 
-def test_faults_are_as_frequent_as_was_asked_for_and_the_lost_are_known() -> None:
-    made, arrived, postman = story(Faults(), 2000)
-    missing = set(made) - set(arrived)
-    assert {("deal", each) for each in missing} == postman.untold
-    assert 60 <= len(missing) <= 140
-    assert 140 <= len(arrived) - len(set(arrived)) <= 260
-    firsts = list(dict.fromkeys(arrived))
-    overtaken = sum(max(firsts[:n], default=0) > each for n, each in enumerate(firsts))
-    assert 180 <= overtaken <= 420
+async def test_a_duplicate_counts_as_stored() -> None:
+    service = Service(lambda _: httpx.Response(200, json={"status": "duplicate"}))
+    assert (await patiently(service, SteppingClock())(WEBHOOK)).status_code == 200
 
 
-def test_neighbours_change_places() -> None:
-    made, arrived, _ = story(Faults(0.0, 0.0, 0.0, 0.3), 200)
-    assert arrived != made
-    assert sorted(arrived) == made
-    assert all(abs(arrived.index(each) - n) <= 6 for n, each in enumerate(made))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(401, text="who are you"),
+        httpx.Response(200, json={"status": "quarantined"}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, text="hello"),
+    ],
+)
+async def test_a_refused_webhook_is_an_error_that_shows_the_answer(answer: httpx.Response) -> None:
+    service = Service(lambda _: answer)
+    with pytest.raises(DeliveryError) as refused:
+        await patiently(service, SteppingClock())(WEBHOOK)
+    assert f"{answer.status_code} {answer.text}" in str(refused.value)
+    assert len(service.webhooks) == 1
 
 
-@pytest.mark.parametrize("status", [503, 0])
-def test_a_refused_webhook_is_posted_again_as_the_vendor_documents_it_and_then_lost(status: int) -> None:
-    clock, service = StillClock(), Service()
-    office = Office(clock)
-    postman = Postman(PlainVendor(office, Window(1)), service.deliver, Random(1))
-
-    async def run() -> None:
-        service.status = status
-        deal = office.add_deal("x", 0, None, 31, 11)
-        await postman.tell(deal)
-        clock.advance(59)
-        await postman.retry()
-        assert (postman.posted, postman.waiting) == (1, 1)
-        clock.advance(1)
-        service.status = 200
-        await postman.retry()
-        assert service.got[-1] == (str(deal.id), "1")
-        assert (postman.refused, postman.waiting, postman.lost) == (1, 0, [])
-
-    asyncio.run(run())
+async def test_a_service_that_stays_away_is_an_error_after_a_quarter_of_a_minute() -> None:
+    clock = SteppingClock()
+    with pytest.raises(DeliveryError, match="ConnectError"):
+        await patiently(Service(lambda _: httpx.ConnectError("refused")), clock)(WEBHOOK)
+    assert 15 <= sum(clock.waits) <= 30
 
 
-def test_a_disabled_webhook_tells_nothing_any_more() -> None:
-    clock, service = StillClock(), Service()
-    office = Office(clock)
-    vendor = PlainVendor(office, Window(1))
-    postman = Postman(vendor, service.deliver, Random(1))
+class Deals:
+    """New deals of an office, and the postman that posts about them."""
 
-    async def run() -> None:
-        service.status = 500
-        await postman.tell(office.add_deal("x", 0, None, 31, 11))
-        for pause in (60, 300):
-            clock.advance(pause)
-            await postman.retry()
-        assert vendor.disabled
-        await postman.tell(office.add_deal("y", 0, None, 31, 11))
-        assert postman.posted == 3
-        assert [webhook.body for webhook in postman.lost] == [str(each).encode() for each in office.deals]
+    def __init__(self, service: Service, faults: Faults = NO_FAULTS) -> None:
+        self.clock = StillClock()
+        self.office = Office(self.clock)
+        self.crm = AmoCRM(self.office)
+        self.crm.connect("https://board.example/webhooks/office")
+        self.postman = FaultyPostman(self.crm, service, Random(1), faults)
 
-    asyncio.run(run())
+    def add(self) -> Event:
+        return self.office.add_deal("Абонемент", 100, None, 31, 11)
 
 
-def test_a_client_delivers_over_http() -> None:
-    seen: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(204)
-
-    async def run() -> int:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-            deliver = through(client, "http://board.example/webhooks/office")
-            return await deliver(Webhook((), {"content-type": "text/plain"}, {"token": "a b"}, b"body"))
-
-    assert asyncio.run(run()) == 204
-    assert (seen[0].url.path, dict(seen[0].url.params)) == ("/webhooks/office", {"token": "a b"})
-    assert (seen[0].content, seen[0].headers["content-type"]) == (b"body", "text/plain")
+def deal_ids(service: Service) -> list[int]:
+    return [event.id for webhook in service.webhooks for event in webhook.events]
 
 
-def test_the_door_fails_on_demand_and_counts() -> None:
-    clock = StillClock()
-    vendor = PlainVendor(Office(clock), Window(2))
-
-    async def run() -> list[int]:
-        transport = httpx.ASGITransport(app=vendor.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://crm.example") as client:
-            found = [(await client.get("/deals")).status_code]
-            client.headers["authorization"] = "Bearer x"
-            vendor.fail_next(1, 500)
-            found += [(await client.get("/deals")).status_code for _ in range(4)]
-            vendor.down = True
-            found.append((await client.get("/deals")).status_code)
-            vendor.down = False
-            clock.advance(1)
-            return [*found, (await client.get("/deals")).status_code]
-
-    assert asyncio.run(run()) == [401, 500, 200, 200, 429, 502, 200]
-    assert vendor.requests == {"GET /deals": 7}
-    assert vendor.statuses == {200: 3, 401: 1, 429: 1, 500: 1, 502: 1}
+async def test_every_event_is_posted_once() -> None:
+    service, counted = Service(), list[int]()
+    deals = Deals(service)
+    events = [deals.add() for _ in range(20)]
+    await Postman(deals.crm, service).tell_all(events, counted.append)
+    assert sorted(deal_ids(service)) == [event.id for event in events]
+    assert sum(counted) == 20
 
 
-def test_a_leaky_bucket_takes_a_burst_and_then_what_drains() -> None:
-    bucket = LeakyBucket(50, 2.0)
-    assert [bucket.take(100.0) for _ in range(51)] == [True] * 50 + [False]
-    assert [bucket.take(101.0) for _ in range(3)] == [True, True, False]
-    assert bucket.take(1000.0)
+@pytest.mark.parametrize("answer", [httpx.Response(500), httpx.ConnectError("refused")])
+async def test_a_refused_webhook_is_posted_again_as_the_vendor_documents_it_and_then_lost(
+    answer: httpx.Response | Exception,
+) -> None:
+    service = Service(lambda _: answer)
+    deals = Deals(service)
+    await deals.postman.tell(deals.add())
+    for attempt, seconds in enumerate(deals.crm.retries, start=2):
+        deals.clock.advance(seconds - 1)
+        await deals.postman.retry()
+        assert len(service.webhooks) == attempt - 1
+        deals.clock.advance(1)
+        await deals.postman.retry()
+        assert len(service.webhooks) == attempt
+    assert deals.postman.lost
+    assert deals.postman.untold == {("deal", deal_id) for deal_id in deals.office.deals}
+
+
+async def test_faults_are_as_frequent_as_asked_for_and_what_is_lost_is_known() -> None:
+    service = Service()
+    deals = Deals(service, Faults())
+    events = [deals.add() for _ in range(2_000)]
+    for event in events:
+        await deals.postman.tell(event)
+    await deals.postman.flush()
+    arrived, lost = deal_ids(service), len(deals.postman.lost)
+    assert {("deal", event.id) for event in events} - deals.postman.untold == {
+        ("deal", deal_id) for deal_id in arrived
+    }
+    assert 60 <= lost <= 140
+    assert 140 <= len(arrived) - (2_000 - lost) <= 260
+    assert arrived != sorted(arrived)
+
+
+async def test_a_disabled_webhook_posts_nothing_more() -> None:
+    service = Service()
+    deals = Deals(service)
+    deals.crm.disable_webhook()
+    await deals.postman.tell(deals.add())
+    assert (service.webhooks, len(deals.postman.lost)) == ([], 1)

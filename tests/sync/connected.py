@@ -21,6 +21,7 @@ from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
 from service.demo.crms.crm import SimulatedCRM
+from service.demo.postman import Deliver, through
 from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
@@ -38,11 +39,11 @@ from service.projections.merge import Record, merge
 from service.sync.runner import AccountSync
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.demo.clock import StillClock
-from tests.demo.postman import NO_FAULTS, Deliver, Faults, Postman, through
+from tests.demo.postman import NO_FAULTS, Faults, FaultyPostman
 from tests.demo.truth import changes_of
 from tests.ledger.offices import Ledger
+from tests.sync.crms import ADDRESS
 
-ADDRESS: Final = "https://board.example/webhooks/office"
 VIEW: Final = BoardQuery("office", "quarter", "amount", "json", "ru")
 
 
@@ -54,7 +55,7 @@ class WaitingClock:
 
     def now(self) -> Instant:
         """See `Clock`."""
-        return round(self.still() * SECOND)
+        return Instant(round(self.still() * SECOND))
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""
@@ -91,7 +92,7 @@ class Connected:
     account: Account
     clock: WaitingClock
     vendor: SimulatedCRM
-    postman: Postman
+    postman: FaultyPostman
     sync: AccountSync
     reader: BoardReader
     database: Database
@@ -109,7 +110,7 @@ class Connected:
     async def reconcile(self) -> int:
         """Begin a reconciliation, as if it were time, and complete it; what it mended."""
         state = await self.state()
-        run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
+        run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or Instant(0))
         await self.database.write(lambda connection: syncs.begin(connection, self.account.id, run))
         before = self.metrics.repaired_total
         await self.work()
@@ -142,8 +143,8 @@ class Connected:
         for deal_id, record in truth["deal"].items():
             known = states.load(connection, self.account.id, "deal", [deal_id]).get(deal_id)
             true, held_facts = deal_facts(deal_id, record, rules), deal_facts(deal_id, known, rules)
-            if true.phase == "deleted" and held_facts.phase in ("unknown", "won"):
-                continue  # such a deal counts nowhere, and not every CRM tells what was deleted
+            if (true.phase, held_facts.phase) in _UNCOUNTED:
+                continue
             if _facts(true) != _facts(held_facts):
                 differing.add(("deal", int(deal_id)))
         for task_id, record in truth["task"].items():
@@ -198,7 +199,7 @@ async def connected(
             account,
             waiting,
             vendor,
-            Postman(vendor, deliver, Random(seed), faults),
+            FaultyPostman(vendor, deliver, Random(seed), faults),
             another(),
             BoardReader(database, accounts, waiting),
             database,
@@ -218,12 +219,16 @@ def _facts(deal: DealFacts) -> tuple[object, ...]:
 
 
 def _facts_of_task(task: TaskFacts | None) -> TaskFacts | None:
-    """What is true of a task whatever the CRM calls its client. Of one that was completed and was never due,
-    nothing need be known: it counts nowhere."""
-    if task is None or (task.done_at is not None and task.due_at is None):
+    """What is true of a task whatever the CRM calls its client. Of one that was completed in time, or was
+    never due, nothing need be known: it counts nowhere, and not every CRM tells when it was completed."""
+    if task is None or (task.done_at is not None and (task.due_at is None or task.done_at <= task.due_at)):
         return None
     return replace(task, client_id="somebody" if task.client_id else None)
 
+
+_UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won", "unknown")})
+"""A deal's true phase and its known phase, where the difference counts nowhere: not every CRM tells what was
+deleted, and a backfill leaves out deals that were won before it."""
 
 _OWN: Final = frozenset(
     {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}

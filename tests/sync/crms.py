@@ -1,4 +1,4 @@
-"""Each CRM whose API is asked: a simulated vendor, and an account that is connected to it."""
+"""Each CRM whose API is asked: a simulated CRM, and the account that is connected to it."""
 
 from __future__ import annotations
 
@@ -6,88 +6,55 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.bitrix24.options import Bitrix24Options
-from service.adapters.hubspot.options import HubSpotOptions
-from service.adapters.pipedrive.options import PipedriveOptions
-from service.config import Account, Api, Options, Secret, zone
+from service.config import Account
+from service.config_file import parse
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.demo.crms.bitrix24.crm import Bitrix24
 from service.demo.crms.crm import SimulatedCRM
 from service.demo.crms.hubspot.crm import HubSpot
-from service.demo.crms.hubspot.webhooks import PORTAL
 from service.demo.crms.pipedrive.crm import Pipedrive
-from service.demo.crms.pipedrive.webhooks import COMPANY
 from service.demo.office import Office
+
+ADDRESS: Final = "https://board.example/webhooks/office"
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One CRM kind: how its simulation is made, and an account from what the simulation must be given."""
+    """One CRM kind: how it is simulated for an office, and how an account is connected to it."""
 
     vendor: Callable[[Office], SimulatedCRM]
     account: Callable[[SimulatedCRM], Account]
 
 
-def account(vendor: SimulatedCRM, api: Api, *secrets: str, options: Options) -> Account:
-    """An account of the vendor's kind."""
-    return Account(
-        id="office",
-        title="Office",
-        crm=vendor.kind,
-        webhook_secrets=tuple(map(Secret, secrets)),
-        zone=zone("Europe/Moscow"),
-        currency="RUB",
-        language="ru",
-        public_url="https://board.example",
-        options=options,
-        api=api,
-    )
+def account_of(crm: SimulatedCRM) -> Account:
+    """The account that an operator configures for a CRM."""
+    own = {"id": "office", "title": "Office", "timezone": "Europe/Moscow", "currency": "RUB"}
+    table = {**own, "public_url": "https://board.example", **crm.account()}
+    return parse({"accounts": [table]}, {}).accounts[0]
 
 
-def _amocrm(vendor: SimulatedCRM) -> Account:
-    settings = vendor.settings()
-    api = Api(Secret(str(settings["token"])), str(settings["base_url"]))
-    return account(
-        vendor, api, str(settings["webhook_secret"]), options=AmoCRMOptions(account=str(settings["account"]))
-    )
+def connecting(simulated: Callable[[Office], SimulatedCRM]) -> Connection:
+    """A connection whose CRM posts its webhooks to the service."""
 
+    def vendor(office: Office) -> SimulatedCRM:
+        crm = simulated(office)
+        crm.connect(ADDRESS)
+        return crm
 
-def _pipedrive(vendor: SimulatedCRM) -> Account:
-    settings = vendor.settings()
-    api = Api(Secret(str(settings["token"])), str(settings["base_url"]))
-    return account(
-        vendor, api, str(settings["webhook_secret"]), options=PipedriveOptions(account=str(COMPANY))
-    )
+    return Connection(vendor, account_of)
 
 
 def _pipedrive_v1(office: Office) -> SimulatedCRM:
-    """With a webhook of the older version."""
-    vendor = Pipedrive(office, subscribed=False)
-    user, _, password = vendor.webhook_secret.partition(":")
-    vendor.subscribe("https://board.example/webhooks/office", version="1.0", user=user, password=password)
-    return vendor
-
-
-def _bitrix24(vendor: SimulatedCRM) -> Account:
-    settings = vendor.settings()
-    url, _, code = str(settings["rest_url"]).partition("/rest/")
-    api = Api(Secret(code.strip("/")), url)
-    return account(
-        vendor, api, str(settings["webhook_secret"]), options=Bitrix24Options(domain=str(settings["domain"]))
-    )
-
-
-def _hubspot(vendor: SimulatedCRM) -> Account:
-    settings = vendor.settings()
-    api = Api(Secret(str(settings["token"])), str(settings["base_url"]))
-    return account(vendor, api, str(settings["webhook_secret"]), options=HubSpotOptions(account=str(PORTAL)))
+    """Its webhook has the older version."""
+    crm = Pipedrive(office)
+    crm.connect(ADDRESS, version="1.0")
+    return crm
 
 
 CRMS: Final[Mapping[str, Connection]] = {
-    "amocrm": Connection(AmoCRM, _amocrm),
-    "bitrix24": Connection(Bitrix24, _bitrix24),
-    "hubspot": Connection(HubSpot, _hubspot),
-    "pipedrive": Connection(Pipedrive, _pipedrive),
-    "pipedrive v1": Connection(_pipedrive_v1, _pipedrive),
+    "amocrm": connecting(AmoCRM),
+    "bitrix24": connecting(Bitrix24),
+    "hubspot": connecting(HubSpot),
+    "pipedrive": connecting(Pipedrive),
+    "pipedrive v1": Connection(_pipedrive_v1, account_of),
 }

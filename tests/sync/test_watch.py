@@ -9,7 +9,8 @@ import pytest
 from service.demo.crms.amocrm.crm import SETTINGS, AmoCRM
 from service.model import SECOND
 from service.sync.runner import CHECK_WEBHOOK_EVERY
-from tests.sync.connected import ADDRESS, Connected
+from tests.sync.connected import Connected
+from tests.sync.crms import ADDRESS
 from tests.sync.small_office import add_deal, asked, read, small_office, without_address
 
 

@@ -21,7 +21,8 @@ from starlette.routing import Route
 from service.demo.crms.amocrm.api import HAL, Api, problem
 from service.demo.crms.amocrm.records import Books, Entry, Json, Object
 from service.demo.crms.amocrm.webhooks import Item, entries, items
-from service.demo.crms.crm import Settings, SimulatedCRM, Webhook, Window
+from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
+from service.demo.crms.limits import Window
 from service.demo.crms.php import form
 from service.demo.office import Event, Office, Second
 
@@ -57,24 +58,20 @@ class Hook:
 
 
 class AmoCRM(SimulatedCRM):
-    """The simulated vendor.
+    """The simulated CRM.
 
     Args:
-        office: Its truth, in whole roubles, and with a due time for every task.
-        token: The long-lived token that the API asks for.
-        webhook_secret: Stands in the address of the webhook that is registered from the start.
+        office: Its amounts are whole roubles, and every task has a due time.
+        token: The long-lived token of the API.
+        webhook_secret: Stands in the address that webhooks are posted to.
         limit: Requests in a second.
-        short: Leads are told of in the SHORT form; may be changed at any time.
-        subscribed: Whether a webhook is registered from the start, for all events.
+        short: Leads are posted in the SHORT form; may be changed at any time.
+        reason_field: The lead's custom field that carries the loss reason to a board without an API token,
+            whose configuration has the managers' names; None: the board asks the API.
     """
 
     kind: ClassVar[str] = "amocrm"
-    retries: ClassVar[Sequence[float]] = (
-        300.0,
-        900.0,
-        900.0,
-        3600.0,
-    )  # as is said; the documents' table is lost
+    retries: ClassVar[Sequence[float]] = (300.0, 900.0, 900.0, 3600.0)  # the documents' table is lost
 
     def __init__(
         self,
@@ -86,7 +83,7 @@ class AmoCRM(SimulatedCRM):
         account_id: int = 20518844,
         limit: int = 7,
         short: bool = False,
-        subscribed: bool = True,
+        reason_field: str | None = None,
     ) -> None:
         super().__init__(office, Window(limit))
         self.token = token
@@ -95,6 +92,7 @@ class AmoCRM(SimulatedCRM):
         self.account_id = account_id
         self.origin = f"https://{subdomain}.amocrm.ru"
         self.short = short
+        self.reason_field = reason_field
         self.books = Books(office, self.origin, account_id)
         self.hooks: dict[str, Hook] = {}
         self.log: list[Entry] = []
@@ -103,20 +101,20 @@ class AmoCRM(SimulatedCRM):
         self._blocked = False
         self._posted = 0
         office.listeners.append(lambda event: self.log.extend(entries(event)))
-        if subscribed:
-            self.subscribe(
-                f"https://board.example/webhooks/office?{urlencode({'token': webhook_secret})}", SETTINGS
-            )
 
-    def settings(self) -> Settings:
+    def account(self, api_url: str | None = None) -> AccountTable:
         """See `SimulatedCRM`."""
-        return {
-            "crm": self.kind,
-            "webhook_secret": self.webhook_secret,
-            "account": str(self.account_id),
-            "base_url": self.origin,
-            "token": self.token,
-        }
+        account = {"crm": self.kind, "webhook_secret": self.webhook_secret}
+        if self.reason_field is None:
+            api = {"url": api_url or self.origin, "token": self.token}
+            return {**account, "api": api, self.kind: {"account": str(self.account_id)}}
+        users = {str(user_id): name for user_id, name in self.office.managers.items()}
+        options = {"account": str(self.account_id), "reason_field": self.reason_field, "users": users}
+        return {**account, self.kind: options}
+
+    def connect(self, address: str) -> None:
+        """See `SimulatedCRM`. The secret stands in the address, because the vendor signs nothing."""
+        self.subscribe(f"{address}?{urlencode({'token': self.webhook_secret})}", SETTINGS)
 
     def subscribe(self, destination: str, settings: Iterable[str]) -> Hook:
         """Register a webhook, or renew the one with this address, which enables it."""
@@ -131,7 +129,7 @@ class AmoCRM(SimulatedCRM):
         """See `SimulatedCRM`. One request for each item, to each address that subscribed to it."""
         return [
             self._webhook(event, item, hook)
-            for item in items(self.office, event, self.account_id, self.short)
+            for item in items(self.office, event, self.account_id, self.short, self.reason_field)
             for hook in self.hooks.values()
             if item.setting in hook.settings
         ]

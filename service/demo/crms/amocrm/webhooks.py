@@ -41,7 +41,9 @@ class Item:
     fields: Fields
 
 
-def items(office: Office, event: Event, account_id: int, short: bool) -> Iterator[Item]:
+def items(
+    office: Office, event: Event, account_id: int, short: bool = False, reason_field: str | None = None
+) -> Iterator[Item]:
     """The items that an event makes, each of which is posted by itself.
 
     Args:
@@ -52,8 +54,10 @@ def items(office: Office, event: Event, account_id: int, short: bool) -> Iterato
         case Deal() as deal:
             before = event.before
             assert before is None or isinstance(before, Deal)
-            tell = _short_lead_items if short else _lead_items
-            yield from tell(event, before, deal, account_id)
+            if short:
+                yield from _short_lead_items(event, before, deal)
+            else:
+                yield from _lead_items(event, before, deal, _lead(deal, account_id, reason_field))
         case Task() as task:
             before_task = event.before
             assert before_task is None or isinstance(before_task, Task)
@@ -62,8 +66,7 @@ def items(office: Office, event: Event, account_id: int, short: bool) -> Iterato
             yield _client_item(office, event, client, account_id)
 
 
-def _lead_items(event: Event, before: Deal | None, deal: Deal, account_id: int) -> Iterator[Item]:
-    lead = _lead(deal, account_id)
+def _lead_items(event: Event, before: Deal | None, deal: Deal, lead: Fields) -> Iterator[Item]:
     if before is None:
         yield Item("add_lead", "leads", "add", lead)
     elif event.kind == "deleted":
@@ -80,8 +83,7 @@ def _lead_items(event: Event, before: Deal | None, deal: Deal, account_id: int) 
             yield Item("responsible_lead", "leads", "responsible", handed)
 
 
-def _short_lead_items(event: Event, before: Deal | None, deal: Deal, account_id: int) -> Iterator[Item]:
-    del account_id
+def _short_lead_items(event: Event, before: Deal | None, deal: Deal) -> Iterator[Item]:
     if before is None:
         yield Item("add_lead", "leads", "add", _staged(deal))
     elif event.kind == "deleted":
@@ -95,7 +97,12 @@ def _staged(deal: Deal) -> Fields:
     return {"id": str(deal.id), "status_id": str(status_id(deal)), "pipeline_id": str(deal.pipeline_id)}
 
 
-def _lead(deal: Deal, account_id: int) -> Fields:
+def _lead(deal: Deal, account_id: int, reason_field: str | None) -> Fields:
+    reason: Fields = {}
+    if reason_field is not None and deal.reason is not None:
+        field = "custom_fields/0"
+        reason = {f"{field}/id": "640113", f"{field}/name": reason_field}
+        reason[f"{field}/values/0/value"] = deal.reason
     return {
         "id": str(deal.id),
         "name": deal.name,
@@ -110,6 +117,7 @@ def _lead(deal: Deal, account_id: int) -> Fields:
         "account_id": str(account_id),
         "created_at": str(deal.created_at),
         "updated_at": str(deal.updated_at),
+        **reason,
     }
 
 

@@ -23,7 +23,8 @@ from service.demo.crms.bitrix24.methods import Api
 from service.demo.crms.bitrix24.query import Answer, CallError, Json, Object, Params, iso
 from service.demo.crms.bitrix24.records import Books
 from service.demo.crms.bitrix24.webhooks import EVENTS, sender, told
-from service.demo.crms.crm import LeakyBucket, Settings, SimulatedCRM, Webhook
+from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
+from service.demo.crms.limits import LeakyBucket
 from service.demo.crms.php import Node, flat, form, nested
 from service.demo.office import Event, Office
 
@@ -36,10 +37,10 @@ _PATH: Final = re.compile(r"/rest/(?:(?P<user>\d+)/(?P<code>[^/]+)/)?(?P<method>
 
 
 class Bitrix24(SimulatedCRM):
-    """The simulated vendor.
+    """The simulated CRM.
 
     Args:
-        office: Its truth. The pipeline with id 0, if there is one, is the portal's default.
+        office: Its pipeline with id 0, if there is one, is the portal's default.
         code: The secret in the incoming webhook's address.
         application_token: Proves that an event is the portal's.
         access_token: With one, the portal knows an application, too: it calls with `auth`, may register
@@ -78,13 +79,13 @@ class Bitrix24(SimulatedCRM):
         self.calls: Counter[str] = Counter()
         self._spent: dict[str, deque[tuple[float, float]]] = {}
 
-    def settings(self) -> Settings:
-        """See `SimulatedCRM`. `rest_url` is the incoming webhook's address, secret and all."""
+    def account(self, api_url: str | None = None) -> AccountTable:
+        """See `SimulatedCRM`. The API's token is the secret part of the incoming webhook's address."""
         return {
             "crm": self.kind,
             "webhook_secret": self.application_token,
-            "domain": self.domain,
-            "rest_url": f"https://{self.domain}/rest/{self.user_id}/{self.code}/",
+            "api": {"url": api_url or f"https://{self.domain}", "token": f"{self.user_id}/{self.code}"},
+            self.kind: {"domain": self.domain},
         }
 
     def routes(self) -> list[Route]:
@@ -255,9 +256,6 @@ class Bitrix24(SimulatedCRM):
         del attempt
         sent = re.sub(rb"&ts=\d+&", b"&ts=%d&" % int(self.office.now()), webhook.body)
         return Webhook(webhook.events, webhook.headers, webhook.query, sent)
-
-    def answered(self, webhook: Webhook, attempt: int, status: int | None) -> None:
-        """See `SimulatedCRM`. The queue's server notes a failure, and that is all."""
 
 
 _OUT_OF_TIME: Final = CallError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit", 429)

@@ -10,6 +10,7 @@ passed over.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count, islice
 from typing import Any, ClassVar, Final, Literal, TypeAlias
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.demo.crms.crm import Settings, SimulatedCRM, Webhook, Window
+from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.hubspot.records import (
     LABELS,
     AnyType,
@@ -44,8 +45,8 @@ from service.demo.crms.hubspot.requests import (
 )
 from service.demo.crms.hubspot.search import found, page
 from service.demo.crms.hubspot.webhooks import PORTAL, Posts, packed, signature_v1, signature_v3
-from service.demo.crms.limits import DailyBudget
-from service.demo.office import Event, Office, Record
+from service.demo.crms.limits import DailyBudget, Window
+from service.demo.office import Event, Office, OfficeRecord
 
 DATED: Final = "2026-09"
 """The version of the API whose addresses are answered besides those of v3, and v4 for associations."""
@@ -62,13 +63,11 @@ _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class HubSpot(SimulatedCRM):
-    """The simulated vendor.
+    """The simulated CRM.
 
     Args:
-        office: Its truth.
         token: The private app's access token.
         webhook_secret: The app's client secret.
-        public_url: Where HubSpot posts to, which is what it signs.
         signature: Which signature webhooks carry; may be changed at any time.
         generic: See `Posts`.
         limit: Requests in any ten seconds. Searches are not among them: they have five a second.
@@ -76,6 +75,7 @@ class HubSpot(SimulatedCRM):
         index_lag: Seconds in which a search does not find yet what was made or changed.
 
     Attributes:
+        address: The address that webhooks are posted to, which HubSpot signs.
         posts: Makes the webhooks.
     """
 
@@ -88,7 +88,6 @@ class HubSpot(SimulatedCRM):
         *,
         token: str = "pat-eu1-simulated",
         webhook_secret: str = "hubspot-client-secret",
-        public_url: str = "https://board.example/webhooks/office",
         signature: Literal["v1", "v3"] = "v3",
         generic: bool = False,
         limit: int = 100,
@@ -99,21 +98,24 @@ class HubSpot(SimulatedCRM):
         super().__init__(office, self._calls)
         self.token = token
         self.webhook_secret = webhook_secret
-        self.public_url = public_url
+        self.address = ""
         self.signature = signature
         self.index_lag = index_lag
         self.posts = Posts(office, generic)
         self._numbers = count(1)
 
-    def settings(self) -> Settings:
+    def account(self, api_url: str | None = None) -> AccountTable:
         """See `SimulatedCRM`."""
         return {
             "crm": self.kind,
             "webhook_secret": self.webhook_secret,
-            "public_url": self.public_url,
-            "base_url": "https://api.hubapi.com",
-            "token": self.token,
+            "api": {"url": api_url or "https://api.hubapi.com", "token": self.token},
+            self.kind: {"account": str(PORTAL)},
         }
+
+    def connect(self, address: str) -> None:
+        """See `SimulatedCRM`. HubSpot posts to https only, so it signs no other address."""
+        self.address = re.sub("^http:", "https:", address)
 
     def webhooks(self, event: Event) -> list[Webhook]:
         """See `SimulatedCRM`."""
@@ -128,12 +130,9 @@ class HubSpot(SimulatedCRM):
             proof = {"x-hubspot-signature": signed, "x-hubspot-signature-version": "v1"}
         else:
             now = str(int(self.office.now() * 1000))
-            signed = signature_v3(self.webhook_secret, "POST", self.public_url, body, now)
+            signed = signature_v3(self.webhook_secret, "POST", self.address, body, now)
             proof = {"x-hubspot-signature-v3": signed, "x-hubspot-request-timestamp": now}
         return Webhook(webhook.events, {**webhook.headers, **proof}, webhook.query, body)
-
-    def answered(self, webhook: Webhook, attempt: int, status: int | None) -> None:
-        """See `SimulatedCRM`. The documents know of no refusals that would disable a webhook."""
 
     def hindrance(self, request: Request) -> Response | None:
         """See `SimulatedCRM`."""
@@ -285,7 +284,7 @@ class HubSpot(SimulatedCRM):
             str(each.id): each for each in kind.records(self.office).values() if is_archived(each) == archived
         }
 
-    def _with_links(self, kind: AnyType, record: Record, request: Request) -> Json:
+    def _with_links(self, kind: AnyType, record: OfficeRecord, request: Request) -> Json:
         asked = request.query_params
         told = kind.as_json(record, names_in(asked.get("properties")), PORTAL)
         links = links_of(self.office, kind, record, names_in(asked.get("associations")))

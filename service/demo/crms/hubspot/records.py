@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from service.demo.office import Client, Deal, Office, Record, Second, Task
+from service.demo.office import Client, Deal, Office, OfficeRecord, Second, Task
 
 Told: TypeAlias = str | int | None
 """A property's value: text (numbers too are text), milliseconds since 1970 for a moment, or none."""
@@ -81,7 +81,7 @@ class ObjectType(Generic[_R]):
         return {**told, "archivedAt": iso(record.updated_at)} if is_archived(record) else told
 
 
-def is_archived(record: Record) -> bool:
+def is_archived(record: OfficeRecord) -> bool:
     """Whether a record is in the recycling bin; clients never are."""
     return not isinstance(record, Client) and record.deleted
 
@@ -137,7 +137,7 @@ def owner_json(id: int, name: str) -> Json:
     }
 
 
-def links_of(office: Office, kind: AnyType, record: Record, names: list[str]) -> Json:
+def links_of(office: Office, kind: AnyType, record: OfficeRecord, names: list[str]) -> Json:
     """A record's associations with those other types, as a record is answered with them."""
     links: Json = {}
     for to in filter(None, map(type_named, names)):
@@ -281,14 +281,14 @@ def type_named(name: str) -> AnyType | None:
     return next((each for each in TYPES if name in (each.plural, each.singular, each.id)), None)
 
 
-def type_of(record: Record) -> AnyType:
+def type_of(record: OfficeRecord) -> AnyType:
     """The type of a record."""
     if isinstance(record, Client):
         return COMPANIES if record.company else CONTACTS
     return DEALS if isinstance(record, Deal) else TASKS
 
 
-def linked(office: Office, record: Record, to: AnyType) -> int | None:
+def linked(office: Office, record: OfficeRecord, to: AnyType) -> int | None:
     """The record of the other type that a record is associated with."""
     if isinstance(record, Client):
         return None

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from service.demo.crms.crm import Settings, SimulatedCRM, Webhook, Window
-from service.demo.crms.limits import DailyBudget
+from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
+from service.demo.crms.limits import DailyBudget, Window
 from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, asked_for
 from service.demo.crms.pipedrive.lists import COLLECTIONS, KEPT, Invalid
 from service.demo.crms.pipedrive.records import Json, user_json
-from service.demo.crms.pipedrive.webhooks import HOST, action_of, body_v1, body_v2, object_of, packed
+from service.demo.crms.pipedrive.webhooks import COMPANY, HOST, action_of, body_v1, body_v2, object_of, packed
 from service.demo.office import Event, Office
 
 _INFO: Final = "Please check developers.pipedrive.com"
@@ -41,15 +41,13 @@ _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Pipedrive(SimulatedCRM):
-    """The simulated vendor.
+    """The simulated CRM.
 
     Args:
-        office: Its truth.
-        token: The API token that it takes.
-        webhook_secret: `user:password` of the webhook that is registered from the start.
+        token: The API token.
+        webhook_secret: `user:password` of the webhooks.
         limit: Requests in any two seconds.
         budget: Tokens a day: 30 000 by the seats and the plan.
-        subscribed: Whether a webhook of v2 is registered from the start, for all events.
 
     Attributes:
         hooks: The registered webhooks by their ids.
@@ -66,7 +64,6 @@ class Pipedrive(SimulatedCRM):
         webhook_secret: str = "pipedrive:webhook-secret",
         limit: int = 20,
         budget: int = 30_000,
-        subscribed: bool = True,
     ) -> None:
         self.token = token
         self.webhook_secret = webhook_secret
@@ -75,9 +72,6 @@ class Pipedrive(SimulatedCRM):
         self._burst = Window(limit, 2.0)
         self._numbers = count(1)
         super().__init__(office, self._burst)
-        if subscribed:
-            user, _, password = webhook_secret.partition(":")
-            self.subscribe("https://board.example/webhooks/office", user=user, password=password)
 
     @property
     def disabled(self) -> bool:
@@ -94,14 +88,19 @@ class Pipedrive(SimulatedCRM):
         for hook in self.hooks.values():
             hook.banned_until = self.office.now() + BAN
 
-    def settings(self) -> Settings:
+    def account(self, api_url: str | None = None) -> AccountTable:
         """See `SimulatedCRM`."""
         return {
             "crm": self.kind,
             "webhook_secret": self.webhook_secret,
-            "base_url": f"https://{HOST}",
-            "token": self.token,
+            "api": {"url": api_url or f"https://{HOST}", "token": self.token},
+            self.kind: {"account": str(COMPANY)},
         }
+
+    def connect(self, address: str, version: str = "2.0") -> None:
+        """See `SimulatedCRM`."""
+        user, _, password = self.webhook_secret.partition(":")
+        self.subscribe(address, version=version, user=user, password=password)
 
     def subscribe(
         self,

@@ -27,7 +27,7 @@ from service.demo.crms.pipedrive.records import (
     stage_of,
     status_of,
 )
-from service.demo.office import Client, Deal, Event, Office, Record, Task
+from service.demo.office import Client, Deal, Event, Office, OfficeRecord, Task
 
 COMPANY: Final = 8_087_566
 HOST: Final = "zerno.pipedrive.com"
@@ -61,7 +61,7 @@ def action_of(event: Event) -> Action:
     return "create" if event.before is None else "delete" if event.kind == "deleted" else "change"
 
 
-def object_of(record: Record) -> str:
+def object_of(record: OfficeRecord) -> str:
     """What sort of object a record is to Pipedrive."""
     if isinstance(record, Client):
         return "organization" if record.company else "person"
@@ -100,7 +100,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
     }
 
 
-def data(office: Office, record: Record, first: bool) -> Json:
+def data(office: Office, record: OfficeRecord, first: bool) -> Json:
     """An object in a body of v2. A deal that was just made has no `update_time` yet."""
     if isinstance(record, Client):
         return _posted(client_json(record))
@@ -159,7 +159,7 @@ def body_v1(office: Office, event: Event, hook: int) -> Json:
     }
 
 
-def data_v1(office: Office, record: Record) -> Json:
+def data_v1(office: Office, record: OfficeRecord) -> Json:
     """An object in a body of v1; what a board has no use for is left out."""
     times = {"add_time": _naive(record.created_at), "update_time": _naive(record.updated_at)}
     if isinstance(record, Client):
