@@ -13,6 +13,7 @@ from service.clock import SystemClock
 from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import DEALS, TASKS
 from service.ledger.write import log
+from service.model import Instant
 from tests.adapters.amocrm import captures
 from tests.adapters.amocrm.test_golden import SPECIAL
 from tests.adapters.hubspot.posts import signed
@@ -118,7 +119,7 @@ def _is_in_its_row(connection: Connection, account_id: str, body: bytes, name: s
     item = captures.plain(body)
     if item is None or name in SPECIAL:
         return
-    wanted = captures.expected(item, 0)
+    wanted = captures.expected(item, Instant(0))
     row = next(row for row in _rows(connection, account_id) if row.id == wanted.id)
     assert (row.deleted is not None) == wanted.deleted, name
     assert {field: getattr(row, field) for field in wanted.fields} == dict(wanted.fields), name

@@ -20,7 +20,7 @@ from service.ledger.database.tables import SYNCS
 from service.ledger.write import state as states
 from service.ledger.write import syncs
 from service.ledger.write.syncs import Sync
-from service.model import SyncProblem
+from service.model import Instant, SyncProblem
 from tests.databases import SqliteFiles
 from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
 from tests.e2e.sockets import served
@@ -87,7 +87,7 @@ per_second = 200
         """The board says so already."""
         engine = open_engine(self.url, "writer")
         with engine.begin() as connection:
-            syncs.take(connection, "amo", "earlier", 0)
+            syncs.take(connection, "amo", "earlier", Instant(0))
             syncs.report(connection, "amo", trouble)
         engine.dispose()
 

@@ -55,7 +55,7 @@ class WaitingClock:
 
     def now(self) -> Instant:
         """See `Clock`."""
-        return round(self.still() * SECOND)
+        return Instant(round(self.still() * SECOND))
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""
@@ -110,7 +110,7 @@ class Connected:
     async def reconcile(self) -> int:
         """Begin a reconciliation, as if it were time, and complete it; what it mended."""
         state = await self.state()
-        run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or 0)
+        run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or Instant(0))
         await self.database.write(lambda connection: syncs.begin(connection, self.account.id, run))
         before = self.metrics.repaired_total
         await self.work()

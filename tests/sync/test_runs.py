@@ -12,7 +12,7 @@ from service.demo.crms.amocrm.crm import AmoCRM
 from service.ledger.write import state as states
 from service.ledger.write import syncs
 from service.ledger.write.syncs import LEASE, SyncRun
-from service.model import SECOND, Need
+from service.model import SECOND, Instant, Need
 from service.projections.merge import Record
 from service.sync.runs import FEW, GRACE
 from tests.sync.connected import Connected
@@ -37,7 +37,7 @@ async def steps(service: Connected, number: int) -> None:
 async def begin(service: Connected) -> None:
     """Begin a reconciliation."""
     state = await service.state()
-    run = SyncRun("reconcile", service.clock.now(), since=state.synced_at or 0)
+    run = SyncRun("reconcile", service.clock.now(), since=state.synced_at or Instant(0))
     await service.database.write(lambda connection: syncs.begin(connection, "office", run))
 
 
