@@ -1,4 +1,4 @@
-"""The real service in a process of its own, as an operator starts it, and what a CRM and a screen do to
+"""The real service in a process of its own, as an operator starts it, and what CRMs and screens do with
 it."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOKEN: Final = "long-and-random-9f2c"
 T = TypeVar("T")
 
 DEADLINE: Final = 30.0
-"""Seconds after which something that was to happen has not."""
+"""The time after which an expected event counts as missing, in seconds."""
 
 CONFIG: Final = f"""
 [[accounts]]
@@ -55,12 +55,12 @@ users = {{"11087123" = "Анна"}}
 
 
 def iso(moment: datetime) -> str:
-    """A moment as the standard format has it."""
+    """A moment in ISO 8601."""
     return moment.astimezone(UTC).isoformat()
 
 
 def soon(seconds: float) -> datetime:
-    """A moment that is still to come, or was."""
+    """The moment that many seconds from now."""
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
@@ -90,11 +90,11 @@ class Service:
         assert answer.json()["status"] == "applied", answer.text
 
     def deal(self, deal_id: str, **data: Any) -> None:
-        """Tell of a deal."""
+        """Post a change of a deal."""
         self.tell({"type": "deal.changed", "data": {"id": deal_id, **data}})
 
     def task(self, task_id: str, **data: Any) -> None:
-        """Tell of a task."""
+        """Post a change of a task."""
         self.tell({"type": "task.changed", "data": {"id": task_id, **data}})
 
     def snapshot(self, account: str = "office", **query: str) -> dict[str, Any]:
@@ -105,20 +105,20 @@ class Service:
         return document
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """Kill it with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(DEADLINE)
         self.close()
 
     def close(self) -> None:
-        """Give back what the test holds of it."""
+        """Close the client and the pipes."""
         self.client.close()
         self.reader.join(DEADLINE)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
     def stop(self) -> int:
-        """End it as an operator does; its exit code."""
+        """Stop it as an operator does; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(DEADLINE)
 
@@ -135,7 +135,7 @@ def signed(webhook_id: str, body: str) -> dict[str, str]:
 
 
 def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to completion."""
     return subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         cwd=folder,
@@ -156,7 +156,7 @@ def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
 def start(
     folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
 ) -> Service:
-    """Start `lossboard` with some arguments on a free port, and wait until it takes requests."""
+    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests."""
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
@@ -186,7 +186,7 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 def running(
     folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
 ) -> Iterator[Service]:
-    """A service that is ended afterwards, whatever happens."""
+    """A running service, which is stopped at the end in any case."""
     service = start(folder, *arguments, url=url, config=config, root=root)
     try:
         yield service
@@ -197,7 +197,7 @@ def running(
 
 
 def until(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
-    """What `look` gives as soon as it gives something; fails when it does not in time."""
+    """Call `look` until it returns something true, and return that; fails after a time."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         if result := look():

@@ -1,5 +1,5 @@
-"""The database away for a while: senders are told to come again at once, screens get nothing that would look
-alive, and everything goes on by itself."""
+"""The database is away for a while: senders get 503 at once, screens get no heartbeats, and everything
+resumes by itself."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from tests.databases import Postgres, own_postgres
 from tests.e2e.running import Event, Service, events, iso, running, signed, soon, until
 
 QUICKLY = 6.0
-"""Seconds, on a machine that does much else: a hang is longer, and a sender that waits for so long is still
-there."""
+"""Seconds in which a refusal must come on a busy machine. A hang takes longer."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The service over HTTP: what it refuses, and how; its headers; its end."""
+"""The service over HTTP: refusals, headers, shutdown."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_pages_carry_the_security_headers(service: Service) -> None:
     assert service.client.get(f"{service.url}/boards/office").headers["cache-control"] == "no-store"
 
 
-def test_files_of_the_page_are_asked_for_anew_and_not_sent_again(service: Service) -> None:
+def test_files_of_the_page_are_revalidated_and_not_sent_again(service: Service) -> None:
     first = service.client.get(f"{service.url}/static/board.css")
     assert first.headers["content-type"].startswith("text/css")
     again = service.client.get(

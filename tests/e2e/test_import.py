@@ -1,4 +1,4 @@
-"""`lossboard import`, as an operator types it: alone, and beside a running service."""
+"""`lossboard import`, as an operator types it: with and without a running service."""
 
 from __future__ import annotations
 
