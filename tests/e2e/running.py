@@ -26,8 +26,8 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
 T = TypeVar("T")
 
-DEADLINE: Final = 30.0
-"""The time after which an expected event counts as missing, in seconds."""
+DEADLINE_SECONDS: Final = 30.0
+"""The time after which an expected event counts as missing."""
 
 CONFIG: Final = f"""
 [[accounts]]
@@ -73,7 +73,9 @@ class Service:
     url: str
     lines: list[str]
     reader: threading.Thread
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=DEADLINE, trust_env=False))
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
+    )
     sent: int = 0
 
     def post(self, event: Mapping[str, Any], webhook_id: str | None = None) -> httpx.Response:
@@ -107,20 +109,20 @@ class Service:
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(DEADLINE)
+        self.process.wait(DEADLINE_SECONDS)
         self.close()
 
     def close(self) -> None:
         """Close the client and the pipes."""
         self.client.close()
-        self.reader.join(DEADLINE)
+        self.reader.join(DEADLINE_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
     def stop(self) -> int:
         """Stop it as an operator does; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(DEADLINE_SECONDS)
 
 
 def signed(webhook_id: str, body: str) -> dict[str, str]:
@@ -142,7 +144,7 @@ def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subproce
         env=environment(url),
         capture_output=True,
         text=True,
-        timeout=DEADLINE * 3,
+        timeout=DEADLINE_SECONDS * 3,
         check=False,
     )
 
@@ -196,7 +198,7 @@ def running(
         service.close()
 
 
-def until(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
+def until(look: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
     """Call `look` until it returns something true, and return that; fails after a time."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
@@ -218,7 +220,7 @@ class Event:
 @contextlib.contextmanager
 def events(url: str, **query: str) -> Iterator[Iterator[Event]]:
     """An open event stream."""
-    timeout = httpx.Timeout(DEADLINE)
+    timeout = httpx.Timeout(DEADLINE_SECONDS)
     with httpx.stream("GET", url, params=query, timeout=timeout, trust_env=False) as answer:
         assert answer.status_code == 200, answer.read()
         yield _parsed(answer.iter_lines())

@@ -22,7 +22,7 @@ from service.ledger.write import syncs
 from service.ledger.write.syncs import Sync
 from service.model import Instant, SyncProblem
 from tests.databases import SqliteFiles
-from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, lossboard, running, until
 from tests.e2e.sockets import served
 
 MANAGER, PIPELINE, REASON = 31, 11, "Дорого"
@@ -148,7 +148,7 @@ def test_sync_follows_the_service_that_works_the_account(office: tuple[Connectio
         until(
             lambda: post(service, connected.vendor, next(numbers)).is_success and command.poll() is not None
         )
-        said, errors = command.communicate(timeout=DEADLINE)
+        said, errors = command.communicate(timeout=DEADLINE_SECONDS)
         assert (command.returncode, said) == (0, "amo: complete\n"), errors
         after_holder, after = connected.state()
         assert after_holder == holder  # the service did it
