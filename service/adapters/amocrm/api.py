@@ -14,15 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from service.adapters.amocrm import answers
 from service.adapters.amocrm.answers import document, items, object_, optional_id
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage
 from service.config import Account
 from service.model import DAY, SECOND, Decoded, Entity, Instant, Need, Request, earlier
 

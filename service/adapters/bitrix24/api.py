@@ -14,17 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode
 
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-    Verdict,
-    seconds,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, seconds
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
 from service.adapters.bitrix24.options import Bitrix24Options

@@ -12,16 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-    Verdict,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict
 from service.adapters.hubspot.answers import decode
 from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties

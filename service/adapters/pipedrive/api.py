@@ -15,17 +15,7 @@ from typing import Final
 
 import msgspec
 
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-    Verdict,
-    seconds,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, seconds
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
 from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
