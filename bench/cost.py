@@ -27,7 +27,7 @@ from service.ledger.database import schema
 from service.ledger.database.engine import open_engine
 from service.ledger.write import heads
 from service.ledger.write.apply import apply
-from service.model import Change, Decoded, Delivery, Value
+from service.model import Change, Decoded, Delivery, Value, earlier, later
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))
 SHARE_OF_WALK_IN: Final = 0.05
@@ -62,13 +62,13 @@ class Office:
                 self.commit([changes])
                 bar.update(len(numbers))
         fields: dict[str, Value] = {"client_id": "walk-in", "due_at": NOW - HOUR, "manager_id": "m0"}
-        self.commit([[Change("task", "walk-in", NOW - DAY, fields)]])
+        self.commit([[Change("task", "walk-in", earlier(NOW, DAY), fields)]])
 
     def _deal(self, number: int) -> list[Change]:
         chance = self.random.random()
         status = "open" if chance < 0.4 else "lost" if chance < 0.8 else "won"
         client = "walk-in" if number < self.walk_in else f"c{number}"
-        moment = NOW - int(self.random.random() * 300 * DAY)
+        moment = earlier(NOW, int(self.random.random() * 300 * DAY))
         changes = [
             Change(
                 "deal",
@@ -119,7 +119,7 @@ class Office:
     def webhook(self, deals: Sequence[int]) -> list[Change]:
         """One typical change: a deal re-priced, lost or re-opened; a task set or completed."""
         self._keys += 1
-        version = NOW + self._keys
+        version = later(NOW, self._keys)
         number = self.random.choice(deals)
         kind = self.random.randrange(4)
         if kind == 0:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from service.config import Account, Secret, zone
-from service.model import SECOND
+from service.model import SECOND, Instant
 
 HOUR: Final = 3600 * SECOND
 DAY: Final = 24 * HOUR
-NOW: Final = 1_795_417_200 * SECOND
+NOW: Final = Instant(1_795_417_200 * SECOND)
 """2026-11-23T10:00:00+03:00."""
 
 SECRET: Final = "whsec_" + "A" * 32

@@ -164,11 +164,7 @@ def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]
     async def metrics_text(_request: Request) -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
-    return [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", metrics_text),
-    ]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_text)]
 
 
 def _not_ready(reason: str) -> Response:

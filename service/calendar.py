@@ -11,11 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant, earlier, later
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _YEARS: Final = range(2000, 2101)
+_HOUR: Final = 3600 * SECOND
 _FIRST: Final = (datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _END: Final = (datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
@@ -31,34 +32,50 @@ class Period:
     """A range of local days, both inclusive. `key` is its text in an address."""
 
     key: str
-    first: int
-    last: int
+    first: Day
+    last: Day
+
+
+def shifted(day: Day, days: int) -> Day:
+    """The day that many days later, or earlier if negative."""
+    return Day(day + days)
+
+
+def days(first: Day, last: Day) -> list[Day]:
+    """All days of a range; both inclusive."""
+    return [Day(day) for day in range(first, last + 1)]
+
+
+def _instant(moment: datetime) -> Instant:
+    return Instant((moment - _EPOCH) // _MICROSECOND)
+
+
+def _day(date: date) -> Day:
+    return Day(date.toordinal())
 
 
 def _aware(moment: Instant, zone: ZoneInfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
 
 
-def local_day(moment: Instant, zone: ZoneInfo) -> int:
+def local_day(moment: Instant, zone: ZoneInfo) -> Day:
     """The local day that a moment belongs to."""
-    return _aware(moment, zone).toordinal()
+    return Day(_aware(moment, zone).toordinal())
 
 
-def day_start(day: int, zone: ZoneInfo) -> Instant:
+def day_start(day: Day, zone: ZoneInfo) -> Instant:
     """The first moment of a local day, or of the next one that exists (a zone can skip a day).
 
     Midnight may not exist: where clocks go forward at 00:00, the day starts at 01:00. No formula holds for
     every zone, so this guesses midnight, checks the guess, and otherwise searches by bisection.
     """
-    noon = datetime.fromordinal(day).replace(hour=12, tzinfo=UTC)
-    low = (noon - _EPOCH) // _MICROSECOND - 30 * 3600 * SECOND
-    high = low + 60 * 3600 * SECOND
-    naive = datetime.fromordinal(day).replace(tzinfo=zone)
-    guess = (naive.astimezone(UTC) - _EPOCH) // _MICROSECOND
-    if local_day(guess, zone) == day and local_day(guess - 1, zone) < day:
+    noon = _instant(datetime.fromordinal(day).replace(hour=12, tzinfo=UTC))
+    low, high = earlier(noon, 30 * _HOUR), later(noon, 30 * _HOUR)
+    guess = _instant(datetime.fromordinal(day).replace(tzinfo=zone))
+    if local_day(guess, zone) == day and local_day(earlier(guess, 1), zone) < day:
         return guess
     while high - low > 1:
-        middle = (low + high) // 2
+        middle = Instant((low + high) // 2)
         if local_day(middle, zone) < day:
             low = middle
         else:
@@ -68,10 +85,10 @@ def day_start(day: int, zone: ZoneInfo) -> Instant:
 
 def next_midnight(moment: Instant, zone: ZoneInfo) -> Instant:
     """The first moment of the next local day."""
-    return day_start(local_day(moment, zone) + 1, zone)
+    return day_start(shifted(local_day(moment, zone), 1), zone)
 
 
-def parse_period(text: str, today: int) -> Period:
+def parse_period(text: str, today: Day) -> Period:
     """The period named `today`, `week`, `month`, `quarter` or `year`, or a range like
     `2026-11-01..2026-11-30`.
 
@@ -82,12 +99,12 @@ def parse_period(text: str, today: int) -> Period:
     if text == "today":
         return Period(text, today, today)
     if text == "week":
-        monday = today - now.weekday()
-        return Period(text, monday, monday + 6)
+        monday = shifted(today, -now.weekday())
+        return Period(text, monday, shifted(monday, 6))
     months = _MONTHS.get(text)
     if months is not None:
         first = _month(now, -((now.month - 1) % months))
-        return Period(text, first.toordinal(), _month(first, months).toordinal() - 1)
+        return Period(text, _day(first), shifted(_day(_month(first, months)), -1))
     return _explicit(text)
 
 
@@ -96,7 +113,7 @@ def _explicit(text: str) -> Period:
     if match is None:
         raise PeriodError("a period is today, week, month, quarter, year, or like 2026-11-01..2026-11-30")
     try:
-        first, last = (date.fromisoformat(part).toordinal() for part in match.groups())
+        first, last = (_day(date.fromisoformat(part)) for part in match.groups())
     except ValueError as error:
         raise PeriodError(f"period {text}: {error}") from None
     if last < first:
@@ -112,7 +129,7 @@ def _month(day: date, months: int) -> date:
     return date(day.year + years, month + 1, 1)
 
 
-def previous(period: Period, today: int) -> tuple[int, int]:
+def previous(period: Period, today: Day) -> tuple[Day, Day]:
     """The days of the previous period that this one so far is compared with; both inclusive.
 
     A month to date is compared with the same days of the month before, as far as that month has them; an
@@ -121,47 +138,44 @@ def previous(period: Period, today: int) -> tuple[int, int]:
     so_far = max(0, min(today, period.last) - period.first)
     months = _MONTHS.get(period.key)
     if months is None:
-        length = period.last - period.first + 1
-        return period.first - length, period.first - length + so_far
-    first = _month(date.fromordinal(period.first), -months)
-    return first.toordinal(), min(
-        _same_day(date.fromordinal(period.first + so_far), months), period.first - 1
-    )
+        first = shifted(period.first, period.first - period.last - 1)
+        return first, shifted(first, so_far)
+    same_day = _same_day(date.fromordinal(period.first + so_far), months)
+    return _day(_month(date.fromordinal(period.first), -months)), min(same_day, shifted(period.first, -1))
 
 
-def previous_whole(period: Period) -> tuple[int, int]:
+def previous_whole(period: Period) -> tuple[Day, Day]:
     """All days of the previous period; both inclusive."""
-    months = _MONTHS.get(period.key)
+    months, last = _MONTHS.get(period.key), shifted(period.first, -1)
     if months is None:
-        return 2 * period.first - period.last - 1, period.first - 1
-    return _month(date.fromordinal(period.first), -months).toordinal(), period.first - 1
+        return shifted(last, period.first - period.last), last
+    return _day(_month(date.fromordinal(period.first), -months)), last
 
 
-def buckets(first: int, last: int) -> list[tuple[int, int]]:
+def buckets(first: Day, last: Day) -> list[tuple[Day, Day]]:
     """A range split into at most about 45 days, weeks, months or years, for a chart; each part inclusive.
 
     Weeks are counted from the first day, so that two ranges can be compared.
     """
-    days = last - first + 1
-    if days <= 45:
-        return [(day, day) for day in range(first, last + 1)]
-    if days <= 45 * 7:
-        return [(day, min(day + 6, last)) for day in range(first, last + 1, 7)]
-    months = 1 if days <= 45 * 30 else 12
+    number = last - first + 1
+    if number <= 45 * 7:
+        length = 1 if number <= 45 else 7
+        return [(start, min(shifted(start, length - 1), last)) for start in days(first, last)[::length]]
+    months = 1 if number <= 45 * 30 else 12
     parts = []
     start = first
     while start <= last:
         day = date.fromordinal(start)
-        end = min(_month(day, months - (day.month - 1) % months).toordinal() - 1, last)
+        end = min(shifted(_day(_month(day, months - (day.month - 1) % months)), -1), last)
         parts.append((start, end))
-        start = end + 1
+        start = shifted(end, 1)
     return parts
 
 
-def _same_day(day: date, months: int) -> int:
+def _same_day(day: date, months: int) -> Day:
     """The same day that many months before, or the last day of that month."""
     first = _month(day, -months)
-    return min(first.toordinal() + day.day - 1, _month(first, 1).toordinal() - 1)
+    return min(shifted(_day(first), day.day - 1), shifted(_day(_month(first, 1)), -1))
 
 
 def parse_instant(text: str) -> Instant:
@@ -173,7 +187,7 @@ def parse_instant(text: str) -> Instant:
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError("a time needs an offset, such as Z or +03:00")
-    moment: Instant = (parsed - _EPOCH) // _MICROSECOND
+    moment = _instant(parsed)
     if not is_plausible(moment):
         raise ValueError(f"a time must be in the years {_YEARS[0]} to {_YEARS[-1]}")
     return moment

@@ -26,7 +26,7 @@ class SystemClock:
 
     def now(self) -> Instant:
         """See `Clock`."""
-        return time.time_ns() // 1000
+        return Instant(time.time_ns() // 1000)
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -14,44 +15,31 @@ class Metrics:
     """The service's metrics; docs/operations.md lists them."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._webhooks = Counter(
-            "lossboard_webhooks", "Webhook requests by result", ("account", "result"), registry=self.registry
+        self.registry = registry = CollectorRegistry()
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        account = ("account",)
+        self._webhooks = counter("lossboard_webhooks", "Webhook requests by result", (*account, "result"))
+        self._calls = counter("lossboard_api_calls", "Calls to CRMs' APIs by verdict", (*account, "verdict"))
+        self._repaired = counter(
+            "lossboard_missed", "Deals and tasks that a reconciliation repaired", account
         )
-        self._calls = Counter(
-            "lossboard_api_calls",
-            "Calls to CRMs' APIs by verdict",
-            ("account", "verdict"),
-            registry=self.registry,
-        )
-        self._repaired = Counter(
-            "lossboard_missed",
-            "Deals and tasks that a reconciliation repaired",
-            ("account",),
-            registry=self.registry,
-        )
-        self._batch = Histogram(
+        self._batch = histogram(
             "lossboard_commit_deliveries",
             "Deliveries in one commit",
             buckets=(0, 1, 2, 4, 8, 16, 32, 64, 128, 256),
-            registry=self.registry,
         )
-        self._commit = Histogram(
+        self._commit = histogram(
             "lossboard_commit_seconds",
             "Time from the start of a batch to its commit",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
-            registry=self.registry,
         )
-        self._last_delivery = Gauge(
-            "lossboard_last_delivery_timestamp_seconds",
-            "When an account's last delivery came",
-            ("account",),
-            registry=self.registry,
+        self._last_delivery = gauge(
+            "lossboard_last_delivery_timestamp_seconds", "When an account's last delivery came", account
         )
-        self._depth = Gauge(
-            "lossboard_queue_depth", "Deliveries waiting for a commit", registry=self.registry
-        )
-        self._streams = Gauge("lossboard_screens", "Open event streams", registry=self.registry)
+        self._depth = gauge("lossboard_queue_depth", "Deliveries waiting for a commit")
+        self._streams = gauge("lossboard_screens", "Open event streams")
 
     def watch(self, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
         """Read these two figures whenever the metrics are asked for."""

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NewType, TypeAlias
 
-Instant: TypeAlias = int
+Instant = NewType("Instant", int)
 """A point in time: microseconds since 1970-01-01T00:00:00Z. The service uses no other form inside."""
 
-SECOND: Final = 1_000_000
-"""Microseconds in a second."""
+Micros = NewType("Micros", int)
+"""A duration in microseconds."""
 
-DAY: Final = 86_400 * SECOND
-"""Microseconds in 24 hours. A local day can be longer or shorter: see `calendar`."""
+Day = NewType("Day", int)
+"""A local day: the ordinal of its date (`date.toordinal`)."""
+
+SECOND: Final = Micros(1_000_000)
+DAY: Final = Micros(86_400 * SECOND)
+"""24 hours. A local day can be longer or shorter: see `calendar`."""
 
 Value: TypeAlias = str | int | bool | None
 """The value of a field. `None` means "the CRM says that there is none"; a field that was not sent is
@@ -180,6 +184,16 @@ class Delivery:
     decoded: Decoded
     source: Source = "webhook"
     settles: Mapping[Need, int] = field(default_factory=dict)
+
+
+def later(moment: Instant, micros: int) -> Instant:
+    """The moment that many microseconds later."""
+    return Instant(moment + micros)
+
+
+def earlier(moment: Instant, micros: int) -> Instant:
+    """The moment that many microseconds earlier."""
+    return Instant(moment - micros)
 
 
 def cleaned(text: str) -> str:

@@ -12,28 +12,8 @@ from typing import Final
 
 from service.model import AMOUNT_LIMIT
 
-_NO_DIGITS: Final = frozenset(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ]
-)
-_THREE_DIGITS: Final = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+_NO_DIGITS: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
+_THREE_DIGITS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 _AMOUNT: Final = re.compile(r"-?\d{1,13}(\.\d{1,4})?", re.ASCII)
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 

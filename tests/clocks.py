@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.model import SECOND, Instant
+from service.model import SECOND, Instant, later
 
 
 class StandingClock:
@@ -22,7 +22,7 @@ class StandingClock:
             await asyncio.sleep(0)
             return
         due = asyncio.Event()
-        self._sleepers.append((self.moment + int(seconds * SECOND), due))
+        self._sleepers.append((later(self.moment, int(seconds * SECOND)), due))
         waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -38,7 +38,7 @@ class StandingClock:
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self.moment += int(seconds * SECOND)
+        self.moment = later(self.moment, int(seconds * SECOND))
         for at, due in self._sleepers:
             if at <= self.moment:
                 due.set()

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from service.calendar import shifted
 from service.ledger.read.board import Selection
-from service.model import SECOND, Change, Decoded, Delivery, Entity, Instant, Value
+from service.model import SECOND, Change, Day, Decoded, Delivery, Entity, Instant, Value, earlier, later
 from tests.oracle import EPOCH, local_day
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ DAY: Final = 24 * HOUR
 
 def at(text: str) -> Instant:
     """The instant that an ISO 8601 text with an offset names."""
-    return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
+    return Instant((datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,13 @@ class Scene:
     @cached_property
     def moments(self) -> tuple[Instant, ...]:
         """Instants at which some rule changes its answer, and those beside them; the plainest first."""
-        near = [self.now + n * MINUTE for n in (-120, -10, -1, 0, 1, 10, 120)]
+        near = [later(self.now, n * MINUTE) for n in (-120, -10, -1, 0, 1, 10, 120)]
         today = local_day(self.now, self.office.zone)
         starts = [day_start(today + n, self.office.zone) for n in (0, 1, -1, -6, -7, -29, -30)]
-        shifts = [self.shift + n * MINUTE for n in (-30, 0, 30, 90)]
-        edges = [moment - 1 for moment in (self.now, self.shift, *starts)]
-        far = [self.now + n * DAY for n in (-40, -3, -8, 2)]
-        return tuple(dict.fromkeys([*near, *starts, *shifts, *edges, self.now + 1, *far]))
+        shifts = [later(self.shift, n * MINUTE) for n in (-30, 0, 30, 90)]
+        edges = [earlier(moment, 1) for moment in (self.now, self.shift, *starts)]
+        far = [later(self.now, n * DAY) for n in (-40, -3, -8, 2)]
+        return tuple(dict.fromkeys([*near, *starts, *shifts, *edges, later(self.now, 1), *far]))
 
     @cached_property
     def selections(self) -> tuple[Selection, ...]:
@@ -75,24 +76,24 @@ class Scene:
         first = date.fromordinal(today).replace(day=1).toordinal()
         long_ago = today - 60
         return (
-            Selection(today, today),
-            Selection(today - 1, today - 1),
-            Selection(today - 6, today),
-            Selection(first, today),
-            Selection(long_ago, today),
-            Selection(long_ago, today, manager_id="m1"),
-            Selection(long_ago, today, manager_id=""),
-            Selection(long_ago, today, pipeline_id="p1"),
-            Selection(long_ago, today, manager_id="m1", pipeline_id=""),
+            Selection(Day(today), Day(today)),
+            Selection(shifted(Day(today), -1), shifted(Day(today), -1)),
+            Selection(shifted(Day(today), -6), Day(today)),
+            Selection(Day(first), Day(today)),
+            Selection(Day(long_ago), Day(today)),
+            Selection(Day(long_ago), Day(today), manager_id="m1"),
+            Selection(Day(long_ago), Day(today), manager_id=""),
+            Selection(Day(long_ago), Day(today), pipeline_id="p1"),
+            Selection(Day(long_ago), Day(today), manager_id="m1", pipeline_id=""),
         )
 
 
 def day_start(day: int, zone: ZoneInfo) -> Instant:
     """The first instant of a local day, by trying: in every zone it is on a quarter of an hour."""
     moment = at(f"{date.fromordinal(day)}T00:00:00Z") - 15 * HOUR
-    while local_day(moment, zone) < day:
+    while local_day(Instant(moment), zone) < day:
         moment += 15 * MINUTE
-    return moment
+    return Instant(moment)
 
 
 SPRING: Final = Scene(

@@ -168,6 +168,12 @@ def number(changes: Iterable[Change], field: str) -> int | None:
     return last
 
 
+def moment(changes: Iterable[Change], field: str) -> Instant | None:
+    """`value` of a field of a moment."""
+    microseconds = number(changes, field)
+    return None if microseconds is None else Instant(microseconds)
+
+
 def became(changes: Iterable[Change], field: str, wanted: Value) -> Instant | None:
     """The version of the change that made the field `wanted`: the first since it last had another value."""
     moment: Instant | None = None
@@ -202,7 +208,7 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
 
 def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
     """The deal that its changes amount to."""
-    closed_at = number(changes, "closed_at")
+    closed_at = moment(changes, "closed_at")
     amount = number(changes, "amount") or 0
     currency = text(changes, "currency") or account.currency
     converted = in_currency_of(account, amount, currency)
@@ -227,7 +233,7 @@ def task_of(task_id: str, changes: Sequence[Change]) -> Task:
     completed_at = None
     if value(changes, "completed") is True:
         # 3.8: `completed_at` is what the CRM gives, else the version of the change that completed the task.
-        given = number(changes, "completed_at")
+        given = moment(changes, "completed_at")
         completed_at = given if given is not None else became(changes, "completed", True)
     return Task(
         id=task_id,
@@ -235,7 +241,7 @@ def task_of(task_id: str, changes: Sequence[Change]) -> Task:
         deal_id=text(changes, "deal_id"),
         client_id=text(changes, "client_id"),
         manager_id=text(changes, "manager_id"),
-        due_at=number(changes, "due_at"),
+        due_at=moment(changes, "due_at"),
         completed_at=completed_at,
         url=text(changes, "url"),
     )

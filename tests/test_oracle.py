@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
-from service.model import SECOND, Change, Entity, Instant, Value
+from service.model import SECOND, Change, Day, Entity, Instant, Value, earlier, later
 from tests.histories import (
     AUTUMN,
     SCENES,
@@ -45,8 +45,8 @@ def clock(text: str) -> Instant:
     return at(f"2026-11-{day}T{time}+03:00")
 
 
-def day(number: int, month: int = 11) -> int:
-    return date(2026, month, number).toordinal()
+def day(number: int, month: int = 11) -> Day:
+    return Day(date(2026, month, number).toordinal())
 
 
 NOW: Final = clock("23 10:00")
@@ -241,7 +241,7 @@ def test_the_worked_example_of_one_client_with_three_overdue_tasks_on_one_deal()
 @pytest.mark.parametrize(("now", "overdue"), [(-1, 0), (0, 1), (1, 1)])
 def test_a_task_is_overdue_from_the_very_microsecond_of_its_due_time(now: int, overdue: int) -> None:
     changes = deal("1"), task("t1", due="23 12:00", deal_id="1")
-    assert total(read(*changes, now=clock("23 12:00") + now), "at_risk")[2] == overdue
+    assert total(read(*changes, now=later(clock("23 12:00"), now)), "at_risk")[2] == overdue
 
 
 def test_a_completed_a_dateless_and_a_deleted_task_put_nobody_at_risk() -> None:
@@ -496,7 +496,7 @@ def test_a_client_is_saved_by_a_task_completed_today_after_its_due_time() -> Non
 def test_a_client_is_not_saved_while_an_overdue_task_is_left() -> None:
     changes = deal("1", client_id="7", amount=5), deal("2", client_id="7"), done("t1", deal_id="1")
     left = task("t2", due="23 10:00", deal_id="2")
-    assert total(read(*changes, left, now=NOW - 1), "saved_today") == (1, 5)
+    assert total(read(*changes, left, now=earlier(NOW, 1)), "saved_today") == (1, 5)
     assert total(read(*changes, left), "saved_today") == (0, 0)
     assert total(read(*changes, task("t3", due="22 12:00", client_id="7")), "saved_today") == (0, 0)
     # A task that puts nobody at risk does not stand in the way.
@@ -700,7 +700,7 @@ def test_comparable_readings_ignore_the_order_of_rows_and_rows_that_say_nothing(
     other = replace(
         reading,
         seq=9,
-        as_of=NOW + 1,
+        as_of=later(NOW, 1),
         last_delivery_at=NOW,
         unconverted={"EUR": 0},
         clients={"deal:1": replace(row, tasks=row.tasks[::-1]), "8": ClientRow("8", None, 0, ())},

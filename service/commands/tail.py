@@ -9,7 +9,7 @@ from service.adapters.fields import printable
 from service.calendar import iso
 from service.config import Account
 from service.ledger.write.log import Quarantined, Stored
-from service.model import Value
+from service.model import Instant, Value
 
 POLL_SECONDS: Final = 0.5
 """How often new deliveries are looked for."""
@@ -55,5 +55,5 @@ def _shown(name: str, value: Value, account: Account) -> str:
     if value is None:
         return "–"
     if name in _MOMENTS and isinstance(value, int):
-        return iso(value, account.zone)
+        return iso(Instant(value), account.zone)
     return str(value)

@@ -10,11 +10,11 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from service.calendar import day_start, local_day, parse_period, previous
+from service.calendar import day_start, days, local_day, parse_period, previous, shifted
 from service.config import zone
 from service.demo import names
 from service.demo.office import Deal, Event, Office, OfficeClock, Second, Task
-from service.model import SECOND
+from service.model import SECOND, Day, Instant
 
 ZONE: Final = zone("Europe/Moscow")
 """Where the office works."""
@@ -96,14 +96,14 @@ class _Story:
         self._clock = clock
         self._rng = rng
         self._now = int(clock())
-        self._today = local_day(self._now * SECOND, ZONE)
+        self._today = local_day(Instant(self._now * SECOND), ZONE)
         self._managers = tuple(office.managers)
 
     def refusals_of_both_months(self) -> None:
         month = parse_period("month", self._today)
-        self._refusals(THIS_MONTH, range(month.first, self._today + 1))
+        self._refusals(THIS_MONTH, days(month.first, self._today))
         first, last = previous(month, self._today)
-        self._refusals(LAST_MONTH, range(first, last + 1))
+        self._refusals(LAST_MONTH, days(first, last))
 
     def client_at_risk(self) -> None:
         goods, roubles, client = AT_RISK
@@ -132,7 +132,7 @@ class _Story:
 
     def _late_task(self, deal: Deal) -> None:
         """Complete a task after its due time, on the same earlier day: it counts as nobody saved today."""
-        start = self._start(self._today - self._rng.randint(1, 27))
+        start = self._start(shifted(self._today, -self._rng.randint(1, 27)))
         due_at = start + self._rng.randint(_OPENS, _CLOSES - 2 * _HOUR)
         task = self._some_task(deal, due_at, due_at - _DAY)
         with self._clock.at(due_at + self._rng.randint(_HOUR // 4, 5 * _HOUR)):
@@ -154,10 +154,10 @@ class _Story:
         self.events += [came, opened]
         return self._office.deals[opened.id]
 
-    def _refusals(self, table: Mapping[str, tuple[int, int]], days: Sequence[int]) -> None:
+    def _refusals(self, table: Mapping[str, tuple[int, int]], on: Sequence[Day]) -> None:
         for reason, (count, total) in table.items():
             for roubles in shares(total, count, self._rng):
-                at = self._moment(self._rng.choice(days))
+                at = self._moment(self._rng.choice(on))
                 goods = self._rng.choice(tuple(names.GOODS))
                 manager_id = self._rng.choice(self._managers)
                 with self._clock.at(at - _WEEK):
@@ -169,11 +169,11 @@ class _Story:
     def _pipeline_id(self) -> int:
         return next(iter(self._office.pipelines))
 
-    def _moment(self, day: int) -> Second:
+    def _moment(self, day: Day) -> Second:
         """A second of the local day: in working hours where they have begun, never after now."""
         start = self._start(day)
         earliest = start + _OPENS if self._now > start + _OPENS else start
         return self._rng.randint(earliest, min(start + _CLOSES, self._now))
 
-    def _start(self, day: int) -> Second:
+    def _start(self, day: Day) -> Second:
         return day_start(day, ZONE) // SECOND

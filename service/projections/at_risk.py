@@ -23,10 +23,7 @@ CLIENT_DEALS = Relation(
 tasks on its deals (`deal_tasks`) and on the client itself (`own_tasks`)."""
 
 CLIENT_MANAGERS = Relation(
-    "client_managers",
-    ("client_id", "manager_id"),
-    ("late_amount", "deal_tasks", "own_tasks"),
-    feeds="client",
+    "client_managers", ("client_id", "manager_id"), ("late_amount", "deal_tasks", "own_tasks"), feeds="client"
 )
 """A client's overdue tasks by manager, and the amount of the deals that they are on."""
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from service.calendar import local_day
-from service.model import Entity, Instant, Value
+from service.model import Day, Entity, Instant, Value
 from service.money import convert
 from service.projections.merge import Record
 
@@ -41,13 +41,13 @@ class Rules:
     rates: Mapping[str, Decimal]
     asks: bool = False
 
-    def day(self, moment: Instant) -> int:
+    def day(self, moment: Instant) -> Day:
         """The local day of a moment, as an ordinal."""
         return _day(moment, self.zone)
 
 
 @lru_cache(maxsize=65_536)
-def _day(moment: Instant, zone: ZoneInfo) -> int:
+def _day(moment: Instant, zone: ZoneInfo) -> Day:
     return local_day(moment, zone)
 
 
@@ -56,7 +56,7 @@ class Moment:
     """A moment, and the account's local day at it (an ordinal)."""
 
     now: Instant
-    today: int
+    today: Day
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class TaskFacts:
     due_at: Instant | None
     done_at: Instant | None
     open_due_at: Instant | None
-    due_day: int | None
-    done_day: int | None
+    due_day: Day | None
+    done_day: Day | None
 
     def overdue(self, now: Instant) -> bool:
         """Whether it is open and its due time has come (SPEC section 3.1)."""
@@ -104,7 +104,7 @@ class DealFacts:
     phase: Phase
     amount: int
     unconverted: str | None
-    lost_day: int | None
+    lost_day: Day | None
     reason_id: str
     client_id: str
     manager_id: str
@@ -116,6 +116,11 @@ def _text(record: Record, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _moment(record: Record, name: str) -> Instant | None:
+    number = _number(record, name)
+    return None if number is None else Instant(number)
+
+
 def _number(record: Record, name: str) -> int | None:
     value: Value = record.values.get(name)
     return value if isinstance(value, int) else None
@@ -125,7 +130,7 @@ def task_facts(task_id: str, record: Record | None, rules: Rules) -> TaskFacts |
     """The facts in a task's record; None for a task that is deleted or not known."""
     if record is None or not record.values:
         return None
-    due_at = _number(record, "due_at")
+    due_at = _moment(record, "due_at")
     done_at = done_moment(record)
     deal_id = _text(record, "deal_id")
     return TaskFacts(
@@ -179,7 +184,7 @@ def lost_moment(record: Record) -> Instant | None:
     """When a lost deal was lost: `closed_at`, else the version of the change that made it lost."""
     if deal_phase(record) != "lost":
         return None
-    closed_at = _number(record, "closed_at")
+    closed_at = _moment(record, "closed_at")
     return record.since if closed_at is None else closed_at
 
 
@@ -188,14 +193,14 @@ def done_moment(record: Record) -> Instant | None:
     it."""
     if not record.values.get("completed"):
         return None
-    completed_at = _number(record, "completed_at")
+    completed_at = _moment(record, "completed_at")
     return record.since if completed_at is None else completed_at
 
 
 def open_due_moment(record: Record) -> Instant | None:
     """The due time of a task that is still open: from then on it is overdue. None if it is completed, or has
     no due time."""
-    return _number(record, "due_at") if done_moment(record) is None else None
+    return _moment(record, "due_at") if done_moment(record) is None else None
 
 
 DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from service.model import SECOND, Instant
+from service.model import DAY, Day, Instant, Micros
 from service.projections.facts import Moment, TaskFacts
 from service.projections.flow import Contribution, Projection, Relation
 
@@ -18,18 +18,17 @@ HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "ov
 """The tasks due on a day: those completed late, and by how many microseconds in all; those still open past
 their due time, and the sum of their due times in microseconds after `day_origin`."""
 
-_DAY: Final = 24 * 3600 * SECOND
 _EPOCH_DAY: Final = 719_163  # date(1970, 1, 1).toordinal()
 
 
-def day_origin(day: int) -> Instant:
+def day_origin(day: Day) -> Instant:
     """The moment from which due times of a day are counted: its midnight in UTC. It keeps the sums small."""
-    return (day - _EPOCH_DAY) * _DAY
+    return Instant((day - _EPOCH_DAY) * DAY)
 
 
-def overdue_time(day: int, tasks: int, due_us: int, now: Instant) -> int:
+def overdue_time(day: Day, tasks: int, due_us: int, now: Instant) -> Micros:
     """How long a day's open tasks have been overdue in all, in microseconds."""
-    return tasks * (now - day_origin(day)) - due_us
+    return Micros(tasks * (now - day_origin(day)) - due_us)
 
 
 def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:

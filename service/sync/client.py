@@ -138,10 +138,10 @@ def _true_at(answer: Answer, sent_at: Instant, answered_at: Instant) -> Instant:
     except (KeyError, ValueError):
         return _before_its_second(sent_at)
     seconds = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
-    return _before_its_second(min(sent_at, seconds * SECOND - max(0, answered_at - sent_at)))
+    return _before_its_second(min(sent_at, Instant(seconds * SECOND - max(0, answered_at - sent_at))))
 
 
 def _before_its_second(moment: Instant) -> Instant:
     """The last microsecond of the second before: vendors date changes by the second, and a change of this
     very second may have happened after the vendor made the answer."""
-    return moment // SECOND * SECOND - 1
+    return Instant(moment // SECOND * SECOND - 1)

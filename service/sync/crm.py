@@ -48,13 +48,7 @@ class Crm:
     """
 
     def __init__(
-        self,
-        account: Account,
-        api: Api,
-        client: Client,
-        database: Database,
-        writer: Writer,
-        clock: Clock,
+        self, account: Account, api: Api, client: Client, database: Database, writer: Writer, clock: Clock
     ) -> None:
         self.account = account
         self.api = api

@@ -9,12 +9,12 @@ from typing import Final
 
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
-from service.model import DAY, SECOND, Decoded, Instant, Need, Source
+from service.model import DAY, SECOND, Decoded, Micros, Need, Source, later
 from service.sync.client import CallResult
 from service.sync.crm import Crm, StoredAnswer
 
-FIRST_WAIT: Final = 2 * SECOND
-LONGEST_WAIT: Final = 15 * 60 * SECOND
+FIRST_WAIT: Final = Micros(2 * SECOND)
+LONGEST_WAIT: Final = Micros(15 * 60 * SECOND)
 """Between two attempts: an outage of a day costs a hundred calls, and its end is noticed within a quarter of
 an hour."""
 
@@ -64,14 +64,14 @@ class NeedFetcher:
             return None
         last = fetched.last
         if last.verdict in ("later", "refused"):
-            await self._postpone(batch, round((last.retry_seconds or 0) * SECOND))
+            await self._postpone(batch, Micros(round((last.retry_seconds or 0) * SECOND)))
             return last
         settled = _settled(batch, [answer.decoded for answer in fetched.answers])
         left = [wanted for wanted in batch if wanted.need not in settled]
         soon = [
             wanted for wanted in left if wanted.need.entity in needs.WHOLE and wanted.tries < UNREADABLE_TRIES
         ]
-        await self._postpone(soon, 0)
+        await self._postpone(soon, Micros(0))
         await self._postpone([wanted for wanted in left if wanted not in soon], NAMELESS_WAIT)
         return last
 
@@ -103,19 +103,19 @@ class NeedFetcher:
             call = following
         return FetchResult(result, tuple(answers))
 
-    async def _postpone(self, batch: Sequence[Wanted], at_least: Instant) -> None:
-        """Ask again after a wait that doubles with each attempt and lasts `at_least` microseconds."""
+    async def _postpone(self, batch: Sequence[Wanted], at_least: Micros) -> None:
+        """Ask again after a wait that doubles with each attempt and is never shorter than `at_least`."""
         if not batch:
             return
         now = self._crm.clock.now()
-        times = {wanted.need: now + max(at_least, backoff(wanted.tries)) for wanted in batch}
+        times = {wanted.need: later(now, max(at_least, backoff(wanted.tries))) for wanted in batch}
         account_id = self._crm.account.id
         await self._crm.write(lambda connection: needs.postpone(connection, account_id, batch, times))
 
 
-def backoff(tries: int) -> Instant:
-    """Microseconds to wait after that many failed attempts."""
-    return min(LONGEST_WAIT, FIRST_WAIT << min(tries, 16))
+def backoff(tries: int) -> Micros:
+    """How long to wait after that many failed attempts."""
+    return min(LONGEST_WAIT, Micros(FIRST_WAIT << min(tries, 16)))
 
 
 def _settled(batch: Sequence[Wanted], answers: Sequence[Decoded]) -> dict[Need, int]:

@@ -23,25 +23,25 @@ from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import needs, syncs
 from service.ledger.write.syncs import LEASE, Sync, SyncRun
-from service.model import SECOND, Instant, SyncProblem
+from service.model import SECOND, Instant, Micros, SyncProblem, later
 from service.sync.client import CallResult, Client
 from service.sync.crm import Crm, Writer
 from service.sync.needs import NeedFetcher, backoff
 from service.sync.runs import RunExecutor
 
-RENEW_EVERY: Final = LEASE // 4
+RENEW_EVERY: Final = Micros(LEASE // 4)
 """How often a lease is renewed, and how often a process tries to get a lease that another one holds."""
 
-RECONCILE_EVERY: Final = 6 * 3600 * SECOND
+RECONCILE_EVERY: Final = Micros(6 * 3600 * SECOND)
 """How often a reconciliation looks for what webhooks lost."""
 
-GAP: Final = 300 * SECOND
+GAP: Final = Micros(300 * SECOND)
 """A service that was down for longer reconciles as it starts."""
 
-CHECK_WEBHOOK_EVERY: Final = 600 * SECOND
+CHECK_WEBHOOK_EVERY: Final = Micros(600 * SECOND)
 """How often the CRM is asked whether it has switched the webhook off."""
 
-REFUSED_WAIT: Final = 600 * SECOND
+REFUSED_WAIT: Final = Micros(600 * SECOND)
 """How long an API that refused the token is left alone."""
 
 UNAVAILABLE_SECONDS: Final = 1.0
@@ -84,10 +84,10 @@ class AccountSync:
         self._executor = RunExecutor(self._crm, self._fetcher, partial(metrics.repaired, account.id))
         self._lease_taken_at: Instant | None = None
         self._wake = asyncio.Event()
-        self._back_off_until: Instant = 0
+        self._back_off_until = Instant(0)
         self._failures = 0
         self._webhook_checked_at: Instant | None = None
-        self._reconcile_after: Instant = GAP  # at first, because the service may have been down
+        self._reconcile_after = GAP  # at first, because the service may have been down
 
     def wake(self) -> None:
         """Look for needs at once; called when a delivery may have left something out."""
@@ -177,7 +177,7 @@ class AccountSync:
         at_least = REFUSED_WAIT if result.verdict == "refused" else backoff(self._failures)
         wait = max(at_least, round((result.retry_seconds or 0) * SECOND))
         self._failures += 1
-        self._back_off_until = self._clock.now() + wait
+        self._back_off_until = later(self._clock.now(), wait)
         if result.verdict == "refused":
             await self._set_problem("api_refused")
 
@@ -194,7 +194,7 @@ class AccountSync:
             await self._set_problem("webhook_off")
         elif not is_off and sync.problem == "webhook_off":
             await self._set_problem("")
-            self._reconcile_after = 0
+            self._reconcile_after = Micros(0)
 
     async def _set_problem(self, problem: SyncProblem) -> None:
         await self._crm.write(lambda connection: syncs.report(connection, self._account.id, problem))

@@ -21,15 +21,15 @@ from service.ledger.read.sweep import expected
 from service.ledger.write import syncs
 from service.ledger.write.needs import WHOLE
 from service.ledger.write.syncs import SyncPage, SyncRun
-from service.model import DAY, SECOND, Decoded, Instant, Need
+from service.model import DAY, SECOND, Decoded, Instant, Micros, Need, earlier
 from service.sync.client import CallResult
 from service.sync.crm import Crm, StoredAnswer
 from service.sync.needs import NeedFetcher
 
-OVERLAP: Final = 300 * SECOND
+OVERLAP: Final = Micros(300 * SECOND)
 """How far before the previous run a reconciliation starts: clocks differ, and vendors' indexes lag."""
 
-GRACE: Final = 120 * SECOND
+GRACE: Final = Micros(120 * SECOND)
 """The age from which a change counts as repaired. The webhook of a younger one may still be on its way."""
 
 FEW: Final = 20
@@ -94,7 +94,7 @@ class RunExecutor:
         if run.kind == "backfill":
             return self._crm.api.backfill(self._crm.account, run.began_at), ()
         return (
-            self._crm.api.changes(self._crm.account, run.since - OVERLAP),
+            self._crm.api.changes(self._crm.account, earlier(run.since, OVERLAP)),
             self._crm.api.sweep(self._crm.account, run.began_at),
         )
 
@@ -113,7 +113,7 @@ class RunExecutor:
             run,
             stages=stages,
             entities=run.entities + len(_entities(answer.decoded)),
-            repaired=run.repaired + len(_repaired(answer, result.true_at - GRACE)),
+            repaired=run.repaired + len(_repaired(answer, earlier(result.true_at, GRACE))),
         )
         await self._advance(run, self._crm.api.following(call, result.answer))
         return result
@@ -148,7 +148,8 @@ class RunExecutor:
 
     async def _begin_sweep(self, run: SyncRun) -> _Sweep:
         now = self._crm.clock.now()
-        lost_since, due_since = now - (LOSSES_DAYS - 1) * DAY, now - (TASKS_DAYS - 1) * DAY
+        lost_since = earlier(now, (LOSSES_DAYS - 1) * DAY)
+        due_since = earlier(now, (TASKS_DAYS - 1) * DAY)
         key = self._crm.account.id, lost_since, due_since
         return _Sweep(run.began_at, await self._crm.read(lambda connection: expected(connection, *key)))
 

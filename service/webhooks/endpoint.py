@@ -22,7 +22,7 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
-from service.model import Decoded, Delivery, Rejection, Request
+from service.model import Decoded, Delivery, Instant, Rejection, Request
 from service.problems import Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body
 
@@ -167,7 +167,7 @@ def _unsupported(headers: Mapping[str, str], adapter: Adapter) -> Problem | None
     return Problem(415, f"the content type must be {' or '.join(sorted(adapter.content_types))}")
 
 
-def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_at: int) -> Request:
+def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_at: Instant) -> Request:
     query_string = scope["query_string"].decode("latin-1")
     pairs = parse_qsl(query_string, keep_blank_values=True)
     query: dict[str, str] = {}

@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from service.adapters import ADAPTERS
 from service.config import Account, Options, Secret, zone
-from service.model import SECOND, Instant, Request
+from service.model import SECOND, Instant, Request, later
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_KEY = "whsec_cmljaHRlLWdlaGVpbS1idXQtbm90LXRoaXMtb25l"
@@ -19,7 +19,7 @@ TOKEN = "long-and-random-9f2c"
 def utc(text: str) -> Instant:
     """`2026-11-23 10:00:00.5` in UTC."""
     moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return int(moment.timestamp()) * SECOND + moment.microsecond
+    return later(Instant(int(moment.timestamp()) * SECOND), moment.microsecond)
 
 
 NOW = utc("2026-11-23 10:00:00.123456")

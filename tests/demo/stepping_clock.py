@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from service.model import SECOND, Instant
+from service.model import SECOND, Instant, later
+
+START = Instant(1_795_417_200 * SECOND)
 
 
 @dataclass
 class SteppingClock:
     """See `service.clock.Clock`."""
 
-    moment: Instant = 1_795_417_200 * SECOND
+    moment: Instant = START
     waits: list[float] = field(default_factory=list)
 
     def now(self) -> Instant:
@@ -22,5 +24,5 @@ class SteppingClock:
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""
         self.waits.append(seconds)
-        self.moment += 0 if wake.is_set() else int(seconds * SECOND)
+        self.moment = later(self.moment, 0 if wake.is_set() else int(seconds * SECOND))
         await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from service.demo.crms.standard import Standard
 from service.demo.office import Office
 from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
-from service.model import SECOND, Change, Request
+from service.model import SECOND, Change, Instant, Request
 from tests.demo.clock import StillClock
 from tests.demo.random_history import Habits, random_history
 from tests.demo.truth import changes_of
@@ -34,13 +34,13 @@ def test_a_random_history_leads_to_the_truth(sqlite_ledgers: Callable[[], str]) 
         for webhook in crm.webhooks(event):
             sent = crm.outgoing(webhook, 0)
             headers, moment = dict(sent.headers), int(clock()) * SECOND
-            request = Request("POST", "/webhooks/office", {}, headers, sent.body, moment)
+            request = Request("POST", "/webhooks/office", {}, headers, sent.body, Instant(moment))
             adapter.authenticate(request, account)
             decoded = adapter.decode(request, account)
             assert decoded.rejections == ()
             changes += decoded.changes
         clock.advance(60)
-    now = int(clock()) * SECOND
+    now = Instant(int(clock()) * SECOND)
     shown = ranges(VIEW, local_day(now, account.zone))
 
     def board(known: list[Change]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from service.demo.life import Life
 from service.demo.office import Event, Office, OfficeClock, Second, Task
 from service.demo.story import AT_RISK, LAST_MONTH, THIS_MONTH, shares, tell_story
-from service.model import SECOND
+from service.model import SECOND, Instant, later
 from tests.demo.stepping_clock import SteppingClock
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -66,7 +66,10 @@ def day_of(moment: Second | None) -> date:
 
 
 def told(at: datetime, seed: int = 1) -> Told:
-    clock, rng = OfficeClock(SteppingClock(int(at.timestamp()) * SECOND + 123_456)), random.Random(seed)
+    clock, rng = (
+        OfficeClock(SteppingClock(later(Instant(int(at.timestamp()) * SECOND), 123_456))),
+        random.Random(seed),
+    )
     office = Office(clock)
     events = list(tell_story(office, clock, rng))
     return Told(office, events, Life(office, rng), int(at.timestamp()))

@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 from service.demo.office import Event, Office
-from service.model import FIELDS, SECOND, Change, Value
+from service.model import FIELDS, SECOND, Change, Instant, Value
 from tests.demo.clock import START, StillClock
 from tests.demo.random_history import random_history
 from tests.demo.truth import changes_of
@@ -64,13 +64,13 @@ def test_the_truth_as_changes() -> None:
         "completed_at": now,
     }
     assert changes_of(office) == [
-        Change("deal", str(deal), now, of_deal),
-        Change("task", str(task), now, of_task),
-        Change("task", str(gone), now, deleted=True),
-        Change("client", str(client), then, {"name": "Иван"}),
-        Change("manager", "31", now, {"name": "Анна"}),
-        Change("pipeline", "11", now, {"name": "Продажи"}),
-        Change("reason", "дорого", now, {"name": "Дорого  "}),
+        Change("deal", str(deal), Instant(now), of_deal),
+        Change("task", str(task), Instant(now), of_task),
+        Change("task", str(gone), Instant(now), deleted=True),
+        Change("client", str(client), Instant(then), {"name": "Иван"}),
+        Change("manager", "31", Instant(now), {"name": "Анна"}),
+        Change("pipeline", "11", Instant(now), {"name": "Продажи"}),
+        Change("reason", "дорого", Instant(now), {"name": "Дорого  "}),
     ]
 
 

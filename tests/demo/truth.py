@@ -43,7 +43,7 @@ def changes_of(office: Office) -> list[Change]:
 
 def _deal_change(deal: Deal) -> Change:
     if deal.deleted:
-        return Change("deal", str(deal.id), deal.updated_at * SECOND, deleted=True)
+        return Change("deal", str(deal.id), Instant(deal.updated_at * SECOND), deleted=True)
     told: dict[str, Value] = {
         "known": True,
         "name": deal.name,
@@ -55,12 +55,12 @@ def _deal_change(deal: Deal) -> Change:
         "manager_id": str(deal.manager_id),
         "pipeline_id": str(deal.pipeline_id),
     }
-    return Change("deal", str(deal.id), deal.updated_at * SECOND, told)
+    return Change("deal", str(deal.id), Instant(deal.updated_at * SECOND), told)
 
 
 def _task_change(task: Task) -> Change:
     if task.deleted:
-        return Change("task", str(task.id), task.updated_at * SECOND, deleted=True)
+        return Change("task", str(task.id), Instant(task.updated_at * SECOND), deleted=True)
     told: dict[str, Value] = {
         "text": task.text,
         "deal_id": _id(task.deal_id),
@@ -70,17 +70,17 @@ def _task_change(task: Task) -> Change:
         "completed": task.completed,
         "completed_at": _instant(task.completed_at),
     }
-    return Change("task", str(task.id), task.updated_at * SECOND, told)
+    return Change("task", str(task.id), Instant(task.updated_at * SECOND), told)
 
 
 def _named(
     entity: Literal["client", "manager", "pipeline", "reason"], id: str, name: str, at: Second
 ) -> Change:
-    return Change(entity, id, at * SECOND, {"name": name})
+    return Change(entity, id, Instant(at * SECOND), {"name": name})
 
 
 def _instant(moment: Second | None) -> Instant | None:
-    return None if moment is None else moment * SECOND
+    return None if moment is None else Instant(moment * SECOND)
 
 
 def _id(id: int | None) -> str | None:

@@ -17,13 +17,13 @@ from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot, Sort
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant, earlier
 from service.projections import FLOW
 from service.reasons import reason_key
 
 NOW: Final[Instant] = parse_instant("2026-11-23T10:00:00.123+03:00")
 QUERY: Final = BoardQuery("office", "month", "amount", "json", "ru")
-MONTH: Final = ranges(QUERY, date(2026, 11, 23).toordinal())
+MONTH: Final = ranges(QUERY, Day(date(2026, 11, 23).toordinal()))
 OFFICE: Final = Account(
     id="office",
     title="Отдел продаж",
@@ -59,7 +59,7 @@ def losses(*rows: tuple[str | None, int, int]) -> tuple[LossRow, ...]:
 def task(task_id: str, hours: float = 1, **given: object) -> TaskRow:
     """A task that is so many hours overdue."""
     row = TaskRow(
-        task_id, "позвонить", "42", "Абонемент", "3", NOW - int(hours * 3600) * SECOND, 518400, None
+        task_id, "позвонить", "42", "Абонемент", "3", earlier(NOW, int(hours * 3600) * SECOND), 518400, None
     )
     return replace(row, **given)  # type: ignore[arg-type]  # the fields of a task
 
@@ -96,7 +96,7 @@ def board_rows(
         account="office",
         seq=seq,
         as_of=NOW,
-        last_delivery_at=NOW - 40 * SECOND,
+        last_delivery_at=earlier(NOW, 40 * SECOND),
         totals={
             **NO_TOTALS,
             "at_risk": at_risk_totals(clients),

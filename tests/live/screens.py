@@ -18,7 +18,7 @@ from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Snapshot, Sort
 from service.live.http.routes import SECURITY
 from service.live.page import render
-from service.model import SECOND
+from service.model import SECOND, Instant
 from tests.e2e.running import until
 from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, with_clients, worked_example
 
@@ -84,7 +84,7 @@ class Screen:
 
     def beat(self, seconds: int = 0) -> None:
         """Play a heartbeat, so many seconds after the first paint."""
-        later = board(replace(self.shown, as_of=NOW + seconds * SECOND))
+        later = board(replace(self.shown, as_of=Instant(NOW + seconds * SECOND)))
         self.play("heartbeat", {name: getattr(later, name) for name in ("seq", "as_of", "last_delivery_at")})
 
     def play(self, name: str, data: Mapping[str, Json]) -> None:

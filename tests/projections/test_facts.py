@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from service.config import zone
-from service.model import Change, Value
+from service.model import Change, Instant, Value
 from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
 from service.projections.merge import Record, merge
 
@@ -18,7 +18,7 @@ ASKS = Rules(zone("Europe/Moscow"), "RUB", {}, asks=True)
 def reason(rules: Rules, fields: Mapping[str, Value]) -> str:
     """The reason of a lost deal with these fields."""
     record = Record()
-    merge(record, Change("deal", "42", 1, {"known": True, "status": "lost", **fields}), 1)
+    merge(record, Change("deal", "42", Instant(1), {"known": True, "status": "lost", **fields}), 1)
     return deal_facts("42", record, rules).reason_id
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model import Change, Value
+from service.model import Change, Value, earlier
 from service.projections import FINGERPRINT, FLOW, REVISION
 from service.projections.at_risk import AT_RISK, STAKES
 from service.projections.batch import Records, merge_batch
@@ -51,11 +51,11 @@ def figures(*changes: Change) -> Deltas:
 
 
 def deal(deal_id: str, **fields: Value) -> Change:
-    return Change("deal", deal_id, NOW - 2 * HOUR, {"known": True, "amount": 5, **fields})
+    return Change("deal", deal_id, earlier(NOW, 2 * HOUR), {"known": True, "amount": 5, **fields})
 
 
 def task(task_id: str, **fields: Value) -> Change:
-    return Change("task", task_id, NOW - 2 * HOUR, {"due_at": NOW - 2 * HOUR, **fields})
+    return Change("task", task_id, earlier(NOW, 2 * HOUR), {"due_at": NOW - 2 * HOUR, **fields})
 
 
 def done(task_id: str, **fields: Value) -> Change:

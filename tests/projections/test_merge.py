@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model import Change, Value
+from service.model import Change, Instant, Value
 from service.projections.merge import Record, merge
 
 DEAL = "deal"
 
 
 def deal(version: int, **fields: Value) -> Change:
-    return Change("deal", "1", version, fields)
+    return Change("deal", "1", Instant(version), fields)
 
 
 def deleted(version: int) -> Change:
-    return Change("deal", "1", version, deleted=True)
+    return Change("deal", "1", Instant(version), deleted=True)
 
 
 def merged(*changes: Change) -> Record:

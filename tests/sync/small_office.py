@@ -1,4 +1,4 @@
-"""An office with a simulated amoCRM, and what tests do with it and ask of it."""
+"""A small office with a simulated amoCRM, and functions for tests with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.ledger.read.board import BoardRows
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
 from service.live.board.ranges import ranges
-from service.model import Need
+from service.model import Instant, Need
 from tests.demo.clock import StillClock
 from tests.sync.connected import VIEW, Connected, connected
 from tests.sync.crms import ADDRESS, CRMS
@@ -64,13 +64,13 @@ async def reasons(service: Connected) -> list[str]:
 
 async def wanted(service: Connected, after: float = 0.0) -> Sequence[Wanted]:
     """The needs that are due now, or some seconds later."""
-    now = service.clock.now() + round(after * 1_000_000)
+    now = Instant(service.clock.now() + round(after * 1_000_000))
     return await service.database.read(lambda connection: needs.due(connection, "office", now, 1_000))
 
 
 async def want(service: Connected, *wants: Need) -> None:
     """Store needs."""
-    now = service.clock.now()
+    now = Instant(service.clock.now())
     await service.database.write(
         lambda connection: needs.note(connection, "office", dict.fromkeys(wants, 1), now)
     )

@@ -13,7 +13,7 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import SYNCS
 from service.ledger.write.outcome import Overloaded
 from service.ledger.write.syncs import LEASE
-from service.model import SECOND
+from service.model import SECOND, Instant
 from service.sync.runner import RENEW_EVERY, Runner
 from tests.sync.connected import Connected
 from tests.sync.small_office import DEAR, add_deal, calls, reasons
@@ -99,7 +99,7 @@ async def test_a_commit_wakes_the_account_that_waits(service: Connected) -> None
     class Watched:
         """A clock whose time never ends a wait."""
 
-        def now(self) -> int:
+        def now(self) -> Instant:
             return service.clock.now()
 
         async def wait(self, seconds: float, wake: asyncio.Event) -> None:

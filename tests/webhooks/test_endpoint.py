@@ -20,7 +20,7 @@ from service.adapters.standard.adapter import StandardAdapter
 from service.clock import Clock
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
-from service.model import Decoded, Delivery, Instant
+from service.model import Decoded, Delivery, Instant, earlier
 from service.problems import Message
 from service.webhooks.body import MAX_BODY
 from service.webhooks.endpoint import LARGE, MAX_ERRORS, WebhookEndpoint
@@ -339,7 +339,7 @@ def test_a_client_that_leaves_is_not_answered_and_nothing_is_stored() -> None:
 
 def test_whatever_is_wrong_with_a_request_the_answer_is_the_same() -> None:
     service = Service()
-    stale = signed(GONE, at=NOW - 301 * 1_000_000)
+    stale = signed(GONE, at=earlier(NOW, 301 * 1_000_000))
     answers = [
         service.post(GONE, webhook_signature="v1,AAAA"),
         service.post(GONE, **{name.replace("-", "_"): value for name, value in stale.items()}),

@@ -88,7 +88,8 @@ def _moment(value: object) -> Instant | None:
     """A moment from unix seconds; None unless it is plausible."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value * SECOND if is_plausible(value * SECOND) else None
+    moment = Instant(value * SECOND)
+    return moment if is_plausible(moment) else None
 
 
 def _changed_at(item: Object, asked_at: Instant) -> Instant:

@@ -14,25 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from service.adapters.amocrm import answers
 from service.adapters.amocrm.answers import document, items, object_, optional_id
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage
 from service.config import Account
-from service.model import (
-    DAY,
-    SECOND,
-    Decoded,
-    Entity,
-    Instant,
-    Need,
-    Request,
-)
+from service.model import DAY, SECOND, Decoded, Entity, Instant, Need, Request, earlier
 
 _LEADS: Final = "/api/v4/leads"
 _TASKS: Final = "/api/v4/tasks"
@@ -171,10 +155,10 @@ def _since(moment: Instant) -> tuple[str, str]:
 def _leads(now: Instant, *more: tuple[str, str]) -> Stage:
     """Leads that changed within `LOSSES_DAYS`, because the API has no filter for open ones. An older lead is
     asked for because of its open task, if it has one."""
-    return Stage("leads", _list("leads", _LEADS, *more, _since(now - LOSSES_DAYS * DAY)))
+    return Stage("leads", _list("leads", _LEADS, *more, _since(earlier(now, LOSSES_DAYS * DAY))))
 
 
 def _tasks(now: Instant) -> Iterator[Stage]:
     yield Stage("open tasks", _list("tasks", _TASKS, ("filter[is_completed]", "0")))
-    done = _since(now - TASKS_DAYS * DAY)
+    done = _since(earlier(now, TASKS_DAYS * DAY))
     yield Stage("completed tasks", _list("tasks", _TASKS, ("filter[is_completed]", "1"), done))

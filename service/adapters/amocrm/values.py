@@ -48,10 +48,11 @@ def moment(value: Node | None, zone: tzinfo) -> Instant | None:
     if not isinstance(value, str):
         return None
     if _SECONDS.fullmatch(value):
-        instant = int(value) * SECOND
+        instant = Instant(int(value) * SECOND)
     elif _NAIVE_TIME.fullmatch(value):
         try:
-            instant = int(datetime.fromisoformat(value).replace(tzinfo=zone).timestamp()) * SECOND
+            naive = datetime.fromisoformat(value)
+            instant = Instant(int(naive.replace(tzinfo=zone).timestamp()) * SECOND)
         except (ValueError, OverflowError):
             return None
     else:

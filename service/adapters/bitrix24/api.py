@@ -14,24 +14,14 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode
 
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-    Verdict,
-    seconds,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, seconds
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import Json, number
 from service.calendar import iso
 from service.config import Account, zone
-from service.model import DAY, Decoded, Instant, Need, Request
+from service.model import DAY, Decoded, Instant, Need, Request, earlier
 
 _PAGE: Final = 50
 """Entries on a full page of every method. The size cannot be chosen."""
@@ -238,7 +228,7 @@ def _pipelines(asked: tuple[str, ...] = ()) -> Call:
 
 def _counting(account: Account, now: Instant, sweep: bool = False) -> list[Stage]:
     """The deals and tasks that count on the board."""
-    lost, due = _time(now - LOSSES_DAYS * DAY), _time(now - TASKS_DAYS * DAY)
+    lost, due = _time(earlier(now, LOSSES_DAYS * DAY)), _time(earlier(now, TASKS_DAYS * DAY))
     due_lately = {"COMPLETED": "Y", ">=DEADLINE": due, "<DEADLINE": _NEVER_DUE}
     return [
         _stage("open deals", "deals", account, {"=stageSemanticId": "P"}, sweep),

@@ -20,7 +20,7 @@ from service.adapters.fields import (
 )
 from service.calendar import parse_instant
 from service.config import Account
-from service.model import ID_LENGTH, Change, Instant, Value
+from service.model import ID_LENGTH, Change, Instant, Value, earlier
 from service.money import parse_amount
 from service.reasons import reason_key
 
@@ -123,7 +123,7 @@ def _version(row: Row, context: Context) -> Instant:
     if changed_at is None:
         return OLDEST
     latest = context.imported_at
-    return row.read("changed", lambda _: min(refuse_future(changed_at, latest), latest) - 1)
+    return row.read("changed", lambda _: earlier(min(refuse_future(changed_at, latest), latest), 1))
 
 
 def _deal(deal_id: str, row: Row, version: Instant, context: Context) -> ParsedRow:

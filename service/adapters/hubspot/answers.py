@@ -25,7 +25,7 @@ from service.adapters.hubspot.records import LINK_TARGETS, LinkTarget, client_id
 from service.adapters.parsed import Parsed, parse_body, rejected
 from service.calendar import parse_instant
 from service.config import Account
-from service.model import DAY, Change, Decoded, Instant, Need, Request, Value
+from service.model import DAY, Change, Decoded, Instant, Need, Request, Value, earlier
 
 _PRIMARY: Final = "deal_to_company"
 """The type of the link to a deal's primary company in a list. The types of other links are longer."""
@@ -146,7 +146,7 @@ def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     parsed = _read(entity, result, context)
     if parsed.changes[0].deleted:
         return parsed
-    if _is_over(parsed.changes[0], context.asked_at - TASKS_DAYS * DAY):
+    if _is_over(parsed.changes[0], earlier(context.asked_at, TASKS_DAYS * DAY)):
         return Parsed()
     target, linked_id = _first_link(entity, _RECORD.decode(result).associations)
     links = _link_fields(entity, target, linked_id)

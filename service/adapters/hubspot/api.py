@@ -12,22 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-    Verdict,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict
 from service.adapters.hubspot.answers import decode
 from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
 from service.config import Account
-from service.model import DAY, SECOND, Decoded, Instant, Need, Request
+from service.model import DAY, SECOND, Decoded, Instant, Need, Request, earlier
 
 VERSION: Final = "2026-09"
 """The API's version, by its date. The vendor supports each for 18 months; the numbered ones end in 2027."""
@@ -175,13 +166,13 @@ def _milliseconds(moment: Instant) -> str:
 
 
 def _counting_deals(now: Instant) -> list[list[_Filter]]:
-    since = _milliseconds(now - LOSSES_DAYS * DAY)
+    since = _milliseconds(earlier(now, LOSSES_DAYS * DAY))
     lost = [_filter("hs_is_closed", "EQ", "true"), _filter("hs_is_closed_won", "EQ", "false")]
     return [[_filter("hs_is_closed", "EQ", "false")], [*lost, _filter("closedate", "GTE", since)]]
 
 
 def _counting_tasks(now: Instant) -> list[list[_Filter]]:
-    since = _milliseconds(now - TASKS_DAYS * DAY)
+    since = _milliseconds(earlier(now, TASKS_DAYS * DAY))
     return [[_filter("hs_task_status", "NEQ", "COMPLETED")], [_filter("hs_timestamp", "GTE", since)]]
 
 

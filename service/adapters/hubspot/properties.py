@@ -78,7 +78,7 @@ def deal_properties(account: Account) -> tuple[str, ...]:
 
 def instant_of(milliseconds: int) -> Instant:
     """A moment from unix milliseconds. Raises `ValueError` for one outside the years 2000 to 2100."""
-    instant = milliseconds * (SECOND // 1000)
+    instant = Instant(milliseconds * (SECOND // 1000))
     if not is_plausible(instant):
         raise ValueError("a time must be in the years 2000 to 2100, in milliseconds")
     return instant

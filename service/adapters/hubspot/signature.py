@@ -42,7 +42,7 @@ def verify_v3(request: Request, secrets: Iterable[Secret], public_url: str | Non
     timestamp = request.headers.get("x-hubspot-request-timestamp", "")
     if not signature or not _is_milliseconds(timestamp):
         raise NotAuthentic("headers")
-    if not _is_recent(int(timestamp) * _MILLISECOND, request.received_at):
+    if not _is_recent(Instant(int(timestamp) * _MILLISECOND), request.received_at):
         raise NotAuthentic("stale")
     called = f"{request.method}{address(request, public_url)}".encode("utf-8", "replace")
     signed = called + request.body + timestamp.encode()

@@ -15,22 +15,12 @@ from typing import Final
 
 import msgspec
 
-from service.adapters.api import (
-    LOSSES_DAYS,
-    TASKS_DAYS,
-    Answer,
-    Api,
-    Call,
-    Pace,
-    Stage,
-    Verdict,
-    seconds,
-)
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, seconds
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
 from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
 from service.config import Account
-from service.model import DAY, SECOND, Decoded, Instant, Need, Request
+from service.model import DAY, SECOND, Decoded, Instant, Need, Request, earlier
 
 PAGE: Final = "500"
 """Entries on a page, at most."""
@@ -100,7 +90,7 @@ class PipedriveApi(Api):
         """See `Api`. API v2 cannot select fields, nor filter by when a deal was lost or an activity was done.
         But what was lost or done since a day was also changed since."""
         del account
-        lost, done = _utc(now - LOSSES_DAYS * DAY), _utc(now - TASKS_DAYS * DAY)
+        lost, done = _utc(earlier(now, LOSSES_DAYS * DAY)), _utc(earlier(now, TASKS_DAYS * DAY))
         return [
             _stage("open deals", "deals", status="open"),
             _stage("lost deals", "deals", status="lost", updated_since=lost),

@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType
 
 from service.adapters.fields import optional_text
 from service.calendar import day_start, is_plausible, parse_instant
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant, earlier
 from service.money import parse_amount
 
 Node: TypeAlias = "str | int | bool | None | list[Node] | Object"
@@ -101,7 +101,7 @@ def moment(value: Node) -> Instant | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     for unit in (1, 1000, SECOND):
-        if is_plausible(instant := value * (SECOND // unit)):
+        if is_plausible(instant := Instant(value * (SECOND // unit))):
             return instant
     return None
 
@@ -123,10 +123,10 @@ def due_moment(due_date: Node, due_time: Node, zone: ZoneInfo) -> Instant | None
     if due_time is not None and due_time != "":
         return UNSET
     try:
-        day = date.fromisoformat(due_date).toordinal()
+        next_day = Day(date.fromisoformat(due_date).toordinal() + 1)
     except ValueError:
         return UNSET
-    return day_start(day + 1, zone) - SECOND
+    return earlier(day_start(next_day, zone), SECOND)
 
 
 def currency_of(value: Node) -> str | None:

@@ -47,7 +47,7 @@ def verify(request: Request, secrets: Iterable[Secret]) -> None:
     signatures = request.headers.get("webhook-signature", "")
     if not (message_id and signatures and message_id.isascii() and _is_seconds(timestamp)):
         raise NotAuthentic("headers")
-    if not _is_recent(int(timestamp) * SECOND, request.received_at):
+    if not _is_recent(Instant(int(timestamp) * SECOND), request.received_at):
         raise NotAuthentic("stale")
     signed = f"{message_id}.{timestamp}.".encode() + request.body
     expected = [b"v1," + _sign(key, signed) for key in map(_key, secrets) if key]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from service.model import Instant, SyncProblem
+from service.model import Day, Instant, SyncProblem
 
 
 class Selection(NamedTuple):
@@ -18,8 +18,8 @@ class Selection(NamedTuple):
     None chooses all managers or pipelines; an empty id chooses the refusals that have none.
     """
 
-    first: int
-    last: int
+    first: Day
+    last: Day
     manager_id: str | None = None
     pipeline_id: str | None = None
 
@@ -77,7 +77,7 @@ class ManagerRow:
 class HabitDay(NamedTuple):
     """A row of the habits; see `projections.habits`."""
 
-    day: int
+    day: Day
     manager_id: str
     late_tasks: int
     late_us: int
@@ -95,7 +95,7 @@ class ManagerSums:
         habits: Of the last 30 days.
     """
 
-    today: int
+    today: Day
     stakes: Mapping[str, tuple[int, int]]
     habits: tuple[HabitDay, ...]
 

@@ -114,15 +114,7 @@ def clients(
 def _task_row(row: Row[*tuple[Any, ...]]) -> TaskRow:
     _, task_id, text, deal_id, deal, manager_id, due_at, amount, url, pipeline_id = row
     return TaskRow(
-        task_id,
-        text,
-        deal_id or None,
-        deal,
-        manager_id or None,
-        due_at,
-        amount,
-        url,
-        pipeline_id or None,
+        task_id, text, deal_id or None, deal, manager_id or None, due_at, amount, url, pipeline_id or None
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
-from service.calendar import day_start
+from service.calendar import day_start, shifted
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
@@ -21,7 +21,7 @@ from service.ledger.database.tables import DEALS, STATE
 from service.ledger.read import board_rows
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.write import heads, state
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant
 from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
 
 PAGE: Final = 1_000
@@ -55,7 +55,7 @@ class LostDeal:
     pipeline_id: str | None
     amount: int
     unconverted: str | None
-    day: int
+    day: Day
     url: str | None
 
 
@@ -121,7 +121,7 @@ def _statement(
     chosen: list[ColumnElement[bool]] = [
         DEALS.c.account == account.id,
         lost_at >= day_start(selection.first, account.zone) - _SLACK,
-        lost_at < day_start(selection.last + 1, account.zone) + _SLACK,
+        lost_at < day_start(shifted(selection.last, 1), account.zone) + _SLACK,
     ]
     for column, wanted in (
         (DEALS.c.manager_id, selection.manager_id),

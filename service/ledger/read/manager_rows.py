@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from service.ledger.database.tables import SUMS
 from service.ledger.read.board import HabitDay, Late, ManagerRow, ManagerSums
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.habits import HABITS, overdue_time
 
@@ -28,7 +28,7 @@ _MONTHS_HABITS = select(*(_HABITS.c[name] for name in HabitDay._fields)).where(
 )
 
 
-def read(connection: Connection, account: str, today: int) -> ManagerSums:
+def read(connection: Connection, account: str, today: Day) -> ManagerSums:
     """What is stored of the managers for a board of today (an ordinal)."""
     stakes = connection.execute(_ALL_STAKES, {"account": account})
     habits = connection.execute(_MONTHS_HABITS, {"account": account, "today": today})

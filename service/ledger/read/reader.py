@@ -24,7 +24,7 @@ from service.ledger.write import heads, invalidations
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
 from service.ledger.write.syncs import SyncReport
-from service.model import Instant
+from service.model import Instant, earlier
 from service.projections import FLOW
 
 
@@ -93,7 +93,7 @@ def _begin(connection: Connection, account: Account, now: Instant, since: BoardR
         }
     stale = _stale(connection, head, since)
     # The tables are true now, unless something that is due was not applied yet.
-    as_of = max(head.as_of, min(now, head.next_tick_at - 1))
+    as_of = max(head.as_of, min(now, earlier(head.next_tick_at, 1)))
     return _Read(connection, account, head, as_of, sync, totals, None if stale.everything else since, stale)
 
 

@@ -24,7 +24,7 @@ from service.ledger.write import heads
 from service.ledger.write.apply import apply
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
-from service.model import SECOND, Decoded, Delivery, Instant, Rejection
+from service.model import SECOND, Decoded, Delivery, Instant, Micros, Rejection, later
 
 BOARDS: Final = 64
 """Boards that one tick brings up to now at most, so that webhooks get their turn."""
@@ -32,11 +32,11 @@ BOARDS: Final = 64
 CANDIDATES: Final = 8 * BOARDS
 """Boards that one tick considers: other nodes hold some of them."""
 
-LOCKED_BACK_OFF: Final = 2 * SECOND
+LOCKED_BACK_OFF: Final = Micros(2 * SECOND)
 """After a lock timeout, reject the account's deliveries immediately for so long. An account that is being
 rebuilt, or whose lock a frozen node holds, must not stall the batches of all others."""
 
-FAILED_BACK_OFF: Final = 60 * SECOND
+FAILED_BACK_OFF: Final = Micros(60 * SECOND)
 """After a board failed to follow the clock, its ticks are left out for so long."""
 
 Result: TypeAlias = Outcome | Unavailable
@@ -52,16 +52,16 @@ class _BackOff:
     """Accounts that are left alone for a while after a failure.
 
     Args:
-        span: For so many microseconds.
+        span: How long.
     """
 
-    def __init__(self, span: int) -> None:
+    def __init__(self, span: Micros) -> None:
         self._span = span
         self._until: dict[str, Instant] = {}
 
     def begin(self, account_id: str, now: Instant) -> None:
         """Leave an account alone from now on."""
-        self._until[account_id] = now + self._span
+        self._until[account_id] = later(now, self._span)
 
     def covers(self, account_id: str, now: Instant) -> bool:
         """Whether an account is still left alone. Not if the clock was set back meanwhile."""

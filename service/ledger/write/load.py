@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from service.calendar import day_start
+from service.calendar import day_start, shifted
 from service.config import Account
 from service.ledger.database.tables import TASKS
 from service.ledger.write import heads, state
@@ -82,7 +82,7 @@ def _ticked_tasks(connection: Connection, batch: AccountBatch) -> set[str]:
     ]
     if before.today != after.today:
         for day in (before.today, after.today):
-            start, end = day_start(day, batch.rules.zone), day_start(day + 1, batch.rules.zone)
+            start, end = day_start(day, batch.rules.zone), day_start(shifted(day, 1), batch.rules.zone)
             windows.append(and_(TASKS.c.done_at >= start, TASKS.c.done_at < end))
     ids = select(TASKS.c.id).where(TASKS.c.account == batch.account.id, or_(*windows))
     return set(connection.execute(ids).scalars())

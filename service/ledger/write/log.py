@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
-from service.model import SECOND, Delivery, Instant, Rejection, Source, Value
+from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier
 from service.projections.batch import Changed
 
 PRUNE_AT_ONCE: Final = 5_000
@@ -204,7 +204,7 @@ def prunable(
 
 
 def _before(now: Instant, keep_days: int) -> Instant:
-    return now - keep_days * 24 * 3600 * SECOND
+    return earlier(now, keep_days * DAY)
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:

@@ -19,8 +19,7 @@ def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
     """Selects the rows about some entities: the first column of the key is the entity's id."""
     table = SUMS[relation]
     return select(*(table.c[name] for name in (*relation.key, *relation.measures))).where(
-        table.c.account == bindparam("account"),
-        in_list(table.c[relation.key[0]], "ids"),
+        table.c.account == bindparam("account"), in_list(table.c[relation.key[0]], "ids")
     )
 
 

@@ -16,9 +16,9 @@ from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import heads, invalidations
 from service.ledger.write.invalidations import Invalidation
-from service.model import SECOND, Instant, SyncProblem
+from service.model import SECOND, Instant, Micros, SyncProblem
 
-LEASE: Final = 60 * SECOND
+LEASE: Final = Micros(60 * SECOND)
 """How long a lease lasts unless it is renewed. When the process dies, the account's API is not used for so
 long."""
 
@@ -49,7 +49,7 @@ class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):
 
     kind: Literal["backfill", "reconcile"]
     began_at: Instant
-    since: Instant = 0
+    since: Instant = Instant(0)
     stage: int = 0
     stages: int = 0
     page: SyncPage | None = None

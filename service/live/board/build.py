@@ -26,6 +26,7 @@ from service.live.board.snapshot import (
     Total,
 )
 from service.live.text.i18n import Translations, translations_of
+from service.model import Day
 from service.money import decimal_string
 from service.reasons import Kind, reason_key
 
@@ -60,8 +61,8 @@ def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges:
     )
 
 
-def _day(ordinal: int) -> str:
-    return date.fromordinal(ordinal).isoformat()
+def _day(day: Day) -> str:
+    return date.fromordinal(day).isoformat()
 
 
 def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:

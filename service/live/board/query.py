@@ -11,7 +11,7 @@ import msgspec
 from service.calendar import parse_period
 from service.config import Account, Language
 from service.live.board.snapshot import Sort
-from service.model import ID_LENGTH
+from service.model import ID_LENGTH, Day
 
 Form: TypeAlias = Literal["json", "html"]
 Mode: TypeAlias = Literal["desk", "wall"]
@@ -85,7 +85,7 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def parse_query(parameters: Mapping[str, str], account: Account, today: int) -> BoardQuery:
+def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> BoardQuery:
     """The board that the parameters of an address ask for. Defaults: this month, in the account's language.
 
     Raises:

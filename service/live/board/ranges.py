@@ -8,6 +8,7 @@ from typing import NamedTuple
 from service.calendar import Period, buckets, parse_period, previous, previous_whole
 from service.ledger.read.board import Selection
 from service.live.board.query import BoardQuery
+from service.model import Day
 
 
 class SeriesRange(NamedTuple):
@@ -41,7 +42,7 @@ class Ranges(NamedTuple):
         return list(dict.fromkeys([self.current, self.previous, *series]))
 
 
-def ranges(query: BoardQuery, today: int) -> Ranges:
+def ranges(query: BoardQuery, today: Day) -> Ranges:
     """The ranges of a query's board on a day.
 
     Raises:
@@ -49,7 +50,7 @@ def ranges(query: BoardQuery, today: int) -> Ranges:
     """
     period = parse_period(query.period, today)
 
-    def selection(days: tuple[int, int]) -> Selection:
+    def selection(days: tuple[Day, Day]) -> Selection:
         return Selection(*days, query.manager, query.pipeline)
 
     before = [selection(days) for days in buckets(*previous_whole(period))]

@@ -33,6 +33,7 @@ from service.live.page import render
 from service.live.stream.hub import Hub, TooManyStreams
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
+from service.model import Day
 from service.problems import Problem
 
 RETRY: Final = ((b"retry-after", b"5"),)
@@ -115,7 +116,7 @@ class Boards:
     def _query(self, request: Request, account: Account) -> BoardQuery:
         return parse_query(request.query_params, account, self._today(account))
 
-    def _today(self, account: Account) -> int:
+    def _today(self, account: Account) -> Day:
         return local_day(self._clock.now(), account.zone)
 
     async def _read(self, account: Account, query: BoardQuery) -> Snapshot:

@@ -20,7 +20,7 @@ from service.live.board.query import BoardQuery, QueryError
 from service.live.board.snapshot import KINDS, Task, Total
 from service.live.text import formats
 from service.live.text.i18n import NO_REASON, PENDING_REASON, translations_of
-from service.model import TEXT_LENGTH
+from service.model import TEXT_LENGTH, Day
 from service.money import decimal_string
 from service.projections.facts import PENDING
 from service.reasons import Kind, reason_key
@@ -255,5 +255,5 @@ def _name(entity_id: str | None, names: Mapping[str, str]) -> str | None:
     return (names.get(entity_id) or entity_id) if entity_id else None
 
 
-def _iso_date(day: int) -> str:
+def _iso_date(day: Day) -> str:
     return date.fromordinal(day).isoformat()

@@ -61,7 +61,7 @@ def version(item: Plain, received_at: Instant) -> Instant:
     for name in ("updated_at", "last_modified"):
         given = item.get(name)
         if given is not None and given.isdigit():
-            return int(given) * SECOND
+            return Instant(int(given) * SECOND)
     return received_at
 
 

@@ -12,7 +12,7 @@ from service.adapters import NotAuthentic
 from service.adapters.amocrm.adapter import AmoCRMAdapter
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.forms import MAX_FIELDS
-from service.model import SECOND, TEXT_LENGTH, Change, Decoded, Instant, Value
+from service.model import SECOND, TEXT_LENGTH, Change, Decoded, Instant, Value, later
 from tests.adapters.posts import NOW, TOKEN, account, post, utc
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -157,7 +157,7 @@ def test_deletions_and_restores_are_dated_when_they_are_received(kind: str) -> N
 
 def test_a_restore_wins_over_the_deletion_before_it() -> None:
     deleted = decoded(item("leads[delete][0]"), received_at=NOW).changes[0]
-    restored = decoded(item("leads[restore][0]", name="x"), received_at=NOW + 1).changes[0]
+    restored = decoded(item("leads[restore][0]", name="x"), received_at=later(NOW, 1)).changes[0]
     assert restored.version > deleted.version
 
 
@@ -238,7 +238,7 @@ def reason(options: AmoCRMOptions, /, **fields: str) -> Decoded:
 @pytest.mark.parametrize("shape", ["values.0.value", "values.0", "values.value", "values"])
 @pytest.mark.parametrize("by", [{"name": " причина Отказа"}, {"id": "Причина  отказа"}])
 def test_the_loss_reason_is_read_from_every_shape_of_its_field(shape: str, by: dict[str, str]) -> None:
-    version = MODIFIED * SECOND
+    version = Instant(MODIFIED * SECOND)
     assert reason(REASON, **by, **{shape: "Выбрал  Других"}).changes == (
         Change("deal", "42", version, {"known": True, "reason_id": "выбрал других"}),
         Change("reason", "выбрал других", version, {"name": "Выбрал  Других"}),
@@ -254,7 +254,9 @@ def test_the_reason_field_may_be_given_by_its_id() -> None:
 def test_a_reason_field_without_a_value_is_none() -> None:
     assert reason(REASON, name="Причина отказа").changes[0].fields["reason_id"] is None
     emptied = reason(REASON, **{"name": "Причина отказа", "values.0.value": "", "values.0.enum": "5"})
-    assert emptied.changes == (Change("deal", "42", MODIFIED * SECOND, {"known": True, "reason_id": None}),)
+    assert emptied.changes == (
+        Change("deal", "42", Instant(MODIFIED * SECOND), {"known": True, "reason_id": None}),
+    )
 
 
 def test_without_the_reason_field_the_reason_is_unset() -> None:
@@ -274,7 +276,7 @@ def test_a_contact_names_its_client_and_links_its_leads_without_making_them_know
             "linked_leads_id.x.ID": "x",
         },
     )
-    version = MODIFIED * SECOND
+    version = Instant(MODIFIED * SECOND)
     assert decoded(sent).changes == (
         Change("client", "42", version, {"name": "Анна"}),
         Change("deal", "5", version, {"client_id": "42"}),
@@ -284,7 +286,7 @@ def test_a_contact_names_its_client_and_links_its_leads_without_making_them_know
 
 def test_an_id_in_the_key_alone_links_the_lead() -> None:
     sent = item("contacts[add][0]", **{"linked_leads_id.5.x": "1"})
-    assert decoded(sent).changes == (Change("deal", "5", MODIFIED * SECOND, {"client_id": "42"}),)
+    assert decoded(sent).changes == (Change("deal", "5", Instant(MODIFIED * SECOND), {"client_id": "42"}),)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +294,7 @@ def test_an_id_in_the_key_alone_links_the_lead() -> None:
 )
 def test_a_company_is_named_and_links_no_leads(kind: str, of_type: str) -> None:
     sent = item(f"{kind}[update][0]", name="ООО", type=of_type, **{"linked_leads_id.5.ID": "5"})
-    assert decoded(sent).changes == (Change("client", "42", MODIFIED * SECOND, {"name": "ООО"}),)
+    assert decoded(sent).changes == (Change("client", "42", Instant(MODIFIED * SECOND), {"name": "ООО"}),)
 
 
 def test_a_managers_name_is_no_fact_of_a_delivery() -> None:
@@ -362,7 +364,7 @@ def key(body: bytes, request_id: str = "", received_at: Instant = NOW) -> str:
 
 def test_an_equal_body_with_the_vendors_time_is_a_repeat() -> None:
     body = sample("lead_update")
-    assert key(body, "a", NOW) == key(body, "b", NOW + SECOND)
+    assert key(body, "a", NOW) == key(body, "b", later(NOW, SECOND))
     assert key(body) != key(body + b"&x=1")
 
 
@@ -371,10 +373,10 @@ def test_an_equal_body_with_the_vendors_time_is_a_repeat() -> None:
 )
 def test_an_equal_body_without_a_time_is_a_repeat_only_on_the_same_occasion(name: str) -> None:
     body = sample(name)
-    assert key(body, "a", NOW) == key(body, "a", NOW + SECOND)
+    assert key(body, "a", NOW) == key(body, "a", later(NOW, SECOND))
     assert key(body, "a") != key(body, "b")
     assert key(body, received_at=NOW) == key(body, received_at=NOW)
-    assert key(body, received_at=NOW) != key(body, received_at=NOW + 1)
+    assert key(body, received_at=NOW) != key(body, received_at=later(NOW, 1))
 
 
 def test_one_change_without_a_time_is_enough_to_make_the_occasion_count() -> None:

@@ -320,7 +320,7 @@ def test_subscribing_registers_the_address_with_its_secret_for_every_event_that_
 
 def test_a_backfill_goes_far_enough_back() -> None:
     def since(call: Call) -> Instant:
-        return int(query(call)["filter[updated_at][from]"][0]) * SECOND
+        return Instant(int(query(call)["filter[updated_at][from]"][0]) * SECOND)
 
     stages = {stage.name: stage.first for stage in API.backfill(OFFICE, NOW)}
     assert since(stages["leads"]) <= NOW - 400 * DAY

@@ -15,7 +15,7 @@ from service.adapters import NotAuthentic
 from service.adapters.bitrix24.adapter import Bitrix24Adapter
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Instant, Need
+from service.model import SECOND, Change, Decoded, Instant, Need, later
 from tests.adapters.amocrm import captures
 from tests.adapters.posts import NOW, TOKEN, account, post
 
@@ -134,9 +134,9 @@ def test_the_token_in_the_address_is_no_proof() -> None:
 
 
 def test_a_deletion_is_dated_by_its_arrival_and_not_by_its_sending() -> None:
-    later = NOW + 60 * SECOND
-    [change] = decoded(sent("ONCRMDEALDELETE"), later).changes
-    assert change == Change("deal", "42", later, deleted=True)
+    arrived_at = later(NOW, 60 * SECOND)
+    [change] = decoded(sent("ONCRMDEALDELETE"), arrived_at).changes
+    assert change == Change("deal", "42", arrived_at, deleted=True)
 
 
 @pytest.mark.parametrize("event", ["ONCRMLEADUPDATE", "ONAPPINSTALL", "ONCRMDEALUSERFIELDADD", "x"])
@@ -164,7 +164,7 @@ def test_a_body_without_an_event_is_rejected() -> None:
 
 def test_a_deletion_is_known_by_portal_event_object_second_and_webhook() -> None:
     key = decoded(sent("ONCRMDEALDELETE")).key
-    assert decoded(sent("onCrmDealDelete", **{"auth[access_token]": "x"}), NOW + SECOND).key == key
+    assert decoded(sent("onCrmDealDelete", **{"auth[access_token]": "x"}), Instant(NOW + SECOND)).key == key
     others = (
         sent("ONCRMACTIVITYDELETE"),
         sent("ONCRMDEALDELETE", event_handler_id="18"),
@@ -177,12 +177,12 @@ def test_a_deletion_is_known_by_portal_event_object_second_and_webhook() -> None
 
 def test_two_changes_within_a_second_are_two_deliveries() -> None:
     assert decoded(sent()).key == decoded(sent()).key
-    assert decoded(sent()).key != decoded(sent(), NOW + 1).key
+    assert decoded(sent()).key != decoded(sent(), Instant(NOW + 1)).key
 
 
 def test_a_body_without_effect_is_known_by_its_digest() -> None:
     for pairs in (sent("ONCRMLEADUPDATE"), sent(**{"data[FIELDS][ID]": "0"})):
-        assert decoded(pairs).key == decoded(pairs, NOW + SECOND).key
+        assert decoded(pairs).key == decoded(pairs, Instant(NOW + SECOND)).key
 
 
 def test_the_steps_name_the_address_and_every_event_and_no_secret() -> None:

@@ -17,7 +17,7 @@ from service.adapters.bitrix24.answers import RESOURCES
 from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.config import Account, Api, Secret
-from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value
+from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value, later
 from tests.adapters.posts import NOW, account, post, utc
 from tests.adapters.test_contract import assert_sound
 
@@ -657,14 +657,14 @@ def test_an_answer_that_says_nothing_is_one_rejection(resource: str, body: bytes
 
 
 def test_an_equal_answer_is_a_repeat_unless_it_has_no_times_of_its_own() -> None:
-    later = NOW + SECOND
+    asked_later = later(NOW, SECOND)
     body = answer({"items": [DEAL]})
-    assert decode("deals", body).key == decode("deals", body, at=later).key
+    assert decode("deals", body).key == decode("deals", body, at=asked_later).key
     assert decode("deals", body).key != decode("contacts", body).key
     for undated in (answer({"items": [{"id": 5101}]}), answer({"items": []})):
-        assert decode("deals", undated, "5101").key != decode("deals", undated, "5101", at=later).key
+        assert decode("deals", undated, "5101").key != decode("deals", undated, "5101", at=asked_later).key
     people = answer([{"ID": "31", "NAME": "Анна"}])
-    assert decode("users", people).key != decode("users", people, at=later).key
+    assert decode("users", people).key != decode("users", people, at=asked_later).key
 
 
 OTHER_NAMES = ["UF_CRM_1720", "NAME", "LAST_NAME", "ENTITY_ID", "STATUS_ID", "SEMANTICS", "LIST"]

@@ -84,7 +84,7 @@ def vector(url: str, content: bytes, signature: str, timestamp: str) -> Request:
     """A request to an address that the vendor publishes with its signature."""
     host, _, path = url.removeprefix("https://").partition("/")
     signed = {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": timestamp, "host": host}
-    return Request("POST", f"/{path}", {}, signed, content, int(timestamp) * 1000)
+    return Request("POST", f"/{path}", {}, signed, content, Instant(int(timestamp) * 1000))
 
 
 def test_the_vendors_vectors_of_version_3_are_authentic() -> None:
@@ -135,10 +135,10 @@ def test_any_of_several_secrets_is_accepted_and_an_unknown_one_is_not() -> None:
 
 @pytest.mark.parametrize("way", [-1, 1])
 def test_five_minutes_are_tolerated_either_way(way: int) -> None:
-    sent_at = NOW // 1000 * 1000  # a timestamp is in milliseconds
+    sent_at = Instant(NOW // 1000 * 1000)  # a timestamp is in milliseconds
     headers = signed(CONTENT, at=sent_at)
-    ADAPTER.authenticate(posted(CONTENT, headers, at=sent_at + way * TOLERANCE), OFFICE)
-    assert refusal(posted(CONTENT, headers, at=sent_at + way * (TOLERANCE + 1))) == "stale"
+    ADAPTER.authenticate(posted(CONTENT, headers, at=Instant(sent_at + way * TOLERANCE)), OFFICE)
+    assert refusal(posted(CONTENT, headers, at=Instant(sent_at + way * (TOLERANCE + 1)))) == "stale"
 
 
 @pytest.mark.parametrize("timestamp", ["", "x", "-1", "1.5", "١", "9" * 16])
@@ -206,7 +206,7 @@ def test_a_body_that_is_sent_again_has_the_same_key() -> None:
     assert first != again
     assert (
         ADAPTER.decode(post(first), OFFICE).key
-        == ADAPTER.decode(post(again, received_at=NOW + 1), OFFICE).key
+        == ADAPTER.decode(post(again, received_at=Instant(NOW + 1)), OFFICE).key
     )
 
 
@@ -219,7 +219,7 @@ def test_a_body_that_differs_otherwise_has_another_key() -> None:
 
 def test_occurred_at_is_the_version() -> None:
     (change,) = accepted(event("deal.creation")).changes
-    assert change == Change("deal", "42", VERSION, {"known": True, "url": f"{PAGE}/0-3/42"})
+    assert change == Change("deal", "42", Instant(VERSION), {"known": True, "url": f"{PAGE}/0-3/42"})
 
 
 @pytest.mark.parametrize("kind", ["deal.creation", "deal.restore"])
@@ -232,7 +232,7 @@ def test_a_deal_that_was_made_or_restored_is_asked_for_whole(kind: str) -> None:
 
 def test_a_task_has_generic_events_only() -> None:
     result = accepted(event("object.creation", objectTypeId="0-27"))
-    assert result.changes == (Change("task", "42", VERSION, {"url": f"{PAGE}/0-27/42"}),)
+    assert result.changes == (Change("task", "42", Instant(VERSION), {"url": f"{PAGE}/0-27/42"}),)
     assert result.needs == (Need("task", "42"),)
 
 
@@ -329,7 +329,7 @@ def test_a_loss_reason_is_a_text() -> None:
         event("deal.propertyChange", propertyName="closed_lost_reason", propertyValue=" Выбрал\nдругих ")
     )
     assert result.changes[0].fields["reason_id"] == "выбрал других"
-    assert result.changes[1] == Change("reason", "выбрал других", VERSION, {"name": "Выбрал других"})
+    assert result.changes[1] == Change("reason", "выбрал других", Instant(VERSION), {"name": "Выбрал других"})
     assert deal("closed_lost_reason", "") == {"reason_id": None}
 
 
@@ -342,7 +342,7 @@ def test_another_property_can_be_the_reason() -> None:
 
 def test_a_companys_name_is_one_property() -> None:
     sent = event("company.propertyChange", propertyName="name", propertyValue="Ромашка")
-    assert accepted(sent).changes == (Change("client", "company-42", VERSION, {"name": "Ромашка"}),)
+    assert accepted(sent).changes == (Change("client", "company-42", Instant(VERSION), {"name": "Ромашка"}),)
 
 
 def test_the_steps_name_the_address_and_every_property_and_no_secret() -> None:
@@ -400,11 +400,11 @@ def test_deletions() -> None:
 
 def test_all_merged_deals_but_one_are_deleted() -> None:
     old = accepted(event("deal.merge", primaryObjectId=1, mergedObjectIds=[2, 3]))
-    assert old.changes == tuple(Change("deal", id, VERSION, deleted=True) for id in ("2", "3"))
+    assert old.changes == tuple(Change("deal", id, Instant(VERSION), deleted=True) for id in ("2", "3"))
     assert old.needs == (Need("deal", "1"),)
     ids = {"primaryObjectId": 1, "mergedObjectIds": [1, 2], "newObjectId": 9}
     new = accepted(event("object.merge", objectTypeId="0-3", **ids))
-    assert new.changes == tuple(Change("deal", id, VERSION, deleted=True) for id in ("1", "2"))
+    assert new.changes == tuple(Change("deal", id, Instant(VERSION), deleted=True) for id in ("1", "2"))
     assert new.needs == (Need("deal", "9"),)
     assert accepted(event("contact.merge", primaryObjectId=1, mergedObjectIds=[2])).changes == ()
 
@@ -418,7 +418,7 @@ def association(start: str, end: str, *, removed: bool = False) -> dict[str, Any
 
 def test_a_deals_contact_is_its_client_at_once_only_where_there_is_no_api_to_choose_one() -> None:
     for sent in (association("0-3", "0-1"), association("0-1", "0-3")):
-        assert accepted(sent).changes == (Change("deal", "300", VERSION, {"client_id": "100"}),)
+        assert accepted(sent).changes == (Change("deal", "300", Instant(VERSION), {"client_id": "100"}),)
         asked = accepted(sent, office(api=True))
         assert (asked.changes, asked.needs) == ((), (Need("deal", "300"),))
     ids = {"fromObjectId": 300, "toObjectId": 100}
@@ -431,7 +431,9 @@ def test_a_deals_contact_is_its_client_at_once_only_where_there_is_no_api_to_cho
 def test_a_task_is_on_the_deal_that_it_is_linked_to() -> None:
     for sent in (association("0-27", "0-3"), association("0-3", "0-27")):
         result = accepted(sent)
-        assert result.changes == (Change("task", "2700", VERSION, {"deal_id": "300", "client_id": None}),)
+        assert result.changes == (
+            Change("task", "2700", Instant(VERSION), {"deal_id": "300", "client_id": None}),
+        )
         assert result.needs == (Need("task", "2700"),)
 
 

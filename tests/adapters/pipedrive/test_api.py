@@ -15,7 +15,7 @@ from service.adapters.api import ASKED, RESOURCE, Answer, Api, Call, Stage, Subs
 from service.adapters.pipedrive.api import BUDGET_SECONDS, PipedriveApi
 from service.config import Account, Secret
 from service.config import Api as ApiOptions
-from service.model import SECOND, Change, Decoded, Instant, Need
+from service.model import SECOND, Change, Decoded, Instant, Need, later
 from tests.adapters.posts import NOW, account, post, utc
 
 API = PipedriveApi()
@@ -374,7 +374,7 @@ def test_an_equal_answer_to_another_call_is_a_delivery_of_its_own() -> None:
     body = listing(deal())
     assert decoded("deals", body).key == decoded("deals", body).key
     others = [
-        decoded("deals", body, asked_at=NOW + SECOND).key,
+        decoded("deals", body, asked_at=later(NOW, SECOND)).key,
         decoded("deals", body, "1").key,
         decoded("activities", body).key,
     ]

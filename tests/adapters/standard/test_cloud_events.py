@@ -90,9 +90,9 @@ def test_in_a_batch_a_bad_event_does_not_spoil_its_neighbours() -> None:
         "completed": False,
     }
     assert result.changes == (
-        Change("task", "t-911", VERSION + SECOND, task),
-        Change("task", "t-912", VERSION + 2 * SECOND, deleted=True),
-        Change("deal", "d-603", VERSION + 3 * SECOND, deleted=True),
+        Change("task", "t-911", Instant(VERSION + SECOND), task),
+        Change("task", "t-912", Instant(VERSION + 2 * SECOND), deleted=True),
+        Change("deal", "d-603", Instant(VERSION + 3 * SECOND), deleted=True),
     )
     (rejection,) = result.rejections
     assert rejection.part == 1
@@ -171,7 +171,7 @@ def test_a_wrong_time_rejects_the_event(time: Any) -> None:
 
 def test_the_same_event_in_two_deliveries_says_the_same() -> None:
     first = decoded(structured({"id": "1", "amount": 7}))
-    later = decoded(structured({"id": "1", "amount": 7}), "msg_2", NOW + 3600 * SECOND)
+    later = decoded(structured({"id": "1", "amount": 7}), "msg_2", Instant(NOW + 3600 * SECOND))
     assert first.changes == later.changes
     assert (first.key, later.key) == ("msg_1", "msg_2")
 
@@ -330,7 +330,7 @@ def test_what_the_document_posts_is_authentic_and_changes_the_deal(
     monkeypatch.setenv("OFFICE_SECRET", KEY)
     exec(program, {})
     (sent,) = posted
-    now = int(datetime.now(UTC).timestamp()) * SECOND
+    now = Instant(int(datetime.now(UTC).timestamp()) * SECOND)
     request = post(sent.content, dict(sent.headers), received_at=now)
     ADAPTER.authenticate(request, OFFICE)
     result = ADAPTER.decode(request, OFFICE)

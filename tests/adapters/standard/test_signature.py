@@ -14,7 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from service.adapters import NotAuthentic
 from service.adapters.standard.signature import verify
 from service.config import Secret
-from service.model import SECOND
+from service.model import SECOND, Instant
 from tests.adapters.posts import KEY, NOW, OTHER_KEY, post, signed
 
 BODY = '{"type": "deal.deleted"}'
@@ -33,7 +33,7 @@ def test_the_published_vector_is_authentic() -> None:
         "webhook-timestamp": "1614265330",
         "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     }
-    verify(post(b'{"test": 2432232314}', headers, received_at=1614265330 * SECOND), SECRETS)
+    verify(post(b'{"test": 2432232314}', headers, received_at=Instant(1614265330 * SECOND)), SECRETS)
 
 
 @given(st.text(), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
@@ -45,7 +45,7 @@ def test_what_the_library_signs_is_authentic(body: str, message_id: str) -> None
 @given(st.binary(), st.sampled_from(["v1", "v1a", "v2"]), st.booleans())
 def test_the_library_and_we_agree_on_every_signature(body: bytes, scheme: str, right_key: bool) -> None:
     text = body.decode("utf-8", "replace")
-    now = time.time_ns() // 1000
+    now = Instant(time.time_ns() // 1000)
     headers = signed(text, at=now, key=KEY if right_key else OTHER_KEY)
     headers["webhook-signature"] = f"{scheme}," + headers["webhook-signature"].removeprefix("v1,")
     try:
@@ -97,13 +97,13 @@ def test_a_time_that_is_not_whole_seconds_is_refused(seconds: str) -> None:
 
 
 def test_the_tolerance_is_five_minutes_either_way_to_the_microsecond() -> None:
-    at = NOW // SECOND * SECOND
+    at = Instant(NOW // SECOND * SECOND)
     headers = signed(BODY, at=at)
     for received_at in (at - 300 * SECOND, at, at + 300 * SECOND):
-        verify(post(BODY.encode(), headers, received_at=received_at), SECRETS)
+        verify(post(BODY.encode(), headers, received_at=Instant(received_at)), SECRETS)
     for received_at in (at - 300 * SECOND - 1, at + 300 * SECOND + 1):
         with pytest.raises(NotAuthentic, match="stale"):
-            verify(post(BODY.encode(), headers, received_at=received_at), SECRETS)
+            verify(post(BODY.encode(), headers, received_at=Instant(received_at)), SECRETS)
 
 
 def test_while_a_secret_is_rotated_the_old_and_the_new_are_taken() -> None:

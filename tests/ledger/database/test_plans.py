@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from service.ledger.database.tables import METADATA
 from service.ledger.read.board import Selection
 from service.ledger.write import heads
-from service.model import Change, Value
+from service.model import Change, Day, Instant, Value
 from tests.histories import DAY, HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import Executed, executed
@@ -55,7 +55,7 @@ def sqlite(sqlite_ledgers: Callable[[], str]) -> Iterator[Ledger]:
 
 
 def test_no_statement_takes_a_long_way(sqlite: Ledger) -> None:
-    selections = [Selection(1, 10**6), Selection(1, 10**6, "m")]
+    selections = [Selection(Day(1), Day(10**6)), Selection(Day(1), Day(10**6), "m")]
     known: dict[str, Value] = {
         "known": True,
         "amount": 100,
@@ -73,16 +73,16 @@ def test_no_statement_takes_a_long_way(sqlite: Ledger) -> None:
     assert shown.totals["at_risk"]["clients"] == 1
     with executed(sqlite.engine, sqlite.readers) as statements:
         sqlite.say(
-            Change("deal", "d", NOW + 1, {**known, "status": "lost"}),
-            Change("task", "t", NOW + 1, {"completed": True}),
-            Change("task", "own", NOW + 1, {"completed": True}),
-            Change("client", "c", NOW + 1, {"name": "Client"}),
-            Change("deal", "e", NOW + 1, deleted=True),
+            Change("deal", "d", Instant(NOW + 1), {**known, "status": "lost"}),
+            Change("task", "t", Instant(NOW + 1), {"completed": True}),
+            Change("task", "own", Instant(NOW + 1), {"completed": True}),
+            Change("client", "c", Instant(NOW + 1), {"name": "Client"}),
+            Change("deal", "e", Instant(NOW + 1), deleted=True),
         )
         later = sqlite.read(selections, shown)
-        sqlite.tick(NOW + DAY)
+        sqlite.tick(Instant(NOW + DAY))
         with sqlite.readers.begin() as connection:
-            heads.due_accounts(connection, [OFFICE.id], NOW + DAY)
+            heads.due_accounts(connection, [OFFICE.id], Instant(NOW + DAY))
             heads.earliest_tick(connection, [OFFICE.id])
     assert later.closed == {"t", "own"}
     assert len({statement for statement, _ in statements}) > 25

@@ -11,21 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from service.calendar import shifted
 from service.config import zone
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read import deal_rows
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, RefusalReader
-from service.model import SECOND, Change, Instant, Value
+from service.model import SECOND, Change, Day, Instant, Value, earlier, later
 from tests import oracle
 from tests.histories import MINUTE, RATES, SCENES, at, batches, histories, numbered
 from tests.ledger.offices import OFFICE, FixedClock, Ledger
 from tests.ledger.statements import counted
 
 NOW = at("2026-11-23T12:00:00+03:00")
-TODAY = date(2026, 11, 23).toordinal()
-EVER = Selection(TODAY - 4000, TODAY + 400)
+TODAY = Day(date(2026, 11, 23).toordinal())
+EVER = Selection(shifted(TODAY, -4000), shifted(TODAY, 400))
 
 
 def reader(ledger: Ledger) -> RefusalReader:
@@ -48,10 +49,10 @@ def lost(deal_id: str, moment: Instant = NOW, **fields: Value) -> Change:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def both(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger of each kind that one test can begin anew many times."""
+    """A ledger of each kind that one test can restart many times."""
     kind = "sqlite_ledgers" if request.param == "sqlite" else "postgres_ledgers"
     make: Callable[[], str] = request.getfixturevalue(kind)
-    opened = Ledger(make(), 0)
+    opened = Ledger(make(), Instant(0))
     yield opened
     opened.close()
 
@@ -101,19 +102,30 @@ def test_another_accounts_deals_are_never_read(ledger: Ledger, ledger_url: str) 
 
 def test_a_deal_that_is_reopened_or_deleted_is_gone_and_can_come_back(ledger: Ledger) -> None:
     ledger.say(lost("a"), lost("b"), lost("c"))
-    ledger.say(Change("deal", "a", NOW + 1, {"status": "open"}), Change("deal", "b", NOW + 1, deleted=True))
+    ledger.say(
+        Change("deal", "a", later(NOW, 1), {"status": "open"}),
+        Change("deal", "b", later(NOW, 1), deleted=True),
+    )
     assert ids(read(ledger)) == ["c"]
-    ledger.say(Change("deal", "a", NOW + 2, {"status": "lost", "closed_at": NOW + MINUTE}))
+    ledger.say(Change("deal", "a", later(NOW, 2), {"status": "lost", "closed_at": NOW + MINUTE}))
     assert ids(read(ledger)) == ["a", "c"]
 
 
 def test_days_begin_at_midnight_in_the_accounts_zone(ledger: Ledger) -> None:
     midnight = at("2026-11-23T00:00:00+03:00")
-    ledger.say(lost("before", midnight - 1), lost("first", midnight))
-    ledger.say(lost("last", midnight + 24 * 60 * MINUTE - 1), lost("after", midnight + 24 * 60 * MINUTE))
+    ledger.say(lost("before", earlier(midnight, 1)), lost("first", midnight))
+    ledger.say(
+        lost("last", later(midnight, 24 * 60 * MINUTE - 1)),
+        lost("after", later(midnight, 24 * 60 * MINUTE)),
+    )
     assert ids(read(ledger, Selection(TODAY, TODAY))) == ["last", "first"]
-    assert ids(read(ledger, Selection(TODAY - 1, TODAY - 1))) == ["before"]
-    assert ids(read(ledger, Selection(TODAY - 1, TODAY + 1))) == ["after", "last", "first", "before"]
+    assert ids(read(ledger, Selection(shifted(TODAY, -1), shifted(TODAY, -1)))) == ["before"]
+    assert ids(read(ledger, Selection(shifted(TODAY, -1), shifted(TODAY, 1)))) == [
+        "after",
+        "last",
+        "first",
+        "before",
+    ]
 
 
 def test_a_day_that_clocks_went_back_into_has_all_of_its_deals(ledger: Ledger) -> None:
@@ -123,15 +135,15 @@ def test_a_day_that_clocks_went_back_into_has_all_of_its_deals(ledger: Ledger) -
     ledger.say(lost("first", at("2010-11-07T02:30:30+00:00")), lost("again", at("2010-11-07T02:40:00+00:00")))
     saturday = date(2010, 11, 6).toordinal()
     for day, deal in ((saturday, "again"), (saturday + 1, "first")):
-        assert ids(read(ledger, Selection(day, day))) == [deal]
-        (sums,) = ledger.read([Selection(day, day)]).losses.values()
+        assert ids(read(ledger, Selection(Day(day), Day(day)))) == [deal]
+        (sums,) = ledger.read([Selection(Day(day), Day(day))]).losses.values()
         assert [row.count for row in sums] == [1]
 
 
 def test_many_deals_of_one_moment_are_read_page_by_page(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger.say(*(lost(f"d{n}", NOW - n // 4 * SECOND, reason_id=f"r{n % 3}") for n in range(11)))
+    ledger.say(*(lost(f"d{n}", earlier(NOW, n // 4 * SECOND), reason_id=f"r{n % 3}") for n in range(11)))
     whole = read(ledger)
     assert sorted(ids(whole)) == sorted(f"d{n}" for n in range(11))
     monkeypatch.setattr(deal_rows, "PAGE", 3)
@@ -148,7 +160,15 @@ def test_a_refusal_is_what_the_projections_make_of_it(ledger: Ledger) -> None:
     ledger.restart(NOW)
     ledger.say(
         lost("usd", NOW, amount=1, currency="USD", reason_id="", manager_id="", pipeline_id=""),
-        lost("eur", NOW - 1, amount=100, currency="EUR", reason_id="r", manager_id="m", name="Абонемент"),
+        lost(
+            "eur",
+            earlier(NOW, 1),
+            amount=100,
+            currency="EUR",
+            reason_id="r",
+            manager_id="m",
+            name="Абонемент",
+        ),
         Change("reason", "r", NOW, {"name": "Выбрал других"}),
         Change("manager", "m", NOW, {"name": "Анна"}),
     )

@@ -32,7 +32,7 @@ class StandingClock:
         self.reconnect = asyncio.Event()
 
     def now(self) -> Instant:
-        return 0
+        return Instant(0)
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         if seconds == follow.LOOK_SECONDS:
@@ -91,7 +91,7 @@ def postgres(postgres_databases: PostgresDatabases) -> Iterator[str]:
 def engine(postgres: str) -> Iterator[Engine]:
     opened = open_engine(postgres, "writer")
     with opened.begin() as connection:
-        heads.ensure(connection, OFFICE, 0)
+        heads.ensure(connection, OFFICE, Instant(0))
     yield opened
     opened.dispose()
 

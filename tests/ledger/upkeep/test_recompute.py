@@ -13,7 +13,7 @@ from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import LogPruned
 from service.ledger.write import log
 from service.ledger.write.log import Stored
-from service.model import Change, Decoded, Delivery
+from service.model import Change, Decoded, Delivery, later
 from service.projections.losses import LOSS_DAYS
 from tests.histories import DAY, HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
@@ -94,11 +94,13 @@ def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) ->
 
 def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
-        assert log.prune(connection, "office", NOW + 31 * DAY, 30, 0) == len(HISTORY)
-        assert log.prune(connection, "office", NOW + 31 * DAY, 30, len(HISTORY)) == len(HISTORY)
+        assert log.prune(connection, "office", later(NOW, 31 * DAY), 30, 0) == len(HISTORY)
+        assert log.prune(connection, "office", later(NOW, 31 * DAY), 30, len(HISTORY)) == len(HISTORY)
     with ledger.readers.begin() as connection, pytest.raises(LogPruned):
         list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None))
-    repeated = ledger.deliver(*(repeat(number) for number in range(1, len(HISTORY) + 1)), now=NOW + 31 * DAY)
+    repeated = ledger.deliver(
+        *(repeat(number) for number in range(1, len(HISTORY) + 1)), now=later(NOW, 31 * DAY)
+    )
     assert {outcome.status for outcome in repeated} == {"duplicate"}
 
 

@@ -14,7 +14,7 @@ from service.ledger.upkeep import retention as retention_module
 from service.ledger.upkeep.retention import INTERVAL_SECONDS, Retention
 from service.ledger.write import log
 from service.ledger.write.apply import reapply
-from service.model import SECOND, Change, Decoded, Delivery, Rejection
+from service.model import SECOND, Change, Decoded, Delivery, Instant, Rejection, later
 from tests.clocks import StandingClock
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
@@ -27,7 +27,7 @@ WHOLE = Decoded("broken", (Change("deal", "1", NOW, {"known": True}),))
 
 
 def delivery(key: str, received_at: int = NOW, decoded: Decoded | None = None) -> Delivery:
-    return Delivery("office", received_at, {}, key.encode(), decoded or Decoded(key))
+    return Delivery("office", Instant(received_at), {}, key.encode(), decoded or Decoded(key))
 
 
 def kept(ledger: Ledger) -> list[int]:
@@ -45,11 +45,11 @@ def retention(ledger: Ledger, keep_days: int = 30) -> Retention:
 
 def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: Ledger) -> None:
     ledger.deliver(delivery("a"))
-    ledger.deliver(delivery("b", NOW + DAY), now=NOW + DAY)
-    ledger.clock.moment = NOW + 30 * DAY
+    ledger.deliver(delivery("b", NOW + DAY), now=later(NOW, DAY))
+    ledger.clock.moment = later(NOW, 30 * DAY)
     retention(ledger).prune()
     assert kept(ledger) == [1, 2]
-    ledger.clock.moment = NOW + 30 * DAY + 1
+    ledger.clock.moment = later(NOW, 30 * DAY + 1)
     assert retention(ledger).prune() is False
     assert kept(ledger) == [2]
 
@@ -65,7 +65,7 @@ def test_an_account_with_nothing_to_drop_is_not_held(ledger: Ledger) -> None:
 def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "PRUNE_AT_ONCE", 2)
     ledger.deliver(*(delivery(f"k{number}") for number in range(5)))
-    ledger.clock.moment = NOW + 31 * DAY
+    ledger.clock.moment = later(NOW, 31 * DAY)
     assert [retention(ledger).prune() for _ in range(3)] == [True, True, False]
     assert kept(ledger) == []
 
@@ -81,7 +81,7 @@ def test_pruning_changes_nothing_but_the_body(ledger: Ledger) -> None:
             return sorted(tuple(row) for row in rows)
 
     before = rest()
-    ledger.clock.moment = NOW + 31 * DAY
+    ledger.clock.moment = later(NOW, 31 * DAY)
     retention(ledger).prune()
     assert (kept(ledger), rest()) == ([], before)
 
@@ -90,7 +90,7 @@ def test_quarantine_keeps_its_bodies_until_it_is_left(ledger: Ledger) -> None:
     ledger.deliver(
         delivery("broken", decoded=BROKEN), delivery("dropped", decoded=Decoded("d", (), BROKEN.rejections))
     )
-    ledger.clock.moment = NOW + 31 * DAY
+    ledger.clock.moment = later(NOW, 31 * DAY)
     retention(ledger).prune()
     assert kept(ledger) == [1, 2]
     with ledger.engine.begin() as connection:

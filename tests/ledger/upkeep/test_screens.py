@@ -7,6 +7,7 @@ import pytest
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep import screens
 from service.ledger.upkeep.screens import NamedScreen, Screens
+from service.model import later
 from tests.histories import at
 from tests.ledger.offices import Ledger
 
@@ -54,20 +55,20 @@ async def test_accounts_have_nothing_to_do_with_each_other(ledger: Ledger) -> No
     assert add(ledger, "television", "same")
     assert add(ledger, "television", "same", "other")
     assert add(ledger, "tablet", "digest", "other")
-    await service(ledger).seen("office", "same", NOW + 1)
+    await service(ledger).seen("office", "same", later(NOW, 1))
     assert await service(ledger).digests("office") == {"same"}
     assert [screen.seen_at for screen in listed(ledger, "other")] == [None, None]
     with ledger.engine.begin() as connection:
         assert screens.revoke(connection, "other", "television")
-    assert listed(ledger) == [NamedScreen("office", "television", NOW, NOW + 1)]
+    assert listed(ledger) == [NamedScreen("office", "television", NOW, later(NOW, 1))]
     assert [screen.name for screen in listed(ledger, "other")] == ["tablet"]
 
 
 async def test_a_screen_that_was_seen_says_when(ledger: Ledger) -> None:
     assert add(ledger, "a", "digest-a")
     assert add(ledger, "b", "digest-b")
-    await service(ledger).seen("office", "digest-b", NOW + 7)
-    await service(ledger).seen("office", "revoked", NOW + 8)
+    await service(ledger).seen("office", "digest-b", later(NOW, 7))
+    await service(ledger).seen("office", "revoked", later(NOW, 8))
     assert [(screen.name, screen.seen_at) for screen in listed(ledger)] == [("a", None), ("b", NOW + 7)]
 
 

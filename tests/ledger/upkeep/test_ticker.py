@@ -9,7 +9,7 @@ import pytest
 
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.ticker import LONGEST_SLEEP_SECONDS, RETRY_SECONDS, Ticker
-from service.model import SECOND, Change
+from service.model import SECOND, Change, Instant
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
 
@@ -91,5 +91,5 @@ async def test_a_commit_wakes_it_only_for_an_earlier_moment(ledger: Ledger) -> N
     with pytest.raises(Stopped):
         await ticker.run()
     for moment, wakes in ((NOW + 5 * SECOND, False), (NOW + 3 * SECOND, True)):
-        ticker.on_commit({"office": replace(ledger.head, next_tick_at=moment)})
+        ticker.on_commit({"office": replace(ledger.head, next_tick_at=Instant(moment))})
         assert ticker._wake.is_set() is wakes

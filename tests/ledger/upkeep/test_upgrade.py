@@ -16,7 +16,7 @@ from service.ledger.upkeep import recompute
 from service.ledger.write import apply as apply_module
 from service.ledger.write import heads
 from service.ledger.write.heads import OtherRules
-from service.model import Change
+from service.model import Change, Instant, later
 from service.projections import FINGERPRINT, FLOW, PROJECTIONS, REVISION, next_step
 from service.projections.flow import Flow, fingerprint
 from tests.histories import at
@@ -82,7 +82,7 @@ def upgraded(versions: Versions, ledger_url: str) -> Iterator[Ledger]:
 
 
 def deal(deal_id: str, amount: int, version: int = NOW) -> Change:
-    return Change("deal", deal_id, version, {"known": True, "status": "open", "amount": amount})
+    return Change("deal", deal_id, Instant(version), {"known": True, "status": "open", "amount": amount})
 
 
 def figure(ledger: Ledger) -> tuple[int, ...]:
@@ -93,7 +93,7 @@ def test_a_new_figure_covers_what_was_there_before_the_upgrade(upgraded: Ledger)
     assert figure(upgraded) == (2, 1000)
     upgraded.say(deal("1", 500, NOW + 1))
     assert figure(upgraded) == (2, 600)
-    upgraded.say(Change("deal", "1", NOW + 2, deleted=True))
+    upgraded.say(Change("deal", "1", later(NOW, 2), deleted=True))
     assert figure(upgraded) == (1, 100)
     assert upgraded.differences() == []
 

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ledger.read.board import BoardRows
-from service.model import SECOND, Change, Delivery
+from service.model import SECOND, Change, Delivery, Instant, later
 from tests.histories import RATES, SCENES, Scene, Tick, batches, histories, numbered, steps
 from tests.ledger.offices import OFFICE, Ledger
 from tests.oracle import board, comparable
 
 
 def _ledger(url: str) -> Ledger:
-    return Ledger(url, now=0)
+    return Ledger(url, now=Instant(0))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def postgresql(postgres_ledgers: Callable[[], str]) -> Iterator[Ledger]:
 def _begin(ledger: Ledger, scene: Scene, now: int) -> None:
     office = scene.office
     ledger.configure(replace(OFFICE, zone=office.zone, rates=RATES))
-    ledger.restart(now)
+    ledger.restart(Instant(now))
 
 
 def _plays_like_the_oracle(ledger: Ledger, data: st.DataObject) -> None:
@@ -112,7 +112,7 @@ def test_deleting_everything_leaves_no_row_behind(sqlite: Ledger, data: st.DataO
     }
     sqlite.say(
         *(
-            Change(entity, entity_id, version + SECOND, deleted=True)
+            Change(entity, entity_id, later(version, SECOND), deleted=True)
             for (entity, entity_id), version in everything.items()
         )
     )

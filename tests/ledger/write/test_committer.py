@@ -24,7 +24,7 @@ from service.ledger.write.apply import apply
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import OtherRules
 from service.ledger.write.outcome import Outcome
-from service.model import SECOND, Change, Decoded, Delivery
+from service.model import SECOND, Change, Decoded, Delivery, Instant
 from service.projections import REVISION
 from tests.databases import PostgresDatabases, own_postgres
 from tests.histories import HOUR, MINUTE, at
@@ -49,7 +49,9 @@ def overdue_at(moment: int) -> Delivery:
 
 
 def committer(database: Database, *accounts: Account, now: int = NOW) -> Committer:
-    return Committer(database, {account.id: account for account in accounts or (OFFICE,)}, FixedClock(now))
+    return Committer(
+        database, {account.id: account for account in accounts or (OFFICE,)}, FixedClock(Instant(now))
+    )
 
 
 def keys(database: Database, account: str = "office") -> list[str]:
@@ -131,7 +133,7 @@ def test_an_account_that_another_transaction_locks_stalls_no_other(
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
         assert len(caplog.records) == waits, "it waited for the lock again"
-    working._clock = FixedClock(NOW + committer_module.LOCKED_BACK_OFF)
+    working._clock = FixedClock(Instant(NOW + committer_module.LOCKED_BACK_OFF))
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 
@@ -253,5 +255,5 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
     assert node.tick() == {}
     assert len(caplog.records) == logged, "it was tried again at once"
     monkeypatch.setattr(committer_module, "apply", apply)
-    node._clock = FixedClock(NOW + 24 * HOUR + 61 * SECOND)
+    node._clock = FixedClock(Instant(NOW + 24 * HOUR + 61 * SECOND))
     assert list(node.tick()) == ["shop"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.ledger.database.tables import INDEXED, STATE
 from service.ledger.read.board import Selection
-from service.model import Change, Value
+from service.model import Change, Day, Instant, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
 from tests.ledger.statements import counted
@@ -24,7 +24,7 @@ def overdue(number: int) -> Change:
 def cost(ledger: Ledger, version: int) -> int:
     """Statements that one re-priced deal of the walk-in client costs, with an overdue task on it."""
     with counted(ledger.engine) as statements:
-        ledger.say(Change("deal", "d0", NOW + version, {"amount": 100 + version}))
+        ledger.say(Change("deal", "d0", Instant(NOW + version), {"amount": 100 + version}))
     return len(statements)
 
 
@@ -41,7 +41,8 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
     ledger.say(deal(1), overdue(1))
     with counted(ledger.engine) as statements:
         ledger.say(
-            Change("deal", "d1", NOW + 1, {"amount": 5}), Change("task", "t1", NOW + 1, {"text": "Call"})
+            Change("deal", "d1", Instant(NOW + 1), {"amount": 5}),
+            Change("task", "t1", Instant(NOW + 1), {"text": "Call"}),
         )
     for entity, table in STATE.items():
         written = [
@@ -54,10 +55,10 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
 
 
 def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:
-    selections = [Selection(1, 10**6), Selection(1, 10**6, "m")]
+    selections = [Selection(Day(1), Day(10**6)), Selection(Day(1), Day(10**6), "m")]
     ledger.say(deal(1), overdue(1))
     shown = ledger.read(selections)
-    ledger.clock.moment += HOUR
+    ledger.clock.moment = Instant(ledger.clock.moment + HOUR)
     with counted(ledger.readers) as statements:
         later = ledger.read(selections, shown)
     assert len([text for text in statements if "FROM" in text]) == 1
@@ -68,9 +69,9 @@ def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:
 def test_every_statement_names_the_account(ledger: Ledger) -> None:
     with counted(ledger.engine) as written, counted(ledger.readers) as read:
         ledger.say(deal(1), overdue(1))
-        ledger.say(Change("deal", "d1", NOW + 1, deleted=True))
-        ledger.tick(NOW + 48 * HOUR)
-        ledger.read([Selection(1, 2, "m")], ledger.read([Selection(1, 2)]))
+        ledger.say(Change("deal", "d1", Instant(NOW + 1), deleted=True))
+        ledger.tick(Instant(NOW + 48 * HOUR))
+        ledger.read([Selection(Day(1), Day(2), "m")], ledger.read([Selection(Day(1), Day(2))]))
         assert ledger.differences() == []
     statements = written + read
     assert len(statements) > 50

@@ -6,18 +6,18 @@ import pytest
 
 from service.adapters.csv import file
 from service.adapters.csv.file import TIMEZONE
-from service.calendar import local_day, parse_instant
+from service.calendar import local_day, parse_instant, shifted
 from service.commands.operations import decode
 from service.ledger.read.board import Selection
 from service.ledger.upkeep import recompute
 from service.ledger.write import log
 from service.ledger.write.outcome import Outcome
-from service.model import SECOND, Change, Delivery, Instant, Request
+from service.model import SECOND, Change, Delivery, Instant, Request, earlier, later
 from tests.ledger.offices import OFFICE, Ledger
 
 NOW = parse_instant("2026-11-25T10:00:00+03:00")
 TODAY = local_day(NOW, OFFICE.zone)
-MONTH = Selection(TODAY - 24, TODAY)
+MONTH = Selection(shifted(TODAY, -24), TODAY)
 DEALS = """\
 id;name;status;amount;closed at;reason;client;manager;updated at
 42;Абонемент;lost;5184;23.11.2026;Выбрал других;Иван;Анна;{changed}
@@ -69,7 +69,7 @@ def test_the_same_file_again_changes_nothing(ledger: Ledger) -> None:
     tables = ledger.tables()
     ledger.say(webhook("2026-11-24T13:00:00+03:00", amount=100))
     changed = ledger.tables()
-    again = imported(ledger, deals(), NOW + 60 * SECOND)
+    again = imported(ledger, deals(), later(NOW, 60 * SECOND))
     assert (again.status, again.changed) == ("duplicate", frozenset())
     assert ledger.tables() == changed != tables
 
@@ -100,7 +100,7 @@ def test_a_file_wins_over_no_webhook_that_is_as_new(
 
 
 def test_what_was_deleted_stays_deleted(ledger: Ledger) -> None:
-    ledger.say(Change("deal", "42", NOW - 3600 * SECOND, deleted=True))
+    ledger.say(Change("deal", "42", earlier(NOW, 3600 * SECOND), deleted=True))
     imported(ledger, deals(""))
     imported(ledger, deals("24.11.2026 12:00:00"))
     assert ledger.read([MONTH]).losses[MONTH] == ()

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from service.ledger.database.tables import INVALIDATIONS
 from service.ledger.write import invalidations
 from service.ledger.write.invalidations import MANY, Invalidation, invalidation_of, union
-from service.model import Change, Entity
+from service.model import Change, Day, Entity, Instant, later
 from service.projections.facts import Moment
 from service.projections.propagate import Flowed
 from tests.histories import at
@@ -26,7 +26,7 @@ def stale(ledger: Ledger, after: int) -> Invalidation:
 def test_names_that_are_known_already_make_nothing_stale(ledger: Ledger) -> None:
     def named(name: str, version: int) -> Invalidation:
         before = ledger.head.seq
-        ledger.say(*(Change(entity, "1", version, {"name": name}) for entity in NAMED))
+        ledger.say(*(Change(entity, "1", Instant(version), {"name": name}) for entity in NAMED))
         return stale(ledger, before)
 
     everything_named = Invalidation(clients=("1",), managers=True, reasons=True, pipelines=True)
@@ -42,14 +42,18 @@ def test_a_batch_of_many_clients_makes_everything_stale_in_place_of_naming_them(
     ]
     ledger.say(*changes)
     assert stale(ledger, 0) == Invalidation(everything=True)
-    ledger.say(*(Change("deal", change.id, NOW + 1, {"amount": 5}) for change in changes[:MANY]))
+    ledger.say(*(Change("deal", change.id, later(NOW, 1), {"amount": 5}) for change in changes[:MANY]))
     assert stale(ledger, 1) == Invalidation(clients=tuple(sorted(change.id for change in changes[:MANY])))
 
 
 def test_another_day_makes_everything_stale_and_nothing_is_silent() -> None:
     flowed = Flowed({}, {}, frozenset())
-    assert invalidation_of(flowed, {}, (Moment(1, 1), Moment(2, 2)), silent=False).everything
-    assert not invalidation_of(flowed, {}, (Moment(1, 1), Moment(2, 1)), silent=True).silent
+    assert invalidation_of(
+        flowed, {}, (Moment(Instant(1), Day(1)), Moment(Instant(2), Day(2))), silent=False
+    ).everything
+    assert not invalidation_of(
+        flowed, {}, (Moment(Instant(1), Day(1)), Moment(Instant(2), Day(1))), silent=True
+    ).silent
 
 
 def test_old_invalidations_are_dropped_and_a_reader_behind_them_reads_everything(
@@ -58,7 +62,7 @@ def test_old_invalidations_are_dropped_and_a_reader_behind_them_reads_everything
     monkeypatch.setattr(invalidations, "KEPT", 4)
     rows = []
     for version in range(12):
-        ledger.say(Change("manager", "1", NOW + version, {"name": str(version)}))
+        ledger.say(Change("manager", "1", later(NOW, version), {"name": str(version)}))
         with ledger.readers.begin() as connection:
             rows.append(connection.execute(select(func.count()).select_from(INVALIDATIONS)).scalar_one())
     assert rows == [1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4]

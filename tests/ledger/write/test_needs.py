@@ -11,7 +11,7 @@ from service.config import Api, Secret
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
 from service.ledger.write.outcome import Outcome
-from service.model import SECOND, Change, Decoded, Delivery, Instant, Need, Source
+from service.model import SECOND, Change, Decoded, Delivery, Instant, Need, Source, earlier, later
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import counted
@@ -69,7 +69,7 @@ def test_an_account_whose_api_is_not_asked_has_no_needs(ledger: Ledger) -> None:
 def test_a_name_that_is_known_is_not_wanted(asking: Ledger) -> None:
     deliver(asking, "a", Change("manager", "3", NOW, {"name": "Анна"}), wants=[ANNA])
     assert due(asking) == []
-    deliver(asking, "b", Change("manager", "3", NOW + 1, {"name": None}), wants=[ANNA])
+    deliver(asking, "b", Change("manager", "3", later(NOW, 1), {"name": None}), wants=[ANNA])
     assert due(asking) == [Wanted(ANNA, 2, 0)]
 
 
@@ -98,7 +98,7 @@ def test_the_names_of_what_a_change_links_to_are_wanted_while_they_are_not_known
 
 def test_a_link_that_a_newer_change_has_replaced_is_not_wanted(asking: Ledger) -> None:
     deliver(asking, "a", Change("deal", "42", NOW, {"known": True, "manager_id": None}))
-    deliver(asking, "late", Change("deal", "42", NOW - 1, {"known": True, "manager_id": "3"}))
+    deliver(asking, "late", Change("deal", "42", earlier(NOW, 1), {"known": True, "manager_id": "3"}))
     assert due(asking) == []
 
 
@@ -138,10 +138,10 @@ def test_a_duplicate_of_an_answer_settles_what_it_answers(asking: Ledger) -> Non
 
 def test_a_need_that_a_call_failed_to_answer_keeps_its_place_when_it_is_wanted_again(asking: Ledger) -> None:
     deliver(asking, "a", wants=[DEAL, ANNA])
-    postpone(asking, due(asking)[:1], NOW + 60 * SECOND)
+    postpone(asking, due(asking)[:1], later(NOW, 60 * SECOND))
     deliver(asking, "b", wants=[DEAL])
     assert due(asking) == [Wanted(ANNA, 1, 0)]
-    assert due(asking, NOW + 60 * SECOND) == [Wanted(ANNA, 1, 0), Wanted(DEAL, 2, 1)]
+    assert due(asking, later(NOW, 60 * SECOND)) == [Wanted(ANNA, 1, 0), Wanted(DEAL, 2, 1)]
     with asking.readers.begin() as connection:
         assert needs.next_at(connection, "office") == NOW
         assert needs.next_at(connection, "other") is None
@@ -150,6 +150,6 @@ def test_a_need_that_a_call_failed_to_answer_keeps_its_place_when_it_is_wanted_a
 def test_those_that_have_waited_longest_come_first(asking: Ledger) -> None:
     wanted = [Need("deal", str(number)) for number in range(5)]
     deliver(asking, "a", wants=wanted)
-    postpone(asking, [Wanted(wanted[0], 1, 0)], NOW + SECOND)
-    assert [late.need.id for late in due(asking, NOW + SECOND, 3)] == ["1", "2", "3"]
-    assert [late.need.id for late in due(asking, NOW + SECOND)] == ["1", "2", "3", "4", "0"]
+    postpone(asking, [Wanted(wanted[0], 1, 0)], later(NOW, SECOND))
+    assert [late.need.id for late in due(asking, later(NOW, SECOND), 3)] == ["1", "2", "3"]
+    assert [late.need.id for late in due(asking, later(NOW, SECOND))] == ["1", "2", "3", "4", "0"]

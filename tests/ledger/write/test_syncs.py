@@ -10,13 +10,13 @@ import pytest
 from service.config import Api, Secret
 from service.ledger.write import syncs
 from service.ledger.write.syncs import LEASE, Sync, SyncPage, SyncRun
-from service.model import SECOND, Instant, SyncProblem
+from service.model import SECOND, Instant, SyncProblem, earlier, later
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T10:00:00+03:00")
 BACKFILL = SyncRun("backfill", NOW)
-RECONCILE = SyncRun("reconcile", NOW, since=NOW - 3600 * SECOND)
+RECONCILE = SyncRun("reconcile", NOW, since=earlier(NOW, 3600 * SECOND))
 ASKED = replace(OFFICE, crm="amocrm", api=Api(Secret("token"), "https://crm.example"))
 
 
@@ -52,16 +52,16 @@ def read(ledger: Ledger) -> Sync:
 
 def test_a_lease_is_held_renewed_lost_and_released(ledger: Ledger) -> None:
     assert take(ledger, "a") == Sync(None, None, 0, "")
-    assert take(ledger, "b", NOW + LEASE - 1) is None
-    assert take(ledger, "a", NOW + LEASE - 1) is not None
-    assert take(ledger, "b", NOW + LEASE) is None  # it was renewed
-    assert take(ledger, "b", NOW + 2 * LEASE - 1) is not None
+    assert take(ledger, "b", later(NOW, LEASE - 1)) is None
+    assert take(ledger, "a", later(NOW, LEASE - 1)) is not None
+    assert take(ledger, "b", later(NOW, LEASE)) is None  # it was renewed
+    assert take(ledger, "b", later(NOW, 2 * LEASE - 1)) is not None
     with ledger.engine.begin() as connection:
         syncs.release(connection, "office", "a")  # does not hold it any more
-    assert take(ledger, "a", NOW + 2 * LEASE) is None
+    assert take(ledger, "a", later(NOW, 2 * LEASE)) is None
     with ledger.engine.begin() as connection:
         syncs.release(connection, "office", "b")
-    assert take(ledger, "a", NOW + 2 * LEASE) is not None
+    assert take(ledger, "a", later(NOW, 2 * LEASE)) is not None
 
 
 def test_there_is_one_run_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
@@ -90,7 +90,7 @@ def test_a_run_is_stored_with_the_place_that_it_has_reached(ledger: Ledger) -> N
 def test_a_process_that_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
     begin(ledger, RECONCILE)
     take(ledger, "a")
-    take(ledger, "b", NOW + LEASE)
+    take(ledger, "b", later(NOW, LEASE))
     advance(ledger, "a", replaced(RECONCILE, stage=5))
     assert not finish(ledger, "a", replaced(RECONCILE, repaired=7))
     assert read(ledger) == Sync(RECONCILE, None, 0, "")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from service.ledger.write import heads
-from service.model import SECOND, Change
+from service.model import SECOND, Change, later
 from tests.histories import DAY, HOUR, MINUTE, at
 from tests.ledger.offices import Ledger
 
@@ -21,9 +21,9 @@ def deal(amount: int = 500) -> Change:
 
 def test_a_task_is_overdue_from_its_due_time_on(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + MINUTE))
-    ledger.tick(NOW + MINUTE - 1)
+    ledger.tick(later(NOW, MINUTE - 1))
     assert ledger.read().totals["at_risk"]["tasks"] == 0
-    ledger.tick(NOW + MINUTE)
+    ledger.tick(later(NOW, MINUTE))
     reading = ledger.read()
     assert (
         reading.totals["at_risk"]["tasks"],
@@ -38,7 +38,7 @@ def test_the_next_tick_is_the_earliest_due_time_or_midnight(ledger: Ledger) -> N
     assert ledger.head.next_tick_at == midnight
     ledger.say(deal(), task(NOW + HOUR))
     assert ledger.head.next_tick_at == NOW + HOUR
-    ledger.tick(NOW + HOUR)
+    ledger.tick(later(NOW, HOUR))
     assert ledger.head.next_tick_at == midnight
     ledger.tick(midnight)
     assert ledger.head.next_tick_at == midnight + DAY
@@ -46,15 +46,15 @@ def test_the_next_tick_is_the_earliest_due_time_or_midnight(ledger: Ledger) -> N
 
 def test_a_tick_that_changes_nothing_is_no_commit_of_the_board(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + HOUR))
-    ledger.say(Change("task", "t1", NOW + 1, {"due_at": None}))
+    ledger.say(Change("task", "t1", later(NOW, 1), {"due_at": None}))
     before = ledger.head.seq
-    ledger.tick(NOW + HOUR)
+    ledger.tick(later(NOW, HOUR))
     assert ledger.head.seq == before
 
 
 def test_saved_today_ends_at_local_midnight(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW - HOUR))
-    ledger.say(Change("task", "t1", NOW + 1, {"completed": True}), now=NOW + MINUTE)
+    ledger.say(Change("task", "t1", later(NOW, 1), {"completed": True}), now=later(NOW, MINUTE))
     assert (
         ledger.read().totals["saved_today"]["clients"],
         ledger.read().totals["saved_today"]["amount"],
@@ -66,9 +66,9 @@ def test_saved_today_ends_at_local_midnight(ledger: Ledger) -> None:
 
 def test_a_clock_that_is_set_back_takes_the_board_with_it(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + HOUR))
-    ledger.tick(NOW + 2 * DAY)
+    ledger.tick(later(NOW, 2 * DAY))
     assert ledger.read().totals["at_risk"]["tasks"] == 1
-    ledger.tick(NOW + MINUTE)
+    ledger.tick(later(NOW, MINUTE))
     assert ledger.read().totals["at_risk"]["tasks"] == 0
     assert ledger.head.as_of == NOW + MINUTE
     assert ledger.differences() == []
@@ -76,8 +76,8 @@ def test_a_clock_that_is_set_back_takes_the_board_with_it(ledger: Ledger) -> Non
 
 def test_a_clock_a_little_behind_does_not(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + MINUTE))
-    ledger.tick(NOW + MINUTE)
-    ledger.say(Change("client", "7", NOW, {"name": "Иван"}), now=NOW + MINUTE - 30 * SECOND)
+    ledger.tick(later(NOW, MINUTE))
+    ledger.say(Change("client", "7", NOW, {"name": "Иван"}), now=later(NOW, MINUTE - 30 * SECOND))
     assert ledger.read().totals["at_risk"]["tasks"] == 1
     assert ledger.head.as_of == NOW + MINUTE
 
@@ -86,5 +86,5 @@ def test_boards_that_are_due_are_found(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + MINUTE))
     with ledger.readers.begin() as connection:
         assert heads.earliest_tick(connection, ["office"]) == NOW + MINUTE
-        assert heads.due_accounts(connection, ["office"], NOW + MINUTE - 1) == []
-        assert heads.due_accounts(connection, ["office"], NOW + MINUTE) == ["office"]
+        assert heads.due_accounts(connection, ["office"], later(NOW, MINUTE - 1)) == []
+        assert heads.due_accounts(connection, ["office"], later(NOW, MINUTE)) == ["office"]

@@ -15,7 +15,7 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.write import log, queue
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
-from service.model import Change, Decoded, Delivery, Rejection, Value
+from service.model import Change, Decoded, Delivery, Rejection, Value, later
 from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -130,7 +130,7 @@ async def test_a_batch_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatc
 
 async def test_one_tick_answers_all_that_wait(ledger: Ledger) -> None:
     writer = writer_of(ledger)
-    ledger.clock.moment = NOW + 24 * HOUR
+    ledger.clock.moment = later(NOW, 24 * HOUR)
     ticks = [writer.tick() for _ in range(3)]
     async with running(writer):
         assert await asyncio.gather(*ticks) == [1, 1, 1]

@@ -20,7 +20,7 @@ from service.live.board.ranges import ranges
 from service.live.board.snapshot import FIGURES, Sort
 from service.live.page import render
 from service.live.page.environment import template
-from service.model import SECOND
+from service.model import SECOND, Day, later
 from service.projections import FLOW
 from service.projections.facts import PENDING
 from service.reasons import ReasonTable
@@ -139,7 +139,7 @@ def test_the_previous_period_is_classified_too_and_has_its_days() -> None:
 
 def test_a_range_without_rows_is_an_error() -> None:
     with pytest.raises(KeyError):
-        build_snapshot(board_rows(), OFFICE, QUERY, ranges(QUERY, 700_000))
+        build_snapshot(board_rows(), OFFICE, QUERY, ranges(QUERY, Day(700_000)))
 
 
 CLIENTS = (
@@ -257,7 +257,7 @@ def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
 def test_a_patch_leads_from_any_snapshot_to_any_other(
     old: BoardRows, new: BoardRows, sort: Sort, then: Sort
 ) -> None:
-    new = replace(new, as_of=NOW + SECOND)
+    new = replace(new, as_of=later(NOW, SECOND))
     change = msgspec.json.decode(
         msgspec.json.encode(json_patch(board(old, sort=sort), board(new, sort=then)))
     )

@@ -8,9 +8,10 @@ import pytest
 
 from service.calendar import PeriodError
 from service.live.board.query import BoardQuery, QueryError, parse_query
+from service.model import Day
 from tests.live.boards import OFFICE
 
-TODAY = 739_943
+TODAY = Day(739_943)
 
 
 def parsed(**query: str) -> BoardQuery:

@@ -9,7 +9,7 @@ import pytest
 
 from service.ledger.database.errors import Unavailable
 from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
-from service.model import SECOND, Instant
+from service.model import SECOND, Instant, earlier, later
 from tests.clocks import StandingClock
 from tests.live.boards import NOW
 
@@ -87,10 +87,10 @@ def service() -> Service:
 async def test_the_screens_are_read_again_after_a_few_seconds(service: Service) -> None:
     assert await service.known() == {"tv"}
     service.book.screens = frozenset({"tablet"})
-    service.clock.moment += FRESH - 1
+    service.clock.moment = later(service.clock.moment, FRESH - 1)
     assert await service.known() == {"tv"}
     assert service.book.reads == 1
-    service.clock.moment += 1
+    service.clock.moment = later(service.clock.moment, 1)
     assert await service.known() == {"tablet"}
     assert await service.screens.digests("other") == frozenset()
 
@@ -98,7 +98,7 @@ async def test_the_screens_are_read_again_after_a_few_seconds(service: Service) 
 async def test_after_a_step_back_of_the_clock_the_screens_are_read_again(service: Service) -> None:
     await service.known()
     service.book.screens = frozenset()
-    service.clock.moment -= SECOND
+    service.clock.moment = earlier(service.clock.moment, SECOND)
     assert await service.known() == frozenset()
 
 
@@ -113,13 +113,13 @@ async def test_while_the_database_is_away_the_last_known_screens_count_and_reads
 ) -> None:
     await service.known()
     service.book.broken = Unavailable("away")
-    service.clock.moment += FRESH
+    service.clock.moment = later(service.clock.moment, FRESH)
     assert await service.known() == {"tv"}
     assert await service.known() == {"tv"}
     assert service.book.reads == 2
     service.book.broken = None
     service.book.screens = frozenset()
-    service.clock.moment += FRESH
+    service.clock.moment = later(service.clock.moment, FRESH)
     assert await service.known() == frozenset()
 
 

@@ -15,9 +15,10 @@ from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.query import BoardQuery
 from service.live.page import list_page, lists, spreadsheet
 from service.live.page.lists import ListFilter, RefusalList
+from service.model import Day
 from tests.live.boards import MONTH, NOW, OFFICE, QUERY
 
-TODAY: Final = date(2026, 11, 23).toordinal()
+TODAY: Final = Day(date(2026, 11, 23).toordinal())
 ALL: Final = ListFilter()
 NAMES: Final = (
     *(None, "Причина не указана", "No reason given", "Выбрал других", " выбрал ДРУГИХ ", "Дорого", "Спам"),

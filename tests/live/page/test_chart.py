@@ -14,6 +14,7 @@ from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import SeriesPoint
 from service.live.page.chart import chart
+from service.model import Day
 from tests.live.boards import MONTH, OFFICE, QUERY, board_rows, losses
 
 
@@ -62,7 +63,7 @@ def test_each_point_has_the_amount_of_the_same_days_in_the_previous_period() -> 
     "key", ["today", "week", "month", "quarter", "year", "2026-01-31..2026-02-03", "2024-02-29..2026-05-05"]
 )
 def test_the_points_are_the_whole_period(key: str) -> None:
-    today = MONTH.current.first + 22
+    today = Day(MONTH.current.first + 22)
     wanted = ranges(QUERY._replace(period=key, manager="3"), today)
     days = [day for point in wanted.series for day in range(point.current.first, point.current.last + 1)]
     period = parse_period(key, today)

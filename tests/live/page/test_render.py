@@ -12,7 +12,7 @@ from service.config import Language
 from service.ledger.read.board import BoardRows
 from service.live.board.snapshot import Snapshot
 from service.live.page import render, template_globals
-from service.model import SECOND
+from service.model import SECOND, Instant
 from tests.live.boards import (
     BOARD_ROWS,
     NOW,
@@ -106,7 +106,7 @@ def test_the_ids_of_the_page_are_unique() -> None:
 
 
 def test_a_fragment_is_the_same_at_any_time_of_day() -> None:
-    later = replace(worked_example(), as_of=NOW + 3600 * SECOND)
+    later = replace(worked_example(), as_of=Instant(NOW + 3600 * SECOND))
     assert render.fragments(board(later), QUERY) == render.fragments(board(worked_example()), QUERY)
     assert html(later) != html(worked_example())
 

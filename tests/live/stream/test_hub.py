@@ -19,7 +19,7 @@ from service.live.board.patch import apply_patch
 from service.live.board.query import BoardQuery
 from service.live.stream import hub as hub_module
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER, Hub, TooManyStreams
-from service.model import SECOND
+from service.model import SECOND, later
 from service.problems import Message
 from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
@@ -166,7 +166,7 @@ async def test_queries_differ_in_order_and_period(office: Office) -> None:
 async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    office.reader.board = replace(office.reader.board, as_of=office.clock.moment + 5 * SECOND)
+    office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 5 * SECOND))
     office.clock.advance(HEARTBEAT_SECONDS)
     await office.settle(lambda: "heartbeat" in screen.names)
     data = screen.events[-1][2]
@@ -214,7 +214,7 @@ async def test_a_subscriber_resumes_where_it_was(office: Office) -> None:
 async def test_a_subscriber_that_joins_later_gets_a_snapshot_of_the_current_moment(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: bool(screen.board))
-    office.reader.board = replace(office.reader.board, as_of=office.clock.moment + 60 * SECOND)
+    office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 60 * SECOND))
     joined = await office.watch()
     await office.settle(lambda: bool(joined.board))
     assert joined.board["as_of"].startswith("2026-11-23T10:01:0")
