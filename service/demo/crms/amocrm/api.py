@@ -1,4 +1,4 @@
-"""The lists and single entities of amoCRM's API v4.
+"""The lists of amoCRM's API v4.
 
 Source: amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, tasks-api, contacts-api,
 companies-api, users-api, events-and-notes).
@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from service.demo.crms.amocrm.query import CLIENTS, EVENTS, LEADS, PLAIN, TASKS, USERS, BadRequest, Query
 from service.demo.crms.amocrm.records import (
-    Books,
     Entry,
     Json,
     Object,
+    Renderer,
     due,
     entity_of,
     event_id,
@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 def problem(status: int, detail: str = "") -> Response:
-    """An error, as the vendor tells it."""
+    """An error in the vendor's form."""
     title = _TITLES.get(status, "Internal Server Error")
     body = {
         "title": title,
@@ -48,19 +48,19 @@ def problem(status: int, detail: str = "") -> Response:
 
 
 class Api:
-    """What the API answers.
+    """Answers the API's requests.
 
     Args:
-        log: The log of events, the oldest first; it grows.
+        log: The log of events, oldest first; the CRM appends to it.
     """
 
-    def __init__(self, books: Books, log: list[Entry]) -> None:
-        self.books = books
-        self.office: Office = books.office
+    def __init__(self, renderer: Renderer, log: list[Entry]) -> None:
+        self.renderer = renderer
+        self.office: Office = renderer.office
         self.log = log
 
     def routes(self) -> list[Route]:
-        """Each of the paths below `/api/v4` that is read."""
+        """The routes below `/api/v4` that read."""
         answers: dict[str, Callable[[Request], Response]] = {
             "leads": self._leads,
             "leads/loss_reasons": self._reasons,
@@ -98,7 +98,7 @@ class Api:
                 "closed_at": lambda deal: deal.closed_at,
             },
         )
-        return self._page(query, "leads", chosen, lambda deal: self.books.lead(deal, query.include))
+        return self._page(query, "leads", chosen, lambda deal: self.renderer.lead(deal, query.include))
 
     def _tasks(self, request: Request) -> Response:
         query = Query(request, TASKS)
@@ -116,7 +116,7 @@ class Api:
             },
             {"updated_at": lambda task: task.updated_at},
         )
-        return self._page(query, "tasks", chosen, self.books.task)
+        return self._page(query, "tasks", chosen, self.renderer.task)
 
     def _clients(self, request: Request, name: str) -> Response:
         query = Query(request, CLIENTS)
@@ -132,10 +132,10 @@ class Api:
                 "updated_at": lambda client: client.updated_at,
             },
         )
-        return self._page(query, name, chosen, self.books.client)
+        return self._page(query, name, chosen, self.renderer.client)
 
     def _events(self, request: Request) -> Response:
-        """The newest first."""
+        """The log of events, newest first."""
         query = Query(request, EVENTS)
         chosen = query.chosen(
             enumerate(self.log, start=1),
@@ -148,23 +148,23 @@ class Api:
             },
             {"created_at": lambda numbered: numbered[1].created_at},
         )
-        return self._page(query, "events", chosen[::-1], lambda numbered: self.books.event(*numbered))
+        return self._page(query, "events", chosen[::-1], lambda numbered: self.renderer.event(*numbered))
 
     def _reasons(self, request: Request) -> Response:
         query = Query(request, PLAIN)
-        return self._counted(query, "loss_reasons", self.office.reasons, self.books.loss_reason)
+        return self._counted(query, "loss_reasons", self.office.reasons, self.renderer.loss_reason)
 
     def _pipelines(self, request: Request) -> Response:
         query = Query(request, PLAIN)
-        return self._counted(query, "pipelines", self.office.pipelines, self.books.pipeline)
+        return self._counted(query, "pipelines", self.office.pipelines, self.renderer.pipeline)
 
     def _users(self, request: Request) -> Response:
-        return self._counted(Query(request, USERS), "users", self.office.managers, self.books.user)
+        return self._counted(Query(request, USERS), "users", self.office.managers, self.renderer.user)
 
     def _page(
         self, query: Query, name: str, chosen: list[_T], render: Callable[[_T], Object], total: bool = False
     ) -> Response:
-        """One page of a list, which comes in the order of its ids, the log by age; 204 where it is empty."""
+        """One page of a list, by id unless ordered otherwise; 204 where the page is empty."""
         by, backwards = query.order
         if by != "id":
             chosen.sort(key=lambda record: _key(record, by))
@@ -174,9 +174,9 @@ class Api:
         members: list[Json] = [render(record) for record in chosen[start : start + query.limit]]
         if not members:
             return Response(status_code=204)
-        links: Object = {"self": {"href": _address(self.books.origin, query.request, query.page)}}
+        links: Object = {"self": {"href": _address(self.renderer.origin, query.request, query.page)}}
         if start + query.limit < len(chosen):
-            links["next"] = {"href": _address(self.books.origin, query.request, query.page + 1)}
+            links["next"] = {"href": _address(self.renderer.origin, query.request, query.page + 1)}
         body: Object = {"_total_items": len(chosen)} if total else {}
         body |= {"_page": query.page, "_links": links, "_embedded": {name: members}}
         return JSONResponse(body, media_type=HAL)
@@ -188,7 +188,7 @@ class Api:
 
 
 def _key(record: object, name: str) -> int:
-    """What a list is ordered by."""
+    """The value of the field that a list is ordered by."""
     assert isinstance(record, Deal | Task | Client)
     if isinstance(record, Task) and name == "complete_till":
         return due(record)
@@ -204,7 +204,7 @@ def _part(stage: Node, name: str) -> Node:
 
 
 def _address(origin: str, request: Request, page: int) -> str:
-    """A page's address: the request's own, but for the page."""
+    """A page's address: the request's own with another page number."""
     return origin + str(request.url.include_query_params(page=page)).removeprefix(str(request.base_url)[:-1])
 
 

@@ -13,7 +13,7 @@ from service.demo.office import Client, Deal, Event, Task
 
 
 def entries(event: Event) -> Iterator[Entry]:
-    """The log's entries for an event; none for a loss reason, a client's link, a task's reopening."""
+    """The log's entries for an event. A loss reason, a client's link and a task's reopening leave none."""
     match event.after:
         case Deal() as deal:
             before = event.before

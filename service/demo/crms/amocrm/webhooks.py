@@ -2,7 +2,7 @@
 
 Source: amocrm.ru/developers/content/crm_platform/webhooks-format,
 developers.kommo.com/docs/webhooks-general, and captured deliveries of 2023 to 2025. A lead's webhook has
-neither its loss reason nor its contact; in a webhook every value is a string.
+neither its loss reason nor its contact, unless a custom field carries the reason. Every value is a string.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ class Item:
 def items(
     office: Office, event: Event, account_id: int, short: bool = False, reason_field: str | None = None
 ) -> Iterator[Item]:
-    """The items that an event makes, each of which is posted by itself.
+    """The items about an event; each is posted in a webhook of its own.
 
     Args:
-        short: Leads are posted by a webhook on a pipeline's stages: only that one is added, moved or
-            deleted, and no more of it than ids.
+        short: The webhook is one on a pipeline's stages: it has only ids, and only of leads that are added,
+            moved or deleted.
+        reason_field: The lead's custom field that carries the loss reason.
     """
     match event.after:
         case Deal() as deal:
@@ -148,7 +149,7 @@ def _task_item(office: Office, event: Event, before: Task | None, task: Task, ac
 
 
 def _client_item(office: Office, event: Event, client: Client, account_id: int) -> Item:
-    """A contact, or a company, with the leads that it is linked to."""
+    """The item about a contact or a company, with the leads that it is linked to."""
     action = "add" if event.kind == "added" else "update"
     leads = [deal.id for deal in office.deals.values() if deal.client_id == client.id and not deal.deleted]
     manager_id = str(next(iter(office.managers)))
@@ -171,5 +172,5 @@ def _client_item(office: Office, event: Event, client: Client, account_id: int) 
 
 
 def _naive(moment: Second) -> str:
-    """A moment as the vendor writes it without a zone: in UTC."""
+    """A moment in UTC, without its zone."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from service.demo.crms.bitrix24.methods import Api
 from service.demo.crms.bitrix24.query import Answer, CallError, Json, Object, Params, iso
-from service.demo.crms.bitrix24.records import Books
+from service.demo.crms.bitrix24.records import Renderer
 from service.demo.crms.bitrix24.webhooks import EVENTS, notices, sender
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import LeakyBucket
@@ -28,7 +28,7 @@ from service.demo.office import Event, Office
 
 WINDOW: Final = 600.0
 OPERATING: Final = 480.0
-"""In ten minutes, one method may take so many seconds."""
+"""Seconds that one method may take in ten minutes."""
 
 BATCH: Final = 50
 _PATH: Final = re.compile(r"/rest/(?:(?P<user>\d+)/(?P<code>[^/]+)/)?(?P<method>[\w.]+?)(?:\.json)?/?")
@@ -42,7 +42,7 @@ class Bitrix24(SimulatedCRM):
         code: The secret in the incoming webhook's address.
         application_token: Proves that an event is the portal's.
         todos: Whether a task on a deal or a client is a to-do of the CRM instead of a task of the portal.
-        cost: Seconds of the portal's time that a call takes, as it counts them; may be changed at any time.
+        cost: Seconds of the portal's time that a call counts for; may be changed at any time.
     """
 
     kind: ClassVar[str] = "bitrix24"
@@ -64,8 +64,8 @@ class Bitrix24(SimulatedCRM):
         self.code = code
         self.application_token = application_token
         self.cost = cost
-        self.books = Books(office, todos)
-        self.api = Api(self.books)
+        self.renderer = Renderer(office, todos)
+        self.api = Api(self.renderer)
         self.calls: Counter[str] = Counter()
         self._spent: dict[str, deque[tuple[float, float]]] = {}
 
@@ -105,11 +105,11 @@ class Bitrix24(SimulatedCRM):
     async def _answer(self, request: Request) -> Response:
         tree = await _parameters(request)
         try:
-            return JSONResponse(self._asked(request.url.path, Params(tree)))
+            return JSONResponse(self._answered_call(request.url.path, Params(tree)))
         except CallError as error:
             return _error(error)
 
-    def _asked(self, path: str, params: Params) -> Object:
+    def _answered_call(self, path: str, params: Params) -> Object:
         """The answer to a request; raises `CallError`."""
         match = _PATH.fullmatch(path)
         if match is None:
@@ -145,7 +145,7 @@ class Bitrix24(SimulatedCRM):
         return sum(seconds for _, seconds in spent)
 
     def _batch(self, params: Params) -> Object:
-        """Up to 50 calls in one request. References from one to another's result are not followed."""
+        """Up to 50 calls in one request. References to another call's result are not simulated."""
         commands = params.get("cmd")
         named = (
             {str(n): command for n, command in enumerate(commands)}
@@ -192,8 +192,8 @@ class Bitrix24(SimulatedCRM):
         }
 
     def webhooks(self, event: Event) -> list[Webhook]:
-        """See `SimulatedCRM`: those of an outgoing webhook with all events."""
-        return [self._webhook(event, name, data) for name, data in notices(self.books, event)]
+        """See `SimulatedCRM`. The outgoing webhook has all events."""
+        return [self._webhook(event, name, data) for name, data in notices(self.renderer, event)]
 
     def _webhook(self, event: Event, name: str, data: Node) -> Webhook:
         tree: Node = {
@@ -210,7 +210,7 @@ class Bitrix24(SimulatedCRM):
         return Webhook((event,), headers, {}, form(flat(tree)))
 
     def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
-        """See `SimulatedCRM`. `ts` is when the queue's server posts it, not when it happened."""
+        """See `SimulatedCRM`. `ts` is the time of posting, not of the event."""
         del attempt
         sent = re.sub(rb"&ts=\d+&", b"&ts=%d&" % int(self.office.now()), webhook.body)
         return Webhook(webhook.events, webhook.headers, webhook.query, sent)
@@ -239,5 +239,5 @@ async def _parameters(request: Request) -> Mapping[str, Node]:
 
 
 def _array(members: Mapping[str, Json]) -> Json:
-    """As PHP writes an array: a list where the keys are 0, 1, 2…, of which an empty one is an instance."""
+    """An array as PHP writes it: a list where the keys are 0, 1, 2…, or where there are none."""
     return [*members.values()] if list(members) == [str(n) for n in range(len(members))] else {**members}

@@ -1,6 +1,6 @@
-"""The methods of Bitrix24's REST that read deals, tasks and names.
+"""The methods of Bitrix24's REST API that read deals, tasks and names.
 
-Source: bitrix24/b24restdocs, the pages of each method; what each refuses, and how.
+Source: bitrix24/b24restdocs, the page of every method, with its errors.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from service.demo.crms.bitrix24.query import (
     Params,
     listed,
 )
-from service.demo.crms.bitrix24.records import COMPANY, CONTACT, DEAL, Books
+from service.demo.crms.bitrix24.records import COMPANY, CONTACT, DEAL, Renderer
 from service.demo.crms.php import values
 
 Method: TypeAlias = Callable[[Params], Answer]
 
 _NAMES: Final = {"REAL_STATUS": "status", "STATUS": "subStatus"}
-"""What the answer calls the two fields that are asked for as these."""
+"""The names in answers of two fields that requests call otherwise."""
 
 
 class Api:
-    """The methods, by their names."""
+    """The methods by name."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, renderer: Renderer) -> None:
+        self.renderer = renderer
         self.methods: Mapping[str, Method] = {
             "crm.item.list": self._items,
             "crm.category.list": self._categories,
-            "crm.status.list": lambda params: _answer(listed(params, self.books.statuses(), CRM, "ID")),
+            "crm.status.list": lambda params: _answer(listed(params, self.renderer.statuses(), CRM, "ID")),
             "crm.activity.list": self._activities,
             "user.get": self._users,
             "tasks.task.list": self._tasks,
@@ -46,9 +46,9 @@ class Api:
 
     def _records(self, entity_type_id: int | None) -> list[Object]:
         if entity_type_id == DEAL:
-            return self.books.deals()
+            return self.renderer.deals()
         if entity_type_id in (CONTACT, COMPANY):
-            return self.books.clients(company=entity_type_id == COMPANY)
+            return self.renderer.clients(company=entity_type_id == COMPANY)
         raise CallError("NOT_FOUND", "Smart process not found")
 
     def _items(self, params: Params) -> Answer:
@@ -61,18 +61,18 @@ class Api:
 
     def _categories(self, params: Params) -> Answer:
         self._records(params.whole("entityTypeId"))
-        categories = self.books.categories()
+        categories = self.renderer.categories()
         return Answer({"categories": categories}, len(categories))
 
     def _activities(self, params: Params) -> Answer:
-        return _answer(listed(params, self.books.activities(), ACTIVITIES, "ID"))
+        return _answer(listed(params, self.renderer.activities(), ACTIVITIES, "ID"))
 
     def _users(self, params: Params) -> Answer:
-        """Also takes a filter's fields beside the other parameters, as the method's own examples do."""
+        """Also takes the filter's fields as parameters, as in the method's own examples."""
         beside = {name: params.get(name) for name in ("ID", "ACTIVE", "NAME", "LAST_NAME", "USER_TYPE")}
         given = {name: value for name, value in beside.items() if value is not None}
         wanted = {**params.mapping("filter"), **given}
-        users = [{**user, "ACTIVE": "Y"} for user in self.books.users()]
+        users = [{**user, "ACTIVE": "Y"} for user in self.renderer.users()]
         active = wanted.pop("ACTIVE", "Y")
         if str(active).lower() in ("n", "false", "0", ""):
             return Answer([], 0)
@@ -82,17 +82,17 @@ class Api:
         return Answer([{**row, "ACTIVE": True} for row in rows], total, onwards)
 
     def _tasks(self, params: Params) -> Answer:
-        rows, total, onwards = listed(_selecting(params), self.books.tasks(), TASKS, "ID", ["UF_CRM_TASK"])
+        rows, total, onwards = listed(_selecting(params), self.renderer.tasks(), TASKS, "ID", ["UF_CRM_TASK"])
         return Answer({"tasks": [self._camel(row) for row in rows]}, total, onwards)
 
     def _camel(self, row: Object) -> Object:
-        """A task as it is answered: names in camelCase, and the people and the group that come with them."""
+        """A task in an answer: names in camelCase, with the responsible person and the group."""
         task: Object = {_NAMES.get(name, _camel(name)): value for name, value in row.items()}
         if "RESPONSIBLE_ID" in row:
             user_id = str(row["RESPONSIBLE_ID"])
             task["responsible"] = {
                 "id": user_id,
-                "name": self.books.office.managers[int(user_id)],
+                "name": self.renderer.office.managers[int(user_id)],
                 "link": f"/company/personal/user/{user_id}/",
                 "icon": "/bitrix/images/tasks/default_avatar.png",
                 "workPosition": "",
@@ -109,7 +109,7 @@ def _answer(page: tuple[list[Object], int | None, int | None]) -> Answer:
 
 
 def _selecting(params: Params) -> Params:
-    """The parameters, with both of a task's statuses selected where one is asked for, by whichever name."""
+    """The parameters; one that selects a task's status, by any name, selects both statuses."""
     selected = [str(name) for name in values(params.get("select"))]
     if {"STATUS", "REAL_STATUS", "subStatus"} & set(selected):
         selected += ["STATUS", "REAL_STATUS"]

@@ -1,8 +1,8 @@
-"""What the lists of Bitrix24's REST can be asked for: `filter` with its prefixes, `order`, `select`, `start`.
+"""The parameters of Bitrix24's lists: `filter` with its prefixes, `order`, `select`, `start`.
 
 Source: bitrix24/b24restdocs: crm/universal/crm-item-list.md, tasks/tasks-task-list.md,
-settings/performance/huge-data.md. Where a method passes over what it does not know, this one refuses it: a
-client that misspells a field should hear of it. Searches by a part of a text (`%`) are not simulated.
+settings/performance/huge-data.md. Some methods ignore what they do not know; these refuse it, so that a
+misspelt field is noticed. Searches by a part of a text (`%`) are not simulated.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ class Answer:
 
 
 class Params:
-    """A call's parameters, whose names are read in any case, as all of PHP's handlers of REST do."""
+    """A call's parameters. Their names are case-insensitive."""
 
     def __init__(self, tree: Mapping[str, Node]) -> None:
         self._tree = {name.lower(): value for name, value in tree.items()}
 
     def get(self, name: str) -> Node:
-        """A parameter; None where it is not given."""
+        """A parameter; None where it is missing."""
         return self._tree.get(name.lower())
 
     def mapping(self, name: str) -> Mapping[str, Node]:
-        """A parameter that is an object; an empty array is one, too."""
+        """A parameter that is an object; PHP writes an empty one as an array."""
         value = self.get(name)
         if value is None or value == []:
             return {}
@@ -68,18 +68,18 @@ class Params:
         return value
 
     def whole(self, name: str) -> int | None:
-        """A parameter that is a number; None where it is not given or is none."""
+        """A parameter that is a number; None where it is missing or no number."""
         text = str(self.get(name))
         return int(text) if re.fullmatch(r"-?\d+", text) else None
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How a list's method words what it refuses, and what it orders by.
+    """The errors and the order of a list's method.
 
     Args:
-        unknown_filter, unknown_order: Make the error of a field that there is not.
-        order: What it is ordered by, unless asked otherwise, and whether backwards.
+        unknown_filter, unknown_order: Make the error for a field that does not exist.
+        order: The default order: the field, and whether it is descending.
         upper: Directions are written `ASC` and `DESC`.
     """
 
@@ -96,8 +96,8 @@ def listed(
     next page begins.
 
     Args:
-        records: With all of their fields, which are alike; in the order of their ids.
-        always: The field that is the id; selected, asked for or not.
+        records: In the order of their ids. All have the same fields.
+        always: The id's field, which is always selected.
         hidden: Fields that are selected only by name.
     """
     names = set(records[0]) if records else set()
@@ -145,7 +145,7 @@ def _order(params: Params, names: set[str], wording: Wording) -> tuple[str, bool
 
 
 def _filter(wanted: Mapping[str, Node], names: set[str], wording: Wording) -> Callable[[Object], bool] | None:
-    """What a filter asks of a record; None for one that asks nothing."""
+    """A filter's condition; None for an empty filter."""
     tests: list[Callable[[Object], bool]] = []
     for key, value in wanted.items():
         if key == "logic":
@@ -166,7 +166,7 @@ def _filter(wanted: Mapping[str, Node], names: set[str], wording: Wording) -> Ca
 
 
 def _test(name: str, prefix: str, asked: Node) -> Callable[[Object], bool]:
-    """One condition. A field that holds a list is, or is not, each of its members."""
+    """One condition. A list matches where one of its members does."""
     if prefix in ("@", "=", "!@", "!=", "!"):
         given = {_known(value) for value in values(asked) or [None]}
         wanted = prefix in ("@", "=")
@@ -196,7 +196,7 @@ _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 
 def _known(value: Json | Node) -> float | str:
-    """What two values are the same by: the number or moment that both are, else their text; none is empty."""
+    """The value in comparisons: a number or a moment where it is one, else its text; none is empty."""
     number = _comparable(value)
     return number if number is not None else "" if value is None or value is False else str(value)
 
@@ -230,7 +230,7 @@ def iso(second: float | None) -> str | None:
 
 
 def upper(field: str) -> CallError:
-    """The error of the methods with upper-case fields."""
+    """The error of methods whose fields are in upper case."""
     return CallError("", f"Field '{field}' is not allowed.")
 
 

@@ -39,9 +39,9 @@ class ObjectType(Generic[_R]):
         plural: Its name in addresses.
         singular: Its name in webhooks and associations.
         id: Its `objectTypeId`.
-        properties: How each property is read from a record.
+        properties: Reads every property from a record.
         created, modified: The properties that say when a record was made and last changed.
-        defaults: What is answered when no property is asked for, besides `created`, `modified` and
+        defaults: The properties of an answer to a request without any, besides `created`, `modified` and
             `hs_object_id`, which always are.
         subscribed: The properties whose changes the app has subscribed to.
         records: All records of the type, by id, in the order of their ids.
@@ -58,7 +58,7 @@ class ObjectType(Generic[_R]):
     records: Callable[[Office], Mapping[int, _R]]
 
     def value(self, record: _R, name: str) -> PropertyValue:
-        """A property's value; none for one that does not exist."""
+        """A property's value; None for an unknown property."""
         read = self.properties.get(name)
         return None if read is None else read(record)
 
@@ -97,17 +97,17 @@ def as_api_text(value: PropertyValue) -> str | None:
 
 
 def as_webhook_text(value: PropertyValue) -> str:
-    """A property's value in a webhook: always text; milliseconds for a moment, an empty one for none."""
+    """A property's value in a webhook: text, with milliseconds for a moment and "" for none."""
     return "" if value is None else str(value)
 
 
 def stage_id(pipeline_id: int, status: Literal["open", "won", "lost"]) -> str:
-    """The id of the stage of a pipeline in which such deals are."""
+    """The id of a pipeline's stage for deals of this status."""
     return next(f"{pipeline_id}{suffix}" for stage, suffix, _ in _STAGES if stage == status)
 
 
 def pipeline_json(pipeline_id: int, label: str, order: int) -> Json:
-    """A pipeline and its stages. The open stage of all but the first has a probability of nought, too."""
+    """A pipeline and its stages. From the second pipeline on, the open stage has a probability of 0, too."""
     probability = {"open": "0.2" if order == 0 else "0.0", "won": "1.0", "lost": "0.0"}
     stages = [
         {
@@ -124,7 +124,7 @@ def pipeline_json(pipeline_id: int, label: str, order: int) -> Json:
 
 
 def owner_json(id: int, name: str) -> Json:
-    """An owner; its id is not that of the user."""
+    """An owner. Its id differs from its user's."""
     first, last = name_parts(name)
     owner: Json = {"id": str(id), "email": f"m{id}@office.example", "type": "PERSON", **_LONG_AGO}
     user = 90_000_000 + id
@@ -150,7 +150,7 @@ def links_of(office: Office, kind: AnyType, record: OfficeRecord, names: list[st
 
 
 def amount_text(amount: int) -> str:
-    """Minor units as HubSpot keeps a number: no more digits than it needs."""
+    """Minor units as HubSpot's number, without trailing zeros."""
     return f"{(Decimal(amount) / 100).normalize():f}"
 
 
@@ -289,7 +289,7 @@ def type_of(record: OfficeRecord) -> AnyType:
 
 
 def linked(office: Office, record: OfficeRecord, to: AnyType) -> int | None:
-    """The record of the other type that a record is associated with."""
+    """The id of the associated record of another type; None where there is none."""
     if isinstance(record, Client):
         return None
     if to is DEALS:

@@ -13,17 +13,17 @@ MOST_GROUPS: Final = 5
 MOST_FILTERS: Final = 6
 MOST_FILTERS_IN_ALL: Final = 18
 MOST_RESULTS: Final = 10_000
-"""What a search can be paged through to; beyond it is an error."""
+"""Results that a search can page through; a page behind them is an error."""
 MOST_AT_ONCE: Final = 200
 
 _Test = Callable[[PropertyValue, Mapping[str, Any]], bool]
 
 
 def matching(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list[Any]:
-    """The records that a search finds, in its order; without one, in that in which they were made.
+    """The records that match a search, in its order; by default in the order of their creation.
 
     Raises:
-        Invalid: The search is beyond a limit, or is none.
+        Invalid: The search exceeds a limit, or is no search.
     """
     groups = [group["filters"] for group in body.get("filterGroups") or []]
     most = max(map(len, groups), default=0)
@@ -39,10 +39,10 @@ def matching(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list
 
 
 def page(body: Mapping[str, Any]) -> tuple[int, int]:
-    """Where the wanted page begins, and how long it is.
+    """The first index and the length of the requested page.
 
     Raises:
-        Invalid: It is too long, or ends beyond what can be paged through to.
+        Invalid: It is too long, or ends behind the last result that can be reached.
     """
     limit, after = body.get("limit", 10), str(body.get("after") or 0)
     if not isinstance(limit, int) or not 1 <= limit <= MOST_AT_ONCE:
@@ -82,7 +82,7 @@ def _in_order(kind: AnyType, records: list[Any], sorts: list[Any]) -> list[Any]:
 
 
 def _rank(value: PropertyValue) -> tuple[int, float, str]:
-    """What values are ordered by: none first, then moments and numbers, then text."""
+    """The order of values: none first, then moments and numbers, then text."""
     if value is None:
         return (0, 0.0, "")
     try:
@@ -92,7 +92,7 @@ def _rank(value: PropertyValue) -> tuple[int, float, str]:
 
 
 def _wanted(value: PropertyValue, asked: Any) -> tuple[int, float, str]:
-    """A filter's value as it is compared with a property's: a moment may be given in ISO 8601."""
+    """A filter's value in comparisons with a property's; a moment may be in ISO 8601."""
     if isinstance(value, int) and not str(asked).lstrip("-").isdigit():
         try:
             return (1, datetime.fromisoformat(str(asked)).timestamp() * 1000, "")

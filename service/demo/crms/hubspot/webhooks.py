@@ -1,4 +1,4 @@
-"""What HubSpot posts about an event, and how it signs it.
+"""HubSpot's webhooks about an event, and their signature.
 
 Sources: HubSpot's guides "Webhooks", "Generic webhook subscriptions" and "Validating requests". For what they
 leave open, captured deliveries: a creation comes in one batch with the changes of what was set, in any order;
@@ -50,7 +50,7 @@ def signature_v3(secret: str, method: str, url: str, body: bytes, timestamp: str
 
 
 def packed(events: Iterable[Json]) -> bytes:
-    """A delivery's body."""
+    """A webhook's body."""
     return json.dumps(list(events), ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -62,14 +62,14 @@ class Posts:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def webhook(self, event: Event) -> Webhook | None:
-        """One delivery of all that an event changed; None where the app has subscribed to nothing of it."""
+        """One webhook about all that an event changed; None where the app has subscribed to none of it."""
         kind = type_of(event.after)
         bodies = [self._body(kind, event, happening, own) for happening, own in self._happened(kind, event)]
         bodies.sort(key=lambda body: crc32(repr(body).encode()))
         return Webhook((event,), _HEADERS, {}, packed(bodies)) if bodies else None
 
     def _happened(self, kind: AnyType, event: Event) -> Iterator[tuple[str, Json]]:
-        """What happened: the end of each subscription's name, and the fields that it alone has."""
+        """What happened: the last part of every subscription's name, and the fields that only it has."""
         if event.kind in ("deleted", "restored"):
             yield ("deletion" if event.kind == "deleted" else "restore"), {"changeFlag": event.kind.upper()}
             return
@@ -103,7 +103,7 @@ class Posts:
         return body
 
     def _body(self, kind: AnyType, event: Event, happening: str, own: Json) -> Json:
-        """An event of the batch: fields that all have, those of its form, and its own."""
+        """One event of a webhook: the common fields, those of its form, and its own."""
         generic = kind is TASKS
         subscription = f"{'object' if generic else kind.singular}.{happening}"
         number = next(self.numbers)

@@ -1,7 +1,7 @@
 """A simulated Pipedrive: its API v2, v1 where v2 has none, and its webhooks.
 
 Sources: Pipedrive's OpenAPI of v1 and v2, its pages "Rate limiting", "Pagination", "HTTP status codes" and
-"Responses", and its guide for webhooks v2; for the words of errors, captured answers. Pipedrive ignores a
+"Responses", and its guide for webhooks v2; for the texts of errors, captured answers. Pipedrive ignores a
 parameter that it does not know; this one refuses it, so that a misspelt one is noticed.
 """
 
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import DailyBudget, Window
-from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, asked_for
+from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, requested
 from service.demo.crms.pipedrive.lists import COLLECTIONS, DEALS, Invalid
 from service.demo.crms.pipedrive.records import Json, user_json
 from service.demo.crms.pipedrive.webhooks import COMPANY, HOST, action_of, body_v1, body_v2, object_of, packed
@@ -69,7 +69,7 @@ class Pipedrive(SimulatedCRM):
 
     @property
     def disabled(self) -> bool:
-        """Whether no webhook posts: each is banned, or was deleted by the vendor."""
+        """Whether no webhook posts, because all are banned or deleted by the vendor."""
         now = self.office.now()
         return self._off or (bool(self.hooks) and not any(hook.posts(now) for hook in self.hooks.values()))
 
@@ -114,15 +114,15 @@ class Pipedrive(SimulatedCRM):
         return hook
 
     def webhooks(self, event: Event) -> list[Webhook]:
-        """See `SimulatedCRM`: one for each registered webhook that has subscribed to it.
+        """See `SimulatedCRM`. Every registered webhook with a subscription to the event posts once.
 
-        What a banned one would have posted is lost.
+        While a webhook is banned, its events are lost.
         """
         number, now = next(self._numbers), self.office.now()
         action, entity = action_of(event), object_of(event.after)
         made = []
         for id, hook in self.hooks.items():
-            if hook.hears(action, entity) and (self.disabled or hook.posts(now)):
+            if hook.is_subscribed_to(action, entity) and (self.disabled or hook.posts(now)):
                 old = hook.fields["version"] == "1.0"
                 body = body_v1(self.office, event, id) if old else body_v2(self.office, event, id, number)
                 made.append(Webhook((event,), hook.headers, hook.query, packed(body)))
@@ -159,7 +159,7 @@ class Pipedrive(SimulatedCRM):
         return self.failure(429)
 
     def failure(self, status: int) -> Response:
-        """See `SimulatedCRM`. 403 is the page that one gets who goes on in spite of 429."""
+        """See `SimulatedCRM`. 403 is the page for a client that goes on after 429."""
         if status == 403:
             return HTMLResponse(_CLOUDFLARE, 403)
         error = _ERRORS.get(status, "Requested service is not available")
@@ -208,7 +208,7 @@ class Pipedrive(SimulatedCRM):
         return self._json({"success": True, "status": "ok", "data": hooks})
 
     async def _add_hook(self, request: Request) -> Response:
-        asked = asked_for(await request.body())
+        asked = requested(await request.body())
         if len(self.hooks) >= MOST_HOOKS:
             return self._json({"status": "error", "success": False, "error": "Webhooks limit reached"}, 422)
         hook = self.subscribe(
@@ -228,14 +228,14 @@ class Pipedrive(SimulatedCRM):
         return self._json({"success": True, "status": "ok"})
 
     def _refused(self, status: int, error: str, code: str | None = None) -> Response:
-        """An error: of v2 with a code, of v1 with nothing but words."""
+        """An error: with a code in v2, with a text only in v1."""
         more: Json = (
             {"error_info": _INFO, "data": None, "additional_data": None} if code is None else {"code": code}
         )
         return self._json({"success": False, "error": error, **more}, status)
 
     def _json(self, answer: Mapping[str, object], status: int = 200) -> Response:
-        """An answer, with the burst limit."""
+        """An answer with the burst limit in its headers."""
         taken, now = self._burst.taken, self.office.now()
         left = self._burst.limit - len(taken)
         reset = int(taken[0] + self._burst.seconds - now) if taken else int(self._burst.seconds)
@@ -246,7 +246,7 @@ class Pipedrive(SimulatedCRM):
 
 
 def _cost(request: Request) -> int:
-    """Tokens: v2 is cheaper than v1, one record cheaper than a list."""
+    """The tokens that a request costs: v2 is cheaper than v1, one record cheaper than a list."""
     version, name, *one = request.url.path.removeprefix("/api/").split("/")
     if request.method != "GET":
         return 6 if request.method == "DELETE" else 10

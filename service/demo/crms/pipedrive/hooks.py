@@ -1,4 +1,4 @@
-"""Pipedrive's registered webhooks: what the API tells of one, and the rules that ban and delete it.
+"""Pipedrive's registered webhooks: their fields in the API, and the rules that ban and delete them.
 
 Sources: Pipedrive's OpenAPI of v1 (`/webhooks`), and its guide for webhooks v2.
 """
@@ -22,7 +22,7 @@ BAN: Final = 1800.0
 FAILURES: Final = 10
 """First attempts that fail, until a webhook is banned."""
 
-FORSAKEN: Final = 3 * 86_400
+DELETED_AFTER: Final = 3 * 86_400
 """Seconds without a success, after which a webhook is deleted."""
 
 MOST_HOOKS: Final = 40
@@ -51,7 +51,7 @@ class Hook:
 
     Args:
         fields: By the API's names.
-        since: When it was made, or last succeeded.
+        since: When it was registered, or last succeeded.
         failures: How many first attempts have failed since the last ban.
         banned_until: When its ban ends, or ended.
     """
@@ -74,7 +74,7 @@ class Hook:
         name: str,
         now: float,
     ) -> Self:
-        """A new one."""
+        """A new webhook."""
         fields: Json = {
             "id": id,
             "company_id": COMPANY,
@@ -100,12 +100,12 @@ class Hook:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """What stands in its address."""
+        """The query of its address."""
         return dict(parse_qsl(urlsplit(str(self.fields["subscription_url"])).query))
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What is posted with each body: HTTP Basic, where it was registered with a user."""
+        """The headers of its requests: HTTP Basic, where it was registered with a user."""
         headers = {"content-type": "application/json", "user-agent": "Pipedrive Webhooks"}
         user, password = self.fields["http_auth_user"], self.fields["http_auth_password"]
         if user is None:
@@ -117,8 +117,8 @@ class Hook:
         """Whether it is neither banned nor deleted by the vendor."""
         return now >= self.banned_until and self.fields["is_active"] == 1
 
-    def hears(self, action: str, entity: str) -> bool:
-        """Whether it has subscribed to such events."""
+    def is_subscribed_to(self, action: str, entity: str) -> bool:
+        """Whether it is subscribed to such events."""
         return self.fields["event_action"] in (action, "*") and self.fields["event_object"] in (entity, "*")
 
     def answered(self, attempt: int, status: int | None, now: float) -> None:
@@ -130,7 +130,7 @@ class Hook:
         self.failures += attempt == 0
         if self.failures >= FAILURES:
             self.failures, self.banned_until = 0, now + BAN
-        if now - self.since >= FORSAKEN:
+        if now - self.since >= DELETED_AFTER:
             self.fields |= {
                 "is_active": 0,
                 "remove_time": rfc3339(int(now)),
@@ -138,8 +138,8 @@ class Hook:
             }
 
 
-def asked_for(body: bytes) -> Mapping[str, Any]:
-    """The webhook that a body asks for; raises `Invalid` where it is none."""
+def requested(body: bytes) -> Mapping[str, Any]:
+    """The checked fields of a request to register a webhook. Raises `Invalid`."""
     try:
         asked = json.loads(body)
     except ValueError:

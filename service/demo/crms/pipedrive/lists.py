@@ -1,4 +1,4 @@
-"""Pipedrive's lists of v2: which parameters they take, and how they are paged by cursors.
+"""Pipedrive's lists of v2: their parameters, and their pages by cursors.
 
 Sources: Pipedrive's OpenAPI of v2, and its page "Pagination": a cursor is a marker of the next page's first
 item, 100 items are given unless asked, 500 at most. Pipedrive's own parser takes no fractions of a second.
@@ -33,14 +33,14 @@ from service.demo.crms.pipedrive.records import (
 from service.demo.office import Office
 
 KEPT: Final = 30 * 86_400
-"""Seconds for which a deleted record can still be had."""
+"""Seconds for which the API still has a deleted record."""
 
 _LARGEST: Final = 500
 _MOST_IDS: Final = 100
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 _BEGINNING: Final = (-(2**63), 0)
-"""Before everything."""
+"""Before every record."""
 
 _Test: TypeAlias = Callable[[Any], bool]
 _Filter: TypeAlias = Callable[[Office, str], _Test]
@@ -56,13 +56,13 @@ class Collection:
     """A list of v2.
 
     Args:
-        cost: Tokens that a page of it costs.
-        records: What is in it, by id, in the order of ids.
-        render: A record as it is answered.
-        filters: What every filter lets through, given its value.
-        ranks: What every order goes by.
-        include_fields: What can be asked for besides; this office has none of it.
-        by_ids: Whether records can be asked for by their ids.
+        cost: Tokens of one page.
+        records: By id, in the order of ids.
+        render: A record in an answer.
+        filters: Make every filter's condition from its value.
+        ranks: The keys of every order.
+        include_fields: Further fields that a request may name; this office has none of them.
+        by_ids: Whether a request may name ids.
     """
 
     cost: int
@@ -74,10 +74,10 @@ class Collection:
     by_ids: bool = True
 
     def page(self, office: Office, asked: Mapping[str, str]) -> Json:
-        """A page, as it is answered.
+        """A page of an answer.
 
         Raises:
-            Invalid: A parameter is not known, or has no valid value.
+            Invalid: A parameter is unknown, or its value is not valid.
         """
         known = {"limit", "cursor", "sort_by", "sort_direction", "include_fields", *self.filters}
         if set(asked) - known - ({"ids"} if self.by_ids else set()):
@@ -176,7 +176,7 @@ def _is_done(office: Office, text: str) -> _Test:
 
 
 def _equals(read: Callable[[Office, Any], object]) -> _Filter:
-    """Lets through the records of which this is the number that was asked for."""
+    """Lets through the records whose number equals the filter's."""
 
     def wanted(office: Office, text: str) -> _Test:
         if not text.isdigit():

@@ -1,8 +1,8 @@
-"""Pipedrive's records: deals, activities, clients, pipelines, stages and users, as its API answers them.
+"""Pipedrive's records: deals, activities, clients, pipelines, stages and users, in the form of its API.
 
 Sources: Pipedrive's OpenAPI of v2 (deals, activities, persons, organizations, pipelines, stages) and of v1
 (users). Amounts are numbers of whole units, ids are numbers, moments are RFC 3339 in UTC; an activity's due
-time stands apart from its date, in UTC.
+time and its date are two fields, in UTC.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def rfc3339(moment: Second | None) -> str | None:
 
 
 def major(amount: int) -> int | float:
-    """Minor units as Pipedrive's number of whole ones."""
+    """Minor units as Pipedrive's number of major units."""
     return amount // 100 if amount % 100 == 0 else amount / 100
 
 

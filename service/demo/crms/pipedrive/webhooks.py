@@ -1,8 +1,8 @@
-"""What Pipedrive posts about an event: webhooks of v2, and of the older v1.
+"""Pipedrive's webhooks about an event, in version 2.0 and in the older 1.0.
 
 Sources: Pipedrive's guide for webhooks v2 and its migration guide, whose examples were captured; for v1,
-captured deliveries. A body of v2 has what the object is now in `data`, and in `previous` only what was
-otherwise; one of v1 has both in full. Moments are RFC 3339 in v2 and naive UTC in v1.
+captured deliveries. A body of v2 has the object in `data`, and in `previous` only the old values of
+what changed; a body of v1 has both in full. Moments are RFC 3339 in v2 and naive UTC in v1.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ _OLD_ACTIONS: Final = {"create": "added", "change": "updated", "delete": "delete
 
 
 def action_of(event: Event) -> Action:
-    """What sort of event it is to Pipedrive; a deleted deal that is back has changed."""
+    """Pipedrive's name of an event. A deleted deal that is restored has changed."""
     return "create" if event.before is None else "delete" if event.kind == "deleted" else "change"
 
 
 def object_of(record: OfficeRecord) -> str:
-    """What sort of object a record is to Pipedrive."""
+    """Pipedrive's name of a record's type."""
     if isinstance(record, Client):
         return "organization" if record.company else "person"
     return "deal" if isinstance(record, Deal) else "activity"
 
 
 def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
-    """A body of version 2.0; the number is the event's, the same for every webhook that tells of it."""
+    """A body of version 2.0. The number is the event's, the same in all webhooks about it."""
     action, entity = action_of(event), object_of(event.after)
     old = None if event.before is None else data(office, event.before, first=False)
     new = data(office, event.after, first=event.before is None)
@@ -101,7 +101,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
 
 
 def data(office: Office, record: OfficeRecord, first: bool) -> Json:
-    """An object in a body of v2. A deal that was just made has no `update_time` yet."""
+    """An object in a body of v2. A new deal has no `update_time` yet."""
     if isinstance(record, Client):
         return _posted(client_json(record))
     if isinstance(record, Deal):
@@ -119,7 +119,7 @@ def _posted(record: Json) -> Json:
 
 
 def _zoned(task: Task, first: bool) -> Json | None:
-    """A due time; where there is none, a new activity has null and a later one has nothing in it."""
+    """A due time. Without one, a new activity has null, and a changed one an empty object."""
     time = due_time(task)
     if time is None:
         return None if first else {"timezone_id": None, "value": ""}
@@ -160,7 +160,7 @@ def body_v1(office: Office, event: Event, hook: int) -> Json:
 
 
 def data_v1(office: Office, record: OfficeRecord) -> Json:
-    """An object in a body of v1; what a board has no use for is left out."""
+    """An object in a body of v1, without the fields that a board has no use for."""
     times = {"add_time": _naive(record.created_at), "update_time": _naive(record.updated_at)}
     if isinstance(record, Client):
         return {"id": record.id, "name": record.name, "owner_id": ADMIN, "active_flag": True, **times}
@@ -211,7 +211,7 @@ def data_v1(office: Office, record: OfficeRecord) -> Json:
 
 
 def packed(body: Json) -> bytes:
-    """A body as it is posted."""
+    """A body as bytes."""
     return json.dumps(body, ensure_ascii=False).encode()
 
 
