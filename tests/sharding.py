@@ -1,9 +1,8 @@
-"""Whether a statement could be sent to one shard: every statement that the service makes during the tests is
-looked at, and one that reaches over accounts fails the run.
+"""Whether a statement could be sent to one shard. The tests check every statement that the service executes,
+and one that reaches over accounts fails the run.
 
-A statement is taken as it goes to the database. Each table that it names must be held to an account (or to
-some: whoever looks after many at once names them) by `table.account = …` or `IN …`, or, in what is inserted,
-by a value for that column.
+A statement is checked as the database gets it. Each table in it must be restricted to one account, or to some
+that the statement names, by `table.account = …` or `IN …`; an INSERT needs a value for that column.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ALLOWED: Final = re.compile(
     r"|COMMENT ON TABLE alembic_version|SELECT pg_advisory_xact_lock"  # one migration at a time
     r"|SELECT set_config"  # deadlines; notifications, too
 )
-"""What has no account by its nature."""
+"""Statements that have no account by their nature."""
 
 _TABLES = "|".join(METADATA.tables)
 _NAMED: Final = re.compile(
@@ -38,14 +37,14 @@ _INSERT: Final = re.compile(rf"INSERT INTO (?:{_TABLES}) \(account,", re.IGNOREC
 
 
 def unsharded(statement: str) -> list[str]:
-    """The tables of a statement that are held to no account."""
+    """The tables of a statement that are restricted to no account."""
     if _INSERT.match(statement):
         return []
     named = {alias or table for table, alias in _NAMED.findall(statement)}
-    return sorted(table for table in named if not _held(statement, table))
+    return sorted(table for table in named if not _restricted(statement, table))
 
 
-def _held(statement: str, name: str) -> bool:
+def _restricted(statement: str, name: str) -> bool:
     column = rf"\b{name}\.account"
     return bool(re.search(rf"{column}\s*(?:=|IN\b)|=\s*{column}\b", statement))
 
@@ -58,7 +57,7 @@ class Seen:
     offending: dict[str, str] = field(default_factory=dict)
 
     def note(self, statement: str) -> None:
-        """Look at a statement that is about to be executed."""
+        """Check a statement that is about to be executed."""
         if statement in self.statements:
             return
         self.statements.add(statement)
@@ -69,11 +68,11 @@ class Seen:
 
 
 def _caller() -> str | None:
-    """Which line of the service makes the statement; None when a test makes it itself."""
+    """The line of the service that executes the statement; None if a test does."""
     for path, line in _frames():
         if path in LOOKING:
             continue
-        if path.startswith(TESTS) or "/alembic/" in path:  # a migration's, or alembic's own
+        if path.startswith(TESTS) or "/alembic/" in path:  # of a migration, or of alembic itself
             return None
         if path.startswith(SERVICE):
             return f"{path}:{line}"

@@ -1,4 +1,4 @@
-"""The schema can be sharded by account: every key begins with it, and every statement is held to it."""
+"""The schema can be sharded by account: every key begins with it, and every statement is restricted to it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_statement_over_accounts_is_found(statement: str, tables: list[str]) -
     assert unsharded(statement) == tables
 
 
-def test_statements_of_the_service_are_noted_and_those_of_tests_are_not() -> None:
+def test_statements_of_the_service_are_checked_and_those_of_tests_are_not() -> None:
     seen = Seen()
     seen.note("SELECT heads.seq FROM heads")
     assert seen.offending == {}
@@ -64,7 +64,7 @@ def test_statements_of_the_service_are_noted_and_those_of_tests_are_not() -> Non
     assert list(seen.offending) == ["SELECT deals.id FROM deals"]
 
 
-def test_every_engine_is_looked_at() -> None:
+def test_statements_of_every_engine_are_checked() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         connection.execute(text("SELECT 'seen by the session'"))

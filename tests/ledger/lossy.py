@@ -16,17 +16,17 @@ class LossyNetwork:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.lose_commits = 0
-        """Answers to so many COMMITs are lost, and their connections with them."""
+        """So many answers to COMMITs get lost, and their connections with them."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         port: int = self._listening.getsockname()[1]
         return port
 
     def close(self) -> None:
-        """End everything."""
+        """Close all connections."""
         self._listening.close()
         for opened in self._open:
             _shut(opened)
@@ -56,7 +56,7 @@ class LossyNetwork:
     def _answer(self, far: socket.socket, near: socket.socket, silent: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while part := far.recv(65_536):
-                if silent.is_set():  # the server has done it, and nobody hears of it
+                if silent.is_set():  # the server has committed, and the client never learns of it
                     break
                 near.sendall(part)
         for side in (near, far):

@@ -1,5 +1,5 @@
-"""A ledger without a service around it: deliveries and ticks go straight into transactions, in the test's
-own time."""
+"""A ledger without a service around it: the test applies deliveries and ticks in transactions, at moments of
+its choice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OFFICE: Final = Account(
 
 
 class FixedClock:
-    """Stands where it was set."""
+    """Shows the moment that it was set to."""
 
     def __init__(self, now: Instant) -> None:
         self.moment = now
@@ -73,7 +73,7 @@ class Ledger:
         )[0]
 
     def tick(self, now: Instant) -> None:
-        """Bring the board up to a moment."""
+        """Apply what fell due by a moment."""
         self.deliver(now=now)
 
     def read(self, selections: Sequence[Selection] = (), since: BoardRows | None = None) -> BoardRows:
@@ -100,12 +100,12 @@ class Ledger:
             }
 
     def configure(self, account: Account) -> None:
-        """Go on with another configuration of the account."""
+        """Continue with another configuration of the account."""
         self.account = account
         self.reader = BoardReader(self.database, {account.id: account}, self.clock)
 
     def restart(self, now: Instant) -> None:
-        """Forget everything, and begin again at a moment."""
+        """Delete everything, and begin again at a moment."""
         self.clock.moment = now
         with self.engine.begin() as connection:
             for table in METADATA.tables.values():
@@ -113,5 +113,5 @@ class Ledger:
             heads.ensure(connection, self.account, now)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.database.close()

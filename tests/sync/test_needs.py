@@ -1,4 +1,4 @@
-"""Needs are answered: at once, after an outage, and never by an answer that is older than the need."""
+"""Needs are fetched: at once, after an outage, and never settled by an answer that is older than the need."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def deals() -> int:
 
 
 async def lost(service: Connected, *named: str | None) -> None:
-    """Deals are lost one after another, for these reasons, and the webhooks say so."""
+    """Lose a new deal for each reason, and post its webhooks."""
     for reason in named:
         await service.postman.tell(add_deal(service.vendor.office))
         await service.postman.tell(service.vendor.office.lose(max(service.vendor.office.deals), reason))
 
 
 async def outlast(service: Connected, seconds: float) -> list[float]:
-    """Work through an outage that lasts so long; how long the vendor was left alone each time."""
+    """Work through an outage; returns the seconds of each pause between calls."""
     service.vendor.down = True
     ends, rests = service.clock.now() + round(seconds * SECOND), []
     while service.clock.now() < ends:
@@ -48,7 +48,7 @@ async def outlast(service: Connected, seconds: float) -> list[float]:
     return rests
 
 
-async def test_a_reason_is_pending_until_the_api_has_told_it(service: Connected) -> None:
+async def test_a_reason_is_pending_until_the_api_has_given_it(service: Connected) -> None:
     await service.work()
     await lost(service, DEAR, None)
     assert await reasons(service) == [PENDING]
@@ -127,7 +127,7 @@ async def test_the_vendors_own_wait_is_kept(service: Connected, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_refused_token_is_told_on_the_board_until_it_is_taken_again(
+async def test_the_board_says_that_the_token_is_refused_until_it_is_accepted_again(
     service: Connected, status: int
 ) -> None:
     await service.work()
@@ -146,7 +146,7 @@ async def test_a_refused_token_is_told_on_the_board_until_it_is_taken_again(
     assert await reasons(service) == [DEAR]
 
 
-async def test_a_need_that_is_wanted_again_while_it_is_asked_is_asked_again(service: Connected) -> None:
+async def test_a_need_that_is_wanted_again_during_its_fetch_is_fetched_again(service: Connected) -> None:
     await service.work()
     await lost(service, None)
     fetcher = service.sync._fetcher
@@ -179,7 +179,7 @@ async def test_a_name_that_the_crm_does_not_have_is_asked_for_again_after_a_day(
     assert await wanted(service, 2 * DAY) == []
 
 
-async def test_what_the_api_cannot_tell_is_not_asked_for_all_the_time(service: Connected) -> None:
+async def test_what_the_api_cannot_tell_is_not_asked_for_again_and_again(service: Connected) -> None:
     class Silent(AmoCRMApi):
         def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
             return None
@@ -194,7 +194,7 @@ async def test_what_the_api_cannot_tell_is_not_asked_for_all_the_time(service: C
     assert [due.need for due in await wanted(service, NAMELESS_WAIT / SECOND + 10)] == [NOBODY]
 
 
-async def test_an_answer_that_is_not_understood_settles_nothing(
+async def test_an_answer_that_cannot_be_decoded_settles_nothing(
     service: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hindrance(_request: Request) -> Response:

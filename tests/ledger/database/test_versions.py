@@ -1,6 +1,5 @@
-"""Two versions of the service on one database: the schema is the newer one's, and the older one goes on where
-that was declared to suit it. The newer version is this one with a migration more; each is also tried as the
-older one of two."""
+"""Two versions of the service on one database: the schema is the newer version's, and the older version goes
+on if the migration declares so. The newer version is this one with one more migration."""
 
 from __future__ import annotations
 
@@ -119,6 +118,16 @@ def test_what_migrations_declare_goes_with_them(tmp_path: Path, postgres: str, v
     with closing(Database(postgres)) as database, database.reading() as connection:
         schema.check(connection)
         assert schema._declared(connection) == "0001"
+
+
+def test_the_migrations_are_read_once_in_a_process(
+    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/readyz` checks the schema at every probe."""
+    url = sqlite_ledgers()
+    check(url)
+    monkeypatch.setattr(schema, "ScriptDirectory", None)
+    check(url)
 
 
 def test_sqlite_has_one_version_at_a_time(tmp_path: Path, version: Version) -> None:

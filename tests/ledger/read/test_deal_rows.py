@@ -49,7 +49,7 @@ def lost(deal_id: str, moment: Instant = NOW, **fields: Value) -> Change:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def both(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger of each kind that one test can begin anew many times."""
+    """A ledger of each kind that one test can restart many times."""
     kind = "sqlite_ledgers" if request.param == "sqlite" else "postgres_ledgers"
     make: Callable[[], str] = request.getfixturevalue(kind)
     opened = Ledger(make(), Instant(0))
