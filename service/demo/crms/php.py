@@ -36,7 +36,7 @@ def flat(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(node, Mapping):
         children: Iterable[tuple[str, Node]] = node.items()
     elif isinstance(node, Sequence) and not isinstance(node, str):
-        children = ((str(n), each) for n, each in enumerate(node))
+        children = ((str(n), member) for n, member in enumerate(node))
     else:
         yield path, "" if node is None else str(node)
         return

@@ -65,14 +65,10 @@ class Api:
             "leads": self._leads,
             "leads/loss_reasons": self._reasons,
             "leads/pipelines": self._pipelines,
-            "leads/{id:int}": self._lead,
             "users": self._users,
             "contacts": lambda request: self._clients(request, "contacts"),
-            "contacts/{id:int}": lambda request: self._client(request, "contacts"),
             "companies": lambda request: self._clients(request, "companies"),
-            "companies/{id:int}": lambda request: self._client(request, "companies"),
             "tasks": self._tasks,
-            "tasks/{id:int}": self._task,
             "events": self._events,
         }
         return [Route(f"/api/v4/{path}", _safely(answer)) for path, answer in answers.items()]
@@ -80,10 +76,10 @@ class Api:
     def _leads(self, request: Request) -> Response:
         query = Query(request, LEADS)
         stages = {
-            (_part(each, "pipeline_id"), _part(each, "status_id"))
-            for each in values(query.filters.get("statuses"))
+            (_part(stage, "pipeline_id"), _part(stage, "status_id"))
+            for stage in values(query.filters.get("statuses"))
         }
-        found = query.chosen(
+        chosen = query.chosen(
             (
                 deal
                 for deal in self.office.deals.values()
@@ -102,20 +98,13 @@ class Api:
                 "closed_at": lambda deal: deal.closed_at,
             },
         )
-        return self._page(query, "leads", found, lambda deal: self.books.lead(deal, query.include))
-
-    def _lead(self, request: Request) -> Response:
-        deal = self.office.deals.get(request.path_params["id"])
-        include = Query(request, LEADS).include
-        if deal is None or deal.deleted != ("only_deleted" in include):
-            return Response(status_code=204)
-        return JSONResponse(self.books.lead(deal, include), media_type=HAL)
+        return self._page(query, "leads", chosen, lambda deal: self.books.lead(deal, query.include))
 
     def _tasks(self, request: Request) -> Response:
         query = Query(request, TASKS)
         if "entity_id" in query.filters and "entity_type" not in query.filters:
             raise BadRequest("filter[entity_id] needs filter[entity_type]")
-        found = query.chosen(
+        chosen = query.chosen(
             (task for task in self.office.tasks.values() if not task.deleted),
             {
                 "id": lambda task: task.id,
@@ -127,17 +116,11 @@ class Api:
             },
             {"updated_at": lambda task: task.updated_at},
         )
-        return self._page(query, "tasks", found, self.books.task)
-
-    def _task(self, request: Request) -> Response:
-        task = self.office.tasks.get(request.path_params["id"])
-        if task is None or task.deleted:
-            return Response(status_code=204)
-        return JSONResponse(self.books.task(task), media_type=HAL)
+        return self._page(query, "tasks", chosen, self.books.task)
 
     def _clients(self, request: Request, name: str) -> Response:
         query = Query(request, CLIENTS)
-        found = query.chosen(
+        chosen = query.chosen(
             (client for client in self.office.clients.values() if entity_of(client) == name),
             {
                 "id": lambda client: client.id,
@@ -149,18 +132,12 @@ class Api:
                 "updated_at": lambda client: client.updated_at,
             },
         )
-        return self._page(query, name, found, self.books.client)
-
-    def _client(self, request: Request, name: str) -> Response:
-        client = self.office.clients.get(request.path_params["id"])
-        if client is None or entity_of(client) != name:
-            return Response(status_code=204)
-        return JSONResponse(self.books.client(client), media_type=HAL)
+        return self._page(query, name, chosen, self.books.client)
 
     def _events(self, request: Request) -> Response:
         """The newest first."""
         query = Query(request, EVENTS)
-        found = query.chosen(
+        chosen = query.chosen(
             enumerate(self.log, start=1),
             {
                 "id": lambda numbered: event_id(numbered[0]),
@@ -171,7 +148,7 @@ class Api:
             },
             {"created_at": lambda numbered: numbered[1].created_at},
         )
-        return self._page(query, "events", found[::-1], lambda numbered: self.books.event(*numbered))
+        return self._page(query, "events", chosen[::-1], lambda numbered: self.books.event(*numbered))
 
     def _reasons(self, request: Request) -> Response:
         query = Query(request, PLAIN)
@@ -185,22 +162,22 @@ class Api:
         return self._counted(Query(request, USERS), "users", self.office.managers, self.books.user)
 
     def _page(
-        self, query: Query, name: str, found: list[_T], render: Callable[[_T], Object], total: bool = False
+        self, query: Query, name: str, chosen: list[_T], render: Callable[[_T], Object], total: bool = False
     ) -> Response:
         """One page of a list, which comes in the order of its ids, the log by age; 204 where it is empty."""
         by, backwards = query.order
         if by != "id":
-            found.sort(key=lambda each: _key(each, by))
+            chosen.sort(key=lambda record: _key(record, by))
         if backwards:
-            found.reverse()
+            chosen.reverse()
         start = (query.page - 1) * query.limit
-        members: list[Json] = [render(each) for each in found[start : start + query.limit]]
+        members: list[Json] = [render(record) for record in chosen[start : start + query.limit]]
         if not members:
             return Response(status_code=204)
         links: Object = {"self": {"href": _address(self.books.origin, query.request, query.page)}}
-        if start + query.limit < len(found):
+        if start + query.limit < len(chosen):
             links["next"] = {"href": _address(self.books.origin, query.request, query.page + 1)}
-        body: Object = {"_total_items": len(found)} if total else {}
+        body: Object = {"_total_items": len(chosen)} if total else {}
         body |= {"_page": query.page, "_links": links, "_embedded": {name: members}}
         return JSONResponse(body, media_type=HAL)
 
@@ -215,9 +192,9 @@ def _key(record: object, name: str) -> int:
     assert isinstance(record, Deal | Task | Client)
     if isinstance(record, Task) and name == "complete_till":
         return due(record)
-    found = getattr(record, name)
-    assert isinstance(found, int)
-    return found
+    value = getattr(record, name)
+    assert isinstance(value, int)
+    return value
 
 
 def _part(stage: Node, name: str) -> Node:

@@ -19,8 +19,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from service.demo.crms.amocrm.api import HAL, Api, problem
+from service.demo.crms.amocrm.event_log import entries
 from service.demo.crms.amocrm.records import Books, Entry, Json, Object
-from service.demo.crms.amocrm.webhooks import Item, entries, items
+from service.demo.crms.amocrm.webhooks import Item, items
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import Window
 from service.demo.crms.php import form
@@ -207,12 +208,12 @@ class AmoCRM(SimulatedCRM):
         return JSONResponse(self._hook(self.subscribe(destination, settings)), 201, media_type=HAL)
 
     def _list_hooks(self, destination: str | None) -> Response:
-        found: list[Json] = [
-            self._hook(each) for each in self.hooks.values() if destination in (None, each.destination)
+        hooks: list[Json] = [
+            self._hook(hook) for hook in self.hooks.values() if destination in (None, hook.destination)
         ]
-        if not found:
+        if not hooks:
             return Response(status_code=204)
-        body: Object = {"_total_items": len(found), "_embedded": {"webhooks": found}}
+        body: Object = {"_total_items": len(hooks), "_embedded": {"webhooks": hooks}}
         return JSONResponse(body, media_type=HAL)
 
     def _hook(self, hook: Hook) -> Object:

@@ -83,20 +83,22 @@ class Query:
             values_of: The fields that a filter names one of the values of.
             times_of: The fields that a filter gives a range of, or the moment after which they are.
         """
-        found = list(records)
+        chosen = list(records)
         for name, read in values_of.items():
             if name in self.filters:
                 wanted = self._values(name)
-                found = [each for each in found if str(read(each)) in wanted]
+                chosen = [record for record in chosen if str(read(record)) in wanted]
         for name, when in times_of.items():
             if name in self.filters:
                 low, high = self._range(name)
-                found = [each for each in found if (at := when(each)) is not None and low <= at <= high]
-        return found
+                chosen = [
+                    record for record in chosen if (at := when(record)) is not None and low <= at <= high
+                ]
+        return chosen
 
     def _values(self, name: str) -> set[str]:
-        given = {str(each) for each in values(self.filters[name])}
-        return {part for each in given for part in each.split(",")} if self.spec.commas else given
+        given = {str(value) for value in values(self.filters[name])}
+        return {part for value in given for part in value.split(",")} if self.spec.commas else given
 
     def _range(self, name: str) -> tuple[Second, Second]:
         """The first and the last moment of a filter."""

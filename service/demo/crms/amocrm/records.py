@@ -58,7 +58,7 @@ class Books:
             self._tasks.setdefault(event.after.deal_id, []).append(event.id)
 
     def links(self, path: str) -> Object:
-        """The `_links` of what is found at a path below `/api/v4`."""
+        """The `_links` of a resource at a path below `/api/v4`."""
         return {"self": {"href": f"{self.origin}/api/v4/{path}"}}
 
     def lead(self, deal: Deal, include: Collection[str]) -> Object:
@@ -102,20 +102,20 @@ class Books:
 
     def _embedded(self, deal: Deal, include: Collection[str]) -> Object:
         client = None if deal.client_id is None else self.office.clients[deal.client_id]
-        found: Object = {"tags": [], "companies": []}
+        embedded: Object = {"tags": [], "companies": []}
         if client and client.company:
-            found["companies"] = [{"id": client.id, "_links": self.links(f"companies/{client.id}")}]
+            embedded["companies"] = [{"id": client.id, "_links": self.links(f"companies/{client.id}")}]
         if "contacts" in include:
             person = client and not client.company
-            found["contacts"] = (
+            embedded["contacts"] = (
                 [{"id": client.id, "is_main": True, "_links": self.links(f"contacts/{client.id}")}]
                 if client and person
                 else []
             )
         reason_id = self.office.reason_id(deal.reason)
         if "loss_reason" in include:
-            found["loss_reason"] = [] if reason_id is None else [self.loss_reason(reason_id)]
-        return found
+            embedded["loss_reason"] = [] if reason_id is None else [self.loss_reason(reason_id)]
+        return embedded
 
     def loss_reason(self, reason_id: int) -> Object:
         """A loss reason."""

@@ -60,12 +60,12 @@ class Params:
 
     def mapping(self, name: str) -> Mapping[str, Node]:
         """A parameter that is an object; an empty array is one, too."""
-        found = self.get(name)
-        if found is None or found == []:
+        value = self.get(name)
+        if value is None or value == []:
             return {}
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             raise CallError("", f"Parameter '{name}' must be array.")
-        return found
+        return value
 
     def whole(self, name: str) -> int | None:
         """A parameter that is a number; None where it is not given or is none."""
@@ -106,21 +106,23 @@ def listed(
     start = params.whole("start") or 0
     matching = filter(holds, records) if holds else iter(records)
     if start < 0 and (by, backwards) == (always, False):
-        found = list(islice(matching, PAGE))  # what nobody counts need not be found
+        chosen = list(islice(matching, PAGE))  # without a total, the rest need not be looked at
     else:
-        found = list(matching)
+        chosen = list(matching)
         if by != always:
-            found.sort(key=lambda each: _sortable(each[by]))
+            chosen.sort(key=lambda record: _sortable(record[by]))
         if backwards:
-            found.reverse()
-    page = found[max(start, 0) : max(start, 0) + PAGE]
-    selected = {str(each) for each in values(params.get("select"))}
+            chosen.reverse()
+    page = chosen[max(start, 0) : max(start, 0) + PAGE]
+    selected = {str(name) for name in values(params.get("select"))}
     if not selected or "*" in selected:
         selected |= names - set(hidden)
-    rows: list[Object] = [{name: each[name] for name in each if name in selected | {always}} for each in page]
+    rows: list[Object] = [
+        {name: record[name] for name in record if name in selected | {always}} for record in page
+    ]
     if start < 0:
         return rows, 0, None
-    return rows, len(found), start + PAGE if start + PAGE < len(found) else None
+    return rows, len(chosen), start + PAGE if start + PAGE < len(chosen) else None
 
 
 def _order(params: Params, names: set[str], wording: Wording) -> tuple[str, bool]:
@@ -166,13 +168,13 @@ def _filter(wanted: Mapping[str, Node], names: set[str], wording: Wording) -> Ca
 def _test(name: str, prefix: str, asked: Node) -> Callable[[Object], bool]:
     """One condition. A field that holds a list is, or is not, each of its members."""
     if prefix in ("@", "=", "!@", "!=", "!"):
-        given = {_known(each) for each in values(asked) or [None]}
+        given = {_known(value) for value in values(asked) or [None]}
         wanted = prefix in ("@", "=")
 
         def among(record: Object) -> bool:
             value = record[name]
             mine = value if isinstance(value, list) else [value]
-            return any(_known(each) in given for each in mine) == wanted
+            return any(_known(member) in given for member in mine) == wanted
 
         return among
     limit = _comparable(asked)
@@ -195,8 +197,8 @@ _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 def _known(value: Json | Node) -> float | str:
     """What two values are the same by: the number or moment that both are, else their text; none is empty."""
-    found = _comparable(value)
-    return found if found is not None else "" if value is None or value is False else str(value)
+    number = _comparable(value)
+    return number if number is not None else "" if value is None or value is False else str(value)
 
 
 def _comparable(value: Json | Node) -> float | None:
@@ -213,8 +215,8 @@ def _comparable(value: Json | Node) -> float | None:
 
 def moment(text: str) -> float:
     """The moment that ISO 8601 names; without an offset, in the portal's zone."""
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=PORTAL)).timestamp()
+    given = datetime.fromisoformat(text)
+    return (given if given.tzinfo else given.replace(tzinfo=PORTAL)).timestamp()
 
 
 def _sortable(value: Json) -> tuple[bool, float, str]:

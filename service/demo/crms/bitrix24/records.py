@@ -57,18 +57,18 @@ class Books:
 
     def statuses(self) -> list[Object]:
         """The stages of all pipelines, as `crm.status.list` has them."""
-        found: list[Object] = []
+        statuses: list[Object] = []
         for pipeline_id in self.office.pipelines:
             stages = [
                 ("NEW", "Новая", "P"),
                 ("EXECUTING", "В работе", "P"),
                 ("WON", "Сделка успешна", "S"),
                 ("LOSE", "Сделка провалена", "F"),
-                *((f"UC_R{each:05d}", name, "F") for each, name in self.office.reasons.items()),
+                *((f"UC_R{reason_id:05d}", name, "F") for reason_id, name in self.office.reasons.items()),
             ]
             for n, (code, name, semantics) in enumerate(stages, start=1):
-                found.append(self._status(pipeline_id, 100 * pipeline_id + n, code, name, semantics, n))
-        return found
+                statuses.append(self._status(pipeline_id, 100 * pipeline_id + n, code, name, semantics, n))
+        return statuses
 
     @staticmethod
     def _status(pipeline_id: int, id: int, code: str, name: str, semantics: str, n: int) -> Object:
@@ -92,14 +92,14 @@ class Books:
         """The pipelines; the one with id 0 is the portal's default."""
         return [
             {
-                "id": each,
+                "id": pipeline_id,
                 "name": name,
                 "sort": 200,
                 "entityTypeId": DEAL,
-                "isDefault": "N" if each else "Y",
-                **({"originId": "", "originatorId": ""} if each else {}),
+                "isDefault": "N" if pipeline_id else "Y",
+                **({"originId": "", "originatorId": ""} if pipeline_id else {}),
             }
-            for each, name in self.office.pipelines.items()
+            for pipeline_id, name in self.office.pipelines.items()
         ]
 
     def deals(self) -> list[Object]:
@@ -156,7 +156,7 @@ class Books:
 
     def clients(self, company: bool) -> list[Object]:
         """The contacts, or the companies, as `crm.item.*` has them."""
-        return [self.client(each) for each in self.office.clients.values() if each.company == company]
+        return [self.client(client) for client in self.office.clients.values() if client.company == company]
 
     def client(self, client: Client) -> Object:
         """A contact, or a company."""
@@ -178,18 +178,18 @@ class Books:
         """The managers."""
         return [
             {
-                "ID": str(each),
+                "ID": str(user_id),
                 "ACTIVE": True,
                 "NAME": name.partition(" ")[0],
                 "LAST_NAME": name.partition(" ")[2],
                 "SECOND_NAME": "",
-                "EMAIL": f"user{each}@example.com",
+                "EMAIL": f"user{user_id}@example.com",
                 "IS_ONLINE": "N",
                 "WORK_POSITION": "",
                 "UF_DEPARTMENT": [1],
                 "USER_TYPE": "employee",
             }
-            for each, name in self.office.managers.items()
+            for user_id, name in self.office.managers.items()
         ]
 
     def is_todo(self, task: Task) -> bool:

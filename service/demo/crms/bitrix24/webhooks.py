@@ -20,7 +20,7 @@ EVENTS: Final = tuple(
 """The events to subscribe to, of those that this office has."""
 
 
-def told(books: Books, event: Event) -> list[tuple[str, Node]]:
+def notices(books: Books, event: Event) -> list[tuple[str, Node]]:
     """The names of what is posted about an event, as the documents print them, and the data of each."""
     gone, new = event.kind == "deleted", event.kind == "added"
     action = "Delete" if gone else "Add" if new else "Update"
@@ -39,24 +39,14 @@ def told(books: Books, event: Event) -> list[tuple[str, Node]]:
             return [of_task, activity] if books.owner(task) else [of_task]
 
 
-def sender(domain: str, application_token: str, access_token: str | None) -> Node:
-    """Who posts: the portal, to an outgoing webhook; with tokens, to an application."""
-    portal: dict[str, Node] = {
+def sender(domain: str, application_token: str) -> Node:
+    """The block `auth`, by which a portal proves itself."""
+    return {
         "domain": domain,
         "client_endpoint": f"https://{domain}/rest/",
         "server_endpoint": "https://oauth.bitrix.info/rest/",
         "member_id": "d897063e1ce7c5eb9f04b9751eef5915",
         "application_token": application_token,
-    }
-    if access_token is None:
-        return portal
-    return {
-        "access_token": access_token,
-        "expires_in": "3600",
-        "scope": "crm,task",
-        "status": "L",
-        "refresh_token": "b24refreshtoken0000000000000001",
-        **portal,
     }
 
 

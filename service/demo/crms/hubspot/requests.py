@@ -61,7 +61,7 @@ async def body_of(request: Request) -> Mapping[str, Any]:
 
 def inputs_in(body: Mapping[str, Any], most: int) -> list[str]:
     """The ids that a batch asks for, each once."""
-    inputs = [str(each["id"]) for each in body.get("inputs") or []]
+    inputs = [str(given["id"]) for given in body.get("inputs") or []]
     if not 1 <= len(inputs) <= most:
         raise Invalid(f"The number of inputs is not between 1 and {most}")
     return list(dict.fromkeys(inputs))
@@ -69,4 +69,4 @@ def inputs_in(body: Mapping[str, Any], most: int) -> list[str]:
 
 def names_in(text: str | None) -> list[str]:
     """The parts of a comma-separated list."""
-    return [each.strip() for each in (text or "").split(",") if each.strip()]
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

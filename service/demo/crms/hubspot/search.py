@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from service.demo.crms.hubspot.records import AnyType, Told
+from service.demo.crms.hubspot.records import AnyType, PropertyValue
 from service.demo.crms.hubspot.requests import Invalid
 
 MOST_GROUPS: Final = 5
@@ -16,10 +16,10 @@ MOST_RESULTS: Final = 10_000
 """What a search can be paged through to; beyond it is an error."""
 MOST_AT_ONCE: Final = 200
 
-_Test = Callable[[Told, Mapping[str, Any]], bool]
+_Test = Callable[[PropertyValue, Mapping[str, Any]], bool]
 
 
-def found(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list[Any]:
+def matching(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list[Any]:
     """The records that a search finds, in its order; without one, in that in which they were made.
 
     Raises:
@@ -29,11 +29,11 @@ def found(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list[An
     most = max(map(len, groups), default=0)
     if len(groups) > MOST_GROUPS or most > MOST_FILTERS or sum(map(len, groups)) > MOST_FILTERS_IN_ALL:
         raise Invalid("There are too many filters or filter groups in this search")
-    tests = [[_checked(kind, each) for each in filters] for filters in groups]
+    tests = [[_checked(kind, condition) for condition in filters] for filters in groups]
     those = [
-        each
-        for each in records
-        if not tests or any(all(_passes(kind, each, one) for one in group) for group in tests)
+        record
+        for record in records
+        if not tests or any(all(_passes(kind, record, condition) for condition in group) for group in tests)
     ]
     return _in_order(kind, those, body.get("sorts") or [])
 
@@ -74,17 +74,14 @@ def _in_order(kind: AnyType, records: list[Any], sorts: list[Any]) -> list[Any]:
     if len(sorts) > 1:
         raise Invalid("Only one sort is supported")
     name, backwards = kind.created, False
-    for each in sorts:
-        if isinstance(each, str):
-            name, backwards = each.lstrip("-"), each.startswith("-")
-        else:
-            name, backwards = each["propertyName"], each.get("direction") == "DESCENDING"
+    for sort in sorts:
+        name, backwards = sort["propertyName"], sort.get("direction") == "DESCENDING"
     if name not in kind.properties:
         raise Invalid(f"There is no property {name} to sort by")
     return sorted(records, key=lambda record: (_rank(kind.value(record, name)), record.id), reverse=backwards)
 
 
-def _rank(value: Told) -> tuple[int, float, str]:
+def _rank(value: PropertyValue) -> tuple[int, float, str]:
     """What values are ordered by: none first, then moments and numbers, then text."""
     if value is None:
         return (0, 0.0, "")
@@ -94,7 +91,7 @@ def _rank(value: Told) -> tuple[int, float, str]:
         return (2, 0.0, str(value).casefold())
 
 
-def _wanted(value: Told, asked: Any) -> tuple[int, float, str]:
+def _wanted(value: PropertyValue, asked: Any) -> tuple[int, float, str]:
     """A filter's value as it is compared with a property's: a moment may be given in ISO 8601."""
     if isinstance(value, int) and not str(asked).lstrip("-").isdigit():
         try:
@@ -108,11 +105,11 @@ def _ordered(ok: Callable[[Any, Any], bool]) -> _Test:
     return lambda value, one: value is not None and ok(_rank(value), _wanted(value, one["value"]))
 
 
-def _among(value: Told, one: Mapping[str, Any]) -> bool:
-    return value is not None and any(_rank(value) == _wanted(value, each) for each in one["values"])
+def _among(value: PropertyValue, one: Mapping[str, Any]) -> bool:
+    return value is not None and any(_rank(value) == _wanted(value, wanted) for wanted in one["values"])
 
 
-def _between(value: Told, one: Mapping[str, Any]) -> bool:
+def _between(value: PropertyValue, one: Mapping[str, Any]) -> bool:
     low, high = (_wanted(value, one[name]) for name in ("value", "highValue"))
     return value is not None and low <= _rank(value) <= high
 

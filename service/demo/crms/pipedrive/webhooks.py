@@ -93,7 +93,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
             "webhook_id": str(hook),
             "webhook_owner_id": str(ADMIN),
             "change_source": "app",
-            "permitted_user_ids": [str(each) for each in office.managers],
+            "permitted_user_ids": [str(user_id) for user_id in office.managers],
             "attempt": 1,
             "host": HOST,
         },
@@ -114,8 +114,8 @@ def data(office: Office, record: OfficeRecord, first: bool) -> Json:
     return {**activity, "custom_fields": {}, "public_description": "", "due_time": _zoned(record, first)}
 
 
-def _posted(told: Json) -> Json:
-    return {name: value for name, value in told.items() if name not in _ONLY_IN_API}
+def _posted(record: Json) -> Json:
+    return {name: value for name, value in record.items() if name not in _ONLY_IN_API}
 
 
 def _zoned(task: Task, first: bool) -> Json | None:
@@ -216,8 +216,8 @@ def packed(body: Json) -> bytes:
 
 
 def _naive(moment: int | None) -> str | None:
-    told = rfc3339(moment)
-    return None if told is None else told.replace("T", " ").removesuffix("Z")
+    text = rfc3339(moment)
+    return None if text is None else text.replace("T", " ").removesuffix("Z")
 
 
 def _name(office: Office, client_id: int | None) -> str | None:
