@@ -16,8 +16,8 @@ from service.sync.needs import LONGEST_WAIT, NAMELESS_WAIT, backoff
 from tests.sync.connected import Connected
 from tests.sync.small_office import DEAR, add_deal, asked, calls, read, reasons, want, wanted
 
-HOUR = 3600
-DAY = 24 * HOUR
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
 PENDING = "Причина уточняется"
 NOBODY = Need("manager", "99")
 
@@ -91,7 +91,7 @@ async def test_an_outage_of_a_day_costs_a_hundred_calls_and_loses_nothing(servic
     await service.work()
     await lost(service, DEAR, DEAR)
     before = calls(service)
-    rests = await outlast(service, DAY)
+    rests = await outlast(service, DAY_SECONDS)
     assert [round(rest) for rest in rests[:10]] == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900]
     assert max(rests) <= 900
     assert 90 <= calls(service) - before <= 110
@@ -99,7 +99,7 @@ async def test_an_outage_of_a_day_costs_a_hundred_calls_and_loses_nothing(servic
     service.clock.still.advance(2 * 900)  # what is left of the longest wait
     await service.work()
     assert await reasons(service) == [DEAR]
-    assert await wanted(service, DAY) == []
+    assert await wanted(service, DAY_SECONDS) == []
     assert await service.board() == service.truth()
 
 
@@ -160,7 +160,7 @@ async def test_a_need_that_is_wanted_again_during_its_fetch_is_fetched_again(ser
     assert left.need == Need("deal", str(deal_id))
     assert left.wanted_by > due[0].wanted_by
     await service.work()
-    assert await wanted(service, DAY) == []
+    assert await wanted(service, DAY_SECONDS) == []
 
 
 async def test_a_name_that_the_crm_does_not_have_is_asked_for_again_after_a_day(service: Connected) -> None:
@@ -170,13 +170,13 @@ async def test_a_name_that_the_crm_does_not_have_is_asked_for_again_after_a_day(
     await service.work()
     assert asked(service, "users") == before + 1
     for _ in range(23):
-        service.clock.still.advance(HOUR)
+        service.clock.still.advance(HOUR_SECONDS)
         assert await service.sync._fetcher.due() == []
-    service.clock.still.advance(HOUR)
+    service.clock.still.advance(HOUR_SECONDS)
     assert [wanted.need for wanted in await service.sync._fetcher.due()] == [NOBODY]
     service.vendor.office.managers[99] = "Пётр"  # type: ignore[index]  # a dict, in truth
     await service.work()
-    assert await wanted(service, 2 * DAY) == []
+    assert await wanted(service, 2 * DAY_SECONDS) == []
 
 
 async def test_what_the_api_cannot_tell_is_not_asked_for_again_and_again(service: Connected) -> None:
@@ -223,4 +223,4 @@ async def test_the_same_answer_again_settles_the_need_that_came_after_it(service
     again = await fetcher.answers([NOBODY], "answer", due)
     assert again is not None
     assert [answer.outcome.status for answer in (*first.answers, *again.answers)] == ["applied", "duplicate"]
-    assert await wanted(service, DAY) == []
+    assert await wanted(service, DAY_SECONDS) == []

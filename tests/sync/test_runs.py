@@ -18,7 +18,7 @@ from service.sync.runs import FEW, GRACE
 from tests.sync.connected import Connected
 from tests.sync.small_office import ANNA, DEAR, add_deal, asked, read
 
-DAY = 24 * 3600
+DAY_SECONDS = 24 * 3600
 
 
 async def record(service: Connected, need: Need) -> Record:
@@ -81,7 +81,7 @@ async def test_what_webhooks_lost_is_repaired_counted_and_not_announced(service:
 
 async def test_a_recent_change_does_not_count_as_repaired(service: Connected) -> None:
     await service.work()
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     event = service.vendor.office.edit_deal(70001, amount=100)
     assert await service.reconcile() == 0  # its webhook may be on its way
     assert await service.board() == service.truth()
@@ -96,12 +96,12 @@ async def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_names(serv
     await service.work()
     office.delete_deal(70001)
     # The CRM says that it was done long ago, so no list of recent changes or completions has it.
-    long_ago = now - 40 * DAY
+    long_ago = now - 40 * DAY_SECONDS
     office.tasks[task] = replace(
         office.tasks[task], completed=True, completed_at=long_ago, updated_at=long_ago
     )
     silence(service)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     assert await service.reconcile() == 2
     assert (await record(service, Need("deal", "70001"))).deleted is not None
     assert (await record(service, Need("task", str(task)))).values["completed"]
@@ -117,7 +117,7 @@ async def test_a_sweep_that_misses_more_than_half_deletes_nothing(
     for deal_id in ids[:gone]:
         service.vendor.office.deals.pop(deal_id)
     silence(service)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     assert await service.reconcile() == deleted
     records = [await record(service, Need("deal", str(deal_id))) for deal_id in ids]
     assert sum(deal.deleted is not None for deal in records) == deleted
@@ -161,7 +161,7 @@ async def test_a_run_resumes_at_the_next_page(service: Connected, monkeypatch: p
 async def test_a_process_that_has_lost_its_lease_finishes_nothing(service: Connected) -> None:
     await service.work()
     service.vendor.office.edit_deal(70001, amount=100)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     await begin(service)
     await steps(service, 3)
     stale, stopped_at = service.sync, (await service.state()).run
@@ -187,7 +187,7 @@ def replace_stage(run: SyncRun, stage: int) -> SyncRun:
 
 async def test_a_sweep_that_was_interrupted_is_not_resumed_in_the_next_run(service: Connected) -> None:
     await service.work()
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     await begin(service)
     first = service.sync
     while first._executor._sweep is None or Need("deal", "70001") not in first._executor._sweep.listed:
@@ -197,7 +197,7 @@ async def test_a_sweep_that_was_interrupted_is_not_resumed_in_the_next_run(servi
     await service.work()  # finishes the run
     service.vendor.office.delete_deal(70001)
     silence(service)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     service.sync = first
     assert await service.reconcile() == 1
     assert (await record(service, Need("deal", "70001"))).deleted is not None
@@ -214,7 +214,7 @@ async def test_a_list_that_the_account_lacks_is_skipped(
 
     monkeypatch.setattr(service.vendor, "hindrance", gone)
     await service.work()
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     await service.reconcile()
     state = await service.state()
     assert (state.run, state.problem) == (None, "")

@@ -176,34 +176,38 @@ def data_v1(office: Office, record: OfficeRecord) -> Json:
         "org_name": _name(office, organization_of(office, client_id)),
         **times,
     }
-    if isinstance(record, Task):
-        return {
-            **common,
-            "subject": record.text,
-            "type": "call",
-            "done": record.completed,
-            "due_date": due_date(record),
-            "due_time": (due_time(record) or "").removesuffix(":00"),
-            "duration": "",
-            "deal_id": record.deal_id,
-            "marked_as_done_time": _naive(record.completed_at) or "",
-            "active_flag": not record.deleted,
-        }
+    return {**common, **(_task_v1(record) if isinstance(record, Task) else _deal_v1(record))}
+
+
+def _task_v1(task: Task) -> Json:
     return {
-        **common,
+        "subject": task.text,
+        "type": "call",
+        "done": task.completed,
+        "due_date": due_date(task),
+        "due_time": (due_time(task) or "").removesuffix(":00"),
+        "duration": "",
+        "deal_id": task.deal_id,
+        "marked_as_done_time": _naive(task.completed_at) or "",
+        "active_flag": not task.deleted,
+    }
+
+
+def _deal_v1(deal: Deal) -> Json:
+    return {
         "creator_user_id": ADMIN,
-        "title": record.name,
-        "value": major(record.amount),
+        "title": deal.name,
+        "value": major(deal.amount),
         "currency": "RUB",
-        "stage_id": stage_of(record.pipeline_id),
-        "pipeline_id": record.pipeline_id,
-        "status": status_of(record),
-        "lost_reason": record.reason,
-        "active": record.status == "open" and not record.deleted,
-        "deleted": record.deleted,
-        "close_time": _naive(record.closed_at),
-        "won_time": _naive(record.closed_at) if record.status == "won" else None,
-        "lost_time": _naive(record.closed_at) if record.status == "lost" else None,
+        "stage_id": stage_of(deal.pipeline_id),
+        "pipeline_id": deal.pipeline_id,
+        "status": status_of(deal),
+        "lost_reason": deal.reason,
+        "active": deal.status == "open" and not deal.deleted,
+        "deleted": deal.deleted,
+        "close_time": _naive(deal.closed_at),
+        "won_time": _naive(deal.closed_at) if deal.status == "won" else None,
+        "lost_time": _naive(deal.closed_at) if deal.status == "lost" else None,
         "stage_change_time": None,
         "expected_close_date": None,
         "visible_to": "3",
