@@ -33,6 +33,7 @@ from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import Ranges, ranges
 from service.live.board.snapshot import Snapshot
+from service.metrics import Metrics
 from service.model import SECOND, Entity, Instant
 from service.projections.facts import DealFacts, TaskFacts, deal_facts, task_facts
 from service.projections.merge import Record, merge
@@ -65,7 +66,7 @@ class WaitingClock:
 
 
 @dataclass
-class Counted:
+class Counted(Metrics):
     """The metrics that tests check."""
 
     calls: list[str] = field(default_factory=list)
@@ -73,15 +74,15 @@ class Counted:
     webhooks: list[str] = field(default_factory=list)
 
     def api_call(self, account_id: str, verdict: str) -> None:
-        """See `sync.runner.Metrics`."""
+        """See `Metrics`."""
         self.calls.append(verdict)
 
     def repaired(self, account_id: str, entities: int) -> None:
-        """See `sync.runner.Metrics`."""
+        """See `Metrics`."""
         self.repaired_total += entities
 
     def webhook(self, account_id: str, result: str) -> None:
-        """See `webhooks.endpoint.Metrics`."""
+        """See `Metrics`."""
         self.webhooks.append(result)
 
 
