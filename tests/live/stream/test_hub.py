@@ -15,7 +15,6 @@ from service.app import create_app
 from service.config import Config
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import ClientRow
-from service.live.board.patch import apply_patch
 from service.live.board.query import BoardQuery
 from service.live.stream import hub as hub_module
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER, Hub, TooManyStreams
@@ -25,6 +24,7 @@ from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
 from tests.live import boards
 from tests.live.boards import NOW, OFFICE, StubReader, board_rows, task
+from tests.live.patches import apply_patch
 
 JSON = BoardQuery("office", "month", "amount", "json", "ru")
 
