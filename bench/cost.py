@@ -22,12 +22,12 @@ from typing import Final
 
 import click
 
-from bench.office import ACCOUNT, DAY, HOUR, NOW
+from bench.office import ACCOUNT, HOUR, NOW
 from service.ledger.database import schema
 from service.ledger.database.engine import open_engine
 from service.ledger.write import heads
 from service.ledger.write.apply import apply
-from service.model import Change, Decoded, Delivery, Value, earlier, later
+from service.model import DAY, Change, Decoded, Delivery, Value, earlier, later
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(","))
 SHARE_OF_WALK_IN: Final = 0.05

@@ -8,7 +8,6 @@ from service.config import Account, Secret, zone
 from service.model import SECOND, Instant
 
 HOUR: Final = 3600 * SECOND
-DAY: Final = 24 * HOUR
 NOW: Final = Instant(1_795_417_200 * SECOND)
 """2026-11-23T10:00:00+03:00."""
 

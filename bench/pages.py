@@ -19,7 +19,7 @@ from scripts.browser import system_browser
 
 PAGES: Final = (1, 20)
 CLOSINGS: Final = 50
-PAUSE: Final = 0.5
+PAUSE_SECONDS: Final = 0.5
 """Seconds between two closings: a person's pace, and time for the row to leave."""
 
 WATCH: Final = """() => {
@@ -61,7 +61,7 @@ def _measure(browser: Browser, crm: _Crm, port: int, number: int) -> list[float]
     for name in names:
         began[name] = time.time() * 1000
         crm.task(name, completed=True)
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
     seen = [page.evaluate("() => window.marked") for page in pages]
     for page in pages:
         page.close()

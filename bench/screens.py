@@ -17,7 +17,7 @@ from bench.service import lossboard
 SCREENS: Final = (1, 100, 1_000)
 MESSAGES: Final = 60
 WARM_UP: Final = 5
-PAUSE: Final = 0.12
+PAUSE_SECONDS: Final = 0.12
 """The time between two webhooks, so that the board is idle before each."""
 
 
@@ -54,7 +54,7 @@ def measure(port: int, posted_to: int, number: int, run: str = "s") -> tuple[lis
     poster = opened_on(posted_to)
     first, last = [], []
     for message in range(MESSAGES + WARM_UP):
-        _drain(selector, seconds=PAUSE)
+        _drain(selector, seconds=PAUSE_SECONDS)
         began = time.perf_counter()
         poster.sendall(request(message, f"{run}{number}-"))
         seq = json.loads(answered(poster))["seq"]

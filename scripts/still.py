@@ -138,7 +138,9 @@ def take(folder: Path, tree: Path | None = None) -> None:
             wall = f"{board}?mode=wall&theme={scheme}&lang={language}"
             shoot(browser, wall, picture, SIZES["desk"], scheme, whole_page=False)
         shoot(browser, f"{board}?lang=en", folder / "keys.png", SIZES["desk"], "dark", press="?")
-        manager = f"{board}?manager=8800101&sort=count"
+        with urllib.request.urlopen(f"{board}/snapshot") as answer:
+            manager_id = json.load(answer)["at_risk"]["managers"][0]["manager_id"]
+        manager = f"{board}?manager={manager_id}&sort=count"
         shoot(browser, manager, folder / "manager.png", SIZES["desk"], "light")
 
 

@@ -14,13 +14,14 @@ import msgspec
 
 from service.adapters import ADAPTERS, Adapter
 from service.config import Account, Api, Config, ConfigError, Language, Secret, zone
+from service.money import currency_code
 from service.reasons import DEFAULT_REASONS, Kind, ReasonTable, reason_key
 
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
 _API_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_LISTED_KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "excluded")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 
 
@@ -136,11 +137,8 @@ def _resolved(value: object, environ: Mapping[str, str], key: str) -> object:
 def _database_url(url: str, key: str) -> str:
     scheme, separator, rest = url.partition("://")
     scheme = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}.get(scheme, scheme)
-    _check(
-        separator and scheme in ("sqlite", "postgresql+psycopg"),
-        key,
-        "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE",
-    )
+    is_known = separator and scheme in ("sqlite", "postgresql+psycopg")
+    _check(is_known, key, "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE")
     return f"{scheme}://{rest}"
 
 
@@ -161,7 +159,7 @@ def _account(raw: Mapping[str, object], key: str) -> Account:
         _check(False, f"{key}.{name}", f"the account's crm is {section.crm}; {_known_options(adapter)}")
     _check(_ACCOUNT_ID.fullmatch(section.id), f"{key}.id", "expected 1 to 40 of a-z, 0-9 and -")
     _check(section.title.strip(), f"{key}.title", "expected a title")
-    _check(_CURRENCY.fullmatch(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB")
+    _check(currency_code(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB")
     return Account(
         id=section.id,
         title=section.title.strip(),
@@ -188,11 +186,8 @@ def _known_options(adapter: Adapter) -> str:
 def _api(raw: Mapping[str, object], adapter: Adapter, key: str) -> Api:
     section, kind = _table(raw, _Api, key), adapter.kind
     _check(section.token, f"{key}.token", "expected the token that the CRM gave")
-    _check(
-        section.url is None or _API_URL.fullmatch(section.url),
-        f"{key}.url",
-        "expected an address such as https://office.amocrm.ru",
-    )
+    is_address = section.url is None or _API_URL.fullmatch(section.url)
+    _check(is_address, f"{key}.url", "expected an address such as https://office.amocrm.ru")
     if adapter.api is None:
         raise ConfigError(f"{key}: {kind} has no API; remove [accounts.api]")
     _check(section.url or adapter.api.url, f"{key}.url", f"expected the address of the {kind} account")
@@ -221,32 +216,20 @@ def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret
 
 def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
     section = _table(raw, _Reasons, key)
-    names_by_kind: Mapping[Kind, list[str]] = {
-        "controllable": section.controllable,
-        "objective": section.objective,
-        "excluded": section.excluded,
-    }
     kinds: dict[str, Kind] = {}
-    for kind, names in names_by_kind.items():
-        for name in names:
+    for kind in _LISTED_KINDS:
+        for name in getattr(section, kind):
+            known = kinds.setdefault(reason_key(name), kind)
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")
-            _check(
-                kinds.get(reason_key(name), kind) == kind,
-                f"{key}.{kind}",
-                f"{name!r} has another kind already",
-            )
-            kinds[reason_key(name)] = kind
+            _check(known == kind, f"{key}.{kind}", f"{name!r} has another kind already")
     return ReasonTable(kinds)
 
 
 def _rates(given: Mapping[str, str], key: str) -> Mapping[str, Decimal]:
     rates: dict[str, Decimal] = {}
     for currency, rate in given.items():
-        _check(_CURRENCY.fullmatch(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD")
-        _check(
-            _RATE.fullmatch(rate) and Decimal(rate) > 0,
-            f"{key}.{currency}",
-            'expected a rate such as "92.50"',
-        )
+        _check(currency_code(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD")
+        is_rate = _RATE.fullmatch(rate) and Decimal(rate) > 0
+        _check(is_rate, f"{key}.{currency}", 'expected a rate such as "92.50"')
         rates[currency] = Decimal(rate)
     return rates

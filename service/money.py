@@ -14,8 +14,14 @@ from service.model import AMOUNT_LIMIT
 
 _NO_DIGITS: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
 _THREE_DIGITS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_CODE: Final = re.compile(r"[A-Z]{3}")
 _AMOUNT: Final = re.compile(r"-?\d{1,13}(\.\d{1,4})?", re.ASCII)
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+def currency_code(value: object) -> str | None:
+    """The value if it has the form of an ISO 4217 code, such as RUB; else None."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
 
 
 def minor_digits(currency: str) -> int:

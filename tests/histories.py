@@ -18,14 +18,13 @@ from hypothesis import strategies as st
 
 from service.calendar import shifted
 from service.ledger.read.board import Selection
-from service.model import SECOND, Change, Day, Decoded, Delivery, Entity, Instant, Value, earlier, later
+from service.model import DAY, SECOND, Change, Day, Decoded, Delivery, Entity, Instant, Value, earlier, later
 from tests.oracle import EPOCH, local_day
 
 T = TypeVar("T")
 
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
 
 
 def at(text: str) -> Instant:

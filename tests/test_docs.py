@@ -1,4 +1,4 @@
-"""The documents say what is there: links, commands, settings, routes, metrics, tests."""
+"""The documents agree with the code: links, commands, settings, routes, metrics, tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def text(document: str) -> str:
 
 
 def anchors(document: Path) -> set[str]:
-    """What a heading is linked by."""
+    """The anchors of a document's headings."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -65,13 +65,13 @@ def test_the_readme_has_every_command() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_commands_that_are_told_exist(document: str) -> None:
+def test_documented_commands_exist(document: str) -> None:
     for name in re.findall(r"`lossboard ([a-z-]+)", text(document)):
         assert name in cli.main.commands
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_make_targets_that_are_told_exist(document: str) -> None:
+def test_documented_make_targets_exist(document: str) -> None:
     targets = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
     for name in re.findall(r"(?:`|\$ )make ([a-z]+)", text(document)):
         assert name in targets
@@ -93,7 +93,7 @@ def test_the_operations_manual_has_every_metric_and_no_other() -> None:
     assert documented == exposed
 
 
-def test_every_route_is_told() -> None:
+def test_every_route_is_documented() -> None:
     documents = " ".join(text(document) for document in DOCUMENTS)
     files = set(ROOT.glob("service/**/*.py")) - set(ROOT.glob("service/demo/**/*.py"))
     code = " ".join(path.read_text(encoding="utf-8") for path in files)

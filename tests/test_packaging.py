@@ -1,4 +1,5 @@
-"""The wheel holds all that the service needs without a checkout: code, migrations, and the page's files."""
+"""The wheel contains everything that the service needs without a checkout: code, migrations, the page's
+files."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def _sources(folder: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that a wheel made from this checkout was unpacked to."""
+    """A folder with the unpacked wheel of this checkout."""
     made = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(made)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -102,7 +102,6 @@ class Api(Protocol):
     def prefix(self, account: Account) -> str:
         """The beginning of every path, behind the address. Not empty only where the vendor's token is part of
         the path; then it is a secret, and is never logged."""
-        del account
         return ""
 
     def headers(self, account: Account) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from service.calendar import parse_instant
 from service.model import DAY, ID_LENGTH, TEXT_LENGTH, Change, Instant, Value, cleaned
+from service.money import parse_amount
 from service.reasons import reason_key
 
 _Sent = TypeVar("_Sent")
@@ -27,6 +29,7 @@ because it would win over every later change of its fields for good."""
 UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
 """What parsing hostile text raises: a wrong value, a date that `datetime` cannot hold, nesting too deep."""
 
+_FOUR_DECIMALS: Final = Decimal("0.0001")
 _ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
 
 
@@ -63,6 +66,17 @@ def web_address(value: str | None) -> str | None:
     try:
         return text if urlsplit(text).hostname else None
     except ValueError:
+        return None
+
+
+def float_amount(value: object, currency: str) -> int | None:
+    """An amount in minor units, from a vendor that computes with floats: digits beyond the fourth decimal are
+    rounding errors. None for what is no amount."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        return parse_amount(f"{Decimal(value).quantize(_FOUR_DECIMALS):f}", currency)
+    except (ArithmeticError, ValueError):
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -27,12 +27,7 @@ class Parsed:
     is_dated: bool = True
 
     def __add__(self, other: Parsed) -> Parsed:
-        return Parsed(
-            self.changes + other.changes,
-            self.needs + other.needs,
-            self.rejections + other.rejections,
-            self.is_dated and other.is_dated,
-        )
+        return _joined((self, other))
 
     def decoded(self, key: str) -> Decoded:
         """The delivery with a key that says this."""
@@ -51,12 +46,15 @@ def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Par
         parts = list(read())
     except UNDECODABLE as error:
         return rejected(error)
-    parsed = [_numbered(number, part, parse) for number, part in enumerate(parts)]
+    return _joined([_numbered(number, part, parse) for number, part in enumerate(parts)])
+
+
+def _joined(parts: Sequence[Parsed]) -> Parsed:
     return Parsed(
-        tuple(change for part in parsed for change in part.changes),
-        tuple(need for part in parsed for need in part.needs),
-        tuple(rejection for part in parsed for rejection in part.rejections),
-        all(part.is_dated for part in parsed),
+        tuple(change for part in parts for change in part.changes),
+        tuple(need for part in parts for need in part.needs),
+        tuple(rejection for part in parts for rejection in part.rejections),
+        all(part.is_dated for part in parts),
     )
 
 
@@ -71,8 +69,5 @@ def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed]) -> Par
         parsed = parse(part)
     except UNDECODABLE as error:
         parsed = rejected(error)
-    if not parsed.rejections:
-        return parsed
-    return replace(
-        parsed, rejections=tuple(replace(rejection, part=number) for rejection in parsed.rejections)
-    )
+    numbered = tuple(replace(rejection, part=number) for rejection in parsed.rejections)
+    return replace(parsed, rejections=numbered) if numbered else parsed

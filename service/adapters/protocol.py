@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
 from service.config import Account, Options, Secret, is_one_of
-from service.model import Decoded, Request
+from service.model import SECOND, Decoded, Instant, Micros, Request
+
+TOLERANCE: Final = Micros(300 * SECOND)
+"""How far the signed time of an attempt may lie before or after the time received."""
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
 """Why a request is not authentic. For metrics only, never for the sender."""
@@ -42,7 +45,7 @@ class Adapter(Protocol):
 
     def check_secret(self, secret: str) -> None:
         """Return if the secret has the CRM's form. Raises `ValueError`, which says what is expected."""
-        del secret
+        return
 
     @abstractmethod
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -71,3 +74,15 @@ class Adapter(Protocol):
 def is_secret(given: str | bytes, secrets: Iterable[Secret]) -> bool:
     """Whether `given` is one of the account's secrets; see `is_one_of`."""
     return is_one_of(given, (secret.value for secret in secrets))
+
+
+def check_signed_time(digits: str, unit: Micros, received_at: Instant) -> None:
+    """Return if a signed time, in units since 1970, is within `TOLERANCE` of the time received.
+
+    Raises:
+        NotAuthentic: The cause is `stale`, or `headers` if it is no time at all.
+    """
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
+        raise NotAuthentic("headers")
+    if abs(received_at - int(digits) * unit) > TOLERANCE:
+        raise NotAuthentic("stale")

@@ -1,6 +1,6 @@
-"""The demo: a simulated sales office that tells the service about its day by amoCRM's own webhooks.
+"""The simulated sales office of the demo and the tests, in a simulated CRM of any kind.
 
-`story` is the worked example of SPEC sections 2.7 and 3.11, `office` is the life that goes on after it,
-`books` is the CRM's state, `wire` writes all of it as form bodies, `post` sends them, and `run` plays the
-whole. Nothing here reaches into the running service: everything goes over HTTP.
+`office` holds the truth, `story` plays the worked examples of SPEC sections 2.7 and 3.11 in it, and `life`
+goes on after that. `crms` has the simulated CRMs, `postman` posts their webhooks, and `run` plays the whole.
+Nothing here reaches into the running service: everything goes over HTTP.
 """

@@ -129,7 +129,7 @@ class Supervisor:
         if self._ready_reader in readable:
             os.read(self._ready_reader, 4096)
             self._on_ready()
-            self._on_ready = _nothing
+            self._on_ready = lambda: None
         for index, worker in enumerate(self._workers):
             if not self._stopping and worker.process.sentinel in readable:
                 self._workers[index] = self._replacement(worker, signalled)
@@ -170,7 +170,3 @@ def _signals() -> Iterator[int]:
             signal.signal(number, handler)
         os.close(reading)
         os.close(writing)
-
-
-def _nothing() -> None:
-    return

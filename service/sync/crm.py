@@ -7,28 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from service.adapters.api import ASKED, RESOURCE, Api, Call
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.write.outcome import Outcome, Overloaded
+from service.ledger.write.writer import Writer
 from service.model import Decoded, Delivery, Need, Request, Source
 from service.sync.client import CallResult, Client
 
 LARGE: Final = 64 * 1024
 """Bytes above which an answer is decoded in a thread, because decoding it would delay webhooks."""
-
-
-class Writer(Protocol):
-    """The part of the ledger's writer that this package uses."""
-
-    def submit(self, delivery: Delivery) -> Awaitable[Outcome]:
-        """Queue a delivery. Raises `Overloaded` at once; the returned awaitable raises `Unavailable`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

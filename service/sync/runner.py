@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import httpx
 
@@ -23,9 +23,11 @@ from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import needs, syncs
 from service.ledger.write.syncs import LEASE, Sync, SyncRun
+from service.ledger.write.writer import Writer
+from service.metrics import Metrics
 from service.model import SECOND, Instant, Micros, SyncProblem, later
 from service.sync.client import CallResult, Client
-from service.sync.crm import Crm, Writer
+from service.sync.crm import Crm
 from service.sync.needs import NeedFetcher, backoff
 from service.sync.runs import RunExecutor
 
@@ -48,18 +50,6 @@ UNAVAILABLE_SECONDS: Final = 1.0
 """The wait before the next attempt when the database is away."""
 
 _log = logging.getLogger(__name__)
-
-
-class Metrics(Protocol):
-    """Counts calls and repairs."""
-
-    def api_call(self, account_id: str, verdict: str) -> None:
-        """Count one call."""
-        ...
-
-    def repaired(self, account_id: str, entities: int) -> None:
-        """Count the deals and tasks that a reconciliation repaired."""
-        ...
 
 
 class AccountSync:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -22,6 +22,8 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
+from service.ledger.write.writer import Writer
+from service.metrics import Metrics
 from service.model import Decoded, Delivery, Instant, Rejection, Request
 from service.problems import Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body
@@ -53,22 +55,6 @@ _UNAVAILABLE = Problem(
 )
 
 _log = logging.getLogger(__name__)
-
-
-class Writer(Protocol):
-    """The part of the ledger's writer that this module uses."""
-
-    def submit(self, delivery: Delivery) -> Awaitable[Outcome]:
-        """Queue a delivery. Raises `Overloaded` at once; the returned awaitable raises `Unavailable`."""
-        ...
-
-
-class Metrics(Protocol):
-    """Counts requests."""
-
-    def webhook(self, account_id: str, result: str) -> None:
-        """Count one request. `account_id` is empty if there is no such account."""
-        ...
 
 
 class WebhookEndpoint:

@@ -153,7 +153,7 @@ class _Staff:
             lambda: edit(deal.id, client_id=self._client()),
         ]
         if deal.status == "open":
-            others = [each for each in self.office.pipelines if each != deal.pipeline_id]
+            others = [id for id in self.office.pipelines if id != deal.pipeline_id]
             edits += [lambda: edit(deal.id, pipeline_id=self.random.choice(others))] if others else []
         if deal.status == "lost":
             edits += [lambda: edit(deal.id, reason=self._reason())] * 3
@@ -193,13 +193,13 @@ class _Staff:
         return self.random.choice(known) if known and self.random.random() < 0.85 else None
 
     def _manager(self, not_this: int | None = None) -> int:
-        return self.random.choice([each for each in self.office.managers if each != not_this])
+        return self.random.choice([id for id in self.office.managers if id != not_this])
 
     def _name(self) -> str:
         return f"{self.random.choice(_NAMES)} {self.random.randrange(100)}"
 
     def _other(self, texts: tuple[str, ...], not_this: str) -> str:
-        return self.random.choice([each for each in texts if each != not_this])
+        return self.random.choice([text for text in texts if text != not_this])
 
 
 def random_history(

@@ -21,15 +21,22 @@ def changes_of(office: Office) -> list[Change]:
     or task is told as deleted, and nothing else of it.
     """
     then = max(
-        (each.updated_at for kept in (office.deals, office.tasks, office.clients) for each in kept.values()),
+        (
+            record.updated_at
+            for records in (office.deals, office.tasks, office.clients)
+            for record in records.values()
+        ),
         default=0,
     )
     return [
         *(_deal_change(deal) for deal in office.deals.values()),
         *(_task_change(task) for task in office.tasks.values()),
-        *(_named("client", str(each.id), each.name, each.updated_at) for each in office.clients.values()),
-        *(_named("manager", str(each), name, then) for each, name in office.managers.items()),
-        *(_named("pipeline", str(each), name, then) for each, name in office.pipelines.items()),
+        *(
+            _named("client", str(client.id), client.name, client.updated_at)
+            for client in office.clients.values()
+        ),
+        *(_named("manager", str(id), name, then) for id, name in office.managers.items()),
+        *(_named("pipeline", str(id), name, then) for id, name in office.pipelines.items()),
         *(_named("reason", reason_key(name), name, then) for name in office.reasons.values()),
     ]
 

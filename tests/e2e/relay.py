@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 class Relay:
-    """Passes connections on to the service until it is cut; after that it refuses them."""
+    """Forwards connections to the service until it is cut; then it refuses them."""
 
     def __init__(self, url: str) -> None:
         self._there = _port(url)
@@ -22,29 +22,29 @@ class Relay:
 
     @property
     def url(self) -> str:
-        """Where the browser finds the service."""
+        """The address for the browser."""
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     @property
     def passed(self) -> int:
-        """Connections that were passed on since it was last cut."""
+        """The number of connections forwarded since the last cut."""
         return self._passed
 
     def cut(self) -> None:
-        """End every connection, and let nobody through."""
+        """Close every connection and refuse new ones."""
         self._whole = False
         self._passed = 0
         for connection in list(self._open):
             _shut(connection)
 
     def mend(self, url: str | None = None) -> None:
-        """Let connections through again; to another place, if the service has moved."""
+        """Forward connections again, to another address if the service has moved."""
         if url is not None:
             self._there = _port(url)
         self._whole = True
 
     def close(self) -> None:
-        """End everything."""
+        """Close everything."""
         self.cut()
         self._listening.close()
 

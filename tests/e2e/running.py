@@ -1,4 +1,4 @@
-"""The real service in a process of its own, as an operator starts it, and what a CRM and a screen do to
+"""The real service in a process of its own, as an operator starts it, and what CRMs and screens do with
 it."""
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
 T = TypeVar("T")
 
-DEADLINE: Final = 30.0
-"""Seconds after which something that was to happen has not."""
+DEADLINE_SECONDS: Final = 30.0
+"""The time after which an expected event counts as missing."""
 
 CONFIG: Final = f"""
 [[accounts]]
@@ -55,12 +55,12 @@ users = {{"11087123" = "Анна"}}
 
 
 def iso(moment: datetime) -> str:
-    """A moment as the standard format has it."""
+    """A moment in ISO 8601."""
     return moment.astimezone(UTC).isoformat()
 
 
 def soon(seconds: float) -> datetime:
-    """A moment that is still to come, or was."""
+    """The moment that many seconds from now."""
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
@@ -73,7 +73,9 @@ class Service:
     url: str
     lines: list[str]
     reader: threading.Thread
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=DEADLINE, trust_env=False))
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
+    )
     sent: int = 0
 
     def post(self, event: Mapping[str, Any], webhook_id: str | None = None) -> httpx.Response:
@@ -90,11 +92,11 @@ class Service:
         assert answer.json()["status"] == "applied", answer.text
 
     def deal(self, deal_id: str, **data: Any) -> None:
-        """Tell of a deal."""
+        """Post a change of a deal."""
         self.tell({"type": "deal.changed", "data": {"id": deal_id, **data}})
 
     def task(self, task_id: str, **data: Any) -> None:
-        """Tell of a task."""
+        """Post a change of a task."""
         self.tell({"type": "task.changed", "data": {"id": task_id, **data}})
 
     def snapshot(self, account: str = "office", **query: str) -> dict[str, Any]:
@@ -105,22 +107,22 @@ class Service:
         return document
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """Kill it with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(DEADLINE)
+        self.process.wait(DEADLINE_SECONDS)
         self.close()
 
     def close(self) -> None:
-        """Give back what the test holds of it."""
+        """Close the client and the pipes."""
         self.client.close()
-        self.reader.join(DEADLINE)
+        self.reader.join(DEADLINE_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
     def stop(self) -> int:
-        """End it as an operator does; its exit code."""
+        """Stop it as an operator does; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(DEADLINE_SECONDS)
 
 
 def signed(webhook_id: str, body: str) -> dict[str, str]:
@@ -135,14 +137,14 @@ def signed(webhook_id: str, body: str) -> dict[str, str]:
 
 
 def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to completion."""
     return subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         cwd=folder,
         env=environment(url),
         capture_output=True,
         text=True,
-        timeout=DEADLINE * 3,
+        timeout=DEADLINE_SECONDS * 3,
         check=False,
     )
 
@@ -156,7 +158,7 @@ def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
 def start(
     folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
 ) -> Service:
-    """Start `lossboard` with some arguments on a free port, and wait until it takes requests."""
+    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests."""
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
@@ -186,7 +188,7 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 def running(
     folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
 ) -> Iterator[Service]:
-    """A service that is ended afterwards, whatever happens."""
+    """A running service, which is stopped at the end in any case."""
     service = start(folder, *arguments, url=url, config=config, root=root)
     try:
         yield service
@@ -196,8 +198,8 @@ def running(
         service.close()
 
 
-def until(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
-    """What `look` gives as soon as it gives something; fails when it does not in time."""
+def until(look: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
+    """Call `look` until it returns something true, and return that; fails after a time."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         if result := look():
@@ -218,7 +220,7 @@ class Event:
 @contextlib.contextmanager
 def events(url: str, **query: str) -> Iterator[Iterator[Event]]:
     """An open event stream."""
-    timeout = httpx.Timeout(DEADLINE)
+    timeout = httpx.Timeout(DEADLINE_SECONDS)
     with httpx.stream("GET", url, params=query, timeout=timeout, trust_env=False) as answer:
         assert answer.status_code == 200, answer.read()
         yield _parsed(answer.iter_lines())

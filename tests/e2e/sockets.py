@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 @contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
-    """The application's address, as long as it is served."""
+    """Serve an application; yields its address."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

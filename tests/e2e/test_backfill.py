@@ -1,5 +1,5 @@
-"""A backfill of a large office, cut off with kill -9 twice: it goes on where it was, and the result is the
-same."""
+"""A backfill of a large office that is killed twice with SIGKILL: it resumes where it stopped, and the result
+is the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ per_second = 1000
 
 
 def lead(number: int) -> dict[str, object]:
-    """One of the office's leads, as the vendor tells it: a third is lost, a third won."""
+    """A lead as the API returns it: a third of them is lost, a third won."""
     status = (143, 142, 7)[number % 3]
     return {
         "id": number,
@@ -86,21 +86,21 @@ VENDOR: Final = Starlette(routes=[Route("/api/v4/{path:path}", listing)])
 
 
 def progress(engine: Engine, entities: int = 0) -> SyncRun | None:
-    """The backfill under way, once it has read so much."""
+    """The running backfill, once it has read that many deals; None before."""
     with engine.begin() as connection:
         run = syncs.read(connection, "office").run
     return run if run is not None and run.entities >= entities else None
 
 
 def let_the_lease_run_out(folder: Path) -> None:
-    """Have the minute pass that the account's API rests after its process died (tests/sync/test_lease.py)."""
+    """Expire the dead process's lease, which would otherwise last a minute (tests/sync/test_lease.py)."""
     engine = open_engine(f"sqlite:///{folder}/lossboard.db", "writer")
     with engine.begin() as connection:
         connection.execute(update(SYNCS).where(SYNCS.c.account == "office").values(held_until=0))
     engine.dispose()
 
 
-def test_a_backfill_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_backfill_that_is_killed_resumes_where_it_stopped(tmp_path: Path) -> None:
     with served(VENDOR) as url:
         (tmp_path / "lossboard.toml").write_text(CONFIG.format(url=url), encoding="utf-8")
         assert lossboard(tmp_path, "migrate").returncode == 0

@@ -1,5 +1,5 @@
-"""Every body that there is of a CRM, over HTTP into a running service, ends in the right row; others change
-nothing."""
+"""Every captured body of a CRM, posted to a running service, ends in the right row and changes nothing
+else."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _rows(connection: Connection, account_id: str) -> list[Row[*tuple[Any, ...]]
 
 
 def _is_in_its_row(connection: Connection, account_id: str, body: bytes, name: str) -> None:
-    """What the body says by a plain reading stands in the row of its lead or task."""
+    """The row of the lead or task has what a plain reading of the body gives."""
     item = captures.plain(body)
     if item is None or name in SPECIAL:
         return
@@ -126,7 +126,7 @@ def _is_in_its_row(connection: Connection, account_id: str, body: bytes, name: s
 
 
 def test_every_body_of_bitrix24_is_stored_and_a_deletion_ends_in_its_row(tmp_path: Path) -> None:
-    """The others say no more than that something happened; that the API is not configured loses nothing."""
+    """The other bodies only say that something happened. Without a configured API nothing is lost."""
     bodies = captures.bodies("bitrix24")
     said = {name: dict(parse_qsl(body.decode())) for name, body in bodies.items()}
     accounts = {name: f"a{number}" for number, name in enumerate(bodies)}

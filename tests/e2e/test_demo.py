@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.running import DEADLINE, Service, events, running, until
+from tests.e2e.running import DEADLINE_SECONDS, Service, events, running, until
 
 CRMS = ("amocrm", "bitrix24", "hubspot", "pipedrive", "standard")
 
@@ -40,7 +40,7 @@ def complete(service: Service) -> dict[str, Any]:
     """The board, once it shows the worked examples."""
     return until(
         lambda: board if shows_the_worked_examples(board := service.snapshot("demo")) else None,
-        2 * DEADLINE,
+        2 * DEADLINE_SECONDS,
     )
 
 

@@ -1,4 +1,4 @@
-"""The service over HTTP: what it refuses, and how; its headers; its end."""
+"""The service over HTTP: refusals, headers, shutdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.e2e.running import CONFIG, DEADLINE, Service, events, iso, running, signed, soon, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, events, iso, running, signed, soon, until
 
 VIEWER = "a-token-that-is-hard-to-guess"
 GUARDED = f"""
@@ -84,7 +84,7 @@ def test_pages_carry_the_security_headers(service: Service) -> None:
     assert service.client.get(f"{service.url}/boards/office").headers["cache-control"] == "no-store"
 
 
-def test_files_of_the_page_are_asked_for_anew_and_not_sent_again(service: Service) -> None:
+def test_files_of_the_page_are_revalidated_and_not_sent_again(service: Service) -> None:
     first = service.client.get(f"{service.url}/static/board.css")
     assert first.headers["content-type"].startswith("text/css")
     again = service.client.get(
@@ -143,7 +143,7 @@ def test_a_repeat_is_a_duplicate(service: Service) -> None:
 def _socket(service: Service) -> socket.socket:
     parts = urlsplit(service.url)
     assert parts.port is not None
-    return socket.create_connection(("127.0.0.1", parts.port), timeout=DEADLINE)
+    return socket.create_connection(("127.0.0.1", parts.port), timeout=DEADLINE_SECONDS)
 
 
 def test_a_head_that_never_ends_is_cut_off(service: Service) -> None:
@@ -151,7 +151,7 @@ def test_a_head_that_never_ends_is_cut_off(service: Service) -> None:
         slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
         began = time.monotonic()
         try:
-            while time.monotonic() - began < DEADLINE:
+            while time.monotonic() - began < DEADLINE_SECONDS:
                 slow.sendall(b"X-A: b\r\n")
                 time.sleep(0.2)
         except OSError:

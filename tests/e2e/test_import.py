@@ -1,4 +1,4 @@
-"""`lossboard import`, as an operator types it: alone, and beside a running service."""
+"""`lossboard import`, as an operator types it: with and without a running service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import SqliteFiles
-from tests.e2e.running import CONFIG, DEADLINE, lossboard, running, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, lossboard, running, until
 
 DEALS = """\
 "ID";"Название сделки";"Бюджет ₽";"Ответственный";"Дата закрытия";"Этап сделки";"Основной контакт";"Теги"
@@ -54,7 +54,9 @@ def test_a_running_service_shows_what_is_imported(folder: Path) -> None:
         done = lossboard(folder, "import", "deals.csv", "--account", "office")
         assert done.returncode == 0, done.stderr
         assert lossboard(folder, "import", "tasks.csv", "--account", "office").returncode == 0
-        risk = until(lambda: risk if (risk := service.snapshot()["at_risk"])["tasks"] else None, DEADLINE)
+        risk = until(
+            lambda: risk if (risk := service.snapshot()["at_risk"])["tasks"] else None, DEADLINE_SECONDS
+        )
         assert (risk["clients"], risk["amount"]) == (1, "5184.00")
         assert risk["list"][0]["client"] == "Иван Петров"
         service.deal("42", status="won")

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a burst: every acknowledged delivery is there, applied once, and the figures are
+"""SIGKILL during a burst: every acknowledged delivery is stored and applied once, and the figures are
 right."""
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ VICTIMS = 60
 
 
 async def _burst(url: str, began: int, acknowledged: set[int], killed: asyncio.Event) -> int:
-    """Post lost deals of 1.00 each from several senders until the service is gone; how many were tried."""
+    """Post lost deals of 1.00 each from several senders until the service is dead; returns the number of
+    tries."""
     number = began
 
     async def sender(client: httpx.AsyncClient) -> None:
@@ -44,7 +45,7 @@ async def _burst(url: str, began: int, acknowledged: set[int], killed: asyncio.E
 
 
 async def _burst_until_killed(service: Service, began: int, acknowledged: set[int], enough: int) -> int:
-    """The burst, and `kill -9` as soon as so many deliveries are acknowledged."""
+    """The burst, with SIGKILL as soon as that many deliveries are acknowledged."""
     killed = asyncio.Event()
 
     async def executioner() -> None:

@@ -1,5 +1,4 @@
-"""From the webhook, and from the clock alone, to an open stream and a real browser's page, by the real
-clock."""
+"""From a webhook or the clock alone to an open stream and a real browser's page, by the real clock."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from service.live.board.patch import apply_patch
 from tests.e2e.running import Event, Service, events, iso, running, soon, until
 
 MILLISECOND: Final = timedelta(milliseconds=1)
-"""What a moment on the wire may have lost of what it was."""
+"""The precision that a moment loses on the wire."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def _until(stream: Iterator[Event], board: dict[str, Any], tasks: int) -> dict[str, Any]:
-    """Follow a stream, by the reference reducer, until the board shows so many overdue tasks."""
+    """Follow a stream, by the reference reducer, until the board shows that many overdue tasks."""
     for event in stream:
         if event.name == "snapshot":
             board = event.data

@@ -1,5 +1,4 @@
-"""Every Pipedrive body that there is, over HTTP into a running service, ends in the right row; others change
-nothing."""
+"""Every saved Pipedrive body, posted to a running service, ends in the right row and changes nothing else."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import pytest
 import segno
 
 from service.calendar import parse_instant
-from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, lossboard, running, until
 
 REMOTE: Final = {"x-forwarded-for": "203.0.113.9"}
 """The header of a request from another machine."""
@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def television() -> Iterator[httpx.Client]:
     """A browser with cookies on another machine."""
-    with httpx.Client(headers=REMOTE, timeout=DEADLINE, trust_env=False) as browser:
+    with httpx.Client(headers=REMOTE, timeout=DEADLINE_SECONDS, trust_env=False) as browser:
         yield browser
 
 
@@ -233,7 +233,7 @@ def test_a_terminal_gets_the_link_as_a_code_to_scan_too(folder: Path) -> None:
     )
     os.close(inside)
     text = _read(outside).decode().replace("\r\n", "\n")
-    _, errors = process.communicate(timeout=DEADLINE)
+    _, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0, errors
     link, _, drawn = text.partition("\n")
     expected = io.StringIO()

@@ -22,7 +22,7 @@ from service.ledger.write import syncs
 from service.ledger.write.syncs import Sync
 from service.model import Instant, SyncProblem
 from tests.databases import SqliteFiles
-from tests.e2e.running import CONFIG, DEADLINE, Service, lossboard, running, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, lossboard, running, until
 from tests.e2e.sockets import served
 
 MANAGER, PIPELINE, REASON = 31, 11, "Дорого"
@@ -45,7 +45,7 @@ class Connection:
         return deal
 
     def configure(self, address: str, **keys: str) -> str:
-        """Write the configuration; its text."""
+        """Write the configuration; returns its text."""
         more = "".join(f'{name} = "{value}"\n' for name, value in keys.items())
         text = f"""
 database_url = "{self.url}"
@@ -67,7 +67,7 @@ per_second = 200
         return text
 
     def known(self) -> dict[str, object]:
-        """The amounts of the deals that are known."""
+        """The amounts of the known deals."""
         engine = open_engine(self.url, "reader")
         with engine.begin() as connection:
             (page,) = list(states.pages(connection, "amo", "deal")) or [{}]
@@ -75,7 +75,7 @@ per_second = 200
         return {deal_id: record.values.get("amount") for deal_id, record in page.items()}
 
     def state(self) -> tuple[str, Sync]:
-        """Who holds the lease, and how far the account has come."""
+        """Who holds the lease, and the account's row in `syncs`."""
         engine = open_engine(self.url, "reader")
         with engine.begin() as connection:
             sync = syncs.read(connection, "amo")
@@ -84,7 +84,7 @@ per_second = 200
         return holder, sync
 
     def tell(self, trouble: SyncProblem) -> None:
-        """The board says so already."""
+        """Store a problem, as an earlier process would."""
         engine = open_engine(self.url, "writer")
         with engine.begin() as connection:
             syncs.take(connection, "amo", "earlier", Instant(0))
@@ -121,7 +121,7 @@ def test_sync_alone_brings_what_the_crm_has(office: tuple[Connection, str]) -> N
 
 
 def post(service: Service, vendor: AmoCRM, number: int) -> httpx.Response:
-    """One of the CRM's webhooks: it wakes a service that has nothing to ask."""
+    """Post one of the CRM's webhooks, which wakes an idle sync."""
     return service.client.post(
         f"{service.url}/webhooks/amo",
         params={"token": vendor.webhook_secret},
@@ -148,7 +148,7 @@ def test_sync_follows_the_service_that_works_the_account(office: tuple[Connectio
         until(
             lambda: post(service, connected.vendor, next(numbers)).is_success and command.poll() is not None
         )
-        said, errors = command.communicate(timeout=DEADLINE)
+        said, errors = command.communicate(timeout=DEADLINE_SECONDS)
         assert (command.returncode, said) == (0, "amo: complete\n"), errors
         after_holder, after = connected.state()
         assert after_holder == holder  # the service did it

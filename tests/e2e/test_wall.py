@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.e2e.relay import relayed
-from tests.e2e.running import CONFIG, DEADLINE, Service, iso, running, soon, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, iso, running, soon, until
 from tests.e2e.test_http import GUARDED, VIEWER
 
 ASSETS: Final = 60_000
@@ -212,7 +212,7 @@ def _shift(service: Service, day: int, hour: int) -> None:
 def _settled(service: Service, page: Page, session: CDPSession, limit: Size) -> Size:
     """The size of a page at rest as soon as it is within `limit`, or else the last one before the deadline.
     Nodes that were replaced a moment ago may not be collected yet; nodes that leak never are."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + DEADLINE_SECONDS
     while True:
         until(lambda: figures(page) == expected(service.snapshot()) and page.evaluate(AT_REST))
         size = _size(page, session)
@@ -245,7 +245,7 @@ def test_a_manager_who_closes_a_task_is_credited_on_the_wall(service: Service, p
     expect(row).to_have_count(1)
     saved = page.locator("[data-figure=saved] .value")
     before = float(saved.get_attribute("data-value") or "0")
-    page.clock.pause_at(soon(DEADLINE))  # so that the leaving row stays
+    page.clock.pause_at(soon(DEADLINE_SECONDS))  # so that the leaving row stays
     service.task("k1", completed=True)
     expect(row.locator(".credit")).to_have_text("✓ Анна")
     expect(row).to_have_class(re.compile("leaving done"))

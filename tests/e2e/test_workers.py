@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.databases import PostgresDatabases
-from tests.e2e.running import DEADLINE, Service, events, lossboard, running, start, until
+from tests.e2e.running import DEADLINE_SECONDS, Service, events, lossboard, running, start, until
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def workers(service: Service) -> list[psutil.Process]:
 
 
 def serving(service: Service) -> int:
-    """Workers that have begun to take requests."""
+    """The number of workers that have started to accept requests."""
     return "".join(service.lines).count("Application startup complete")
 
 
-def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: Path, postgres: str) -> None:
+def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path, postgres: str) -> None:
     with running(tmp_path, "serve", "--workers", "2", url=postgres) as service:
         until(lambda: serving(service) == 2)
         before = {worker.pid for worker in workers(service)}
@@ -41,7 +41,7 @@ def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: P
             assert next(stream).name == "snapshot"
             for number in range(8):  # each over a connection of its own, to whichever worker takes it
                 service.client.close()
-                service.client = httpx.Client(timeout=DEADLINE, trust_env=False)
+                service.client = httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
                 service.deal(f"d{number}", status="lost", amount="1.00", reason="Выбрал других")
             seqs: list[int] = []
             while not seqs or seqs[-1] < 8:
@@ -56,10 +56,10 @@ def test_workers_share_the_address_and_one_that_dies_is_started_anew(tmp_path: P
         assert len(workers(service)) == 2
         assert f"worker {dead} died with exit code -9" in "".join(service.lines)
         service.client.close()
-        service.client = httpx.Client(timeout=DEADLINE, trust_env=False)
+        service.client = httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
         assert service.snapshot()["losses"]["total"]["count"] == 8
         assert service.stop() == 0
-    assert "".join(service.lines).count("/boards/office") == 1, "the address is told once"
+    assert "".join(service.lines).count("/boards/office") == 1, "the address is printed once"
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path: Path, postgres: str) -> None:

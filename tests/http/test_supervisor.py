@@ -15,11 +15,11 @@ import pytest
 from service.http import supervisor
 from service.http.supervisor import Supervisor
 
-DEADLINE = 30.0
+DEADLINE_SECONDS = 30.0
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + DEADLINE_SECONDS
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -56,7 +56,7 @@ def test_it_ends_its_workers_and_itself_on_a_signal(tmp_path: Path, signal_to_st
     until(lambda: len(pids(tmp_path)) == 2 and (tmp_path / "ready").exists())
     assert parent.pid is not None
     os.kill(parent.pid, signal_to_stop)
-    parent.join(DEADLINE)
+    parent.join(DEADLINE_SECONDS)
     assert parent.exitcode == 0
     for pid in pids(tmp_path):
         with pytest.raises(ProcessLookupError):
@@ -69,7 +69,7 @@ def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
     os.kill(min(pids(tmp_path)), signal.SIGKILL)
     until(lambda: len(pids(tmp_path)) == 3)
     parent.terminate()
-    parent.join(DEADLINE)
+    parent.join(DEADLINE_SECONDS)
     assert parent.exitcode == 0
 
 
@@ -80,7 +80,7 @@ def test_a_worker_that_dies_at_once_is_not_started_in_a_storm(tmp_path: Path) ->
     parent = supervised(tmp_path, fail, number=1)
     until(lambda: len(pids(tmp_path)) == 2)
     parent.terminate()
-    parent.join(DEADLINE)
+    parent.join(DEADLINE_SECONDS)
     assert parent.exitcode == 0
     assert len(pids(tmp_path)) <= 4
     assert not (tmp_path / "ready").exists()
@@ -97,7 +97,7 @@ def test_a_worker_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytes
     parent = supervised(tmp_path, stubborn)
     until(lambda: len(pids(tmp_path)) == 2 and (tmp_path / "ready").exists())
     parent.terminate()
-    parent.join(DEADLINE)
+    parent.join(DEADLINE_SECONDS)
     assert parent.exitcode == 0
 
 

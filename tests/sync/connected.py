@@ -1,5 +1,5 @@
-"""A service that is connected to a simulated vendor, without sockets: webhooks come in and the API is asked
-in one process, by one clock that stands until somebody waits."""
+"""A service that is connected to a simulated CRM in one process, without sockets. Both use one clock, which
+advances only while somebody waits."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import Ranges, ranges
 from service.live.board.snapshot import Snapshot
+from service.metrics import Metrics
 from service.model import SECOND, Entity, Instant
 from service.projections.facts import DealFacts, TaskFacts, deal_facts, task_facts
 from service.projections.merge import Record, merge
@@ -49,7 +50,7 @@ VIEW: Final = BoardQuery("office", "quarter", "amount", "json", "ru")
 
 @dataclass
 class WaitingClock:
-    """The simulated office's clock as the service's: whoever waits moves it on."""
+    """The simulated office's clock as a `Clock`: each wait advances it."""
 
     still: StillClock
 
@@ -65,29 +66,29 @@ class WaitingClock:
 
 
 @dataclass
-class Counted:
-    """The metrics that the tests look at."""
+class Counted(Metrics):
+    """The metrics that tests check."""
 
     calls: list[str] = field(default_factory=list)
     repaired_total: int = 0
     webhooks: list[str] = field(default_factory=list)
 
     def api_call(self, account_id: str, verdict: str) -> None:
-        """See `sync.runner.Metrics`."""
+        """See `Metrics`."""
         self.calls.append(verdict)
 
     def repaired(self, account_id: str, entities: int) -> None:
-        """See `sync.runner.Metrics`."""
+        """See `Metrics`."""
         self.repaired_total += entities
 
     def webhook(self, account_id: str, result: str) -> None:
-        """See `webhooks.endpoint.Metrics`."""
+        """See `Metrics`."""
         self.webhooks.append(result)
 
 
 @dataclass
 class Connected:
-    """One account, connected."""
+    """One account that is connected to a simulated CRM."""
 
     account: Account
     clock: WaitingClock
@@ -99,16 +100,16 @@ class Connected:
     metrics: Counted
     deliver: Deliver
     another: Callable[[], AccountSync]
-    """Makes the part of another process, on the same database."""
+    """Makes the account's sync of another process on the same database."""
     ledgers: Callable[[], str]
 
     async def work(self) -> None:
-        """Ask the CRM until there is nothing to ask for now."""
+        """Run the sync until there is nothing to do now."""
         while await self.sync.turn() <= 0:
             pass
 
     async def reconcile(self) -> int:
-        """Begin a reconciliation, as if it were time, and complete it; what it mended."""
+        """Run a reconciliation now; returns the number of repaired deals and tasks."""
         state = await self.state()
         run = SyncRun("reconcile", self.clock.now(), since=state.synced_at or Instant(0))
         await self.database.write(lambda connection: syncs.begin(connection, self.account.id, run))
@@ -117,11 +118,11 @@ class Connected:
         return self.metrics.repaired_total - before
 
     async def state(self) -> Sync:
-        """How far the account has come."""
+        """The account's row in `syncs`."""
         return await self.database.read(lambda connection: syncs.read(connection, self.account.id))
 
     async def quarantined(self) -> list[Quarantined]:
-        """What could not be understood of what the vendor posted or answered."""
+        """What could not be decoded of the CRM's webhooks and answers."""
         return await self.database.read(lambda connection: log.quarantined(connection, self.account.id))
 
     async def board(self) -> dict[str, Any]:
@@ -130,7 +131,7 @@ class Connected:
         return plain(build_snapshot(await asyncio.to_thread(read), self.account, VIEW, self._ranges))
 
     async def differing(self) -> set[tuple[str, int]]:
-        """The deals and tasks of which something else is known than what is true."""
+        """The deals and tasks whose facts differ from the truth."""
         return await self.database.read(self._differing)
 
     def _differing(self, connection: Connection) -> set[tuple[str, int]]:
@@ -156,7 +157,7 @@ class Connected:
         return differing
 
     def truth(self) -> dict[str, Any]:
-        """The board that a flawless CRM would have led to."""
+        """The board that a flawless CRM would have produced."""
         office = replace(self.account, crm="standard", api=None)
         with contextlib.closing(Ledger(self.ledgers(), self.clock.now(), office)) as ledger:
             ledger.say(*changes_of(self.vendor.office))
@@ -176,7 +177,7 @@ async def connected(
     faults: Faults = NO_FAULTS,
     seed: int = 1,
 ) -> AsyncIterator[Connected]:
-    """The account on a database of its own, with nothing in it yet."""
+    """The account on an empty database of its own."""
     url = ledgers()
     waiting, metrics = WaitingClock(clock), Counted()
     database = Database(url)
@@ -213,22 +214,23 @@ async def connected(
 
 
 def _facts(deal: DealFacts) -> tuple[object, ...]:
-    """What is true of a deal whatever the CRM calls its reason and its client."""
+    """The facts of a deal that do not depend on the CRM's ids of its reason and client."""
     has_client = not deal.client_id.startswith("deal:")
     return deal.phase, deal.amount, deal.lost_day, bool(deal.reason_id), has_client, deal.manager_id
 
 
 def _facts_of_task(task: TaskFacts | None) -> TaskFacts | None:
-    """What is true of a task whatever the CRM calls its client. Of one that was completed in time, or was
-    never due, nothing need be known: it counts nowhere, and not every CRM tells when it was completed."""
+    """The facts of a task that do not depend on the CRM's id of its client. Of one that was completed in
+    time, or was never due, nothing needs to be known: it counts nowhere, and not every CRM tells when it was
+    completed."""
     if task is None or (task.done_at is not None and (task.due_at is None or task.done_at <= task.due_at)):
         return None
     return replace(task, client_id="somebody" if task.client_id else None)
 
 
 _UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won", "unknown")})
-"""A deal's true phase and its known phase, where the difference counts nowhere: not every CRM tells what was
-deleted, and a backfill leaves out deals that were won before it."""
+"""A deal's true phase and its known phase, where the difference counts nowhere: not every CRM reports what
+was deleted, and a backfill leaves out deals that were won before it."""
 
 _OWN: Final = frozenset(
     {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
@@ -236,7 +238,7 @@ _OWN: Final = frozenset(
 
 
 def plain(board: Snapshot) -> dict[str, Any]:
-    """A board as JSON, without moments and ids, its lists in an order of their own."""
+    """A board as JSON, without times and ids, with sorted lists."""
     document: dict[str, Any] = _plain(msgspec.to_builtins(board))
     del document["managers"], document["pipelines"]  # who there is, to be chosen from: ids again
     document["at_risk"]["saved_today"].pop("list", None)

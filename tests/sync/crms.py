@@ -1,4 +1,4 @@
-"""Each CRM whose API is asked: a simulated CRM, and the account that is connected to it."""
+"""Each CRM with an API: its simulation, and the account that is connected to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An office with a simulated amoCRM, and what tests do with it and ask of it."""
+"""A small office with a simulated amoCRM, and functions for tests with it."""
 
 from __future__ import annotations
 

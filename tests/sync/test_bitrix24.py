@@ -38,7 +38,7 @@ async def test_todos_of_the_crm_are_tasks_beside_those_of_the_portal(
         await service.reconcile()
         assert await service.board() == service.truth()
         assert await service.quarantined() == []
-    assert {vendor.books.is_todo(task) for task in truth.tasks.values()} == {True, False}
+    assert {vendor.renderer.is_todo(task) for task in truth.tasks.values()} == {True, False}
 
 
 async def test_a_backfill_outlasts_a_method_that_is_blocked_for_its_cost(

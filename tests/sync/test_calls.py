@@ -159,7 +159,7 @@ async def test_no_secret_is_ever_logged(
 
 
 async def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCaptureFixture) -> None:
-    """Over a real socket, with everything that httpx and httpcore say; Bitrix24 has its token in the path."""
+    """Over a real socket, with all log lines of httpx and httpcore. Bitrix24 has its token in the path."""
     caplog.set_level(logging.DEBUG)
     paths: list[bytes] = []
 

@@ -1,4 +1,5 @@
-"""The moment that an answer is true at is no later than it was made, by whatever clock changes are dated."""
+"""An answer's `true_at` is no later than the moment at which the vendor made it, by any clock that dates
+changes."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ HALF = round((START + 0.5) * SECOND)
 
 
 async def true_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant:
-    """The moment of an answer that a vendor dates so, and that takes so many seconds."""
+    """`true_at` of an answer with that date, which takes that many seconds."""
     clock = StillClock(START + 0.5)
 
     def answer(_request: httpx.Request) -> httpx.Response:

@@ -17,8 +17,8 @@ from tests.sync.crms import CRMS
 CHANGES = 2_000
 
 SEEDS = {"bitrix24": 3}
-"""In this history of Bitrix24 no lost deal gets another reason on a later day before the service asks for it,
-because the API tells only when a deal came to its present stage (docs/crm/bitrix24.md)."""
+"""In this history of Bitrix24 no lost deal gets another reason on a later day before the service fetches it,
+because the API says only when a deal came to its present stage (docs/crm/bitrix24.md)."""
 
 
 @pytest.mark.parametrize(("kind", "changes"), [(kind, 300 if "v1" in kind else CHANGES) for kind in CRMS])

@@ -1,4 +1,4 @@
-"""Needs are answered: at once, after an outage, and never by an answer that is older than the need."""
+"""Needs are fetched: at once, after an outage, and never settled by an answer that is older than the need."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from service.sync.needs import LONGEST_WAIT, NAMELESS_WAIT, backoff
 from tests.sync.connected import Connected
 from tests.sync.small_office import DEAR, add_deal, asked, calls, read, reasons, want, wanted
 
-HOUR = 3600
-DAY = 24 * HOUR
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
 PENDING = "Причина уточняется"
 NOBODY = Need("manager", "99")
 
@@ -28,14 +28,14 @@ def deals() -> int:
 
 
 async def lost(service: Connected, *named: str | None) -> None:
-    """Deals are lost one after another, for these reasons, and the webhooks say so."""
+    """Lose a new deal for each reason, and post its webhooks."""
     for reason in named:
         await service.postman.tell(add_deal(service.vendor.office))
         await service.postman.tell(service.vendor.office.lose(max(service.vendor.office.deals), reason))
 
 
 async def outlast(service: Connected, seconds: float) -> list[float]:
-    """Work through an outage that lasts so long; how long the vendor was left alone each time."""
+    """Work through an outage; returns the seconds of each pause between calls."""
     service.vendor.down = True
     ends, rests = service.clock.now() + round(seconds * SECOND), []
     while service.clock.now() < ends:
@@ -48,7 +48,7 @@ async def outlast(service: Connected, seconds: float) -> list[float]:
     return rests
 
 
-async def test_a_reason_is_pending_until_the_api_has_told_it(service: Connected) -> None:
+async def test_a_reason_is_pending_until_the_api_has_given_it(service: Connected) -> None:
     await service.work()
     await lost(service, DEAR, None)
     assert await reasons(service) == [PENDING]
@@ -91,7 +91,7 @@ async def test_an_outage_of_a_day_costs_a_hundred_calls_and_loses_nothing(servic
     await service.work()
     await lost(service, DEAR, DEAR)
     before = calls(service)
-    rests = await outlast(service, DAY)
+    rests = await outlast(service, DAY_SECONDS)
     assert [round(rest) for rest in rests[:10]] == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900]
     assert max(rests) <= 900
     assert 90 <= calls(service) - before <= 110
@@ -99,7 +99,7 @@ async def test_an_outage_of_a_day_costs_a_hundred_calls_and_loses_nothing(servic
     service.clock.still.advance(2 * 900)  # what is left of the longest wait
     await service.work()
     assert await reasons(service) == [DEAR]
-    assert await wanted(service, DAY) == []
+    assert await wanted(service, DAY_SECONDS) == []
     assert await service.board() == service.truth()
 
 
@@ -127,7 +127,7 @@ async def test_the_vendors_own_wait_is_kept(service: Connected, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_refused_token_is_told_on_the_board_until_it_is_taken_again(
+async def test_the_board_says_that_the_token_is_refused_until_it_is_accepted_again(
     service: Connected, status: int
 ) -> None:
     await service.work()
@@ -146,7 +146,7 @@ async def test_a_refused_token_is_told_on_the_board_until_it_is_taken_again(
     assert await reasons(service) == [DEAR]
 
 
-async def test_a_need_that_is_wanted_again_while_it_is_asked_is_asked_again(service: Connected) -> None:
+async def test_a_need_that_is_wanted_again_during_its_fetch_is_fetched_again(service: Connected) -> None:
     await service.work()
     await lost(service, None)
     fetcher = service.sync._fetcher
@@ -160,7 +160,7 @@ async def test_a_need_that_is_wanted_again_while_it_is_asked_is_asked_again(serv
     assert left.need == Need("deal", str(deal_id))
     assert left.wanted_by > due[0].wanted_by
     await service.work()
-    assert await wanted(service, DAY) == []
+    assert await wanted(service, DAY_SECONDS) == []
 
 
 async def test_a_name_that_the_crm_does_not_have_is_asked_for_again_after_a_day(service: Connected) -> None:
@@ -170,16 +170,16 @@ async def test_a_name_that_the_crm_does_not_have_is_asked_for_again_after_a_day(
     await service.work()
     assert asked(service, "users") == before + 1
     for _ in range(23):
-        service.clock.still.advance(HOUR)
+        service.clock.still.advance(HOUR_SECONDS)
         assert await service.sync._fetcher.due() == []
-    service.clock.still.advance(HOUR)
+    service.clock.still.advance(HOUR_SECONDS)
     assert [wanted.need for wanted in await service.sync._fetcher.due()] == [NOBODY]
     service.vendor.office.managers[99] = "Пётр"  # type: ignore[index]  # a dict, in truth
     await service.work()
-    assert await wanted(service, 2 * DAY) == []
+    assert await wanted(service, 2 * DAY_SECONDS) == []
 
 
-async def test_what_the_api_cannot_tell_is_not_asked_for_all_the_time(service: Connected) -> None:
+async def test_what_the_api_cannot_tell_is_not_asked_for_again_and_again(service: Connected) -> None:
     class Silent(AmoCRMApi):
         def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
             return None
@@ -194,7 +194,7 @@ async def test_what_the_api_cannot_tell_is_not_asked_for_all_the_time(service: C
     assert [due.need for due in await wanted(service, NAMELESS_WAIT / SECOND + 10)] == [NOBODY]
 
 
-async def test_an_answer_that_is_not_understood_settles_nothing(
+async def test_an_answer_that_cannot_be_decoded_settles_nothing(
     service: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hindrance(_request: Request) -> Response:
@@ -223,4 +223,4 @@ async def test_the_same_answer_again_settles_the_need_that_came_after_it(service
     again = await fetcher.answers([NOBODY], "answer", due)
     assert again is not None
     assert [answer.outcome.status for answer in (*first.answers, *again.answers)] == ["applied", "duplicate"]
-    assert await wanted(service, DAY) == []
+    assert await wanted(service, DAY_SECONDS) == []

@@ -1,5 +1,5 @@
-"""Requests that do not come from the account's CRM, for each CRM, through the endpoint: refused, and without
-a trace but a metric. One that comes again changes nothing."""
+"""Forged requests to the endpoint, for each CRM: they are refused and leave only a metric. A repeated genuine
+request changes nothing."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Forge = Callable[[Account], Account]
 
 
 def other_secret(account: Account) -> Account:
-    """The account, if the request were made with somebody else's secret."""
+    """The account with another secret than the request's."""
     return replace(account, webhook_secrets=(Secret("somebody:else"),))
 
 
 def other_account(account: Account) -> Account:
-    """The account, if the request came from another one of the same CRM, which has the secret."""
+    """The account with the request's secret and another id in the CRM."""
     options = {name: "999" for name in account.options.__struct_fields__ if name in ("account", "domain")}
     return replace(account, options=type(account.options)(**options))
 
 
 def a_deal(vendor: SimulatedCRM) -> Webhook:
-    """What the vendor posts of a new deal."""
+    """The webhook of a new deal."""
     office = vendor.office
     office.add_client("Иван")
     event = office.add_deal(
@@ -45,15 +45,15 @@ def a_deal(vendor: SimulatedCRM) -> Webhook:
 
 
 async def stored(service: Connected) -> int:
-    """How many deliveries there are."""
+    """The number of deliveries."""
     return await service.database.read(lambda connection: log.newest_number(connection, "office"))
 
 
 async def posted(
     kind: str, ledgers: Callable[[], str], forge: Forge, late: float = 0.0
 ) -> tuple[list[str], int]:
-    """Post a genuine request to the account as `forge` makes it; the results that were counted, and how many
-    deliveries there are then."""
+    """Post a genuine request twice to the account that `forge` returns; returns the counted results and the
+    number of deliveries."""
     clock = StillClock()
     vendor = CRMS[kind].vendor(Office(clock))
     account = forge(CRMS[kind].account(vendor))

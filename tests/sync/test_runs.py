@@ -1,4 +1,4 @@
-"""Going through the CRM's API: what a backfill and a reconciliation bring, mend, and never do."""
+"""Sync runs: what a backfill loads, what a reconciliation repairs, and what neither does."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from service.sync.runs import FEW, GRACE
 from tests.sync.connected import Connected
 from tests.sync.small_office import ANNA, DEAR, add_deal, asked, read
 
-DAY = 24 * 3600
+DAY_SECONDS = 24 * 3600
 
 
 async def record(service: Connected, need: Need) -> Record:
-    """What is known of a deal or task."""
+    """The record of a deal or task."""
     records = await service.database.read(
         lambda connection: states.load(connection, "office", need.entity, [need.id])
     )
@@ -42,13 +42,13 @@ async def begin(service: Connected) -> None:
 
 
 def silence(service: Connected) -> None:
-    """The vendor's log of events tells of nothing: only the sweep can find what was deleted."""
+    """Clear the CRM's log of events, so that only the sweep can find deletions."""
     assert isinstance(service.vendor, AmoCRM)
     service.vendor.log.clear()
 
 
 @pytest.mark.parametrize("deals", [5])
-async def test_a_new_account_is_filled_and_nothing_of_it_is_news(service: Connected) -> None:
+async def test_a_new_account_is_loaded_and_nothing_of_it_is_announced(service: Connected) -> None:
     before = await read(service)
     service.vendor.office.lose(70001, DEAR)
     service.vendor.office.add_task("позвонить", ANNA, int(service.clock.still()) - 60, deal_id=70002)
@@ -62,7 +62,7 @@ async def test_a_new_account_is_filled_and_nothing_of_it_is_news(service: Connec
     assert await service.board() == service.truth()
 
 
-async def test_what_webhooks_lost_is_mended_counted_and_no_news(service: Connected) -> None:
+async def test_what_webhooks_lost_is_repaired_counted_and_not_announced(service: Connected) -> None:
     office = service.vendor.office
     await service.work()
     office.lose(70001, DEAR)
@@ -71,17 +71,17 @@ async def test_what_webhooks_lost_is_mended_counted_and_no_news(service: Connect
     service.clock.still.advance(2 * GRACE / SECOND)
     before = await read(service)
     assert await service.reconcile() == 3
-    mended = await read(service, before)
-    assert (mended.repaired, mended.silent) == (3, True)
+    repaired = await read(service, before)
+    assert (repaired.repaired, repaired.silent) == (3, True)
     assert (await record(service, Need("deal", str(added.id)))).values["known"]
     assert await service.board() == service.truth()
     assert await service.reconcile() == 0
     assert (await read(service)).repaired == 0
 
 
-async def test_what_happened_of_late_was_not_missed(service: Connected) -> None:
+async def test_a_recent_change_does_not_count_as_repaired(service: Connected) -> None:
     await service.work()
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     event = service.vendor.office.edit_deal(70001, amount=100)
     assert await service.reconcile() == 0  # its webhook may be on its way
     assert await service.board() == service.truth()
@@ -89,19 +89,19 @@ async def test_what_happened_of_late_was_not_missed(service: Connected) -> None:
     assert await service.board() == service.truth()
 
 
-async def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_tells(service: Connected) -> None:
+async def test_a_sweep_finds_a_deletion_and_a_completion_that_no_list_names(service: Connected) -> None:
     office = service.vendor.office
     now = int(service.clock.still())
     task = office.add_task("позвонить", ANNA, now - 3600, deal_id=70002).id
     await service.work()
     office.delete_deal(70001)
-    # Done long ago, by the vendor's word, and so in no list of what changed, or was completed, of late.
-    long_ago = now - 40 * DAY
+    # The CRM says that it was done long ago, so no list of recent changes or completions has it.
+    long_ago = now - 40 * DAY_SECONDS
     office.tasks[task] = replace(
         office.tasks[task], completed=True, completed_at=long_ago, updated_at=long_ago
     )
     silence(service)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     assert await service.reconcile() == 2
     assert (await record(service, Need("deal", "70001"))).deleted is not None
     assert (await record(service, Need("task", str(task)))).values["completed"]
@@ -117,7 +117,7 @@ async def test_a_sweep_that_misses_more_than_half_deletes_nothing(
     for deal_id in ids[:gone]:
         service.vendor.office.deals.pop(deal_id)
     silence(service)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     assert await service.reconcile() == deleted
     records = [await record(service, Need("deal", str(deal_id))) for deal_id in ids]
     assert sum(deal.deleted is not None for deal in records) == deleted
@@ -125,7 +125,7 @@ async def test_a_sweep_that_misses_more_than_half_deletes_nothing(
     assert (await service.state()).run is None
 
 
-async def test_a_pass_goes_on_in_another_process_where_it_was(service: Connected) -> None:
+async def test_a_run_resumes_in_another_process_where_it_stopped(service: Connected) -> None:
     await steps(service, 4)
     stored = (await service.state()).run
     assert stored is not None
@@ -146,9 +146,7 @@ async def test_a_pass_goes_on_in_another_process_where_it_was(service: Connected
 
 
 @pytest.mark.parametrize("deals", [7])
-async def test_a_pass_goes_on_with_the_page_that_comes_next(
-    service: Connected, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_resumes_at_the_next_page(service: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.adapters.amocrm.api._PAGE", (("limit", "2"),))
     while (run := (await service.state()).run) is None or run.page is None:
         await service.sync.turn()
@@ -160,10 +158,10 @@ async def test_a_pass_goes_on_with_the_page_that_comes_next(
     assert await service.board() == service.truth()
 
 
-async def test_who_has_lost_the_lease_completes_nothing(service: Connected) -> None:
+async def test_a_process_that_has_lost_its_lease_finishes_nothing(service: Connected) -> None:
     await service.work()
     service.vendor.office.edit_deal(70001, amount=100)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     await begin(service)
     await steps(service, 3)
     stale, stopped_at = service.sync, (await service.state()).run
@@ -187,26 +185,26 @@ def replace_stage(run: SyncRun, stage: int) -> SyncRun:
     return SyncRun(run.kind, run.began_at, run.since, stage, run.stages, repaired=9)
 
 
-async def test_a_sweep_that_was_broken_off_is_not_gone_on_with_in_the_next_pass(service: Connected) -> None:
+async def test_a_sweep_that_was_interrupted_is_not_resumed_in_the_next_run(service: Connected) -> None:
     await service.work()
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     await begin(service)
     first = service.sync
     while first._executor._sweep is None or Need("deal", "70001") not in first._executor._sweep.listed:
         await first.turn()
     service.clock.still.advance(LEASE / SECOND)
     service.sync = service.another()
-    await service.work()  # completes the pass
+    await service.work()  # finishes the run
     service.vendor.office.delete_deal(70001)
     silence(service)
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     service.sync = first
     assert await service.reconcile() == 1
     assert (await record(service, Need("deal", "70001"))).deleted is not None
 
 
 @pytest.mark.parametrize("missing", ["leads/loss_reasons", "tasks"])
-async def test_a_list_that_the_account_does_not_have_is_left_out(
+async def test_a_list_that_the_account_lacks_is_skipped(
     service: Connected, missing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     hindrance = service.vendor.hindrance
@@ -216,7 +214,7 @@ async def test_a_list_that_the_account_does_not_have_is_left_out(
 
     monkeypatch.setattr(service.vendor, "hindrance", gone)
     await service.work()
-    service.clock.still.advance(DAY)
+    service.clock.still.advance(DAY_SECONDS)
     await service.reconcile()
     state = await service.state()
     assert (state.run, state.problem) == (None, "")
@@ -224,7 +222,7 @@ async def test_a_list_that_the_account_does_not_have_is_left_out(
     assert await service.board() == service.truth()
 
 
-async def test_every_six_hours_what_webhooks_lost_is_looked_for(service: Connected) -> None:
+async def test_a_reconciliation_runs_every_six_hours(service: Connected) -> None:
     await service.work()
     first = (await service.state()).synced_at
     assert first is not None
@@ -239,7 +237,7 @@ async def test_every_six_hours_what_webhooks_lost_is_looked_for(service: Connect
 
 
 @pytest.mark.parametrize(("away", "looks"), [(240, False), (330, True)])
-async def test_a_service_that_was_away_looks_for_what_it_lost(
+async def test_a_service_that_was_down_reconciles_at_its_start(
     service: Connected, away: int, looks: bool
 ) -> None:
     await service.work()

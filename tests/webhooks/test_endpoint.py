@@ -20,6 +20,8 @@ from service.adapters.standard.adapter import StandardAdapter
 from service.clock import Clock
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
+from service.ledger.write.writer import Writer
+from service.metrics import Metrics
 from service.model import Decoded, Delivery, Instant, earlier
 from service.problems import Message
 from service.webhooks.body import MAX_BODY
@@ -43,7 +45,7 @@ class StoppedClock:
 
 
 @dataclass
-class FakeWriter:
+class FakeWriter(Writer):
     outcome: Outcome | Exception = field(default_factory=lambda: Outcome("applied", 7, 12))
     refusal: Overloaded | None = None
     deliveries: list[Delivery] = field(default_factory=list)
@@ -61,7 +63,7 @@ class FakeWriter:
 
 
 @dataclass
-class Counted:
+class Counted(Metrics):
     results: list[tuple[str, str]] = field(default_factory=list)
 
     def webhook(self, account_id: str, result: str) -> None:

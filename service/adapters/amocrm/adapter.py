@@ -35,7 +35,6 @@ class AmoCRMAdapter(Adapter):
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """See `Adapter`."""
-        del account
         return [
             "In amoCRM, as an administrator: amoМаркет → ⋯ → WebHooks → «Добавить хук».",
             f"Address: {address}?token=<the webhook_secret of the configuration>",

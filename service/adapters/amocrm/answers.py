@@ -39,12 +39,8 @@ def decode(request: Request, account: Account) -> Decoded:
     entity = _WHOLE.get(resource)
     if entity is not None and not parsed.rejections:
         present = {change.id for change in parsed.changes if change.entity == entity}
-        parsed += Parsed(
-            tuple(
-                Change(entity, entity_id, request.received_at, deleted=True)
-                for entity_id in absent_ids(request, present)
-            )
-        )
+        absent, asked_at = absent_ids(request, present), request.received_at
+        parsed += Parsed(tuple(Change(entity, absent_id, asked_at, deleted=True) for absent_id in absent))
     return parsed.decoded(digest(request.body, f"{resource} {request.received_at}"))
 
 
@@ -167,16 +163,12 @@ def _task(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
     yield from as_of([Change("task", task_id, version, fields)], asked_at)
 
 
-def _contact(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
-    del account
-    yield Change(
-        "client", _id(item.get("id")), _changed_at(item, asked_at), {"name": _text(item.get("name"))}
-    )
+def _contact(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change]:
+    yield from _named("client", item, _changed_at(item, asked_at))
 
 
-def _deletion(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
+def _deletion(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change]:
     """A deletion in the list of events. A lead that was restored since is in the other lists."""
-    del account
     entities: Mapping[object, Literal["deal", "task"]] = {"lead_deleted": "deal", "task_deleted": "task"}
     entity = entities.get(item.get("type"))
     if entity is not None:
@@ -184,9 +176,9 @@ def _deletion(item: Object, asked_at: Instant, account: Account) -> Iterator[Cha
         yield Change(entity, _id(item.get("entity_id")), version, deleted=True)
 
 
-def _named(entity: Entity, item: Object, asked_at: Instant) -> Iterator[Change]:
-    """The name of something. The vendor gives names no time, so the time of asking dates it."""
-    yield Change(entity, _id(item.get("id")), asked_at, {"name": _text(item.get("name"))})
+def _named(entity: Entity, item: Object, version: Instant) -> Iterator[Change]:
+    """The name of something. Where the vendor gives it no time, the time of asking dates it."""
+    yield Change(entity, _id(item.get("id")), version, {"name": _text(item.get("name"))})
 
 
 def _text(value: object) -> str | None:
@@ -205,9 +197,8 @@ def _main_contact(embedded: Object) -> str | None:
     return optional_id(chosen[0].get("id")) if chosen else None
 
 
-def _nothing(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
+def _nothing(_item: Object, _asked_at: Instant, _account: Account) -> Iterator[Change]:
     """Reads an item of a resource that the board has no use for."""
-    del item, asked_at, account
     return iter(())
 
 

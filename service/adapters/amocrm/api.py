@@ -16,7 +16,7 @@ from service.adapters.amocrm import answers
 from service.adapters.amocrm.answers import document, items, object_, optional_id
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage
 from service.config import Account
-from service.model import DAY, SECOND, Decoded, Entity, Instant, Need, Request, earlier
+from service.model import DAY, SECOND, Entity, Instant, Need, earlier
 
 _LEADS: Final = "/api/v4/leads"
 _TASKS: Final = "/api/v4/tasks"
@@ -47,7 +47,6 @@ class AmoCRMApi(Api):
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Users, reasons and pipelines are few, so all of them are listed."""
-        del account
         entity, ids = needs[0].entity, tuple(need.id for need in needs)
         chosen = _by_ids(ids)
         match entity:
@@ -62,7 +61,6 @@ class AmoCRMApi(Api):
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
-        del account
         return [
             *(Stage(name, _whole(name)) for name in ("users", "loss_reasons", "pipelines")),
             _leads(now, *_WITH),
@@ -71,7 +69,6 @@ class AmoCRMApi(Api):
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
         """See `Api`."""
-        del account
         created = ("filter[created_at][from]", str(since // SECOND))
         types = ("filter[type]", "lead_deleted,task_deleted")
         return [
@@ -84,7 +81,6 @@ class AmoCRMApi(Api):
 
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
-        del account
         return [_leads(now), *_tasks(now)]
 
     def following(self, call: Call, answer: Answer) -> Call | None:
@@ -111,7 +107,6 @@ class AmoCRMApi(Api):
 
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
-        del account
         return Call("webhooks", "/api/v4/webhooks")
 
     def is_off(self, answer: Answer, address: str) -> bool | None:
@@ -129,9 +124,7 @@ class AmoCRMApi(Api):
         body = json.dumps({"destination": destination, "settings": _EVENTS}).encode()
         return [Call("webhooks", "/api/v4/webhooks", body=body)]
 
-    def decode(self, request: Request, account: Account) -> Decoded:
-        """See `Api`."""
-        return answers.decode(request, account)
+    decode = staticmethod(answers.decode)
 
 
 def _whole(name: str) -> Call:

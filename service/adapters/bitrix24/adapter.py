@@ -85,7 +85,6 @@ class Bitrix24Adapter(Adapter):
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """See `Adapter`. Bitrix24 makes the secret. Comments are left out, because they change nothing
         here."""
-        del account
         return [
             "In Bitrix24, as an administrator: Разработчикам → Другое → Исходящий вебхук.",
             f"URL вашего обработчика: {address}",
@@ -96,7 +95,6 @@ class Bitrix24Adapter(Adapter):
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A deletion is dated by its arrival: `ts` is when the event was sent, not when it
         happened."""
-        del account
         try:
             form = parse_form(request.body)
             event = _event(form)

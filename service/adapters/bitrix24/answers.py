@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
@@ -163,29 +163,26 @@ def decode(request: Request, account: Account) -> Decoded:
     return parsed.decoded(_key(request, parsed.is_dated))
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One object in a result; the error of a result that has no list."""
-
-    resource: str
-    sent: object | ValueError
+_Entry: TypeAlias = tuple[str, object]
+"""A resource, and one object in its result; or the `ValueError` of a result that has no list."""
 
 
 def _entries(results: Mapping[str, object]) -> Iterator[_Entry]:
     for name, result in results.items():
         try:
-            yield from [_Entry(name, sent) for sent in listed(RESOURCES[name], result)]
+            yield from [(name, sent) for sent in listed(RESOURCES[name], result)]
         except ValueError as error:
-            yield _Entry(name, error)
+            yield name, error
 
 
 def _parse(entry: _Entry, account: Account, request: Request) -> Parsed:
     """The changes in an object. Raises `ValueError` that names the resource."""
-    resource, asked_at = RESOURCES[entry.resource], request.received_at
+    (name, sent), asked_at = entry, request.received_at
+    resource = RESOURCES[name]
     try:
-        parsed = resource.parse(_item(resource, entry.sent, account, asked_at))
+        parsed = resource.parse(_item(resource, sent, account, asked_at))
     except ValueError as error:
-        raise ValueError(f"{entry.resource}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
     return replace(parsed, changes=tuple(as_of(parsed.changes, asked_at))) if resource.is_whole else parsed
 
 

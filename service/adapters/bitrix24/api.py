@@ -21,7 +21,7 @@ from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import Json, number
 from service.calendar import iso
 from service.config import Account, zone
-from service.model import DAY, Decoded, Instant, Need, Request, earlier
+from service.model import DAY, Instant, Need, earlier
 
 _PAGE: Final = 50
 """Entries on a full page of every method. The size cannot be chosen."""
@@ -111,7 +111,6 @@ class Bitrix24Api(Api):
 
     def headers(self, account: Account) -> Mapping[str, str]:
         """See `Api`. None are needed: the address holds the token."""
-        del account
         return {}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
@@ -180,9 +179,7 @@ class Bitrix24Api(Api):
             return "later", body.wait_seconds or seconds(answer.headers.get("retry-after"))
         return "refused", None
 
-    def decode(self, request: Request, account: Account) -> Decoded:
-        """See `Api`."""
-        return answers.decode(request, account)
+    decode = staticmethod(answers.decode)
 
 
 def _call(resource: str, params: Json, asked: tuple[str, ...] = ()) -> Call:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
-from service.adapters.fields import optional_text
+from service.adapters.fields import float_amount, optional_text
 from service.calendar import parse_instant
 from service.model import Instant
-from service.money import parse_amount
 
 Json: TypeAlias = Mapping[str, object]
 """A JSON object. A number with a fraction is kept as the text that was sent."""
@@ -33,9 +31,7 @@ _NONE: Final = (None, "", "0", 0, False)
 _BINDING: Final = re.compile(r"(D_|C_|CO_)([1-9][0-9]{0,17})")
 _CODE: Final = re.compile(r"[!-~]{1,50}")
 _ID: Final = re.compile(r"0|[1-9][0-9]{0,17}")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _YEAR: Final = re.compile(r"[0-9]{4}(?=-)")
-_FINEST: Final = Decimal("0.0001")
 _LAST_DUE_YEAR: Final = 2100
 """A due time in a later year means that there is none. Bitrix24 gives an activity without a due time the last
 day that its database can hold, in 9999."""
@@ -72,21 +68,10 @@ def full_name(*parts: object) -> str | None:
     return optional_text(" ".join(part.strip() for part in parts if isinstance(part, str) and part.strip()))
 
 
-def currency(value: object) -> str | UnsetType:
-    """An ISO 4217 code."""
-    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else UNSET
-
-
 def amount(value: object, currency_code: str) -> int | None | UnsetType:
     """An amount in minor units of the currency, rounded half to even; None for null."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return UNSET
-    try:
-        return parse_amount(f"{Decimal(value).quantize(_FINEST):f}", currency_code)
-    except (ArithmeticError, ValueError):
-        return UNSET
+    minor = float_amount(value, currency_code)
+    return UNSET if minor is None and value is not None else minor
 
 
 def moment(value: object) -> Instant | UnsetType:

@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import Final
 
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict
-from service.adapters.hubspot.answers import decode
+from service.adapters.hubspot import answers
 from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
 from service.config import Account
-from service.model import DAY, SECOND, Decoded, Instant, Need, Request, earlier
+from service.model import DAY, SECOND, Instant, Need, earlier
 
 VERSION: Final = "2026-09"
 """The API's version, by its date. The vendor supports each for 18 months; the numbered ones end in 2027."""
@@ -67,7 +67,7 @@ class HubSpotApi(Api):
             case _:
                 return None
 
-    def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no time limits it
+    def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`. All deals and tasks are listed, because only a list has the links in it: the records of
         a search would take three more calls for each hundred."""
         return (
@@ -91,7 +91,7 @@ class HubSpotApi(Api):
             Stage("deleted tasks", _deleted("tasks")),
         )
 
-    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:  # noqa: ARG002  # no options
+    def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
         return (
             Stage("deals", _search("sweep:deals", _counting_deals(now), (_MODIFIED,))),
@@ -119,9 +119,7 @@ class HubSpotApi(Api):
             wait = _LOCKED_SECONDS
         return verdict, wait
 
-    def decode(self, request: Request, account: Account) -> Decoded:
-        """See `Api`."""
-        return decode(request, account)
+    decode = staticmethod(answers.decode)
 
 
 def _body(content: Mapping[str, object]) -> bytes:

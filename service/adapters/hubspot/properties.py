@@ -19,30 +19,18 @@ from service.adapters.parsed import Parsed
 from service.calendar import is_plausible, parse_instant
 from service.config import Account
 from service.model import SECOND, Change, Instant, Rejection, Status, Value
-from service.money import minor_digits, parse_amount
+from service.money import currency_code, minor_digits, parse_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
 
-DEAL_PROPERTIES: Final = (
-    "dealname",
-    "amount",
-    "deal_currency_code",
-    "dealstage",
-    "pipeline",
-    "closedate",
-    "hubspot_owner_id",
-    "hs_is_closed",
-    "hs_is_closed_won",
-    "hs_is_closed_lost",
+DEAL_PROPERTIES: Final = tuple(
+    "dealname amount deal_currency_code dealstage pipeline closedate hubspot_owner_id hs_is_closed"
+    " hs_is_closed_won hs_is_closed_lost".split()
 )
 """The properties of a deal that are read, without the one that holds the loss reason."""
 
-TASK_PROPERTIES: Final = (
-    "hs_task_subject",
-    "hs_task_status",
-    "hs_task_completion_date",
-    "hs_timestamp",
-    "hubspot_owner_id",
+TASK_PROPERTIES: Final = tuple(
+    "hs_task_subject hs_task_status hs_task_completion_date hs_timestamp hubspot_owner_id".split()
 )
 
 _OBJECT_TYPE_IDS: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
@@ -51,7 +39,6 @@ _STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost":
 
 _PORTAL: Final = re.compile(r"[0-9]{1,20}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,13}")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,40})?(E\+?[0-9]{1,2})?", re.IGNORECASE)
 _LARGEST: Final = Decimal(10**13)
 _FOUR_DECIMALS: Final = Decimal("0.0001")
@@ -132,7 +119,7 @@ def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bo
     properties, fields = reader.properties, reader.fields
     fields["known"] = True
     reader.read("name", "dealname", optional_text)
-    reader.read("currency", "deal_currency_code", _currency)
+    reader.read("currency", "deal_currency_code", currency_code)
     if whole or not _digits_differ(account):
         currency = fields.get("currency") or account.currency
         reader.read("amount", "amount", lambda value: _amount(value, str(currency)))
@@ -201,11 +188,6 @@ def _closed_at(closed_at: Instant | None, status: Status | None, version: Instan
     if status == "open" or (status is None and closed_at is not None and closed_at > version):
         return None
     return closed_at
-
-
-def _currency(value: str | None) -> str | None:
-    """An ISO 4217 code; None for anything else, such as `Unassigned`."""
-    return value if value and _CURRENCY.fullmatch(value) else None
 
 
 def _digits_differ(account: Account) -> bool:

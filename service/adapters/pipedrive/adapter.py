@@ -51,7 +51,6 @@ class PipedriveAdapter(Adapter):
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """See `Adapter`."""
-        del account
         return [
             "In Pipedrive, as an administrator: Settings → Tools and apps → Webhooks → Create new webhook.",
             f"One for each event object: {', '.join(ENTITIES)}. Event action: *. Version: 2.",

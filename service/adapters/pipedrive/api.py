@@ -20,7 +20,7 @@ from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
 from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
 from service.config import Account
-from service.model import DAY, SECOND, Decoded, Instant, Need, Request, earlier
+from service.model import DAY, SECOND, Instant, Need, earlier
 
 PAGE: Final = "500"
 """Entries on a page, at most."""
@@ -51,7 +51,6 @@ class PipedriveApi(Api):
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Users and pipelines are few, so all of them are listed. Organisations and archived deals
         are asked for by `following`."""
-        del account
         entity, asked = needs[0].entity, tuple(need.id for need in needs)
         match entity:
             case "deal":
@@ -74,7 +73,6 @@ class PipedriveApi(Api):
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
         """See `Api`. The API lists deals that were deleted within 30 days, but no deleted activities."""
-        del account
         updated = _utc(since)
         return [
             Stage("users", _USERS),
@@ -89,7 +87,6 @@ class PipedriveApi(Api):
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`. API v2 cannot select fields, nor filter by when a deal was lost or an activity was done.
         But what was lost or done since a day was also changed since."""
-        del account
         lost, done = _utc(earlier(now, LOSSES_DAYS * DAY)), _utc(earlier(now, TASKS_DAYS * DAY))
         return [
             _stage("open deals", "deals", status="open"),
@@ -131,13 +128,10 @@ class PipedriveApi(Api):
             return "later", _wait_seconds(answer.headers)
         return super().verdict(answer)
 
-    def decode(self, request: Request, account: Account) -> Decoded:
-        """See `Api`."""
-        return answers.decode(request, account)
+    decode = staticmethod(answers.decode)
 
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
-        del account
         return _WEBHOOKS
 
     def is_off(self, answer: Answer, address: str) -> bool | None:

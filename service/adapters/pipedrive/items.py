@@ -14,14 +14,12 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from service.adapters.fields import loss_reason, optional_text
+from service.adapters.fields import float_amount, loss_reason, optional_text
 from service.adapters.parsed import Parsed
 from service.adapters.pipedrive.values import (
     ORGANIZATION,
     Link,
     Object,
-    amount_of,
-    currency_of,
     due_moment,
     flag,
     identifier_of,
@@ -30,6 +28,7 @@ from service.adapters.pipedrive.values import (
 )
 from service.config import Account
 from service.model import Change, Entity, Instant, Need, Status, Value
+from service.money import currency_code
 
 _Links: TypeAlias = Mapping[Entity, Link | None]
 """The links of an object, by entity; None for one that was not sent or cannot be read."""
@@ -60,8 +59,9 @@ class Item:
 
 def parse_item(item: Item) -> Parsed:
     """The changes and needs in an object; nothing for a kind that the board does not use."""
-    parse = _PARSERS.get(item.kind)
-    return parse(item) if parse else Parsed()
+    if item.kind not in ENTITIES:
+        return Parsed()
+    return _PARSERS.get(item.kind, _named)(item)
 
 
 def deletion(kind: str, item_id: str, version: Instant, merged_to: str | None = None) -> Parsed:
@@ -160,11 +160,11 @@ def _status(sent: Object) -> Status | None:
 
 def _money(sent: Object, account_currency: str) -> dict[str, Value]:
     fields: dict[str, Value] = {}
-    currency = currency_of(sent.get("currency"))
+    currency = currency_code(sent.get("currency"))
     if currency is not None:
         fields["currency"] = currency
     if "value" in sent:
-        amount = amount_of(sent["value"], currency or account_currency)
+        amount = float_amount(sent["value"], currency or account_currency)
         if amount is not None or sent["value"] is None:
             fields["amount"] = amount
     return fields
@@ -227,14 +227,9 @@ def _path(deal: Link, client: Link | None) -> str | None:
     return f"/person/{client.id}"
 
 
-_PARSERS: Final[Mapping[str, Callable[[Item], Parsed]]] = {
-    "deal": _deal,
-    "activity": _activity,
-    "person": _named,
-    "organization": _named,
-    "user": _named,
-    "pipeline": _named,
-}
+_PARSERS: Final[Mapping[str, Callable[[Item], Parsed]]] = {"deal": _deal, "activity": _activity}
+"""The kinds of which more than the name is read."""
+
 ENTITIES: Final[Mapping[str, Entity]] = {
     "deal": "deal",
     "activity": "task",

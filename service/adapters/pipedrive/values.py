@@ -12,7 +12,6 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,6 @@ from msgspec import UNSET, UnsetType
 from service.adapters.fields import optional_text
 from service.calendar import day_start, is_plausible, parse_instant
 from service.model import SECOND, Day, Instant, earlier
-from service.money import parse_amount
 
 Node: TypeAlias = "str | int | bool | None | list[Node] | Object"
 Object: TypeAlias = dict[str, Node]
@@ -33,11 +31,7 @@ ORGANIZATION: Final = "org:"
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
 _DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _NAIVE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
-_MAX_EXPONENT: Final = 12
-"""The decimal exponent of the largest amount that is read."""
-_FOUR_DECIMALS: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +121,6 @@ def due_moment(due_date: Node, due_time: Node, zone: ZoneInfo) -> Instant | None
     except ValueError:
         return UNSET
     return earlier(day_start(next_day, zone), SECOND)
-
-
-def currency_of(value: Node) -> str | None:
-    """An ISO 4217 code."""
-    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
-
-
-def amount_of(value: Node, currency: str) -> int | None:
-    """An amount in minor units of the currency. Digits beyond the fourth decimal are rounding errors of the
-    vendor's floats."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    try:
-        number = Decimal(value)
-        if not number.is_finite() or number.adjusted() > _MAX_EXPONENT:
-            return None
-        return parse_amount(f"{number.quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN):f}", currency)
-    except (ValueError, InvalidOperation):
-        return None
 
 
 def flag(value: Node) -> bool | None:

@@ -9,7 +9,6 @@ Pure. Rules that the format leaves open:
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -30,9 +29,7 @@ from service.adapters.fields import (
 from service.calendar import parse_instant
 from service.config import Account
 from service.model import Change, Instant, Status, Value
-from service.money import parse_amount
-
-_CURRENCY = re.compile(r"[A-Z]{3}")
+from service.money import currency_code, parse_amount
 
 _Text: TypeAlias = str | None | UnsetType
 _Id: TypeAlias = str | int | None | UnsetType
@@ -189,7 +186,7 @@ def _money(data: _Deal, account_currency: str) -> dict[str, Value]:
     currency = account_currency
     if data.currency is not UNSET:
         sent = optional_text(data.currency)
-        if sent is not None and not _CURRENCY.fullmatch(sent):
+        if sent is not None and currency_code(sent) is None:
             raise ValueError("currency must be a code of ISO 4217, such as RUB - at `$.data.currency`")
         fields["currency"] = sent
         currency = sent or account_currency

@@ -13,7 +13,7 @@ Tree: TypeAlias = dict[str, "str | Tree"]
 
 
 def nested(query: str) -> Tree:
-    """The tree that a query or a form body describes."""
+    """The tree of a query or a form body."""
     tree: Tree = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         head, _, rest = key.partition("[")
@@ -36,7 +36,7 @@ def flat(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(node, Mapping):
         children: Iterable[tuple[str, Node]] = node.items()
     elif isinstance(node, Sequence) and not isinstance(node, str):
-        children = ((str(n), each) for n, each in enumerate(node))
+        children = ((str(n), member) for n, member in enumerate(node))
     else:
         yield path, "" if node is None else str(node)
         return
@@ -45,7 +45,7 @@ def flat(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def values(node: Node) -> list[Node]:
-    """What a parameter holds: the members of a list, or the one value that stands for it."""
+    """A parameter's values: the members of a list, or a single value."""
     if node is None:
         return []
     if isinstance(node, Mapping):

@@ -6,8 +6,8 @@ State tables follow `model.FIELDS`, projection tables follow the relations of `p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
 
 from sqlalchemy import (
     CheckConstraint,
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from service.ledger.database.ddl import KEYED, STRICT, Flag, Number, sums_columns
@@ -46,10 +47,16 @@ def _at_least(column: str, least: int) -> CheckConstraint:
     return CheckConstraint(f"{column} >= {least}", name=column)
 
 
-HEADS: Final = Table(
+def _table(
+    name: str, *parts: SchemaItem, key: Sequence[str] = (), options: Mapping[str, Any] = KEYED
+) -> Table:
+    """A table whose primary key is the account and the columns of `key`."""
+    account, primary_key = Column("account", Text, nullable=False), PrimaryKeyConstraint("account", *key)
+    return Table(name, METADATA, account, *parts, primary_key, **options)
+
+
+HEADS: Final = _table(
     "heads",
-    METADATA,
-    Column("account", Text, primary_key=True),
     Column("seq", Number, nullable=False, comment="number of the last commit"),
     Column("deliveries", Number, nullable=False, comment="number of the newest delivery"),
     Column("as_of", Number, nullable=False, comment="the moment that the projections are true at"),
@@ -62,14 +69,11 @@ HEADS: Final = Table(
     _at_least("deliveries", 0),
     CheckConstraint("pruned BETWEEN 0 AND deliveries", name="pruned"),
     _at_least("revision", 1),
-    **KEYED,
 )
 """One row for each account; its lock serialises the account's commits."""
 
-DELIVERIES: Final = Table(
+DELIVERIES: Final = _table(
     "deliveries",
-    METADATA,
-    Column("account", Text, nullable=False),
     Column("number", Number, nullable=False, comment="gapless, in the order of storing"),
     Column("key", Text, nullable=False, comment="the webhook's id, or a digest of the body"),
     Column("received_at", Number, nullable=False),
@@ -77,75 +81,61 @@ DELIVERIES: Final = Table(
     Column("body", LargeBinary, comment="raw; null once pruned"),
     Column("changed", Text, nullable=False, comment="JSON; what it changed, for people"),
     Column("source", Text, nullable=False, comment="how it came"),
-    PrimaryKeyConstraint("account", "number"),
     UniqueConstraint("account", "key"),
     _at_least("number", 1),
     _one_of("source", get_args(Source)),
-    **STRICT,
+    key=("number",),
+    options=STRICT,
 )
 """The log: every delivery, once."""
 
-QUARANTINE: Final = Table(
+QUARANTINE: Final = _table(
     "quarantine",
-    METADATA,
-    Column("account", Text, nullable=False),
     Column("number", Number, nullable=False, comment="of the delivery"),
     Column("part", Integer, nullable=False, comment="index of the event in its body, from 0"),
     Column("error", Text, nullable=False),
     Column("detail", Text, nullable=False, comment="a traceback, or empty"),
-    PrimaryKeyConstraint("account", "number", "part"),
     _at_least("part", 0),
-    **KEYED,
+    key=("number", "part"),
 )
 """Deliveries, or parts of one, that could not be decoded or applied."""
 
-INVALIDATIONS: Final = Table(
+INVALIDATIONS: Final = _table(
     "invalidations",
-    METADATA,
-    Column("account", Text, nullable=False),
     Column("seq", Number, nullable=False, comment="number of the commit"),
     Column("stale", Text, nullable=False, comment="JSON; the parts of the board that it made stale"),
-    PrimaryKeyConstraint("account", "seq"),
-    **KEYED,
+    key=("seq",),
 )
 """What each recent commit made stale on the board."""
 
-SCREENS: Final = Table(
+SCREENS: Final = _table(
     "screens",
-    METADATA,
-    Column("account", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False, comment="of the link's token"),
     Column("added_at", Number, nullable=False),
     Column("seen_at", Number, comment="when it was last seen open"),
-    PrimaryKeyConstraint("account", "name"),
     UniqueConstraint("account", "digest"),
-    **KEYED,
+    key=("name",),
 )
 """Named screens: who may see the account's board by a link of its own."""
 
-NEEDS: Final = Table(
+NEEDS: Final = _table(
     "needs",
-    METADATA,
-    Column("account", Text, nullable=False),
     Column("entity", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("wanted_by", Number, nullable=False, comment="number of the newest delivery that wants it"),
     Column("tries", Integer, nullable=False, comment="calls of the API that failed so far"),
     Column("ask_at", Number, nullable=False, comment="the next call is not made before"),
-    PrimaryKeyConstraint("account", "entity", "id"),
     _one_of("entity", FIELDS),
     _at_least("tries", 0),
-    **KEYED,
+    key=("entity", "id"),
 )
 """What the CRM's API is to be asked for."""
 
 Index("needs_ask", NEEDS.c.account, NEEDS.c.ask_at)
 
-SYNCS: Final = Table(
+SYNCS: Final = _table(
     "syncs",
-    METADATA,
-    Column("account", Text, primary_key=True),
     Column("holder", Text, nullable=False, comment="the process that calls the account's API"),
     Column("held_until", Number, nullable=False, comment="when another process may take over"),
     Column("run", Text, comment="JSON; the run under way, and how far it has come"),
@@ -156,7 +146,6 @@ SYNCS: Final = Table(
     Column("problem", Text, nullable=False, comment="what somebody must see to, or empty"),
     _at_least("repaired", 0),
     _one_of("problem", get_args(SyncProblem)),
-    **KEYED,
 )
 """One row for each account whose CRM's API is asked."""
 
@@ -174,18 +163,15 @@ def _field_type(
 
 def _state_table(entity: Entity) -> Table:
     fields = FIELDS[entity]
-    return Table(
+    return _table(
         f"{entity}s",
-        METADATA,
-        Column("account", Text, nullable=False),
         Column("id", Text, nullable=False),
         *(Column(name, _field_type(name, kind)) for name, kind in fields.items()),
         *(Column(name, Number) for name in DERIVED.get(entity, ())),
         Column("stamps", Text, nullable=False, comment="JSON; the version of each field's value"),
         Column("deleted", Number, comment="the version of the newest delete"),
-        PrimaryKeyConstraint("account", "id"),
         *(_one_of(name, values) for name, values in _VALUES.items() if name in fields),
-        **KEYED,
+        key=("id",),
     )
 
 

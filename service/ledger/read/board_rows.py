@@ -42,19 +42,10 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
     """Overdue tasks on deals at risk, of all clients or of some."""
     same = and_(TASKS.c.account == _RISK.c.account, TASKS.c.deal_id == _RISK.c.deal_id)
     the_deal = and_(DEALS.c.account == _RISK.c.account, DEALS.c.id == _RISK.c.deal_id)
+    of_task = TASKS.c.id, TASKS.c.text, TASKS.c.deal_id, DEALS.c.name, TASKS.c.manager_id, TASKS.c.due_at
+    url = func.coalesce(DEALS.c.url, TASKS.c.url)
     return (
-        select(
-            _RISK.c.client_id,
-            TASKS.c.id,
-            TASKS.c.text,
-            TASKS.c.deal_id,
-            DEALS.c.name,
-            TASKS.c.manager_id,
-            TASKS.c.due_at,
-            _RISK.c.amount,
-            func.coalesce(DEALS.c.url, TASKS.c.url),
-            DEALS.c.pipeline_id,
-        )
+        select(_RISK.c.client_id, *of_task, _RISK.c.amount, url, DEALS.c.pipeline_id)
         .select_from(_RISK.join(TASKS, and_(same, _OVERDUE)).outerjoin(DEALS, the_deal))
         .where(_RISK.c.account == bindparam("account"), *_some_ids(_RISK.c.client_id, some=some))
     )
@@ -63,18 +54,8 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 @cache
 def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
     """Overdue tasks on clients themselves, of all clients or of some."""
-    return select(
-        TASKS.c.client_id,
-        TASKS.c.id,
-        TASKS.c.text,
-        TASKS.c.deal_id,
-        null(),
-        TASKS.c.manager_id,
-        TASKS.c.due_at,
-        literal_column("0"),
-        TASKS.c.url,
-        null(),
-    ).where(
+    of_task = TASKS.c.id, TASKS.c.text, TASKS.c.deal_id, null(), TASKS.c.manager_id, TASKS.c.due_at
+    return select(TASKS.c.client_id, *of_task, literal_column("0"), TASKS.c.url, null()).where(
         TASKS.c.account == bindparam("account"),
         TASKS.c.client_id.is_not(None),
         TASKS.c.client_id != NOBODY,
@@ -209,16 +190,8 @@ def _losses(*, manager: bool, pipeline: bool) -> Select[*tuple[Any, ...]]:
         chosen.append(table.c.manager_id == bindparam("manager_id"))
     if pipeline:
         chosen.append(table.c.pipeline_id == bindparam("pipeline_id"))
-    summed = (
-        select(
-            table.c.reason_id,
-            func.sum(table.c["count"]).label("deals"),
-            func.sum(table.c.amount).label("amount"),
-        )
-        .where(*chosen)
-        .group_by(table.c.reason_id)
-        .subquery()
-    )
+    sums = func.sum(table.c["count"]).label("deals"), func.sum(table.c.amount).label("amount")
+    summed = select(table.c.reason_id, *sums).where(*chosen).group_by(table.c.reason_id).subquery()
     the_reason = and_(_REASONS.c.account == bindparam("account"), _REASONS.c.id == summed.c.reason_id)
     return select(summed.c.reason_id, _REASONS.c.name, summed.c.deals, summed.c.amount).select_from(
         summed.outerjoin(_REASONS, the_reason)

@@ -126,22 +126,11 @@ def _take_out(connection: Connection, account: str, number: int) -> int:
 
 def quarantined(connection: Connection, account: str) -> list[Quarantined]:
     """Everything in quarantine, oldest first."""
-    rows = connection.execute(
-        select(
-            QUARANTINE.c.account,
-            QUARANTINE.c.number,
-            QUARANTINE.c.part,
-            DELIVERIES.c.received_at,
-            QUARANTINE.c.error,
-            QUARANTINE.c.detail,
-        )
-        .join(
-            DELIVERIES,
-            (DELIVERIES.c.account == QUARANTINE.c.account) & (DELIVERIES.c.number == QUARANTINE.c.number),
-        )
-        .where(QUARANTINE.c.account == account)
-        .order_by(QUARANTINE.c.number, QUARANTINE.c.part)
-    )
+    part, delivery = QUARANTINE.c, DELIVERIES.c
+    columns = part.account, part.number, part.part, delivery.received_at, part.error, part.detail
+    same = (delivery.account == part.account) & (delivery.number == part.number)
+    statement = select(*columns).join(DELIVERIES, same).where(part.account == account)
+    rows = connection.execute(statement.order_by(part.number, part.part))
     return [Quarantined(*row) for row in rows]
 
 

@@ -11,10 +11,11 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from service.clock import Clock
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.screens import Screens
 from service.model import SECOND, Instant
 
 FRESH: Final = 3 * SECOND
@@ -28,18 +29,6 @@ NOTE_EVERY: Final = 60 * SECOND
 """How often the ledger notes that a screen is open, at most."""
 
 _log = logging.getLogger(__name__)
-
-
-class ScreenLedger(Protocol):
-    """Keeps named screens, as `ledger.upkeep.screens.Screens` does. Its methods raise `Unavailable`."""
-
-    async def digests(self, account_id: str) -> frozenset[str]:
-        """The digests of an account's screens."""
-        ...
-
-    async def seen(self, account_id: str, digest: str, now: Instant) -> None:
-        """Note that a screen is open now."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +48,7 @@ class _Known:
 class NamedScreens:
     """See the module."""
 
-    def __init__(self, ledger: ScreenLedger, clock: Clock) -> None:
+    def __init__(self, ledger: Screens, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
         self._known: dict[str, _Known] = {}

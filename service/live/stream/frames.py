@@ -76,7 +76,10 @@ class Ring(Generic[T]):
         return None
 
     def after(self, cursor: int | None) -> tuple[bytes, int] | None:
-        """The next frame for a cursor (see `subscriber.Frames`)."""
+        """The next frame for a cursor, and the cursor after it; None when there is no newer one.
+
+        A cursor of None, or one that has fallen off the ring, gets the whole snapshot.
+        """
         newest = self._first + len(self._patches)
         if cursor is None or cursor < self._first:
             if self.board is None:

@@ -12,23 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
+from service.live.stream.frames import Ring
 from service.problems import Message
 
 StreamSend: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
 """ASGI's `send` of a response that has begun."""
-
-
-class Frames(Protocol):
-    """The frames of a query, as a subscriber reads them."""
-
-    def after(self, cursor: int | None) -> tuple[bytes, int] | None:
-        """The next frame for a cursor, and the cursor after it; None when there is no newer one.
-
-        A cursor of None, or one that has fallen off the ring, gets the whole snapshot.
-        """
-        ...
 
 
 class Subscriber:
@@ -40,7 +30,7 @@ class Subscriber:
 
     __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "ended")
 
-    def __init__(self, send: StreamSend, frames: Frames, cursor: int | None) -> None:
+    def __init__(self, send: StreamSend, frames: Ring[Any], cursor: int | None) -> None:
         self._send = send
         self._frames = frames
         self._cursor = cursor

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from service.adapters import NotAuthentic
 from service.adapters.hubspot.adapter import MAX_EVENTS, HubSpotAdapter
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
-from service.adapters.hubspot.signature import TOLERANCE, address
+from service.adapters.hubspot.signature import address
+from service.adapters.protocol import TOLERANCE
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
 from tests.adapters.amocrm import captures

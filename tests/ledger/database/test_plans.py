@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from service.ledger.database.tables import METADATA
 from service.ledger.read.board import Selection
 from service.ledger.write import heads
-from service.model import Change, Day, Instant, Value
-from tests.histories import DAY, HOUR, at
+from service.model import DAY, Change, Day, Instant, Value
+from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import Executed, executed
 

@@ -13,9 +13,9 @@ from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import LogPruned
 from service.ledger.write import log
 from service.ledger.write.log import Stored
-from service.model import Change, Decoded, Delivery, later
+from service.model import DAY, Change, Decoded, Delivery, later
 from service.projections.losses import LOSS_DAYS
-from tests.histories import DAY, HOUR, at
+from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")

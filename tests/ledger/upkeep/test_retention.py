@@ -14,14 +14,13 @@ from service.ledger.upkeep import retention as retention_module
 from service.ledger.upkeep.retention import INTERVAL_SECONDS, Retention
 from service.ledger.write import log
 from service.ledger.write.apply import reapply
-from service.model import SECOND, Change, Decoded, Delivery, Instant, Rejection, later
+from service.model import DAY, Change, Decoded, Delivery, Instant, Rejection, later
 from tests.clocks import StandingClock
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import counted
 
 NOW = at("2026-11-23T10:00:00+03:00")
-DAY = 24 * 3600 * SECOND
 BROKEN = Decoded("broken", rejections=(Rejection(0, "strange"),))
 WHOLE = Decoded("broken", (Change("deal", "1", NOW, {"known": True}),))
 

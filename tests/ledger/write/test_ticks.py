@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from service.ledger.write import heads
-from service.model import SECOND, Change, later
-from tests.histories import DAY, HOUR, MINUTE, at
+from service.model import DAY, SECOND, Change, later
+from tests.histories import HOUR, MINUTE, at
 from tests.ledger.offices import Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
+from service.ledger.upkeep.screens import Screens
 from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists
 from service.live.http.screen_links import NamedScreens
@@ -22,8 +23,11 @@ from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE, StubReader
 
 
-class NoScreens:
+class NoScreens(Screens):
     """An account without named screens."""
+
+    def __init__(self) -> None:
+        pass
 
     async def digests(self, account_id: str) -> frozenset[str]:
         return frozenset()

@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.screens import Screens
 from service.live.http.screen_links import CHECK_SECONDS, FRESH, NOTE_EVERY, NamedScreens
 from service.model import SECOND, Instant, earlier, later
 from tests.clocks import StandingClock
 from tests.live.boards import NOW
 
 
-class Book:
+class Book(Screens):
     """A ledger of screens whose content the test sets."""
 
     def __init__(self) -> None:

@@ -1,1 +1,1 @@
-"""The simulated AmoCRM, written from the vendor's documents."""
+"""The simulated amoCRM, written from the vendor's documents."""

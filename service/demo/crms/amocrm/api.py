@@ -1,4 +1,4 @@
-"""The lists and single entities of amoCRM's API v4.
+"""The lists of amoCRM's API v4.
 
 Source: amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, tasks-api, contacts-api,
 companies-api, users-api, events-and-notes).
@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from service.demo.crms.amocrm.query import CLIENTS, EVENTS, LEADS, PLAIN, TASKS, USERS, BadRequest, Query
 from service.demo.crms.amocrm.records import (
-    Books,
     Entry,
     Json,
     Object,
+    Renderer,
     due,
     entity_of,
     event_id,
@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 def problem(status: int, detail: str = "") -> Response:
-    """An error, as the vendor tells it."""
+    """An error in the vendor's form."""
     title = _TITLES.get(status, "Internal Server Error")
     body = {
         "title": title,
@@ -48,31 +48,27 @@ def problem(status: int, detail: str = "") -> Response:
 
 
 class Api:
-    """What the API answers.
+    """Answers the API's requests.
 
     Args:
-        log: The log of events, the oldest first; it grows.
+        log: The log of events, oldest first; the CRM appends to it.
     """
 
-    def __init__(self, books: Books, log: list[Entry]) -> None:
-        self.books = books
-        self.office: Office = books.office
+    def __init__(self, renderer: Renderer, log: list[Entry]) -> None:
+        self.renderer = renderer
+        self.office: Office = renderer.office
         self.log = log
 
     def routes(self) -> list[Route]:
-        """Each of the paths below `/api/v4` that is read."""
+        """The routes below `/api/v4` that read."""
         answers: dict[str, Callable[[Request], Response]] = {
             "leads": self._leads,
             "leads/loss_reasons": self._reasons,
             "leads/pipelines": self._pipelines,
-            "leads/{id:int}": self._lead,
             "users": self._users,
             "contacts": lambda request: self._clients(request, "contacts"),
-            "contacts/{id:int}": lambda request: self._client(request, "contacts"),
             "companies": lambda request: self._clients(request, "companies"),
-            "companies/{id:int}": lambda request: self._client(request, "companies"),
             "tasks": self._tasks,
-            "tasks/{id:int}": self._task,
             "events": self._events,
         }
         return [Route(f"/api/v4/{path}", _safely(answer)) for path, answer in answers.items()]
@@ -80,10 +76,10 @@ class Api:
     def _leads(self, request: Request) -> Response:
         query = Query(request, LEADS)
         stages = {
-            (_part(each, "pipeline_id"), _part(each, "status_id"))
-            for each in values(query.filters.get("statuses"))
+            (_part(stage, "pipeline_id"), _part(stage, "status_id"))
+            for stage in values(query.filters.get("statuses"))
         }
-        found = query.chosen(
+        chosen = query.chosen(
             (
                 deal
                 for deal in self.office.deals.values()
@@ -102,20 +98,13 @@ class Api:
                 "closed_at": lambda deal: deal.closed_at,
             },
         )
-        return self._page(query, "leads", found, lambda deal: self.books.lead(deal, query.include))
-
-    def _lead(self, request: Request) -> Response:
-        deal = self.office.deals.get(request.path_params["id"])
-        include = Query(request, LEADS).include
-        if deal is None or deal.deleted != ("only_deleted" in include):
-            return Response(status_code=204)
-        return JSONResponse(self.books.lead(deal, include), media_type=HAL)
+        return self._page(query, "leads", chosen, lambda deal: self.renderer.lead(deal, query.include))
 
     def _tasks(self, request: Request) -> Response:
         query = Query(request, TASKS)
         if "entity_id" in query.filters and "entity_type" not in query.filters:
             raise BadRequest("filter[entity_id] needs filter[entity_type]")
-        found = query.chosen(
+        chosen = query.chosen(
             (task for task in self.office.tasks.values() if not task.deleted),
             {
                 "id": lambda task: task.id,
@@ -127,17 +116,11 @@ class Api:
             },
             {"updated_at": lambda task: task.updated_at},
         )
-        return self._page(query, "tasks", found, self.books.task)
-
-    def _task(self, request: Request) -> Response:
-        task = self.office.tasks.get(request.path_params["id"])
-        if task is None or task.deleted:
-            return Response(status_code=204)
-        return JSONResponse(self.books.task(task), media_type=HAL)
+        return self._page(query, "tasks", chosen, self.renderer.task)
 
     def _clients(self, request: Request, name: str) -> Response:
         query = Query(request, CLIENTS)
-        found = query.chosen(
+        chosen = query.chosen(
             (client for client in self.office.clients.values() if entity_of(client) == name),
             {
                 "id": lambda client: client.id,
@@ -149,18 +132,12 @@ class Api:
                 "updated_at": lambda client: client.updated_at,
             },
         )
-        return self._page(query, name, found, self.books.client)
-
-    def _client(self, request: Request, name: str) -> Response:
-        client = self.office.clients.get(request.path_params["id"])
-        if client is None or entity_of(client) != name:
-            return Response(status_code=204)
-        return JSONResponse(self.books.client(client), media_type=HAL)
+        return self._page(query, name, chosen, self.renderer.client)
 
     def _events(self, request: Request) -> Response:
-        """The newest first."""
+        """The log of events, newest first."""
         query = Query(request, EVENTS)
-        found = query.chosen(
+        chosen = query.chosen(
             enumerate(self.log, start=1),
             {
                 "id": lambda numbered: event_id(numbered[0]),
@@ -171,36 +148,36 @@ class Api:
             },
             {"created_at": lambda numbered: numbered[1].created_at},
         )
-        return self._page(query, "events", found[::-1], lambda numbered: self.books.event(*numbered))
+        return self._page(query, "events", chosen[::-1], lambda numbered: self.renderer.event(*numbered))
 
     def _reasons(self, request: Request) -> Response:
         query = Query(request, PLAIN)
-        return self._counted(query, "loss_reasons", self.office.reasons, self.books.loss_reason)
+        return self._counted(query, "loss_reasons", self.office.reasons, self.renderer.loss_reason)
 
     def _pipelines(self, request: Request) -> Response:
         query = Query(request, PLAIN)
-        return self._counted(query, "pipelines", self.office.pipelines, self.books.pipeline)
+        return self._counted(query, "pipelines", self.office.pipelines, self.renderer.pipeline)
 
     def _users(self, request: Request) -> Response:
-        return self._counted(Query(request, USERS), "users", self.office.managers, self.books.user)
+        return self._counted(Query(request, USERS), "users", self.office.managers, self.renderer.user)
 
     def _page(
-        self, query: Query, name: str, found: list[_T], render: Callable[[_T], Object], total: bool = False
+        self, query: Query, name: str, chosen: list[_T], render: Callable[[_T], Object], total: bool = False
     ) -> Response:
-        """One page of a list, which comes in the order of its ids, the log by age; 204 where it is empty."""
+        """One page of a list, by id unless ordered otherwise; 204 where the page is empty."""
         by, backwards = query.order
         if by != "id":
-            found.sort(key=lambda each: _key(each, by))
+            chosen.sort(key=lambda record: _key(record, by))
         if backwards:
-            found.reverse()
+            chosen.reverse()
         start = (query.page - 1) * query.limit
-        members: list[Json] = [render(each) for each in found[start : start + query.limit]]
+        members: list[Json] = [render(record) for record in chosen[start : start + query.limit]]
         if not members:
             return Response(status_code=204)
-        links: Object = {"self": {"href": _address(self.books.origin, query.request, query.page)}}
-        if start + query.limit < len(found):
-            links["next"] = {"href": _address(self.books.origin, query.request, query.page + 1)}
-        body: Object = {"_total_items": len(found)} if total else {}
+        links: Object = {"self": {"href": _address(self.renderer.origin, query.request, query.page)}}
+        if start + query.limit < len(chosen):
+            links["next"] = {"href": _address(self.renderer.origin, query.request, query.page + 1)}
+        body: Object = {"_total_items": len(chosen)} if total else {}
         body |= {"_page": query.page, "_links": links, "_embedded": {name: members}}
         return JSONResponse(body, media_type=HAL)
 
@@ -211,13 +188,13 @@ class Api:
 
 
 def _key(record: object, name: str) -> int:
-    """What a list is ordered by."""
+    """The value of the field that a list is ordered by."""
     assert isinstance(record, Deal | Task | Client)
     if isinstance(record, Task) and name == "complete_till":
         return due(record)
-    found = getattr(record, name)
-    assert isinstance(found, int)
-    return found
+    value = getattr(record, name)
+    assert isinstance(value, int)
+    return value
 
 
 def _part(stage: Node, name: str) -> Node:
@@ -227,7 +204,7 @@ def _part(stage: Node, name: str) -> Node:
 
 
 def _address(origin: str, request: Request, page: int) -> str:
-    """A page's address: the request's own, but for the page."""
+    """A page's address: the request's own with another page number."""
     return origin + str(request.url.include_query_params(page=page)).removeprefix(str(request.base_url)[:-1])
 
 

@@ -1,4 +1,4 @@
-"""A simulated amoCRM (Kommo): its API v4 over an office's truth, and its webhooks.
+"""A simulated amoCRM (Kommo): its API v4 and its webhooks.
 
 Source: amocrm.ru/developers/content/crm_platform (webhooks-api, webhooks-format) and
 developers.kommo.com (docs/limitations, docs/webhooks-general).
@@ -19,8 +19,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from service.demo.crms.amocrm.api import HAL, Api, problem
-from service.demo.crms.amocrm.records import Books, Entry, Json, Object
-from service.demo.crms.amocrm.webhooks import Item, entries, items
+from service.demo.crms.amocrm.event_log import entries
+from service.demo.crms.amocrm.records import Entry, Json, Object, Renderer
+from service.demo.crms.amocrm.webhooks import Item, items
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import Window
 from service.demo.crms.php import form
@@ -28,10 +29,10 @@ from service.demo.office import Event, Office, Second
 
 HOUR: Final = 3600
 INVALID: Final = 100
-"""Webhooks answered other than 2xx in two hours, above which one more disables the webhook."""
+"""Webhooks in two hours that may be answered other than 2xx; one more disables the webhook."""
 
 ABUSE: Final = 50
-"""Requests refused with 429 in a minute, from which on the address is blocked; the vendor names no number."""
+"""Requests refused with 429 in a minute that block the client; the vendor gives no number."""
 
 SETTINGS: Final = tuple(
     f"{action}_{entity}"
@@ -63,7 +64,7 @@ class AmoCRM(SimulatedCRM):
     Args:
         office: Its amounts are whole roubles, and every task has a due time.
         token: The long-lived token of the API.
-        webhook_secret: Stands in the address that webhooks are posted to.
+        webhook_secret: Part of the address that webhooks are posted to.
         limit: Requests in a second.
         short: Leads are posted in the SHORT form; may be changed at any time.
         reason_field: The lead's custom field that carries the loss reason to a board without an API token,
@@ -93,7 +94,7 @@ class AmoCRM(SimulatedCRM):
         self.origin = f"https://{subdomain}.amocrm.ru"
         self.short = short
         self.reason_field = reason_field
-        self.books = Books(office, self.origin, account_id)
+        self.renderer = Renderer(office, self.origin, account_id)
         self.hooks: dict[str, Hook] = {}
         self.log: list[Entry] = []
         self._invalid: deque[float] = deque()
@@ -113,11 +114,11 @@ class AmoCRM(SimulatedCRM):
         return {**account, self.kind: options}
 
     def connect(self, address: str) -> None:
-        """See `SimulatedCRM`. The secret stands in the address, because the vendor signs nothing."""
+        """See `SimulatedCRM`. The address carries the secret, because the vendor signs nothing."""
         self.subscribe(f"{address}?{urlencode({'token': self.webhook_secret})}", SETTINGS)
 
     def subscribe(self, destination: str, settings: Iterable[str]) -> Hook:
-        """Register a webhook, or renew the one with this address, which enables it."""
+        """Register a webhook, or renew the one with this address. Renewing enables it again."""
         now = int(self.office.now())
         hook = self.hooks.setdefault(destination, Hook(839_656 + len(self.hooks), destination, [], now, now))
         hook.settings, hook.updated_at = list(settings), now
@@ -168,7 +169,7 @@ class AmoCRM(SimulatedCRM):
         return None if request.headers.get("authorization") == f"Bearer {self.token}" else self.failure(401)
 
     def too_many(self) -> Response:
-        """See `SimulatedCRM`. One who does not listen is blocked."""
+        """See `SimulatedCRM`. A client that goes on asking is blocked."""
         now = self.office.now()
         self._refused.append(now)
         while self._refused[0] <= now - 60:
@@ -177,7 +178,7 @@ class AmoCRM(SimulatedCRM):
         return self.failure(429)
 
     def unblock(self) -> None:
-        """Let the address in again, as the vendor's support does."""
+        """Unblock the client, as the vendor's support does."""
         self._blocked = False
         self._refused.clear()
 
@@ -188,10 +189,10 @@ class AmoCRM(SimulatedCRM):
     def routes(self) -> list[Route]:
         """See `SimulatedCRM`."""
         hooks = Route("/api/v4/webhooks", self._hooks, methods=["GET", "POST", "DELETE"])
-        return [*Api(self.books, self.log).routes(), hooks]
+        return [*Api(self.renderer, self.log).routes(), hooks]
 
     async def _hooks(self, request: Request) -> Response:
-        """The webhooks that are registered: read, registered or renewed, and taken away."""
+        """List, register or renew, and delete webhooks."""
         if request.method == "GET":
             return self._list_hooks(request.query_params.get("filter[destination]"))
         try:
@@ -207,12 +208,12 @@ class AmoCRM(SimulatedCRM):
         return JSONResponse(self._hook(self.subscribe(destination, settings)), 201, media_type=HAL)
 
     def _list_hooks(self, destination: str | None) -> Response:
-        found: list[Json] = [
-            self._hook(each) for each in self.hooks.values() if destination in (None, each.destination)
+        hooks: list[Json] = [
+            self._hook(hook) for hook in self.hooks.values() if destination in (None, hook.destination)
         ]
-        if not found:
+        if not hooks:
             return Response(status_code=204)
-        body: Object = {"_total_items": len(found), "_embedded": {"webhooks": found}}
+        body: Object = {"_total_items": len(hooks), "_embedded": {"webhooks": hooks}}
         return JSONResponse(body, media_type=HAL)
 
     def _hook(self, hook: Hook) -> Object:

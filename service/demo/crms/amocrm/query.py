@@ -1,8 +1,8 @@
-"""What the lists of amoCRM's API v4 can be asked for.
+"""The parameters of the lists of amoCRM's API v4.
 
 Source: amocrm.ru/developers/content/crm_platform (filters-api, leads-api, tasks-api, contacts-api, users-api,
-events-and-notes). Where the vendor passes over a parameter that it does not know, this one refuses it: a
-client that misspells a filter should hear of it.
+events-and-notes). The vendor ignores a parameter that it does not know; this one refuses it, so that a
+misspelt filter is noticed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _EVER: Final = 2**40
 
 
 class BadRequest(Exception):
-    """The request has something that the documents do not know."""
+    """The request has a parameter or a value that the documents do not know."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list takes; with `commas`, several values of a filter may be one text."""
+    """The parameters that a list takes; with `commas`, a filter may hold several values in one text."""
 
     name: str
     filters: frozenset[str]
@@ -39,7 +39,7 @@ class Listing:
 
 @dataclass
 class Query:
-    """The parameters of a list, as the documents have them. Raises `BadRequest` when one is not there."""
+    """A request's parameters, checked. Raises `BadRequest` for one that the list does not take."""
 
     request: Request
     spec: Listing
@@ -80,23 +80,25 @@ class Query:
         """The records that the filters let through.
 
         Args:
-            values_of: The fields that a filter names one of the values of.
-            times_of: The fields that a filter gives a range of, or the moment after which they are.
+            values_of: The fields whose value must be one of the filter's.
+            times_of: The fields that must lie in the filter's range, or after its moment.
         """
-        found = list(records)
+        chosen = list(records)
         for name, read in values_of.items():
             if name in self.filters:
                 wanted = self._values(name)
-                found = [each for each in found if str(read(each)) in wanted]
+                chosen = [record for record in chosen if str(read(record)) in wanted]
         for name, when in times_of.items():
             if name in self.filters:
                 low, high = self._range(name)
-                found = [each for each in found if (at := when(each)) is not None and low <= at <= high]
-        return found
+                chosen = [
+                    record for record in chosen if (at := when(record)) is not None and low <= at <= high
+                ]
+        return chosen
 
     def _values(self, name: str) -> set[str]:
-        given = {str(each) for each in values(self.filters[name])}
-        return {part for each in given for part in each.split(",")} if self.spec.commas else given
+        given = {str(value) for value in values(self.filters[name])}
+        return {part for value in given for part in value.split(",")} if self.spec.commas else given
 
     def _range(self, name: str) -> tuple[Second, Second]:
         """The first and the last moment of a filter."""

@@ -1,4 +1,4 @@
-"""The office's records as amoCRM's API v4 gives them.
+"""The office's records in the form of amoCRM's API v4.
 
 Source: amocrm.ru/developers/content/crm_platform: leads-api, leads_pipelines, tasks-api, contacts-api,
 companies-api, users-api; developers.kommo.com/reference.
@@ -38,11 +38,11 @@ class Entry:
     after: Object | None = None
 
 
-class Books:
-    """Renders records; it must be there before the first event, for it remembers which tasks a deal has.
+class Renderer:
+    """Renders records. It must exist before the first event, because it remembers the tasks of each deal.
 
     Args:
-        origin: Where the account is, such as `https://zerno.amocrm.ru`.
+        origin: The account's address, such as `https://zerno.amocrm.ru`.
         account_id: The account's id.
     """
 
@@ -58,11 +58,11 @@ class Books:
             self._tasks.setdefault(event.after.deal_id, []).append(event.id)
 
     def links(self, path: str) -> Object:
-        """The `_links` of what is found at a path below `/api/v4`."""
+        """The `_links` of a resource at a path below `/api/v4`."""
         return {"self": {"href": f"{self.origin}/api/v4/{path}"}}
 
     def lead(self, deal: Deal, include: Collection[str]) -> Object:
-        """A lead, with what `with` asked for."""
+        """A lead, with the parts that `with` names."""
         if deal.deleted:
             return {
                 "id": deal.id,
@@ -102,20 +102,20 @@ class Books:
 
     def _embedded(self, deal: Deal, include: Collection[str]) -> Object:
         client = None if deal.client_id is None else self.office.clients[deal.client_id]
-        found: Object = {"tags": [], "companies": []}
+        embedded: Object = {"tags": [], "companies": []}
         if client and client.company:
-            found["companies"] = [{"id": client.id, "_links": self.links(f"companies/{client.id}")}]
+            embedded["companies"] = [{"id": client.id, "_links": self.links(f"companies/{client.id}")}]
         if "contacts" in include:
             person = client and not client.company
-            found["contacts"] = (
+            embedded["contacts"] = (
                 [{"id": client.id, "is_main": True, "_links": self.links(f"contacts/{client.id}")}]
                 if client and person
                 else []
             )
         reason_id = self.office.reason_id(deal.reason)
         if "loss_reason" in include:
-            found["loss_reason"] = [] if reason_id is None else [self.loss_reason(reason_id)]
-        return found
+            embedded["loss_reason"] = [] if reason_id is None else [self.loss_reason(reason_id)]
+        return embedded
 
     def loss_reason(self, reason_id: int) -> Object:
         """A loss reason."""
@@ -129,7 +129,7 @@ class Books:
         }
 
     def pipeline(self, pipeline_id: int) -> Object:
-        """A pipeline with its stages, the two closing ones among them."""
+        """A pipeline with its stages, including the two closing ones."""
         stages = [
             (open_stage(pipeline_id) - 1, "Неразобранное", 10, 1),
             (open_stage(pipeline_id), "Переговоры", 20, 0),
@@ -164,7 +164,7 @@ class Books:
         }
 
     def user(self, manager_id: int) -> Object:
-        """A user; of the rights only what every user has."""
+        """A user, with the rights that every user has."""
         return {
             "id": manager_id,
             "name": self.office.managers[manager_id],
@@ -247,7 +247,7 @@ class Books:
 
 
 def event_id(number: int) -> str:
-    """The id of an entry of the log: it sorts as the entries came."""
+    """The id of an entry of the log; ids sort in the order of the entries."""
     return f"01{number:024d}"
 
 
@@ -269,18 +269,18 @@ def roubles(deal: Deal) -> int:
 
 
 def due(task: Task) -> int:
-    """A task's due time, which amoCRM asks for."""
+    """A task's due time; amoCRM has no task without one."""
     assert task.due_at is not None, "amoCRM has no task without a due time"
     return task.due_at
 
 
 def entity_of(client: Client) -> str:
-    """Which of the two lists a client is in."""
+    """The list that a client belongs to."""
     return "companies" if client.company else "contacts"
 
 
 def linked(office: Office, task: Task) -> tuple[str | None, int]:
-    """What a task is on: the entity's type and id; id 0 for none."""
+    """The type and the id of the entity that a task is on; None and 0 where it is on none."""
     if task.deal_id is not None:
         return "leads", task.deal_id
     if task.client_id is not None:

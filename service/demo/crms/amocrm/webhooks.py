@@ -1,8 +1,8 @@
-"""What amoCRM tells of an event: the items of its webhooks, and the entries of its log of events.
+"""The items of amoCRM's webhooks about an event of the office.
 
-Source: amocrm.ru/developers/content/crm_platform/webhooks-format and events-and-notes,
+Source: amocrm.ru/developers/content/crm_platform/webhooks-format,
 developers.kommo.com/docs/webhooks-general, and captured deliveries of 2023 to 2025. A lead's webhook has
-neither its loss reason nor its contact; in a webhook every value is a string.
+neither its loss reason nor its contact, unless a custom field carries the reason. Every value is a string.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from typing import TypeAlias
 
 from service.demo.crms.amocrm.records import (
     ELEMENTS,
-    Entry,
-    Object,
     due,
-    entity_of,
     linked,
     roubles,
     status_id,
@@ -44,11 +41,12 @@ class Item:
 def items(
     office: Office, event: Event, account_id: int, short: bool = False, reason_field: str | None = None
 ) -> Iterator[Item]:
-    """The items that an event makes, each of which is posted by itself.
+    """The items about an event; each is posted in a webhook of its own.
 
     Args:
-        short: Leads are told of by a webhook on a pipeline's stages: only that one is added, moved or
-            deleted, and no more of it than ids.
+        short: The webhook is one on a pipeline's stages: it has only ids, and only of leads that are added,
+            moved or deleted.
+        reason_field: The lead's custom field that carries the loss reason.
     """
     match event.after:
         case Deal() as deal:
@@ -151,7 +149,7 @@ def _task_item(office: Office, event: Event, before: Task | None, task: Task, ac
 
 
 def _client_item(office: Office, event: Event, client: Client, account_id: int) -> Item:
-    """A contact, or a company, with the leads that it is linked to."""
+    """The item about a contact or a company, with the leads that it is linked to."""
     action = "add" if event.kind == "added" else "update"
     leads = [deal.id for deal in office.deals.values() if deal.client_id == client.id and not deal.deleted]
     manager_id = str(next(iter(office.managers)))
@@ -174,80 +172,5 @@ def _client_item(office: Office, event: Event, client: Client, account_id: int) 
 
 
 def _naive(moment: Second) -> str:
-    """A moment as the vendor writes it without a zone: in UTC."""
+    """A moment in UTC, without its zone."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def entries(event: Event) -> Iterator[Entry]:
-    """The log's entries for an event; none for a loss reason, a client's link, a task's reopening."""
-    match event.after:
-        case Deal() as deal:
-            before = event.before
-            assert before is None or isinstance(before, Deal)
-            for kind, old, new in _lead_entries(event, before, deal):
-                yield Entry(kind, "lead", deal.id, deal.manager_id, event.at, old, new)
-        case Task() as task:
-            before_task = event.before
-            assert before_task is None or isinstance(before_task, Task)
-            for kind, old, new in _task_entries(event, before_task, task):
-                yield Entry(kind, "task", task.id, task.manager_id, event.at, old, new)
-        case Client() as client:
-            entity = entity_of(client).replace("ies", "y").removesuffix("s")
-            noted: Object = {"note": {"id": client.id}}
-            if event.kind == "added":
-                yield Entry(f"{entity}_added", entity, client.id, 0, event.at, None, noted)
-            else:
-                old, new = _names(event.before, client)
-                yield Entry("name_field_changed", entity, client.id, 0, event.at, old, new)
-
-
-_Told: TypeAlias = tuple[str, Object | None, Object | None]
-
-
-def _lead_entries(event: Event, before: Deal | None, deal: Deal) -> Iterator[_Told]:
-    if before is None:
-        yield "lead_added", None, {"note": {"id": deal.id}}
-    elif event.kind in ("deleted", "restored"):
-        yield f"lead_{event.kind}", None, None
-    else:
-        if status_id(before) != status_id(deal) or before.pipeline_id != deal.pipeline_id:
-            yield "lead_status_changed", _stage(before), _stage(deal)
-        if before.amount != deal.amount:
-            yield "sale_field_changed", _sale(before), _sale(deal)
-        if before.name != deal.name:
-            yield "name_field_changed", *_names(before, deal)
-        if before.manager_id != deal.manager_id:
-            yield "entity_responsible_changed", _user(before), _user(deal)
-
-
-def _task_entries(event: Event, before: Task | None, task: Task) -> Iterator[_Told]:
-    if event.kind in ("added", "deleted", "completed"):
-        yield f"task_{event.kind}", None, None
-    elif before is not None and before.text != task.text:
-        yield "task_text_changed", {"task": {"text": before.text}}, {"task": {"text": task.text}}
-    elif before is not None and before.due_at != task.due_at:
-        yield "task_deadline_changed", _deadline(before), _deadline(task)
-    elif before is not None and before.manager_id != task.manager_id:
-        yield "entity_responsible_changed", _user(before), _user(task)
-
-
-def _stage(deal: Deal) -> Object:
-
-    return {"lead_status": {"id": status_id(deal), "pipeline_id": deal.pipeline_id}}
-
-
-def _sale(deal: Deal) -> Object:
-    return {"sale_field_value": {"sale": roubles(deal)}}
-
-
-def _names(before: Deal | Task | Client | None, after: Deal | Client) -> tuple[Object, Object]:
-    assert isinstance(before, Deal | Client)
-    return {"name_field_value": {"name": before.name}}, {"name_field_value": {"name": after.name}}
-
-
-def _user(record: Deal | Task) -> Object:
-    return {"responsible_user": {"id": record.manager_id}}
-
-
-def _deadline(task: Task) -> Object:
-    return {"task_deadline": {"timestamp": due(task)}}

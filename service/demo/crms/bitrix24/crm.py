@@ -1,9 +1,8 @@
-"""A simulated Bitrix24: its REST, by an incoming webhook or by an application's token, over an office's
-truth, and the events that it posts.
+"""A simulated Bitrix24: its REST API by an incoming webhook, and the events that it posts.
 
 Source: bitrix24/b24restdocs: limits.md, _includes/system-errors.md, how-to-call-rest-api/batch.md,
-events/index.md, events/event-bind.md, events/event-get.md. An event carries an id and no more, and is posted
-once. There is no list of what was deleted.
+events/index.md. An event carries an id and no more, and is posted once. There is no list of what was
+deleted.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Final
-from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,8 +19,8 @@ from starlette.routing import Route
 
 from service.demo.crms.bitrix24.methods import Api
 from service.demo.crms.bitrix24.query import Answer, CallError, Json, Object, Params, iso
-from service.demo.crms.bitrix24.records import Books
-from service.demo.crms.bitrix24.webhooks import EVENTS, sender, told
+from service.demo.crms.bitrix24.records import Renderer
+from service.demo.crms.bitrix24.webhooks import EVENTS, notices, sender
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import LeakyBucket
 from service.demo.crms.php import Node, flat, form, nested
@@ -30,7 +28,7 @@ from service.demo.office import Event, Office
 
 WINDOW: Final = 600.0
 OPERATING: Final = 480.0
-"""In ten minutes, one method may take so many seconds."""
+"""Seconds that one method may take in ten minutes."""
 
 BATCH: Final = 50
 _PATH: Final = re.compile(r"/rest/(?:(?P<user>\d+)/(?P<code>[^/]+)/)?(?P<method>[\w.]+?)(?:\.json)?/?")
@@ -43,11 +41,8 @@ class Bitrix24(SimulatedCRM):
         office: Its pipeline with id 0, if there is one, is the portal's default.
         code: The secret in the incoming webhook's address.
         application_token: Proves that an event is the portal's.
-        access_token: With one, the portal knows an application, too: it calls with `auth`, may register
-            handlers, and is told of events with tokens.
         todos: Whether a task on a deal or a client is a to-do of the CRM instead of a task of the portal.
-        events: What the outgoing webhook is told of.
-        cost: Seconds of the portal's time that a call takes, as it counts them; may be changed at any time.
+        cost: Seconds of the portal's time that a call counts for; may be changed at any time.
     """
 
     kind: ClassVar[str] = "bitrix24"
@@ -60,9 +55,7 @@ class Bitrix24(SimulatedCRM):
         user_id: int = 31,
         code: str = "b24webhookcode0001",
         application_token: str = "b24applicationtoken000000000001",
-        access_token: str | None = None,
         todos: bool = False,
-        events: Collection[str] = EVENTS,
         cost: float = 0.02,
     ) -> None:
         super().__init__(office, LeakyBucket(50, 2.0))
@@ -70,12 +63,9 @@ class Bitrix24(SimulatedCRM):
         self.user_id = user_id
         self.code = code
         self.application_token = application_token
-        self.access_token = access_token
         self.cost = cost
-        self.events = events
-        self.books = Books(office, todos)
-        self.api = Api(self.books)
-        self.handlers: list[tuple[str, str]] = []
+        self.renderer = Renderer(office, todos)
+        self.api = Api(self.renderer)
         self.calls: Counter[str] = Counter()
         self._spent: dict[str, deque[tuple[float, float]]] = {}
 
@@ -93,10 +83,10 @@ class Bitrix24(SimulatedCRM):
         return [Route("/rest/{path:path}", self._answer, methods=["GET", "POST"])]
 
     def refusal(self, request: Request) -> Response | None:
-        """See `SimulatedCRM`. An application's token is looked at with the call."""
+        """See `SimulatedCRM`. The proof is the secret in the incoming webhook's address."""
         match = _PATH.fullmatch(request.url.path)
         if match is None or match["code"] is None:
-            return None
+            return _error(CallError("NO_AUTH_FOUND", "Wrong authorization data", 401))
         known = (match["user"], match["code"]) == (str(self.user_id), self.code)
         return None if known else _error(CallError("INVALID_CREDENTIALS", "Invalid request credentials", 401))
 
@@ -115,21 +105,19 @@ class Bitrix24(SimulatedCRM):
     async def _answer(self, request: Request) -> Response:
         tree = await _parameters(request)
         try:
-            return JSONResponse(self._asked(request.url.path, Params(tree)))
+            return JSONResponse(self._answered_call(request.url.path, Params(tree)))
         except CallError as error:
             return _error(error)
 
-    def _asked(self, path: str, params: Params) -> Object:
+    def _answered_call(self, path: str, params: Params) -> Object:
         """The answer to a request; raises `CallError`."""
         match = _PATH.fullmatch(path)
         if match is None:
             raise CallError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
-        method, by_application = match["method"].lower(), match["code"] is None
-        if by_application:
-            self._admit(params.get("auth"))
+        method = match["method"].lower()
         if method == "batch":
-            return {"result": self._batch(params, by_application), "time": self._time(method)}
-        answer = self._call(method, params, by_application)
+            return {"result": self._batch(params), "time": self._time(method)}
+        answer = self._call(method, params)
         body: Object = {"result": answer.result}
         if answer.next is not None:
             body["next"] = answer.next
@@ -137,16 +125,8 @@ class Bitrix24(SimulatedCRM):
             body["total"] = answer.total
         return {**body, "time": self._time(method)}
 
-    def _admit(self, token: Node) -> None:
-        if token is None:
-            raise CallError("NO_AUTH_FOUND", "Wrong authorization data", 401)
-        if self.access_token is None or token != self.access_token:
-            raise CallError("expired_token", "The access token provided has expired", 401)
-
-    def _call(self, method: str, params: Params, by_application: bool) -> Answer:
+    def _call(self, method: str, params: Params) -> Answer:
         self.calls[method] += 1
-        if method in ("event.bind", "event.get"):
-            return self._registered(method, params, by_application)
         if method == "batch":
             raise CallError("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
         handler = self.api.methods.get(method)
@@ -164,25 +144,14 @@ class Bitrix24(SimulatedCRM):
             spent.popleft()
         return sum(seconds for _, seconds in spent)
 
-    def _registered(self, method: str, params: Params, by_application: bool) -> Answer:
-        if not by_application:
-            text = "Current authorization type is denied for this method Application context required"
-            raise CallError("WRONG_AUTH_TYPE", text, 403)
-        if method == "event.get":
-            return Answer(
-                [{"event": e, "handler": h, "auth_type": "0", "offline": 0} for e, h in self.handlers]
-            )
-        event, handler = str(params.get("event")).upper(), str(params.get("handler"))
-        if event not in EVENTS:
-            raise CallError("ERROR_EVENT_NOT_FOUND", "Event not found")
-        if (event, handler) not in self.handlers:
-            self.handlers.append((event, handler))
-        return Answer(True)
-
-    def _batch(self, params: Params, by_application: bool) -> Object:
-        """Up to 50 calls in one request. References from one to another's result are not followed."""
+    def _batch(self, params: Params) -> Object:
+        """Up to 50 calls in one request. References to another call's result are not simulated."""
         commands = params.get("cmd")
-        named = {str(n): each for n, each in enumerate(commands)} if isinstance(commands, list) else commands
+        named = (
+            {str(n): command for n, command in enumerate(commands)}
+            if isinstance(commands, list)
+            else commands
+        )
         if not isinstance(named, Mapping) or not named:
             raise CallError("ERROR_BATCH_LENGTH_EXCEEDED", "No commands")
         if len(named) > BATCH:
@@ -194,7 +163,7 @@ class Bitrix24(SimulatedCRM):
             method, _, query = str(command).partition("?")
             method = method.lower()
             try:
-                answer = self._call(method, Params(nested(query)), by_application)
+                answer = self._call(method, Params(nested(query)))
             except CallError as error:
                 parts["result_error"][name] = {"error": error.code, "error_description": error.text}
                 if halt:
@@ -223,36 +192,25 @@ class Bitrix24(SimulatedCRM):
         }
 
     def webhooks(self, event: Event) -> list[Webhook]:
-        """See `SimulatedCRM`: the outgoing webhook's, and those of the application's handlers."""
-        portal = sender(self.domain, self.application_token, None)
-        application = sender(self.domain, self.application_token, self.access_token)
-        posts: list[Webhook] = []
-        for name, data in told(self.books, event):
-            if name.upper() in self.events:
-                posts.append(self._webhook(event, name, data, "", portal))
-            posts += [
-                self._webhook(event, name, data, handler, application)
-                for bound, handler in self.handlers
-                if bound == name.upper()
-            ]
-        return posts
+        """See `SimulatedCRM`. The outgoing webhook has all events."""
+        return [self._webhook(event, name, data) for name, data in notices(self.renderer, event)]
 
-    def _webhook(self, event: Event, name: str, data: Node, handler: str, auth: Node) -> Webhook:
+    def _webhook(self, event: Event, name: str, data: Node) -> Webhook:
         tree: Node = {
             "event": name,
             "event_handler_id": str(400 + EVENTS.index(name.upper())),
             "data": data,
             "ts": str(int(self.office.now())),
-            "auth": auth,
+            "auth": sender(self.domain, self.application_token),
         }
         headers = {
             "content-type": "application/x-www-form-urlencoded",
             "user-agent": "Bitrix24 Webhook Engine",
         }
-        return Webhook((event,), headers, dict(parse_qsl(urlsplit(handler).query)), form(flat(tree)))
+        return Webhook((event,), headers, {}, form(flat(tree)))
 
     def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
-        """See `SimulatedCRM`. `ts` is when the queue's server posts it, not when it happened."""
+        """See `SimulatedCRM`. `ts` is the time of posting, not of the event."""
         del attempt
         sent = re.sub(rb"&ts=\d+&", b"&ts=%d&" % int(self.office.now()), webhook.body)
         return Webhook(webhook.events, webhook.headers, webhook.query, sent)
@@ -281,5 +239,5 @@ async def _parameters(request: Request) -> Mapping[str, Node]:
 
 
 def _array(members: Mapping[str, Json]) -> Json:
-    """As PHP writes an array: a list where the keys are 0, 1, 2…, of which an empty one is an instance."""
+    """An array as PHP writes it: a list where the keys are 0, 1, 2…, or where there are none."""
     return [*members.values()] if list(members) == [str(n) for n in range(len(members))] else {**members}

@@ -1,6 +1,6 @@
-"""The methods of Bitrix24's REST that read deals, tasks and names.
+"""The methods of Bitrix24's REST API that read deals, tasks and names.
 
-Source: bitrix24/b24restdocs, the pages of each method; what each refuses, and how.
+Source: bitrix24/b24restdocs, the page of every method, with its errors.
 """
 
 from __future__ import annotations
@@ -21,94 +21,58 @@ from service.demo.crms.bitrix24.query import (
     Params,
     listed,
 )
-from service.demo.crms.bitrix24.records import COMPANY, CONTACT, DEAL, Books
-from service.demo.crms.bitrix24.upper import uppercased
+from service.demo.crms.bitrix24.records import COMPANY, CONTACT, DEAL, Renderer
 from service.demo.crms.php import values
 
 Method: TypeAlias = Callable[[Params], Answer]
 
 _NAMES: Final = {"REAL_STATUS": "status", "STATUS": "subStatus"}
-"""What the answer calls the two fields that are asked for as these."""
+"""The names in answers of two fields that requests call otherwise."""
 
 
 class Api:
-    """The methods, by their names."""
+    """The methods by name."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, renderer: Renderer) -> None:
+        self.renderer = renderer
         self.methods: Mapping[str, Method] = {
             "crm.item.list": self._items,
-            "crm.item.get": self._item,
-            "crm.deal.list": lambda params: self._upper(params, DEAL),
-            "crm.deal.get": lambda params: self._upper_one(params, DEAL),
-            "crm.contact.list": lambda params: self._upper(params, CONTACT),
-            "crm.contact.get": lambda params: self._upper_one(params, CONTACT),
-            "crm.company.list": lambda params: self._upper(params, COMPANY),
-            "crm.company.get": lambda params: self._upper_one(params, COMPANY),
             "crm.category.list": self._categories,
-            "crm.status.list": lambda params: _answer(listed(params, self.books.statuses(), CRM, "ID")),
+            "crm.status.list": lambda params: _answer(listed(params, self.renderer.statuses(), CRM, "ID")),
             "crm.activity.list": self._activities,
-            "crm.activity.get": self._activity,
             "user.get": self._users,
             "tasks.task.list": self._tasks,
-            "tasks.task.get": self._task,
         }
 
     def _records(self, entity_type_id: int | None) -> list[Object]:
         if entity_type_id == DEAL:
-            return self.books.deals()
+            return self.renderer.deals()
         if entity_type_id in (CONTACT, COMPANY):
-            return self.books.clients(company=entity_type_id == COMPANY)
+            return self.renderer.clients(company=entity_type_id == COMPANY)
         raise CallError("NOT_FOUND", "Smart process not found")
 
     def _items(self, params: Params) -> Answer:
         entity_type_id = params.whole("entityTypeId")
         rows, total, onwards = listed(params, self._records(entity_type_id), CRM_ITEMS, "id")
-        selected = {str(each) for each in values(params.get("select"))}
+        selected = {str(name) for name in values(params.get("select"))}
         if not selected or "*" in selected:
             rows = [{**row, "entityTypeId": entity_type_id} for row in rows]
         return Answer({"items": [*rows]}, total, onwards)
 
-    def _item(self, params: Params) -> Answer:
-        entity_type_id, wanted = params.whole("entityTypeId"), params.whole("id")
-        for record in self._records(entity_type_id):
-            if record["id"] == wanted:
-                return Answer({"item": {**record, "entityTypeId": entity_type_id}})
-        raise CallError("NOT_FOUND", "Element not found")
-
-    def _upper(self, params: Params, entity_type_id: int) -> Answer:
-        records = [uppercased(each) for each in self._records(entity_type_id)]
-        return _answer(listed(params, records, CRM, "ID"))
-
-    def _upper_one(self, params: Params, entity_type_id: int) -> Answer:
-        wanted = params.whole("id")
-        if wanted is None or wanted <= 0:
-            raise CallError("", "ID is not defined or invalid.")
-        for record in self._records(entity_type_id):
-            if record["id"] == wanted:
-                return Answer(uppercased(record))
-        raise CallError("", "Not found")
-
     def _categories(self, params: Params) -> Answer:
         self._records(params.whole("entityTypeId"))
-        found = self.books.categories()
-        return Answer({"categories": found}, len(found))
+        categories = self.renderer.categories()
+        return Answer({"categories": categories}, len(categories))
 
     def _activities(self, params: Params) -> Answer:
-        return _answer(listed(params, self.books.activities(), ACTIVITIES, "ID"))
-
-    def _activity(self, params: Params) -> Answer:
-        for record in self.books.activities():
-            if record["ID"] == str(params.whole("id")):
-                return Answer(record)
-        raise CallError("", "Activity is not found.")
+        return _answer(listed(params, self.renderer.activities(), ACTIVITIES, "ID"))
 
     def _users(self, params: Params) -> Answer:
-        """Also takes a filter's fields beside the other parameters, as the method's own examples do."""
+        """Also takes the filter's fields as parameters, as in the method's own examples."""
         beside = {name: params.get(name) for name in ("ID", "ACTIVE", "NAME", "LAST_NAME", "USER_TYPE")}
         given = {name: value for name, value in beside.items() if value is not None}
         wanted = {**params.mapping("filter"), **given}
-        users = [{**each, "ACTIVE": "Y"} for each in self.books.users()]
+        users = [{**user, "ACTIVE": "Y"} for user in self.renderer.users()]
         active = wanted.pop("ACTIVE", "Y")
         if str(active).lower() in ("n", "false", "0", ""):
             return Answer([], 0)
@@ -118,44 +82,35 @@ class Api:
         return Answer([{**row, "ACTIVE": True} for row in rows], total, onwards)
 
     def _tasks(self, params: Params) -> Answer:
-        rows, total, onwards = listed(_selecting(params), self.books.tasks(), TASKS, "ID", ["UF_CRM_TASK"])
+        rows, total, onwards = listed(_selecting(params), self.renderer.tasks(), TASKS, "ID", ["UF_CRM_TASK"])
         return Answer({"tasks": [self._camel(row) for row in rows]}, total, onwards)
 
-    def _task(self, params: Params) -> Answer:
-        """An empty list where there is no such task."""
-        wanted = params.whole("taskId")
-        if wanted is None:
-            raise CallError("100", "CTaskItem All parameters in the constructor must have real class type")
-        asked = Params({"filter": {"ID": wanted}, "select": params.get("select"), "start": -1})
-        rows = listed(_selecting(asked), self.books.tasks(), TASKS, "ID", ["UF_CRM_TASK"])[0]
-        return Answer({"task": self._camel(rows[0])} if rows else [])
-
     def _camel(self, row: Object) -> Object:
-        """A task as it is answered: names in camelCase, and the people and the group that come with them."""
-        found: Object = {_NAMES.get(name, _camel(name)): value for name, value in row.items()}
+        """A task in an answer: names in camelCase, with the responsible person and the group."""
+        task: Object = {_NAMES.get(name, _camel(name)): value for name, value in row.items()}
         if "RESPONSIBLE_ID" in row:
             user_id = str(row["RESPONSIBLE_ID"])
-            found["responsible"] = {
+            task["responsible"] = {
                 "id": user_id,
-                "name": self.books.office.managers[int(user_id)],
+                "name": self.renderer.office.managers[int(user_id)],
                 "link": f"/company/personal/user/{user_id}/",
                 "icon": "/bitrix/images/tasks/default_avatar.png",
                 "workPosition": "",
             }
         if "GROUP_ID" in row:
-            found["group"] = []
-        return found
+            task["group"] = []
+        return task
 
 
-def _answer(found: tuple[list[Object], int | None, int | None]) -> Answer:
-    rows, total, onwards = found
+def _answer(page: tuple[list[Object], int | None, int | None]) -> Answer:
+    rows, total, onwards = page
     result: list[Json] = [*rows]
     return Answer(result, total, onwards)
 
 
 def _selecting(params: Params) -> Params:
-    """The parameters, with both of a task's statuses selected where one is asked for, by whichever name."""
-    selected = [str(each) for each in values(params.get("select"))]
+    """The parameters; one that selects a task's status, by any name, selects both statuses."""
+    selected = [str(name) for name in values(params.get("select"))]
     if {"STATUS", "REAL_STATUS", "subStatus"} & set(selected):
         selected += ["STATUS", "REAL_STATUS"]
     given = {name: params.get(name) for name in ("filter", "order", "start")}

@@ -1,8 +1,8 @@
-"""What the lists of Bitrix24's REST can be asked for: `filter` with its prefixes, `order`, `select`, `start`.
+"""The parameters of Bitrix24's lists: `filter` with its prefixes, `order`, `select`, `start`.
 
 Source: bitrix24/b24restdocs: crm/universal/crm-item-list.md, tasks/tasks-task-list.md,
-settings/performance/huge-data.md. Where a method passes over what it does not know, this one refuses it: a
-client that misspells a field should hear of it. Searches by a part of a text (`%`) are not simulated.
+settings/performance/huge-data.md. Some methods ignore what they do not know; these refuse it, so that a
+misspelt field is noticed. Searches by a part of a text (`%`) are not simulated.
 """
 
 from __future__ import annotations
@@ -49,37 +49,37 @@ class Answer:
 
 
 class Params:
-    """A call's parameters, whose names are read in any case, as all of PHP's handlers of REST do."""
+    """A call's parameters. Their names are case-insensitive."""
 
     def __init__(self, tree: Mapping[str, Node]) -> None:
         self._tree = {name.lower(): value for name, value in tree.items()}
 
     def get(self, name: str) -> Node:
-        """A parameter; None where it is not given."""
+        """A parameter; None where it is missing."""
         return self._tree.get(name.lower())
 
     def mapping(self, name: str) -> Mapping[str, Node]:
-        """A parameter that is an object; an empty array is one, too."""
-        found = self.get(name)
-        if found is None or found == []:
+        """A parameter that is an object; PHP writes an empty one as an array."""
+        value = self.get(name)
+        if value is None or value == []:
             return {}
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             raise CallError("", f"Parameter '{name}' must be array.")
-        return found
+        return value
 
     def whole(self, name: str) -> int | None:
-        """A parameter that is a number; None where it is not given or is none."""
+        """A parameter that is a number; None where it is missing or no number."""
         text = str(self.get(name))
         return int(text) if re.fullmatch(r"-?\d+", text) else None
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How a list's method words what it refuses, and what it orders by.
+    """The errors and the order of a list's method.
 
     Args:
-        unknown_filter, unknown_order: Make the error of a field that there is not.
-        order: What it is ordered by, unless asked otherwise, and whether backwards.
+        unknown_filter, unknown_order: Make the error for a field that does not exist.
+        order: The default order: the field, and whether it is descending.
         upper: Directions are written `ASC` and `DESC`.
     """
 
@@ -96,8 +96,8 @@ def listed(
     next page begins.
 
     Args:
-        records: With all of their fields, which are alike; in the order of their ids.
-        always: The field that is the id; selected, asked for or not.
+        records: In the order of their ids. All have the same fields.
+        always: The id's field, which is always selected.
         hidden: Fields that are selected only by name.
     """
     names = set(records[0]) if records else set()
@@ -106,21 +106,23 @@ def listed(
     start = params.whole("start") or 0
     matching = filter(holds, records) if holds else iter(records)
     if start < 0 and (by, backwards) == (always, False):
-        found = list(islice(matching, PAGE))  # what nobody counts need not be found
+        chosen = list(islice(matching, PAGE))  # without a total, the rest need not be looked at
     else:
-        found = list(matching)
+        chosen = list(matching)
         if by != always:
-            found.sort(key=lambda each: _sortable(each[by]))
+            chosen.sort(key=lambda record: _sortable(record[by]))
         if backwards:
-            found.reverse()
-    page = found[max(start, 0) : max(start, 0) + PAGE]
-    selected = {str(each) for each in values(params.get("select"))}
+            chosen.reverse()
+    page = chosen[max(start, 0) : max(start, 0) + PAGE]
+    selected = {str(name) for name in values(params.get("select"))}
     if not selected or "*" in selected:
         selected |= names - set(hidden)
-    rows: list[Object] = [{name: each[name] for name in each if name in selected | {always}} for each in page]
+    rows: list[Object] = [
+        {name: record[name] for name in record if name in selected | {always}} for record in page
+    ]
     if start < 0:
         return rows, 0, None
-    return rows, len(found), start + PAGE if start + PAGE < len(found) else None
+    return rows, len(chosen), start + PAGE if start + PAGE < len(chosen) else None
 
 
 def _order(params: Params, names: set[str], wording: Wording) -> tuple[str, bool]:
@@ -143,7 +145,7 @@ def _order(params: Params, names: set[str], wording: Wording) -> tuple[str, bool
 
 
 def _filter(wanted: Mapping[str, Node], names: set[str], wording: Wording) -> Callable[[Object], bool] | None:
-    """What a filter asks of a record; None for one that asks nothing."""
+    """A filter's condition; None for an empty filter."""
     tests: list[Callable[[Object], bool]] = []
     for key, value in wanted.items():
         if key == "logic":
@@ -164,15 +166,15 @@ def _filter(wanted: Mapping[str, Node], names: set[str], wording: Wording) -> Ca
 
 
 def _test(name: str, prefix: str, asked: Node) -> Callable[[Object], bool]:
-    """One condition. A field that holds a list is, or is not, each of its members."""
+    """One condition. A list matches where one of its members does."""
     if prefix in ("@", "=", "!@", "!=", "!"):
-        given = {_known(each) for each in values(asked) or [None]}
+        given = {_known(value) for value in values(asked) or [None]}
         wanted = prefix in ("@", "=")
 
         def among(record: Object) -> bool:
             value = record[name]
             mine = value if isinstance(value, list) else [value]
-            return any(_known(each) in given for each in mine) == wanted
+            return any(_known(member) in given for member in mine) == wanted
 
         return among
     limit = _comparable(asked)
@@ -194,9 +196,9 @@ _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 
 def _known(value: Json | Node) -> float | str:
-    """What two values are the same by: the number or moment that both are, else their text; none is empty."""
-    found = _comparable(value)
-    return found if found is not None else "" if value is None or value is False else str(value)
+    """The value in comparisons: a number or a moment where it is one, else its text; none is empty."""
+    number = _comparable(value)
+    return number if number is not None else "" if value is None or value is False else str(value)
 
 
 def _comparable(value: Json | Node) -> float | None:
@@ -213,8 +215,8 @@ def _comparable(value: Json | Node) -> float | None:
 
 def moment(text: str) -> float:
     """The moment that ISO 8601 names; without an offset, in the portal's zone."""
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=PORTAL)).timestamp()
+    given = datetime.fromisoformat(text)
+    return (given if given.tzinfo else given.replace(tzinfo=PORTAL)).timestamp()
 
 
 def _sortable(value: Json) -> tuple[bool, float, str]:
@@ -228,7 +230,7 @@ def iso(second: float | None) -> str | None:
 
 
 def upper(field: str) -> CallError:
-    """The error of the methods with upper-case fields."""
+    """The error of methods whose fields are in upper case."""
     return CallError("", f"Field '{field}' is not allowed.")
 
 

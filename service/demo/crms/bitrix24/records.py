@@ -1,12 +1,12 @@
-"""The office's records as Bitrix24's REST gives them.
+"""The office's records in the form of Bitrix24's REST API.
 
 Source: bitrix24/b24restdocs: crm/universal/object-fields.md and crm-item-get.md, crm/deals/crm-deal-get.md,
 crm/status/crm-status-list.md, crm/universal/category/crm-category-list.md, tasks/fields.md and
 tasks-task-get.md, crm/timeline/activities/activity-base/crm-activity-list.md, user/user-get.md.
 
-A lost deal's reason is the stage that it lies in: each reason is a stage of its own in each pipeline, and a
-deal lost without a reason lies in the portal's own one. The day on which a deal closed is its `closedate`;
-while it is open, that is the day on which it is expected to.
+A lost deal's reason is its stage: every reason is a stage in every pipeline, and a deal lost without a reason
+is in the portal's own one. `closedate` is the day on which a deal closed; while the deal is open, it is the
+expected day.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ DEAL, CONTACT, COMPANY = 2, 3, 4
 """Types of CRM entities."""
 
 MIRRORED: Final = 1_000_000
-"""What the id of the activity that mirrors a task has more than the task's."""
+"""The difference between the id of a mirroring activity and its task's."""
 
 _BEGIN: Final = {"P": "process", "S": "success", "F": "failure"}
 
 
-class Books:
-    """Renders records; it must be there before the first event, for it remembers when deals changed stages.
+class Renderer:
+    """Renders records. It must exist before the first event, because it remembers when deals changed stages.
 
     Args:
         todos: Whether a task on a deal or a client is a to-do of the CRM instead of a task of the portal.
@@ -48,7 +48,7 @@ class Books:
                 self._moved[event.id] = event.at, before
 
     def stage(self, deal: Deal) -> str:
-        """The stage that a deal lies in."""
+        """A deal's stage."""
         prefix = f"C{deal.pipeline_id}:" if deal.pipeline_id else ""
         reason_id = self.office.reason_id(deal.reason)
         if deal.status == "lost":
@@ -56,19 +56,19 @@ class Books:
         return prefix + {"won": "WON", "open": "EXECUTING"}[deal.status]
 
     def statuses(self) -> list[Object]:
-        """The stages of all pipelines, as `crm.status.list` has them."""
-        found: list[Object] = []
+        """The stages of all pipelines, in the form of `crm.status.list`."""
+        statuses: list[Object] = []
         for pipeline_id in self.office.pipelines:
             stages = [
                 ("NEW", "Новая", "P"),
                 ("EXECUTING", "В работе", "P"),
                 ("WON", "Сделка успешна", "S"),
                 ("LOSE", "Сделка провалена", "F"),
-                *((f"UC_R{each:05d}", name, "F") for each, name in self.office.reasons.items()),
+                *((f"UC_R{reason_id:05d}", name, "F") for reason_id, name in self.office.reasons.items()),
             ]
             for n, (code, name, semantics) in enumerate(stages, start=1):
-                found.append(self._status(pipeline_id, 100 * pipeline_id + n, code, name, semantics, n))
-        return found
+                statuses.append(self._status(pipeline_id, 100 * pipeline_id + n, code, name, semantics, n))
+        return statuses
 
     @staticmethod
     def _status(pipeline_id: int, id: int, code: str, name: str, semantics: str, n: int) -> Object:
@@ -92,22 +92,22 @@ class Books:
         """The pipelines; the one with id 0 is the portal's default."""
         return [
             {
-                "id": each,
+                "id": pipeline_id,
                 "name": name,
                 "sort": 200,
                 "entityTypeId": DEAL,
-                "isDefault": "N" if each else "Y",
-                **({"originId": "", "originatorId": ""} if each else {}),
+                "isDefault": "N" if pipeline_id else "Y",
+                **({"originId": "", "originatorId": ""} if pipeline_id else {}),
             }
-            for each, name in self.office.pipelines.items()
+            for pipeline_id, name in self.office.pipelines.items()
         ]
 
     def deals(self) -> list[Object]:
-        """The deals that there are, as `crm.item.*` has them."""
+        """The deals that are not deleted, in the form of `crm.item.*`."""
         return [self.deal(deal) for deal in self.office.deals.values() if not deal.deleted]
 
     def deal(self, deal: Deal) -> Object:
-        """A deal; one that has not changed is not rendered again."""
+        """A deal. It is rendered again only after a change."""
         known = self._rendered.get(deal.id)
         if known is None or known[0] is not deal:
             known = self._rendered[deal.id] = deal, self._deal(deal)
@@ -155,8 +155,8 @@ class Books:
         }
 
     def clients(self, company: bool) -> list[Object]:
-        """The contacts, or the companies, as `crm.item.*` has them."""
-        return [self.client(each) for each in self.office.clients.values() if each.company == company]
+        """The contacts or the companies, in the form of `crm.item.*`."""
+        return [self.client(client) for client in self.office.clients.values() if client.company == company]
 
     def client(self, client: Client) -> Object:
         """A contact, or a company."""
@@ -178,18 +178,18 @@ class Books:
         """The managers."""
         return [
             {
-                "ID": str(each),
+                "ID": str(user_id),
                 "ACTIVE": True,
                 "NAME": name.partition(" ")[0],
                 "LAST_NAME": name.partition(" ")[2],
                 "SECOND_NAME": "",
-                "EMAIL": f"user{each}@example.com",
+                "EMAIL": f"user{user_id}@example.com",
                 "IS_ONLINE": "N",
                 "WORK_POSITION": "",
                 "UF_DEPARTMENT": [1],
                 "USER_TYPE": "employee",
             }
-            for each, name in self.office.managers.items()
+            for user_id, name in self.office.managers.items()
         ]
 
     def is_todo(self, task: Task) -> bool:
@@ -197,11 +197,11 @@ class Books:
         return self.todos and (task.deal_id is not None or task.client_id is not None)
 
     def tasks(self) -> list[Object]:
-        """The portal's tasks that there are, with upper-case fields, as they are asked for."""
+        """The portal's tasks that are not deleted, with the upper-case names of requests."""
         return [self.task(t) for t in self.office.tasks.values() if not t.deleted and not self.is_todo(t)]
 
     def task(self, task: Task) -> Object:
-        """A task of the portal; REAL_STATUS is what is answered as `status`, and STATUS as `subStatus`."""
+        """A task of the portal. Answers call REAL_STATUS `status`, and STATUS `subStatus`."""
         owner = self.owner(task)
         overdue = task.due_at is not None and not task.completed and task.due_at <= self.office.now()
         status = "5" if task.completed else "2"
@@ -230,7 +230,7 @@ class Books:
         }
 
     def owner(self, task: Task) -> tuple[int, int] | None:
-        """The CRM entity that a task is on: its type and its id."""
+        """The type and the id of the CRM entity that a task is on."""
         if task.deal_id is not None:
             return DEAL, task.deal_id
         if task.client_id is None:
@@ -238,7 +238,7 @@ class Books:
         return COMPANY if self.office.clients[task.client_id].company else CONTACT, task.client_id
 
     def activities(self) -> list[Object]:
-        """The CRM's activities: to-dos, or what mirrors the portal's tasks that are on deals and clients."""
+        """The CRM's activities: to-dos, or mirrors of the portal's tasks on deals and clients."""
         return [
             self.activity(task, owner)
             for task in self.office.tasks.values()
@@ -280,12 +280,12 @@ class Books:
 
 
 def _number(minor: int) -> int | float:
-    """An amount as JSON has it: whole where it is."""
+    """An amount in JSON: an integer where it is whole."""
     whole, rest = divmod(minor, 100)
     return minor / 100 if rest else whole
 
 
 def _date(second: Second) -> str:
-    """A day as the portal writes it: with the time of UTC's midnight in its zone."""
+    """A day as the portal writes it: midnight of UTC in the portal's zone."""
     day = datetime.fromtimestamp(second, UTC).astimezone(PORTAL).date()
     return f"{day.isoformat()}T03:00:00+03:00"

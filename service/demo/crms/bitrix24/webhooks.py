@@ -1,4 +1,4 @@
-"""What a Bitrix24 portal posts about an event: its name, an id, and who posts it.
+"""The webhooks of a Bitrix24 portal about an event: a name, an id, and the sender.
 
 Source: bitrix24/b24restdocs: events/index.md, crm/deals/events, tasks/events-tasks,
 crm/timeline/activities/events, and a delivery that was captured in 2026.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.demo.crms.bitrix24.records import Books
+from service.demo.crms.bitrix24.records import Renderer
 from service.demo.crms.php import Node
 from service.demo.office import Client, Deal, Event, Task
 
@@ -20,8 +20,8 @@ EVENTS: Final = tuple(
 """The events to subscribe to, of those that this office has."""
 
 
-def told(books: Books, event: Event) -> list[tuple[str, Node]]:
-    """The names of what is posted about an event, as the documents print them, and the data of each."""
+def notices(renderer: Renderer, event: Event) -> list[tuple[str, Node]]:
+    """The names and the data of the webhooks about an event; names are spelt as in the documents."""
     gone, new = event.kind == "deleted", event.kind == "added"
     action = "Delete" if gone else "Add" if new else "Update"
     match event.after:
@@ -32,31 +32,21 @@ def told(books: Books, event: Event) -> list[tuple[str, Node]]:
             entity = "COMPANY" if client.company else "CONTACT"
             return [(f"ONCRM{entity}{action.upper()}", _fields(client.id))]
         case Task() as task:
-            activity = (f"onCrmActivity{action}", _fields(books.activity_id(task)))
-            if books.is_todo(task):
+            activity = (f"onCrmActivity{action}", _fields(renderer.activity_id(task)))
+            if renderer.is_todo(task):
                 return [activity]
             of_task: tuple[str, Node] = (f"ONTASK{action.upper()}", _sides(task.id, gone, new))
-            return [of_task, activity] if books.owner(task) else [of_task]
+            return [of_task, activity] if renderer.owner(task) else [of_task]
 
 
-def sender(domain: str, application_token: str, access_token: str | None) -> Node:
-    """Who posts: the portal, to an outgoing webhook; with tokens, to an application."""
-    portal: dict[str, Node] = {
+def sender(domain: str, application_token: str) -> Node:
+    """The block `auth`, by which a portal proves itself."""
+    return {
         "domain": domain,
         "client_endpoint": f"https://{domain}/rest/",
         "server_endpoint": "https://oauth.bitrix.info/rest/",
         "member_id": "d897063e1ce7c5eb9f04b9751eef5915",
         "application_token": application_token,
-    }
-    if access_token is None:
-        return portal
-    return {
-        "access_token": access_token,
-        "expires_in": "3600",
-        "scope": "crm,task",
-        "status": "L",
-        "refresh_token": "b24refreshtoken0000000000000001",
-        **portal,
     }
 
 
@@ -65,7 +55,7 @@ def _fields(id: int) -> Node:
 
 
 def _sides(id: int, gone: bool, new: bool) -> Node:
-    """A task before and after, of which one side may be the word `undefined`."""
+    """A task before and after a change; a missing side is the word `undefined`."""
     side: Node = {"ID": str(id)}
     return {
         "FIELDS_BEFORE": "undefined" if new else side,

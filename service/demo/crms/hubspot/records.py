@@ -1,5 +1,5 @@
-"""HubSpot's records: what it calls the properties of deals, tasks, contacts and companies, and how each value
-is told by the API and by a webhook.
+"""HubSpot's records: the properties of deals, tasks, contacts and companies, and how the API and webhooks
+write their values.
 
 Sources: HubSpot's OpenAPI of CRM v3 objects, and its guides to deals, tasks, pipelines, owners and
 associations. A pipeline's stages have ids of their own; which of them is lost is in their metadata only. An
@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from service.demo.office import Client, Deal, Office, OfficeRecord, Second, Task
 
-Told: TypeAlias = str | int | None
+PropertyValue: TypeAlias = str | int | None
 """A property's value: text (numbers too are text), milliseconds since 1970 for a moment, or none."""
 
 Json: TypeAlias = dict[str, object]
@@ -39,26 +39,26 @@ class ObjectType(Generic[_R]):
         plural: Its name in addresses.
         singular: Its name in webhooks and associations.
         id: Its `objectTypeId`.
-        properties: How each property is read from a record.
+        properties: Reads every property from a record.
         created, modified: The properties that say when a record was made and last changed.
-        defaults: What is answered when no property is asked for, besides `created`, `modified` and
+        defaults: The properties of an answer to a request without any, besides `created`, `modified` and
             `hs_object_id`, which always are.
-        told: The properties whose changes the app has subscribed to.
+        subscribed: The properties whose changes the app has subscribed to.
         records: All records of the type, by id, in the order of their ids.
     """
 
     plural: str
     singular: str
     id: str
-    properties: Mapping[str, Callable[[_R], Told]]
+    properties: Mapping[str, Callable[[_R], PropertyValue]]
     created: str
     modified: str
     defaults: tuple[str, ...]
-    told: tuple[str, ...]
+    subscribed: tuple[str, ...]
     records: Callable[[Office], Mapping[int, _R]]
 
-    def value(self, record: _R, name: str) -> Told:
-        """A property's value; none for one that does not exist."""
+    def value(self, record: _R, name: str) -> PropertyValue:
+        """A property's value; None for an unknown property."""
         read = self.properties.get(name)
         return None if read is None else read(record)
 
@@ -68,17 +68,17 @@ class ObjectType(Generic[_R]):
         A property without a value is null; one that does not exist is left out.
         """
         wanted = [*(names or self.defaults), self.created, self.modified, "hs_object_id"]
-        told: Json = {
+        answer: Json = {
             "id": str(record.id),
             "properties": {
-                name: told_by_api(self.properties[name](record)) for name in wanted if name in self.properties
+                name: as_api_text(self.properties[name](record)) for name in wanted if name in self.properties
             },
             "createdAt": iso(record.created_at),
             "updatedAt": iso(record.updated_at),
             "archived": is_archived(record),
             "url": f"https://app.hubspot.com/contacts/{portal}/record/{self.id}/{record.id}",
         }
-        return {**told, "archivedAt": iso(record.updated_at)} if is_archived(record) else told
+        return {**answer, "archivedAt": iso(record.updated_at)} if is_archived(record) else answer
 
 
 def is_archived(record: OfficeRecord) -> bool:
@@ -87,27 +87,27 @@ def is_archived(record: OfficeRecord) -> bool:
 
 
 def iso(moment: Second) -> str:
-    """A moment as the API tells it."""
+    """A moment in the API."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def told_by_api(value: Told) -> str | None:
-    """A property's value as the API tells it: moments in ISO 8601, all else as text."""
+def as_api_text(value: PropertyValue) -> str | None:
+    """A property's value in the API: moments in ISO 8601, all else as text."""
     return iso(value // 1000) if isinstance(value, int) else value
 
 
-def told_by_webhook(value: Told) -> str:
-    """A property's value as a webhook tells it: always text; milliseconds for a moment, nothing for none."""
+def as_webhook_text(value: PropertyValue) -> str:
+    """A property's value in a webhook: text, with milliseconds for a moment and "" for none."""
     return "" if value is None else str(value)
 
 
 def stage_id(pipeline_id: int, status: Literal["open", "won", "lost"]) -> str:
-    """The id of the stage of a pipeline in which such deals are."""
-    return next(f"{pipeline_id}{suffix}" for each, suffix, _ in _STAGES if each == status)
+    """The id of a pipeline's stage for deals of this status."""
+    return next(f"{pipeline_id}{suffix}" for stage, suffix, _ in _STAGES if stage == status)
 
 
 def pipeline_json(pipeline_id: int, label: str, order: int) -> Json:
-    """A pipeline and its stages. The open stage of all but the first has a probability of nought, too."""
+    """A pipeline and its stages. From the second pipeline on, the open stage has a probability of 0, too."""
     probability = {"open": "0.2" if order == 0 else "0.0", "won": "1.0", "lost": "0.0"}
     stages = [
         {
@@ -124,12 +124,12 @@ def pipeline_json(pipeline_id: int, label: str, order: int) -> Json:
 
 
 def owner_json(id: int, name: str) -> Json:
-    """An owner; its id is not that of the user."""
+    """An owner. Its id differs from its user's."""
     first, last = name_parts(name)
-    told: Json = {"id": str(id), "email": f"m{id}@office.example", "type": "PERSON", **_LONG_AGO}
+    owner: Json = {"id": str(id), "email": f"m{id}@office.example", "type": "PERSON", **_LONG_AGO}
     user = 90_000_000 + id
     return {
-        **told,
+        **owner,
         "firstName": first,
         "lastName": last or "",
         "userId": user,
@@ -138,19 +138,19 @@ def owner_json(id: int, name: str) -> Json:
 
 
 def links_of(office: Office, kind: AnyType, record: OfficeRecord, names: list[str]) -> Json:
-    """A record's associations with those other types, as a record is answered with them."""
+    """A record's field `associations`, with records of those other types; nothing where it has none."""
     links: Json = {}
     for to in filter(None, map(type_named, names)):
         end = linked(office, record, to)
         if end is not None:
             link = f"{kind.singular}_to_{to.singular}"
             kinds = [link, f"{link}_unlabeled"] if to is COMPANIES else [link]
-            links[to.plural] = {"results": [{"id": str(end), "type": each} for each in kinds]}
-    return links
+            links[to.plural] = {"results": [{"id": str(end), "type": name} for name in kinds]}
+    return {"associations": links} if links else {}
 
 
 def amount_text(amount: int) -> str:
-    """Minor units as HubSpot keeps a number: no more digits than it needs."""
+    """Minor units as HubSpot's number, without trailing zeros."""
     return f"{(Decimal(amount) / 100).normalize():f}"
 
 
@@ -190,7 +190,7 @@ DEALS: Final = ObjectType[Deal](
     created="createdate",
     modified="hs_lastmodifieddate",
     defaults=("amount", "closedate", "dealname", "dealstage", "pipeline"),
-    told=(
+    subscribed=(
         "dealname",
         "amount",
         "dealstage",
@@ -222,7 +222,7 @@ TASKS: Final = ObjectType[Task](
     created="hs_createdate",
     modified="hs_lastmodifieddate",
     defaults=(),
-    told=("hs_task_subject", "hs_task_status", "hs_timestamp", "hubspot_owner_id"),
+    subscribed=("hs_task_subject", "hs_task_status", "hs_timestamp", "hubspot_owner_id"),
     records=lambda office: office.tasks,
 )
 
@@ -241,8 +241,8 @@ CONTACTS: Final = ObjectType[Client](
     created="createdate",
     modified="lastmodifieddate",
     defaults=("email", "firstname", "lastname"),
-    told=("firstname", "lastname"),
-    records=lambda office: {each: client for each, client in office.clients.items() if not client.company},
+    subscribed=("firstname", "lastname"),
+    records=lambda office: {id: client for id, client in office.clients.items() if not client.company},
 )
 
 COMPANIES: Final = ObjectType[Client](
@@ -259,8 +259,8 @@ COMPANIES: Final = ObjectType[Client](
     created="createdate",
     modified="hs_lastmodifieddate",
     defaults=("domain", "name"),
-    told=("name",),
-    records=lambda office: {each: client for each, client in office.clients.items() if client.company},
+    subscribed=("name",),
+    records=lambda office: {id: client for id, client in office.clients.items() if client.company},
 )
 
 AnyType: TypeAlias = ObjectType[Any]  # of deals, tasks or clients: which, its records say
@@ -278,7 +278,7 @@ LABELS: Final[Mapping[tuple[str, str], tuple[tuple[int, str | None], ...]]] = {
 
 def type_named(name: str) -> AnyType | None:
     """The type with this name or id."""
-    return next((each for each in TYPES if name in (each.plural, each.singular, each.id)), None)
+    return next((kind for kind in TYPES if name in (kind.plural, kind.singular, kind.id)), None)
 
 
 def type_of(record: OfficeRecord) -> AnyType:
@@ -289,7 +289,7 @@ def type_of(record: OfficeRecord) -> AnyType:
 
 
 def linked(office: Office, record: OfficeRecord, to: AnyType) -> int | None:
-    """The record of the other type that a record is associated with."""
+    """The id of the associated record of another type; None where there is none."""
     if isinstance(record, Client):
         return None
     if to is DEALS:

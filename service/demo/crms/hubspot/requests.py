@@ -1,4 +1,4 @@
-"""What a request to HubSpot asks for."""
+"""The parts of requests to HubSpot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Invalid(Exception):
 
 
 def only_known(request: Request, known: Iterable[str]) -> None:
-    """Raise `Invalid` where a parameter is not among those that are known."""
+    """Raise `Invalid` for an unknown parameter."""
     if unknown := set(request.query_params) - set(known):
         raise Invalid(f"Unknown parameters: {sorted(unknown)}")
 
@@ -30,7 +30,7 @@ def type_in(request: Request, part: str = "type") -> AnyType:
 
 
 def number_in(request: Request, name: str, otherwise: int, largest: int | None = None) -> int:
-    """A parameter that is a number; a page is not longer than the largest one."""
+    """A parameter that is a number, at most `largest`."""
     text = request.query_params.get(name, str(otherwise))
     if not text.isdigit() or (largest is not None and not 1 <= int(text) <= largest):
         raise Invalid(f"{name}: {text!r} is no number, or is not between 1 and {largest}")
@@ -38,12 +38,12 @@ def number_in(request: Request, name: str, otherwise: int, largest: int | None =
 
 
 def wants_archived(request: Request) -> bool:
-    """Whether archived records are asked for, and no others."""
+    """Whether the request is for archived records, and for no others."""
     return request.query_params.get("archived") == "true"
 
 
 def by_id(unique: object) -> None:
-    """Raise `Invalid` where records are asked for by another property than their id."""
+    """Raise `Invalid` for a request by another property than the id."""
     if unique not in (None, "hs_object_id"):
         raise Invalid(f"{unique} is not a property with unique values")
 
@@ -60,8 +60,8 @@ async def body_of(request: Request) -> Mapping[str, Any]:
 
 
 def inputs_in(body: Mapping[str, Any], most: int) -> list[str]:
-    """The ids that a batch asks for, each once."""
-    inputs = [str(each["id"]) for each in body.get("inputs") or []]
+    """The ids of a batch, without repeats."""
+    inputs = [str(given["id"]) for given in body.get("inputs") or []]
     if not 1 <= len(inputs) <= most:
         raise Invalid(f"The number of inputs is not between 1 and {most}")
     return list(dict.fromkeys(inputs))
@@ -69,4 +69,4 @@ def inputs_in(body: Mapping[str, Any], most: int) -> list[str]:
 
 def names_in(text: str | None) -> list[str]:
     """The parts of a comma-separated list."""
-    return [each.strip() for each in (text or "").split(",") if each.strip()]
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

@@ -6,43 +6,43 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from service.demo.crms.hubspot.records import AnyType, Told
+from service.demo.crms.hubspot.records import AnyType, PropertyValue
 from service.demo.crms.hubspot.requests import Invalid
 
 MOST_GROUPS: Final = 5
 MOST_FILTERS: Final = 6
 MOST_FILTERS_IN_ALL: Final = 18
 MOST_RESULTS: Final = 10_000
-"""What a search can be paged through to; beyond it is an error."""
+"""Results that a search can page through; a page behind them is an error."""
 MOST_AT_ONCE: Final = 200
 
-_Test = Callable[[Told, Mapping[str, Any]], bool]
+_Test = Callable[[PropertyValue, Mapping[str, Any]], bool]
 
 
-def found(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list[Any]:
-    """The records that a search finds, in its order; without one, in that in which they were made.
+def matching(kind: AnyType, records: list[Any], body: Mapping[str, Any]) -> list[Any]:
+    """The records that match a search, in its order; by default in the order of their creation.
 
     Raises:
-        Invalid: The search is beyond a limit, or is none.
+        Invalid: The search exceeds a limit, or is no search.
     """
     groups = [group["filters"] for group in body.get("filterGroups") or []]
     most = max(map(len, groups), default=0)
     if len(groups) > MOST_GROUPS or most > MOST_FILTERS or sum(map(len, groups)) > MOST_FILTERS_IN_ALL:
         raise Invalid("There are too many filters or filter groups in this search")
-    tests = [[_checked(kind, each) for each in filters] for filters in groups]
+    tests = [[_checked(kind, condition) for condition in filters] for filters in groups]
     those = [
-        each
-        for each in records
-        if not tests or any(all(_passes(kind, each, one) for one in group) for group in tests)
+        record
+        for record in records
+        if not tests or any(all(_passes(kind, record, condition) for condition in group) for group in tests)
     ]
     return _in_order(kind, those, body.get("sorts") or [])
 
 
 def page(body: Mapping[str, Any]) -> tuple[int, int]:
-    """Where the wanted page begins, and how long it is.
+    """The first index and the length of the requested page.
 
     Raises:
-        Invalid: It is too long, or ends beyond what can be paged through to.
+        Invalid: It is too long, or ends behind the last result that can be reached.
     """
     limit, after = body.get("limit", 10), str(body.get("after") or 0)
     if not isinstance(limit, int) or not 1 <= limit <= MOST_AT_ONCE:
@@ -74,18 +74,15 @@ def _in_order(kind: AnyType, records: list[Any], sorts: list[Any]) -> list[Any]:
     if len(sorts) > 1:
         raise Invalid("Only one sort is supported")
     name, backwards = kind.created, False
-    for each in sorts:
-        if isinstance(each, str):
-            name, backwards = each.lstrip("-"), each.startswith("-")
-        else:
-            name, backwards = each["propertyName"], each.get("direction") == "DESCENDING"
+    for sort in sorts:
+        name, backwards = sort["propertyName"], sort.get("direction") == "DESCENDING"
     if name not in kind.properties:
         raise Invalid(f"There is no property {name} to sort by")
     return sorted(records, key=lambda record: (_rank(kind.value(record, name)), record.id), reverse=backwards)
 
 
-def _rank(value: Told) -> tuple[int, float, str]:
-    """What values are ordered by: none first, then moments and numbers, then text."""
+def _rank(value: PropertyValue) -> tuple[int, float, str]:
+    """The order of values: none first, then moments and numbers, then text."""
     if value is None:
         return (0, 0.0, "")
     try:
@@ -94,8 +91,8 @@ def _rank(value: Told) -> tuple[int, float, str]:
         return (2, 0.0, str(value).casefold())
 
 
-def _wanted(value: Told, asked: Any) -> tuple[int, float, str]:
-    """A filter's value as it is compared with a property's: a moment may be given in ISO 8601."""
+def _wanted(value: PropertyValue, asked: Any) -> tuple[int, float, str]:
+    """A filter's value in comparisons with a property's; a moment may be in ISO 8601."""
     if isinstance(value, int) and not str(asked).lstrip("-").isdigit():
         try:
             return (1, datetime.fromisoformat(str(asked)).timestamp() * 1000, "")
@@ -108,11 +105,11 @@ def _ordered(ok: Callable[[Any, Any], bool]) -> _Test:
     return lambda value, one: value is not None and ok(_rank(value), _wanted(value, one["value"]))
 
 
-def _among(value: Told, one: Mapping[str, Any]) -> bool:
-    return value is not None and any(_rank(value) == _wanted(value, each) for each in one["values"])
+def _among(value: PropertyValue, one: Mapping[str, Any]) -> bool:
+    return value is not None and any(_rank(value) == _wanted(value, wanted) for wanted in one["values"])
 
 
-def _between(value: Told, one: Mapping[str, Any]) -> bool:
+def _between(value: PropertyValue, one: Mapping[str, Any]) -> bool:
     low, high = (_wanted(value, one[name]) for name in ("value", "highValue"))
     return value is not None and low <= _rank(value) <= high
 

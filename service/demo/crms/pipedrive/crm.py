@@ -1,8 +1,8 @@
 """A simulated Pipedrive: its API v2, v1 where v2 has none, and its webhooks.
 
 Sources: Pipedrive's OpenAPI of v1 and v2, its pages "Rate limiting", "Pagination", "HTTP status codes" and
-"Responses", and its guide for webhooks v2; for the words of errors, captured answers. Where Pipedrive passes
-over a parameter that it does not know, this one refuses it: a client that misspells one should hear of it.
+"Responses", and its guide for webhooks v2; for the texts of errors, captured answers. Pipedrive ignores a
+parameter that it does not know; this one refuses it, so that a misspelt one is noticed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import DailyBudget, Window
-from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, asked_for
-from service.demo.crms.pipedrive.lists import COLLECTIONS, KEPT, Invalid
+from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, requested
+from service.demo.crms.pipedrive.lists import COLLECTIONS, DEALS, Invalid
 from service.demo.crms.pipedrive.records import Json, user_json
 from service.demo.crms.pipedrive.webhooks import COMPANY, HOST, action_of, body_v1, body_v2, object_of, packed
 from service.demo.office import Event, Office
@@ -30,12 +30,6 @@ _CLOUDFLARE: Final = (
     "<html><head><title>Access denied</title></head><body>This error is produced by Cloudflare.</body></html>"
 )
 
-_SINGULARS: Final = {
-    "deals": "Deal",
-    "activities": "Activity",
-    "persons": "Person",
-    "organizations": "Organization",
-}
 
 _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -75,7 +69,7 @@ class Pipedrive(SimulatedCRM):
 
     @property
     def disabled(self) -> bool:
-        """Whether no webhook posts: each is banned, or was deleted by the vendor."""
+        """Whether no webhook posts, because all are banned or deleted by the vendor."""
         now = self.office.now()
         return self._off or (bool(self.hooks) and not any(hook.posts(now) for hook in self.hooks.values()))
 
@@ -120,16 +114,16 @@ class Pipedrive(SimulatedCRM):
         return hook
 
     def webhooks(self, event: Event) -> list[Webhook]:
-        """See `SimulatedCRM`: one for each registered webhook that has subscribed to it.
+        """See `SimulatedCRM`. Every registered webhook with a subscription to the event posts once.
 
-        What a banned one would have told is lost.
+        While a webhook is banned, its events are lost.
         """
         number, now = next(self._numbers), self.office.now()
         action, entity = action_of(event), object_of(event.after)
         made = []
         for id, hook in self.hooks.items():
-            if hook.hears(action, entity) and (self.disabled or hook.posts(now)):
-                old = hook.told["version"] == "1.0"
+            if hook.is_subscribed_to(action, entity) and (self.disabled or hook.posts(now)):
+                old = hook.fields["version"] == "1.0"
                 body = body_v1(self.office, event, id) if old else body_v2(self.office, event, id, number)
                 made.append(Webhook((event,), hook.headers, hook.query, packed(body)))
         return made
@@ -165,20 +159,21 @@ class Pipedrive(SimulatedCRM):
         return self.failure(429)
 
     def failure(self, status: int) -> Response:
-        """See `SimulatedCRM`. 403 is the page that one gets who goes on in spite of 429."""
+        """See `SimulatedCRM`. 403 is the page for a client that goes on after 429."""
         if status == 403:
             return HTMLResponse(_CLOUDFLARE, 403)
-        told = {"error": _ERRORS.get(status, "Requested service is not available"), "errorCode": status}
-        return self._json({"success": False, **told, "error_info": _INFO}, status)
+        error = _ERRORS.get(status, "Requested service is not available")
+        return self._json(
+            {"success": False, "error": error, "errorCode": status, "error_info": _INFO}, status
+        )
 
     def routes(self) -> list[Route]:
         """See `SimulatedCRM`."""
         hooks = "/api/v1/webhooks"
         return [
             Route("/api/v2/{list}", self._answer(self._list)),
-            Route("/api/v2/{list}/{id:int}", self._answer(self._read)),
+            Route("/api/v2/deals/archived", self._answer(self._archived_deals)),
             Route("/api/v1/users", self._answer(self._users)),
-            Route("/api/v1/users/{id:int}", self._answer(self._users)),
             Route(hooks, self._answer(self._hooks)),
             Route(hooks, self._answer(self._add_hook), methods=["POST"]),
             Route(f"{hooks}/{{id:int}}", self._answer(self._delete_hook), methods=["DELETE"]),
@@ -199,28 +194,21 @@ class Pipedrive(SimulatedCRM):
             return self._refused(404, "Resource not found", "ERR_NOT_FOUND")
         return self._json(collection.page(self.office, dict(request.query_params)))
 
-    async def _read(self, request: Request) -> Response:
-        name, id = request.path_params["list"], request.path_params["id"]
-        collection = COLLECTIONS.get(name)
-        record: Any = None if collection is None else collection.records(self.office).get(id)
-        gone = getattr(record, "deleted", False) and record.updated_at <= self.office.now() - KEPT
-        if collection is None or record is None or gone:
-            return self._refused(404, f"{_SINGULARS.get(name, 'Resource')} not found", "ERR_NOT_FOUND")
-        return self._json({"success": True, "data": collection.told(self.office, record)})
+    async def _archived_deals(self, request: Request) -> Response:
+        """This office archives no deals."""
+        DEALS.page(self.office, dict(request.query_params))  # refuses what the list does not take
+        return self._json({"success": True, "data": [], "additional_data": {"next_cursor": None}})
 
     async def _users(self, request: Request) -> Response:
-        told = {id: user_json(id, name) for id, name in self.office.managers.items()}
-        if "id" not in request.path_params:
-            return self._json({"success": True, "data": list(told.values())})
-        one = told.get(request.path_params["id"])
-        return self._json({"success": True, "data": one}) if one else self._refused(404, "User not found")
+        users = [user_json(id, name) for id, name in self.office.managers.items()]
+        return self._json({"success": True, "data": users})
 
     async def _hooks(self, request: Request) -> Response:
-        told = [hook.told for hook in self.hooks.values()]
-        return self._json({"success": True, "status": "ok", "data": told})
+        hooks = [hook.fields for hook in self.hooks.values()]
+        return self._json({"success": True, "status": "ok", "data": hooks})
 
     async def _add_hook(self, request: Request) -> Response:
-        asked = asked_for(await request.body())
+        asked = requested(await request.body())
         if len(self.hooks) >= MOST_HOOKS:
             return self._json({"status": "error", "success": False, "error": "Webhooks limit reached"}, 422)
         hook = self.subscribe(
@@ -232,7 +220,7 @@ class Pipedrive(SimulatedCRM):
             asked.get("http_auth_password"),
             asked["name"],
         )
-        return self._json({"success": True, "status": "ok", "data": hook.told}, 201)
+        return self._json({"success": True, "status": "ok", "data": hook.fields}, 201)
 
     async def _delete_hook(self, request: Request) -> Response:
         if self.hooks.pop(request.path_params["id"], None) is None:
@@ -240,26 +228,25 @@ class Pipedrive(SimulatedCRM):
         return self._json({"success": True, "status": "ok"})
 
     def _refused(self, status: int, error: str, code: str | None = None) -> Response:
-        """An error: of v2 with a code, of v1 with nothing but words."""
-        told: Json = {"success": False, "error": error}
+        """An error: with a code in v2, with a text only in v1."""
         more: Json = (
             {"error_info": _INFO, "data": None, "additional_data": None} if code is None else {"code": code}
         )
-        return self._json({**told, **more}, status)
+        return self._json({"success": False, "error": error, **more}, status)
 
-    def _json(self, told: Mapping[str, object], status: int = 200) -> Response:
-        """An answer, with the burst limit."""
+    def _json(self, answer: Mapping[str, object], status: int = 200) -> Response:
+        """An answer with the burst limit in its headers."""
         taken, now = self._burst.taken, self.office.now()
         left = self._burst.limit - len(taken)
         reset = int(taken[0] + self._burst.seconds - now) if taken else int(self._burst.seconds)
         limits = {"limit": self._burst.limit, "remaining": left, "reset": max(0, reset)}
         return JSONResponse(
-            told, status, {f"x-ratelimit-{name}": str(value) for name, value in limits.items()}
+            answer, status, {f"x-ratelimit-{name}": str(value) for name, value in limits.items()}
         )
 
 
 def _cost(request: Request) -> int:
-    """Tokens: v2 is cheaper than v1, one record cheaper than a list."""
+    """The tokens that a request costs: v2 is cheaper than v1, one record cheaper than a list."""
     version, name, *one = request.url.path.removeprefix("/api/").split("/")
     if request.method != "GET":
         return 6 if request.method == "DELETE" else 10

@@ -1,4 +1,4 @@
-"""Pipedrive's registered webhooks: what the API tells of one, and the rules that ban and delete it.
+"""Pipedrive's registered webhooks: their fields in the API, and the rules that ban and delete them.
 
 Sources: Pipedrive's OpenAPI of v1 (`/webhooks`), and its guide for webhooks v2.
 """
@@ -22,7 +22,7 @@ BAN: Final = 1800.0
 FAILURES: Final = 10
 """First attempts that fail, until a webhook is banned."""
 
-FORSAKEN: Final = 3 * 86_400
+DELETED_AFTER: Final = 3 * 86_400
 """Seconds without a success, after which a webhook is deleted."""
 
 MOST_HOOKS: Final = 40
@@ -50,13 +50,13 @@ class Hook:
     """A registered webhook.
 
     Args:
-        told: Its fields, by the API's names.
-        since: When it was made, or last succeeded.
+        fields: By the API's names.
+        since: When it was registered, or last succeeded.
         failures: How many first attempts have failed since the last ban.
         banned_until: When its ban ends, or ended.
     """
 
-    told: Json
+    fields: Json
     since: float
     failures: int = 0
     banned_until: float = 0.0
@@ -74,8 +74,8 @@ class Hook:
         name: str,
         now: float,
     ) -> Self:
-        """A new one."""
-        told: Json = {
+        """A new webhook."""
+        fields: Json = {
             "id": id,
             "company_id": COMPANY,
             "owner_id": ADMIN,
@@ -96,18 +96,18 @@ class Hook:
             "admin_id": ADMIN,
             "name": name,
         }
-        return cls(told, now)
+        return cls(fields, now)
 
     @property
     def query(self) -> Mapping[str, str]:
-        """What stands in its address."""
-        return dict(parse_qsl(urlsplit(str(self.told["subscription_url"])).query))
+        """The query of its address."""
+        return dict(parse_qsl(urlsplit(str(self.fields["subscription_url"])).query))
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What is posted with each body: HTTP Basic, where it was registered with a user."""
+        """The headers of its requests: HTTP Basic, where it was registered with a user."""
         headers = {"content-type": "application/json", "user-agent": "Pipedrive Webhooks"}
-        user, password = self.told["http_auth_user"], self.told["http_auth_password"]
+        user, password = self.fields["http_auth_user"], self.fields["http_auth_password"]
         if user is None:
             return headers
         proof = base64.b64encode(f"{user}:{password or ''}".encode()).decode()
@@ -115,31 +115,31 @@ class Hook:
 
     def posts(self, now: float) -> bool:
         """Whether it is neither banned nor deleted by the vendor."""
-        return now >= self.banned_until and self.told["is_active"] == 1
+        return now >= self.banned_until and self.fields["is_active"] == 1
 
-    def hears(self, action: str, entity: str) -> bool:
-        """Whether it has subscribed to such events."""
-        return self.told["event_action"] in (action, "*") and self.told["event_object"] in (entity, "*")
+    def is_subscribed_to(self, action: str, entity: str) -> bool:
+        """Whether it is subscribed to such events."""
+        return self.fields["event_action"] in (action, "*") and self.fields["event_object"] in (entity, "*")
 
     def answered(self, attempt: int, status: int | None, now: float) -> None:
         """Ten first attempts that fail ban it for half an hour; three days without a success delete it."""
-        self.told |= {"last_delivery_time": rfc3339(int(now)), "last_http_status": status}
+        self.fields |= {"last_delivery_time": rfc3339(int(now)), "last_http_status": status}
         if status is not None and 200 <= status < 300:
             self.since = now
             return
         self.failures += attempt == 0
         if self.failures >= FAILURES:
             self.failures, self.banned_until = 0, now + BAN
-        if now - self.since >= FORSAKEN:
-            self.told |= {
+        if now - self.since >= DELETED_AFTER:
+            self.fields |= {
                 "is_active": 0,
                 "remove_time": rfc3339(int(now)),
                 "remove_reason": "no success in 3 days",
             }
 
 
-def asked_for(body: bytes) -> Mapping[str, Any]:
-    """The webhook that a body asks for; raises `Invalid` where it is none."""
+def requested(body: bytes) -> Mapping[str, Any]:
+    """The checked fields of a request to register a webhook. Raises `Invalid`."""
     try:
         asked = json.loads(body)
     except ValueError:

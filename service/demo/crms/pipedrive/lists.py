@@ -1,4 +1,4 @@
-"""Pipedrive's lists of v2: which parameters they take, and how they are paged by cursors.
+"""Pipedrive's lists of v2: their parameters, and their pages by cursors.
 
 Sources: Pipedrive's OpenAPI of v2, and its page "Pagination": a cursor is a marker of the next page's first
 item, 100 items are given unless asked, 500 at most. Pipedrive's own parser takes no fractions of a second.
@@ -33,14 +33,14 @@ from service.demo.crms.pipedrive.records import (
 from service.demo.office import Office
 
 KEPT: Final = 30 * 86_400
-"""Seconds for which a deleted record can still be had."""
+"""Seconds for which the API still has a deleted record."""
 
 _LARGEST: Final = 500
 _MOST_IDS: Final = 100
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 _BEGINNING: Final = (-(2**63), 0)
-"""Before everything."""
+"""Before every record."""
 
 _Test: TypeAlias = Callable[[Any], bool]
 _Filter: TypeAlias = Callable[[Office, str], _Test]
@@ -56,28 +56,28 @@ class Collection:
     """A list of v2.
 
     Args:
-        cost: Tokens that a page of it costs.
-        records: What is in it, by id, in the order of ids.
-        told: A record as it is answered.
-        filters: What each filter lets through, given its value.
-        ranks: What each order goes by.
-        include_fields: What can be asked for besides; this office has none of it.
-        by_ids: Whether records can be asked for by their ids.
+        cost: Tokens of one page.
+        records: By id, in the order of ids.
+        render: A record in an answer.
+        filters: Make every filter's condition from its value.
+        ranks: The keys of every order.
+        include_fields: Further fields that a request may name; this office has none of them.
+        by_ids: Whether a request may name ids.
     """
 
     cost: int
     records: Callable[[Office], Mapping[int, Any]]
-    told: Callable[[Office, Any], Json]
+    render: Callable[[Office, Any], Json]
     filters: Mapping[str, _Filter]
     ranks: Mapping[str, _Rank]
     include_fields: frozenset[str] = frozenset()
     by_ids: bool = True
 
     def page(self, office: Office, asked: Mapping[str, str]) -> Json:
-        """A page, as it is answered.
+        """A page of an answer.
 
         Raises:
-            Invalid: A parameter is not known, or has no valid value.
+            Invalid: A parameter is unknown, or its value is not valid.
         """
         known = {"limit", "cursor", "sort_by", "sort_direction", "include_fields", *self.filters}
         if set(asked) - known - ({"ids"} if self.by_ids else set()):
@@ -93,10 +93,10 @@ class Collection:
 
         in_order = by == "id" and not backwards
         wanted = self._wanted(office, asked, start[1] if in_order else 0)
-        rest = (each for each in wanted if place(each) >= start)
+        rest = (record for record in wanted if place(record) >= start)
         those = list(islice(rest, limit + 1)) if in_order else nsmallest(limit + 1, rest, key=place)
         next_cursor = _cursor(by, backwards, rank(those[-1]), those[-1].id) if len(those) > limit else None
-        data = [self.told(office, each) for each in those[:limit]]
+        data = [self.render(office, record) for record in those[:limit]]
         return {"success": True, "data": data, "additional_data": {"next_cursor": next_cursor}}
 
     def _wanted(self, office: Office, asked: Mapping[str, str], first: int) -> Iterable[Any]:
@@ -104,16 +104,16 @@ class Collection:
         records = self.records(office)
         if "ids" in asked:
             ids = asked["ids"].split(",")
-            if len(ids) > _MOST_IDS or not all(each.isdigit() for each in ids):
+            if len(ids) > _MOST_IDS or not all(id.isdigit() for id in ids):
                 raise Invalid(f"ids: {len(ids)} of {_MOST_IDS} at most, or not all are numbers")
-            kept: Iterable[Any] = [records[id] for id in sorted(set(map(int, ids))) if id in records]
+            chosen: Iterable[Any] = [records[id] for id in sorted(set(map(int, ids))) if id in records]
         else:
             ordered = list(records)
-            kept = (records[id] for id in islice(ordered, bisect_left(ordered, first), None))
+            chosen = (records[id] for id in islice(ordered, bisect_left(ordered, first), None))
         if "status" not in asked:
-            kept = (each for each in kept if not getattr(each, "deleted", False))
+            chosen = (record for record in chosen if not getattr(record, "deleted", False))
         tests = [self.filters[name](office, value) for name, value in asked.items() if name in self.filters]
-        return (each for each in kept if all(test(each) for test in tests))
+        return (record for record in chosen if all(test(record) for test in tests))
 
     def _order(self, asked: Mapping[str, str]) -> tuple[int, str, bool]:
         limit, by, way = (
@@ -129,15 +129,15 @@ class Collection:
 
 
 def _cursor(by: str, backwards: bool, value: int, id: int) -> str:
-    told = {"field": by, "fieldValue": value, "sortDirection": "desc" if backwards else "asc", "id": id}
-    return base64.urlsafe_b64encode(json.dumps(told, separators=(",", ":")).encode()).decode().rstrip("=")
+    marker = {"field": by, "fieldValue": value, "sortDirection": "desc" if backwards else "asc", "id": id}
+    return base64.urlsafe_b64encode(json.dumps(marker, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def _opened(cursor: str, by: str, backwards: bool) -> tuple[int, int]:
     try:
-        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        start = (int(told["fieldValue"]), int(told["id"]))
-        same = (told["field"], told["sortDirection"]) == (by, "desc" if backwards else "asc")
+        marker = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        start = (int(marker["fieldValue"]), int(marker["id"]))
+        same = (marker["field"], marker["sortDirection"]) == (by, "desc" if backwards else "asc")
     except (ValueError, KeyError, TypeError):
         raise Invalid("cursor: it is not valid") from None
     if not same:
@@ -176,7 +176,7 @@ def _is_done(office: Office, text: str) -> _Test:
 
 
 def _equals(read: Callable[[Office, Any], object]) -> _Filter:
-    """Lets through the records of which this is the number that was asked for."""
+    """Lets through the records whose number equals the filter's."""
 
     def wanted(office: Office, text: str) -> _Test:
         if not text.isdigit():
@@ -200,7 +200,7 @@ _RANKS: Final[Mapping[str, _Rank]] = {
 DEALS: Final = Collection(
     cost=10,
     records=lambda office: office.deals,
-    told=deal_json,
+    render=deal_json,
     filters={
         **_OWNED,
         "person_id": _equals(lambda office, deal: person_of(office, deal.client_id)),
@@ -216,7 +216,7 @@ DEALS: Final = Collection(
 ACTIVITIES: Final = Collection(
     cost=10,
     records=lambda office: office.tasks,
-    told=activity_json,
+    render=activity_json,
     filters={
         **_OWNED,
         "deal_id": _equals(lambda office, task: task.deal_id),
@@ -232,8 +232,10 @@ ACTIVITIES: Final = Collection(
 def _clients(company: bool) -> Collection:
     return Collection(
         cost=10,
-        records=lambda office: {each.id: each for each in office.clients.values() if each.company == company},
-        told=lambda office, client: client_json(client),
+        records=lambda office: {
+            client.id: client for client in office.clients.values() if client.company == company
+        },
+        render=lambda office, client: client_json(client),
         filters=_UPDATED,
         ranks=_RANKS,
     )
@@ -244,7 +246,7 @@ class _Place:
     """A pipeline or a stage."""
 
     id: int
-    told: Json
+    fields: Json
     updated_at: int = 0
     created_at: int = 0
 
@@ -263,12 +265,12 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "activities": ACTIVITIES,
     "persons": _clients(company=False),
     "organizations": _clients(company=True),
-    "pipelines": Collection(5, _pipelines, lambda office, place: place.told, {}, _RANKS, by_ids=False),
+    "pipelines": Collection(5, _pipelines, lambda office, place: place.fields, {}, _RANKS, by_ids=False),
     "stages": Collection(
         5,
         _stages,
-        lambda office, place: place.told,
-        {"pipeline_id": _equals(lambda office, place: place.told["pipeline_id"])},
+        lambda office, place: place.fields,
+        {"pipeline_id": _equals(lambda office, place: place.fields["pipeline_id"])},
         {**_RANKS, "order_nr": lambda place: int(place.id)},
         by_ids=False,
     ),

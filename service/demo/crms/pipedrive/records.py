@@ -1,8 +1,8 @@
-"""Pipedrive's records: deals, activities, clients, pipelines, stages and users, as its API answers them.
+"""Pipedrive's records: deals, activities, clients, pipelines, stages and users, in the form of its API.
 
 Sources: Pipedrive's OpenAPI of v2 (deals, activities, persons, organizations, pipelines, stages) and of v1
 (users). Amounts are numbers of whole units, ids are numbers, moments are RFC 3339 in UTC; an activity's due
-time stands apart from its date, in UTC.
+time and its date are two fields, in UTC.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _LONG_AGO: Final = 1_704_787_200
 
 
 def rfc3339(moment: Second | None) -> str | None:
-    """A moment as v2 tells it."""
+    """A moment in v2."""
     return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def major(amount: int) -> int | float:
-    """Minor units as Pipedrive's number of whole ones."""
+    """Minor units as Pipedrive's number of major units."""
     return amount // 100 if amount % 100 == 0 else amount / 100
 
 
@@ -143,7 +143,7 @@ def activity_json(office: Office, task: Task) -> Json:
 
 def client_json(client: Client) -> Json:
     """A person, or an organization."""
-    told: Json = {
+    record: Json = {
         "id": client.id,
         "name": client.name,
         "owner_id": ADMIN,
@@ -155,38 +155,38 @@ def client_json(client: Client) -> Json:
         "custom_fields": {},
     }
     if client.company:
-        return {**told, "address": None}
+        return {**record, "address": None}
     first, _, last = client.name.partition(" ")
     names = {"first_name": first, "last_name": last or None}
-    return {**told, **names, "org_id": None, "emails": [], "phones": [], "picture_id": None}
+    return {**record, **names, "org_id": None, "emails": [], "phones": [], "picture_id": None}
 
 
 def pipeline_json(id: int, name: str, order: int) -> Json:
     """A pipeline."""
-    told = {
+    pipeline = {
         "id": id,
         "name": name,
         "order_nr": order,
         "is_deleted": False,
         "is_deal_probability_enabled": False,
     }
-    return {**told, "add_time": rfc3339(_LONG_AGO), "update_time": None}
+    return {**pipeline, "add_time": rfc3339(_LONG_AGO), "update_time": None}
 
 
 def stage_json(pipeline_id: int) -> Json:
     """A pipeline's stage."""
-    told: Json = {"id": stage_of(pipeline_id), "order_nr": 1, "name": "В работе", "pipeline_id": pipeline_id}
-    told |= {
+    stage: Json = {"id": stage_of(pipeline_id), "order_nr": 1, "name": "В работе", "pipeline_id": pipeline_id}
+    stage |= {
         "is_deleted": False,
         "deal_probability": 100,
         "is_deal_rot_enabled": False,
         "days_to_rotten": None,
     }
-    return {**told, "add_time": rfc3339(_LONG_AGO), "update_time": None}
+    return {**stage, "add_time": rfc3339(_LONG_AGO), "update_time": None}
 
 
 def user_json(id: int, name: str) -> Json:
-    """A user, as v1 tells of it: moments have neither zone nor `T`."""
+    """A user in v1: moments have neither zone nor `T`."""
     return {
         "id": id,
         "name": name,

@@ -1,8 +1,8 @@
-"""What Pipedrive posts about an event: webhooks of v2, and of the older v1.
+"""Pipedrive's webhooks about an event, in version 2.0 and in the older 1.0.
 
 Sources: Pipedrive's guide for webhooks v2 and its migration guide, whose examples were captured; for v1,
-captured deliveries. A body of v2 has what the object is now in `data`, and in `previous` only what was
-otherwise; one of v1 has both in full. Moments are RFC 3339 in v2 and naive UTC in v1.
+captured deliveries. A body of v2 has the object in `data`, and in `previous` only the old values of
+what changed; a body of v1 has both in full. Moments are RFC 3339 in v2 and naive UTC in v1.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ _OLD_ACTIONS: Final = {"create": "added", "change": "updated", "delete": "delete
 
 
 def action_of(event: Event) -> Action:
-    """What sort of event it is to Pipedrive; a deleted deal that is back has changed."""
+    """Pipedrive's name of an event. A deleted deal that is restored has changed."""
     return "create" if event.before is None else "delete" if event.kind == "deleted" else "change"
 
 
 def object_of(record: OfficeRecord) -> str:
-    """What sort of object a record is to Pipedrive."""
+    """Pipedrive's name of a record's type."""
     if isinstance(record, Client):
         return "organization" if record.company else "person"
     return "deal" if isinstance(record, Deal) else "activity"
 
 
 def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
-    """A body of version 2.0; the number is the event's, the same for every webhook that tells of it."""
+    """A body of version 2.0. The number is the event's, the same in all webhooks about it."""
     action, entity = action_of(event), object_of(event.after)
     old = None if event.before is None else data(office, event.before, first=False)
     new = data(office, event.after, first=event.before is None)
@@ -93,7 +93,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
             "webhook_id": str(hook),
             "webhook_owner_id": str(ADMIN),
             "change_source": "app",
-            "permitted_user_ids": [str(each) for each in office.managers],
+            "permitted_user_ids": [str(user_id) for user_id in office.managers],
             "attempt": 1,
             "host": HOST,
         },
@@ -101,7 +101,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
 
 
 def data(office: Office, record: OfficeRecord, first: bool) -> Json:
-    """An object in a body of v2. A deal that was just made has no `update_time` yet."""
+    """An object in a body of v2. A new deal has no `update_time` yet."""
     if isinstance(record, Client):
         return _posted(client_json(record))
     if isinstance(record, Deal):
@@ -114,12 +114,12 @@ def data(office: Office, record: OfficeRecord, first: bool) -> Json:
     return {**activity, "custom_fields": {}, "public_description": "", "due_time": _zoned(record, first)}
 
 
-def _posted(told: Json) -> Json:
-    return {name: value for name, value in told.items() if name not in _ONLY_IN_API}
+def _posted(record: Json) -> Json:
+    return {name: value for name, value in record.items() if name not in _ONLY_IN_API}
 
 
 def _zoned(task: Task, first: bool) -> Json | None:
-    """A due time; where there is none, a new activity has null and a later one has nothing in it."""
+    """A due time. Without one, a new activity has null, and a changed one an empty object."""
     time = due_time(task)
     if time is None:
         return None if first else {"timezone_id": None, "value": ""}
@@ -160,7 +160,7 @@ def body_v1(office: Office, event: Event, hook: int) -> Json:
 
 
 def data_v1(office: Office, record: OfficeRecord) -> Json:
-    """An object in a body of v1; what a board has no use for is left out."""
+    """An object in a body of v1, without the fields that a board has no use for."""
     times = {"add_time": _naive(record.created_at), "update_time": _naive(record.updated_at)}
     if isinstance(record, Client):
         return {"id": record.id, "name": record.name, "owner_id": ADMIN, "active_flag": True, **times}
@@ -176,34 +176,38 @@ def data_v1(office: Office, record: OfficeRecord) -> Json:
         "org_name": _name(office, organization_of(office, client_id)),
         **times,
     }
-    if isinstance(record, Task):
-        return {
-            **common,
-            "subject": record.text,
-            "type": "call",
-            "done": record.completed,
-            "due_date": due_date(record),
-            "due_time": (due_time(record) or "").removesuffix(":00"),
-            "duration": "",
-            "deal_id": record.deal_id,
-            "marked_as_done_time": _naive(record.completed_at) or "",
-            "active_flag": not record.deleted,
-        }
+    return {**common, **(_task_v1(record) if isinstance(record, Task) else _deal_v1(record))}
+
+
+def _task_v1(task: Task) -> Json:
     return {
-        **common,
+        "subject": task.text,
+        "type": "call",
+        "done": task.completed,
+        "due_date": due_date(task),
+        "due_time": (due_time(task) or "").removesuffix(":00"),
+        "duration": "",
+        "deal_id": task.deal_id,
+        "marked_as_done_time": _naive(task.completed_at) or "",
+        "active_flag": not task.deleted,
+    }
+
+
+def _deal_v1(deal: Deal) -> Json:
+    return {
         "creator_user_id": ADMIN,
-        "title": record.name,
-        "value": major(record.amount),
+        "title": deal.name,
+        "value": major(deal.amount),
         "currency": "RUB",
-        "stage_id": stage_of(record.pipeline_id),
-        "pipeline_id": record.pipeline_id,
-        "status": status_of(record),
-        "lost_reason": record.reason,
-        "active": record.status == "open" and not record.deleted,
-        "deleted": record.deleted,
-        "close_time": _naive(record.closed_at),
-        "won_time": _naive(record.closed_at) if record.status == "won" else None,
-        "lost_time": _naive(record.closed_at) if record.status == "lost" else None,
+        "stage_id": stage_of(deal.pipeline_id),
+        "pipeline_id": deal.pipeline_id,
+        "status": status_of(deal),
+        "lost_reason": deal.reason,
+        "active": deal.status == "open" and not deal.deleted,
+        "deleted": deal.deleted,
+        "close_time": _naive(deal.closed_at),
+        "won_time": _naive(deal.closed_at) if deal.status == "won" else None,
+        "lost_time": _naive(deal.closed_at) if deal.status == "lost" else None,
         "stage_change_time": None,
         "expected_close_date": None,
         "visible_to": "3",
@@ -211,13 +215,13 @@ def data_v1(office: Office, record: OfficeRecord) -> Json:
 
 
 def packed(body: Json) -> bytes:
-    """A body as it is posted."""
+    """A body as bytes."""
     return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _naive(moment: int | None) -> str | None:
-    told = rfc3339(moment)
-    return None if told is None else told.replace("T", " ").removesuffix("Z")
+    text = rfc3339(moment)
+    return None if text is None else text.replace("T", " ").removesuffix("Z")
 
 
 def _name(office: Office, client_id: int | None) -> str | None:
