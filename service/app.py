@@ -59,7 +59,8 @@ def create_app(config: Config, clock: Clock) -> Service:
     ticker = Ticker(database, list(accounts), writer, clock)
     reader = BoardReader(database, accounts, clock)
     hub = Hub(reader, accounts, clock)
-    runner = Runner(_apis(config), database, writer, httpx.AsyncClient(), clock, metrics)
+    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
+    runner = Runner(_apis(config), database, writer, http, clock, metrics)
     retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from service.calendar import local_day
 from service.model import Day, Entity, Instant, Value
 from service.money import convert
@@ -59,8 +61,7 @@ class Moment:
     today: Day
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFacts:
+class TaskFacts(msgspec.Struct, frozen=True):
     """A task that is not deleted.
 
     Args:
@@ -89,8 +90,7 @@ class TaskFacts:
         return self.done_at is not None and self.due_at is not None and self.done_at > self.due_at
 
 
-@dataclass(frozen=True, slots=True)
-class DealFacts:
+class DealFacts(msgspec.Struct, frozen=True):
     """The money and the people of a deal.
 
     Args:

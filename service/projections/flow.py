@@ -14,7 +14,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from service.projections.facts import DealFacts, Moment, TaskFacts
 
@@ -24,7 +27,7 @@ Middle: TypeAlias = Literal["deal", "client"]
 """An entity in the middle of the flow: it contributes by the sums that other entities made about it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Relation:
     """A table of keyed sums.
 
@@ -47,14 +50,14 @@ class Relation:
         """Whether it has one row for an account: a figure of the whole board."""
         return not self.key
 
-    @property
+    @cached_property
     def counts(self) -> tuple[int, ...]:
         """The indexes of the measures that count: only with one of them can a row come to nothing."""
         return tuple(
             index for index, name in enumerate(self.measures) if not name.endswith(("amount", "_us"))
         )
 
-    @property
+    @cached_property
     def zero(self) -> Measures:
         """The measures of a row that does not exist."""
         return (0,) * len(self.measures)
@@ -68,20 +71,23 @@ Deltas: TypeAlias = Mapping[Relation, Cells]
 """What is added to each relation."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntitySums:
-    """The sums about one entity in the middle of the flow. Their keys are what follows the entity's id."""
+class EntitySums(msgspec.Struct, frozen=True):
+    """The sums about one entity in the middle of the flow. Their keys are what follows the entity's id.
+
+    Args:
+        by_relation: Relation → entity id → rows, of this entity and of others.
+    """
 
     id: str
-    by_relation: Mapping[Relation, Cells]
+    by_relation: Mapping[Relation, Mapping[str, Cells]]
 
     def row(self, relation: Relation) -> Measures:
         """The one row of a relation whose key is the entity's id alone."""
-        return self.by_relation[relation].get((), relation.zero)
+        return self.rows(relation).get((), relation.zero)
 
     def rows(self, relation: Relation) -> Cells:
         """The rows of a relation by the rest of their key."""
-        return self.by_relation[relation]
+        return self.by_relation[relation].get(self.id, {})
 
 
 @dataclass(frozen=True, slots=True)

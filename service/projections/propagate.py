@@ -5,13 +5,14 @@ The caller brings the rows: the ledger loads them from the database, a recomputa
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from operator import add, neg
+from operator import add, sub
 from typing import TypeAlias
 
-from service.projections.at_risk import DEAL_TASKS
+from service.projections.at_risk import CLIENT_MANAGERS
 from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import (
     Cells,
@@ -46,7 +47,8 @@ class Flowed:
         deltas: What is added to each relation.
         deals: Every deal that took part, as it is after the batch: the changed ones, and those of the changed
             tasks.
-        clients: The clients whose rows on the board may differ.
+        clients: The clients whose rows on the board may differ: those about which a sum changes, and those
+            at risk that a changed deal or task is about.
     """
 
     deltas: Deltas
@@ -73,59 +75,57 @@ def propagate(
     before, after = moments
     tally = _Tally()
     for old_task, new_task in tasks:
-        tally.retract(flow.task(old_task, before))
-        tally.insert(flow.task(new_task, after))
+        tally.put(sub, flow.task(old_task, before))
+        tally.put(add, flow.task(new_task, after))
 
     deals = {**changed_deals, **_unchanged(tasks, changed_deals, load_deals)}
-    deal_sums = _sums(flow, "deal", deals.keys(), load_cells, tally.deltas)
+    deal_sums = _sums(flow, "deal", deals.keys(), load_cells, tally.cells)
     for deal_id, (old_deal, new_deal) in deals.items():
         old_sums, new_sums = deal_sums[deal_id]
         if old_deal is not None:
-            tally.retract(flow.deal(old_deal, old_sums))
-        tally.insert(flow.deal(new_deal, new_sums))
+            tally.put(sub, flow.deal(old_deal, old_sums))
+        tally.put(add, flow.deal(new_deal, new_sums))
 
     clients = tally.about("client")
-    for old_sums, new_sums in _sums(flow, "client", clients, load_cells, tally.deltas).values():
-        tally.retract(flow.client(old_sums))
-        tally.insert(flow.client(new_sums))
+    for old_sums, new_sums in _sums(flow, "client", clients, load_cells, tally.cells).values():
+        tally.put(sub, flow.client(old_sums))
+        tally.put(add, flow.client(new_sums))
 
-    listed = {*_listed_by_tasks(tasks, moments), *_listed_by_deals(deals, deal_sums)}
-    deltas = {relation: cells for relation, cells in tally.deltas.items() if cells}
-    return Flowed(deltas, {deal_id: new for deal_id, (_, new) in deals.items()}, clients | listed)
+    at_risk = {str(client_id) for client_id, _ in tally.cells.get(CLIENT_MANAGERS, ())}
+    return Flowed(tally.deltas(), {deal_id: new for deal_id, (_, new) in deals.items()}, clients | at_risk)
 
 
 class _Tally:
-    """Adds contributions up. A key whose contributions cancel out is not in `deltas`."""
+    """Adds contributions up: relation → key → sum. What cancels out is kept as zeros, because they show that
+    an entity with this key took part."""
 
     def __init__(self) -> None:
-        self.deltas: dict[Relation, dict[Key, Measures]] = {}
+        self.cells: defaultdict[Relation, dict[Key, Measures]] = defaultdict(dict)
 
-    def insert(self, contributions: Iterable[Contribution]) -> None:
+    def put(self, sign: Callable[[int, int], int], contributions: Iterable[Contribution]) -> None:
+        """Insert contributions (`add`), or retract them (`sub`)."""
         for relation, key, measures in contributions:
-            _add(self.deltas.setdefault(relation, {}), key, measures)
+            cells = self.cells[relation]
+            cells[key] = tuple(map(sign, cells.get(key, relation.zero), measures))
 
-    def retract(self, contributions: Iterable[Contribution]) -> None:
-        for relation, key, measures in contributions:
-            _add(self.deltas.setdefault(relation, {}), key, tuple(map(neg, measures)))
+    def deltas(self) -> Deltas:
+        """The sums that are not zero."""
+        deltas = {relation: _nonzero(cells) for relation, cells in self.cells.items()}
+        return {relation: cells for relation, cells in deltas.items() if cells}
 
     def about(self, entity: Middle) -> frozenset[str]:
         """Ids of the entities about which some sum changes."""
         return frozenset(
             str(key[0])
-            for relation, cells in self.deltas.items()
+            for relation, cells in self.cells.items()
             if relation.feeds == entity
-            for key in cells
+            for key, measures in cells.items()
+            if any(measures)
         )
 
 
-def _add(cells: dict[Key, Measures], key: Key, measures: Measures) -> None:
-    """Add measures to a row; a row that comes to nothing is removed."""
-    present = cells.get(key)
-    total = measures if present is None else tuple(map(add, present, measures))
-    if any(total):
-        cells[key] = total
-    elif present is not None:
-        del cells[key]
+def _nonzero(cells: Cells) -> dict[Key, Measures]:
+    return {key: measures for key, measures in cells.items() if any(measures)}
 
 
 def _unchanged(
@@ -143,44 +143,27 @@ def _sums(
     flow: Flow, entity: Middle, ids: AbstractSet[str], load_cells: LoadCells, deltas: Deltas
 ) -> dict[str, tuple[EntitySums, EntitySums]]:
     """The sums about some entities, as they are before the batch and after it."""
-    old: dict[Relation, dict[str, Cells]] = {}
-    new: dict[Relation, dict[str, Cells]] = {}
+    old: dict[Relation, Mapping[str, Cells]] = {}
+    new: dict[Relation, Mapping[str, Cells]] = {}
     for relation in flow.feeding[entity]:
-        cells = dict(load_cells(relation, ids)) if ids else {}
-        old[relation] = _by_entity(cells)
-        for key, measures in deltas.get(relation, {}).items():
-            _add(cells, key, measures)
-        new[relation] = _by_entity(cells)
-    return {
-        entity_id: (
-            EntitySums(entity_id, {relation: cells.get(entity_id, {}) for relation, cells in old.items()}),
-            EntitySums(entity_id, {relation: cells.get(entity_id, {}) for relation, cells in new.items()}),
-        )
-        for entity_id in ids
-    }
+        rows = old[relation] = _by_entity(load_cells(relation, ids)) if ids else {}
+        changed = _by_entity(deltas.get(relation, {}))
+        new[relation] = {**rows, **{key: _sum(rows.get(key, {}), cells) for key, cells in changed.items()}}
+    return {entity_id: (EntitySums(entity_id, old), EntitySums(entity_id, new)) for entity_id in ids}
 
 
 def _by_entity(cells: Cells) -> dict[str, Cells]:
     """The rows of a feeding relation by the entity that they are about, keyed by the rest of their key."""
-    grouped: dict[str, dict[Key, Measures]] = {}
+    grouped: defaultdict[str, dict[Key, Measures]] = defaultdict(dict)
     for key, measures in cells.items():
-        grouped.setdefault(str(key[0]), {})[key[1:]] = measures
+        grouped[str(key[0])][key[1:]] = measures
     return dict(grouped)
 
 
-def _listed_by_tasks(tasks: Iterable[TaskPair], moments: tuple[Moment, Moment]) -> Iterable[str]:
-    """The clients that are or were on the list by a task on the client itself."""
-    for pair in tasks:
-        for task, moment in zip(pair, moments, strict=True):
-            if task is not None and task.client_id is not None and task.overdue(moment.now):
-                yield task.client_id
-
-
-def _listed_by_deals(
-    deals: Mapping[str, DealPair], sums: Mapping[str, tuple[EntitySums, EntitySums]]
-) -> Iterable[str]:
-    """The clients that are or were on the list by a deal with overdue tasks."""
-    for deal_id, pair in deals.items():
-        for deal, deal_sums in zip(pair, sums[deal_id], strict=True):
-            if deal is not None and deal_sums.row(DEAL_TASKS)[1]:
-                yield deal.client_id
+def _sum(cells: Cells, deltas: Cells) -> Cells:
+    """Rows after deltas, without those that come to nothing."""
+    added = {
+        key: tuple(map(add, cells[key], measures)) if key in cells else measures
+        for key, measures in deltas.items()
+    }
+    return _nonzero({**cells, **added})
