@@ -155,20 +155,16 @@ def due_accounts(
     return list(connection.execute(_DUE.limit(limit), parameters).scalars())
 
 
-_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))
-
-
 def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant | None:
     """The next moment at which time alone changes some board; None without accounts."""
-    return connection.execute(_EARLIEST, {"accounts": accounts}).scalar()
-
-
-_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(in_list(HEADS.c.account, "accounts"))
+    earliest = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))
+    return connection.execute(earliest, {"accounts": accounts}).scalar()
 
 
 def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:
     """The sequence numbers of some accounts, by account."""
-    rows = connection.execute(_SEQUENCE_NUMBERS, {"accounts": accounts})
+    statement = select(HEADS.c.account, HEADS.c.seq).where(in_list(HEADS.c.account, "accounts"))
+    rows = connection.execute(statement, {"accounts": accounts})
     return dict(tuple(row) for row in rows)
 
 

@@ -127,17 +127,14 @@ def settle(connection: Connection, account: str, settled: Mapping[Need, int]) ->
         connection.execute(_SETTLE, rows)
 
 
-_DUE = (
-    select(NEEDS.c.entity, NEEDS.c.id, NEEDS.c.wanted_by, NEEDS.c.tries)
-    .where(NEEDS.c.account == bindparam("account"), NEEDS.c.ask_at <= bindparam("now"))
-    .order_by(NEEDS.c.ask_at, NEEDS.c.entity, NEEDS.c.id)
-    .limit(bindparam("limit"))
-)
-
-
 def due(connection: Connection, account: str, now: Instant, limit: int) -> list[Wanted]:
     """The needs that are due, those that have waited longest first."""
-    rows = connection.execute(_DUE, {"account": account, "now": now, "limit": limit})
+    rows = connection.execute(
+        select(NEEDS.c.entity, NEEDS.c.id, NEEDS.c.wanted_by, NEEDS.c.tries)
+        .where(NEEDS.c.account == account, NEEDS.c.ask_at <= now)
+        .order_by(NEEDS.c.ask_at, NEEDS.c.entity, NEEDS.c.id)
+        .limit(limit)
+    )
     return [Wanted(Need(cast("Entity", row.entity), row.id), row.wanted_by, row.tries) for row in rows]
 
 
