@@ -1,5 +1,4 @@
-"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
-tail."""
+"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens."""
 
 from __future__ import annotations
 
