@@ -198,6 +198,11 @@ def is_plausible(moment: Instant) -> bool:
     return _FIRST <= moment < _END
 
 
+def iso_day(day: Day) -> str:
+    """A day as an ISO date: `2026-11-23`."""
+    return date.fromordinal(day).isoformat()
+
+
 def iso(moment: Instant, zone: ZoneInfo) -> str:
     """A moment in local time with its offset, to the millisecond: `2026-11-23T10:00:00.123+03:00`."""
     return _aware(moment, zone).isoformat(timespec="milliseconds")

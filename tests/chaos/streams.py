@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from service.live.board.patch import apply_patch
+from tests.live.patches import apply_patch
 
 SILENCE_SECONDS: Final = 16.0
 """After this time without an event the stream is lost, whatever the socket says: three heartbeats."""

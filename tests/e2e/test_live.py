@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, expect
 
-from service.live.board.patch import apply_patch
 from tests.e2e.running import Event, Service, events, iso, running, soon, until
+from tests.live.patches import apply_patch
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 """The precision that a moment loses on the wire."""

@@ -119,11 +119,8 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
     reason_field = AmoCRMOptions.of(account).reason_field
     if reason_field is None:
         fields["reason_id"] = reason_id
-        named = [
-            change
-            for loss_reason_item in _list_of(embedded.get("loss_reason"))
-            for change in _named("reason", loss_reason_item, asked_at)
-        ]
+        for reason_item in _list_of(embedded.get("loss_reason")):
+            named += _named("reason", reason_item, asked_at)
     else:
         reason, named = _reason_of_field(item, reason_field, version)
         fields |= reason

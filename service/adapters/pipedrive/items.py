@@ -101,11 +101,8 @@ def _deal(item: Item) -> Parsed:
         fields |= reason_fields
     if item.origin:
         fields["url"] = f"{item.origin}/deal/{item.id}"
-    links: _Links = {
-        "client": _client(sent),
-        "manager": _owner(sent),
-        "pipeline": link_of(sent, "pipeline_id"),
-    }
+    pipeline = link_of(sent, "pipeline_id")
+    links: _Links = {"client": _client(sent), "manager": _owner(sent), "pipeline": pipeline}
     fields |= _link_fields(links)
     return Parsed((Change("deal", item.id, item.version, fields), *named, *_names(links, item.version)))
 

@@ -125,12 +125,6 @@ def store(connection: Connection, changed: Head) -> None:
     connection.execute(_STORE, {"the_account": changed.account, **values})
 
 
-def bump(connection: Connection, stored: Head) -> None:
-    """Count the sequence number up, so that open boards read what the invalidation of the new number
-    names."""
-    connection.execute(update(HEADS).where(HEADS.c.account == stored.account).values(seq=stored.seq + 1))
-
-
 def ensure(connection: Connection, account: Account, now: Instant) -> None:
     """Insert the head row of an account that has none."""
     statement = insert_into(connection.dialect.name, HEADS).values(

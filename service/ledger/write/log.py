@@ -188,18 +188,14 @@ def prunable(
     connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
 ) -> Sequence[str]:
     """Those of some accounts whose oldest body is older than `keep_days`."""
-    given = {"accounts": accounts, "before": _before(now, keep_days)}
+    given = {"accounts": accounts, "before": earlier(now, keep_days * DAY)}
     return connection.execute(_PRUNABLE, given).scalars().all()
-
-
-def _before(now: Instant, keep_days: int) -> Instant:
-    return earlier(now, keep_days * DAY)
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
     """Drop the bodies of deliveries older than `keep_days`, except of those in quarantine. Returns the number
     up to which bodies are dropped now."""
-    before = _before(now, keep_days)
+    before = earlier(now, keep_days * DAY)
     old = connection.execute(
         select(DELIVERIES.c.number, DELIVERIES.c.received_at)
         .where(DELIVERIES.c.account == account, DELIVERIES.c.number > pruned)

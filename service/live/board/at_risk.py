@@ -141,15 +141,16 @@ def _task(row: TaskRow, account: Account, manager_names: Mapping[str, str], name
         deal_id=row.deal_id,
         deal=names.deal(row.deal) or row.deal_id,
         manager_id=row.manager_id,
-        manager=_manager_name(row.manager_id, manager_names),
+        manager=name_of(row.manager_id, manager_names),
         due_at=calendar.iso(row.due_at, account.zone),
         amount=decimal_string(row.amount, account.currency),
         url=web_address(row.url),
     )
 
 
-def _manager_name(manager_id: str | None, manager_names: Mapping[str, str]) -> str | None:
-    return None if manager_id is None else manager_names.get(manager_id) or manager_id
+def name_of(entity_id: str | None, names: Mapping[str, str]) -> str | None:
+    """The name of a manager or pipeline, or else its id; None if there is neither."""
+    return (names.get(entity_id) or entity_id) if entity_id else None
 
 
 def _managers(rows: BoardRows, currency: str, query: BoardQuery) -> tuple[Manager, ...]:
@@ -162,7 +163,7 @@ def _managers(rows: BoardRows, currency: str, query: BoardQuery) -> tuple[Manage
 def _manager(row: ManagerRow, currency: str, manager_names: Mapping[str, str]) -> Manager:
     return Manager(
         manager_id=row.manager_id,
-        manager=_manager_name(row.manager_id, manager_names),
+        manager=name_of(row.manager_id, manager_names),
         tasks=row.tasks,
         amount=decimal_string(row.amount, currency),
         late_7d=LateTasks(row.late_7d.tasks, row.late_7d.mean_s),

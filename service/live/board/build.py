@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from service import calendar
+from service.calendar import iso, iso_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.live.board.at_risk import at_risk
@@ -25,8 +24,7 @@ from service.live.board.snapshot import (
     Snapshot,
     Total,
 )
-from service.live.text.i18n import Translations, translations_of
-from service.model import Day
+from service.live.text.i18n import Translations, WarningCode, translations_of
 from service.money import decimal_string
 from service.reasons import Kind, reason_key
 
@@ -47,10 +45,10 @@ def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges:
     return Snapshot(
         account=rows.account,
         seq=rows.seq,
-        as_of=calendar.iso(rows.as_of, account.zone),
-        last_delivery_at=None if heard_at is None else calendar.iso(heard_at, account.zone),
+        as_of=iso(rows.as_of, account.zone),
+        last_delivery_at=None if heard_at is None else iso(heard_at, account.zone),
         currency=account.currency,
-        period=PeriodDays(ranges.period.key, _day(ranges.period.first), _day(ranges.period.last)),
+        period=PeriodDays(ranges.period.key, iso_day(ranges.period.first), iso_day(ranges.period.last)),
         sort=query.sort,
         losses=losses,
         at_risk=at_risk(rows, account, query),
@@ -61,10 +59,6 @@ def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges:
     )
 
 
-def _day(day: Day) -> str:
-    return date.fromordinal(day).isoformat()
-
-
 def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
     """By name, then by id."""
     return tuple(Choice(choice_id, name) for name, choice_id in sorted((n, i) for i, n in names.items()))
@@ -72,17 +66,10 @@ def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
 
 def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
     by_reason = _by_reason(rows, account, ranges.current)
-    total, by_kind = _totals(by_reason, account.currency)
-    previous_total, previous_by_kind = _totals(_by_reason(rows, account, ranges.previous), account.currency)
+    previous = _totals(_by_reason(rows, account, ranges.previous), account.currency)
     return Losses(
-        **by_kind,
-        total=total,
-        previous=Previous(
-            **previous_by_kind,
-            total=previous_total,
-            from_=_day(ranges.previous.first),
-            to=_day(ranges.previous.last),
-        ),
+        **_totals(by_reason, account.currency),
+        previous=Previous(**previous, from_=iso_day(ranges.previous.first), to=iso_day(ranges.previous.last)),
         reasons=tuple(
             Reason(loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, account.currency))
             for loss in sorted(by_reason, key=_reason_order)
@@ -92,17 +79,15 @@ def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
 
 
 def _series_point(rows: BoardRows, account: Account, point: SeriesRange) -> SeriesPoint:
-    total, by_kind = _totals(_by_reason(rows, account, point.current), account.currency)
-    previous = None
-    if point.previous is not None:
-        previous, _ = _totals(_by_reason(rows, account, point.previous), account.currency)
+    now = _totals(_by_reason(rows, account, point.current), account.currency)
+    before = point.previous and _totals(_by_reason(rows, account, point.previous), account.currency)
     return SeriesPoint(
-        from_=_day(point.current.first),
-        to=_day(point.current.last),
-        count=total.count,
-        amount=total.amount,
-        controllable=by_kind["controllable"].amount,
-        previous=None if previous is None else previous.amount,
+        from_=iso_day(point.current.first),
+        to=iso_day(point.current.last),
+        count=now["total"].count,
+        amount=now["total"].amount,
+        controllable=now["controllable"].amount,
+        previous=None if before is None else before["total"].amount,
     )
 
 
@@ -139,27 +124,26 @@ def _reason_order(loss: _Loss) -> tuple[int, int, int, str]:
     return KINDS.index(loss.kind), -loss.amount, -loss.deals, loss.reason
 
 
-def _totals(losses: Iterable[_Loss], currency: str) -> tuple[Total, dict[str, Total]]:
-    """The total of some refusals, and their totals by kind."""
-    counts = dict.fromkeys(KINDS, 0)
-    amounts = dict.fromkeys(KINDS, 0)
-    for loss in losses:
-        counts[loss.kind] += loss.deals
-        amounts[loss.kind] += loss.amount
-    by_kind = {str(kind): Total(counts[kind], decimal_string(amounts[kind], currency)) for kind in KINDS}
-    return Total(sum(counts.values()), decimal_string(sum(amounts.values()), currency)), by_kind
+def _totals(losses: Sequence[_Loss], currency: str) -> dict[str, Total]:
+    """The totals of some refusals: by kind, and of all as `total`."""
+
+    def total(*kinds: Kind) -> Total:
+        counted = [loss for loss in losses if loss.kind in kinds]
+        amount = decimal_string(sum(loss.amount for loss in counted), currency)
+        return Total(sum(loss.deals for loss in counted), amount)
+
+    return {**{kind: total(kind) for kind in KINDS}, "total": total(*KINDS)}
 
 
 def _warnings(rows: BoardRows, unclassified: int, translations: Translations) -> tuple[BoardWarning, ...]:
-    warnings = [
-        BoardWarning("unconverted", translations.unconverted(count, currency), count, currency)
-        for currency, count in sorted(rows.unconverted.items())
-        if count
+    counts: list[tuple[WarningCode, int, str | None]] = [
+        ("unconverted", count, currency) for currency, count in sorted(rows.unconverted.items())
     ]
     if rows.problem:
-        warnings.append(BoardWarning(rows.problem, translations.sync_problem(rows.problem), 1))
-    if rows.repaired:
-        warnings.append(BoardWarning("missed", translations.repaired(rows.repaired), rows.repaired))
-    if unclassified:
-        warnings.append(BoardWarning("unclassified", translations.unclassified(unclassified), unclassified))
-    return tuple(warnings)
+        counts.append((rows.problem, 1, None))
+    counts += [("missed", rows.repaired, None), ("unclassified", unclassified, None)]
+    return tuple(
+        BoardWarning(code, translations.warning(code, count, currency), count, currency)
+        for code, count, currency in counts
+        if count
+    )

@@ -1,14 +1,13 @@
 """The JSON patch between two snapshots of a board: the parts that changed, each under an address.
 
 The parts follow from the fields of the structs: a new field of `Snapshot` or `AtRisk` needs no change here.
-`apply_patch` is the reference of what a client must do with a patch. Pure.
+Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -51,7 +50,20 @@ def snapshot_parts(snapshot: Snapshot) -> dict[str, object]:
     `managers_order` the ids of all rows in order, `at_risk` the figures above them. Every other part is a
     field of the snapshot.
     """
-    return _split(snapshot, lambda struct: struct.__struct_fields__, getattr)
+    parts = msgspec.structs.asdict(snapshot)
+    for name in _MOMENT:
+        del parts[name]
+    figures = parts["at_risk"] = msgspec.structs.asdict(snapshot.at_risk)
+    for rows in _ROW_LISTS:
+        by_id = {getattr(row, rows.row_id): row for row in figures.pop(rows.field)}
+        parts[rows.order] = list(by_id)
+        parts.update((f"{rows.prefix}{row_id or ''}", row) for row_id, row in by_id.items())
+    return parts
+
+
+def moment(snapshot: Snapshot) -> dict[str, Json]:
+    """The moment of a snapshot, which every frame that follows from it carries."""
+    return {name: getattr(snapshot, name) for name in _MOMENT}
 
 
 def json_patch(old: Snapshot, new: Snapshot, closed: AbstractSet[str] = frozenset()) -> dict[str, Json]:
@@ -66,7 +78,7 @@ def json_patch(old: Snapshot, new: Snapshot, closed: AbstractSet[str] = frozense
     before, after = snapshot_parts(old), snapshot_parts(new)
     changed = {name: part for name, part in after.items() if name not in before or before[name] != part}
     order = changed.pop("order", None)
-    patch: dict[str, Json] = {name: getattr(new, name) for name in _MOMENT}
+    patch = moment(new)
     patch["set"] = msgspec.to_builtins(changed)
     patch["remove"] = [name for name in before if name not in after]
     if closed:
@@ -74,45 +86,3 @@ def json_patch(old: Snapshot, new: Snapshot, closed: AbstractSet[str] = frozense
     if order is not None:
         patch["order"] = msgspec.to_builtins(order)
     return patch
-
-
-def apply_patch(snapshot: dict[str, Json], patch: dict[str, Json]) -> dict[str, Json]:
-    """A snapshot's decoded JSON after a patch."""
-    parts = _split(snapshot, iter, dict.__getitem__)
-    parts.update(_object(patch["set"]))
-    for name in _array(patch["remove"]):
-        parts.pop(str(name), None)  # after a reconnection a patch can come twice
-    if "order" in patch:
-        parts["order"] = patch["order"]
-    at_risk = dict(_object(parts.pop("at_risk")))
-    for rows in _ROW_LISTS:
-        ids = _array(parts.pop(rows.order))
-        at_risk[rows.field] = [parts[f"{rows.prefix}{row_id or ''}"] for row_id in ids]
-    fields = {name: part for name, part in parts.items() if "/" not in name}
-    return {**{name: patch[name] for name in _MOMENT}, **fields, "at_risk": at_risk}
-
-
-def _split(
-    snapshot: Any, fields: Callable[[Any], Iterable[str]], get: Callable[[Any, str], Any]
-) -> dict[str, Any]:
-    """The parts of a snapshot, be it structs or decoded JSON."""
-    parts = {name: get(snapshot, name) for name in fields(snapshot) if name not in _MOMENT}
-    card = parts["at_risk"]
-    parts["at_risk"] = {name: get(card, name) for name in fields(card)}
-    for rows in _ROW_LISTS:
-        by_id = {get(row, rows.row_id): row for row in parts["at_risk"].pop(rows.field)}
-        parts[rows.order] = list(by_id)
-        parts.update((f"{rows.prefix}{row_id or ''}", row) for row_id, row in by_id.items())
-    return parts
-
-
-def _object(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise TypeError("a JSON object is needed here")
-    return value
-
-
-def _array(value: Json) -> list[Json]:
-    if not isinstance(value, list):
-        raise TypeError("a JSON array is needed here")
-    return value

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
+from service.live.text.i18n import WarningCode
 from service.reasons import Kind
 
 Sort: TypeAlias = Literal["amount", "count"]
@@ -186,7 +187,7 @@ FIGURES: Final[Mapping[str, type[Figure]]] = _figures_of(AtRisk)
 class BoardWarning(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the figures leave out. `text` is in the account's language, `currency` only with `unconverted`."""
 
-    code: Literal["unconverted", "unclassified", "missed", "webhook_off", "api_refused"]
+    code: WarningCode
     text: str
     count: int
     currency: str | None = None

@@ -42,50 +42,33 @@ class Lists:
         self, reader: BoardReader, refusals: RefusalReader, clock: Clock, headers: Mapping[str, str]
     ) -> None:
         self._reader = reader
-        self._refusals = refusals
+        self._reader_of_refusals = refusals
         self._clock = clock
         self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def refusal_page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the refusals behind a figure."""
-
-        def page(refusals: RefusalList) -> str:
-            return list_page.refusal_page(refusals, account, query)
-
-        content = await self._with_refusals(request, account, query, page)
-        return HTMLResponse(content, headers=self._headers)
+        return self._page(await self._refusals(request, account, query, list_page.refusal_page))
 
     async def refusal_file(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """All these refusals as a file."""
-
-        def sheet(refusals: RefusalList) -> Sheet:
-            return spreadsheet.refusal_sheet(refusals, account, query.language)
-
-        return self._file(await self._with_refusals(request, account, query, sheet))
+        return self._file(await self._refusals(request, account, query, spreadsheet.refusal_sheet))
 
     async def task_page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page of the overdue tasks on the board."""
-
-        def page() -> str:
-            return list_page.task_page(self._tasks(account, query), account, query)
-
-        return HTMLResponse(await self._in_turn(page), headers=self._headers)
+        return self._page(await self._tasks(account, query, list_page.task_page))
 
     async def task_file(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """All these tasks as a file."""
+        return self._file(await self._tasks(account, query, spreadsheet.task_sheet))
 
-        def sheet() -> Sheet:
-            return spreadsheet.task_sheet(self._tasks(account, query), account, query.language)
-
-        return self._file(await self._in_turn(sheet))
-
-    async def _in_turn(self, make: Callable[[], T]) -> T:
-        async with self._turns:
-            return await in_time(make, PATIENCE_SECONDS)
-
-    async def _with_refusals(
-        self, request: Request, account: Account, query: BoardQuery, make: Callable[[RefusalList], T]
+    async def _refusals(
+        self,
+        request: Request,
+        account: Account,
+        query: BoardQuery,
+        make: Callable[[RefusalList, Account, BoardQuery], T],
     ) -> T:
         """What `make` makes of the refusals that a request asks for, while they are being read."""
         chosen = lists.parse_filter(request.query_params)
@@ -93,13 +76,29 @@ class Lists:
         selection = Selection(period.first, period.last, query.manager, query.pipeline)
 
         def read() -> T:
-            with self._refusals.read(account.id, selection) as refusals:
-                return make(lists.refusal_list(refusals, chosen, selection, account, query))
+            with self._reader_of_refusals.read(account.id, selection) as refusals:
+                listing = lists.refusal_list(refusals, chosen, selection, account, query)
+                return make(listing, account, query)
 
         return await self._in_turn(read)
 
-    def _tasks(self, account: Account, query: BoardQuery) -> TaskList:
-        return lists.task_list(self._reader.read(account.id, ()), account, query)
+    async def _tasks(
+        self, account: Account, query: BoardQuery, make: Callable[[TaskList, Account, BoardQuery], T]
+    ) -> T:
+        """What `make` makes of the overdue tasks."""
+
+        def read() -> T:
+            rows = self._reader.read(account.id, ())
+            return make(lists.task_list(rows, account, query), account, query)
+
+        return await self._in_turn(read)
+
+    async def _in_turn(self, read: Callable[[], T]) -> T:
+        async with self._turns:
+            return await in_time(read, PATIENCE_SECONDS)
+
+    def _page(self, content: str) -> Response:
+        return HTMLResponse(content, headers=self._headers)
 
     def _file(self, sheet: Sheet) -> Response:
         headers = {**self._headers, "content-disposition": sheet.disposition}

@@ -30,7 +30,7 @@ from service.live.http import access
 from service.live.http.list_routes import Lists
 from service.live.http.screen_links import NamedScreens
 from service.live.page import render
-from service.live.stream.hub import Hub, TooManyStreams
+from service.live.stream.hub import MAX_STREAMS, Hub
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.model import Day
@@ -66,14 +66,6 @@ _REFUSALS: Final[Mapping[access.Refusal, Problem]] = {
 }
 
 
-class _Refused(Exception):
-    """The response to the request is a problem."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
-
-
 Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
 
 
@@ -102,10 +94,8 @@ class Boards:
             if account is None:
                 return Problem(404, "there is no such account")
             try:
-                redirect = _admit(request, account, await self._screens.digests(account.id))
-                return redirect or await handler(request, account, self._query(request, account))
-            except _Refused as refused:
-                return refused.problem
+                instead = _admit(request, account, await self._screens.digests(account.id))
+                return instead or await handler(request, account, self._query(request, account))
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
             except Unavailable:
@@ -136,10 +126,8 @@ class Boards:
 
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
-        try:
-            self._hub.admit()
-        except TooManyStreams as error:
-            raise _Refused(Problem(503, str(error), RETRY)) from None
+        if self._hub.is_full:
+            return Problem(503, f"{MAX_STREAMS} streams are open", RETRY)
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         screen: str | None = request.state.screen
 
@@ -150,14 +138,15 @@ class Boards:
         return EventStream(stream, SECURITY)
 
 
-def _admit(request: Request, account: Account, screens: Collection[str]) -> Response | None:
-    """None when the request may see the board; a redirect that moves the token from the address into a
-    cookie; or `_Refused`. Sets `request.state.screen` to the digest of the named screen, if it is one."""
+def _admit(request: Request, account: Account, screens: Collection[str]) -> ASGIApp | None:
+    """None when the request may see the board; else the response: a redirect that moves the token from the
+    address into a cookie, or a problem. Sets `request.state.screen` to the digest of the named screen, if it
+    is one."""
     client = request.client.host if request.client else None
     token = request.query_params.get("token")
     decision = access.decide(account, access.Credentials(client, request.headers, token), screens)
     if not isinstance(decision, access.Granted):
-        raise _Refused(_REFUSALS[decision])
+        return _REFUSALS[decision]
     request.state.screen = decision.screen
     if decision.cookie is None:
         return None

@@ -9,7 +9,6 @@ from service.config import Account
 from service.live.board.query import BoardQuery
 from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
-from service.live.text.i18n import translations_of
 
 ROWS_SHOWN: Final = 500
 """The number of rows that a page shows; the CSV file has all of them."""
@@ -20,13 +19,11 @@ STATIC: Final = "../../static"
 
 def refusal_page(listing: RefusalList, account: Account, query: BoardQuery) -> str:
     """The page of a list of refusals."""
-    translations = translations_of(query.language)
     rows = list(islice(listing.rows, ROWS_SHOWN))
     return template(query.language, "deals.html").render(
         listing=listing,
         rows=rows,
         more=listing.total.count - len(rows),
-        kind=translations.kind(listing.kind) if listing.kind else None,
         file="deals.csv",
         parameters=query.urlencoded(reason=listing.reason, kind=listing.kind),
         account=account,

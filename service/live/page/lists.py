@@ -6,21 +6,21 @@ The rows of a list add up to its figure: a list has every row that the figure co
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final, NamedTuple, get_args
 
 from service import calendar
 from service.config import Account, Language
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
-from service.live.board.at_risk import at_risk
+from service.live.board.at_risk import at_risk, name_of
 from service.live.board.links import web_address
 from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
 from service.live.board.snapshot import KINDS, Task, Total
 from service.live.text import formats
 from service.live.text.i18n import NO_REASON, PENDING_REASON, translations_of
-from service.model import TEXT_LENGTH, Day
+from service.model import TEXT_LENGTH
 from service.money import decimal_string
 from service.projections.facts import PENDING
 from service.reasons import Kind, reason_key
@@ -164,10 +164,10 @@ def refusal_list(
     return RefusalList(
         seq=refusals.seq,
         as_of=calendar.iso(refusals.as_of, account.zone),
-        first=_iso_date(selection.first),
-        last=_iso_date(selection.last),
-        manager=_name(query.manager, refusals.manager_names),
-        pipeline=_name(query.pipeline, refusals.pipeline_names),
+        first=calendar.iso_day(selection.first),
+        last=calendar.iso_day(selection.last),
+        manager=name_of(query.manager, refusals.manager_names),
+        pipeline=name_of(query.pipeline, refusals.pipeline_names),
         reason=_reason(criteria, sums, query.language),
         kind=criteria.kind,
         total=Total(sum(row.count for row in sums), amount),
@@ -209,11 +209,11 @@ def _refusal(
         deal=names.deal(deal.name),
         reason=translations_of(query.language).reason(deal.reason_id, reason),
         kind=account.reasons.kind_of(deal.reason_id, reason),
-        manager=_name(deal.manager_id, refusals.manager_names),
-        pipeline=_name(deal.pipeline_id, refusals.pipeline_names),
+        manager=name_of(deal.manager_id, refusals.manager_names),
+        pipeline=name_of(deal.pipeline_id, refusals.pipeline_names),
         amount=decimal_string(deal.amount, account.currency),
         unconverted=deal.unconverted,
-        day=_iso_date(deal.day),
+        day=calendar.iso_day(deal.day),
         url=web_address(deal.url),
     )
 
@@ -227,8 +227,8 @@ def task_list(rows: BoardRows, account: Account, query: BoardQuery) -> TaskList:
     return TaskList(
         seq=rows.seq,
         as_of=as_of,
-        manager=_name(query.manager, rows.manager_names),
-        pipeline=_name(query.pipeline, rows.pipeline_names),
+        manager=name_of(query.manager, rows.manager_names),
+        pipeline=name_of(query.pipeline, rows.pipeline_names),
         clients=card.clients,
         amount=card.amount,
         rows=[_overdue_task(task, client, as_of, query.language) for task, client in tasks],
@@ -248,12 +248,3 @@ def _overdue_task(task: Task, client: str, as_of: str, language: Language) -> Ov
         amount=None if task.deal_id is None else task.amount,
         url=task.url,
     )
-
-
-def _name(entity_id: str | None, names: Mapping[str, str]) -> str | None:
-    """The name of a manager or pipeline, or else its id; None if there is neither."""
-    return (names.get(entity_id) or entity_id) if entity_id else None
-
-
-def _iso_date(day: Day) -> str:
-    return date.fromordinal(day).isoformat()

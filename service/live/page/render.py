@@ -20,7 +20,7 @@ import msgspec
 from markupsafe import Markup
 
 from service.config import Account, Language
-from service.live.board.patch import Json
+from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import FIGURES, Snapshot
 from service.live.page.environment import template
@@ -80,7 +80,7 @@ def fragments(snapshot: Snapshot, query: BoardQuery) -> dict[str, str]:
 def html_snapshot(snapshot: Snapshot, query: BoardQuery) -> dict[str, Json]:
     """The frame that brings any page up to date, whatever it shows. `version` is the version of its files."""
     return {
-        **_moment(snapshot),
+        **moment(snapshot),
         "version": version(),
         "set": dict(fragments(snapshot, query)),
         "order": {"list": list[Json](_order(snapshot))},
@@ -107,7 +107,7 @@ def html_patch(
         hidden = {element_id(client.client_id) for client in new.at_risk.list[CLIENTS_SHOWN:]}
     order = _order(new)
     return {
-        **_moment(new),
+        **moment(new),
         "set": {fragment_id: _rendered(query.language, after[fragment_id]) for fragment_id in changed},
         "remove": [fragment_id for fragment_id in gone if fragment_id not in hidden],
         "hide": [fragment_id for fragment_id in gone if fragment_id in hidden],
@@ -146,14 +146,6 @@ def version() -> str:
         for file in sorted(folder.iterdir()):
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _moment(snapshot: Snapshot) -> dict[str, Json]:
-    return {
-        "seq": snapshot.seq,
-        "as_of": snapshot.as_of,
-        "last_delivery_at": snapshot.last_delivery_at,
-    }
 
 
 def _order(snapshot: Snapshot) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from service.config import Account, Language
+from service.live.board.query import BoardQuery
 from service.live.page.lists import OverdueTask, Refusal, RefusalList, TaskList
 from service.live.text.formats import NO_BREAK
 from service.live.text.i18n import translations_of
@@ -49,9 +50,9 @@ class Sheet(NamedTuple):
     disposition: str
 
 
-def refusal_sheet(listing: RefusalList, account: Account, language: Language) -> Sheet:
+def refusal_sheet(listing: RefusalList, account: Account, query: BoardQuery) -> Sheet:
     """The file with all refusals of a list."""
-    translations = translations_of(language)
+    translations = translations_of(query.language)
     _ = translations.gettext
     columns: _Columns[Refusal] = [
         (_("Lost on"), lambda row: row.day),
@@ -71,12 +72,12 @@ def refusal_sheet(listing: RefusalList, account: Account, language: Language) ->
     criteria = (kind, listing.reason, listing.manager, listing.pipeline)
     ascii_name = "-".join(("refusals", account.id, *days))
     disposition = _disposition(ascii_name, (_("Refusals"), account.title, *criteria, *days))
-    return Sheet(_content(columns, listing.rows, language), disposition)
+    return Sheet(_content(columns, listing.rows, query.language), disposition)
 
 
-def task_sheet(listing: TaskList, account: Account, language: Language) -> Sheet:
+def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
     """The file with all tasks of a list."""
-    _ = translations_of(language).gettext
+    _ = translations_of(query.language).gettext
     columns: _Columns[OverdueTask] = [
         (_("Client"), lambda row: row.client),
         (_("Task"), lambda row: row.text),
@@ -92,7 +93,7 @@ def task_sheet(listing: TaskList, account: Account, language: Language) -> Sheet
     day = listing.as_of[:10]
     name = (_("Tasks that are overdue"), account.title, listing.manager, listing.pipeline, day)
     disposition = _disposition(f"overdue-tasks-{account.id}-{day}", name)
-    return Sheet(_content(columns, listing.rows, language), disposition)
+    return Sheet(_content(columns, listing.rows, query.language), disposition)
 
 
 def _content(columns: _Columns[Row], rows: Iterable[Row], language: Language) -> bytes:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from service.config import Language
-from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
+from service.live.board.snapshot import KINDS, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import Translations, same_reason, translations_of
@@ -62,21 +62,15 @@ Global: TypeAlias = Callable[..., object] | dict[str, str] | str
 def template_globals(language: Language) -> dict[str, Global]:
     """The globals of the templates in a language."""
     translations = translations_of(language)
+    of_text = (formats.money, formats.number, formats.duration, formats.moment, formats.due, formats.days)
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart)
     return {
         "language": language,
-        "money": partial(formats.money, language=language),
-        "number": partial(formats.number, language=language),
-        "duration": partial(formats.duration, language=language),
-        "moment": partial(formats.moment, language=language),
-        "due": partial(formats.due, language=language),
-        "days": partial(formats.days, language=language),
-        "change": partial(change, language=language),
-        "groups": partial(groups, language=language),
-        "chart": partial(chart.chart, language=language),
+        **{function.__name__: partial(function, language=language) for function in localised},
         "kind_name": translations.kind,
         "kind_meaning": translations.kind_meaning,
         "period_names": _period_names(translations),
-        "warning_text": partial(_warning_text, translations),
+        "warning_text": translations.warning,
         "size": size,
         "element_id": element_id,
         "milliseconds": milliseconds,
@@ -122,19 +116,6 @@ def _period_names(translations: Translations) -> dict[str, str]:
         "quarter": translations.gettext("Quarter"),
         "year": translations.gettext("Year"),
     }
-
-
-def _warning_text(translations: Translations, warning: BoardWarning) -> str:
-    """A warning in the page's language, which can differ from the account's."""
-    match warning.code:
-        case "unclassified":
-            return translations.unclassified(warning.count)
-        case "missed":
-            return translations.repaired(warning.count)
-        case "unconverted":
-            return translations.unconverted(warning.count, warning.currency or "")
-        case problem:
-            return translations.sync_problem(problem)
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:

@@ -69,10 +69,6 @@ class _Watch:
         return [subscriber for feed in self.feeds.values() for subscriber in feed.subscribers]
 
 
-class TooManyStreams(Exception):
-    """This process holds as many streams open as it may. The client may try again later."""
-
-
 class Hub:
     """Sends boards to subscribers.
 
@@ -94,6 +90,11 @@ class Hub:
         return sum(len(watch.subscribers) for watch in self._watches.values())
 
     @property
+    def is_full(self) -> bool:
+        """Whether this process holds as many streams open as it may."""
+        return self.streams >= MAX_STREAMS
+
+    @property
     def watched(self) -> Collection[str]:
         """The accounts that somebody watches."""
         return self._watches.keys()
@@ -104,11 +105,6 @@ class Hub:
             watch = self._watches.get(account_id)
             if watch is not None and (watch.rows is None or seq != watch.rows.seq):
                 watch.wake.set()
-
-    def admit(self) -> None:
-        """Raise `TooManyStreams` when there is no room for one more."""
-        if self.streams >= MAX_STREAMS:
-            raise TooManyStreams(f"{MAX_STREAMS} streams are open")
 
     async def stream(self, query: BoardQuery, last_seq: int | None, send: StreamSend) -> None:
         """Write a stream until it ends.

@@ -10,7 +10,8 @@ cursor by itself. A slow subscriber delays nobody, and holds nothing but a numbe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -68,9 +69,9 @@ class Subscriber:
             self.end()
             return
         self._busy = True
-        self._task = asyncio.get_running_loop().create_task(self._finish(_Suspended(sending, waiting_for)))
+        self._task = asyncio.get_running_loop().create_task(self._finish(_rest(sending, waiting_for)))
 
-    async def _finish(self, sending: _Suspended) -> None:
+    async def _finish(self, sending: Awaitable[None]) -> None:
         """Complete a suspended `send`, then catch up."""
         try:
             await sending
@@ -83,28 +84,20 @@ class Subscriber:
         self.pump()
 
 
-class _Suspended:
-    """A coroutine that was already driven to its first suspension, as an awaitable.
+@types.coroutine
+def _rest(sending: Coroutine[Any, Any, None], waiting_for: object) -> Generator[object, object, None]:
+    """Await the rest of a coroutine that was already driven to its first suspension.
 
     It suspended by yielding a future. Yielded once more, from a task, that future wakes the task.
     """
-
-    __slots__ = ("_coroutine", "_waiting_for")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waiting_for: object) -> None:
-        self._coroutine = coroutine
-        self._waiting_for = waiting_for
-
-    def __await__(self) -> Generator[object, object, None]:
-        waiting_for = self._waiting_for
-        while True:
-            try:
-                result = yield waiting_for
-            except BaseException as error:
-                resume = partial(self._coroutine.throw, error)
-            else:
-                resume = partial(self._coroutine.send, result)
-            try:
-                waiting_for = resume()
-            except StopIteration:
-                return
+    while True:
+        try:
+            result = yield waiting_for
+        except BaseException as error:
+            resume = partial(sending.throw, error)
+        else:
+            resume = partial(sending.send, result)
+        try:
+            waiting_for = resume()
+        except StopIteration:
+            return

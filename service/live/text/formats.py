@@ -21,10 +21,6 @@ from service.money import minor_digits
 NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
 
-_MINUTE: Final = 60
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
-
 
 @lru_cache(maxsize=8192)
 def money(amount: str, currency: str, language: Language) -> str:
@@ -73,8 +69,8 @@ def percent(share: Decimal, language: Language) -> str:
 def duration(seconds: float, language: Language) -> str:
     """A duration: minutes below an hour, hours and minutes below a day, else days and hours."""
     translations = translations_of(language)
-    whole = int(max(0.0, seconds))
-    days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
+    hours, minutes = divmod(int(max(0.0, seconds)) // 60, 60)
+    days, hours = divmod(hours, 24)
     parts = []
     if days:
         parts.append(translations.ngettext("%(num)s day", "%(num)s days", days))
@@ -82,9 +78,9 @@ def duration(seconds: float, language: Language) -> str:
         parts.append(translations.gettext("%(num)s h", num=hours))
     if minutes and not days:
         parts.append(translations.gettext("%(num)s min", num=minutes))
-    return (
-        " ".join(parts).replace("\u0020", NO_BREAK) if parts else translations.gettext("less than a minute")
-    )
+    if not parts:
+        return translations.gettext("less than a minute")
+    return " ".join(parts).replace(" ", NO_BREAK)
 
 
 def moment(at: str, seen: str, language: Language) -> str:

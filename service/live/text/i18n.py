@@ -10,13 +10,12 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Final, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.config import Language
-from service.model import SyncProblem
 from service.projections.facts import PENDING
 from service.reasons import Kind
 
@@ -28,6 +27,10 @@ NO_REASON: Final = "No reason given"
 
 PENDING_REASON: Final = "Reason being asked for"
 """The message that names the refusals whose reason the CRM's API has not told yet."""
+
+
+WarningCode: TypeAlias = Literal["unconverted", "unclassified", "missed", "webhook_off", "api_refused"]
+"""The name of a warning about what the figures leave out."""
 
 
 class Translations:
@@ -69,36 +72,34 @@ class Translations:
             "unclassified": self.gettext("in no list"),
         }[kind]
 
-    def sync_problem(self, problem: SyncProblem) -> str:
-        """The warning of a problem that somebody must solve in the CRM."""
-        if problem == "webhook_off":
-            return self.gettext("The CRM has switched its webhook off: switch it on in the CRM's settings.")
-        return self.gettext("The CRM's API refuses the token: names and reasons stay unknown.")
-
-    def repaired(self, count: int) -> str:
-        """The warning of changes that the last reconciliation repaired because their webhooks were lost."""
-        return self.gettext("Missed changes found: %(num)s", num=count)
-
-    def unconverted(self, count: int, currency: str) -> str:
-        """The warning of deals that count with amount 0 because their currency has no rate."""
-        return self.ngettext(
-            "%(num)s deal in %(currency)s counts as 0: there is no rate. Add it to the configuration, "
-            "[accounts.rates].",
-            "%(num)s deals in %(currency)s count as 0: there is no rate. Add it to the configuration, "
-            "[accounts.rates].",
-            count,
-            currency=currency,
-        )
-
-    def unclassified(self, count: int) -> str:
-        """The warning of refusals whose reason is in no list of the configuration."""
-        return self.ngettext(
-            "%(num)s refusal is unclassified. Add its reason to controllable, objective or excluded in the "
-            "configuration, [accounts.reasons].",
-            "%(num)s refusals are unclassified. Add their reasons to controllable, objective or excluded in "
-            "the configuration, [accounts.reasons].",
-            count,
-        )
+    def warning(self, code: WarningCode, count: int, currency: str | None = None) -> str:
+        """What the figures leave out, and what to do about it."""
+        match code:
+            case "unconverted":
+                return self.ngettext(
+                    "%(num)s deal in %(currency)s counts as 0: there is no rate. Add it to the "
+                    "configuration, [accounts.rates].",
+                    "%(num)s deals in %(currency)s count as 0: there is no rate. Add it to the "
+                    "configuration, [accounts.rates].",
+                    count,
+                    currency=currency or "",
+                )
+            case "unclassified":
+                return self.ngettext(
+                    "%(num)s refusal is unclassified. Add its reason to controllable, objective or excluded "
+                    "in the configuration, [accounts.reasons].",
+                    "%(num)s refusals are unclassified. Add their reasons to controllable, objective or "
+                    "excluded in the configuration, [accounts.reasons].",
+                    count,
+                )
+            case "missed":
+                return self.gettext("Missed changes found: %(num)s", num=count)
+            case "webhook_off":
+                return self.gettext(
+                    "The CRM has switched its webhook off: switch it on in the CRM's settings."
+                )
+            case "api_refused":
+                return self.gettext("The CRM's API refuses the token: names and reasons stay unknown.")
 
     def script(self) -> Mapping[str, str | list[str]]:
         """The messages of the page's script, by the script's names for them; a list has the plural forms."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.config import Language
 from service.ledger.read.board import BoardRows, Late, LossRow, ManagerRow
 from service.live.board.build import build_snapshot
-from service.live.board.patch import Json, apply_patch, json_patch, snapshot_parts
+from service.live.board.patch import Json, json_patch, snapshot_parts
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import FIGURES, Sort
 from service.live.page import render
@@ -37,6 +37,7 @@ from tests.live.boards import (
     task,
     worked_example,
 )
+from tests.live.patches import apply_patch
 
 
 def json_of(read: BoardRows, sort: Sort = "amount") -> dict[str, Json]:

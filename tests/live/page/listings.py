@@ -70,7 +70,7 @@ def refusal_page(read: Refusals, criteria: ListFilter = ALL, query: BoardQuery =
 
 def refusal_sheet(read: Refusals, language: Language = "ru", office: Account = OFFICE) -> spreadsheet.Sheet:
     query = QUERY._replace(language=language)
-    return spreadsheet.refusal_sheet(refusal_list(read, query=query, office=office), office, language)
+    return spreadsheet.refusal_sheet(refusal_list(read, query=query, office=office), office, query)
 
 
 def task_page(rows: BoardRows, query: BoardQuery = QUERY) -> str:
@@ -78,7 +78,8 @@ def task_page(rows: BoardRows, query: BoardQuery = QUERY) -> str:
 
 
 def task_sheet(rows: BoardRows, language: Language = "ru") -> spreadsheet.Sheet:
-    return spreadsheet.task_sheet(lists.task_list(rows, OFFICE, QUERY), OFFICE, language)
+    query = QUERY._replace(language=language)
+    return spreadsheet.task_sheet(lists.task_list(rows, OFFICE, query), OFFICE, query)
 
 
 def cells(content: bytes, delimiter: str = ";") -> list[list[str]]:

@@ -72,7 +72,7 @@ def test_a_file_is_named_for_what_it_has() -> None:
     assert unquote(full) == "Отказы – Отдел А Б X y – 2026-11-01 – 2026-11-30.csv"
     query = QUERY._replace(manager="3")
     listing = refusal_list(refusals(deal(1, "3")), ListFilter("Выбрал других"), query)
-    assert "Выбрал других – Анна" in unquote(spreadsheet.refusal_sheet(listing, OFFICE, "ru").disposition)
+    assert "Выбрал других – Анна" in unquote(spreadsheet.refusal_sheet(listing, OFFICE, QUERY).disposition)
     tasks = task_sheet(worked_example(), "en").disposition
     assert 'filename="overdue-tasks-office-2026-11-23.csv"' in tasks
     assert "Tasks that are overdue" in unquote(tasks)

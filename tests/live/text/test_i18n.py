@@ -42,9 +42,9 @@ def test_the_script_has_the_plural_forms_of_its_language() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_warning_names_its_number_and_currency(language: Language) -> None:
     translations: Translations = translations_of(language)
-    assert "21" in translations.unconverted(21, "USD")
-    assert "USD" in translations.unconverted(21, "USD")
-    assert "21" in translations.unclassified(21)
+    assert "21" in translations.warning("unconverted", 21, "USD")
+    assert "USD" in translations.warning("unconverted", 21, "USD")
+    assert "21" in translations.warning("unclassified", 21)
 
 
 def test_the_largest_sum_of_a_board_is_written_to_the_kopeck() -> None:
