@@ -33,7 +33,7 @@ from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
-from service.sync.runner import Runner
+from service.sync.runner import AccountSync, Runner
 from service.webhooks.endpoint import WebhookEndpoint
 
 Run = Callable[[], Coroutine[None, None, None]]
@@ -60,7 +60,11 @@ def create_app(config: Config, clock: Clock) -> Service:
     reader = BoardReader(database, accounts, clock)
     hub = Hub(reader, accounts, clock)
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
-    runner = Runner(_apis(config), database, writer, http, clock, metrics)
+    syncs = {
+        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
+        for account, api in _apis(config)
+    }
+    runner = Runner(syncs, http)
     retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams)

@@ -156,7 +156,3 @@ class Config:
     accounts: tuple[Account, ...]
     keep_bodies_days: int = 30
     listen_url: str | None = None
-
-    def account(self, account_id: str) -> Account | None:
-        """The account with an id."""
-        return next((account for account in self.accounts if account.id == account_id), None)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NewType, TypeAlias
 
+import msgspec
+
 Instant = NewType("Instant", int)
 """A point in time: microseconds since 1970-01-01T00:00:00Z. The service uses no other form inside."""
 
@@ -78,8 +80,7 @@ AMOUNT_LIMIT: Final = 10**14
 """The largest amount of one deal, in minor units. The sum of 90 000 such deals still fits 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One fact about one entity.
 
     Args:
@@ -92,7 +93,7 @@ class Change:
     entity: Entity
     id: str
     version: Instant
-    fields: Mapping[str, Value] = field(default_factory=dict)
+    fields: Mapping[str, Value] = msgspec.field(default_factory=dict)
     deleted: bool = False
 
 

@@ -38,14 +38,9 @@ class Problem:
 
     def body(self) -> bytes:
         """The JSON document."""
-        return msgspec.json.encode(
-            {
-                "type": "about:blank",
-                "title": HTTPStatus(self.status).phrase,
-                "status": self.status,
-                "detail": self.detail,
-            }
-        )
+        title = HTTPStatus(self.status).phrase
+        members = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
+        return msgspec.json.encode(members)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's three
         """Send it as the response to the request in `scope`."""

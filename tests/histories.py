@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Final, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import strategies as st
 
 from service.calendar import shifted
@@ -279,7 +280,7 @@ def tied_histories(draw: st.DrawFn, scene: Scene = SPRING) -> list[Delivery]:
     Changes of one version can disagree within a delivery, too: there the later in the body wins.
     """
     versions = st.sampled_from(draw(st.lists(st.sampled_from(scene.moments), min_size=1, max_size=3)))
-    tied = [replace(change, version=draw(versions)) for change in draw(changes(scene))]
+    tied = [msgspec.structs.replace(change, version=draw(versions)) for change in draw(changes(scene))]
     return deliveries(draw(_cuts(tied)), scene.now)
 
 
@@ -295,8 +296,12 @@ def _split(draw: st.DrawFn, group: Sequence[Change]) -> list[Change]:
         names = sorted(change.fields)
         cut = draw(st.sampled_from((0, 0, 0, len(names) // 2)))
         if cut:
-            parts.append(replace(change, fields={name: change.fields[name] for name in names[:cut]}))
-        parts.append(replace(change, fields={name: change.fields[name] for name in names[cut:]}))
+            parts.append(
+                msgspec.structs.replace(change, fields={name: change.fields[name] for name in names[:cut]})
+            )
+        parts.append(
+            msgspec.structs.replace(change, fields={name: change.fields[name] for name in names[cut:]})
+        )
     return parts
 
 

@@ -20,10 +20,5 @@ KINDS: Final = (
 """The modules or packages in this folder that have an `ADAPTER`."""
 
 
-def _adapter(kind: str) -> Adapter:
-    adapter: Adapter = import_module(f"{__name__}.{kind}").ADAPTER
-    return adapter
-
-
-ADAPTERS: Final[Mapping[str, Adapter]] = {kind: _adapter(kind) for kind in KINDS}
+ADAPTERS: Final[Mapping[str, Adapter]] = {kind: import_module(f"{__name__}.{kind}").ADAPTER for kind in KINDS}
 """The adapters by the account's `crm`."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+
+import msgspec
 
 from service.config import Account
 from service.model import Change, Decoded, Instant, Need, Request
@@ -182,7 +184,7 @@ def as_of(changes: Iterable[Change], asked_at: Instant) -> list[Change]:
     return [
         dated
         for change in changes
-        for dated in (change, replace(change, version=asked_at))
+        for dated in (change, msgspec.structs.replace(change, version=asked_at))
         if dated is change or change.version < asked_at
     ]
 

@@ -50,6 +50,8 @@ def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Par
 
 
 def _joined(parts: Sequence[Parsed]) -> Parsed:
+    if len(parts) == 1:
+        return parts[0]
     return Parsed(
         tuple(change for part in parts for change in part.changes),
         tuple(need for part in parts for need in part.needs),
@@ -69,5 +71,7 @@ def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed]) -> Par
         parsed = parse(part)
     except UNDECODABLE as error:
         parsed = rejected(error)
+    if not parsed.rejections:
+        return parsed
     numbered = tuple(replace(rejection, part=number) for rejection in parsed.rejections)
-    return replace(parsed, rejections=numbered) if numbered else parsed
+    return replace(parsed, rejections=numbered)

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 import click
 
@@ -20,12 +19,11 @@ from service.commands.serving import serve_config, serve_demo
 from service.config import Account, Config
 from service.demo.run import CRMS
 from service.ledger.database import schema
+from service.ledger.upkeep import attach
+from service.ledger.write import log
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
-
-def _address(command: Callable[P, T]) -> Callable[P, T]:
+def _address(command: Callable[..., None]) -> Callable[..., None]:
     port = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
     host = click.option("--host", default="127.0.0.1", show_default=True)
     return host(port(command))
@@ -123,10 +121,8 @@ def _rebuild_at_start(config: Config, account: Account) -> None:
     _rebuild(config, account, from_log=False)
 
 
-main.add_command(screens)
-main.add_command(sync)
-main.add_command(subscribe)
-main.add_command(import_file)
+for _command in (screens, sync, subscribe, import_file):
+    main.add_command(_command)
 
 
 @main.group()
@@ -140,7 +136,7 @@ def quarantine() -> None:
 def quarantine_list(config: Config, account_id: str | None) -> None:
     """List quarantined deliveries, oldest first."""
     for account in accounts(config, account_id):
-        for row in operations.quarantined(config, account):
+        for row in attach.read(config.database_url, log.quarantined, account.id):
             click.echo(f"{account.id} {row.number} part {row.part}: {row.error}")
 
 
@@ -151,10 +147,10 @@ def quarantine_list(config: Config, account_id: str | None) -> None:
 def quarantine_show(config: Config, account_id: str, number: int) -> None:
     """Show a delivery: when it came, its errors, and its raw body."""
     account = operations.account_of(config, account_id)
-    stored = operations.delivery(config, account, number)
+    stored = attach.read(config.database_url, log.one, account.id, number)
     if stored is None:
         raise LookupError(f"there is no delivery {number}")
-    for line in tail.full(stored, account, operations.quarantined(config, account)):
+    for line in tail.full(stored, account, attach.read(config.database_url, log.quarantined, account.id)):
         click.echo(line)
 
 
@@ -165,8 +161,8 @@ def quarantine_show(config: Config, account_id: str, number: int) -> None:
 def quarantine_retry(config: Config, account_id: str, number: int | None) -> None:
     """Decode and apply one delivery, or all quarantined ones, again."""
     account = operations.account_of(config, account_id)
-    quarantined = sorted({row.number for row in operations.quarantined(config, account)})
-    numbers = quarantined if number is None else [number]
+    rows = attach.read(config.database_url, log.quarantined, account.id)
+    numbers = sorted({row.number for row in rows}) if number is None else [number]
     with bar(len(numbers), f"Retrying {account.id}") as progress:
         for delivery in numbers:
             decoded = operations.retry(config, account, delivery, SystemClock())
@@ -197,10 +193,13 @@ def quarantine_drop(config: Config, account_id: str, number: int) -> None:
 def tail_deliveries(config: Config, account_id: str | None, lines: int, once: bool) -> None:
     """Follow deliveries and what each one changed, for a person who connects a CRM."""
     followed = accounts(config, account_id)
-    seen = {account.id: max(0, operations.newest(config, account) - lines) for account in followed}
+    seen: dict[str, int] = {}
+    for account in followed:
+        newest = attach.read(config.database_url, log.newest_number, account.id)
+        seen[account.id] = max(0, newest - lines)
     while True:
         for account in followed:
-            for stored in operations.deliveries(config, account, seen[account.id]):
+            for stored in attach.read(config.database_url, log.stored, account.id, seen[account.id]):
                 seen[account.id] = stored.number
                 click.echo(tail.line(stored, account))
         if once:

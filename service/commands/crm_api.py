@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,7 +14,6 @@ from service.adapters import ADAPTERS
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger.database.database import Database
 from service.ledger.upkeep.attach import attach
 from service.ledger.write import syncs
 from service.ledger.write.syncs import Sync, SyncRun
@@ -71,7 +70,9 @@ async def backfill(
         Unavailable: The database is away.
     """
     api = api_of(account)
-    async with _work(config, account, api, clock) as (database, sync):
+    async with attach(config.database_url, account, clock) as ledger, httpx.AsyncClient() as http:
+        database = ledger.database
+        sync = AccountSync(account, api, database, ledger.writer, http, clock, Metrics())
         began_at = clock.now()
         await database.write(lambda connection: syncs.begin_again(connection, account.id, began_at))
         working = asyncio.create_task(sync.run())
@@ -88,18 +89,6 @@ async def backfill(
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await working
-
-
-@contextlib.asynccontextmanager
-async def _work(
-    config: Config, account: Account, api: Api, clock: Clock
-) -> AsyncIterator[tuple[Database, AccountSync]]:
-    """The parts of a service that sync needs, and no others."""
-    async with attach(config.database_url, account, clock) as ledger, httpx.AsyncClient() as http:
-        yield (
-            ledger.database,
-            AccountSync(account, api, ledger.database, ledger.writer, http, clock, Metrics()),
-        )
 
 
 async def subscribe(account: Account, clock: Clock) -> Subscription:

@@ -7,6 +7,7 @@ from typing import Final
 
 from service.adapters.csv import file
 from service.adapters.csv.file import ParsedFile, Progress
+from service.adapters.fields import digest
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.upkeep.attach import attach
@@ -64,7 +65,7 @@ async def store(
         SchemaError: The database is not migrated.
         Unavailable: The database is away.
     """
-    decoded = Decoded(file.key_of(request.body), tuple(parsed.changes))
+    decoded = Decoded(digest(request.body), tuple(parsed.changes))
     delivery = Delivery(account.id, request.received_at, request.headers, request.body, decoded, "import")
     async with attach(config.database_url, account, clock) as ledger:
         outcome = await ledger.writer.submit(delivery)

@@ -1,5 +1,4 @@
-"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens,
-tail."""
+"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens."""
 
 from __future__ import annotations
 
@@ -17,10 +16,9 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
-from service.ledger.upkeep.screens import NamedScreen
 from service.ledger.write import heads, log
 from service.ledger.write.apply import reapply
-from service.ledger.write.log import Quarantined, Stored
+from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Decoded, Delivery, Request
 
@@ -42,11 +40,10 @@ def account_of(config: Config, account_id: str) -> Account:
     Raises:
         UnknownAccount: There is none.
     """
-    account = config.account(account_id)
-    if account is None:
-        known = ", ".join(known_account.id for known_account in config.accounts)
-        raise UnknownAccount(f"no account is called {account_id}; the accounts are: {known}")
-    return account
+    accounts = {account.id: account for account in config.accounts}
+    if account_id not in accounts:
+        raise UnknownAccount(f"no account is called {account_id}; the accounts are: {', '.join(accounts)}")
+    return accounts[account_id]
 
 
 @contextmanager
@@ -144,18 +141,6 @@ def rebuild(
         recompute.rebuild(connection, account, clock.now(), progress)
 
 
-def quarantined(config: Config, account: Account) -> list[Quarantined]:
-    """The deliveries in an account's quarantine."""
-    with attach.reading(config.database_url) as connection:
-        return log.quarantined(connection, account.id)
-
-
-def delivery(config: Config, account: Account, number: int) -> Stored | None:
-    """A delivery from the log; None if there is no such number."""
-    with attach.reading(config.database_url) as connection:
-        return log.one(connection, account.id, number)
-
-
 def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
     """Decode and apply a quarantined delivery again; parts that are rejected again stay in quarantine.
 
@@ -200,12 +185,6 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str
     return token
 
 
-def named_screens(config: Config, account: Account) -> list[NamedScreen]:
-    """An account's named screens."""
-    with attach.reading(config.database_url) as connection:
-        return screens.listed(connection, account.id)
-
-
 def revoke_screen(config: Config, account: Account, name: str) -> None:
     """Delete a named screen; a running service stops serving it within seconds.
 
@@ -215,15 +194,3 @@ def revoke_screen(config: Config, account: Account, name: str) -> None:
     with attach.writing(config.database_url) as connection:
         if not screens.revoke(connection, account.id, name):
             raise LookupError(f"{account.id} has no screen called {name}")
-
-
-def newest(config: Config, account: Account) -> int:
-    """The number of the newest delivery."""
-    with attach.reading(config.database_url) as connection:
-        return log.newest_number(connection, account.id)
-
-
-def deliveries(config: Config, account: Account, after: int) -> list[Stored]:
-    """The next deliveries after a number, in order."""
-    with attach.reading(config.database_url) as connection:
-        return log.stored(connection, account.id, after)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import click
 
@@ -22,10 +22,6 @@ from service.ledger.upkeep.recompute import LogPruned, Progress
 from service.ledger.write.heads import OtherRules
 
 CONFIG: Final = "lossboard.toml"
-CONFIG_HELP: Final = f"The configuration file (default: {CONFIG})."
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class _PlainError(click.ClickException):
@@ -53,12 +49,6 @@ def plain_errors() -> Iterator[None]:
         raise _PlainError(str(error)) from None
 
 
-def _config_option(command: Callable[P, T]) -> Callable[P, T]:
-    return click.option(
-        "--config", "config_path", type=click.Path(path_type=Path), default=CONFIG, help=CONFIG_HELP
-    )(command)
-
-
 def with_config(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--config`, and pass the loaded configuration to the command."""
 
@@ -68,7 +58,9 @@ def with_config(command: Callable[..., None]) -> Callable[..., None]:
             config = load(config_path, os.environ)
             command(config, **arguments)
 
-    return _config_option(wrapped)
+    help = f"The configuration file (default: {CONFIG})."
+    path = click.Path(path_type=Path)
+    return click.option("--config", "config_path", type=path, default=CONFIG, help=help)(wrapped)
 
 
 def accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:

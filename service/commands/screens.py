@@ -15,7 +15,8 @@ from service.clock import SystemClock
 from service.commands import operations
 from service.commands.options import accounts, with_config
 from service.config import Account, Config
-from service.ledger.upkeep.screens import NamedScreen
+from service.ledger.upkeep import attach
+from service.ledger.upkeep.screens import NamedScreen, listed
 
 LOCAL_URL: Final = "http://127.0.0.1:8000"
 """Where `lossboard serve` listens by default."""
@@ -56,7 +57,7 @@ def add(config: Config, account_id: str, name: str, url: str | None) -> None:
 def list_(config: Config, account_id: str | None) -> None:
     """List screens with the times at which they were added and last open."""
     for account in accounts(config, account_id):
-        named = operations.named_screens(config, account)
+        named = attach.read(config.database_url, listed, account.id)
         for screen in named:
             click.echo(_line(screen, account))
         if not named:

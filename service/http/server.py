@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -32,6 +32,9 @@ GRACE_SECONDS: Final = 10
 """How long requests may take to finish at shutdown. An int, because uvicorn wants one."""
 
 
+_Deadline: TypeAlias = Literal["head", "write"]
+
+
 class DeadlineProtocol(HttpToolsProtocol):
     """HTTP/1.1 that aborts a connection with a late request head, or with a client that reads nothing.
 
@@ -45,63 +48,53 @@ class DeadlineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline of the first request's head."""
         super().connection_made(transport)
-        self._head_deadline: asyncio.TimerHandle | None = None
-        self._write_deadline: asyncio.TimerHandle | None = None
-        self._start_head_deadline()
+        self._timers: dict[_Deadline, asyncio.TimerHandle] = {}
+        self._start("head", self.head_seconds)
 
     def data_received(self, data: bytes) -> None:
         """Start the deadline of the next head with the first byte after a finished request."""
-        if self._head_deadline is None and self._is_idle():
-            self._start_head_deadline()
+        if "head" not in self._timers and self._is_idle():
+            self._start("head", self.head_seconds)
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """Cancel the head's deadline."""
-        self._cancel_head_deadline()
+        self._cancel("head")
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
         """Start the write deadline: the connection is full."""
         super().pause_writing()
-        self._start_write_deadline(self.write_seconds)
+        self._start("write", self.write_seconds)
 
     def resume_writing(self) -> None:
         """Cancel the write deadline: the client reads again."""
-        self._cancel_write_deadline()
+        self._cancel("write")
         super().resume_writing()
 
     def shutdown(self) -> None:
         """Finish the current request; a full connection gets the shorter deadline."""
         super().shutdown()
-        if self._write_deadline is not None:
-            self._start_write_deadline(self.leave_seconds)
+        if "write" in self._timers:
+            self._start("write", self.leave_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel both deadlines."""
-        self._cancel_head_deadline()
-        self._cancel_write_deadline()
+        self._cancel("head")
+        self._cancel("write")
         super().connection_lost(exc)
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
         return cycle is None or cycle.response_complete
 
-    def _start_head_deadline(self) -> None:
-        self._head_deadline = self.loop.call_later(self.head_seconds, self.transport.abort)
+    def _start(self, deadline: _Deadline, seconds: float) -> None:
+        self._cancel(deadline)
+        self._timers[deadline] = self.loop.call_later(seconds, self.transport.abort)
 
-    def _cancel_head_deadline(self) -> None:
-        if self._head_deadline is not None:
-            self._head_deadline.cancel()
-            self._head_deadline = None
-
-    def _start_write_deadline(self, seconds: float) -> None:
-        self._cancel_write_deadline()
-        self._write_deadline = self.loop.call_later(seconds, self.transport.abort)
-
-    def _cancel_write_deadline(self) -> None:
-        if self._write_deadline is not None:
-            self._write_deadline.cancel()
-            self._write_deadline = None
+    def _cancel(self, deadline: _Deadline) -> None:
+        if (timer := self._timers.pop(deadline, None)) is not None:
+            timer.cancel()
 
 
 def address(host: str, listening: socket.socket) -> str:

@@ -8,15 +8,10 @@ from typing import Final
 from service.projections import at_risk, habits, losses, next_step, saved, unconverted
 from service.projections.flow import Flow, Projection, fingerprint
 
-PROJECTIONS: Final[tuple[Projection, ...]] = (
-    losses.PROJECTION,
-    at_risk.PROJECTION,
-    habits.PROJECTION,
-    next_step.PROJECTION,
-    saved.PROJECTION,
-    unconverted.PROJECTION,
+PROJECTIONS: Final[tuple[Projection, ...]] = tuple(
+    module.PROJECTION for module in (losses, at_risk, habits, next_step, saved, unconverted)
 )
-"""Every projection. A new one needs a module, a line here, a migration for its tables, and tests."""
+"""Every projection. A new one needs a module, its name here, a migration for its tables, and tests."""
 
 FLOW: Final = Flow(PROJECTIONS)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -194,24 +194,13 @@ class Runner:
     """Runs the sync of every account that has an API.
 
     Args:
-        accounts: Each with the API of its adapter.
+        syncs: By account id.
         http: Closed when `run` ends.
     """
 
-    def __init__(
-        self,
-        accounts: Sequence[tuple[Account, Api]],
-        database: Database,
-        writer: Writer,
-        http: httpx.AsyncClient,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, syncs: Mapping[str, AccountSync], http: httpx.AsyncClient) -> None:
         self._http = http
-        self._syncs = {
-            account.id: AccountSync(account, api, database, writer, http, clock, metrics)
-            for account, api in accounts
-        }
+        self._syncs = syncs
 
     def on_seq(self, account_ids: Iterable[str]) -> None:
         """Wake the accounts that a commit changed, here or on another node: it may have left needs."""

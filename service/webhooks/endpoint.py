@@ -155,10 +155,8 @@ def _unsupported(headers: Mapping[str, str], adapter: Adapter) -> Problem | None
 
 def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_at: Instant) -> Request:
     query_string = scope["query_string"].decode("latin-1")
-    pairs = parse_qsl(query_string, keep_blank_values=True)
-    query: dict[str, str] = {}
-    for name, value in pairs:
-        query.setdefault(name, value)
+    # Of a repeated parameter the first value counts.
+    query = dict(reversed(parse_qsl(query_string, keep_blank_values=True)))
     raw_path: bytes | None = scope.get("raw_path")
     path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
     return Request(scope["method"], path, query, headers, body, received_at, query_string)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -89,14 +90,14 @@ async def test_a_client_that_reads_nothing_delays_no_shutdown(
 async def test_a_client_that_has_read_everything_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     timers: list[asyncio.TimerHandle] = []
     monkeypatch.setattr(DeadlineProtocol, "write_seconds", 3600.0)
-    start = DeadlineProtocol._start_write_deadline
+    start = DeadlineProtocol._start
 
-    def started(self: DeadlineProtocol, seconds: float) -> None:
-        start(self, seconds)
-        assert self._write_deadline is not None
-        timers.append(self._write_deadline)
+    def started(self: DeadlineProtocol, deadline: Literal["head", "write"], seconds: float) -> None:
+        start(self, deadline, seconds)
+        if deadline == "write":
+            timers.append(self._timers[deadline])
 
-    monkeypatch.setattr(DeadlineProtocol, "_start_write_deadline", started)
+    monkeypatch.setattr(DeadlineProtocol, "_start", started)
     flood = Flood()
     async with served(flood) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -137,7 +138,7 @@ async def test_a_kept_alive_connection_may_wait_longer_for_its_next_request(
 
     def completed(self: DeadlineProtocol) -> None:
         complete(self)
-        deadlines.append(self._head_deadline)
+        deadlines.append(self._timers.get("head"))
 
     monkeypatch.setattr(DeadlineProtocol, "on_headers_complete", completed)
     async with served(hello) as (_, port):

@@ -225,7 +225,7 @@ def _facts_of_task(task: TaskFacts | None) -> TaskFacts | None:
     completed."""
     if task is None or (task.done_at is not None and (task.due_at is None or task.done_at <= task.due_at)):
         return None
-    return replace(task, client_id="somebody" if task.client_id else None)
+    return msgspec.structs.replace(task, client_id="somebody" if task.client_id else None)
 
 
 _UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won", "unknown")})

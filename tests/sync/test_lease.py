@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 from sqlalchemy import Connection, select
 
@@ -109,8 +110,7 @@ async def test_a_commit_wakes_the_account_that_waits(service: Connected) -> None
     await service.work()
     waiting = asyncio.Event()
     service.sync._clock = Watched()
-    runner = Runner.__new__(Runner)
-    runner._syncs = {"office": service.sync}
+    runner = Runner({"office": service.sync}, httpx.AsyncClient())
     async with running(service):
         await waiting.wait()
         await service.postman.tell(add_deal(service.vendor.office))

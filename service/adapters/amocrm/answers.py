@@ -31,11 +31,12 @@ def decode(request: Request, account: Account) -> Decoded:
     """See `Api`. Each item stands alone. The time of asking is part of the key, because names carry no time
     of the vendor's: the same list may come again and mean something new."""
     resource = request.headers.get(RESOURCE, "")
-    reader = _READERS.get(resource, _nothing)
-    parsed = parse_body(
-        lambda: items(document(request.body)),
-        lambda item: Parsed(tuple(reader(item, request.received_at, account))),
-    )
+    reader = _READERS.get(resource)
+
+    def parse(item: Object) -> Parsed:
+        return Parsed(tuple(reader(item, request.received_at, account))) if reader else Parsed()
+
+    parsed = parse_body(lambda: items(document(request.body)), parse)
     entity = _WHOLE.get(resource)
     if entity is not None and not parsed.rejections:
         present = {change.id for change in parsed.changes if change.entity == entity}
@@ -119,11 +120,8 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
     reason_field = AmoCRMOptions.of(account).reason_field
     if reason_field is None:
         fields["reason_id"] = reason_id
-        named = [
-            change
-            for loss_reason_item in _list_of(embedded.get("loss_reason"))
-            for change in _named("reason", loss_reason_item, asked_at)
-        ]
+        for reason_item in _list_of(embedded.get("loss_reason")):
+            named += _named("reason", reason_item, asked_at)
     else:
         reason, named = _reason_of_field(item, reason_field, version)
         fields |= reason
@@ -195,11 +193,6 @@ def _main_contact(embedded: Object) -> str | None:
     chosen = [contact for contact in contacts if contact.get("is_main") is True] or contacts
     chosen = chosen or _list_of(embedded.get("companies"))
     return optional_id(chosen[0].get("id")) if chosen else None
-
-
-def _nothing(_item: Object, _asked_at: Instant, _account: Account) -> Iterator[Change]:
-    """Reads an item of a resource that the board has no use for."""
-    return iter(())
 
 
 _Reader: TypeAlias = Callable[[Object, Instant, Account], Iterator[Change]]

@@ -18,10 +18,6 @@ from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pac
 from service.config import Account
 from service.model import DAY, SECOND, Entity, Instant, Need, earlier
 
-_LEADS: Final = "/api/v4/leads"
-_TASKS: Final = "/api/v4/tasks"
-_CONTACTS: Final = "/api/v4/contacts"
-_COMPANIES: Final = "/api/v4/companies"
 _PAGE: Final = (("limit", "250"),)
 _WITH: Final = (("with", "loss_reason,contacts"),)
 _PLURALS: Final[Mapping[Entity, str]] = {
@@ -48,16 +44,9 @@ class AmoCRMApi(Api):
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
         """See `Api`. Users, reasons and pipelines are few, so all of them are listed."""
         entity, ids = needs[0].entity, tuple(need.id for need in needs)
-        chosen = _by_ids(ids)
-        match entity:
-            case "deal":
-                return Call("leads", _LEADS, (*_WITH, *_PAGE, *chosen), asked=ids)
-            case "task":
-                return Call("tasks", _TASKS, (*_PAGE, *chosen), asked=ids)
-            case "client":
-                return Call("contacts", _CONTACTS, (*_PAGE, *chosen), asked=ids)
-            case _:
-                return _whole(_PLURALS[entity])
+        if entity in ("deal", "task", "client"):
+            return _by_ids(_PLURALS[entity], ids, *(_WITH if entity == "deal" else ()))
+        return _whole(_PLURALS[entity])
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
@@ -73,10 +62,10 @@ class AmoCRMApi(Api):
         types = ("filter[type]", "lead_deleted,task_deleted")
         return [
             Stage("users", _whole("users")),
-            Stage("leads", _list("leads", _LEADS, *_WITH, _since(since))),
-            Stage("tasks", _list("tasks", _TASKS, _since(since))),
-            Stage("contacts", _list("contacts", _CONTACTS, _since(since))),
-            Stage("deletions", Call("events", "/api/v4/events", (("limit", "100"), types, created))),
+            Stage("leads", _list("leads", *_WITH, _since(since))),
+            Stage("tasks", _list("tasks", _since(since))),
+            Stage("contacts", _list("contacts", _since(since))),
+            Stage("deletions", Call("events", _path("events"), (("limit", "100"), types, created))),
         ]
 
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
@@ -96,7 +85,7 @@ class AmoCRMApi(Api):
         if call.resource == "contacts" and call.asked:
             contacts = {optional_id(item.get("id")) for item in items(page)}
             left = tuple(client_id for client_id in call.asked if client_id not in contacts)
-            return Call("companies", _COMPANIES, (*_PAGE, *_by_ids(left)), asked=left) if left else None
+            return _by_ids("companies", left) if left else None
         link = object_(object_(page.get("_links")).get("next")).get("href")
         if not isinstance(link, str) or not any(items(page)):
             return None
@@ -107,7 +96,7 @@ class AmoCRMApi(Api):
 
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
-        return Call("webhooks", "/api/v4/webhooks")
+        return Call("webhooks", _path("webhooks"))
 
     def is_off(self, answer: Answer, address: str) -> bool | None:
         """See `Subscribing`. The vendor sets `disabled` after a hundred bad answers within two hours."""
@@ -122,23 +111,27 @@ class AmoCRMApi(Api):
         """See `Subscribing`. The secret is part of the address, because the vendor signs nothing."""
         destination = f"{address}?token={account.webhook_secrets[0].value}"
         body = json.dumps({"destination": destination, "settings": _EVENTS}).encode()
-        return [Call("webhooks", "/api/v4/webhooks", body=body)]
+        return [Call("webhooks", _path("webhooks"), body=body)]
 
     decode = staticmethod(answers.decode)
 
 
-def _whole(name: str) -> Call:
-    path = {"loss_reasons": f"{_LEADS}/loss_reasons", "pipelines": f"{_LEADS}/pipelines"}
-    return Call(name, path.get(name, f"/api/v4/{name}"), _PAGE)
+def _path(resource: str) -> str:
+    return f"/api/v4/{'leads/' if resource in ('loss_reasons', 'pipelines') else ''}{resource}"
 
 
-def _list(resource: str, path: str, *chosen: tuple[str, str]) -> Call:
+def _whole(resource: str) -> Call:
+    return Call(resource, _path(resource), _PAGE)
+
+
+def _list(resource: str, *chosen: tuple[str, str]) -> Call:
     """A list in the order of the ids, so that a change meanwhile moves no item to another page."""
-    return Call(resource, path, (*_PAGE, ("order[id]", "asc"), *chosen))
+    return Call(resource, _path(resource), (*_PAGE, ("order[id]", "asc"), *chosen))
 
 
-def _by_ids(ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(("filter[id][]", entity_id) for entity_id in ids)
+def _by_ids(resource: str, ids: tuple[str, ...], *more: tuple[str, str]) -> Call:
+    chosen = (("filter[id][]", entity_id) for entity_id in ids)
+    return Call(resource, _path(resource), (*more, *_PAGE, *chosen), asked=ids)
 
 
 def _since(moment: Instant) -> tuple[str, str]:
@@ -148,10 +141,10 @@ def _since(moment: Instant) -> tuple[str, str]:
 def _leads(now: Instant, *more: tuple[str, str]) -> Stage:
     """Leads that changed within `LOSSES_DAYS`, because the API has no filter for open ones. An older lead is
     asked for because of its open task, if it has one."""
-    return Stage("leads", _list("leads", _LEADS, *more, _since(earlier(now, LOSSES_DAYS * DAY))))
+    return Stage("leads", _list("leads", *more, _since(earlier(now, LOSSES_DAYS * DAY))))
 
 
 def _tasks(now: Instant) -> Iterator[Stage]:
-    yield Stage("open tasks", _list("tasks", _TASKS, ("filter[is_completed]", "0")))
+    yield Stage("open tasks", _list("tasks", ("filter[is_completed]", "0")))
     done = _since(earlier(now, TASKS_DAYS * DAY))
-    yield Stage("completed tasks", _list("tasks", _TASKS, ("filter[is_completed]", "1"), done))
+    yield Stage("completed tasks", _list("tasks", ("filter[is_completed]", "1"), done))

@@ -65,11 +65,8 @@ def parse_item(item: Item) -> Parsed:
     happened_at = _vendor_time(item)
     version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
     changes = tuple(reader(item, entity_id, version))
-    needs = tuple(
-        Need("deal", change.id)
-        for change in changes
-        if change.entity == "deal" and change.fields.get("known")
-    )
+    leads = (change.id for change in changes if change.entity == "deal" and change.fields.get("known"))
+    needs = tuple(Need("deal", deal_id) for deal_id in leads)
     return Parsed(changes, needs, is_dated=happened_at is not None or not changes)
 
 

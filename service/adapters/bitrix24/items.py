@@ -215,9 +215,8 @@ def _reason(
     """
     reason_field = Bitrix24Options.of(item.account).reason_field
     if reason_field is None:
-        return if_sent(
-            status, lambda status: code(item.sent.get("stageId")) if status == "lost" else None
-        ), ()
+        stage_id = code(item.sent.get("stageId"))
+        return if_sent(status, lambda status: stage_id if status == "lost" else None), ()
     value = item.sent.get(reason_field, UNSET)
     if isinstance(value, list):  # a field that takes several values
         value = next((entry for entry in value if not is_none(entry)), None)

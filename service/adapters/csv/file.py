@@ -78,15 +78,11 @@ class ParsedFile:
 
 
 def decode(request: Request, account: Account) -> Decoded:
-    """What a stored file says, in the same way as `Adapter.decode`; each bad line is a rejection."""
+    """What a stored file says, in the same way as `Adapter.decode`; each bad line is a rejection. The same
+    file again is a duplicate, because its digest is the key."""
     parsed = read(request, account)
     rejections = tuple(Rejection(bad.number, one_line(ValueError(str(bad)))) for bad in parsed.bad)
-    return Decoded(key_of(request.body), tuple(parsed.changes), rejections)
-
-
-def key_of(body: bytes) -> str:
-    """The delivery's key. The same file again is a duplicate."""
-    return digest(body)
+    return Decoded(digest(request.body), tuple(parsed.changes), rejections)
 
 
 def read(request: Request, account: Account, progress: Progress = lambda _lines: None) -> ParsedFile:

@@ -19,11 +19,6 @@ DELIMITERS: Final = (";", ",", "\t")
 LONGEST_LINE: Final = 2**20
 """Characters of one line, including the line breaks inside its cells."""
 
-_MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _REPLACED: Final = "\ufffd"
 
 
@@ -48,9 +43,10 @@ class Line:
 
 def encoding_of(body: bytes) -> str:
     """The encoding of a file. Raises `Unreadable` for one that is not known here."""
-    for mark, encoding in _MARKS:
-        if body.startswith(mark):
-            return _sound(body, encoding)
+    if body.startswith(codecs.BOM_UTF8):
+        return _sound(body, "utf-8-sig")
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _sound(body, "utf-16")
     try:
         return _sound(body, "utf-8")
     except Unreadable:

@@ -130,9 +130,8 @@ def _deal(deal_id: str, row: Row, version: Instant, context: Context) -> ParsedR
     status, is_known = row.read("status", values.status)
     fields: _Fields = {"known": True, "status": status, **_money(row, context.account.currency)}
     fields |= row.field("name", optional_text) | row.field("url", web_address)
-    if (
-        row.has("closed_at") and status != "open"
-    ):  # of an open deal some exports have the day that is hoped for
+    # Of an open deal some exports have the day that is hoped for.
+    if row.has("closed_at") and status != "open":
         fields["closed_at"] = _moment(row, "closed_at", context)
     if status == "lost" and fields.get("closed_at") is None and version == OLDEST:
         raise WrongCell("closed_at", "a lost deal needs the day on which it was closed")
@@ -147,9 +146,8 @@ def _deal(deal_id: str, row: Row, version: Instant, context: Context) -> ParsedR
 
 def _task(task_id: str, row: Row, version: Instant, context: Context) -> ParsedRow:
     fields: _Fields = {"due_at": _moment(row, "due_at", context, ends=True)}
-    fields |= (
-        row.field("text", optional_text) | row.field("deal_id", _linked_id) | row.field("url", web_address)
-    )
+    fields |= row.field("text", optional_text) | row.field("url", web_address)
+    fields |= row.field("deal_id", _linked_id)
     completed_at = _moment(row, "completed_at", context)
     is_known = True
     if row.has("completed"):

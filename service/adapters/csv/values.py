@@ -56,9 +56,7 @@ _NONE: Final = frozenset({"", "-", "–", "—", "нет", "не указано"
 
 _SPACES: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f'’]+")
 _SUM: Final = re.compile(r"([^\d\s.,+-]*)([+-]?\d[\d.,]*)([^\d\s,+-]*)")
-_DOTTED: Final = re.compile(
-    r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
-)
+_DOTTED: Final = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?:,?\s+(\d\d?):(\d\d)(?::(\d\d))?)?", re.ASCII)
 _ROUNDED: Final = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE | re.ASCII)
 
 

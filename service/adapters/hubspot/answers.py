@@ -151,7 +151,9 @@ def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     target, linked_id = _first_link(entity, _RECORD.decode(result).associations)
     links = _link_fields(entity, target, linked_id)
     changes = tuple(
-        replace(change, fields={**change.fields, **links}) if change.entity == entity else change
+        msgspec.structs.replace(change, fields={**change.fields, **links})
+        if change.entity == entity
+        else change
         for change in parsed.changes
     )
     return replace(parsed, changes=changes)

@@ -163,9 +163,8 @@ def _url_field(portal: str | int | None, entity: Literal["deal", "task"], record
 
 def _status(properties: Properties) -> Status | None:
     """Whether a deal is open, won or lost; None where neither its flags nor a default stage say it."""
-    closed, won, lost = (
-        _flag(properties.get(name)) for name in ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
-    )
+    names = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
+    closed, won, lost = (_flag(properties.get(name)) for name in names)
     if won:
         return "won"
     if lost or (closed and won is False):

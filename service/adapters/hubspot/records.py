@@ -44,6 +44,4 @@ def record_ids(ids: Iterable[str]) -> list[str]:
 
 def company_ids(client_ids: Iterable[str]) -> list[str]:
     """The record ids of those clients that are companies."""
-    return record_ids(
-        client.removeprefix(_COMPANY_PREFIX) for client in client_ids if client.startswith(_COMPANY_PREFIX)
-    )
+    return record_ids(id.removeprefix(_COMPANY_PREFIX) for id in client_ids if id.startswith(_COMPANY_PREFIX))

@@ -154,10 +154,8 @@ def _changed_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
 
 def _id(kind: str, meta: Object, sent: Object | None) -> str:
     """The object's id. Raises `ValueError` if neither the object nor `meta` has one."""
-    # In v2 `meta.id` is the event's id.
-    item_id = (id_in(sent) if sent else None) or identifier_of(
-        meta.get("entity_id" if "entity" in meta else "id")
-    )
+    key = "entity_id" if "entity" in meta else "id"  # in v2 `meta.id` is the event's id
+    item_id = (id_in(sent) if sent else None) or identifier_of(meta.get(key))
     if item_id is None:
         raise ValueError(f"{kind}: the id is missing or is not a number")
     return item_id

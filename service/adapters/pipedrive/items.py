@@ -85,7 +85,7 @@ def _board_id(kind: str, item_id: str) -> str:
 
 def _deal(item: Item) -> Parsed:
     sent = item.sent
-    status = _status(sent)
+    status = _STATUSES.get(str(sent.get("status")))
     # An archived deal keeps its status and stays in reports, but nobody works on it any more.
     if _is_deleted(sent) or (status == "open" and flag(sent.get("is_archived"))):
         return deletion(item.kind, item.id, item.version)
@@ -101,11 +101,8 @@ def _deal(item: Item) -> Parsed:
         fields |= reason_fields
     if item.origin:
         fields["url"] = f"{item.origin}/deal/{item.id}"
-    links: _Links = {
-        "client": _client(sent),
-        "manager": _owner(sent),
-        "pipeline": link_of(sent, "pipeline_id"),
-    }
+    pipeline = link_of(sent, "pipeline_id")
+    links: _Links = {"client": _client(sent), "manager": _owner(sent), "pipeline": pipeline}
     fields |= _link_fields(links)
     return Parsed((Change("deal", item.id, item.version, fields), *named, *_names(links, item.version)))
 
@@ -151,11 +148,6 @@ def _named(item: Item) -> Parsed:
 def _is_deleted(sent: Object) -> bool:
     """Whether the object is deleted, by `is_deleted` (v2), `deleted` (v1) or a deal's status."""
     return bool(flag(sent.get("is_deleted")) or flag(sent.get("deleted")) or sent.get("status") == "deleted")
-
-
-def _status(sent: Object) -> Status | None:
-    status = sent.get("status")
-    return _STATUSES.get(status) if isinstance(status, str) else None
 
 
 def _money(sent: Object, account_currency: str) -> dict[str, Value]:

@@ -31,13 +31,13 @@ def _sqlite_flag(_type: Flag, _compiler: object, **_options: Any) -> str:
 
 
 def sums_columns(key: Sequence[str], measures: Sequence[str]) -> list[Column[Any]]:
-    """The columns of a relation's table. A key column called `day` holds an ordinal, every other one text.
+    """The columns of a relation's table after `account`. A key column called `day` holds an ordinal, every
+    other one text.
 
     No CHECK keeps measures from being negative: a delta is inserted before the conflict with its row is
     resolved, and databases check what is inserted.
     """
     return [
-        Column("account", Text, nullable=False),
         *(Column(name, Integer if name == "day" else Text, nullable=False) for name in key),
         *(Column(name, Number, nullable=False) for name in measures),
     ]
@@ -53,5 +53,6 @@ class Operations(Protocol):
 
 def create_sums(op: Operations, name: str, key: Sequence[str], measures: Sequence[str]) -> None:
     """Create the table of a projection's relation; for migrations."""
+    account = Column("account", Text, nullable=False)
     pkey = PrimaryKeyConstraint("account", *key, name=f"{name}_pkey")
-    op.create_table(name, *sums_columns(key, measures), pkey, **KEYED)
+    op.create_table(name, account, *sums_columns(key, measures), pkey, **KEYED)

@@ -99,11 +99,9 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
         RuntimeError: The SQLite library can corrupt a write-ahead log.
     """
     parsed = make_url(url)
-    return (
-        _open_sqlite(parsed, role)
-        if parsed.get_backend_name() == "sqlite"
-        else _open_postgresql(parsed, role, serving=serving)
-    )
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, role)
+    return _open_postgresql(parsed, role, serving=serving)
 
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
@@ -113,29 +111,30 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
             f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
         )
     engine = create_engine(url, module=pysqlite3, connect_args={"check_same_thread": False})
-    begin = "BEGIN IMMEDIATE" if role == "writer" else "BEGIN"
+    _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
+    pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    if role == "writer":
+        pragmas += [f"cache_size=-{WRITER_CACHE_KIB}", f"wal_autocheckpoint={CHECKPOINT_PAGES}"]
+    else:
+        pragmas += ["wal_autocheckpoint=0", "query_only=ON"]
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        if role == "writer":
-            cursor.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
-            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        else:
-            cursor.execute("PRAGMA wal_autocheckpoint=0")
-            cursor.execute("PRAGMA query_only=ON")
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    return engine
+
+
+def _begin_with(engine: Engine, statement: str) -> None:
+    """Begin each transaction with a statement."""
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+        connection.exec_driver_sql(statement)
 
 
 _ISOLATION: Final[Mapping[Role, Literal["READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"]]] = {
@@ -182,10 +181,7 @@ def _without_pooler(url: URL) -> tuple[URL, bool]:
 def _set_deadlines(engine: Engine) -> None:
     """Set `DEADLINES` in each transaction, because a pooler hands connections with their settings on."""
     settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in DEADLINES.items())
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"SELECT {settings}")
+    _begin_with(engine, f"SELECT {settings}")
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:

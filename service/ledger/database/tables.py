@@ -200,15 +200,8 @@ INDEXED: Final[Mapping[Entity, tuple[str, ...]]] = {
 """The columns of state that an index contains. The indexes' predicates name no other columns."""
 
 
-def _sums_table(relation: Relation) -> Table:
-    return Table(
-        relation.name,
-        METADATA,
-        *sums_columns(relation.key, relation.measures),
-        PrimaryKeyConstraint("account", *relation.key),
-        **KEYED,
-    )
-
-
-SUMS: Final[Mapping[Relation, Table]] = {relation: _sums_table(relation) for relation in FLOW.relations}
+SUMS: Final[Mapping[Relation, Table]] = {
+    relation: _table(relation.name, *sums_columns(relation.key, relation.measures), key=relation.key)
+    for relation in FLOW.relations
+}
 """The projections."""

@@ -122,16 +122,11 @@ class BoardRows:
         manager_names: By id, the managers whose names are known; `pipeline_names` likewise.
         closed: The overdue tasks of the earlier read that were completed since.
         silent: The differences from the earlier read are no news, because a sync or an import brought them.
-        repaired: The number of deals and tasks that the last reconciliation changed, because their webhooks
-        were
-            lost.
+        repaired: How many deals and tasks the last reconciliation changed, because their webhooks were lost.
         problem: What somebody must see to with the CRM, or empty.
-        unconverted: By currency, the number of open or lost deals that count with amount 0, because there is
-        no
-            rate.
-        manager_sums: What `managers` was made from. A read of a board at which only time went by makes them
-        from
-            it again.
+        unconverted: By currency, how many open or lost deals count with amount 0 because there is no rate.
+        manager_sums: What `managers` was made from. A read after which only time went by makes them from it
+            again.
     """
 
     account: str

@@ -23,6 +23,7 @@ from service.config import Account
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
 from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
+from service.ledger.write import sums
 from service.model import Entity, Instant
 from service.projections.at_risk import DEALS_AT_RISK, STAKES
 from service.projections.facts import DEAL_CLIENT, NOBODY
@@ -30,7 +31,7 @@ from service.projections.losses import LOSS_DAYS, LOSSES
 from service.projections.saved import SAVED_CLIENTS
 from service.projections.unconverted import UNCONVERTED
 
-_RISK, _STAKES, _SAVED = SUMS[DEALS_AT_RISK], SUMS[STAKES], SUMS[SAVED_CLIENTS]
+_RISK, _STAKES = SUMS[DEALS_AT_RISK], SUMS[STAKES]
 _CLIENTS, _REASONS = STATE["client"], STATE["reason"]
 
 
@@ -144,13 +145,10 @@ def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
     return _named(connection, account, "pipeline")
 
 
-_ALL_SAVED = select(_SAVED.c.client_id, _SAVED.c.amount).where(_SAVED.c.account == bindparam("account"))
-
-
 def saved(connection: Connection, account: str) -> dict[str, int]:
     """The clients saved today, and the amount of each (SPEC section 3.10)."""
-    rows = connection.execute(_ALL_SAVED, {"account": account})
-    return dict(tuple(row) for row in rows)
+    rows = sums.rows(connection, account, SAVED_CLIENTS)
+    return {str(client_id): amount for (client_id,), (_, amount) in rows}
 
 
 _COMPLETED = select(TASKS.c.id).where(
@@ -165,33 +163,19 @@ def completed(connection: Connection, account: str, task_ids: Collection[str]) -
     return frozenset(connection.execute(_COMPLETED, {"account": account, "ids": task_ids}).scalars())
 
 
-_UNCONVERTED = SUMS[UNCONVERTED]
-_ALL_UNCONVERTED = select(_UNCONVERTED.c.currency, _UNCONVERTED.c.deals).where(
-    _UNCONVERTED.c.account == bindparam("account")
-)
-
-
 def unconverted(connection: Connection, account: str) -> dict[str, int]:
-    """Open or lost deals counted with amount 0, for want of a rate, by currency."""
-    rows = connection.execute(_ALL_UNCONVERTED, {"account": account})
-    return dict(tuple(row) for row in rows)
+    """How many open or lost deals count with amount 0 because there is no rate, by currency."""
+    return {str(currency): deals for (currency,), (deals,) in sums.rows(connection, account, UNCONVERTED)}
 
 
 @cache
-def _losses(*, manager: bool, pipeline: bool) -> Select[*tuple[Any, ...]]:
-    """Refusals by reason, of one manager or all, in one pipeline or all."""
-    table = SUMS[LOSSES if manager or pipeline else LOSS_DAYS]
-    chosen = [
-        table.c.account == bindparam("account"),
-        table.c.day >= bindparam("first"),
-        table.c.day <= bindparam("last"),
-    ]
-    if manager:
-        chosen.append(table.c.manager_id == bindparam("manager_id"))
-    if pipeline:
-        chosen.append(table.c.pipeline_id == bindparam("pipeline_id"))
-    sums = func.sum(table.c["count"]).label("deals"), func.sum(table.c.amount).label("amount")
-    summed = select(table.c.reason_id, *sums).where(*chosen).group_by(table.c.reason_id).subquery()
+def _losses(*filters: str) -> Select[*tuple[Any, ...]]:
+    """Refusals by reason. `filters`: those of `manager_id` and `pipeline_id` that a selection chooses by."""
+    table = SUMS[LOSSES if filters else LOSS_DAYS]
+    chosen = [table.c[name] == bindparam(name) for name in ("account", *filters)]
+    days = table.c.day.between(bindparam("first"), bindparam("last"))
+    totals = func.sum(table.c["count"]).label("deals"), func.sum(table.c.amount).label("amount")
+    summed = select(table.c.reason_id, *totals).where(days, *chosen).group_by(table.c.reason_id).subquery()
     the_reason = and_(_REASONS.c.account == bindparam("account"), _REASONS.c.id == summed.c.reason_id)
     return select(summed.c.reason_id, _REASONS.c.name, summed.c.deals, summed.c.amount).select_from(
         summed.outerjoin(_REASONS, the_reason)
@@ -200,8 +184,8 @@ def _losses(*, manager: bool, pipeline: bool) -> Select[*tuple[Any, ...]]:
 
 def losses(connection: Connection, account: str, selection: Selection) -> tuple[LossRow, ...]:
     """Refusals by reason, of every kind."""
-    statement = _losses(manager=selection.manager_id is not None, pipeline=selection.pipeline_id is not None)
     chosen = {name: value for name, value in selection._asdict().items() if value is not None}
+    statement = _losses(*(name for name in ("manager_id", "pipeline_id") if name in chosen))
     return tuple(
         LossRow(reason_id or None, name, int(deals), int(amount))
         for reason_id, name, deals, amount in connection.execute(statement, {"account": account, **chosen})

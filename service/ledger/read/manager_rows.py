@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from service.ledger.database.tables import SUMS
 from service.ledger.read.board import HabitDay, Late, ManagerRow, ManagerSums
+from service.ledger.write import sums
 from service.model import SECOND, Day, Instant
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.habits import HABITS, overdue_time
@@ -16,11 +17,7 @@ WEEK: Final = 7
 MONTH: Final = 30
 """Days of the two habits, today among them."""
 
-_STAKES, _HABITS = SUMS[MANAGER_STAKES], SUMS[HABITS]
-
-_ALL_STAKES = select(_STAKES.c.manager_id, _STAKES.c.tasks, _STAKES.c.amount).where(
-    _STAKES.c.account == bindparam("account")
-)
+_HABITS = SUMS[HABITS]
 _MONTHS_HABITS = select(*(_HABITS.c[name] for name in HabitDay._fields)).where(
     _HABITS.c.account == bindparam("account"),
     _HABITS.c.day > bindparam("today") - MONTH,
@@ -30,31 +27,31 @@ _MONTHS_HABITS = select(*(_HABITS.c[name] for name in HabitDay._fields)).where(
 
 def read(connection: Connection, account: str, today: Day) -> ManagerSums:
     """What is stored of the managers for a board of today (an ordinal)."""
-    stakes = connection.execute(_ALL_STAKES, {"account": account})
+    stakes = sums.rows(connection, account, MANAGER_STAKES)
     habits = connection.execute(_MONTHS_HABITS, {"account": account, "today": today})
     return ManagerSums(
         today,
-        {manager_id: (tasks, amount) for manager_id, tasks, amount in stakes},
+        {str(manager_id): (tasks, amount) for (manager_id,), (tasks, amount) in stakes},
         tuple(HabitDay(*row) for row in habits),
     )
 
 
-def rows(sums: ManagerSums, as_of: Instant) -> tuple[ManagerRow, ...]:
+def rows(stored: ManagerSums, as_of: Instant) -> tuple[ManagerRow, ...]:
     """Managers with overdue tasks, or with a habit in the last 30 days. The mean times of tasks that are
     still overdue grow by themselves, with `as_of`."""
     habits: dict[tuple[str, int], tuple[int, int]] = {}
-    for habit in sums.habits:
+    for habit in stored.habits:
         late = habit.late_tasks + habit.overdue_tasks
         time = habit.late_us + overdue_time(habit.day, habit.overdue_tasks, habit.overdue_us, as_of)
         for days in (WEEK, MONTH):
-            if habit.day > sums.today - days:
+            if habit.day > stored.today - days:
                 tasks, total = habits.get((habit.manager_id, days), (0, 0))
                 habits[habit.manager_id, days] = (tasks + late, total + time)
-    everyone = sorted(sums.stakes.keys() | {manager_id for manager_id, _ in habits})
+    everyone = sorted(stored.stakes.keys() | {manager_id for manager_id, _ in habits})
     return tuple(
         ManagerRow(
             manager_id or None,
-            *sums.stakes.get(manager_id, (0, 0)),
+            *stored.stakes.get(manager_id, (0, 0)),
             _late(habits.get((manager_id, WEEK))),
             _late(habits.get((manager_id, MONTH))),
         )

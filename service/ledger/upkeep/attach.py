@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,9 @@ from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.write import heads
 from service.ledger.write.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,14 @@ def reading(database_url: str) -> Iterator[Connection]:
     with contextlib.closing(Database(database_url)) as database, database.reading() as connection:
         schema.check(connection)
         yield connection
+
+
+def read(
+    database_url: str, query: Callable[Concatenate[Connection, P], T], *arguments: P.args, **named: P.kwargs
+) -> T:
+    """What a query of the ledger returns, for a command; raises as `reading` does."""
+    with reading(database_url) as connection:
+        return query(connection, *arguments, **named)
 
 
 @contextlib.contextmanager

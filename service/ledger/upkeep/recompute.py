@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from service.config import Account
-from service.ledger.database.tables import HEADS, STATE
+from service.ledger.database.tables import STATE
 from service.ledger.write import heads, invalidations, log, sums
 from service.ledger.write import state as states
 from service.ledger.write.invalidations import Invalidation
@@ -21,7 +21,7 @@ from service.ledger.write.log import Stored
 from service.model import FIELDS, Decoded, Entity, Instant
 from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, task_facts
-from service.projections.flow import Cells, Deltas, Key, Relation
+from service.projections.flow import Deltas, Key
 from service.projections.merge import Record, merge
 from service.projections.propagate import DealPair, TaskPair, propagate
 
@@ -73,10 +73,7 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
     def unknown(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
         return {deal_id: deal_facts(deal_id, None, rules) for deal_id in ids}
 
-    def nothing(_relation: Relation, _ids: AbstractSet[str]) -> Cells:
-        return {}
-
-    return propagate(FLOW, tasks, deals, (moment, moment), unknown, nothing).deltas
+    return propagate(FLOW, tasks, deals, (moment, moment), unknown, lambda _relation, _ids: {}).deltas
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
@@ -91,17 +88,15 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
     sums.clear(connection, account.id)
     sums.add(connection, account.id, from_state(connection, account, as_of, progress))
     invalidations.store(connection, account.id, head.seq + 1, Invalidation(everything=True))
-    connection.execute(
-        update(HEADS)
-        .where(HEADS.c.account == account.id)
-        .values(
-            seq=head.seq + 1,
-            as_of=as_of,
-            next_tick_at=heads.next_tick(connection, account, as_of),
-            revision=REVISION,
-            rules_fingerprint=heads.fingerprint_of(account),
-        )
+    rebuilt = replace(
+        head,
+        seq=head.seq + 1,
+        as_of=as_of,
+        next_tick_at=heads.next_tick(connection, account, as_of),
+        revision=REVISION,
+        rules_fingerprint=heads.fingerprint_of(account),
     )
+    heads.store(connection, rebuilt)
 
 
 def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -> LogState:
@@ -142,13 +137,8 @@ def differences_from_state(
         return
     expected = from_state(connection, account, head.as_of, progress)
     for relation in FLOW.relations:
-        wanted = dict(expected.get(relation, {}))
-        for key, measures in sums.rows(connection, account.id, relation):
-            want = wanted.pop(key, None)
-            if want != measures:
-                yield Difference(relation.name, key, want, measures)
-        for key, want in wanted.items():
-            yield Difference(relation.name, key, want, None)
+        stored = sums.rows(connection, account.id, relation)
+        yield from _differences(relation.name, expected.get(relation, {}), stored)
 
 
 def differences_from_log(
@@ -161,14 +151,22 @@ def differences_from_log(
     """
     expected = from_log(log.everything(connection, account.id), decode, progress)
     for entity, records in expected.items():
-        table = STATE[entity].name
-        for page in states.pages(connection, account.id, entity):
-            for entity_id, record in page.items():
-                want = records.pop(entity_id, None)
-                if want != record:
-                    yield Difference(table, (entity_id,), want, record)
-        for entity_id, missing in records.items():
-            yield Difference(table, (entity_id,), missing, None)
+        pages = states.pages(connection, account.id, entity)
+        stored = (((entity_id,), record) for page in pages for entity_id, record in page.items())
+        by_key: dict[Key, object] = {(entity_id,): record for entity_id, record in records.items()}
+        yield from _differences(STATE[entity].name, by_key, stored)
+
+
+def _differences(
+    table: str, expected: Mapping[Key, object], stored: Iterable[tuple[Key, object]]
+) -> Iterator[Difference]:
+    missing = dict(expected)
+    for key, actual in stored:
+        want = missing.pop(key, None)
+        if want != actual:
+            yield Difference(table, key, want, actual)
+    for key, want in missing.items():
+        yield Difference(table, key, want, None)
 
 
 def rules_changed(connection: Connection, account: Account) -> bool:

@@ -48,19 +48,6 @@ def revoke(connection: Connection, account: str, name: str) -> bool:
     return connection.execute(named).rowcount == 1
 
 
-def digests(connection: Connection, account: str) -> frozenset[str]:
-    """The digests of the account's screens."""
-    statement = select(SCREENS.c.digest).where(SCREENS.c.account == account)
-    return frozenset(connection.execute(statement).scalars())
-
-
-def seen(connection: Connection, account: str, digest: str, now: Instant) -> None:
-    """Store that a screen is open now, unless it was revoked."""
-    connection.execute(
-        update(SCREENS).where(SCREENS.c.account == account, SCREENS.c.digest == digest).values(seen_at=now)
-    )
-
-
 class Screens:
     """The screens of a running service, each call in a small transaction of its own."""
 
@@ -73,12 +60,17 @@ class Screens:
         Raises:
             Unavailable: The database is away.
         """
-        return await self._database.read(lambda connection: digests(connection, account_id))
+        statement = select(SCREENS.c.digest).where(SCREENS.c.account == account_id)
+        return await self._database.read(
+            lambda connection: frozenset(connection.execute(statement).scalars())
+        )
 
     async def seen(self, account_id: str, digest: str, now: Instant) -> None:
-        """Store that a screen is open now.
+        """Store that a screen is open now, unless it was revoked.
 
         Raises:
             Unavailable: The database is away.
         """
-        await self._database.write(lambda connection: seen(connection, account_id, digest, now))
+        screen = SCREENS.c.account == account_id, SCREENS.c.digest == digest
+        statement = update(SCREENS).where(*screen).values(seen_at=now)
+        await self._database.write(lambda connection: connection.execute(statement))

@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 from service.config import Account
 from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
-from service.ledger.write.invalidations import Invalidation, invalidation_of
+from service.ledger.write.invalidations import invalidation_of
 from service.ledger.write.load import AccountBatch, account_batch, load, load_deals
 from service.ledger.write.outcome import Outcome
 from service.model import Delivery, Instant, Source
 from service.projections import FLOW
-from service.projections.batch import Changed, Merged, Records, merge_batch
+from service.projections.batch import Changed, Merged, merge_batch
 from service.projections.propagate import Flowed, propagate
 
 SILENT: Final[frozenset[Source]] = frozenset({"sync", "import"})
@@ -129,20 +129,16 @@ def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advance
         partial(load_deals, connection, batch),
         partial(sums.cells, connection, account_id),
     )
-    _store(connection, account_id, loaded, merged, flowed)
+    for entity, records in merged.records.items():
+        state.save(connection, account_id, entity, records, loaded.get(entity, {}))
+    sums.add(connection, account_id, flowed.deltas)
     head = replace(head, as_of=batch.moments[1].now, next_tick_at=_next_tick(connection, batch, head, merged))
-    invalidation = _invalidation(batch, merged, flowed)
+    silent = any(delivery.source in SILENT for _, delivery in batch.numbered)
+    invalidation = invalidation_of(flowed, merged.changed_ids, batch.moments, silent=silent)
     if batch.numbered or invalidation:
         head = replace(head, seq=head.seq + 1)
         invalidations.store(connection, account_id, head.seq, invalidation)
     return Advanced(head, merged, flowed)
-
-
-def _store(connection: Connection, account_id: str, loaded: Records, merged: Merged, flowed: Flowed) -> None:
-    """Store state and projections."""
-    for entity, records in merged.records.items():
-        state.save(connection, account_id, entity, records, loaded.get(entity, {}))
-    sums.add(connection, account_id, flowed.deltas)
 
 
 def _next_tick(connection: Connection, batch: AccountBatch, head: Head, merged: Merged) -> Instant:
@@ -152,13 +148,3 @@ def _next_tick(connection: Connection, batch: AccountBatch, head: Head, merged: 
         return heads.next_tick(connection, batch.account, now)
     due_times = [task.open_due_at for _, task in merged.tasks if task is not None and task.open_due_at]
     return min([head.next_tick_at, *(due_at for due_at in due_times if due_at > now)])
-
-
-def _invalidation(batch: AccountBatch, merged: Merged, flowed: Flowed) -> Invalidation:
-    """What a batch changed on the board."""
-    return invalidation_of(
-        flowed,
-        merged.changed_ids,
-        batch.moments,
-        silent=any(delivery.source in SILENT for _, delivery in batch.numbered),
-    )

@@ -227,12 +227,8 @@ class Committer:
     def _due(self, connection: Connection, now: Instant, limit: int) -> list[str]:
         """Accounts whose boards the clock alone has changed."""
         own = self._accounts.keys() - self.outdated
-        return heads.due_accounts(
-            connection,
-            [account_id for account_id in own if not self._failed.covers(account_id, now)],
-            now,
-            limit,
-        )
+        followed = [account_id for account_id in own if not self._failed.covers(account_id, now)]
+        return heads.due_accounts(connection, followed, now, limit)
 
     def _bring_up(self, connection: Connection, account_id: str, now: Instant) -> Head | None:
         """Bring a board up to now; None if another transaction holds it, or other rules computed it."""

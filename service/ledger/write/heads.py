@@ -125,12 +125,6 @@ def store(connection: Connection, changed: Head) -> None:
     connection.execute(_STORE, {"the_account": changed.account, **values})
 
 
-def bump(connection: Connection, stored: Head) -> None:
-    """Count the sequence number up, so that open boards read what the invalidation of the new number
-    names."""
-    connection.execute(update(HEADS).where(HEADS.c.account == stored.account).values(seq=stored.seq + 1))
-
-
 def ensure(connection: Connection, account: Account, now: Instant) -> None:
     """Insert the head row of an account that has none."""
     statement = insert_into(connection.dialect.name, HEADS).values(
@@ -161,20 +155,16 @@ def due_accounts(
     return list(connection.execute(_DUE.limit(limit), parameters).scalars())
 
 
-_EARLIEST = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))
-
-
 def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant | None:
     """The next moment at which time alone changes some board; None without accounts."""
-    return connection.execute(_EARLIEST, {"accounts": accounts}).scalar()
-
-
-_SEQUENCE_NUMBERS = select(HEADS.c.account, HEADS.c.seq).where(in_list(HEADS.c.account, "accounts"))
+    earliest = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))
+    return connection.execute(earliest, {"accounts": accounts}).scalar()
 
 
 def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:
     """The sequence numbers of some accounts, by account."""
-    rows = connection.execute(_SEQUENCE_NUMBERS, {"accounts": accounts})
+    statement = select(HEADS.c.account, HEADS.c.seq).where(in_list(HEADS.c.account, "accounts"))
+    rows = connection.execute(statement, {"accounts": accounts})
     return dict(tuple(row) for row in rows)
 
 

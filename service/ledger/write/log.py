@@ -177,29 +177,20 @@ def everything(connection: Connection, account: str) -> Iterator[Stored]:
         after = page[-1].number
 
 
-_PRUNABLE = (
-    select(HEADS.c.account)
-    .join(DELIVERIES, (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1))
-    .where(in_list(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < bindparam("before"))
-)
-
-
 def prunable(
     connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
 ) -> Sequence[str]:
     """Those of some accounts whose oldest body is older than `keep_days`."""
-    given = {"accounts": accounts, "before": _before(now, keep_days)}
-    return connection.execute(_PRUNABLE, given).scalars().all()
-
-
-def _before(now: Instant, keep_days: int) -> Instant:
-    return earlier(now, keep_days * DAY)
+    oldest = (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1)
+    statement = select(HEADS.c.account).join(DELIVERIES, oldest)
+    old = in_list(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < earlier(now, keep_days * DAY)
+    return connection.execute(statement.where(*old), {"accounts": accounts}).scalars().all()
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
     """Drop the bodies of deliveries older than `keep_days`, except of those in quarantine. Returns the number
     up to which bodies are dropped now."""
-    before = _before(now, keep_days)
+    before = earlier(now, keep_days * DAY)
     old = connection.execute(
         select(DELIVERIES.c.number, DELIVERIES.c.received_at)
         .where(DELIVERIES.c.account == account, DELIVERIES.c.number > pruned)

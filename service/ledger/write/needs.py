@@ -76,20 +76,11 @@ def note(connection: Connection, account: str, wanted: Mapping[Need, int], now: 
     statement = statement.on_conflict_do_update(
         index_elements=["account", "entity", "id"], set_={"wanted_by": statement.excluded.wanted_by}
     )
-    connection.execute(
-        statement,
-        [
-            {
-                "account": account,
-                "entity": need.entity,
-                "id": need.id,
-                "wanted_by": wanted[need],
-                "tries": 0,
-                "ask_at": now,
-            }
-            for need in sorted(unknown)
-        ],
-    )
+    fresh = {"account": account, "tries": 0, "ask_at": now}
+    rows = [
+        {**fresh, "entity": need.entity, "id": need.id, "wanted_by": wanted[need]} for need in sorted(unknown)
+    ]
+    connection.execute(statement, rows)
 
 
 _NAMED = union_all(
@@ -117,37 +108,33 @@ def _named(connection: Connection, account: str, needs: Iterable[Need]) -> set[N
     }
 
 
-_SETTLE = delete(NEEDS).where(
+_OF_NEED = (
     NEEDS.c.account == bindparam("_account"),
     NEEDS.c.entity == bindparam("_entity"),
     NEEDS.c.id == bindparam("_id"),
-    NEEDS.c.wanted_by <= bindparam("_upto"),
 )
+_SETTLE = delete(NEEDS).where(*_OF_NEED, NEEDS.c.wanted_by <= bindparam("_upto"))
+
+
+def _of_need(account: str, need: Need) -> dict[str, object]:
+    return {"_account": account, "_entity": need.entity, "_id": need.id}
 
 
 def settle(connection: Connection, account: str, settled: Mapping[Need, int]) -> None:
     """Delete needs, except those that a delivery after the given one has wanted again."""
     if settled:
-        connection.execute(
-            _SETTLE,
-            [
-                {"_account": account, "_entity": need.entity, "_id": need.id, "_upto": upto}
-                for need, upto in sorted(settled.items())
-            ],
-        )
-
-
-_DUE = (
-    select(NEEDS.c.entity, NEEDS.c.id, NEEDS.c.wanted_by, NEEDS.c.tries)
-    .where(NEEDS.c.account == bindparam("account"), NEEDS.c.ask_at <= bindparam("now"))
-    .order_by(NEEDS.c.ask_at, NEEDS.c.entity, NEEDS.c.id)
-    .limit(bindparam("limit"))
-)
+        rows = [{**_of_need(account, need), "_upto": upto} for need, upto in sorted(settled.items())]
+        connection.execute(_SETTLE, rows)
 
 
 def due(connection: Connection, account: str, now: Instant, limit: int) -> list[Wanted]:
     """The needs that are due, those that have waited longest first."""
-    rows = connection.execute(_DUE, {"account": account, "now": now, "limit": limit})
+    rows = connection.execute(
+        select(NEEDS.c.entity, NEEDS.c.id, NEEDS.c.wanted_by, NEEDS.c.tries)
+        .where(NEEDS.c.account == account, NEEDS.c.ask_at <= now)
+        .order_by(NEEDS.c.ask_at, NEEDS.c.entity, NEEDS.c.id)
+        .limit(limit)
+    )
     return [Wanted(Need(cast("Entity", row.entity), row.id), row.wanted_by, row.tries) for row in rows]
 
 
@@ -163,15 +150,7 @@ def count(connection: Connection, account: str) -> int:
     return connection.execute(number).scalar_one()
 
 
-_POSTPONE = (
-    update(NEEDS)
-    .where(
-        NEEDS.c.account == bindparam("_account"),
-        NEEDS.c.entity == bindparam("_entity"),
-        NEEDS.c.id == bindparam("_id"),
-    )
-    .values(tries=bindparam("_tries"), ask_at=bindparam("_ask_at"))
-)
+_POSTPONE = update(NEEDS).where(*_OF_NEED).values(tries=bindparam("_tries"), ask_at=bindparam("_ask_at"))
 
 
 def postpone(
@@ -179,16 +158,8 @@ def postpone(
 ) -> None:
     """Note that calls failed to answer needs, and when to ask for each again."""
     if wanted:
-        connection.execute(
-            _POSTPONE,
-            [
-                {
-                    "_account": account,
-                    "_entity": late.need.entity,
-                    "_id": late.need.id,
-                    "_tries": late.tries + 1,
-                    "_ask_at": times[late.need],
-                }
-                for late in wanted
-            ],
-        )
+        rows = [
+            {**_of_need(account, late.need), "_tries": late.tries + 1, "_ask_at": times[late.need]}
+            for late in wanted
+        ]
+        connection.execute(_POSTPONE, rows)

@@ -15,12 +15,16 @@ from service.projections.flow import Cells, Deltas, Key, Measures, Relation
 
 
 @cache
+def _every(relation: Relation) -> Select[*tuple[Any, ...]]:
+    table = SUMS[relation]
+    columns = (table.c[name] for name in (*relation.key, *relation.measures))
+    return select(*columns).where(table.c.account == bindparam("account"))
+
+
+@cache
 def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
     """Selects the rows about some entities: the first column of the key is the entity's id."""
-    table = SUMS[relation]
-    return select(*(table.c[name] for name in (*relation.key, *relation.measures))).where(
-        table.c.account == bindparam("account"), in_list(table.c[relation.key[0]], "ids")
-    )
+    return _every(relation).where(in_list(SUMS[relation].c[relation.key[0]], "ids"))
 
 
 def cells(connection: Connection, account: str, relation: Relation, ids: Collection[str]) -> Cells:
@@ -32,9 +36,8 @@ def cells(connection: Connection, account: str, relation: Relation, ids: Collect
 
 def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:
     """Every row of a relation."""
-    table, width = SUMS[relation], len(relation.key)
-    columns = (table.c[name] for name in (*relation.key, *relation.measures))
-    for row in connection.execute(select(*columns).where(table.c.account == account)):
+    width = len(relation.key)
+    for row in connection.execute(_every(relation), {"account": account}):
         yield tuple(row[:width]), tuple(row[width:])
 
 

@@ -6,7 +6,7 @@ is stored with the place that it has reached, so that another process can take i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -169,5 +169,5 @@ def _show(connection: Connection, account: str, new: SyncReport) -> None:
         .values(repaired=new.repaired, problem=new.problem)
     )
     if changed.rowcount:
-        heads.bump(connection, head)
+        heads.store(connection, replace(head, seq=head.seq + 1))
         invalidations.store(connection, account, head.seq + 1, Invalidation())

@@ -20,17 +20,7 @@ from service.ledger.read.board import BoardRows, ClientRow, ManagerRow, TaskRow
 from service.live.board.links import web_address
 from service.live.board.masking import Names, names_for
 from service.live.board.query import BoardQuery
-from service.live.board.snapshot import (
-    FIGURES,
-    AtRisk,
-    Client,
-    Figure,
-    LateTasks,
-    Manager,
-    SavedClient,
-    Sort,
-    Task,
-)
+from service.live.board.snapshot import FIGURES, AtRisk, Client, Figure, LateTasks, Manager, SavedClient, Task
 from service.money import decimal_string
 from service.projections.at_risk import at_stake
 from service.projections.facts import DEAL_CLIENT
@@ -45,7 +35,7 @@ def at_risk(rows: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
         clients=totals["clients"],
         amount=decimal_string(totals["amount"], currency),
         tasks=totals["tasks"],
-        list=tuple(_client(row, account, rows.manager_names, names) for row in _ordered(clients, query.sort)),
+        list=tuple(_client(row, account, rows.manager_names, names) for row in _ordered(clients, query)),
         managers=_managers(rows, currency, query),
     )
     return card if query.is_filtered else msgspec.structs.replace(card, **_figures(rows, currency))
@@ -106,11 +96,11 @@ def _stake(row: ClientRow, tasks: Iterable[TaskRow]) -> int:
     return at_stake(None in deals, row.open_amount, sum(deals.values()))
 
 
-def _ordered(clients: Iterable[ClientRow], sort: Sort) -> list[ClientRow]:
+def _ordered(clients: Iterable[ClientRow], query: BoardQuery) -> list[ClientRow]:
     """By amount or count, descending; ties by the longest overdue task, then by id (SPEC section 3.5)."""
 
     def order(row: ClientRow) -> tuple[int, int, str]:
-        weight = row.amount if sort == "amount" else len(row.tasks)
+        weight = row.amount if query.sort == "amount" else len(row.tasks)
         return -weight, min((task.due_at for task in row.tasks), default=0), row.client_id
 
     return sorted(clients, key=order)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 from urllib.parse import urlencode
-
-import msgspec
 
 from service.calendar import parse_period
 from service.config import Account, Language
@@ -45,9 +43,9 @@ class BoardQuery(NamedTuple):
     form: Form
     language: Language
     mode: Mode = "desk"
+    theme: Theme = "auto"
     manager: str | None = None
     pipeline: str | None = None
-    theme: Theme = "auto"
 
     @property
     def is_filtered(self) -> bool:
@@ -76,15 +74,6 @@ class BoardQuery(NamedTuple):
         return urlencode({name: value or NONE for name, value in parameters.items() if value is not None})
 
 
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "sort": get_args(Sort),
-    "form": get_args(Form),
-    "lang": get_args(Language),
-    "mode": get_args(Mode),
-    "theme": get_args(Theme),
-}
-
-
 def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> BoardQuery:
     """The board that the parameters of an address ask for. Defaults: this month, in the account's language.
 
@@ -92,24 +81,27 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> 
         QueryError: A parameter has an unknown value.
         PeriodError: The period cannot be read.
     """
-    chosen = {"sort": "amount", "form": "json", "lang": account.language, "mode": "desk", "theme": "auto"}
-    for name, choices in _CHOICES.items():
-        chosen[name] = parameters.get(name, chosen[name])
-        if chosen[name] not in choices:
-            raise QueryError(f"{name} must be {' or '.join(choices)}")
     period = parameters.get("period", "month")
     parse_period(period, today)
-    return msgspec.convert(
-        (
-            account.id,
-            period,
-            *(chosen[name] for name in ("sort", "form", "lang", "mode")),
-            _parse_id(parameters, "manager"),
-            _parse_id(parameters, "pipeline"),
-            chosen["theme"],
-        ),
-        BoardQuery,
+    return BoardQuery(
+        account.id,
+        period,
+        sort=_choice(parameters, "sort", "amount", Sort),
+        form=_choice(parameters, "form", "json", Form),
+        language=_choice(parameters, "lang", account.language, Language),
+        mode=_choice(parameters, "mode", "desk", Mode),
+        theme=_choice(parameters, "theme", "auto", Theme),
+        manager=_parse_id(parameters, "manager"),
+        pipeline=_parse_id(parameters, "pipeline"),
     )
+
+
+def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) -> Any:
+    """One of the values of a `Literal` type."""
+    value, choices = parameters.get(name, default), get_args(type_)
+    if value not in choices:
+        raise QueryError(f"{name} must be {' or '.join(choices)}")
+    return value
 
 
 def _parse_id(parameters: Mapping[str, str], name: str) -> str | None:

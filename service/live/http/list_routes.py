@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -18,7 +18,7 @@ from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
 from service.live.board.query import BoardQuery
-from service.live.page import list_page, lists, spreadsheet
+from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
 
@@ -28,7 +28,8 @@ AT_ONCE: Final = 2
 PATIENCE_SECONDS: Final = 60.0
 """For one list."""
 
-T = TypeVar("T")
+Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
+"""Responds to a request that may see the account's board."""
 
 
 class Lists:
@@ -42,64 +43,44 @@ class Lists:
         self, reader: BoardReader, refusals: RefusalReader, clock: Clock, headers: Mapping[str, str]
     ) -> None:
         self._reader = reader
-        self._reader_of_refusals = refusals
+        self._refusals = refusals
         self._clock = clock
         self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def refusal_page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """The page of the refusals behind a figure."""
-        return self._page(await self._refusals(request, account, query, list_page.refusal_page))
+    def refusals(self, make: Callable[[RefusalList, Account, BoardQuery], str | Sheet]) -> Handler:
+        """The handler of the page or file that `make` makes of the refusals behind a figure."""
 
-    async def refusal_file(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """All these refusals as a file."""
-        return self._file(await self._refusals(request, account, query, spreadsheet.refusal_sheet))
+        async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
+            criteria = lists.parse_filter(request.query_params)
+            period = parse_period(query.period, local_day(self._clock.now(), account.zone))
+            selection = Selection(period.first, period.last, query.manager, query.pipeline)
 
-    async def task_page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """The page of the overdue tasks on the board."""
-        return self._page(await self._tasks(account, query, list_page.task_page))
+            def read() -> str | Sheet:
+                with self._refusals.read(account.id, selection) as refusals:
+                    listing = lists.refusal_list(refusals, criteria, selection, account, query)
+                    return make(listing, account, query)
 
-    async def task_file(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """All these tasks as a file."""
-        return self._file(await self._tasks(account, query, spreadsheet.task_sheet))
+            return await self._response(read)
 
-    async def _refusals(
-        self,
-        request: Request,
-        account: Account,
-        query: BoardQuery,
-        make: Callable[[RefusalList, Account, BoardQuery], T],
-    ) -> T:
-        """What `make` makes of the refusals that a request asks for, while they are being read."""
-        chosen = lists.parse_filter(request.query_params)
-        period = parse_period(query.period, local_day(self._clock.now(), account.zone))
-        selection = Selection(period.first, period.last, query.manager, query.pipeline)
+        return respond
 
-        def read() -> T:
-            with self._reader_of_refusals.read(account.id, selection) as refusals:
-                listing = lists.refusal_list(refusals, chosen, selection, account, query)
-                return make(listing, account, query)
+    def tasks(self, make: Callable[[TaskList, Account, BoardQuery], str | Sheet]) -> Handler:
+        """The handler of the page or file that `make` makes of the overdue tasks on the board."""
 
-        return await self._in_turn(read)
+        async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
+            def read() -> str | Sheet:
+                rows = self._reader.read(account.id, ())
+                return make(lists.task_list(rows, account, query), account, query)
 
-    async def _tasks(
-        self, account: Account, query: BoardQuery, make: Callable[[TaskList, Account, BoardQuery], T]
-    ) -> T:
-        """What `make` makes of the overdue tasks."""
+            return await self._response(read)
 
-        def read() -> T:
-            rows = self._reader.read(account.id, ())
-            return make(lists.task_list(rows, account, query), account, query)
+        return respond
 
-        return await self._in_turn(read)
-
-    async def _in_turn(self, read: Callable[[], T]) -> T:
+    async def _response(self, read: Callable[[], str | Sheet]) -> Response:
         async with self._turns:
-            return await in_time(read, PATIENCE_SECONDS)
-
-    def _page(self, content: str) -> Response:
-        return HTMLResponse(content, headers=self._headers)
-
-    def _file(self, sheet: Sheet) -> Response:
-        headers = {**self._headers, "content-disposition": sheet.disposition}
-        return Response(sheet.content, media_type="text/csv", headers=headers)
+            content = await in_time(read, PATIENCE_SECONDS)
+        if isinstance(content, str):
+            return HTMLResponse(content, headers=self._headers)
+        headers = {**self._headers, "content-disposition": content.disposition}
+        return Response(content.content, media_type="text/csv", headers=headers)

@@ -6,7 +6,7 @@ import hashlib
 import mimetypes
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -27,9 +27,9 @@ from service.live.board.query import BoardQuery, QueryError, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
-from service.live.http.list_routes import Lists
+from service.live.http.list_routes import Handler, Lists
 from service.live.http.screen_links import NamedScreens
-from service.live.page import render
+from service.live.page import list_page, render, spreadsheet
 from service.live.stream.hub import MAX_STREAMS, Hub
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
@@ -66,9 +66,6 @@ _REFUSALS: Final[Mapping[access.Refusal, Problem]] = {
 }
 
 
-Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
-
-
 class Boards:
     """The handlers of boards. `reader` reads for requests; the hub reads for streams."""
 
@@ -95,16 +92,16 @@ class Boards:
                 return Problem(404, "there is no such account")
             try:
                 instead = _admit(request, account, await self._screens.digests(account.id))
-                return instead or await handler(request, account, self._query(request, account))
+                if instead is not None:
+                    return instead
+                query = parse_query(request.query_params, account, self._today(account))
+                return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
             except Unavailable:
                 return AWAY
 
         return checked  # type: ignore[return-value]  # Starlette awaits any ASGI app that comes back
-
-    def _query(self, request: Request, account: Account) -> BoardQuery:
-        return parse_query(request.query_params, account, self._today(account))
 
     def _today(self, account: Account) -> Day:
         return local_day(self._clock.now(), account.zone)
@@ -205,9 +202,9 @@ def routes(
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
-        Route("/boards/{account}/deals", boards.guarded(lists.refusal_page)),
-        Route("/boards/{account}/deals.csv", boards.guarded(lists.refusal_file)),
-        Route("/boards/{account}/tasks", boards.guarded(lists.task_page)),
-        Route("/boards/{account}/tasks.csv", boards.guarded(lists.task_file)),
+        Route("/boards/{account}/deals", boards.guarded(lists.refusals(list_page.refusal_page))),
+        Route("/boards/{account}/deals.csv", boards.guarded(lists.refusals(spreadsheet.refusal_sheet))),
+        Route("/boards/{account}/tasks", boards.guarded(lists.tasks(list_page.task_page))),
+        Route("/boards/{account}/tasks.csv", boards.guarded(lists.tasks(spreadsheet.task_sheet))),
         Route("/static/{name}", _static),
     ]

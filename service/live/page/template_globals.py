@@ -14,7 +14,7 @@ from service.config import Language
 from service.live.board.snapshot import KINDS, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
-from service.live.text.i18n import Translations, same_reason, translations_of
+from service.live.text.i18n import same_reason, translations_of
 from service.reasons import Kind
 
 
@@ -69,7 +69,14 @@ def template_globals(language: Language) -> dict[str, Global]:
         **{function.__name__: partial(function, language=language) for function in localised},
         "kind_name": translations.kind,
         "kind_meaning": translations.kind_meaning,
-        "period_names": _period_names(translations),
+        # An address can also ask for any range of dates; the page has links for these.
+        "period_names": {
+            "today": translations.gettext("Today"),
+            "week": translations.gettext("Week"),
+            "month": translations.gettext("Month"),
+            "quarter": translations.gettext("Quarter"),
+            "year": translations.gettext("Year"),
+        },
         "warning_text": translations.warning,
         "size": size,
         "element_id": element_id,
@@ -105,17 +112,6 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         share = min(max(part, Decimal(0)), Decimal(1))
         name = same_reason(reason.reason, language)
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
-
-
-def _period_names(translations: Translations) -> dict[str, str]:
-    """The periods that the page has a link for. An address can also ask for any range of dates."""
-    return {
-        "today": translations.gettext("Today"),
-        "week": translations.gettext("Week"),
-        "month": translations.gettext("Month"),
-        "quarter": translations.gettext("Quarter"),
-        "year": translations.gettext("Year"),
-    }
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:

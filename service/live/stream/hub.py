@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from service.calendar import iso, local_day
+from service.calendar import local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import BoardRows
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
+from service.live.board.patch import moment
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import ranges
 from service.live.stream.feed import Feed, Update
@@ -159,16 +160,19 @@ class Hub:
             until_beat = HEARTBEAT_SECONDS - (self._clock.now() - last_beat) / SECOND
             await self._clock.wait(max(0.0, until_beat), watch.wake)
             watch.wake.clear()
-            if not await self._updated(watch):
-                await self._pause(RETRY_SECONDS)
-                continue
-            if self._clock.now() - last_beat >= HEARTBEAT_SECONDS * SECOND:
-                last_beat = self._clock.now()
-                _beat(watch)
-            await self._pause(1 / FRAMES_PER_SECOND)
-
-    async def _pause(self, seconds: float) -> None:
-        await self._clock.wait(seconds, asyncio.Event())
+            pause_seconds = RETRY_SECONDS  # without heartbeats, subscribers see the age of their figures
+            try:
+                await self._update(watch)
+            except Unavailable as error:
+                _log.warning("cannot read the board of %s now: %s", watch.account.id, error)
+            except Exception:  # a bug must not end the streams: the next read may succeed
+                _log.exception("cannot read the board of %s", watch.account.id)
+            else:
+                pause_seconds = 1 / FRAMES_PER_SECOND
+                if self._clock.now() - last_beat >= HEARTBEAT_SECONDS * SECOND:
+                    last_beat = self._clock.now()
+                    _beat(watch)
+            await self._clock.wait(pause_seconds, asyncio.Event())
 
     def _forget_if_idle(self, watch: _Watch) -> bool:
         """Forget the board if nobody has watched it for a while, and queries that nobody watches at once."""
@@ -184,18 +188,6 @@ class Hub:
             del self._watches[watch.account.id]
             return True
         return False
-
-    async def _updated(self, watch: _Watch) -> bool:
-        """Whether the board could be read and sent. If not, subscribers see the age of their figures."""
-        try:
-            await self._update(watch)
-        except Unavailable as error:
-            _log.warning("cannot read the board of %s now: %s", watch.account.id, error)
-            return False
-        except Exception:  # a bug must not end the streams: the next read may succeed
-            _log.exception("cannot read the board of %s", watch.account.id)
-            return False
-        return True
 
     async def _update(self, watch: _Watch) -> None:
         # A subscriber that comes during the read waits for the next one: on another node it may have seen a
@@ -216,23 +208,16 @@ class Hub:
         of_feeds = [(feed, ranges(feed.query, today)) for feed in feeds]
         selections = dict.fromkeys(selection for _, days in of_feeds for selection in days.selections)
         rows = self._reader.read(account.id, list(selections), watch.rows)
-        updates = []
-        for feed, days in of_feeds:
-            board = build_snapshot(rows, account, feed.query, days)
-            updates.append(feed.update(board, days.period, rows))
-        return rows, updates
+        return rows, [
+            feed.update(build_snapshot(rows, account, feed.query, days), days.period, rows)
+            for feed, days in of_feeds
+        ]
 
 
 def _beat(watch: _Watch) -> None:
-    """Send a heartbeat to every subscriber."""
-    if watch.rows is None:
-        return
-    zone, heard_at = watch.account.zone, watch.rows.last_delivery_at
-    data = {
-        "seq": watch.rows.seq,
-        "as_of": iso(watch.rows.as_of, zone),
-        "last_delivery_at": None if heard_at is None else iso(heard_at, zone),
-    }
-    frame = event("heartbeat", data)
-    for subscriber in watch.subscribers:
-        subscriber.send_if_ready(frame)
+    """Send a heartbeat to every subscriber that has been sent a board."""
+    for feed in watch.feeds.values():
+        if feed.ring.board is not None:
+            frame = event("heartbeat", moment(feed.ring.board))
+            for subscriber in feed.subscribers:
+                subscriber.send_if_ready(frame)

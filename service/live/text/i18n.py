@@ -28,7 +28,6 @@ NO_REASON: Final = "No reason given"
 PENDING_REASON: Final = "Reason being asked for"
 """The message that names the refusals whose reason the CRM's API has not told yet."""
 
-
 WarningCode: TypeAlias = Literal["unconverted", "unclassified", "missed", "webhook_off", "api_refused"]
 """The name of a warning about what the figures leave out."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -316,7 +316,7 @@ def test_an_open_deal() -> None:
             "url": f"{PAGE}/0-3/42",
         },
     )
-    assert result.changes == (wanted, replace(wanted, version=NOW))
+    assert result.changes == (wanted, msgspec.structs.replace(wanted, version=NOW))
     assert result.needs == ()
     assert "url" not in deal(office())
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +68,7 @@ def vendor_dated(result: Decoded) -> list[Change]:
     """The changes with the vendor's times; each of them is in the answer again with the time of asking."""
     assert result.rejections == ()
     changes = [change for change in result.changes if change.version != NOW]
-    again = [replace(change, version=NOW) for change in changes]
+    again = [msgspec.structs.replace(change, version=NOW) for change in changes]
     assert [change for change in result.changes if change.version == NOW] == again
     return changes
 

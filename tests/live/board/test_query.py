@@ -19,14 +19,14 @@ def parsed(**query: str) -> BoardQuery:
 
 
 def test_parameters_that_are_left_out_have_defaults_of_the_account() -> None:
-    assert parsed() == BoardQuery(OFFICE.id, "month", "amount", "json", OFFICE.language, "desk", None, None)
+    assert parsed() == BoardQuery(OFFICE.id, "month", "amount", "json", OFFICE.language, "desk", "auto")
 
 
 def test_every_parameter_is_parsed_and_an_unknown_one_ignored() -> None:
     query = parsed(
         period="week", sort="count", form="html", lang="en", mode="wall", manager="3", pipeline="-", other="x"
     )
-    assert query == BoardQuery(OFFICE.id, "week", "count", "html", "en", "wall", "3", "")
+    assert query == BoardQuery(OFFICE.id, "week", "count", "html", "en", "wall", "auto", "3", "")
 
 
 def test_the_parameters_of_a_query_parse_to_the_same_query() -> None:

@@ -73,10 +73,10 @@ async def test_lists_are_made_in_threads_and_only_a_few_at_a_time() -> None:
     asyncio.get_running_loop().set_default_executor(threads)
     clock = StandingClock(NOW)
     lists = Lists(StubReader(), RefusalReader(Database("sqlite://"), {}, clock), clock, {})
-    tasks = [asyncio.create_task(lists._in_turn(make)) for _ in range(AT_ONCE * 3)]
+    tasks = [asyncio.create_task(lists._response(make)) for _ in range(AT_ONCE * 3)]
     for _ in range(20):
         await asyncio.sleep(0)
     assert threads.calls == AT_ONCE
     released.set()
-    assert await asyncio.gather(*tasks) == ["made"] * AT_ONCE * 3
+    assert [answer.body for answer in await asyncio.gather(*tasks)] == [b"made"] * AT_ONCE * 3
     assert threading.current_thread() not in threads_used
