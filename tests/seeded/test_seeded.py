@@ -1,0 +1,36 @@
+"""The suite catches the bugs that are seeded here: a sample of them, for `make soak` checks them all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.seeded.bugs import Bug, apply, bugs, check, copy_project
+
+BUGS: Final = {bug.name: bug for bug in bugs()}
+SAMPLE: Final = ("flow-retracts-nothing", "merge-older-version-wins")
+
+
+def test_every_bug_says_what_it_breaks_and_which_tests_catch_it() -> None:
+    assert [bug.name for bug in BUGS.values() if not bug.sentence or not bug.caught_by] == []
+    assert len(BUGS) >= 40
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy")
+    copy_project(folder)
+    return folder
+
+
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
+def test_every_bug_fits_the_code(bug: Bug, copied: Path) -> None:
+    apply(bug, copied, only_check=True)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_bug_turns_the_suite_red(name: str, tmp_path: Path) -> None:
+    verdict = check(BUGS[name], tmp_path)
+    assert verdict.caught, verdict.output
