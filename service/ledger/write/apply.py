@@ -1,6 +1,6 @@
 """One account's part of a batch, in one transaction: load, merge, propagate, store.
 
-Each step takes values and returns values. Whoever calls commits: nothing lasts before that.
+Each step takes values and returns values. The caller commits: nothing lasts before that.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class Writer:
         try:
             ticked, new_heads = self._tick() if batch.ticks else (0, {})
             results, changed = self._committer.commit(deliveries) if deliveries else ([], {})
-        except Exception as error:  # whatever it is, the senders must hear that nothing is known to be stored
+        except Exception as error:  # any error: the senders must hear that nothing is stored
             _log.exception("a batch of %d deliveries could not be committed", len(deliveries))
             unavailable = Unavailable(str(error))
             return _Committed(unavailable, [unavailable] * len(deliveries), {})

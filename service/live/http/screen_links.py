@@ -2,7 +2,7 @@
 a revoked one.
 
 The screens of an account are read every few seconds at most, so that a thousand screens that come back at
-once cost one read. While the database is away the last known ones count: whoever was let in stays.
+once cost one read. While the database is away the last known ones count: a screen that was let in stays.
 """
 
 from __future__ import annotations
