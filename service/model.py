@@ -36,8 +36,27 @@ Source: TypeAlias = Literal["webhook", "answer", "sync", "import"]
 """How a delivery arrived: posted by the CRM, fetched from its API for a need, read from its API by a backfill
 or reconciliation, or imported from a file. The page does not announce changes of the last two sources."""
 
-SyncProblem: TypeAlias = Literal["", "webhook_off", "api_refused"]
-"""A problem that a person must solve: the CRM has switched the webhook off, or its API refuses our token."""
+TroubleCode: TypeAlias = Literal[
+    "api_token",
+    "api_forbidden",
+    "api_unpaid",
+    "api_moved",
+    "api_not_found",
+    "api_rejected",
+    "api_unreachable",
+    "api_junk",
+    "webhook_off",
+    "reason_field",
+    "requests_refused",
+]
+"""What is wrong between the CRM and the service, so that a person must act or wait.
+
+The CRM's API: the token is refused or expired; the token may not read this (a scope, a right, a block); the
+account is not paid for; the account has moved to another address; there is no such address; the call is
+refused for another reason; the API has been out of reach or busy for long; its answers are not understood.
+The CRM switched its webhook off; the `reason_field` of the configuration does not exist in the CRM; requests
+were refused lately, because they were not authentic.
+"""
 
 FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "deal": {
@@ -185,6 +204,23 @@ class Delivery:
     decoded: Decoded
     source: Source = "webhook"
     settles: Mapping[Need, int] = field(default_factory=dict)
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Something that is wrong between the CRM and the service; stored until it is over.
+
+    Args:
+        subject: What it is about: the resource of the API, the field, or the cause; or empty.
+        count: How often it happened.
+        since: When it happened first.
+        last_at: When it happened last.
+    """
+
+    code: TroubleCode
+    subject: str
+    count: int
+    since: Instant
+    last_at: Instant
 
 
 def later(moment: Instant, micros: int) -> Instant:

@@ -151,10 +151,26 @@ def _sync() -> None:
             nullable=False,
             comment="deals and tasks that the last reconciliation changed",
         ),
-        sa.Column("problem", sa.Text, nullable=False, comment="what somebody must see to, or empty"),
         sa.PrimaryKeyConstraint("account", name="syncs_pkey"),
         _check("repaired", "repaired >= 0"),
-        _check("problem", "problem IN ('', 'webhook_off', 'api_refused')"),
+        **KEYED,
+    )
+    op.create_table(
+        "troubles",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False, comment="what it is about, or empty"),
+        sa.Column("count", Number, nullable=False, comment="how often it happened"),
+        sa.Column("since", Number, nullable=False, comment="when it happened first"),
+        sa.Column("last_at", Number, nullable=False, comment="when it happened last"),
+        sa.PrimaryKeyConstraint("account", "code", "subject", name="troubles_pkey"),
+        _check(
+            "code",
+            "code IN ('api_token', 'api_forbidden', 'api_unpaid', 'api_moved', 'api_not_found', "
+            "'api_rejected', 'api_unreachable', 'api_junk', 'webhook_off', 'reason_field', "
+            "'requests_refused')",
+        ),
+        _check("count", "count >= 1"),
         **KEYED,
     )
 
@@ -230,5 +246,5 @@ def downgrade() -> None:
     """Drop them."""
     sums = (name for name, _, _ in SUMS)
     log = ("invalidations", "quarantine", "deliveries", "heads")
-    for table in (*sums, *NAMED, "tasks", "deals", "syncs", "needs", "screens", *log):
+    for table in (*sums, *NAMED, "tasks", "deals", "troubles", "syncs", "needs", "screens", *log):
         op.drop_table(table)

@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from service.config import Account
-from service.model import Change, Decoded, Instant, Need, Request
+from service.model import Change, Decoded, Instant, Need, Request, TroubleCode
 
 RESOURCE: Final = "resource"
 """The header under which a stored answer keeps its `Call.resource`."""
@@ -70,9 +70,39 @@ class Pace:
     burst: int
 
 
-Verdict: TypeAlias = Literal["answered", "later", "refused", "gone"]
-"""What a status means: the answer is in the body, or there is nothing; call again later; the CRM refuses the
-token, so that a person must act; the CRM has no such thing."""
+Meaning: TypeAlias = Literal["answered", "gone", "refused", "later"]
+"""The answer is of the documented form for the call; the CRM has no such thing, in the documented form for
+this call; a person must act; call again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer to a call means.
+
+    Args:
+        trouble: Why it is refused, or what to report once it has been `later` for some time.
+        retry_seconds: After how long to call again, if the vendor says so.
+    """
+
+    meaning: Meaning
+    trouble: TroubleCode | None = None
+    retry_seconds: float | None = None
+
+
+ANSWERED: Final = Verdict("answered")
+GONE: Final = Verdict("gone")
+JUNK: Final = Verdict("later", "api_junk")
+"""The status says that the body is an answer, and the body has not the documented form."""
+
+
+def refused(trouble: TroubleCode) -> Verdict:
+    """A person must act."""
+    return Verdict("refused", trouble)
+
+
+def busy(retry_seconds: float | None = None) -> Verdict:
+    """The API is out of reach, overloaded, or called too fast."""
+    return Verdict("later", "api_unreachable", retry_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +161,18 @@ class Api(Protocol):
 
     @abstractmethod
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """The call for the next page; None after the last."""
+        """The call for the next page; None after the last. The answer is a recognised one."""
 
-    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
-        """What the answer's status means, and after how many seconds to call again, if the vendor says so."""
-        if answer.status in (200, 201, 204):
-            return "answered", None
-        if answer.status in (401, 403):
-            return "refused", None
-        if answer.status in (404, 410):
-            return "gone", None
-        return "later", seconds(answer.headers.get("retry-after"))
+    def verdict(self, call: Call, answer: Answer) -> Verdict:
+        """What the answer means (SPEC section 4): only an answer that is recognised proves anything."""
+        if 200 <= answer.status < 300:
+            return ANSWERED if self.is_recognised(call, answer) else JUNK
+        return by_status(answer)
+
+    @abstractmethod
+    def is_recognised(self, call: Call, answer: Answer) -> bool:
+        """Whether an answer with a 2xx has the form that the vendor documents for this call: a list with its
+        list, the objects that were asked for, or the documented form of "there is none"."""
 
     @abstractmethod
     def decode(self, request: Request, account: Account) -> Decoded:
@@ -165,6 +196,29 @@ class Subscribing(Protocol):
     def subscribe(self, account: Account, address: str) -> Sequence[Call]:
         """The calls that register a webhook to an address, for every event that the adapter reads."""
         ...
+
+
+def by_status(answer: Answer) -> Verdict:
+    """What a status that is no 2xx means, where the vendor documents nothing else."""
+    status = answer.status
+    if 300 <= status < 400:
+        return refused("api_moved")
+    if status in _REFUSALS:
+        return refused(_REFUSALS[status])
+    if 400 <= status < 500 and status not in _PASSING:
+        return refused("api_rejected")
+    return busy(seconds(answer.headers.get("retry-after")))
+
+
+_REFUSALS: Final[Mapping[int, TroubleCode]] = {
+    401: "api_token",
+    402: "api_unpaid",
+    403: "api_forbidden",
+    404: "api_not_found",
+    410: "api_not_found",
+}
+_PASSING: Final = frozenset({408, 409, 423, 425, 429})
+"""Statuses of the 4xx kind that pass by themselves."""
 
 
 def seconds(text: str | None) -> float | None:

@@ -15,7 +15,7 @@ from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.upkeep.attach import attach
-from service.ledger.write import syncs
+from service.ledger.write import syncs, troubles
 from service.ledger.write.syncs import Sync, SyncRun
 from service.metrics import Metrics
 from service.sync.client import Client
@@ -82,8 +82,9 @@ async def backfill(
                 if state.run is None or state.run.kind != "backfill":
                     return state
                 on_progress(state.run)
-                if state.problem == "api_refused":
-                    raise CrmApiError(f"account {account.id}: the CRM's API refuses the token")
+                for trouble in await database.read(lambda connection: troubles.read(connection, account.id)):
+                    if trouble.code in troubles.API_CODES:
+                        raise CrmApiError(f"account {account.id}: {trouble.subject}: {trouble.code}")
                 await asyncio.wait([working], timeout=POLL_SECONDS)
         finally:
             working.cancel()
@@ -107,12 +108,12 @@ async def subscribe(account: Account, clock: Clock) -> Subscription:
     if not isinstance(api, Subscribing) or account.api is None:
         return Subscription("by_hand", adapter.steps(account, address))
     async with httpx.AsyncClient() as http:
-        client = Client(account, adapter.api, http, clock, lambda _verdict: None)
+        client = Client(account, adapter.api, http, clock, lambda _meaning: None)
         result = await client.send(api.webhooks(account))
-        if result.verdict == "answered" and api.is_off(result.answer, address) is False:
+        if result.meaning == "answered" and api.is_off(result.answer, address) is False:
             return Subscription("present")
         for call in api.subscribe(account, address):
             result = await client.send(call)
-            if result.verdict != "answered":
+            if result.meaning != "answered":
                 raise CrmApiError(f"account {account.id}: the CRM answers with {result.answer.status}")
     return Subscription("added")

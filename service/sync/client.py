@@ -16,7 +16,7 @@ from typing import Final
 
 import httpx
 
-from service.adapters.api import Answer, Api, Call, Verdict
+from service.adapters.api import Answer, Api, Call, Meaning, Verdict, busy
 from service.clock import Clock
 from service.config import Account
 from service.model import SECOND, Instant
@@ -39,15 +39,25 @@ class CallResult:
     """The result of a call.
 
     Args:
-        retry_seconds: How long the vendor wants to be left alone, if it says so.
+        resource: What the call asked for.
         true_at: A moment at which the answer was true, or shortly before: by the vendor's clock where that
             one is behind ours.
     """
 
+    resource: str
     verdict: Verdict
     answer: Answer
-    retry_seconds: float | None
     true_at: Instant
+
+    @property
+    def meaning(self) -> Meaning:
+        """See `Verdict`."""
+        return self.verdict.meaning
+
+    @property
+    def retry_seconds(self) -> float:
+        """How long the vendor wants to be left alone; 0 if it does not say so."""
+        return self.verdict.retry_seconds or 0.0
 
 
 class Client:
@@ -56,7 +66,7 @@ class Client:
     Args:
         api: The API of the account's adapter.
         http: Has no base address; one serves all accounts.
-        on_verdict: Called with the verdict of each call.
+        on_meaning: Called with the meaning of each answer.
     """
 
     def __init__(
@@ -65,14 +75,14 @@ class Client:
         api: Api,
         http: httpx.AsyncClient,
         clock: Clock,
-        on_verdict: Callable[[Verdict], None],
+        on_meaning: Callable[[Meaning], None],
     ) -> None:
         if account.api is None:
             raise ValueError(f"account {account.id} has no [accounts.api]")
         self._account = account
         self._api = api
         self._http = http
-        self._on_verdict = on_verdict
+        self._on_meaning = on_meaning
         self._clock = clock
         self._address = f"{account.api.url or api.url}{api.prefix(account)}"
         own = account.api.per_second
@@ -81,22 +91,25 @@ class Client:
         self._bucket = TokenBucket(pace, clock)
 
     async def send(self, call: Call) -> CallResult:
-        """Send a call as soon as the pace allows. A vendor that is out of reach gets the verdict `later`."""
+        """Send a call as soon as the pace allows. A vendor that is out of reach means `later`."""
         await self._bucket.take()
         sent_at = self._clock.now()
         try:
             answer = await self._send(call)
         except httpx.HTTPError as error:
             _log.warning("%s: the CRM is out of reach: %s", self._account.id, type(error).__name__)
-            self._on_verdict("later")
-            return CallResult("later", Answer(0), None, sent_at)
-        verdict, retry_seconds = self._api.verdict(answer)
-        self._on_verdict(verdict)
-        if verdict == "later":
+            self._on_meaning("later")
+            return CallResult(call.resource, busy(), Answer(0), sent_at)
+        verdict = self._api.verdict(call, answer)
+        self._on_meaning(verdict.meaning)
+        if verdict.meaning == "later":
             self._bucket.empty()
-        if verdict != "answered":
-            _log.warning("%s: the CRM answers %s with %d", self._account.id, call.resource, answer.status)
-        return CallResult(verdict, answer, retry_seconds, _true_at(answer, sent_at, self._clock.now()))
+        if verdict.meaning != "answered":
+            why = verdict.trouble or verdict.meaning
+            _log.warning(
+                "%s: the CRM answers %s with %d (%s)", self._account.id, call.resource, answer.status, why
+            )
+        return CallResult(call.resource, verdict, answer, _true_at(answer, sent_at, self._clock.now()))
 
     async def _send(self, call: Call) -> Answer:
         headers = {"user-agent": USER_AGENT, "accept": "application/json", **self._api.headers(self._account)}

@@ -56,12 +56,12 @@ class Crm:
     async def decode(self, call: Call, result: CallResult) -> tuple[Request, Decoded]:
         """Decode an answer; returns it with the request as which it is stored.
 
-        The body is empty unless the verdict is `answered`.
+        The body is empty unless the meaning is `answered`.
         """
         headers = {RESOURCE: call.resource}
         if call.asked:
             headers[ASKED] = " ".join(call.asked)
-        body = result.answer.body if result.verdict == "answered" else b""
+        body = result.answer.body if result.meaning == "answered" else b""
         request = Request("GET", "", {}, headers, body, result.true_at)
         if len(body) > LARGE:
             return request, await asyncio.to_thread(self.api.decode, request, self.account)

@@ -63,8 +63,8 @@ class NeedFetcher:
             await self._postpone(batch, NAMELESS_WAIT)
             return None
         last = fetched.last
-        if last.verdict in ("later", "refused"):
-            await self._postpone(batch, Micros(round((last.retry_seconds or 0) * SECOND)))
+        if last.meaning in ("later", "refused"):
+            await self._postpone(batch, Micros(round(last.retry_seconds * SECOND)))
             return last
         settled = _settled(batch, [answer.decoded for answer in fetched.answers])
         left = [wanted for wanted in batch if wanted.need not in settled]
@@ -90,10 +90,10 @@ class NeedFetcher:
         answers: list[StoredAnswer] = []
         for left in reversed(range(MAX_CALLS)):
             result = await crm.client.send(call)
-            if result.verdict in ("later", "refused"):
+            if result.meaning in ("later", "refused"):
                 break
             request, decoded = await crm.decode(call, result)
-            more = left > 0 and result.verdict == "answered"
+            more = left > 0 and result.meaning == "answered"
             following = crm.api.following(call, result.answer) if more else None
             all_decoded = [*(answer.decoded for answer in answers), decoded]
             settles = {} if following else _settled(settling, all_decoded)

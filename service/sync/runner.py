@@ -25,11 +25,12 @@ from service.ledger.write import needs, syncs
 from service.ledger.write.syncs import LEASE, Sync, SyncRun
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
-from service.model import SECOND, Instant, Micros, SyncProblem, later
+from service.model import SECOND, Instant, Micros, later
 from service.sync.client import CallResult, Client
 from service.sync.crm import Crm
 from service.sync.needs import NeedFetcher, backoff
 from service.sync.runs import RunExecutor
+from service.sync.troubles import Troubles
 
 RENEW_EVERY: Final = Micros(LEASE // 4)
 """How often a lease is renewed, and how often a process tries to get a lease that another one holds."""
@@ -72,6 +73,7 @@ class AccountSync:
         self._crm = Crm(account, api, client, database, writer, clock)
         self._fetcher = NeedFetcher(self._crm)
         self._executor = RunExecutor(self._crm, self._fetcher, partial(metrics.repaired, account.id))
+        self._troubles = Troubles(account.id, database.write, clock)
         self._lease_taken_at: Instant | None = None
         self._wake = asyncio.Event()
         self._back_off_until = Instant(0)
@@ -116,15 +118,15 @@ class AccountSync:
             await self._clock.wait(min(self._back_off_until - now, RENEW_EVERY) / SECOND, asyncio.Event())
             return 0
         if batch := await self._fetcher.due():
-            await self._note_result(await self._fetcher.fetch(batch), sync)
+            await self._note_result(await self._fetcher.fetch(batch))
             return 0
         run = sync.run or await self._begin_due_run(sync, now)
         if run is not None:
-            await self._note_result(await self._executor.step(run), sync)
+            await self._note_result(await self._executor.step(run))
             return 0
         if self._webhook_checked_at is None or now - self._webhook_checked_at >= CHECK_WEBHOOK_EVERY:
             self._webhook_checked_at = now
-            await self._check_webhook(sync)
+            await self._check_webhook()
             return 0
         return await self._idle_seconds(now)
 
@@ -155,39 +157,30 @@ class AccountSync:
             return None
         return await self._crm.write(lambda connection: syncs.begin(connection, self._account.id, run))
 
-    async def _note_result(self, result: CallResult | None, sync: Sync) -> None:
-        """Back off after a failed call, and keep the board's problem `api_refused` up to date."""
+    async def _note_result(self, result: CallResult | None) -> None:
+        """Back off after a failed call, and keep the troubles with the API up to date."""
         if result is None:
             return
-        if result.verdict in ("answered", "gone"):
+        await self._troubles.note(result)
+        if result.meaning in ("answered", "gone"):
             self._failures = 0
-            if sync.problem == "api_refused":
-                await self._set_problem("")
             return
-        at_least = REFUSED_WAIT if result.verdict == "refused" else backoff(self._failures)
-        wait = max(at_least, round((result.retry_seconds or 0) * SECOND))
+        at_least = REFUSED_WAIT if result.meaning == "refused" else backoff(self._failures)
+        wait = max(at_least, round(result.retry_seconds * SECOND))
         self._failures += 1
         self._back_off_until = later(self._clock.now(), wait)
-        if result.verdict == "refused":
-            await self._set_problem("api_refused")
 
-    async def _check_webhook(self, sync: Sync) -> None:
+    async def _check_webhook(self) -> None:
         """Ask the CRM whether it still posts its webhooks; once it does again, reconcile at once."""
         if not isinstance(self._api, Subscribing) or self._account.public_url is None:
             return
         result = await self._crm.client.send(self._api.webhooks(self._account))
-        await self._note_result(result, sync)
-        if result.verdict != "answered":
+        await self._note_result(result)
+        if result.meaning != "answered":
             return
         is_off = self._api.is_off(result.answer, webhook_address(self._account)) is not False
-        if is_off and sync.problem != "webhook_off":
-            await self._set_problem("webhook_off")
-        elif not is_off and sync.problem == "webhook_off":
-            await self._set_problem("")
+        if await self._troubles.webhook_off(is_off=is_off) and not is_off:
             self._reconcile_after = Micros(0)
-
-    async def _set_problem(self, problem: SyncProblem) -> None:
-        await self._crm.write(lambda connection: syncs.report(connection, self._account.id, problem))
 
 
 class Runner:

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage, refused
 from service.ledger.read.sweep import expected
 from service.ledger.write import syncs
 from service.ledger.write.needs import WHOLE
@@ -101,12 +101,12 @@ class RunExecutor:
     async def _store_page(self, run: SyncRun, stage: Stage, stages: int) -> CallResult:
         call = _call(run.page) or stage.first
         result = await self._crm.client.send(call)
-        if result.verdict == "gone" and not run.stage:
+        if result.meaning == "gone" and not run.stage:
             # Every account has what the first stage lists, so the API's address must be wrong.
-            return replace(result, verdict="refused")
-        if result.verdict == "gone":
+            return replace(result, verdict=refused("api_not_found"))
+        if result.meaning == "gone":
             await self._skip(run, stage, stages)
-        if result.verdict != "answered":
+        if result.meaning != "answered":
             return result
         answer = await self._crm.store(await self._crm.decode(call, result), "sync", {})
         run = msgspec.structs.replace(
@@ -121,11 +121,11 @@ class RunExecutor:
     async def _sweep_page(self, run: SyncRun, stage: Stage, sweep: _Sweep) -> CallResult:
         call = _call(run.page) or stage.first
         result = await self._crm.client.send(call)
-        if result.verdict == "answered":
+        if result.meaning == "answered":
             _, decoded = await self._crm.decode(call, result)
             sweep.listed |= _entities(decoded)
             await self._advance(run, self._crm.api.following(call, result.answer))
-        elif result.verdict == "gone":
+        elif result.meaning == "gone":
             await self._skip(run, stage, run.stages)
         return result
 
@@ -163,7 +163,7 @@ class RunExecutor:
             await self._finish(run)
             return None
         fetched = await self._fetcher.answers(batch, "sync")
-        if fetched is not None and fetched.last.verdict in ("later", "refused"):
+        if fetched is not None and fetched.last.meaning in ("later", "refused"):
             return fetched.last
         sweep.missing = sweep.missing[len(batch) :]
         if fetched is None:

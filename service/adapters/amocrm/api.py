@@ -94,6 +94,17 @@ class AmoCRMApi(Api):
         following = Call(call.resource, parts.path, query, asked=call.asked)
         return None if parts.path != call.path or following == call else following
 
+    def is_recognised(self, call: Call, answer: Answer) -> bool:
+        """See `Api`. A list that has entries is in `_embedded` under the name of its resource; 204 alone says
+        that there are none."""
+        if answer.status == 204:
+            return True
+        try:
+            page = document(answer.body)
+        except ValueError:
+            return False
+        return isinstance(object_(page.get("_embedded")).get(call.resource), list)
+
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
         return Call("webhooks", _path("webhooks"))

@@ -14,7 +14,22 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode
 
-from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, seconds
+from service.adapters.api import (
+    ANSWERED,
+    JUNK,
+    LOSSES_DAYS,
+    TASKS_DAYS,
+    Answer,
+    Api,
+    Call,
+    Pace,
+    Stage,
+    Verdict,
+    busy,
+    by_status,
+    refused,
+    seconds,
+)
 from service.adapters.bitrix24 import answers
 from service.adapters.bitrix24.answers import BATCH, RESOURCES
 from service.adapters.bitrix24.options import Bitrix24Options
@@ -166,18 +181,22 @@ class Bitrix24Api(Api):
             return None
         return _call(call.resource, {**params, "filter": {**params["filter"], after: last}})
 
-    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
+    def verdict(self, call: Call, answer: Answer) -> Verdict:
         """See `Api`. Errors are in the body; those of a `batch` come with the status 200."""
-        body = answers.read_body(answer.body, BATCH)
+        body = answers.read_body(answer.body, call.resource)
         if body is None:
-            meaning, wait = super().verdict(answer)
-            # The body is not from the API, so the status says nothing about an object.
-            return ("later" if meaning in ("answered", "gone") else meaning), wait
+            # The body is not from the API, so a 2xx says nothing about an object.
+            return JUNK if answer.status < 300 else by_status(answer)
         if answer.status == 200 and not body.errors:
-            return "answered", None
+            return ANSWERED if self.is_recognised(call, answer) else JUNK
         if answer.status == 429 or answer.status >= 500 or _TRANSIENT.intersection(body.errors):
-            return "later", body.wait_seconds or seconds(answer.headers.get("retry-after"))
-        return "refused", None
+            return busy(body.wait_seconds or seconds(answer.headers.get("retry-after")))
+        return refused("api_rejected") if answer.status < 300 else by_status(answer)
+
+    def is_recognised(self, call: Call, answer: Answer) -> bool:
+        """See `Api`."""
+        body = answers.read_body(answer.body, call.resource)
+        return body is not None and all(result is not None for result in body.results.values())
 
     decode = staticmethod(answers.decode)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, busy
 from service.adapters.hubspot import answers
-from service.adapters.hubspot.pages import SyncPage, page_of, rate_limit_policy
+from service.adapters.hubspot.pages import SyncPage, is_answer, page_of, rate_limit_policy
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
 from service.config import Account
@@ -105,19 +105,20 @@ class HubSpotApi(Api):
             return None
         return follow(call, page_of(answer.body, call.resource))
 
-    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
+    def verdict(self, call: Call, answer: Answer) -> Verdict:
         """See `Api`. No call has a record's id in its path, so a 404 never means that a record is gone: it
         means that HubSpot has withdrawn this version of the API."""
-        if answer.status == 207:
-            return "answered", None
-        if answer.status in (400, 404, 410):
-            return "refused", None
-        verdict, wait = super().verdict(answer)
-        if wait is None and answer.status == 429:
-            wait = _WAIT_SECONDS.get(rate_limit_policy(answer.body), _WAIT_SECONDS["TEN_SECONDLY_ROLLING"])
-        if wait is None and answer.status == 423:
-            wait = _LOCKED_SECONDS
-        return verdict, wait
+        verdict = super().verdict(call, answer)
+        if verdict.retry_seconds is None and answer.status == 429:
+            policy = rate_limit_policy(answer.body)
+            return busy(_WAIT_SECONDS.get(policy, _WAIT_SECONDS["TEN_SECONDLY_ROLLING"]))
+        if verdict.retry_seconds is None and answer.status == 423:
+            return busy(_LOCKED_SECONDS)
+        return verdict
+
+    def is_recognised(self, call: Call, answer: Answer) -> bool:
+        """See `Api`: every answer is a list of results."""
+        return is_answer(answer.body)
 
     decode = staticmethod(answers.decode)
 

@@ -117,6 +117,15 @@ def page_of(body: bytes, resource: str) -> SyncPage:
     return SyncPage(frozenset(ids), (str(following.after) or None) if following else None, is_complete)
 
 
+def is_answer(body: bytes) -> bool:
+    """Whether a body has the frame of an answer: a list of results."""
+    try:
+        RESULTS.decode(body)
+    except UNDECODABLE:
+        return False
+    return True
+
+
 def rate_limit_policy(body: bytes) -> str:
     """The limit that a 429 names; empty where it names none."""
     try:

@@ -15,7 +15,19 @@ from typing import Final
 
 import msgspec
 
-from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, seconds
+from service.adapters.api import (
+    GONE,
+    LOSSES_DAYS,
+    TASKS_DAYS,
+    Answer,
+    Api,
+    Call,
+    Pace,
+    Stage,
+    Verdict,
+    busy,
+    seconds,
+)
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
 from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
@@ -116,17 +128,24 @@ class PipedriveApi(Api):
         query = tuple(pair for pair in call.query if pair[0] != "cursor")
         return replace(call, query=(*query, ("cursor", cursor)))
 
-    def verdict(self, answer: Answer) -> tuple[Verdict, float | None]:
+    def verdict(self, call: Call, answer: Answer) -> Verdict:
         """See `Api`. A 429 with calls left in the window of 2 seconds means that the day's tokens are used
-        up. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429. A 402 means that
-        the account is not paid for."""
-        if answer.status == 402:
-            return "refused", None
+        up. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429."""
         if answer.status == 403 and answer.body.lstrip()[:1] == b"<":
-            return "later", seconds(answer.headers.get("retry-after")) or BUDGET_SECONDS
+            return busy(seconds(answer.headers.get("retry-after")) or BUDGET_SECONDS)
         if answer.status == 429:
-            return "later", _wait_seconds(answer.headers)
-        return super().verdict(answer)
+            return busy(_wait_seconds(answer.headers))
+        if answer.status == 404 and call.resource == "archived_deals":
+            return GONE
+        return super().verdict(call, answer)
+
+    def is_recognised(self, call: Call, answer: Answer) -> bool:
+        """See `Api`: `data` is a list; null stands for an empty one in v1 only."""
+        try:
+            answers.listed(answer.body)
+        except ValueError:
+            return False
+        return True
 
     decode = staticmethod(answers.decode)
 

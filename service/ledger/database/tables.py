@@ -25,7 +25,7 @@ from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from service.ledger.database.ddl import KEYED, STRICT, Flag, Number, sums_columns
-from service.model import FIELDS, Entity, Source, Status, SyncProblem
+from service.model import FIELDS, Entity, Source, Status, TroubleCode
 from service.projections import FLOW
 from service.projections.facts import DERIVED
 from service.projections.flow import Relation
@@ -143,11 +143,22 @@ SYNCS: Final = _table(
     Column(
         "repaired", Integer, nullable=False, comment="deals and tasks that the last reconciliation changed"
     ),
-    Column("problem", Text, nullable=False, comment="what somebody must see to, or empty"),
     _at_least("repaired", 0),
-    _one_of("problem", get_args(SyncProblem)),
 )
 """One row for each account whose CRM's API is asked."""
+
+TROUBLES: Final = _table(
+    "troubles",
+    Column("code", Text, nullable=False),
+    Column("subject", Text, nullable=False, comment="what it is about, or empty"),
+    Column("count", Number, nullable=False, comment="how often it happened"),
+    Column("since", Number, nullable=False, comment="when it happened first"),
+    Column("last_at", Number, nullable=False, comment="when it happened last"),
+    _one_of("code", get_args(TroubleCode)),
+    _at_least("count", 1),
+    key=("code", "subject"),
+)
+"""What is wrong between the CRM and the service, until it is over."""
 
 _VALUES: Final[Mapping[str, tuple[str, ...]]] = {"status": get_args(Status)}
 """Fields of state that have one of a few texts."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from service.model import Day, Instant, SyncProblem
+from service.model import Day, Instant, Trouble
 
 
 class Selection(NamedTuple):
@@ -123,7 +123,7 @@ class BoardRows:
         closed: The overdue tasks of the earlier read that were completed since.
         silent: The differences from the earlier read are no news, because a sync or an import brought them.
         repaired: How many deals and tasks the last reconciliation changed, because their webhooks were lost.
-        problem: What somebody must see to with the CRM, or empty.
+        troubles: What is wrong between the CRM and the service.
         unconverted: By currency, how many open or lost deals count with amount 0 because there is no rate.
         manager_sums: What `managers` was made from. A read after which only time went by makes them from it
             again.
@@ -144,5 +144,5 @@ class BoardRows:
     losses: Mapping[Selection, tuple[LossRow, ...]]
     silent: bool = False
     repaired: int = 0
-    problem: SyncProblem = ""
+    troubles: tuple[Trouble, ...] = ()
     manager_sums: ManagerSums | None = field(default=None, compare=False, repr=False)

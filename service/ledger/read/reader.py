@@ -20,10 +20,9 @@ from service.ledger.database.database import Database
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
-from service.ledger.write import heads, invalidations
+from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
-from service.ledger.write.syncs import SyncReport
 from service.model import Instant, earlier
 from service.projections import FLOW
 
@@ -36,7 +35,7 @@ def _with_head() -> Select[*tuple[Any, ...]]:
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
     return (
-        select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.problem, *measures)
+        select(*HEADS.c, SYNCS.c.repaired, *measures)
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
     )
@@ -83,8 +82,7 @@ def _begin(connection: Connection, account: Account, now: Instant, since: BoardR
         raise LookupError(f"account {account.id} has no head row")
     values = iter(row)
     head = Head(*islice(values, len(HEADS.c)))
-    repaired, problem = islice(values, 2)
-    sync = SyncReport() if account.api is None or repaired is None else SyncReport(repaired, problem)
+    repaired = next(values) or 0
     totals = {}
     for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
@@ -94,7 +92,9 @@ def _begin(connection: Connection, account: Account, now: Instant, since: BoardR
     stale = _stale(connection, head, since)
     # The tables are true now, unless something that is due was not applied yet.
     as_of = max(head.as_of, min(now, earlier(head.next_tick_at, 1)))
-    return _Read(connection, account, head, as_of, sync, totals, None if stale.everything else since, stale)
+    return _Read(
+        connection, account, head, as_of, repaired, totals, None if stale.everything else since, stale
+    )
 
 
 def _stale(connection: Connection, head: Head, since: BoardRows | None) -> Invalidation:
@@ -119,7 +119,7 @@ class _Read:
     account: Account
     head: Head
     as_of: Instant
-    sync: SyncReport
+    repaired: int
     totals: Mapping[str, Mapping[str, int]]
     since: BoardRows | None
     stale: Invalidation
@@ -150,8 +150,10 @@ class _Read:
             else board_rows.pipeline_names(connection, account_id),
             losses={selection: self._losses(selection) for selection in selections},
             silent=stale.silent,
-            repaired=self.sync.repaired,
-            problem=self.sync.problem,
+            repaired=self.repaired,
+            troubles=since.troubles
+            if since is not None and since.seq == self.head.seq
+            else troubles.read(connection, account_id),
             manager_sums=sums,
         )
 

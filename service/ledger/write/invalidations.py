@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from service.ledger.database.tables import INVALIDATIONS
+from service.ledger.write import heads
 from service.model import Entity
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.facts import Moment
@@ -114,3 +116,10 @@ def read(connection: Connection, account: str, after: int, upto: int) -> list[In
     if len(rows) != upto - after:
         return [Invalidation(everything=True)]
     return [msgspec.json.decode(row, type=Invalidation) for row in rows]
+
+
+def refresh(connection: Connection, account: str) -> None:
+    """Make a commit that changes no figure, so that open boards read again what stands beside the figures."""
+    head = heads.prepared(connection, account, lock=True)
+    heads.store(connection, replace(head, seq=head.seq + 1))
+    store(connection, account, head.seq + 1, Invalidation())

@@ -1,4 +1,4 @@
-"""The run through each CRM's API: how far it is, which process does it, what the board reports of it.
+"""The run through each CRM's API: how far it is, which process does it, how much it repaired.
 
 One process at a time uses an account's API: it holds the account's lease, and renews it while it works. A run
 is stored with the place that it has reached, so that another process can take it over there.
@@ -6,7 +6,7 @@ is stored with the place that it has reached, so that another process can take i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,9 +14,9 @@ from sqlalchemy import Column, Connection, or_, select, update
 
 from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import SYNCS
-from service.ledger.write import heads, invalidations
-from service.ledger.write.invalidations import Invalidation
-from service.model import SECOND, Instant, Micros, SyncProblem
+from service.ledger.write import invalidations, troubles
+from service.ledger.write.troubles import API_CODES
+from service.model import SECOND, Instant, Micros
 
 LEASE: Final = Micros(60 * SECOND)
 """How long a lease lasts unless it is renewed. When the process dies, the account's API is not used for so
@@ -64,15 +64,6 @@ class Sync:
     run: SyncRun | None
     synced_at: Instant | None
     repaired: int
-    problem: SyncProblem
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What the board reports: how much the last reconciliation repaired, and what somebody must see to."""
-
-    repaired: int = 0
-    problem: SyncProblem = ""
 
 
 _RUN = SYNCS.c.run
@@ -81,7 +72,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 def _ensure(connection: Connection, account: str) -> None:
     row = insert_into(connection.dialect.name, SYNCS).values(
-        account=account, holder="", held_until=0, repaired=0, problem=""
+        account=account, holder="", held_until=0, repaired=0
     )
     connection.execute(row.on_conflict_do_nothing())
 
@@ -106,12 +97,12 @@ def release(connection: Connection, account: str, holder: str) -> None:
 
 def read(connection: Connection, account: str) -> Sync:
     """An account's row, or that of an account that was never synced."""
-    columns = _RUN, SYNCS.c.synced_at, SYNCS.c.repaired, SYNCS.c.problem
+    columns = _RUN, SYNCS.c.synced_at, SYNCS.c.repaired
     row = connection.execute(select(*columns).where(SYNCS.c.account == account)).one_or_none()
     if row is None:
-        return Sync(None, None, 0, "")
+        return Sync(None, None, 0)
     run = None if row[0] is None else msgspec.json.decode(row[0], type=SyncRun)
-    return Sync(run, row.synced_at, row.repaired, row.problem)
+    return Sync(run, row.synced_at, row.repaired)
 
 
 def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:
@@ -125,11 +116,10 @@ def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:
 
 
 def begin_again(connection: Connection, account: str, now: Instant) -> None:
-    """Begin a backfill on a person's request. Forget that the token was refused, because it may be a new
-    one."""
+    """Begin a backfill on a person's request. Forget the troubles with the API, because the person may have
+    mended them."""
     begin(connection, account, SyncRun("backfill", now))
-    if read(connection, account).problem == "api_refused":
-        report(connection, account, "")
+    troubles.clear(connection, account, API_CODES)
 
 
 def _values(run: SyncRun) -> dict[Column[Any], str]:
@@ -149,25 +139,16 @@ def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> b
     values = {_RUN: None, SYNCS.c.synced_at: run.began_at}
     done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
     if done and run.kind == "reconcile":
-        _show(connection, account, SyncReport(run.repaired, read(connection, account).problem))
+        _report(connection, account, run.repaired)
     return done
 
 
-def report(connection: Connection, account: str, problem: SyncProblem) -> None:
-    """Report what somebody must see to, or with "" that it is solved."""
-    _show(connection, account, SyncReport(read(connection, account).repaired, problem))
-
-
-def _show(connection: Connection, account: str, new: SyncReport) -> None:
-    """Store what the board reports, and make open boards read it."""
-    head = heads.prepared(connection, account, lock=True)
+def _report(connection: Connection, account: str, repaired: int) -> None:
+    """Store what a reconciliation repaired, and make open boards read it."""
     changed = connection.execute(
         update(SYNCS)
-        .where(
-            SYNCS.c.account == account, or_(SYNCS.c.repaired != new.repaired, SYNCS.c.problem != new.problem)
-        )
-        .values(repaired=new.repaired, problem=new.problem)
+        .where(SYNCS.c.account == account, SYNCS.c.repaired != repaired)
+        .values(repaired=repaired)
     )
     if changed.rowcount:
-        heads.store(connection, replace(head, seq=head.seq + 1))
-        invalidations.store(connection, account, head.seq + 1, Invalidation())
+        invalidations.refresh(connection, account)

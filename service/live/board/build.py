@@ -139,8 +139,7 @@ def _warnings(rows: BoardRows, unclassified: int, translations: Translations) ->
     counts: list[tuple[WarningCode, int, str | None]] = [
         ("unconverted", count, currency) for currency, count in sorted(rows.unconverted.items())
     ]
-    if rows.problem:
-        counts.append((rows.problem, 1, None))
+    counts += [(code, 1, None) for code in sorted({trouble.code for trouble in rows.troubles})]
     counts += [("missed", rows.repaired, None), ("unclassified", unclassified, None)]
     return tuple(
         BoardWarning(code, translations.warning(code, count, currency), count, currency)

@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.config import Language
+from service.model import TroubleCode
 from service.projections.facts import PENDING
 from service.reasons import Kind
 
@@ -28,7 +29,7 @@ NO_REASON: Final = "No reason given"
 PENDING_REASON: Final = "Reason being asked for"
 """The message that names the refusals whose reason the CRM's API has not told yet."""
 
-WarningCode: TypeAlias = Literal["unconverted", "unclassified", "missed", "webhook_off", "api_refused"]
+WarningCode: TypeAlias = Literal["unconverted", "unclassified", "missed"] | TroubleCode
 """The name of a warning about what the figures leave out."""
 
 
@@ -97,7 +98,7 @@ class Translations:
                 return self.gettext(
                     "The CRM has switched its webhook off: switch it on in the CRM's settings."
                 )
-            case "api_refused":
+            case _:
                 return self.gettext("The CRM's API refuses the token: names and reasons stay unknown.")
 
     def script(self) -> Mapping[str, str | list[str]]:

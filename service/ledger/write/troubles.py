@@ -1,0 +1,64 @@
+"""What is wrong between the CRM and the service: stored when it happens, deleted when it is over.
+
+Each write makes open boards read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, cast, get_args
+
+from sqlalchemy import Connection, delete, select
+
+from service.ledger.database.engine import insert_into
+from service.ledger.database.tables import TROUBLES
+from service.ledger.write import invalidations
+from service.model import Instant, Trouble, TroubleCode
+
+API_CODES: Final[frozenset[TroubleCode]] = frozenset(
+    code for code in get_args(TroubleCode) if code.startswith("api_")
+)
+"""The troubles with the CRM's API. A subject has at most one of them."""
+
+
+def read(connection: Connection, account: str) -> tuple[Trouble, ...]:
+    """An account's troubles, by code and subject."""
+    columns = TROUBLES.c.code, TROUBLES.c.subject, TROUBLES.c.count, TROUBLES.c.since, TROUBLES.c.last_at
+    rows = connection.execute(
+        select(*columns).where(TROUBLES.c.account == account).order_by(TROUBLES.c.code, TROUBLES.c.subject)
+    )
+    return tuple(
+        Trouble(cast("TroubleCode", code), subject, count, since, last_at)
+        for code, subject, count, since, last_at in rows
+    )
+
+
+def tell(
+    connection: Connection, account: str, code: TroubleCode, subject: str, at: Instant, times: int = 1
+) -> None:
+    """Store that something went wrong, `times` more often than was stored before."""
+    statement = insert_into(connection.dialect.name, TROUBLES).values(
+        account=account, code=code, subject=subject, count=times, since=at, last_at=at
+    )
+    excluded = statement.excluded
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["account", "code", "subject"],
+            set_={"count": TROUBLES.c.count + excluded.count, "last_at": excluded.last_at},
+        )
+    )
+    invalidations.refresh(connection, account)
+
+
+def clear(
+    connection: Connection, account: str, codes: Collection[TroubleCode], subject: str | None = None
+) -> bool:
+    """Delete troubles that are over: those of a subject, or of every subject. Returns whether there were
+    any."""
+    over = [TROUBLES.c.account == account, TROUBLES.c.code.in_(sorted(codes))]
+    if subject is not None:
+        over.append(TROUBLES.c.subject == subject)
+    gone = bool(connection.execute(delete(TROUBLES).where(*over)).rowcount)
+    if gone:
+        invalidations.refresh(connection, account)
+    return gone
