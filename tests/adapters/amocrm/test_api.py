@@ -11,7 +11,7 @@ import pytest
 
 from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.api import ASKED, RESOURCE, Answer, Call
+from service.adapters.api import ANSWERED, ASKED, JUNK, RESOURCE, Answer, Call, Verdict, busy, refused
 from service.config import Api, Secret
 from service.model import DAY, SECOND, Change, Decoded, Instant, Need, Request, Value
 from tests.adapters.posts import account, utc
@@ -273,21 +273,20 @@ def test_pages_follow_the_vendors_link_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "verdict"),
     [
-        (200, {}, ("answered", None)),
-        (204, {}, ("answered", None)),
-        (401, {}, ("refused", None)),
-        (403, {}, ("refused", None)),
-        (404, {}, ("gone", None)),
-        (429, {}, ("later", None)),
-        (429, {"retry-after": "7"}, ("later", 7.0)),
-        (503, {"retry-after": "soon"}, ("later", None)),
-        (302, {}, ("later", None)),
+        (200, {}, JUNK),
+        (204, {}, ANSWERED),
+        (401, {}, refused("api_token")),
+        (402, {}, refused("api_unpaid")),
+        (403, {}, refused("api_forbidden")),
+        (404, {}, refused("api_not_found")),
+        (429, {}, busy()),
+        (429, {"retry-after": "7"}, busy(7.0)),
+        (503, {"retry-after": "soon"}, busy()),
+        (302, {}, refused("api_moved")),
     ],
 )
-def test_statuses_mean_what_the_vendor_means(
-    status: int, headers: dict[str, str], verdict: tuple[str, float | None]
-) -> None:
-    assert API.verdict(Answer(status, headers)) == verdict
+def test_statuses_mean_what_the_vendor_means(status: int, headers: dict[str, str], verdict: Verdict) -> None:
+    assert API.verdict(Call("leads", "/api/v4/leads"), Answer(status, headers)) == verdict
 
 
 def test_the_webhook_is_off_when_the_vendor_has_disabled_it() -> None:
