@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_05UP, Decimal
 from typing import Final, Literal, TypeAlias
 
 from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
@@ -19,7 +18,7 @@ from service.adapters.parsed import Parsed
 from service.calendar import is_plausible, parse_instant
 from service.config import Account
 from service.model import SECOND, Change, Instant, Rejection, Status, Value
-from service.money import currency_code, minor_digits, parse_amount
+from service.money import currency_code, minor_digits, round_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
 
@@ -39,9 +38,6 @@ _STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost":
 
 _PORTAL: Final = re.compile(r"[0-9]{1,20}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,13}")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,40})?(E\+?[0-9]{1,2})?", re.IGNORECASE)
-_LARGEST: Final = Decimal(10**13)
-_FOUR_DECIMALS: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +193,4 @@ def _digits_differ(account: Account) -> bool:
 
 def _amount(value: str | None, currency: str) -> int | None:
     """An amount in minor units. One that is computed from line items can have any number of decimals."""
-    if not value:
-        return None
-    exact = Decimal(value) if _NUMBER.fullmatch(value) else _LARGEST
-    if abs(exact) >= _LARGEST:
-        raise ValueError("not a decimal number of at most 13 digits")
-    # ROUND_05UP keeps the second rounding, to the currency's decimals, as exact as a single one.
-    return parse_amount(f"{exact.quantize(_FOUR_DECIMALS, ROUND_05UP):f}", currency)
+    return round_amount(value, currency) if value else None
