@@ -208,9 +208,10 @@ def by_status(answer: Answer) -> Verdict:
         return refused("api_moved")
     if status in _REFUSALS:
         return refused(_REFUSALS[status])
-    if 400 <= status < 500 and status not in _PASSING:
+    retry_seconds = seconds(answer.headers.get("retry-after"))
+    if 400 <= status < 500 and status not in _PASSING and retry_seconds is None:
         return refused("api_rejected")
-    return busy(seconds(answer.headers.get("retry-after")))
+    return busy(retry_seconds)
 
 
 _REFUSALS: Final[Mapping[int, TroubleCode]] = {
@@ -221,7 +222,7 @@ _REFUSALS: Final[Mapping[int, TroubleCode]] = {
     410: "api_not_found",
 }
 _PASSING: Final = frozenset({408, 409, 423, 425, 429})
-"""Statuses of the 4xx kind that pass by themselves."""
+"""Statuses of the 4xx kind that pass by themselves. So does another one that says when to call again."""
 
 
 def seconds(text: str | None) -> float | None:
