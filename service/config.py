@@ -126,7 +126,7 @@ class Account:
     currency: str
     language: Language
     viewer_token: Secret | None = None
-    reasons: ReasonTable = DEFAULT_REASONS
+    reasons: ReasonTable = DEFAULT_REASONS["ru"]
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     public_url: str | None = None
     mask_clients: bool = False

@@ -169,7 +169,9 @@ def _account(raw: Mapping[str, object], key: str) -> Account:
         currency=section.currency,
         language=section.language,
         viewer_token=_viewer_token(section.viewer_token, f"{key}.viewer_token"),
-        reasons=DEFAULT_REASONS if section.reasons is None else _reasons(section.reasons, f"{key}.reasons"),
+        reasons=DEFAULT_REASONS[section.language]
+        if section.reasons is None
+        else _reasons(section.reasons, f"{key}.reasons"),
         rates=_rates(section.rates, f"{key}.rates"),
         public_url=section.public_url,
         mask_clients=section.mask_clients,

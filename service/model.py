@@ -64,6 +64,7 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
         "name": str,
         "status": str,  # a Status; unset counts as open
         "reason_id": str,  # the CRM's id of the loss reason, or `reason_key(name)` where it sends names
+        "stage_id": str,  # only where the loss reason is the stage: the reason then follows from it
         "amount": int,  # minor units of `currency`
         "currency": str,  # ISO 4217; if unset, the account's
         "closed_at": int,  # Instant

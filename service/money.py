@@ -15,13 +15,18 @@ from service.model import AMOUNT_LIMIT
 _NO_DIGITS: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
 _THREE_DIGITS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 _CODE: Final = re.compile(r"[A-Z]{3}")
-_AMOUNT: Final = re.compile(r"-?\d{1,13}(\.\d{1,4})?", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's code for "no currency". It stands for a currency that is no code: an amount in it is unknown."""
 
 
 def currency_code(value: object) -> str | None:
     """The value if it has the form of an ISO 4217 code, such as RUB; else None."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+    is_code = isinstance(value, str) and _CODE.fullmatch(value) and value != NO_CURRENCY
+    return str(value) if is_code else None
 
 
 def minor_digits(currency: str) -> int:
@@ -31,21 +36,33 @@ def minor_digits(currency: str) -> int:
     return 3 if currency in _THREE_DIGITS else 2
 
 
-def parse_amount(value: str | int, currency: str) -> int:
-    """Converts an amount in major units to minor units; surplus decimals are rounded half to even.
+def parse_amount(value: object, currency: str) -> int:
+    """Converts an amount in major units, a decimal string or an integer, to minor units.
 
     Raises:
-        ValueError: It is not a decimal number of at most 13 digits and 4 decimals, or it is too large.
+        ValueError: It is no number, it is too large, or it has more decimals than the currency has.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("an amount must be a decimal string or an integer")
-    text = str(value) if isinstance(value, str) or abs(value) <= AMOUNT_LIMIT else ""
-    if not _AMOUNT.fullmatch(text):
+    exact = _minor_units(value, currency)
+    if exact != exact.to_integral_value(context=_EXACT):
+        raise ValueError(f"an amount in {currency} has at most {minor_digits(currency)} decimals")
+    return int(exact)
+
+
+def round_amount(value: object, currency: str) -> int:
+    """As `parse_amount`, for a vendor that computes amounts (from line items, with floats): surplus decimals
+    are rounded, once, half to even."""
+    return _rounded(_minor_units(value, currency))
+
+
+def _minor_units(value: object, currency: str) -> Decimal:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= AMOUNT_LIMIT:
+        value = str(value)
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise ValueError("an amount must be a decimal string such as 5184.00, or an integer")
-    minor = _rounded(Decimal(text).scaleb(minor_digits(currency), _EXACT))
-    if abs(minor) > AMOUNT_LIMIT:
+    exact = Decimal(value).scaleb(minor_digits(currency), _EXACT)
+    if abs(exact) > AMOUNT_LIMIT:
         raise ValueError(f"an amount must be at most {decimal_string(AMOUNT_LIMIT, currency)} {currency}")
-    return minor
+    return exact
 
 
 def decimal_string(minor: int, currency: str) -> str:

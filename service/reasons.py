@@ -5,6 +5,8 @@ Pure. A reason's kind is looked up when figures are read, so that reclassifying 
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +17,32 @@ from service.model import ID_LENGTH
 
 Kind: TypeAlias = Literal["controllable", "objective", "excluded", "unclassified"]
 
+_ENTITY: Final = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);")
+"""A character as HTML writes it: some CRMs store what was typed into a web form so, such as `&quot;`."""
+
+_ALIKE: Final = str.maketrans(
+    dict.fromkeys(map(chr, (*range(0x2010, 0x2016), 0x2212)), "-")  # dashes, and the minus
+    | dict.fromkeys("«»“”„‟″", '"')
+    | dict.fromkeys("‘’‚‛′`´", "'")
+    | {"ё": "е"}
+)
+"""Characters that people do not tell apart."""
+
 
 @lru_cache(maxsize=4096)  # every read of a board asks for the same few names
 def reason_key(name: str) -> str:
     """A reason's name in the form used for comparison: NFKC, casefold, ё = е, white space trimmed and
-    collapsed."""
-    folded = unicodedata.normalize("NFKC", name).casefold().replace("ё", "е")
-    return " ".join(unicodedata.normalize("NFKC", folded).split())[:ID_LENGTH].rstrip()
+    collapsed; dashes and quotes are alike, HTML's entities are read, and what is invisible is left out."""
+    folded, before = name, None
+    while folded != before:  # one step can make work for another: `＆quot；` is an entity only after NFKC
+        before, folded = folded, _folded(folded)
+    return " ".join(folded.split())[:ID_LENGTH].rstrip()
+
+
+def _folded(name: str) -> str:
+    plain = unicodedata.normalize("NFKC", name.translate(_ALIKE)).casefold()
+    visible = "".join(char for char in plain if unicodedata.category(char) != "Cf")
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), visible)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +60,33 @@ class ReasonTable:
         return "unclassified"
 
 
-_DEFAULT_NAMES: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "controllable": ("Не отвечает более 3-х раз", "Выбрал других"),
-    "objective": (
-        "Хочет, но не сейчас",
-        "Нет у нас услуги",
-        "Целевой, но нет потребности",
-        "Не подходит график",
-        "Больше не звонить",
-    ),
-    "excluded": ("Спам", "Дубль", "Нецелевой"),
+_DEFAULT_NAMES: Final[Mapping[str, Mapping[Kind, tuple[str, ...]]]] = {
+    "ru": {
+        "controllable": ("Не отвечает более 3-х раз", "Выбрал других"),
+        "objective": (
+            "Хочет, но не сейчас",
+            "Нет у нас услуги",
+            "Целевой, но нет потребности",
+            "Не подходит график",
+            "Больше не звонить",
+        ),
+        "excluded": ("Спам", "Дубль", "Нецелевой"),
+    },
+    "en": {
+        "controllable": ("No response", "Chose a competitor"),
+        "objective": (
+            "Not now",
+            "Service not offered",
+            "No need",
+            "Schedule does not suit",
+            "Do not call",
+        ),
+        "excluded": ("Spam", "Duplicate", "Not a target lead"),
+    },
 }
 
-DEFAULT_REASONS: Final = ReasonTable(
-    {reason_key(name): kind for kind, names in _DEFAULT_NAMES.items() for name in names}
-)
-"""The table for an account whose configuration has none."""
+DEFAULT_REASONS: Final[Mapping[str, ReasonTable]] = {
+    language: ReasonTable({reason_key(name): kind for kind, names in kinds.items() for name in names})
+    for language, kinds in _DEFAULT_NAMES.items()
+}
+"""By an account's language, the table for one whose configuration has none (SPEC section 2.2)."""

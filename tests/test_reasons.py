@@ -8,29 +8,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.config_file import parse
 from service.model import ID_LENGTH
 from service.reasons import DEFAULT_REASONS, ReasonTable, reason_key
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("language", "name", "kind"),
     [
-        ("Не отвечает более 3-х раз", "controllable"),
-        ("Выбрал других", "controllable"),
-        ("Хочет, но не сейчас", "objective"),
-        ("Нет у нас услуги", "objective"),
-        ("Целевой, но нет потребности", "objective"),
-        ("Не подходит график", "objective"),
-        ("Больше не звонить", "objective"),
-        ("Спам", "excluded"),
-        ("Дубль", "excluded"),
-        ("Нецелевой", "excluded"),
-        ("Дорого", "unclassified"),
-        ("", "unclassified"),
+        ("ru", "Не отвечает более 3-х раз", "controllable"),
+        ("ru", "Выбрал других", "controllable"),
+        ("ru", "Хочет, но не сейчас", "objective"),
+        ("ru", "Нет у нас услуги", "objective"),
+        ("ru", "Целевой, но нет потребности", "objective"),
+        ("ru", "Не подходит график", "objective"),
+        ("ru", "Больше не звонить", "objective"),
+        ("ru", "Спам", "excluded"),
+        ("ru", "Дубль", "excluded"),
+        ("ru", "Нецелевой", "excluded"),
+        ("ru", "Дорого", "unclassified"),
+        ("ru", "", "unclassified"),
+        ("en", "No response", "controllable"),
+        ("en", "Chose a competitor", "controllable"),
+        ("en", "Not now", "objective"),
+        ("en", "Service not offered", "objective"),
+        ("en", "No need", "objective"),
+        ("en", "Schedule does not suit", "objective"),
+        ("en", "Do not call", "objective"),
+        ("en", "Spam", "excluded"),
+        ("en", "Duplicate", "excluded"),
+        ("en", "Not a target lead", "excluded"),
+        ("en", "Too expensive", "unclassified"),
+        ("en", "Выбрал других", "unclassified"),
     ],
 )
-def test_the_default_table(name: str, kind: str) -> None:
-    assert DEFAULT_REASONS.kind_of("17", name) == kind
+def test_the_default_tables(language: str, name: str, kind: str) -> None:
+    assert DEFAULT_REASONS[language].kind_of("17", name) == kind
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_an_account_without_reasons_has_the_table_of_its_language(language: str) -> None:
+    keys = {"crm": "standard", "webhook_secret": "whsec_" + "A" * 32, "timezone": "Europe/Moscow"}
+    office = {"id": "office", "title": "Office", "currency": "RUB", "language": language, **keys}
+    assert parse({"accounts": [office]}, {}).accounts[0].reasons is DEFAULT_REASONS[language]
 
 
 @pytest.mark.parametrize(
@@ -40,10 +60,28 @@ def test_the_default_table(name: str, kind: str) -> None:
         "Не\u00a0отвечает более\t3-х\nраз",
         unicodedata.normalize("NFD", "Не отвечает более 3-х раз"),
         "Не отвечает более ３-х раз",
+        *(f"Не отвечает более 3{chr(dash)}х раз" for dash in (*range(0x2010, 0x2016), 0x2212, 0xFF0D)),
+        *(
+            f"Не отвечает{chr(invisible)} более 3-х раз"
+            for invisible in (0x200B, 0x200D, 0x2060, 0xFEFF, 0xAD)
+        ),
+        "Не&nbsp;отвечает более 3&#x2011;х раз",
+        "Не&amp;NBSP;отвечает более 3&#45;х раз",
     ],
 )
 def test_names_are_compared_as_people_read_them(written: str) -> None:
-    assert DEFAULT_REASONS.kind_of(None, written) == "controllable"
+    assert DEFAULT_REASONS["ru"].kind_of(None, written) == "controllable"
+
+
+@pytest.mark.parametrize(
+    "written", ["«Ромашка» лучше", "“Ромашка” лучше", "&quot;Ромашка&quot; лучше", "＆quot；Ромашка„ лучше"]
+)
+def test_quotes_that_look_alike_are_equal(written: str) -> None:
+    assert reason_key(written) == '"ромашка" лучше'
+
+
+def test_apostrophes_that_look_alike_are_equal() -> None:
+    assert len({reason_key(f"doesn{mark}t suit") for mark in ("'", "’", "‘", "´", "&#039;", "&rsquo;")}) == 1
 
 
 def test_yo_is_ye() -> None:

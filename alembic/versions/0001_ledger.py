@@ -195,6 +195,7 @@ def _deals_and_tasks() -> None:
         sa.Column("name", sa.Text),
         sa.Column("status", sa.Text),
         sa.Column("reason_id", sa.Text),
+        sa.Column("stage_id", sa.Text),
         sa.Column("amount", Number),
         sa.Column("currency", sa.Text),
         sa.Column("closed_at", Number),

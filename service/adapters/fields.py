@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from service.calendar import parse_instant
 from service.model import DAY, ID_LENGTH, TEXT_LENGTH, Change, Instant, Value, cleaned
-from service.money import parse_amount
+from service.money import NO_CURRENCY, currency_code, parse_amount
 from service.reasons import reason_key
 
 _Sent = TypeVar("_Sent")
@@ -29,7 +28,6 @@ because it would win over every later change of its fields for good."""
 UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
 """What parsing hostile text raises: a wrong value, a date that `datetime` cannot hold, nesting too deep."""
 
-_FOUR_DECIMALS: Final = Decimal("0.0001")
 _ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
 
 
@@ -69,15 +67,35 @@ def web_address(value: str | None) -> str | None:
         return None
 
 
-def float_amount(value: object, currency: str) -> int | None:
-    """An amount in minor units, from a vendor that computes with floats: digits beyond the fourth decimal are
-    rounding errors. None for what is no amount."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    try:
-        return parse_amount(f"{Decimal(value).quantize(_FOUR_DECIMALS):f}", currency)
-    except (ArithmeticError, ValueError):
-        return None
+def money(
+    amount: object,
+    currency: object,
+    account_currency: str,
+    read: Callable[[object, str], int] = parse_amount,
+) -> dict[str, Value]:
+    """A deal's fields `amount` and `currency`, as far as they were sent: the one rule for what is not known
+    (SPEC section 2.8). Raises nothing.
+
+    An amount that is null or cannot be read is unknown, which is None. A currency that is no code is
+    `NO_CURRENCY`, and the amount with it is unknown. Null and the empty string are the account's currency.
+
+    Args:
+        amount: A decimal string, an integer or null, with the digits that were sent; UNSET if it was not.
+        currency: UNSET if it was not sent: the amount is then in the account's.
+        read: `money.parse_amount`, or `money.round_amount` for a vendor that computes amounts.
+    """
+    fields: dict[str, Value] = {}
+    code: str | None = account_currency
+    if currency is not UNSET:
+        sent = currency.strip() if isinstance(currency, str) else currency
+        code = account_currency if sent in (None, "") else currency_code(sent)
+        fields["currency"] = None if sent in (None, "") else code or NO_CURRENCY
+    if amount is not UNSET:
+        try:
+            fields["amount"] = None if code is None else read(amount, code)
+        except ValueError:
+            fields["amount"] = None
+    return fields
 
 
 def if_sent(value: _Sent | UnsetType, read: Callable[[_Sent], _Read]) -> _Read | UnsetType:

@@ -10,15 +10,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from msgspec import UNSET
+
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import stage_status
 from service.adapters.api import RESOURCE, absent_ids, as_of
-from service.adapters.fields import digest, loss_reason, optional_text, refuse_future
+from service.adapters.fields import digest, loss_reason, money, optional_text, refuse_future
 from service.adapters.parsed import Parsed, parse_body
 from service.calendar import is_plausible
 from service.config import Account
 from service.model import SECOND, Change, Decoded, Entity, Instant, Request, Value
-from service.money import parse_amount
 from service.reasons import reason_key
 
 _WHOLE: Final[Mapping[str, Literal["deal", "task"]]] = {"leads": "deal", "tasks": "task"}
@@ -101,6 +102,7 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         yield from as_of([Change("deal", deal_id, version, deleted=True)], asked_at)
         return
     embedded = object_(item.get("_embedded"))
+    price = item.get("price", UNSET)
     fields: dict[str, Value] = {
         "known": True,
         "name": _text(item.get("name")),
@@ -108,13 +110,11 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         "pipeline_id": optional_id(item.get("pipeline_id")),
         "client_id": _main_contact(embedded),
         "closed_at": _moment(item.get("closed_at")),
+        **money(0 if price is None else price, UNSET, account.currency),
     }
     status = stage_status(str(item.get("status_id")))
     if status is not None:
         fields["status"] = status
-    price = item.get("price")
-    if price is None or (isinstance(price, int | str) and not isinstance(price, bool)):
-        fields["amount"] = parse_amount(price or 0, account.currency)
     reason_id = optional_id(item.get("loss_reason_id"))
     named: list[Change] = []
     reason_field = AmoCRMOptions.of(account).reason_field

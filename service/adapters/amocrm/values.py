@@ -16,7 +16,6 @@ from msgspec import UNSET, UnsetType
 from service.adapters.forms import Form, Node
 from service.calendar import is_plausible
 from service.model import SECOND, Instant, Status
-from service.money import parse_amount
 from service.reasons import reason_key
 
 WON: Final = "142"
@@ -65,16 +64,6 @@ def stage_status(value: Node | None) -> Status | None:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         return None
     return "won" if value == WON else "lost" if value == LOST else "open"
-
-
-def budget(value: Node | None, currency: str) -> int | None:
-    """A lead's price in minor units; 0 for an empty one, because older deliveries send no other zero."""
-    if not isinstance(value, str):
-        return None
-    try:
-        return parse_amount(value, currency) if value else 0
-    except ValueError:
-        return None
 
 
 def custom_value(custom_fields: Node | None, wanted: str | None) -> str | None:

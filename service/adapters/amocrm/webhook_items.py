@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 from msgspec import UNSET
 
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.amocrm.values import NONE, budget, custom_value, linked_id, moment, stage_status
-from service.adapters.fields import loss_reason, optional_text, refuse_future
+from service.adapters.amocrm.values import NONE, custom_value, linked_id, moment, stage_status
+from service.adapters.fields import loss_reason, money, optional_text, refuse_future
 from service.adapters.forms import Form, Node
 from service.adapters.parsed import Parsed
 from service.config import Account
@@ -89,14 +89,14 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
         yield Change("deal", deal_id, version, deleted=True)
         return
     sent = item.fields
-    fields: dict[str, Value] = {"known": True}
+    budget = sent.get("price", UNSET)
+    # Older deliveries write no other zero than an empty budget.
+    fields = {"known": True, **money("0" if budget == "" else budget, UNSET, item.account.currency)}
     named: tuple[Change, ...] = ()
     if isinstance(name := sent.get("name"), str):
         fields["name"] = optional_text(name)
     if (status := stage_status(sent.get("status_id"))) is not None:
         fields["status"] = status
-    if (amount := budget(sent.get("price"), item.account.currency)) is not None:
-        fields["amount"] = amount
     _set_link(fields, "manager_id", sent.get("responsible_user_id"))
     _set_link(fields, "pipeline_id", sent.get("pipeline_id"))
     if item.origin:

@@ -19,7 +19,6 @@ from service.adapters.bitrix24.values import (
     COMPANY,
     CONTACT,
     Json,
-    amount,
     bindings,
     code,
     due_time,
@@ -30,11 +29,11 @@ from service.adapters.bitrix24.values import (
     number,
     text,
 )
-from service.adapters.fields import if_sent, loss_reason, refuse_future, sent_fields
+from service.adapters.fields import if_sent, loss_reason, money, refuse_future, sent_fields
 from service.adapters.parsed import Parsed
 from service.config import Account
 from service.model import Change, Entity, Instant, Status, Value
-from service.money import currency_code
+from service.money import round_amount
 
 _STATUSES: Final[Mapping[str, Status]] = {"P": "open", "S": "won", "F": "lost"}
 _OWNER_TYPES: Final[Mapping[str, str]] = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
@@ -84,7 +83,6 @@ def deal(item: Item) -> Parsed:
     version, is_dated = item.version("updatedTime")
     sent = item.sent
     status = _STATUSES.get(str(sent.get("stageSemanticId")), UNSET)
-    currency = currency_code(sent.get("currencyId"))
     reason_id, named = _reason(item, status, version)
     fields = sent_fields(
         known=True,
@@ -92,8 +90,12 @@ def deal(item: Item) -> Parsed:
         status=status,
         # Not `closedate`, a day that people set, and in an open deal the day on which they hope to close it.
         closed_at=if_sent(status, lambda status: None if status == "open" else moment(sent.get("movedTime"))),
-        currency=currency or UNSET,
-        amount=amount(sent.get("opportunity", UNSET), currency or item.account.currency),
+        **money(
+            sent.get("opportunity", UNSET),
+            sent.get("currencyId", UNSET),
+            item.account.currency,
+            round_amount,
+        ),
         manager_id=linked(sent.get("assignedById", UNSET)),
         pipeline_id=number(sent.get("categoryId")),  # 0 is a pipeline: the first
         client_id=_client_of_deal(sent),

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
-from service.adapters.fields import float_amount, optional_text
+from service.adapters.fields import optional_text
 from service.calendar import parse_instant
 from service.model import Instant
 
@@ -66,12 +66,6 @@ def text(value: object) -> str | None | UnsetType:
 def full_name(*parts: object) -> str | None:
     """A name joined from those parts that are not empty; None if all are."""
     return optional_text(" ".join(part.strip() for part in parts if isinstance(part, str) and part.strip()))
-
-
-def amount(value: object, currency_code: str) -> int | None | UnsetType:
-    """An amount in minor units of the currency, rounded half to even; None for null."""
-    minor = float_amount(value, currency_code)
-    return UNSET if minor is None and value is not None else minor
 
 
 def moment(value: object) -> Instant | UnsetType:

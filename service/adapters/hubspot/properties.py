@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_05UP, Decimal
 from typing import Final, Literal, TypeAlias
 
-from service.adapters.fields import one_line, optional_identifier, optional_text
+from msgspec import UNSET
+
+from service.adapters.fields import money, one_line, optional_identifier, optional_text
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.parsed import Parsed
 from service.calendar import is_plausible, parse_instant
 from service.config import Account
 from service.model import ID_LENGTH, SECOND, Change, Instant, Rejection, Status, Value, cleaned
-from service.money import currency_code, minor_digits, parse_amount
+from service.money import NO_CURRENCY, minor_digits, round_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
 
@@ -54,11 +55,12 @@ _STAGES: Final[Mapping[str | None, Status]] = {
 """The stages of the default pipeline, whose ids HubSpot defines (its guide "Pipelines", "Default pipelines").
 Every other stage is the office's own, and its id says nothing."""
 
+_UNASSIGNED: Final = "Unassigned"
+"""Stands in `deal_currency_code` where nobody has chosen a currency: the amount is in the account's. Seen in
+answers; the vendor's documents do not have it."""
+
 _PORTAL: Final = re.compile(r"[0-9]{1,20}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,13}")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,40})?(E\+?[0-9]{1,2})?", re.IGNORECASE)
-_LARGEST: Final = Decimal(10**13)
-_FOUR_DECIMALS: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +151,25 @@ def _read_deal(
     properties, fields = reader.properties, reader.fields
     fields["known"] = True
     reader.read("name", "dealname", optional_text)
-    reader.read("currency", "deal_currency_code", currency_code)
-    if whole or not _digits_differ(account):
-        currency = fields.get("currency") or account.currency
-        reader.read("amount", "amount", lambda value: _amount(value, str(currency)))
+    _read_money(reader, account, whole=whole)
     if (status := _status(properties)) is not None:
         fields["status"] = status
     reader.read("closed_at", "closedate", lambda value: _closed_at(moment(value), status, version))
     reader.read("manager_id", "hubspot_owner_id", optional_identifier)
     reader.read("pipeline_id", "pipeline", optional_identifier)
     return (*_lost_since(reader, record_id, version), *_read_reason(reader, version, account))
+
+
+def _read_money(reader: _Reader, account: Account, *, whole: bool) -> None:
+    """Read the amount and its currency. An amount that is computed from line items can have any number of
+    decimals. One that cannot be read is unknown, and is reported too."""
+    sent = reader.properties
+    amount = sent.get("amount", UNSET) if whole or not _digits_differ(account) else UNSET
+    currency = sent.get("deal_currency_code", UNSET)
+    read = money(amount, None if currency == _UNASSIGNED else currency, account.currency, round_amount)
+    reader.fields |= read
+    if amount and read.get("amount") is None and read.get("currency") != NO_CURRENCY:
+        reader.errors.append("amount: it is no number, or is too large")
 
 
 def _lost_since(reader: _Reader, record_id: str, version: Instant) -> tuple[Change, ...]:
@@ -242,14 +253,3 @@ def _digits_differ(account: Account) -> bool:
     """Whether the account's currencies differ in their minor units. An amount cannot be read from an event
     then, because the event does not say the currency."""
     return any(minor_digits(currency) != minor_digits(account.currency) for currency in account.rates)
-
-
-def _amount(value: str | None, currency: str) -> int | None:
-    """An amount in minor units. One that is computed from line items can have any number of decimals."""
-    if not value:
-        return None
-    exact = Decimal(value) if _NUMBER.fullmatch(value) else _LARGEST
-    if abs(exact) >= _LARGEST:
-        raise ValueError("not a decimal number of at most 13 digits")
-    # ROUND_05UP keeps the second rounding, to the currency's decimals, as exact as a single one.
-    return parse_amount(f"{exact.quantize(_FOUR_DECIMALS, ROUND_05UP):f}", currency)

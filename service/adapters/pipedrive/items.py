@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from service.adapters.fields import float_amount, loss_reason, optional_text
+from service.adapters.fields import loss_reason, money, optional_text
 from service.adapters.parsed import Parsed
 from service.adapters.pipedrive.values import (
     ORGANIZATION,
@@ -28,7 +28,7 @@ from service.adapters.pipedrive.values import (
 )
 from service.config import Account
 from service.model import Change, Entity, Instant, Need, Status, Value
-from service.money import currency_code
+from service.money import round_amount
 
 _Links: TypeAlias = Mapping[Entity, Link | None]
 """The links of an object, by entity; None for one that was not sent or cannot be read."""
@@ -89,7 +89,8 @@ def _deal(item: Item) -> Parsed:
     # An archived deal keeps its status and stays in reports, but nobody works on it any more.
     if _is_deleted(sent) or (status == "open" and flag(sent.get("is_archived"))):
         return deletion(item.kind, item.id, item.version)
-    fields: dict[str, Value] = {"known": True, **_money(sent, item.account.currency)}
+    amounts = sent.get("value", UNSET), sent.get("currency", UNSET)
+    fields: dict[str, Value] = {"known": True, **money(*amounts, item.account.currency, round_amount)}
     named: tuple[Change, ...] = ()
     if isinstance(title := sent.get("title"), str):
         fields["name"] = optional_text(title)
@@ -148,18 +149,6 @@ def _named(item: Item) -> Parsed:
 def _is_deleted(sent: Object) -> bool:
     """Whether the object is deleted, by `is_deleted` (v2), `deleted` (v1) or a deal's status."""
     return bool(flag(sent.get("is_deleted")) or flag(sent.get("deleted")) or sent.get("status") == "deleted")
-
-
-def _money(sent: Object, account_currency: str) -> dict[str, Value]:
-    fields: dict[str, Value] = {}
-    currency = currency_code(sent.get("currency"))
-    if currency is not None:
-        fields["currency"] = currency
-    if "value" in sent:
-        amount = float_amount(sent["value"], currency or account_currency)
-        if amount is not None or sent["value"] is None:
-            fields["amount"] = amount
-    return fields
 
 
 def _set_closed(fields: dict[str, Value], status: Status, sent: Object) -> None:

@@ -21,6 +21,7 @@ from service.adapters.fields import (
     identifier,
     if_sent,
     loss_reason,
+    money,
     optional_identifier,
     optional_text,
     sent_fields,
@@ -29,7 +30,6 @@ from service.adapters.fields import (
 from service.calendar import parse_instant
 from service.config import Account
 from service.model import Change, Instant, Status, Value
-from service.money import currency_code, parse_amount
 
 _Text: TypeAlias = str | None | UnsetType
 _Id: TypeAlias = str | int | None | UnsetType
@@ -51,8 +51,8 @@ class _Deal(msgspec.Struct):
     name: _Text = UNSET
     status: Status | None | UnsetType = UNSET
     reason: _Text = UNSET
-    amount: str | int | float | None | UnsetType = UNSET  # a float is read only to be rejected in clear words
-    currency: _Text = UNSET
+    amount: Any = UNSET
+    currency: Any = UNSET
     closed_at: _Text = UNSET
     url: _Text = UNSET
     client: _Link = UNSET
@@ -83,7 +83,7 @@ class _About(msgspec.Struct, Generic[_Data]):
     data: _Data
 
 
-_DEAL = msgspec.json.Decoder(_About[_Deal])
+_DEAL = msgspec.json.Decoder(_About[_Deal], float_hook=str)  # the digits of an amount, as they were sent
 _TASK = msgspec.json.Decoder(_About[_Task])
 _DELETED = msgspec.json.Decoder(_About[_Deleted])
 _DELETIONS: Final[Mapping[str, Literal["deal", "task"]]] = {"deal.deleted": "deal", "task.deleted": "task"}
@@ -135,7 +135,7 @@ _STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_repeats)
 
 def _deal(data: _Deal, version: Instant, account: Account) -> list[Change]:
     links, named = _links(version, client=data.client, manager=data.manager, pipeline=data.pipeline)
-    fields = links | _money(data, account.currency)
+    fields = links | money(data.amount, data.currency, account.currency)
     fields |= sent_fields(
         known=True,
         name=if_sent(data.name, optional_text),
@@ -178,25 +178,6 @@ def _links(
         if linked_id is not None and link is not None and link.name is not UNSET:
             named.append(Change(entity, linked_id, version, {"name": optional_text(link.name)}))
     return fields, named
-
-
-def _money(data: _Deal, account_currency: str) -> dict[str, Value]:
-    """The fields `amount` and `currency`, as far as they were sent. Raises `ValueError`."""
-    fields: dict[str, Value] = {}
-    currency = account_currency
-    if data.currency is not UNSET:
-        sent = optional_text(data.currency)
-        if sent is not None and currency_code(sent) is None:
-            raise ValueError("currency must be a code of ISO 4217, such as RUB - at `$.data.currency`")
-        fields["currency"] = sent
-        currency = sent or account_currency
-    if isinstance(data.amount, float):
-        raise ValueError("amount must be a decimal string or an integer, not a float - at `$.data.amount`")
-    if data.amount is None:
-        fields["amount"] = None
-    elif data.amount is not UNSET:
-        fields["amount"] = parse_amount(data.amount, currency)
-    return fields
 
 
 def _instant(text: str | None) -> Instant | None:

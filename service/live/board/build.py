@@ -24,7 +24,8 @@ from service.live.board.snapshot import (
     Snapshot,
     Total,
 )
-from service.live.text.i18n import Translations, WarningCode, translations_of
+from service.live.text.i18n import translations_of
+from service.live.text.warnings import Warned, warning_text
 from service.money import decimal_string
 from service.reasons import Kind, reason_key
 
@@ -52,7 +53,7 @@ def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges:
         sort=query.sort,
         losses=losses,
         at_risk=at_risk(rows, account, query),
-        warnings=_warnings(rows, losses.unclassified.count, translations_of(account.language)),
+        warnings=_warnings(rows, losses.unclassified.count, account),
         shown=Filter(query.manager, query.pipeline),
         managers=_choices(rows.manager_names),
         pipelines=_choices(rows.pipeline_names),
@@ -87,6 +88,7 @@ def _series_point(rows: BoardRows, account: Account, point: SeriesRange) -> Seri
         count=now["total"].count,
         amount=now["total"].amount,
         controllable=now["controllable"].amount,
+        unclassified=now["unclassified"].amount,
         previous=None if before is None else before["total"].amount,
     )
 
@@ -135,14 +137,22 @@ def _totals(losses: Sequence[_Loss], currency: str) -> dict[str, Total]:
     return {**{kind: total(kind) for kind in KINDS}, "total": total(*KINDS)}
 
 
-def _warnings(rows: BoardRows, unclassified: int, translations: Translations) -> tuple[BoardWarning, ...]:
-    counts: list[tuple[WarningCode, int, str | None]] = [
-        ("unconverted", count, currency) for currency, count in sorted(rows.unconverted.items())
+def _warnings(rows: BoardRows, unclassified: int, account: Account) -> tuple[BoardWarning, ...]:
+    warned = [Warned("unconverted", n, currency=code) for code, n in sorted(rows.unconverted.items())]
+    warned += [
+        Warned(
+            trouble.code,
+            trouble.count,
+            iso(trouble.since, account.zone),
+            iso(trouble.last_at, account.zone),
+            trouble.subject or None,
+        )
+        for trouble in rows.troubles
     ]
-    counts += [(code, 1, None) for code in sorted({trouble.code for trouble in rows.troubles})]
-    counts += [("missed", rows.repaired, None), ("unclassified", unclassified, None)]
+    warned += [Warned("missed", rows.repaired), Warned("unclassified", unclassified)]
+    day = iso(rows.as_of, account.zone)[:10]
     return tuple(
-        BoardWarning(code, translations.warning(code, count, currency), count, currency)
-        for code, count, currency in counts
-        if count
+        BoardWarning(text=warning_text(one, day, account.language), **one._asdict())
+        for one in warned
+        if one.count
     )

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
-from service.live.text.i18n import WarningCode
+from service.live.text.warnings import WarningCode
 from service.reasons import Kind
 
 Sort: TypeAlias = Literal["amount", "count"]
@@ -36,7 +36,11 @@ class PeriodDays(msgspec.Struct, frozen=True):
 
 
 class Previous(msgspec.Struct, frozen=True):
-    """The totals of the previous period up to the same day, and the days that they cover."""
+    """The totals of the previous period up to the same day, and the days that they cover.
+
+    Args:
+        complete: Whether the losses of those days are known, so that a comparison means something.
+    """
 
     total: Total
     controllable: Total
@@ -44,6 +48,7 @@ class Previous(msgspec.Struct, frozen=True):
     unclassified: Total
     from_: str = msgspec.field(name="from")
     to: str
+    complete: bool = True
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -60,6 +65,7 @@ class SeriesPoint(msgspec.Struct, frozen=True):
 
     Args:
         controllable: The amount of the controllable ones.
+        unclassified: The amount of the unclassified ones.
         previous: The amount of the same days of the previous period; null where that period has no such days.
     """
 
@@ -68,6 +74,7 @@ class SeriesPoint(msgspec.Struct, frozen=True):
     count: int
     amount: str
     controllable: str
+    unclassified: str
     previous: str | None
 
 
@@ -185,11 +192,21 @@ FIGURES: Final[Mapping[str, type[Figure]]] = _figures_of(AtRisk)
 
 
 class BoardWarning(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the figures leave out. `text` is in the account's language, `currency` only with `unconverted`."""
+    """What the figures leave out, or what is wrong with the CRM. `text` is in the account's language.
+
+    Args:
+        count: How many deals, deliveries or requests.
+        since: When it began, where that means something; `last_at` likewise when it was last.
+        subject: What of the CRM it is about, such as the name of a field or the cause of a refusal.
+        currency: Only with `unconverted`.
+    """
 
     code: WarningCode
     text: str
     count: int
+    since: str | None = None
+    last_at: str | None = None
+    subject: str | None = None
     currency: str | None = None
 
 
@@ -208,7 +225,12 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A whole board at one sequence number."""
+    """A whole board at one sequence number.
+
+    Args:
+        known_from: The first day of which the losses are complete; null while nothing is known.
+        storing: Whether the service can store what comes in.
+    """
 
     account: str
     seq: int
@@ -220,6 +242,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     losses: Losses
     at_risk: AtRisk
     warnings: tuple[BoardWarning, ...]
+    known_from: str | None = None
+    storing: bool = True
     shown: Filter = Filter()
     managers: tuple[Choice, ...] = ()
     pipelines: tuple[Choice, ...] = ()

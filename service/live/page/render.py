@@ -173,7 +173,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
-        "warnings": ("warnings", (snapshot.warnings,)),
+        "warnings": ("warnings", (snapshot.warnings, snapshot.as_of[:10])),
     }
 
 

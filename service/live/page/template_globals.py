@@ -11,10 +11,11 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from service.config import Language
-from service.live.board.snapshot import KINDS, Losses, Reason, Total
+from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import same_reason, translations_of
+from service.live.text.warnings import Warned, warning_text
 from service.reasons import Kind
 
 
@@ -77,7 +78,7 @@ def template_globals(language: Language) -> dict[str, Global]:
             "quarter": translations.gettext("Quarter"),
             "year": translations.gettext("Year"),
         },
-        "warning_text": translations.warning,
+        "warning_text": partial(_warning_text, language=language),
         "size": size,
         "element_id": element_id,
         "milliseconds": milliseconds,
@@ -112,6 +113,14 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         share = min(max(part, Decimal(0)), Decimal(1))
         name = same_reason(reason.reason, language)
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
+
+
+def _warning_text(warning: BoardWarning, day: str, language: Language) -> str:
+    """The text of a warning in the language of the page, which may differ from the account's."""
+    about = Warned(
+        warning.code, warning.count, warning.since, warning.last_at, warning.subject, warning.currency
+    )
+    return warning_text(about, day, language)
 
 
 def size(text: str) -> Literal["l", "m", "s", "xs"]:

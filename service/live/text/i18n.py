@@ -10,13 +10,12 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.config import Language
-from service.model import TroubleCode
 from service.projections.facts import PENDING
 from service.reasons import Kind
 
@@ -28,9 +27,6 @@ NO_REASON: Final = "No reason given"
 
 PENDING_REASON: Final = "Reason being asked for"
 """The message that names the refusals whose reason the CRM's API has not told yet."""
-
-WarningCode: TypeAlias = Literal["unconverted", "unclassified", "missed"] | TroubleCode
-"""The name of a warning about what the figures leave out."""
 
 
 class Translations:
@@ -71,35 +67,6 @@ class Translations:
             "objective": self.gettext("hard to prevent"),
             "unclassified": self.gettext("in no list"),
         }[kind]
-
-    def warning(self, code: WarningCode, count: int, currency: str | None = None) -> str:
-        """What the figures leave out, and what to do about it."""
-        match code:
-            case "unconverted":
-                return self.ngettext(
-                    "%(num)s deal in %(currency)s counts as 0: there is no rate. Add it to the "
-                    "configuration, [accounts.rates].",
-                    "%(num)s deals in %(currency)s count as 0: there is no rate. Add it to the "
-                    "configuration, [accounts.rates].",
-                    count,
-                    currency=currency or "",
-                )
-            case "unclassified":
-                return self.ngettext(
-                    "%(num)s refusal is unclassified. Add its reason to controllable, objective or excluded "
-                    "in the configuration, [accounts.reasons].",
-                    "%(num)s refusals are unclassified. Add their reasons to controllable, objective or "
-                    "excluded in the configuration, [accounts.reasons].",
-                    count,
-                )
-            case "missed":
-                return self.gettext("Missed changes found: %(num)s", num=count)
-            case "webhook_off":
-                return self.gettext(
-                    "The CRM has switched its webhook off: switch it on in the CRM's settings."
-                )
-            case _:
-                return self.gettext("The CRM's API refuses the token: names and reasons stay unknown.")
 
     def script(self) -> Mapping[str, str | list[str]]:
         """The messages of the page's script, by the script's names for them; a list has the plural forms."""

@@ -168,6 +168,7 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
                 "known": True,
                 "name": "Как есть",
                 "status": "open",
+                "amount": None,
                 "pipeline_id": None,
                 "url": f"{_PAGE}/leads/detail/5000111",
             },

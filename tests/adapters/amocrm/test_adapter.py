@@ -75,9 +75,13 @@ def test_a_stage_is_won_lost_or_open(stage: str, status: str) -> None:
     assert lead(status_id=stage) == {"status": status}
 
 
-@pytest.mark.parametrize("field", ["status_id", "price", "responsible_user_id", "pipeline_id"])
+@pytest.mark.parametrize("field", ["status_id", "responsible_user_id", "pipeline_id"])
 def test_a_malformed_number_costs_only_its_field(field: str) -> None:
     assert lead(name="x", **{field: "17265663a90"}) == {"name": "x"}
+
+
+def test_a_malformed_price_is_an_unknown_amount() -> None:
+    assert lead(name="x", price="17265663a90") == {"name": "x", "amount": None}
 
 
 def test_an_empty_price_is_zero_and_a_missing_one_is_unset() -> None:

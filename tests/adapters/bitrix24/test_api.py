@@ -18,6 +18,7 @@ from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.config import Account, Api, Secret
 from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value, later
+from service.money import NO_CURRENCY
 from tests.adapters.posts import NOW, account, post, utc
 from tests.adapters.test_contract import assert_sound
 
@@ -344,7 +345,9 @@ def test_a_deal_that_is_not_lost_has_no_reason_and_is_closed_only_if_won(semanti
 def test_a_field_that_was_not_sent_or_cannot_be_read_is_unset() -> None:
     assert fields(deals({"id": 5101}, office=replace(OFFICE, api=None))) == {"known": True}
     odd: dict[str, Any] = {key: {"a": [1]} for key in DEAL}
-    assert fields(deals({**odd, "id": "5101"})) == {"known": True, "url": f"{PORTAL}/crm/deal/details/5101/"}
+    money = {"amount": None, "currency": NO_CURRENCY}
+    url = f"{PORTAL}/crm/deal/details/5101/"
+    assert fields(deals({**odd, "id": "5101"})) == {"known": True, "url": url, **money}
 
 
 @pytest.mark.parametrize(
@@ -378,12 +381,12 @@ def test_0_is_the_first_pipeline_and_no_manager() -> None:
     [
         *(("19000", 1_900_000), ("5184.5", 518_450), ('"5184.50"', 518_450), ("0", 0), ("null", None)),
         *(("1234.5599999999999", 123_456), ("0.1", 10), ("1.9e4", 1_900_000), ("-12.34", -1_234)),
-        *((odd, "unset") for odd in ("true", "1e400", "NaN", "Infinity", '"a lot"', "[1]", "9" * 30)),
+        *((odd, None) for odd in ("true", "1e400", "NaN", "Infinity", '"a lot"', "[1]", "9" * 30)),
     ],
 )
-def test_money_is_read_from_the_text_that_was_sent(opportunity: str, minor: int | str | None) -> None:
+def test_money_is_read_from_the_text_that_was_sent(opportunity: str, minor: int | None) -> None:
     body = json.dumps({"result": {"items": [{**DEAL, "opportunity": "@"}]}}).replace('"@"', opportunity)
-    assert fields(decode("deals", body.encode())).get("amount", "unset") == minor
+    assert fields(decode("deals", body.encode()))["amount"] == minor
 
 
 def test_money_is_in_its_own_currency() -> None:

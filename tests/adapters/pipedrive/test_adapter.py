@@ -14,6 +14,7 @@ from service.adapters.pipedrive.adapter import PipedriveAdapter
 from service.adapters.pipedrive.options import PipedriveOptions
 from service.config import Account, Api, Secret
 from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value
+from service.money import NO_CURRENCY
 from tests.adapters.pipedrive import saved_posts
 from tests.adapters.posts import NOW, account, post, utc
 
@@ -123,17 +124,21 @@ def test_an_unknown_action_changes_nothing() -> None:
         ("[1]", None),
     ],
 )
-def test_an_amount_is_exact_or_unset(sent: str, minor: int | None) -> None:
+def test_an_amount_is_exact_or_unknown(sent: str, minor: int | None) -> None:
     body = f'{{"meta": {{"entity": "deal", "action": "change"}}, "data": {{"id": 42, "value": {sent}}}}}'
     fields = ADAPTER.decode(post(body.encode()), OFFICE).changes[0].fields
-    assert fields.get("amount") == minor
-    assert ("amount" in fields) == (minor is not None)
+    assert fields["amount"] == minor
 
 
 def test_an_amount_has_the_decimals_of_its_currency() -> None:
     assert deal(value=12.5, currency="KWD") == {"amount": 12500, "currency": "KWD"}
     assert deal(value=12, currency="JPY") == {"amount": 12, "currency": "JPY"}
-    assert deal(value=None, currency="rub") == {"amount": None}
+    assert deal(value=None, currency="RUB") == {"amount": None, "currency": "RUB"}
+
+
+@pytest.mark.parametrize("currency", ["USDT", "usd", 978])
+def test_an_amount_in_what_is_no_currency_code_is_unknown(currency: object) -> None:
+    assert deal(value=1000, currency=currency) == {"amount": None, "currency": NO_CURRENCY}
 
 
 @pytest.mark.parametrize(

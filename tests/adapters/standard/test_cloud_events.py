@@ -230,7 +230,6 @@ HOSTILE_DATA: Final = {
     "what would end the object around it": b'{"id": "1"}}',
     "a key given twice": b'{"id": "1", "id": "2"}',
     "NaN": b'{"id": "1", "amount": NaN}',
-    "a float": b'{"id": "1", "amount": 5.0}',
     "not UTF-8": b'{"id": "\xff"}',
     "a byte order mark": b'\xef\xbb\xbf{"id": "1"}',
     "deep": b'{"id": "1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",

@@ -1,17 +1,13 @@
-"""Plural forms, warnings, signs, shares and exact amounts."""
+"""Plural forms, signs, shares and exact amounts."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, get_args
 
 import pytest
 
-from service.config import Language
 from service.live.text import formats
-from service.live.text.i18n import Translations, translations_of
-
-LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+from service.live.text.i18n import translations_of
 
 
 @pytest.mark.parametrize(
@@ -37,14 +33,6 @@ def test_the_script_has_the_plural_forms_of_its_language() -> None:
     assert translations_of("ru").script()["day"] == ["%(num)s день", "%(num)s дня", "%(num)s дней"]
     english = translations_of("en").script()["day"]
     assert (english[0], english[-1]) == ("%(num)s day", "%(num)s days")
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_warning_names_its_number_and_currency(language: Language) -> None:
-    translations: Translations = translations_of(language)
-    assert "21" in translations.warning("unconverted", 21, "USD")
-    assert "USD" in translations.warning("unconverted", 21, "USD")
-    assert "21" in translations.warning("unclassified", 21)
 
 
 def test_the_largest_sum_of_a_board_is_written_to_the_kopeck() -> None:

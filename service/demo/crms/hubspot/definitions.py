@@ -1,7 +1,7 @@
 """What HubSpot's settings define: pipelines, owners, and the property that holds the loss reason.
 
-Sources: HubSpot's guides to pipelines, owners and properties. A pipeline's stages have ids of their own; which
-of them is lost is in their metadata only. A choice has an internal value and a label.
+Sources: HubSpot's guides to pipelines, owners and properties. A pipeline's stages have ids of their own;
+which of them is lost is in their metadata only. A choice has an internal value and a label.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Merged records: what HubSpot keeps of two deals or two clients.
 
 Sources: HubSpot's changelog "Updated merge functionality for contacts and companies" (a merge makes a new
-record, with the links of both; the old ids lead to it) and "New subscription types for webhooks" (the event). A
-record that was merged is not archived. The new record lists the old ones in `hs_merged_object_ids`.
+record, with the links of both; the old ids lead to it) and "New subscription types for webhooks" (the event).
+A record that was merged is not archived. The new record lists the old ones in `hs_merged_object_ids`.
 """
 
 from __future__ import annotations
