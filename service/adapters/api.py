@@ -40,6 +40,8 @@ class Call:
         body: JSON. A call with a body is a POST, one without is a GET.
         asked: The ids that the call asks for; see `absent_ids`.
         method: Overrides the method that the body implies.
+        left: What the calls after this one ask for, as parts of their queries. It is kept with a run's
+            position; the vendor never sees it.
     """
 
     resource: str
@@ -48,6 +50,7 @@ class Call:
     body: bytes = b""
     asked: tuple[str, ...] = ()
     method: Literal["GET", "POST", "DELETE"] | None = None
+    left: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
