@@ -43,6 +43,6 @@ def _command(folder: str, arguments: list[str], env: dict[str, str], paths: list
     os.environ.update(env)
     for number, path in enumerate(paths, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), number)
-    from service.commands.cli import main  # noqa: PLC0415  # in the fork, which has it already
+    from service.commands.cli import main  # in the fork, which has it already
 
     main(arguments, prog_name="lossboard")
