@@ -75,6 +75,12 @@ def _log() -> None:
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("number", Number, nullable=False, comment="gapless, in the order of storing"),
         sa.Column("key", sa.Text, nullable=False, comment="the webhook's id, or a digest of the body"),
+        sa.Column("content", sa.Text, nullable=False, comment="a digest of what the id stands for, or empty"),
+        sa.Column(
+            "conflicts_with",
+            Number,
+            comment="number of the delivery whose id came again with another body",
+        ),
         sa.Column("received_at", Number, nullable=False),
         sa.Column("headers", sa.Text, nullable=False, comment="JSON; those that decoding needs"),
         sa.Column("body", sa.LargeBinary, comment="raw; null once pruned"),

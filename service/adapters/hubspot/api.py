@@ -105,6 +105,10 @@ class HubSpotApi(Api):
         follow = _FOLLOWING.get(call.resource.partition(":")[0])
         return None if follow is None else follow(call, page_of(answer.body, call.resource))
 
+    def field(self, account: Account) -> Call:
+        """See `Api`."""
+        return _reasons(account)
+
     verdict = staticmethod(verdict_of)
     is_recognised = staticmethod(is_recognised)
     decode = staticmethod(answers.decode)

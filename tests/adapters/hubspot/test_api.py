@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -438,6 +439,8 @@ def test_reasons_are_asked_for_by_the_definition_of_their_property() -> None:
     assert stage.first.path == call.path
     assert verdict(call, 404, problem("OBJECT_NOT_FOUND")) == GONE
     assert verdict(call, 404, b"<html>") == refused("api_not_found")
+    assert API.field(account) == replace(call, asked=())
+    assert API.has_field(Answer(200, {}, CHOICE), account)
     assert decoded("reasons", b"").rejections == ()
 
 
