@@ -29,7 +29,8 @@ Value: TypeAlias = str | int | bool | None
 """The value of a field. `None` means "the CRM says that there is none"; a field that was not sent is
 absent."""
 
-Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipeline"]
+Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipeline", "merger"]
+"""A merger says that the CRM merged a deal or a client into another one. Its id is a `merger_id`."""
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
@@ -88,6 +89,7 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "manager": {"name": str},
     "reason": {"name": str},
     "pipeline": {"name": str},
+    "merger": {"into_id": str},  # the deal or client that is left
 }
 """The fields of each entity and their types. State has one column for each field."""
 
@@ -99,6 +101,15 @@ TEXT_LENGTH: Final = 500
 
 AMOUNT_LIMIT: Final = 10**14
 """The largest amount of one deal, in minor units. The sum of 90 000 such deals still fits 64 bits."""
+
+
+Merging: TypeAlias = Literal["deal", "client"]
+"""Entities that a CRM merges, and that others are linked to."""
+
+
+def merger_id(entity: Merging, merged: str) -> str:
+    """The id of the merger of a deal or a client, of which this is the id."""
+    return f"{entity} {merged}"
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from service.model import Change, Entity, Value
 from service.projections.facts import Rules, deal_facts, task_facts
 from service.projections.merge import Record, merge
+from service.projections.mergers import NO_REDIRECTION, Redirection, redirect
 from service.projections.propagate import DealPair, TaskPair
 
 Records: TypeAlias = Mapping[Entity, Mapping[str, Record]]
@@ -39,12 +40,17 @@ class Merged:
     changed_ids: Mapping[Entity, AbstractSet[str]]
 
 
-def merge_batch(stored: Records, changes: Iterable[tuple[int, Change]], rules: Rules) -> Merged:
+def merge_batch(
+    stored: Records,
+    changes: Iterable[tuple[int, Change]],
+    rules: Rules,
+    redirection: Redirection = NO_REDIRECTION,
+) -> Merged:
     """Merge changes, each with its delivery's number, into copies of the stored records.
 
     Args:
-        stored: The records of the entities that the changes are about, and of the tasks that the clock
-            changed.
+        stored: The records of the entities that the changes are about, of the tasks that the clock changed,
+            and of what is redirected.
     """
     records: dict[Entity, dict[str, Record]] = {}
     changed: dict[int, dict[str, dict[str, tuple[Value, Value]]]] = {}
@@ -57,6 +63,13 @@ def merge_batch(stored: Records, changes: Iterable[tuple[int, Change]], rules: R
         if values := merge(merged[change.id], change, number):
             changed_ids.setdefault(change.entity, set()).add(change.id)
             changed.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {}).update(values)
+
+    for entity, linked in redirection.records.items():
+        for id in linked.keys() - records.setdefault(entity, {}).keys():
+            records[entity][id] = linked[id].copy()
+        changed_ids.setdefault(entity, set()).update(linked)
+    for entity, merged in records.items():
+        redirect(entity, merged.values(), redirection.into)
 
     old_tasks, old_deals = stored.get("task", {}), stored.get("deal", {})
     new_tasks, new_deals = {**old_tasks, **records.get("task", {})}, records.get("deal", {})
