@@ -1,5 +1,7 @@
-"""Real-world cases of the `standard` format, each with its right value: bodies in `standard/` and in the shared
-folder."""
+"""Real-world cases of the `standard` format, each with its right value.
+
+Bodies are in `standard/`, and in the shared folder, if there is one.
+"""
 
 from __future__ import annotations
 
