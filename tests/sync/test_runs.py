@@ -130,13 +130,13 @@ async def test_a_sweep_that_misses_more_than_half_deletes_nothing(
 
 
 async def test_a_run_resumes_in_another_process_where_it_stopped(service: Connected) -> None:
-    await steps(service, 2)
+    await steps(service, 3)  # the first looks up the field of the reasons
     stored = (await service.state()).run
     assert stored is not None
     assert stored.stage == 2
     service.sync = service.another()  # the first one was killed: its lease runs out
     service.clock.still.advance(LEASE / SECOND)
-    await steps(service, 1)
+    await steps(service, 2)
     taken_over = (await service.state()).run
     assert taken_over is not None
     assert taken_over.began_at == stored.began_at
@@ -175,7 +175,7 @@ async def test_a_process_that_has_lost_its_lease_finishes_nothing(service: Conne
     listed, called = stale._executor._stages(stopped_at)
     await stale._executor.step(stopped_at)  # it had been asleep
     stale._executor._sweep = await stale._executor._begin_sweep(stopped_at)
-    stale._executor._sweep.missing = []
+    stale._executor._sweep.differing = []
     await stale._executor.step(replace_stage(stopped_at, len(listed) + len(called)))
     assert await service.state() == finished
     assert service.metrics.repaired_total == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from service.adapters.api import ANSWERED, GONE, JUNK, Answer, Verdict, busy, refused
+from service.adapters.api import ANSWERED, GONE, JUNK, Answer, Call, Verdict, busy, refused
 from service.ledger.write import troubles
 from service.model import SECOND, Trouble
 from service.sync.client import CallResult
@@ -28,7 +28,7 @@ class Told:
 
     async def note(self, verdict: Verdict, resource: str = "leads") -> list[tuple[str, str, int]]:
         """Note a result; returns the code, the subject and the count of each trouble that is stored."""
-        await self.troubles.note(CallResult(resource, verdict, Answer(0), self.clock.now()))
+        await self.troubles.note(CallResult(Call(resource, "/"), verdict, Answer(0), self.clock.now()))
         return [(told.code, told.subject, told.count) for told in self.stored()]
 
     def stored(self) -> tuple[Trouble, ...]:

@@ -34,11 +34,21 @@ def read(connection: Connection, account: str) -> tuple[Trouble, ...]:
 
 
 def tell(
-    connection: Connection, account: str, code: TroubleCode, subject: str, at: Instant, times: int = 1
+    connection: Connection,
+    account: str,
+    code: TroubleCode,
+    subject: str,
+    at: Instant,
+    times: int = 1,
+    since: Instant | None = None,
 ) -> None:
-    """Store that something went wrong, `times` more often than was stored before."""
+    """Store that something went wrong, `times` more often than was stored before.
+
+    Args:
+        since: When it began, if that was earlier.
+    """
     statement = insert_into(connection.dialect.name, TROUBLES).values(
-        account=account, code=code, subject=subject, count=times, since=at, last_at=at
+        account=account, code=code, subject=subject, count=times, since=since or at, last_at=at
     )
     excluded = statement.excluded
     connection.execute(
@@ -51,13 +61,23 @@ def tell(
 
 
 def clear(
-    connection: Connection, account: str, codes: Collection[TroubleCode], subject: str | None = None
+    connection: Connection,
+    account: str,
+    codes: Collection[TroubleCode],
+    subject: str | None = None,
+    before: Instant | None = None,
 ) -> bool:
-    """Delete troubles that are over: those of a subject, or of every subject. Returns whether there were
-    any."""
+    """Delete troubles that are over. Returns whether there were any.
+
+    Args:
+        subject: Only those of this subject.
+        before: Only those that came last before this moment.
+    """
     over = [TROUBLES.c.account == account, TROUBLES.c.code.in_(sorted(codes))]
     if subject is not None:
         over.append(TROUBLES.c.subject == subject)
+    if before is not None:
+        over.append(TROUBLES.c.last_at < before)
     gone = bool(connection.execute(delete(TROUBLES).where(*over)).rowcount)
     if gone:
         invalidations.refresh(connection, account)
