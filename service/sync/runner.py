@@ -76,7 +76,7 @@ class AccountSync:
         client = Client(account, api, http, clock, partial(metrics.api_call, account.id))
         self._crm = Crm(account, api, client, database, writer, clock)
         self._fetcher = NeedFetcher(self._crm)
-        self._troubles = Troubles(account.id, database.write, clock)
+        self._troubles = Troubles(account.id, database, clock)
         on_repaired = partial(metrics.repaired, account.id)
         self._executor = RunExecutor(self._crm, self._fetcher, self._troubles, on_repaired)
         self._lease_taken_at: Instant | None = None

@@ -7,14 +7,13 @@ call of the same kind is answered, in whatever process, or until a run through t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
-
-from sqlalchemy import Connection
+from functools import partial
+from typing import Final
 
 from service.adapters.api import Call
 from service.clock import Clock
+from service.ledger.database.database import Database
 from service.ledger.write import troubles
 from service.model import SECOND, Instant, Micros, TroubleCode, earlier
 from service.sync.client import CallResult
@@ -30,16 +29,6 @@ FRESH: Final = Micros(20 * 60 * SECOND)
 """The age up to which a complete run does not end a trouble: longer than between two tries of a call that
 fails, so that what still fails does not vanish and come back."""
 
-_T = TypeVar("_T")
-
-
-class Write(Protocol):
-    """Runs a function in a transaction; see `Database.write`."""
-
-    def __call__(self, work: Callable[[Connection], _T], /) -> Awaitable[_T]:
-        """See `Database.write`."""
-        ...
-
 
 @dataclass(slots=True)
 class _Streak:
@@ -52,9 +41,9 @@ class _Streak:
 class Troubles:
     """The troubles of one account."""
 
-    def __init__(self, account_id: str, write: Write, clock: Clock) -> None:
+    def __init__(self, account_id: str, database: Database, clock: Clock) -> None:
         self._account_id = account_id
-        self._write = write
+        self._write = database.write
         self._clock = clock
         self._streaks: dict[str, _Streak] = {}
         self._well: set[str] = set()
@@ -78,13 +67,8 @@ class Troubles:
     async def tell(self, code: TroubleCode, subject: str, since: Instant) -> None:
         """Tell a trouble with the API, in the place of another one with the same subject."""
         self._well.discard(subject)
-        account_id, now, others = self._account_id, self._clock.now(), troubles.API_CODES - {code}
-
-        def stored(connection: Connection) -> None:
-            troubles.clear(connection, account_id, others, subject)
-            troubles.tell(connection, account_id, code, subject, now, since=since)
-
-        await self._write(stored)
+        told = partial(troubles.tell, account=self._account_id, code=code, subject=subject, since=since)
+        await self._write(partial(told, at=self._clock.now()))
 
     async def clear(self, subject: str) -> None:
         """Clear the trouble with the API that has this subject."""
@@ -111,19 +95,10 @@ class Troubles:
         return await self._state("reason_field", name)
 
     async def _state(self, code: TroubleCode, subject: str | None) -> bool:
-        """Store a trouble that is there, with its only subject, or is not there."""
         account_id, now = self._account_id, self._clock.now()
-
-        def stored(connection: Connection) -> bool:
-            told = [trouble for trouble in troubles.read(connection, account_id) if trouble.code == code]
-            if any(trouble.subject != subject for trouble in told):
-                troubles.clear(connection, account_id, [code])
-                told = [] if subject is not None else told
-            if subject is not None and not told:
-                troubles.tell(connection, account_id, code, subject, now)
-            return bool(told) or subject is not None
-
-        return await self._write(stored)
+        return await self._write(
+            lambda connection: troubles.state(connection, account_id, code, subject, now)
+        )
 
     def _is_worth_telling(self, result: CallResult, streak: _Streak) -> bool:
         if result.meaning == "refused":

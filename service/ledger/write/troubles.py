@@ -42,11 +42,15 @@ def tell(
     times: int = 1,
     since: Instant | None = None,
 ) -> None:
-    """Store that something went wrong, `times` more often than was stored before.
+    """Store that something went wrong, `times` more often than was stored. A trouble with the API takes
+    the place of another one with the same subject.
 
     Args:
         since: When it began, if that was earlier.
     """
+    if code in API_CODES:
+        others = TROUBLES.c.code.in_(sorted(API_CODES - {code})), TROUBLES.c.subject == subject
+        connection.execute(delete(TROUBLES).where(TROUBLES.c.account == account, *others))
     statement = insert_into(connection.dialect.name, TROUBLES).values(
         account=account, code=code, subject=subject, count=times, since=since or at, last_at=at
     )
@@ -58,6 +62,17 @@ def tell(
         )
     )
     invalidations.refresh(connection, account)
+
+
+def state(connection: Connection, account: str, code: TroubleCode, subject: str | None, at: Instant) -> bool:
+    """Store that there is one trouble of a code, with this subject; None: that there is none. What is stored
+    already stays as it is. Returns whether there was one or is one now."""
+    told = {trouble.subject for trouble in read(connection, account) if trouble.code == code}
+    if told - {subject}:
+        clear(connection, account, [code])
+    if subject is not None and subject not in told:
+        tell(connection, account, code, subject, at)
+    return bool(told) or subject is not None
 
 
 def clear(
