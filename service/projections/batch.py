@@ -64,12 +64,7 @@ def merge_batch(
             changed_ids.setdefault(change.entity, set()).add(change.id)
             changed.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {}).update(values)
 
-    for entity, linked in redirection.records.items():
-        for id in linked.keys() - records.setdefault(entity, {}).keys():
-            records[entity][id] = linked[id].copy()
-        changed_ids.setdefault(entity, set()).update(linked)
-    for entity, merged in records.items():
-        redirect(entity, merged.values(), redirection.into)
+    _redirect(records, changed_ids, redirection)
 
     old_tasks, old_deals = stored.get("task", {}), stored.get("deal", {})
     new_tasks, new_deals = {**old_tasks, **records.get("task", {})}, records.get("deal", {})
@@ -86,3 +81,15 @@ def merge_batch(
         changed,
         changed_ids,
     )
+
+
+def _redirect(
+    records: dict[Entity, dict[str, Record]], changed_ids: dict[Entity, set[str]], redirection: Redirection
+) -> None:
+    """Lead every link to what is left of a merger, in the changed records and in those of the redirection."""
+    for entity, linked in redirection.records.items():
+        for id in linked.keys() - records.setdefault(entity, {}).keys():
+            records[entity][id] = linked[id].copy()
+        changed_ids.setdefault(entity, set()).update(linked)
+    for entity, merged in records.items():
+        redirect(entity, merged.values(), redirection.into)

@@ -19,7 +19,7 @@ from tests.ledger.statements import Executed, executed
 
 NOW = at("2026-11-23T12:00:00+03:00")
 
-SHORT = {"manager_stakes", "managers", "pipelines", "saved_clients", "unconverted"}
+SHORT = {"manager_stakes", "managers", "pipelines", "saved_clients", "troubles", "unconverted"}
 """Tables that have a few rows for an account however many deals it has (`saved_clients`: today's)."""
 
 ONE_ROW = {name for name, table in METADATA.tables.items() if len(table.primary_key.columns) == 1}
@@ -37,8 +37,9 @@ def long_ways(engine: Engine, statements: list[Executed]) -> Iterator[str]:
 
 
 def _is_long(step: str, statement: str) -> bool:
+    """Whether a step reads more than it must. `EXISTS` reads one row."""
     parts = STEP.match(step)
-    if parts is None or parts[2] in SHORT | ONE_ROW:
+    if parts is None or parts[2] in SHORT | ONE_ROW or f"EXISTS (SELECT * \nFROM {parts[2]} " in statement:
         return False
     terms = (parts[3] or "").split(" AND ")
     ranges = [term for term in terms if "<" in term or ">" in term]
