@@ -70,7 +70,12 @@ def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
     previous = _totals(_by_reason(rows, account, ranges.previous), account.currency)
     return Losses(
         **_totals(by_reason, account.currency),
-        previous=Previous(**previous, from_=iso_day(ranges.previous.first), to=iso_day(ranges.previous.last)),
+        previous=Previous(
+            **previous,
+            from_=iso_day(ranges.previous.first),
+            to=iso_day(ranges.previous.last),
+            complete=True,
+        ),
         reasons=tuple(
             Reason(loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, account.currency))
             for loss in sorted(by_reason, key=_reason_order)
@@ -88,8 +93,8 @@ def _series_point(rows: BoardRows, account: Account, point: SeriesRange) -> Seri
         count=now["total"].count,
         amount=now["total"].amount,
         controllable=now["controllable"].amount,
-        unclassified=now["unclassified"].amount,
         previous=None if before is None else before["total"].amount,
+        unclassified=now["unclassified"].amount,
     )
 
 

@@ -65,8 +65,8 @@ class SeriesPoint(msgspec.Struct, frozen=True):
 
     Args:
         controllable: The amount of the controllable ones.
-        unclassified: The amount of the unclassified ones.
         previous: The amount of the same days of the previous period; null where that period has no such days.
+        unclassified: The amount of the unclassified ones.
     """
 
     from_: str = msgspec.field(name="from")
@@ -74,8 +74,8 @@ class SeriesPoint(msgspec.Struct, frozen=True):
     count: int
     amount: str
     controllable: str
-    unclassified: str
     previous: str | None
+    unclassified: str
 
 
 class Losses(msgspec.Struct, frozen=True):

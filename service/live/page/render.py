@@ -39,6 +39,10 @@ TASKS_SHOWN: Final = 20
 
 _DUE: Final = re.compile(r'(<time [^<>]*data-due="(\d+)"[^<>]*>)[^<>]*(?=</time>)')
 
+_LOSSES: Final = ("losses-figures", "losses-days", "losses-reasons")
+_FIGURES: Final = (*_LOSSES, "risk-figures", "rest", "managers", "gaps")
+"""The fragments with figures. An account that knows nothing yet has none, and no zeros in their place."""
+
 _MacroCall: TypeAlias = tuple[str, tuple[Hashable, ...]]
 """The name of a macro in `fragments.html`, and its arguments. Equal calls give equal HTML."""
 
@@ -157,11 +161,11 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query.mode == "desk"  # nobody clicks on a wall
-    return {
+    calls: dict[str, _MacroCall] = {
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period,)),
-        "losses-figures": ("losses_figures", (losses, currency)),
+        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
         "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
         "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
@@ -173,8 +177,17 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
-        "warnings": ("warnings", (snapshot.warnings, snapshot.as_of[:10])),
+        "warnings": ("warnings", (snapshot.warnings, snapshot.as_of[:10], query)),
+        "setup": ("unknown", ("setup",)),
     }
+    if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
+        calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}
+        calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))
+    unheard = [warning for warning in snapshot.warnings if warning.code == "never_heard"]
+    if unheard:
+        calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
+        calls["setup"] = ("setup", (unheard[0].subject,))
+    return calls
 
 
 @lru_cache(maxsize=4096)

@@ -25,6 +25,9 @@ WarningCode: TypeAlias = (
 )
 """The name of a warning about what the figures leave out, or about what is wrong with the CRM."""
 
+DOUBTS: Final[tuple[WarningCode, ...]] = ("amount_unknown", "unconverted", "reasons_pending")
+"""The warnings about deals of which something is not known, whatever the period."""
+
 TROUBLE_CODES: Final[frozenset[str]] = frozenset(get_args(TroubleCode))
 
 

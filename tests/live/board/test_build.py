@@ -221,7 +221,13 @@ def test_a_warning_says_what_the_figures_leave_out() -> None:
             "API CRM не принимает токен",
             "The CRM's API refuses the token",
         ),
-        ({"repaired": 3}, "missed", 3, "Найдено и исправлено 3 изменения", "3 changes that no webhook had told"),
+        (
+            {"repaired": 3},
+            "missed",
+            3,
+            "Найдено и исправлено 3 изменения",
+            "3 changes that no webhook had told",
+        ),
     ],
 )
 def test_problems_with_the_crm_are_warned_of_in_both_languages(
