@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from service.adapters import ADAPTERS
 from service.adapters.api import Api
 from service.clock import Clock
 from service.config import Account, Config
+from service.http.trailing_slash import TrailingSlash
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
@@ -84,7 +86,8 @@ def create_app(config: Config, clock: Clock) -> Service:
         *live.routes(hub, reader, RefusalReader(database, accounts, clock), accounts, screens, clock),
         *_health(database, writer, metrics),
     ]
-    app = Starlette(routes=routes, lifespan=_lifespan(writer, hub, runs, database))
+    around = [Middleware(TrailingSlash)]
+    app = Starlette(routes=routes, middleware=around, lifespan=_lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)
 
 

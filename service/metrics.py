@@ -21,6 +21,9 @@ class Metrics:
         histogram = partial(Histogram, registry=registry)
         account = ("account",)
         self._webhooks = counter("lossboard_webhooks", "Webhook requests by result", (*account, "result"))
+        self._conflicts = counter(
+            "lossboard_conflicts", "Webhooks whose id came before with another body", account
+        )
         self._calls = counter("lossboard_api_calls", "Calls to CRMs' APIs by verdict", (*account, "verdict"))
         self._repaired = counter(
             "lossboard_missed", "Deals and tasks that a reconciliation repaired", account
@@ -57,6 +60,10 @@ class Metrics:
     def webhook(self, account_id: str, result: str) -> None:
         """Count one webhook request. `account_id` is empty if there is no such account."""
         self._webhooks.labels(account_id, result).inc()
+
+    def conflict(self, account_id: str) -> None:
+        """Count a webhook whose id came before with another body."""
+        self._conflicts.labels(account_id).inc()
 
     def commit(self, deliveries: int, seconds: float) -> None:
         """Count one commit."""

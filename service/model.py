@@ -5,6 +5,7 @@ All code behind the adapters uses these types. Pure: no I/O, no clock, no storag
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NewType, TypeAlias
@@ -64,6 +65,7 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
         "name": str,
         "status": str,  # a Status; unset counts as open
         "reason_id": str,  # the CRM's id of the loss reason, or `reason_key(name)` where it sends names
+        "stage_id": str,  # only where the loss reason is the stage: the reason then follows from it
         "amount": int,  # minor units of `currency`
         "currency": str,  # ISO 4217; if unset, the account's
         "closed_at": int,  # Instant
@@ -153,12 +155,15 @@ class Decoded:
         rejections: The parts that could not be decoded; the other parts are applied all the same.
         needs: What the body leaves out of the entities that it is about. The ledger adds the names of what
             they link to, and stores needs only for an account with an API.
+        content: Where the key is the sender's id, a digest of what it stands for: a repeat of the id with
+            another content is no repeat. Empty where the key is a digest itself.
     """
 
     key: str
     changes: tuple[Change, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     needs: tuple[Need, ...] = ()
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,12 @@ class Request:
     received_at: Instant
     query_string: str = ""
 
+    @property
+    def json(self) -> bytes:
+        """The body without the byte order mark that some senders put before JSON, and that a parser may
+        ignore (RFC 8259, section 8.1). A signature covers the mark."""
+        return self.body.removeprefix(codecs.BOM_UTF8)
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -195,6 +206,8 @@ class Delivery:
         body: The raw bytes.
         settles: The needs that it settles, each with the number of the delivery that wanted it last when the
             API was called. A need that a newer delivery wants stays open.
+        conflicts_with: The number of the delivery that had its id before, with another content, which is a
+            mistake of the sender (SPEC section 4). The ledger finds that out.
     """
 
     account: str
@@ -204,6 +217,7 @@ class Delivery:
     decoded: Decoded
     source: Source = "webhook"
     settles: Mapping[Need, int] = field(default_factory=dict)
+    conflicts_with: int | None = None
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -233,8 +247,12 @@ def earlier(moment: Instant, micros: int) -> Instant:
     return Instant(moment - micros)
 
 
+def storable(text: str) -> str:
+    """Text that both databases store alike: without NUL and lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
 def cleaned(text: str) -> str:
-    """Text that both databases store alike: trimmed, without NUL and lone surrogates, at most
-    `TEXT_LENGTH`."""
-    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip()
+    """Storable text, trimmed, at most `TEXT_LENGTH`."""
+    text = storable(text).strip()
     return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"

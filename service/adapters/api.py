@@ -40,6 +40,8 @@ class Call:
         body: JSON. A call with a body is a POST, one without is a GET.
         asked: The ids that the call asks for; see `absent_ids`.
         method: Overrides the method that the body implies.
+        left: What the calls after this one ask for, as parts of their queries. It is kept with a run's
+            position; the vendor never sees it.
     """
 
     resource: str
@@ -48,6 +50,7 @@ class Call:
     body: bytes = b""
     asked: tuple[str, ...] = ()
     method: Literal["GET", "POST", "DELETE"] | None = None
+    left: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +208,10 @@ def by_status(answer: Answer) -> Verdict:
         return refused("api_moved")
     if status in _REFUSALS:
         return refused(_REFUSALS[status])
-    if 400 <= status < 500 and status not in _PASSING:
+    retry_seconds = seconds(answer.headers.get("retry-after"))
+    if 400 <= status < 500 and status not in _PASSING and retry_seconds is None:
         return refused("api_rejected")
-    return busy(seconds(answer.headers.get("retry-after")))
+    return busy(retry_seconds)
 
 
 _REFUSALS: Final[Mapping[int, TroubleCode]] = {
@@ -218,7 +222,7 @@ _REFUSALS: Final[Mapping[int, TroubleCode]] = {
     410: "api_not_found",
 }
 _PASSING: Final = frozenset({408, 409, 423, 425, 429})
-"""Statuses of the 4xx kind that pass by themselves."""
+"""Statuses of the 4xx kind that pass by themselves. So does another one that says when to call again."""
 
 
 def seconds(text: str | None) -> float | None:

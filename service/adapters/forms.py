@@ -5,6 +5,7 @@ Pure. The tree is made of dicts only: an index is a key like any other, so a hug
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -28,15 +29,15 @@ def parse_form(body: bytes) -> Form:
     """The tree that a body describes. Total, except for its size.
 
     One bad field must not cost the others. So a key with unbalanced brackets or nested too deep is left out,
-    and bytes that are not UTF-8 become U+FFFD. Of two values for one key the last counts; of a value and a
-    branch for one key the branch counts, whichever comes first.
+    bytes that are not UTF-8 become U+FFFD, and a byte order mark is skipped. Of two values for one key the
+    last counts; of a value and a branch for one key the branch counts, whichever comes first.
 
     Raises:
         FormError: It has more than `MAX_FIELDS` fields.
     """
     # Brackets are usually percent-encoded, and keys have no other escapes. Once the brackets are decoded, the
     # decoder skips the keys. That changes no meaning, because no other escape contains "%5B" or "%5D".
-    text = body.decode("utf-8", "replace").replace("%5B", "[").replace("%5D", "]")
+    text = body.removeprefix(BOM_UTF8).decode("utf-8", "replace").replace("%5B", "[").replace("%5D", "]")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:

@@ -29,9 +29,9 @@ class Parsed:
     def __add__(self, other: Parsed) -> Parsed:
         return _joined((self, other))
 
-    def decoded(self, key: str) -> Decoded:
-        """The delivery with a key that says this."""
-        return Decoded(key, self.changes, self.rejections, tuple(dict.fromkeys(self.needs)))
+    def decoded(self, key: str, content: str = "") -> Decoded:
+        """The delivery with a key that says this; see `Decoded`."""
+        return Decoded(key, self.changes, self.rejections, tuple(dict.fromkeys(self.needs)), content)
 
 
 def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Parsed]) -> Parsed:

@@ -36,7 +36,9 @@ def line(stored: Stored, account: Account) -> str:
     ]
     more = [f"and {len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
     what = "; ".join(changes[:MAX_CHANGES] + more) or "changed nothing"
-    return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)} {printable(what)}"
+    conflict = f" (CONFLICT: the id of delivery {stored.conflicts_with}, another body)"
+    mark = "" if stored.conflicts_with is None else conflict
+    return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
 
 
 def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -> Iterator[str]:

@@ -24,6 +24,9 @@ Stamp: TypeAlias = tuple[Instant, int]
 SINCE: Final[Mapping[Entity, tuple[str, Value]]] = {"deal": ("status", "lost"), "task": ("completed", True)}
 """By entity, the field and the value whose beginning is remembered."""
 
+Place: TypeAlias = tuple[str, str]
+"""The pipeline (empty where there is none) and the stage in which a deal is lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -40,12 +43,17 @@ class Run:
 
 @dataclass(slots=True)
 class Record:
-    """The state of one entity: its registers, and the version of its newest delete."""
+    """The state of one entity: its registers, and the version of its newest delete.
+
+    Args:
+        places: Where the run's changes say that the deal is lost, if its loss reason is the stage.
+    """
 
     values: dict[str, Value] = field(default_factory=dict)
     stamps: dict[str, Stamp] = field(default_factory=dict)
     deleted: Instant | None = None
     run: Run | None = None
+    places: dict[Stamp, Place] = field(default_factory=dict)
 
     @property
     def since(self) -> Instant | None:
@@ -54,7 +62,7 @@ class Record:
 
     def copy(self) -> Record:
         """A record that can be merged into without changing this one."""
-        return Record(dict(self.values), dict(self.stamps), self.deleted, self.run)
+        return Record(dict(self.values), dict(self.stamps), self.deleted, self.run, dict(self.places))
 
 
 def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value, Value]]:
@@ -64,12 +72,14 @@ def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value,
         The values that it changed: field → (old, new).
     """
     if change.deleted:
-        return _delete(record, change.version)
+        changed = _delete(record, change.version)
+        _settle_reason(record, changed)
+        return changed
     if record.deleted is not None and change.version <= record.deleted:
         return {}
     stamp = (change.version, number)
     since = SINCE.get(change.entity)
-    changed: dict[str, tuple[Value, Value]] = {}
+    changed = {}
     for name, value in change.fields.items():
         old = record.values.get(name)
         if since is not None and name == since[0]:
@@ -80,7 +90,32 @@ def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value,
             record.values[name] = value
             if value != old:
                 changed[name] = (old, value)
+    stage_id = change.fields.get("stage_id")
+    if isinstance(stage_id, str):
+        record.places[stamp] = str(change.fields.get("pipeline_id") or ""), stage_id
+    _settle_reason(record, changed)
     return changed
+
+
+def _settle_reason(record: Record, changed: dict[str, tuple[Value, Value]]) -> None:
+    """Set the reason of a deal whose reason is the stage: the newest stage of the pipeline in which it was
+    lost; none unless it is lost."""
+    if record.values.get("stage_id") is None:
+        record.places = {}
+        return
+    run = record.run.stamps if record.run and record.values.get("status") == "lost" else ()
+    record.places = {stamp: record.places[stamp] for stamp in run if stamp in record.places}
+    stamp, reason = record.stamps["stage_id"], None
+    if record.places:
+        lost_in = record.places[min(record.places)][0]
+        stamp = max(stamp for stamp, place in record.places.items() if place[0] == lost_in)
+        reason = record.places[stamp][1]
+    old = changed.get("reason_id", (record.values.get("reason_id"),))[0]
+    record.values["reason_id"], record.stamps["reason_id"] = reason, stamp
+    if reason != old:
+        changed["reason_id"] = (old, reason)
+    else:
+        changed.pop("reason_id", None)
 
 
 def _run_after(record: Record, name: str, value: Value, stamp: Stamp, remembered: Value) -> Run:
@@ -101,9 +136,9 @@ def _repeated(run: Run, stamp: Stamp) -> Run:
     """The run with one more change to the same value. Of equal versions the newest stamp is enough."""
     if run.after is not None and stamp <= run.after:
         return run
-    if all(kept[0] != stamp[0] for kept in run.stamps):
-        return Run(tuple(sorted((*run.stamps, stamp))), run.after)
-    return Run((*run.stamps[:-1], max(run.stamps[-1], stamp)), run.after)
+    same = [kept for kept in run.stamps if kept[0] == stamp[0]]
+    others = [kept for kept in run.stamps if kept[0] != stamp[0]]
+    return Run(tuple(sorted([*others, max([stamp, *same])])), run.after)
 
 
 def _delete(record: Record, version: Instant) -> dict[str, tuple[Value, Value]]:

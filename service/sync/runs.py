@@ -224,8 +224,8 @@ def _repaired(answer: StoredAnswer, before: Instant | None) -> set[Need]:
 def _call(page: SyncPage | None) -> Call | None:
     if page is None:
         return None
-    return Call(page.resource, page.path, tuple(page.query), page.body.encode())
+    return Call(page.resource, page.path, tuple(page.query), page.body.encode(), left=tuple(page.left))
 
 
 def _page(call: Call) -> SyncPage:
-    return SyncPage(call.resource, call.path, list(call.query), call.body.decode())
+    return SyncPage(call.resource, call.path, list(call.query), call.body.decode(), list(call.left))

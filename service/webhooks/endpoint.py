@@ -140,6 +140,14 @@ class WebhookEndpoint:
             return "overloaded", Problem(503, "too many webhooks at the moment; nothing was stored", retry)
         except Unavailable:
             return "unavailable", _UNAVAILABLE
+        if outcome.conflicts_with is not None:
+            self._metrics.conflict(account.id)
+            _log.warning(
+                "%s: delivery %d has the id of delivery %d and another body",
+                account.id,
+                outcome.number,
+                outcome.conflicts_with,
+            )
         return outcome.status, _answer(outcome, decoded)
 
 

@@ -14,12 +14,14 @@ from typing import Any, Final
 import httpx
 import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from service.adapters import ADAPTERS
 from service.calendar import local_day
 from service.config import Account
 from service.config_file import parse
+from service.http.trailing_slash import TrailingSlash
 from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
@@ -69,6 +71,7 @@ class Desk:
     clock: PassingClock
     database: Database
     sync: AccountSync | None
+    metrics: Metrics
     _reader: BoardReader
     _posting: httpx.AsyncClient
     asked: list[httpx.Request] = field(default_factory=list)
@@ -138,8 +141,10 @@ async def desk(
     accounts = {account.id: account}
     writer = Writer(database, accounts, clock)
     writer.start()
+    metrics = Metrics()
     service = Starlette(
-        routes=[Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, Metrics()))]
+        routes=[Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics))],
+        middleware=[Middleware(TrailingSlash)],
     )
     asked: list[httpx.Request] = []
 
@@ -154,8 +159,8 @@ async def desk(
         api = ADAPTERS[account.crm].api
         sync = None
         if account.api is not None and api is not None:
-            sync = AccountSync(account, api, database, writer, asking, clock, Metrics())
+            sync = AccountSync(account, api, database, writer, asking, clock, metrics)
         reader = BoardReader(database, accounts, clock)
-        yield Desk(account, clock, database, sync, reader, posting, asked)
+        yield Desk(account, clock, database, sync, metrics, reader, posting, asked)
     await writer.stop()
     database.close()

@@ -18,9 +18,9 @@ from service.demo.office import Office
 from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import state as states
-from service.ledger.write import syncs
+from service.ledger.write import syncs, troubles
 from service.ledger.write.syncs import Sync
-from service.model import Instant, SyncProblem
+from service.model import TroubleCode
 from tests.databases import SqliteFiles
 from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, lossboard, running, until
 from tests.e2e.sockets import served
@@ -83,13 +83,13 @@ per_second = 200
         engine.dispose()
         return holder, sync
 
-    def tell(self, trouble: SyncProblem) -> None:
-        """Store a problem, as an earlier process would."""
-        engine = open_engine(self.url, "writer")
+    def troubles(self) -> list[tuple[TroubleCode, str]]:
+        """The codes and subjects of what is wrong."""
+        engine = open_engine(self.url, "reader")
         with engine.begin() as connection:
-            syncs.take(connection, "amo", "earlier", Instant(0))
-            syncs.report(connection, "amo", trouble)
+            told = troubles.read(connection, "amo")
         engine.dispose()
+        return [(trouble.code, trouble.subject) for trouble in told]
 
     def truth(self) -> dict[str, object]:
         """What `known` should be."""
@@ -167,13 +167,13 @@ def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple
     token, connected.vendor.token = connected.vendor.token, "another"
     done = lossboard(connected.folder, "sync", "amo")
     assert done.returncode == 1
-    assert "the CRM's API refuses the token" in done.stderr
+    assert "api_token" in done.stderr
     assert "Traceback" not in done.stderr
-    assert connected.state()[1].problem == "api_refused"
+    assert connected.troubles() == [("api_token", "users")]
     connected.vendor.token = token
     done = lossboard(connected.folder, "sync", "amo")
     assert done.returncode == 0, done.stderr
-    assert connected.state()[1].problem == ""
+    assert connected.troubles() == []
     assert connected.known() == connected.truth()
 
 

@@ -4,7 +4,9 @@ section 4)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,3 +116,66 @@ def test_since_when_a_deal_is_lost_depends_on_no_order(history: list[Change], ra
     assert (record.values, record.deleted) == (straight.values, straight.deleted)
     if record.values.get("status") == "lost":
         assert record.since == straight.since == _since(numbered)
+
+
+def lost(version: int, pipeline: str, stage: str) -> Change:
+    return deal(version, status="lost", pipeline_id=pipeline, stage_id=stage)
+
+
+def reopened(version: int, pipeline: str = "0") -> Change:
+    return deal(version, status="open", pipeline_id=pipeline, stage_id="NEW")
+
+
+ARCHIVED = (lost(10, "0", "LOSE"), lost(20, "0", "UC_1"), lost(30, "2", "C2:LOSE"), lost(40, "2", "C2:UC_2"))
+
+
+@pytest.mark.parametrize("order", list(permutations(ARCHIVED)))
+def test_the_reason_is_the_newest_stage_of_the_pipeline_in_which_a_deal_was_lost(
+    order: tuple[Change, ...],
+) -> None:
+    record = merged(*order)
+    assert (record.since, record.values["reason_id"]) == (10, "UC_1")
+    assert (record.values["stage_id"], record.values["pipeline_id"]) == ("C2:UC_2", "2")
+
+
+@pytest.mark.parametrize("order", list(permutations((*ARCHIVED[:3], reopened(25)))))
+def test_a_deal_that_was_reopened_in_between_is_lost_for_the_later_reason(order: tuple[Change, ...]) -> None:
+    record = merged(*order)
+    assert (record.since, record.values["reason_id"]) == (30, "C2:LOSE")
+    assert merged(*order, reopened(50)).values["reason_id"] is None
+
+
+def test_a_reason_that_is_no_stage_is_a_field_like_any_other() -> None:
+    by_field = deal(50, status="lost", stage_id=None, reason_id="7")
+    assert merged(lost(10, "0", "LOSE"), by_field).values["reason_id"] == "7"
+    assert merged(lost(10, "0", "LOSE"), by_field).places == {}
+
+
+def test_merge_says_that_the_reason_changed() -> None:
+    record = merged(lost(10, "0", "LOSE"))
+    assert "reason_id" not in merge(record, lost(20, "2", "C2:LOSE"), 2)
+    assert merge(record, lost(15, "0", "UC_1"), 3)["reason_id"] == ("LOSE", "UC_1")
+    assert merge(record, deleted(40), 4)["reason_id"] == ("UC_1", None)
+    assert (record.values, record.places) == ({}, {})
+
+
+moves = st.one_of(
+    st.builds(
+        lost, st.integers(1, 9), st.sampled_from(["0", "2"]), st.sampled_from(["LOSE", "UC_1", "UC_2"])
+    ),
+    st.builds(reopened, st.integers(1, 9), st.sampled_from(["0", "2"])),
+    st.builds(deleted, st.integers(1, 9)),
+)
+
+
+@given(st.lists(moves, max_size=8), st.randoms(use_true_random=False))
+def test_the_reason_depends_on_no_order(history: list[Change], random: object) -> None:
+    numbered = list(enumerate(history, start=1))
+    shuffled = [*numbered, *numbered[:2]]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # the strategy gives a `random.Random`
+    record, straight = merged_numbered(shuffled), merged_numbered(numbered)
+    assert (record.values, record.stamps, record.places) == (
+        straight.values,
+        straight.stamps,
+        straight.places,
+    )

@@ -57,6 +57,11 @@ async def read(service: Connected, since: BoardRows | None = None) -> BoardRows:
     return await asyncio.to_thread(partial(service.reader.read, "office", shown.selections, since))
 
 
+async def troubles(service: Connected) -> list[str]:
+    """The codes of what is wrong, as the board reads them."""
+    return [trouble.code for trouble in (await read(service)).troubles]
+
+
 async def reasons(service: Connected) -> list[str]:
     """The names of the reasons on the board."""
     return sorted(row["reason"] for row in (await service.board())["losses"]["reasons"])

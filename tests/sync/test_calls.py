@@ -13,7 +13,7 @@ import pytest
 
 from service.adapters import ADAPTERS
 from service.adapters.amocrm.api import AmoCRMApi
-from service.adapters.api import Call, Verdict
+from service.adapters.api import ANSWERED, JUNK, Answer, Call, Meaning, Verdict, busy, refused
 from service.config import Account, Api, Secret
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.demo.office import Office
@@ -34,7 +34,7 @@ class Calling:
     answer: Callable[[httpx.Request], httpx.Response]
     api: Api = field(default_factory=lambda: Api(Secret(SECRET), "https://zerno.amocrm.example"))
     sent: list[httpx.Request] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
+    meanings: list[Meaning] = field(default_factory=list)
     clock: StillClock = field(default_factory=StillClock)
 
     async def send(self, *calls: Call) -> list[CallResult]:
@@ -46,7 +46,7 @@ class Calling:
 
         async with httpx.AsyncClient(transport=httpx.MockTransport(received)) as http:
             clock = WaitingClock(self.clock)
-            client = Client(self.account, AmoCRMApi(), http, clock, self.verdicts.append)
+            client = Client(self.account, AmoCRMApi(), http, clock, self.meanings.append)
             return [await client.send(call) for call in calls]
 
     @property
@@ -56,29 +56,35 @@ class Calling:
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "verdict", "wait"),
+    ("status", "retry_after", "verdict"),
     [
-        (200, None, "answered", None),
-        (204, None, "answered", None),
-        (401, None, "refused", None),
-        (403, None, "refused", None),
-        (404, None, "gone", None),
-        (429, None, "later", None),
-        (429, "7", "later", 7.0),
-        (503, "120", "later", 120.0),
-        (503, "Wed, 25 Nov 2026 10:00:00 GMT", "later", None),
-        (500, None, "later", None),
-        (302, None, "later", None),
+        (200, None, JUNK),
+        (204, None, ANSWERED),
+        (400, None, refused("api_rejected")),
+        (401, None, refused("api_token")),
+        (402, None, refused("api_unpaid")),
+        (403, None, refused("api_forbidden")),
+        (404, None, refused("api_not_found")),
+        (405, None, refused("api_rejected")),
+        (409, None, busy()),
+        (410, None, refused("api_not_found")),
+        (422, None, refused("api_rejected")),
+        (429, None, busy()),
+        (477, None, refused("api_rejected")),
+        (477, "60", busy(60.0)),
+        (429, "7", busy(7.0)),
+        (503, "120", busy(120.0)),
+        (503, "Wed, 25 Nov 2026 10:00:00 GMT", busy()),
+        (500, None, busy()),
+        (302, None, refused("api_moved")),
     ],
 )
-async def test_what_a_status_means(
-    status: int, retry_after: str | None, verdict: str, wait: float | None
-) -> None:
+async def test_what_a_status_means(status: int, retry_after: str | None, verdict: Verdict) -> None:
     headers = {"retry-after": retry_after} if retry_after else {}
     calling = Calling(lambda _request: httpx.Response(status, headers=headers, content=b"{}"))
     (result,) = await calling.send(LEADS)
-    assert (result.verdict, result.retry_seconds, result.answer.status) == (verdict, wait, status)
-    assert calling.verdicts == [verdict]
+    assert (result.verdict, result.answer.status) == (verdict, status)
+    assert calling.meanings == [verdict.meaning]
 
 
 @pytest.mark.parametrize(
@@ -89,15 +95,16 @@ async def test_a_vendor_that_is_out_of_reach_is_called_later(error: type[httpx.R
         raise error("broken", request=request)
 
     (result,) = await Calling(broken).send(LEADS)
-    assert (result.verdict, result.retry_seconds, result.answer.status) == ("later", None, 0)
+    assert (result.verdict, result.answer) == (busy(), Answer(0))
 
 
 async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "MAX_ANSWER", 1_000)
-    (whole,) = await Calling(lambda _request: httpx.Response(200, content=b"x" * 1_000)).send(LEADS)
-    (larger,) = await Calling(lambda _request: httpx.Response(200, content=b"x" * 1_001)).send(LEADS)
-    assert (whole.verdict, len(whole.answer.body)) == ("answered", 1_000)
-    assert (larger.verdict, larger.answer.body) == ("later", b"")
+    body = b'{"_embedded":{"leads":[]}}'.ljust(1_000)
+    (whole,) = await Calling(lambda _request: httpx.Response(200, content=body)).send(LEADS)
+    (larger,) = await Calling(lambda _request: httpx.Response(200, content=body + b" ")).send(LEADS)
+    assert (whole.verdict, whole.answer.body) == (ANSWERED, body)
+    assert (larger.verdict, larger.answer.body) == (busy(), b"")
 
 
 async def test_a_call_proves_that_it_is_us_and_goes_nowhere_else() -> None:
@@ -176,9 +183,9 @@ async def test_no_secret_is_logged_by_what_sends_the_calls(caplog: pytest.LogCap
     account = Calling(lambda _request: httpx.Response(204)).account
     account = replace(account, api=Api(Secret(f"1/{SECRET}"), f"http://127.0.0.1:{port}"))
     async with server, httpx.AsyncClient(trust_env=False) as http:
-        client = Client(account, api, http, WaitingClock(StillClock()), lambda _verdict: None)
+        client = Client(account, api, http, WaitingClock(StillClock()), lambda _meaning: None)
         verdicts = [(await client.send(Call("deals", "/crm.item.list"))).verdict for _ in range(2)]
-    assert verdicts == ["later", "later"]
+    assert verdicts == [busy(), busy()]
     assert all(SECRET.encode() in path for path in paths)
     assert any(record.name.startswith("httpcore") for record in caplog.records)
     assert SECRET not in caplog.text

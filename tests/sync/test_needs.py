@@ -14,7 +14,7 @@ from service.config import Account
 from service.model import SECOND, Need
 from service.sync.needs import LONGEST_WAIT, NAMELESS_WAIT, backoff
 from tests.sync.connected import Connected
-from tests.sync.small_office import DEAR, add_deal, asked, calls, read, reasons, want, wanted
+from tests.sync.small_office import DEAR, add_deal, asked, calls, read, reasons, troubles, want, wanted
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
@@ -126,23 +126,26 @@ async def test_the_vendors_own_wait_is_kept(service: Connected, monkeypatch: pyt
     assert await wanted(service, 1230) == []
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_the_board_says_that_the_token_is_refused_until_it_is_accepted_again(
-    service: Connected, status: int
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "api_token"), (402, "api_unpaid"), (403, "api_forbidden"), (404, "api_not_found")],
+)
+async def test_the_board_says_that_the_api_refuses_until_it_answers_again(
+    service: Connected, status: int, code: str
 ) -> None:
     await service.work()
     await lost(service, DEAR)
     service.vendor.fail_next(2, status)
     before = calls(service)
     await service.sync.turn()
-    assert (await read(service)).problem == "api_refused"
+    assert await troubles(service) == [code]
     for _ in range(39):  # a quarter of a minute each: the API is left alone for ten minutes
         await service.sync.turn()
     assert calls(service) == before + 1
-    assert (await read(service)).problem == "api_refused"
+    assert await troubles(service) == [code]
     service.clock.still.advance(1200)
     await service.work()
-    assert (await read(service)).problem == ""
+    assert await troubles(service) == []
     assert await reasons(service) == [DEAR]
 
 
@@ -194,7 +197,7 @@ async def test_what_the_api_cannot_tell_is_not_asked_for_again_and_again(service
     assert [due.need for due in await wanted(service, NAMELESS_WAIT / SECOND + 10)] == [NOBODY]
 
 
-async def test_an_answer_that_cannot_be_decoded_settles_nothing(
+async def test_an_answer_that_is_not_understood_settles_nothing(
     service: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hindrance(_request: Request) -> Response:
@@ -204,8 +207,9 @@ async def test_an_answer_that_cannot_be_decoded_settles_nothing(
     await lost(service, DEAR)
     monkeypatch.setattr(service.vendor, "hindrance", hindrance)
     await service.sync.turn()
-    assert len(await service.quarantined()) == 1
+    assert await service.quarantined() == []
     assert await wanted(service) == []
+    assert await wanted(service, 5) != []
     monkeypatch.undo()
     service.clock.still.advance(5)
     await service.work()

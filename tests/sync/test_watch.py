@@ -11,7 +11,7 @@ from service.model import SECOND
 from service.sync.runner import CHECK_WEBHOOK_EVERY
 from tests.sync.connected import Connected
 from tests.sync.crms import ADDRESS
-from tests.sync.small_office import add_deal, asked, read, small_office, without_address
+from tests.sync.small_office import add_deal, asked, read, small_office, troubles, without_address
 
 
 async def watch(service: Connected) -> None:
@@ -31,15 +31,15 @@ async def test_the_board_says_that_the_webhook_is_off_and_once_it_is_on_the_gap_
     service: Connected,
 ) -> None:
     await service.work()
-    assert (await read(service)).problem == ""
+    assert await troubles(service) == []
     service.vendor.disable_webhook()
     await service.postman.tell(add_deal(service.vendor.office))
     await watch(service)
-    assert (await read(service)).problem == "webhook_off"
+    assert await troubles(service) == ["webhook_off"]
     assert await service.board() != service.truth()
     renew(service)
     await watch(service)
-    assert (await read(service)).problem == ""
+    assert await troubles(service) == []
     assert (await read(service)).repaired == 1
     assert await service.board() == service.truth()
 
@@ -56,7 +56,7 @@ async def test_a_gap_is_repaired_even_right_after_a_reconciliation(
     renew(service)
     service.clock.still.advance(120)
     await service.work()
-    assert (await read(service)).problem == ""
+    assert await troubles(service) == []
     assert await service.board() == service.truth()
 
 
@@ -65,10 +65,10 @@ async def test_a_webhook_that_is_not_there_at_all_is_off(service: Connected) -> 
     assert isinstance(service.vendor, AmoCRM)
     service.vendor.hooks.clear()
     await service.work()
-    assert (await read(service)).problem == "webhook_off"
+    assert await troubles(service) == ["webhook_off"]
     renew(service)
     await watch(service)
-    assert (await read(service)).problem == ""
+    assert await troubles(service) == []
 
 
 async def test_the_webhook_is_checked_every_ten_minutes(service: Connected) -> None:
@@ -88,7 +88,7 @@ async def test_the_webhook_is_not_checked_without_our_own_address(sqlite_ledgers
         await service.work()
         await watch(service)
         assert asked(service, "webhooks") == 0
-        assert (await read(service)).problem == ""
+        assert await troubles(service) == []
 
 
 @pytest.mark.parametrize("status", [429, 500])
@@ -100,4 +100,4 @@ async def test_an_api_that_does_not_answer_says_nothing_of_the_webhook(
     service.clock.still.advance(CHECK_WEBHOOK_EVERY / SECOND)
     service.vendor.fail_next(1, status)
     await service.work()
-    assert (await read(service)).problem == ""
+    assert await troubles(service) == []

@@ -40,7 +40,8 @@ class AmoCRMAdapter(Adapter):
             f"Address: {address}?token=<the webhook_secret of the configuration>",
             "Leads: added, changed, stage changed, responsible changed, deleted, restored.",
             "Tasks: added, changed, responsible changed, deleted.",
-            "Contacts and companies: added, changed, deleted.",
+            "Contacts and companies: added, changed, deleted, restored.",
+            "Incoming leads («Неразобранное»): deleted.",
         ]
 
     def authenticate(self, request: Request, account: Account) -> None:
@@ -61,7 +62,7 @@ class AmoCRMAdapter(Adapter):
 def _items(request: Request, account: Account) -> list[Item]:
     """The body's items. Raises `ValueError` if it has none."""
     form = parse_form(request.body)
-    origin = origin_of(form)
+    origin = origin_of(form, account.api)
     items = [
         Item(entity, action, fields, account, request.received_at, origin)
         for entity, action, fields in _entries(form)

@@ -1,25 +1,26 @@
 """The answers of amoCRM's and Kommo's API, as changes. Pure.
 
-Source: developers.kommo.com/reference (leads, tasks, contacts, events). Unlike the webhooks, the API sends
-JSON with numbers, and everything about a lead.
+Sources: www.amocrm.ru/developers/content/crm_platform (leads-api, tasks-api, contacts-api, events-and-notes)
+and developers.kommo.com/reference. Unlike the webhooks, the API sends JSON with numbers, and everything about
+a lead.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET
 
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.amocrm.values import stage_status
+from service.adapters.amocrm.values import completion, stage_status
 from service.adapters.api import RESOURCE, absent_ids, as_of
 from service.adapters.fields import digest, loss_reason, money, optional_text, refuse_future
 from service.adapters.parsed import Parsed, parse_body
 from service.calendar import is_plausible
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Entity, Instant, Request, Value
+from service.model import SECOND, Change, Decoded, Entity, Instant, Need, Request, Value
 from service.reasons import reason_key
 
 _WHOLE: Final[Mapping[str, Literal["deal", "task"]]] = {"leads": "deal", "tasks": "task"}
@@ -35,7 +36,9 @@ def decode(request: Request, account: Account) -> Decoded:
     reader = _READERS.get(resource)
 
     def parse(item: Object) -> Parsed:
-        return Parsed(tuple(reader(item, request.received_at, account))) if reader else Parsed()
+        said = tuple(reader(item, request.received_at, account)) if reader else ()
+        changes = tuple(part for part in said if isinstance(part, Change))
+        return Parsed(changes, tuple(part for part in said if isinstance(part, Need)))
 
     parsed = parse_body(lambda: items(document(request.body)), parse)
     entity = _WHOLE.get(resource)
@@ -115,33 +118,41 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
     status = stage_status(str(item.get("status_id")))
     if status is not None:
         fields["status"] = status
-    reason_id = optional_id(item.get("loss_reason_id"))
-    named: list[Change] = []
-    reason_field = AmoCRMOptions.of(account).reason_field
-    if reason_field is None:
-        fields["reason_id"] = reason_id
-        for reason_item in _list_of(embedded.get("loss_reason")):
-            named += _named("reason", reason_item, asked_at)
-    else:
-        reason, named = _reason_of_field(item, reason_field, version)
-        fields |= reason
+    reason, named = _reason(item, AmoCRMOptions.of(account).reason_field, version, asked_at)
+    fields |= reason
     if account.api is not None and account.api.url:
         fields["url"] = f"{account.api.url}/leads/detail/{deal_id}"
     yield from as_of([Change("deal", deal_id, version, fields)], asked_at)
     yield from named
 
 
-def _reason_of_field(item: Object, wanted: str, version: Instant) -> tuple[dict[str, Value], list[Change]]:
-    """The reason in the lead's custom field with a name or id; `values.custom_value` reads it in webhooks."""
+def _reason(
+    item: Object, reason_field: str | None, version: Instant, asked_at: Instant
+) -> tuple[dict[str, Value], Sequence[Change]]:
+    """Why a lead was lost: what its `reason_field` says, or else its `loss_reason_id`.
+
+    A field without a value is not sent, and neither is one that the account does not have.
+    """
+    reason_id = optional_id(item.get("loss_reason_id"))
+    reasons = _list_of(object_(item.get("_embedded")).get("loss_reason"))
+    if reason_field is None:
+        named = (change for reason in reasons for change in _named("reason", reason, asked_at))
+        return {"reason_id": reason_id}, list(named)
+    names = [_chosen(item, reason_field), *(_text(reason.get("name")) for reason in reasons)]
+    name = next((name for name in names if name), None)
+    return ({"reason_id": reason_id}, ()) if name is None else loss_reason(name, version)
+
+
+def _chosen(item: Object, wanted: str) -> str | None:
+    """The value of the lead's custom field with a name or id: of several, the first. What a person chose is
+    sent by its label; `values.custom_value` reads it in webhooks."""
     for custom_field in _list_of(item.get("custom_fields_values")):
         names = {str(custom_field.get("field_id")), reason_key(str(custom_field.get("field_name")))}
-        if not names & {wanted, reason_key(wanted)}:
-            continue
-        for value in _list_of(custom_field.get("values")):
-            if isinstance(text := value.get("value"), str) and text.strip():
-                fields, named = loss_reason(text, version)
-                return fields, list(named)
-    return {"reason_id": None}, []
+        if names & {wanted, reason_key(wanted)}:
+            for value in _list_of(custom_field.get("values")):
+                if label := _text(value.get("value")):
+                    return label
+    return None
 
 
 def _task(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:
@@ -155,23 +166,43 @@ def _task(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         "due_at": _moment(item.get("complete_till")),
     }
     if isinstance(completed := item.get("is_completed"), bool):
-        fields["completed"] = completed
+        fields |= completion(completed)
     if account.api is not None and account.api.url and kind in ("leads", "contacts", "companies") and element:
         fields["url"] = f"{account.api.url}/{kind}/detail/{element}"
     yield from as_of([Change("task", task_id, version, fields)], asked_at)
 
 
-def _contact(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change]:
+def _client(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change | Need]:
+    """A contact or a company. After a merge or another change of its links, its leads say whose they are."""
     yield from _named("client", item, _changed_at(item, asked_at))
+    for lead in _list_of(object_(item.get("_embedded")).get("leads")):
+        yield Need("deal", _id(lead.get("id")))
 
 
-def _deletion(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change]:
-    """A deletion in the list of events. A lead that was restored since is in the other lists."""
-    entities: Mapping[object, Literal["deal", "task"]] = {"lead_deleted": "deal", "task_deleted": "task"}
-    entity = entities.get(item.get("type"))
-    if entity is not None:
-        version = refuse_future(_moment(item.get("created_at")) or asked_at, asked_at)
-        yield Change(entity, _id(item.get("entity_id")), version, deleted=True)
+EVENTS: Final[Mapping[str, Entity]] = {
+    "lead_deleted": "deal",
+    "task_deleted": "task",
+    "contact_deleted": "client",
+    "company_deleted": "client",
+    "task_completed": "task",
+    "entity_merged": "deal",
+}
+"""The types of events that are read, and what each is about."""
+
+
+def _event(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change | Need]:
+    """An entry of the list of events. What was restored since is in the other lists."""
+    kind = str(item.get("type"))
+    if kind not in EVENTS:
+        return
+    entity, entity_id = EVENTS[kind], _id(item.get("entity_id"))
+    happened_at = refuse_future(_moment(item.get("created_at")) or asked_at, asked_at)
+    if kind == "task_completed":
+        yield Change(entity, entity_id, happened_at, {"completed": True, "completed_at": happened_at})
+    elif kind != "entity_merged":
+        yield Change(entity, entity_id, happened_at, deleted=True)
+    elif item.get("entity_type") == "lead":
+        yield Need(entity, entity_id)
 
 
 def _named(entity: Entity, item: Object, version: Instant) -> Iterator[Change]:
@@ -195,7 +226,7 @@ def _main_contact(embedded: Object) -> str | None:
     return optional_id(chosen[0].get("id")) if chosen else None
 
 
-_Reader: TypeAlias = Callable[[Object, Instant, Account], Iterator[Change]]
+_Reader: TypeAlias = Callable[[Object, Instant, Account], Iterator[Change | Need]]
 
 
 def _names_of(entity: Entity) -> _Reader:
@@ -205,9 +236,9 @@ def _names_of(entity: Entity) -> _Reader:
 _READERS: Final[Mapping[str, _Reader]] = {
     "leads": _lead,
     "tasks": _task,
-    "contacts": _contact,
-    "companies": _contact,
-    "events": _deletion,
+    "contacts": _client,
+    "companies": _client,
+    "events": _event,
     "users": _names_of("manager"),
     "loss_reasons": _names_of("reason"),
     "pipelines": _names_of("pipeline"),

@@ -1,25 +1,32 @@
 """The calls of amoCRM's and Kommo's API, v4.
 
-Sources: developers.kommo.com/reference and www.amocrm.ru/developers (leads-api, tasks-api, contacts, events,
-webhooks-api, limitations). An empty list is a 204 without a body; `_links.next` is the address of the next
-page. Above seven requests a second the API answers 429, and then 403 to an address that goes on.
+Sources: www.amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, filters-api, tasks-api,
+contacts-api, companies-api, users-api, events-and-notes, webhooks-api) and developers.kommo.com. A list
+without entries is a 204 without a body; `_links.next` is the address of the next page. Above seven requests a
+second the API answers 429, and then 403 to every request (content/api/recommendations).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from dataclasses import replace
+from typing import Final, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 from service.adapters.amocrm import answers
-from service.adapters.amocrm.answers import document, items, object_, optional_id
+from service.adapters.amocrm.answers import Object, document, items, object_, optional_id
+from service.adapters.amocrm.values import LOST, WON
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage
+from service.adapters.fields import UNDECODABLE
 from service.config import Account
 from service.model import DAY, SECOND, Entity, Instant, Need, earlier
 
+Query: TypeAlias = tuple[tuple[str, str], ...]
+
 _PAGE: Final = (("limit", "250"),)
 _WITH: Final = (("with", "loss_reason,contacts"),)
+_LEADS: Final = (("with", "leads"),)
 _PLURALS: Final[Mapping[Entity, str]] = {
     "deal": "leads",
     "task": "tasks",
@@ -31,9 +38,20 @@ _PLURALS: Final[Mapping[Entity, str]] = {
 _EVENTS: Final = [
     *(f"{action}_lead" for action in ("add", "update", "delete", "restore", "status", "responsible")),
     *(f"{action}_task" for action in ("add", "update", "delete", "responsible")),
-    *(f"{action}_{entity}" for entity in ("contact", "company") for action in ("add", "update", "delete")),
+    *(
+        f"{action}_{entity}"
+        for entity in ("contact", "company")
+        for action in ("add", "update", "delete", "restore")
+    ),
+    "delete_unsorted",
 ]
 """The codes (webhooks-api) of the events that the adapter reads."""
+
+_STAGE: Final = "filter[statuses]"
+"""Begins the parameters that name a stage and its pipeline (filters-api)."""
+
+_STAGES_AT_ONCE: Final = 40
+"""Stages that one call names. They take 4 KiB of its address; servers commonly take addresses of 8 KiB."""
 
 
 class AmoCRMApi(Api):
@@ -51,59 +69,66 @@ class AmoCRMApi(Api):
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
         return [
-            *(Stage(name, _whole(name)) for name in ("users", "loss_reasons", "pipelines")),
-            _leads(now, *_WITH),
+            *(Stage(name, _whole(name)) for name in ("users", "loss_reasons")),
+            *_leads(now, *_WITH),
             *_tasks(now),
+            Stage("completions", _events(earlier(now, TASKS_DAYS * DAY), "task_completed")),
         ]
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
         """See `Api`."""
-        created = ("filter[created_at][from]", str(since // SECOND))
-        types = ("filter[type]", "lead_deleted,task_deleted")
         return [
             Stage("users", _whole("users")),
             Stage("leads", _list("leads", *_WITH, _since(since))),
             Stage("tasks", _list("tasks", _since(since))),
-            Stage("contacts", _list("contacts", _since(since))),
-            Stage("deletions", Call("events", _path("events"), (("limit", "100"), types, created))),
+            *(Stage(name, _list(name, *_LEADS, _since(since))) for name in ("contacts", "companies")),
+            Stage("events", _events(since, *answers.EVENTS)),
         ]
 
     def sweep(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
-        return [_leads(now), *_tasks(now)]
+        return [*_leads(now), *_tasks(now)]
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`. The vendor gives the next page's address; a page without items is the last.
+        """See `Api`. Of the vendor's link to the next page, the page's number is taken.
 
         Contacts and companies are listed apart, but count their ids together: a client that is no contact is
-        asked for among the companies.
+        asked for among the companies. Leads by stage follow from the list of pipelines; see `_leads`.
         """
-        try:
-            page = document(answer.body)
-        except ValueError:
-            return None
+        page = document(answer.body)
         if call.resource == "contacts" and call.asked:
             contacts = {optional_id(item.get("id")) for item in items(page)}
             left = tuple(client_id for client_id in call.asked if client_id not in contacts)
             return _by_ids("companies", left) if left else None
-        link = object_(object_(page.get("_links")).get("next")).get("href")
-        if not isinstance(link, str) or not any(items(page)):
-            return None
-        parts = urlsplit(link)
-        query = tuple(parse_qsl(parts.query, keep_blank_values=True))
-        following = Call(call.resource, parts.path, query, asked=call.asked)
-        return None if parts.path != call.path or following == call else following
+        if call.left and call.resource == "pipelines":
+            call = replace(call, left=(*call.left, *_open_stages(page, len(call.left))))
+        number = _next_number(call, page)
+        if number is not None:
+            query = tuple(part for part in call.query if part[0] != "page")
+            return replace(call, query=(*query, ("page", str(number))))
+        return _next_stages(call.left)
 
     def is_recognised(self, call: Call, answer: Answer) -> bool:
-        """See `Api`. A list that has entries is in `_embedded` under the name of its resource; 204 alone says
-        that there are none."""
-        if answer.status == 204:
+        """See `Api`. Entries are in `_embedded` under the name of their resource; 204 alone says that there
+        are none. By ids only these may be listed, and at least one: a vendor that ignored the ids would list
+        others."""
+        if answer.status == 204 and not call.body:
             return True
         try:
             page = document(answer.body)
-        except ValueError:
+            number = _next_number(call, page)
+        except UNDECODABLE:
             return False
-        return isinstance(object_(page.get("_embedded")).get(call.resource), list)
+        if call.body:
+            return isinstance(page.get("destination"), str)
+        entries = object_(page.get("_embedded")).get(call.resource)
+        if answer.status != 200 or not isinstance(entries, list):
+            return False
+        if not all(isinstance(entry, dict) for entry in entries):
+            return False
+        if call.asked:
+            return bool(entries) and {optional_id(entry.get("id")) for entry in entries} <= {*call.asked}
+        return bool(entries) or number is None
 
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
@@ -131,8 +156,8 @@ def _path(resource: str) -> str:
     return f"/api/v4/{'leads/' if resource in ('loss_reasons', 'pipelines') else ''}{resource}"
 
 
-def _whole(resource: str) -> Call:
-    return Call(resource, _path(resource), _PAGE)
+def _whole(resource: str, left: Query = ()) -> Call:
+    return Call(resource, _path(resource), _PAGE, left=left)
 
 
 def _list(resource: str, *chosen: tuple[str, str]) -> Call:
@@ -145,14 +170,66 @@ def _by_ids(resource: str, ids: tuple[str, ...], *more: tuple[str, str]) -> Call
     return Call(resource, _path(resource), (*more, *_PAGE, *chosen), asked=ids)
 
 
+def _events(since: Instant, *types: str) -> Call:
+    created = ("filter[created_at][from]", str(since // SECOND))
+    return Call("events", _path("events"), (("limit", "100"), ("filter[type]", ",".join(types)), created))
+
+
 def _since(moment: Instant) -> tuple[str, str]:
     return "filter[updated_at][from]", str(moment // SECOND)
 
 
-def _leads(now: Instant, *more: tuple[str, str]) -> Stage:
-    """Leads that changed within `LOSSES_DAYS`, because the API has no filter for open ones. An older lead is
-    asked for because of its open task, if it has one."""
-    return Stage("leads", _list("leads", *more, _since(earlier(now, LOSSES_DAYS * DAY))))
+def _leads(now: Instant, *more: tuple[str, str]) -> Iterator[Stage]:
+    """Open leads that have not changed for `LOSSES_DAYS`, and all leads that have.
+
+    The API has no filter for open leads, but one for stages: the first call lists the pipelines with their
+    stages, and the next ones the old leads of these. A lead that changes meanwhile is among the others, which
+    are read later.
+    """
+    since = earlier(now, LOSSES_DAYS * DAY)
+    old = ("filter[updated_at][to]", str(since // SECOND))
+    yield Stage("pipelines", _whole("pipelines", left=_list("leads", *more, old).query))
+    yield Stage("leads", _list("leads", *more, _since(since)))
+
+
+def _open_stages(page: Object, first: int) -> Iterator[tuple[str, str]]:
+    """The parameters that name the pipelines' stages, without the two that close a lead.
+
+    Args:
+        first: The number of the first stage.
+    """
+    number = first
+    for pipeline in items(page):
+        for stage in items(pipeline):
+            stage_id, pipeline_id = optional_id(stage.get("id")), optional_id(pipeline.get("id"))
+            if stage_id and pipeline_id and stage_id not in (WON, LOST):
+                yield f"{_STAGE}[{number}][pipeline_id]", pipeline_id
+                yield f"{_STAGE}[{number}][status_id]", stage_id
+                number += 1
+
+
+def _next_stages(left: Query) -> Call | None:
+    """The call for the leads of the next stages; None where no stage is left."""
+    stages = [part for part in left if part[0].startswith(_STAGE)]
+    if not stages:
+        return None
+    query = tuple(part for part in left if not part[0].startswith(_STAGE))
+    later = stages[2 * _STAGES_AT_ONCE :]
+    call = Call("leads", _path("leads"), (*query, *stages[: 2 * _STAGES_AT_ONCE]))
+    return replace(call, left=(*query, *later)) if later else call
+
+
+def _next_number(call: Call, page: Object) -> int | None:
+    """The number of the next page; None on the last one. Raises `ValueError` for a link that leads to
+    another list, or not onwards."""
+    link = object_(page.get("_links")).get("next")
+    if link is None:
+        return None
+    parts = urlsplit(str(object_(link).get("href")))
+    number = int(parse_qs(parts.query).get("page", [""])[0])
+    if parts.path != call.path or number <= int(dict(call.query).get("page", "1")):
+        raise ValueError("the link to the next page leads elsewhere")
+    return number
 
 
 def _tasks(now: Instant) -> Iterator[Stage]:

@@ -15,7 +15,8 @@ from msgspec import UNSET, UnsetType
 
 from service.adapters.forms import Form, Node
 from service.calendar import is_plausible
-from service.model import SECOND, Instant, Status
+from service.config import Api
+from service.model import SECOND, Instant, Status, Value
 from service.reasons import reason_key
 
 WON: Final = "142"
@@ -66,6 +67,11 @@ def stage_status(value: Node | None) -> Status | None:
     return "won" if value == WON else "lost" if value == LOST else "open"
 
 
+def completion(completed: bool) -> dict[str, Value]:
+    """A task's fields. One that is open has no completion time, so that an earlier one does not stay."""
+    return {"completed": True} if completed else {"completed": False, "completed_at": None}
+
+
 def custom_value(custom_fields: Node | None, wanted: str | None) -> str | None:
     """The value of the custom field with that name or id; empty if the field was sent without a value, None
     if the field was not sent."""
@@ -92,9 +98,11 @@ def _first_value(values: Node | None) -> str:
     return ""
 
 
-def origin_of(form: Form) -> str | None:
-    """The origin of the account's pages: `account[_links][self]` if its domain is the vendor's, else by the
-    subdomain."""
+def origin_of(form: Form, api: Api | None) -> str | None:
+    """The origin of the account's pages: the configured address; else `account[_links][self]`, if its domain
+    is the vendor's; else by the subdomain."""
+    if api is not None and api.url:
+        return api.url
     account = form.get("account")
     if not isinstance(account, dict):
         return None

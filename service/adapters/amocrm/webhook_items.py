@@ -1,4 +1,4 @@
-"""One item of an amoCRM webhook (a lead, a task, a contact or a company) as changes. Pure.
+"""One item of an amoCRM webhook (a lead, a task, a contact, a company, an incoming lead) as changes. Pure.
 
 Source: the vendor's description of webhooks (developers.kommo.com/docs/webhooks-general) and captured
 deliveries of 2016 to 2025. An item is read field by field: a value that cannot be read is left unset, and
@@ -15,12 +15,21 @@ from typing import Final, TypeAlias
 from msgspec import UNSET
 
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.amocrm.values import NONE, custom_value, linked_id, moment, stage_status
+from service.adapters.amocrm.values import (
+    NONE,
+    completion,
+    custom_value,
+    linked_id,
+    moment,
+    stage_status,
+)
 from service.adapters.fields import loss_reason, money, optional_text, refuse_future
 from service.adapters.forms import Form, Node
 from service.adapters.parsed import Parsed
 from service.config import Account
-from service.model import Change, Instant, Need, Value
+from service.model import DAY, Change, Instant, Micros, Need, Value, earlier
+
+_YEAR: Final = Micros(365 * DAY)
 
 _PAGES: Final[Mapping[str, str]] = {"1": "contacts", "2": "leads", "3": "companies"}
 """The page of a task's element, by its `element_type`."""
@@ -50,12 +59,14 @@ class Item:
 def parse_item(item: Item) -> Parsed:
     """What an item says; nothing for an entity or an action that the board has no use for.
 
-    A lead's webhook leaves out its reason, its contacts and, in the SHORT form, all but its stage, so each
-    lead is a need.
+    A lead's webhook leaves out its reason, its contacts and, in the SHORT form, all but its stage, and a
+    contact's leaves out which one is the main one, so each lead is a need.
 
     Raises:
         ValueError: It has no usable id, or is dated too far in the future.
     """
+    if item.entity == "unsorted":
+        return Parsed(needs=tuple(_sorted_leads(item.fields)))
     reader = _READERS.get(item.entity)
     if reader is None or item.action not in _ACTIONS:
         return Parsed()
@@ -65,7 +76,7 @@ def parse_item(item: Item) -> Parsed:
     happened_at = _vendor_time(item)
     version = item.received_at if happened_at is None else refuse_future(happened_at, item.received_at)
     changes = tuple(reader(item, entity_id, version))
-    leads = (change.id for change in changes if change.entity == "deal" and change.fields.get("known"))
+    leads = (change.id for change in changes if change.entity == "deal" and not change.deleted)
     needs = tuple(Need("deal", deal_id) for deal_id in leads)
     return Parsed(changes, needs, is_dated=happened_at is not None or not changes)
 
@@ -119,7 +130,7 @@ def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
         fields["text"] = optional_text(text)
     # Not `action_close`: a task completed from the calendar has status 1 and action_close 0.
     if (status := sent.get("status")) in ("0", "1"):
-        fields["completed"] = status == "1"
+        fields |= completion(status == "1")
     _set_link(fields, "manager_id", sent.get("responsible_user_id"))
     _set_due(fields, sent, AmoCRMOptions.of(item.account).timezone)
     _set_element(fields, sent, item.origin)
@@ -127,17 +138,35 @@ def _task(item: Item, task_id: str, version: Instant) -> Iterator[Change]:
 
 
 def _contact(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
+    """A contact or a company, with the leads that it is linked to.
+
+    It does not say whether it is the lead's main contact. So the lead is asked for, and a link is dated so
+    far back that what the API says wins; and a company's further than a contact's, because of the two the
+    contact is the lead's client, in whichever order they come.
+    """
     yield from _client(item, client_id, version)
-    # Companies come under this key too. Of a lead's contact and its company, the contact is its client.
-    if item.is_deletion or item.fields.get("type") == "company":
-        return
     linked = item.fields.get("linked_leads_id")
-    if not isinstance(linked, dict):
+    if item.is_deletion or not isinstance(linked, dict):
         return
+    of_company = item.entity == "companies" or item.fields.get("type") == "company"
+    linked_at = earlier(version, (30 if of_company else 15) * _YEAR)
     for key, lead in linked.items():
         deal_id = linked_id(lead.get("ID", key) if isinstance(lead, dict) else lead)
         if isinstance(deal_id, str):
-            yield Change("deal", deal_id, version, {"client_id": client_id})
+            yield Change("deal", deal_id, linked_at, {"client_id": client_id})
+
+
+def _sorted_leads(sent: Form) -> Iterator[Need]:
+    """The leads that an incoming lead became when it left «Неразобранное», as `accept_result[leads]` or
+    another result lists them. That `leads[add]` follows is not documented, so each is asked for.
+
+    Source: public receivers of this webhook; the vendor's documents list the event without its body.
+    """
+    for name, result in sent.items():
+        leads = result.get("leads") if name.endswith("_result") and isinstance(result, dict) else None
+        for lead in leads.values() if isinstance(leads, dict) else ():
+            if isinstance(lead_id := linked_id(lead), str):
+                yield Need("deal", lead_id)
 
 
 def _client(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
@@ -182,6 +211,6 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "task": _task,  # the vendor sends the singular here, and the plural of every other entity
     "tasks": _task,
     "contacts": _contact,
-    "companies": _client,
+    "companies": _contact,
 }
 _ACTIONS: Final = frozenset({"add", "update", "status", "responsible", "restore", "delete"})

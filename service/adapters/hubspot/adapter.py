@@ -51,14 +51,14 @@ class HubSpotAdapter(Adapter):
         else:
             verify_v3(request, account.webhook_secrets, account.public_url)
         portal = HubSpotOptions.of(account).account
-        senders = set() if portal is None else _portals(request.body)
+        senders = set() if portal is None else _portals(request.json)
         if senders and portal not in senders:
             raise NotAuthentic("account")
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. Each event stands alone."""
         parsed = parse_body(
-            lambda: _events(request.body), lambda event: parse_event(event, account, request.received_at)
+            lambda: _events(request.json), lambda event: parse_event(event, account, request.received_at)
         )
         return parsed.decoded(digest(_ATTEMPT.sub(b"", request.body)))
 

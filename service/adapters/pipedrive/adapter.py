@@ -12,8 +12,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from service.adapters.fields import digest, refuse_future
 from service.adapters.parsed import Parsed, rejected
 from service.adapters.pipedrive.api import PipedriveApi
@@ -27,18 +25,8 @@ from service.model import ID_LENGTH, Decoded, Instant, Request
 _CHANGES: Final = frozenset({"create", "change", "added", "updated", "merged"})
 _DELETIONS: Final = frozenset({"delete", "deleted"})
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.pipedrive\.com")
-_ATTEMPT = re.compile(rb'"(?:attempt|retry)"\s*:\s*[0-9]+')
-
-
-class _Meta(msgspec.Struct):
-    company_id: str | int
-
-
-class _Body(msgspec.Struct):
-    meta: _Meta
-
-
-_BODY = msgspec.json.Decoder(_Body)
+_OF_THE_ATTEMPT = re.compile(rb'"(?:attempt|retry|webhook_id|webhook_owner_id)"\s*:\s*"?[0-9]+"?')
+"""What differs between the attempts of one webhook, and between two webhooks about one event."""
 
 
 class PipedriveAdapter(Adapter):
@@ -61,7 +49,7 @@ class PipedriveAdapter(Adapter):
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: HTTP Basic's `user:password` is a secret, and `meta.company_id` is the configured
-        account, if there is one."""
+        account, if there is one. A body that says nothing names no other company: `decode` rejects it."""
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             raise NotAuthentic("headers")
@@ -72,7 +60,7 @@ class PipedriveAdapter(Adapter):
         if not is_secret(given, account.webhook_secrets):
             raise NotAuthentic("token")
         company = PipedriveOptions.of(account).account
-        if company is not None and company != _sender(request.body):
+        if company is not None and company != _sender(request.json, company):
             raise NotAuthentic("account")
 
     def check_secret(self, secret: str) -> None:
@@ -82,21 +70,32 @@ class PipedriveAdapter(Adapter):
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A body is about one object."""
-        key = digest(_ATTEMPT.sub(b"", request.body))
+        content = digest(_OF_THE_ATTEMPT.sub(b"", request.body))
+        event_id: str | None = None
         try:
-            body = parse(request.body)
-            key = _event_id(body) or key
-            return _parse(body, request.received_at, account).decoded(key)
+            body = parse(request.json)
+            event_id = _event_id(body)
+            parsed = _parse(body, request.received_at, account)
         except ValueError as error:
-            return rejected(error).decoded(key)
+            parsed = rejected(error)
+        return parsed.decoded(event_id or content, content if event_id else "")
 
 
-def _sender(body: bytes) -> str | None:
-    """The company that the body names as its sender."""
+def _sender(document: bytes, company: str) -> str | None:
+    """The company that a body names as its sender; the given one for a body that cannot be read at all."""
     try:
-        return str(_BODY.decode(body).meta.company_id)
-    except (ValueError, RecursionError):
-        return None
+        meta = _meta(parse(document))
+    except ValueError:
+        return company
+    return str(meta.get("company_id"))
+
+
+def _meta(body: Object) -> Object:
+    """Raises `ValueError` for a body that is no webhook."""
+    meta = body.get("meta")
+    if not isinstance(meta, dict):
+        raise ValueError("the body is no webhook of Pipedrive: it has no meta")
+    return meta
 
 
 def _event_id(body: Object) -> str | None:
@@ -111,9 +110,7 @@ def _event_id(body: Object) -> str | None:
 
 def _parse(body: Object, received_at: Instant, account: Account) -> Parsed:
     """The changes and needs in an event. Raises `ValueError` for one that cannot be used."""
-    meta = body.get("meta")
-    if not isinstance(meta, dict):
-        raise ValueError("the body is no webhook of Pipedrive: it has no meta")
+    meta = _meta(body)
     kind, action = meta.get("entity", meta.get("object")), meta.get("action")
     if not isinstance(kind, str) or not isinstance(action, str):
         raise ValueError("meta does not say what happened: it has no entity, or no action")

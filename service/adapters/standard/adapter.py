@@ -18,7 +18,7 @@ from service.adapters.parsed import Parsed, parse_body
 from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
 from service.adapters.standard.events import TYPES, Event, changes_of, refuse_repeated_keys
-from service.adapters.standard.signature import check_secret, verify
+from service.adapters.standard.signature import PREFIXES, check_secret, message_id, verify
 from service.config import Account
 from service.model import ID_LENGTH, Decoded, Request
 
@@ -49,7 +49,7 @@ class StandardAdapter(Adapter):
 
     kind = "standard"
     content_types = frozenset({"application/json", *cloud_events.CONTENT_TYPES})
-    kept_headers = frozenset({"webhook-id"})
+    kept_headers = frozenset(f"{prefix}-id" for prefix in PREFIXES)
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """See `Adapter`."""
@@ -65,23 +65,22 @@ class StandardAdapter(Adapter):
         verify(request, account.webhook_secrets)
 
     def decode(self, request: Request, account: Account) -> Decoded:
-        """See `Adapter`. The delivery's key is its `webhook-id`, which a sender repeats with each attempt."""
+        """See `Adapter`. The delivery's key is the message's id, which a sender repeats with each attempt."""
 
         def parse(document: bytes | Raw) -> Parsed:
             event = _event(bytes(document))
             return Parsed(tuple(changes_of(event, account, request.received_at))) if event else Parsed()
 
-        return parse_body(lambda: _documents(request.body), parse).decoded(_delivery_key(request))
+        parsed = parse_body(lambda: _documents(request.json), parse)
+        return parsed.decoded(_delivery_key(request), digest(request.body))
 
 
 def _delivery_key(request: Request) -> str:
-    """The `webhook-id`; a digest of one that does not fit a key, and of the body if there is none."""
-    message_id = request.headers.get("webhook-id", "")
-    if not message_id:
-        return digest(request.body)
-    if len(message_id) <= ID_LENGTH and message_id.isascii() and message_id.isprintable():
-        return message_id
-    return digest(message_id.encode("utf-8", "replace"))
+    """The message's id; a digest of one that does not fit a key."""
+    sent_id = message_id(request)
+    if 0 < len(sent_id) <= ID_LENGTH and sent_id.isascii() and sent_id.isprintable():
+        return sent_id
+    return digest(sent_id.encode("utf-8", "replace"))
 
 
 def _documents(body: bytes) -> Iterable[bytes | Raw]:

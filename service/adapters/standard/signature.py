@@ -19,6 +19,10 @@ from service.adapters.protocol import NotAuthentic, check_signed_time
 from service.config import Secret, is_one_of
 from service.model import SECOND, Request
 
+PREFIXES: Final = ("webhook", "svix")
+"""How the names of the three headers begin: in the scheme, and as Svix sends them unless it is told otherwise
+(docs.svix.com/receiving/verifying-payloads/how-manual). The signatures are the same."""
+
 _MIN_KEY: Final = 16
 
 
@@ -38,17 +42,27 @@ def verify(request: Request, secrets: Iterable[Secret]) -> None:
     Raises:
         NotAuthentic: The cause is `headers`, `stale` or `signature`.
     """
-    message_id = request.headers.get("webhook-id", "")
-    timestamp = request.headers.get("webhook-timestamp", "")
-    signatures = request.headers.get("webhook-signature", "")
-    if not (message_id and signatures and message_id.isascii()):
+    prefix, sent_id = _prefix(request), message_id(request)
+    timestamp = request.headers.get(f"{prefix}-timestamp", "")
+    signatures = request.headers.get(f"{prefix}-signature", "")
+    if not (sent_id and signatures and sent_id.isascii()):
         raise NotAuthentic("headers")
     check_signed_time(timestamp, SECOND, request.received_at)
-    signed = f"{message_id}.{timestamp}.".encode() + request.body
+    signed = f"{sent_id}.{timestamp}.".encode() + request.body
     digests = (hmac.digest(key, signed, "sha256") for key in map(_key, secrets) if key)
     expected = [b"v1," + base64.b64encode(digest) for digest in digests]
     if not any(is_one_of(signature, expected) for signature in signatures.split(" ")):
         raise NotAuthentic("signature")
+
+
+def message_id(request: Request) -> str:
+    """The id that the signature covers; empty without one."""
+    return request.headers.get(f"{_prefix(request)}-id", "")
+
+
+def _prefix(request: Request) -> str:
+    """Which of `PREFIXES` counts. The id decides it, so that no unsigned id is taken beside a signed one."""
+    return next((prefix for prefix in PREFIXES if f"{prefix}-id" in request.headers), PREFIXES[0])
 
 
 def _key(secret: Secret) -> bytes:

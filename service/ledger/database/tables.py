@@ -76,6 +76,8 @@ DELIVERIES: Final = _table(
     "deliveries",
     Column("number", Number, nullable=False, comment="gapless, in the order of storing"),
     Column("key", Text, nullable=False, comment="the webhook's id, or a digest of the body"),
+    Column("content", Text, nullable=False, comment="a digest of what the id stands for, or empty"),
+    Column("conflicts_with", Number, comment="number of the delivery whose id came again with another body"),
     Column("received_at", Number, nullable=False),
     Column("headers", Text, nullable=False, comment="JSON; those that decoding needs"),
     Column("body", LargeBinary, comment="raw; null once pruned"),

@@ -17,7 +17,8 @@ from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import invalidation_of
 from service.ledger.write.load import AccountBatch, account_batch, load, load_deals
-from service.ledger.write.outcome import Outcome
+from service.ledger.write.log import Known
+from service.ledger.write.outcome import Outcome, Status
 from service.model import Delivery, Instant, Source
 from service.projections import FLOW
 from service.projections.batch import Changed, Merged, merge_batch
@@ -95,19 +96,39 @@ def _numbered(
     """The outcome of each delivery, and the new ones among them with their numbers."""
     if not deliveries:
         return [], []
-    numbers = log.known_keys(connection, head.account, {delivery.decoded.key for delivery in deliveries})
+    stored = _known(connection, head.account, deliveries)
     outcomes: list[Outcome] = []
     fresh: list[tuple[int, Delivery]] = []
-    for delivery in deliveries:
-        number = numbers.get(delivery.decoded.key)
-        if number is not None:
-            outcomes.append(Outcome("duplicate", number, 0))
+    for sent in deliveries:
+        delivery = _distinct(sent, stored)
+        if (before := stored.get(delivery.decoded.key)) is not None:
+            outcomes.append(Outcome("duplicate", before.number, 0))
             continue
         number = head.deliveries + len(fresh) + 1
-        numbers[delivery.decoded.key] = number
+        stored[delivery.decoded.key] = Known(number, delivery.decoded.content)
         fresh.append((number, delivery))
-        outcomes.append(Outcome("quarantined" if delivery.decoded.rejections else "applied", number, 0))
+        status: Status = "quarantined" if delivery.decoded.rejections else "applied"
+        outcomes.append(Outcome(status, number, 0, conflicts_with=delivery.conflicts_with))
     return outcomes, fresh
+
+
+def _known(connection: Connection, account_id: str, deliveries: Sequence[Delivery]) -> dict[str, Known]:
+    """What is stored under the deliveries' keys, and under those that they get in a conflict."""
+    keys = {delivery.decoded.key for delivery in deliveries}
+    stored = log.known(connection, account_id, keys)
+    distinct = {_distinct(delivery, stored).decoded.key for delivery in deliveries} - keys
+    return stored | log.known(connection, account_id, distinct) if distinct else stored
+
+
+def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
+    """The delivery. If its id was given to another content before (SPEC section 4), it is marked and gets a
+    key of its own, which no id can be, because none has a line break in it."""
+    decoded = delivery.decoded
+    before = stored.get(decoded.key)
+    if before is None or before.content == decoded.content:
+        return delivery
+    own = replace(decoded, key=f"{decoded.key}\n{decoded.content}")
+    return replace(delivery, decoded=own, conflicts_with=before.number)
 
 
 def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:

@@ -261,4 +261,5 @@ def _rejected(delivery: Delivery, error: Exception) -> Delivery:
     """The same delivery with a rejection in place of what could not be applied."""
     detail = "".join(traceback.format_exception(error))
     rejection = Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
-    return replace(delivery, decoded=Decoded(delivery.decoded.key, rejections=(rejection,)))
+    decoded = Decoded(delivery.decoded.key, rejections=(rejection,), content=delivery.decoded.content)
+    return replace(delivery, decoded=decoded)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
-from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier
+from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier, storable
 from service.projections.batch import Changed
 
 PRUNE_AT_ONCE: Final = 5_000
@@ -20,7 +20,12 @@ PRUNE_AT_ONCE: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A delivery in the log. `body` is None once it is pruned."""
+    """A delivery in the log.
+
+    Args:
+        body: None once it is pruned.
+        conflicts_with: See `Delivery`.
+    """
 
     account: str
     number: int
@@ -30,6 +35,15 @@ class Stored:
     body: bytes | None
     changed: Changed
     source: Source
+    conflicts_with: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A delivery that was stored under a key, and what the key stands for."""
+
+    number: int
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Quarantined:
     detail: str
 
 
-_KNOWN_KEYS = select(DELIVERIES.c.key, DELIVERIES.c.number).where(
+_KNOWN = select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).where(
     DELIVERIES.c.account == bindparam("account"), in_list(DELIVERIES.c.key, "keys")
 )
 _APPEND = insert(DELIVERIES)
@@ -52,10 +66,10 @@ _HOLD = insert(QUARANTINE)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def known_keys(connection: Connection, account: str, keys: Collection[str]) -> dict[str, int]:
-    """The numbers of the deliveries that are stored under some keys, by key."""
-    rows = connection.execute(_KNOWN_KEYS, {"account": account, "keys": keys})
-    return dict(tuple(row) for row in rows)
+def known(connection: Connection, account: str, keys: Collection[str]) -> dict[str, Known]:
+    """The deliveries that are stored under some keys, by key."""
+    rows = connection.execute(_KNOWN, {"account": account, "keys": keys})
+    return {key: Known(number, content) for key, number, content in rows}
 
 
 def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
@@ -69,6 +83,8 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
                 "account": delivery.account,
                 "number": number,
                 "key": delivery.decoded.key,
+                "content": delivery.decoded.content,
+                "conflicts_with": delivery.conflicts_with,
                 "received_at": delivery.received_at,
                 "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
                 "body": delivery.body,
@@ -100,7 +116,13 @@ def _rows(account: str, number: int, rejections: Sequence[Rejection]) -> list[di
     """The quarantine's rows for a delivery: one for each part, with its last error."""
     by_part = {rejection.part: rejection for rejection in rejections}
     return [
-        {"account": account, "number": number, "part": part, "error": last.error, "detail": last.detail}
+        {
+            "account": account,
+            "number": number,
+            "part": part,
+            "error": storable(last.error),
+            "detail": storable(last.detail),
+        }
         for part, last in by_part.items()
     ]
 
@@ -158,6 +180,7 @@ def stored(connection: Connection, account: str, after: int, limit: int = 500) -
             body=row.body,
             changed=msgspec.json.decode(row.changed, type=dict[str, dict[str, tuple[Value, Value]]]),
             source=row.source,
+            conflicts_with=row.conflicts_with,
         )
         for row in rows
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Status: TypeAlias = Literal["applied", "duplicate", "quarantined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +18,14 @@ class Outcome:
         number: The delivery's number in its account.
         seq: The board's sequence number that shows it.
         changed: What it changed, such as "deal 42".
+        conflicts_with: See `Delivery`.
     """
 
-    status: Literal["applied", "duplicate", "quarantined"]
+    status: Status
     number: int
     seq: int
     changed: frozenset[str] = frozenset()
+    conflicts_with: int | None = None
 
 
 class Overloaded(Exception):

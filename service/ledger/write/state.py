@@ -14,15 +14,16 @@ from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.facts import DERIVED
-from service.projections.merge import Record, Run, Stamp
+from service.projections.merge import Place, Record, Run, Stamp
 
 
 class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
-    """The stored form of a record's stamps: the fields by stamp, then the run."""
+    """The stored form of a record's stamps: the fields by stamp, then the run and its places."""
 
     fields: list[tuple[Instant, int, list[str]]]
     run: tuple[Stamp, ...] = ()
     after: Stamp | None = None
+    places: list[tuple[Stamp, Place]] = []
 
 
 _DECODER: Final = msgspec.json.Decoder(_Stamps)
@@ -82,7 +83,7 @@ def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
         kept.update(dict.fromkeys(names, (version, number)))
     values = {name: row[index] for index, name in enumerate(FIELDS[entity], start=3) if name in kept}
     run = Run(stamps.run, stamps.after) if stamps.run else None
-    return Record(values=values, stamps=kept, deleted=row[2], run=run)
+    return Record(values=values, stamps=kept, deleted=row[2], run=run, places=dict(stamps.places))
 
 
 @cache
@@ -158,5 +159,6 @@ def stamps_text(record: Record) -> str:
     for name, stamp in record.stamps.items():
         grouped.setdefault(stamp, []).append(name)
     fields = [(version, number, sorted(names)) for (version, number), names in sorted(grouped.items())]
-    stored = _Stamps(fields, record.run.stamps, record.run.after) if record.run else _Stamps(fields)
+    run = record.run or Run(())
+    stored = _Stamps(fields, run.stamps, run.after, sorted(record.places.items()))
     return _ENCODER.encode(stored).decode()

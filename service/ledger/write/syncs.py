@@ -30,6 +30,7 @@ class SyncPage(msgspec.Struct, frozen=True, array_like=True):
     path: str
     query: list[tuple[str, str]]
     body: str
+    left: list[tuple[str, str]] = []
 
 
 class SyncRun(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -102,7 +102,7 @@ def _task(item: Plain) -> dict[str, Value]:
     if text is not None:
         fields["text"] = text.strip() or None
     if status is not None:
-        fields["completed"] = status == "1"
+        fields |= {"completed": True} if status == "1" else {"completed": False, "completed_at": None}
     if manager is not None:
         fields["manager_id"] = manager
     if due is not None:

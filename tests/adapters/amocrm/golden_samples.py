@@ -215,6 +215,7 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
             {
                 "text": "позвонить",
                 "completed": False,
+                "completed_at": None,
                 "manager_id": "3302",
                 "due_at": utc("2026-11-22 20:59:00"),
                 "deal_id": "5000101",
@@ -230,6 +231,7 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
             {
                 "text": "позвонить ещё раз",
                 "completed": False,
+                "completed_at": None,
                 "manager_id": "3302",
                 "due_at": utc("2026-11-23 12:00:00"),
                 "deal_id": "5000102",
@@ -262,6 +264,7 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
             {
                 "text": "встреча",
                 "completed": False,
+                "completed_at": None,
                 "manager_id": "3302",
                 "due_at": utc("2026-11-23 12:00:00"),
                 "deal_id": None,
@@ -278,6 +281,7 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
             {
                 "text": "отправить договор",
                 "completed": False,
+                "completed_at": None,
                 "manager_id": "3302",
                 "due_at": utc("2026-11-23 12:00:00"),
                 "deal_id": None,
@@ -294,6 +298,7 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
             {
                 "text": "позвонить в налоговую",
                 "completed": False,
+                "completed_at": None,
                 "manager_id": "3302",
                 "due_at": utc("2026-11-23 12:00:00"),
                 "deal_id": None,
@@ -304,9 +309,12 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
     ),
     "contact_update_linked": (
         Change("client", "6000301", utc("2026-11-22 12:00:00"), {"name": "Иван Петров"}),
-        Change("deal", "5000101", utc("2026-11-22 12:00:00"), {"client_id": "6000301"}),
-        Change("deal", "5000102", utc("2026-11-22 12:00:00"), {"client_id": "6000301"}),
+        Change("deal", "5000101", utc("2011-11-26 12:00:00"), {"client_id": "6000301"}),
+        Change("deal", "5000102", utc("2011-11-26 12:00:00"), {"client_id": "6000301"}),
     ),
-    "company_add": (Change("client", "6000302", utc("2026-11-22 12:05:00"), {"name": "ООО «Зерно»"}),),
+    "company_add": (
+        Change("client", "6000302", utc("2026-11-22 12:05:00"), {"name": "ООО «Зерно»"}),
+        Change("deal", "5000101", utc("1996-11-29 12:05:00"), {"client_id": "6000302"}),
+    ),
     "contact_delete": (Change("client", "6000303", NOW, deleted=True),),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -12,7 +13,8 @@ from service.adapters import NotAuthentic
 from service.adapters.amocrm.adapter import AmoCRMAdapter
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.forms import MAX_FIELDS
-from service.model import SECOND, TEXT_LENGTH, Change, Decoded, Instant, Value, later
+from service.config import Api, Secret
+from service.model import DAY, SECOND, TEXT_LENGTH, Change, Decoded, Instant, Need, Value, earlier, later
 from tests.adapters.posts import NOW, TOKEN, account, post, utc
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -175,9 +177,9 @@ def test_the_plural_of_task_is_taken_too() -> None:
     assert change(item("tasks[add][0]", text="x")) == change(item("task[add][0]", text="x"))
 
 
-@pytest.mark.parametrize(("status", "completed"), [("0", False), ("1", True)])
-def test_a_tasks_status_says_whether_it_is_completed(status: str, completed: bool) -> None:
-    assert task(status=status, action_close="0") == {"completed": completed}
+def test_a_tasks_status_says_whether_it_is_completed() -> None:
+    assert task(status="1", action_close="0") == {"completed": True}
+    assert task(status="0", action_close="0") == {"completed": False, "completed_at": None}
 
 
 @pytest.mark.parametrize("status", ["", "2", "done"])
@@ -270,6 +272,9 @@ def test_without_the_reason_field_the_reason_is_unset() -> None:
     assert lead(REASON, custom_fields="x") == {}
 
 
+YEARS = 365 * DAY
+
+
 def test_a_contact_names_its_client_and_links_its_leads_without_making_them_known() -> None:
     sent = item(
         "contacts[update][0]",
@@ -281,24 +286,51 @@ def test_a_contact_names_its_client_and_links_its_leads_without_making_them_know
         },
     )
     version = Instant(MODIFIED * SECOND)
-    assert decoded(sent).changes == (
+    said = decoded(sent)
+    assert said.changes == (
         Change("client", "42", version, {"name": "Анна"}),
-        Change("deal", "5", version, {"client_id": "42"}),
-        Change("deal", "6", version, {"client_id": "42"}),
+        Change("deal", "5", earlier(version, 15 * YEARS), {"client_id": "42"}),
+        Change("deal", "6", earlier(version, 15 * YEARS), {"client_id": "42"}),
     )
+    assert said.needs == (Need("deal", "5"), Need("deal", "6"))  # is it the main contact?
 
 
 def test_an_id_in_the_key_alone_links_the_lead() -> None:
     sent = item("contacts[add][0]", **{"linked_leads_id.5.x": "1"})
-    assert decoded(sent).changes == (Change("deal", "5", Instant(MODIFIED * SECOND), {"client_id": "42"}),)
+    assert [(linked.id, linked.fields) for linked in decoded(sent).changes] == [("5", {"client_id": "42"})]
 
 
 @pytest.mark.parametrize(
     ("kind", "of_type"), [("contacts", "company"), ("companies", "company"), ("companies", "")]
 )
-def test_a_company_is_named_and_links_no_leads(kind: str, of_type: str) -> None:
+def test_a_contacts_link_wins_over_a_later_one_of_the_company(kind: str, of_type: str) -> None:
     sent = item(f"{kind}[update][0]", name="ООО", type=of_type, **{"linked_leads_id.5.ID": "5"})
-    assert decoded(sent).changes == (Change("client", "42", Instant(MODIFIED * SECOND), {"name": "ООО"}),)
+    named, linked = decoded(sent).changes
+    assert named == Change("client", "42", Instant(MODIFIED * SECOND), {"name": "ООО"})
+    assert (linked.entity, linked.id, linked.fields) == ("deal", "5", {"client_id": "42"})
+    contact = item("contacts[add][0]", updated_at="1400000000", **{"linked_leads_id.5.ID": "5"})
+    assert linked.version < decoded(contact).changes[0].version
+
+
+@pytest.mark.parametrize("result", ["accept_result", "decline_result"])
+def test_the_leads_of_an_incoming_lead_are_asked_for(result: str) -> None:
+    sent = {
+        "unsorted[delete][0][action]": result.removesuffix("_result"),
+        "unsorted[delete][0][uid]": "5f2b",
+        f"unsorted[delete][0][{result}][leads][0]": "9100",
+        f"unsorted[delete][0][{result}][leads][1]": "x",
+        "unsorted[delete][0][other_result]": "",
+    }
+    said = decoded(sent)
+    assert (said.changes, said.needs, said.rejections) == ((), (Need("deal", "9100"),), ())
+
+
+def test_a_byte_order_mark_before_a_form_is_skipped() -> None:
+    body = urlencode(item(name="x")).encode()
+    assert ADAPTER.decode(post(b"\xef\xbb\xbf" + body), OFFICE).changes == (
+        ADAPTER.decode(post(body), OFFICE).changes
+    )
+    authenticate(b"\xef\xbb\xbfaccount[id]=1&leads[add][0][id]=5", TOKEN, "1")
 
 
 def test_a_managers_name_is_no_fact_of_a_delivery() -> None:
@@ -333,6 +365,13 @@ def test_links_lead_to_the_vendors_own_domain_or_nowhere(block: dict[str, str], 
     fields = change({**item(), **block}).fields
     assert fields.get("url") == (f"{origin}/leads/detail/42" if origin else None)
     assert ("url" in fields) == (origin is not None)
+
+
+def test_links_lead_to_the_configured_address_if_there_is_one() -> None:
+    office = replace(OFFICE, api=Api(Secret("t"), "https://zerno.kommo.com"))
+    body = urlencode({**item(), **ACCOUNT}).encode()
+    (deal,) = ADAPTER.decode(post(body), office).changes
+    assert deal.fields["url"] == "https://zerno.kommo.com/leads/detail/42"
 
 
 @pytest.mark.parametrize(

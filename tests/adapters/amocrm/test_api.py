@@ -11,7 +11,7 @@ import pytest
 
 from service.adapters.amocrm.api import AmoCRMApi
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.api import ASKED, RESOURCE, Answer, Call
+from service.adapters.api import ANSWERED, ASKED, JUNK, RESOURCE, Answer, Call, Verdict, busy, refused
 from service.config import Api, Secret
 from service.model import DAY, SECOND, Change, Decoded, Instant, Need, Request, Value
 from tests.adapters.posts import account, utc
@@ -122,7 +122,11 @@ def test_the_reason_is_the_configured_fields_where_there_is_one() -> None:
     decoded = decode("leads", LEAD, office=office)
     assert decoded.changes[0].fields["reason_id"] == "выбрал других"
     assert Change("reason", "выбрал других", THEN, {"name": "Выбрал других"}) in decoded.changes
-    assert one("leads", {**LEAD, "custom_fields_values": None}, office).fields["reason_id"] is None
+    unset = {**LEAD, "custom_fields_values": None}
+    assert one("leads", unset, office).fields["reason_id"] == "дорого"  # as `loss_reason_id` says
+    unnamed = {**unset, "_embedded": {}}
+    assert one("leads", unnamed, office).fields["reason_id"] == "17"
+    assert one("leads", {**unnamed, "loss_reason_id": None}, office).fields["reason_id"] is None
     by_id = replace(OFFICE, options=AmoCRMOptions(reason_field="77"))
     assert one("leads", LEAD, by_id).fields["reason_id"] == "выбрал других"
 
@@ -164,6 +168,7 @@ def test_a_task_is_on_a_lead_or_on_the_client_itself(
         "manager_id": "3",
         "due_at": THEN,
         "completed": False,
+        "completed_at": None,
     }
 
 
@@ -177,8 +182,30 @@ def test_a_name_is_dated_by_the_time_of_asking() -> None:
     assert one("companies", contact) == Change("client", "7", THEN, {"name": "Иван"})
 
 
+def test_the_list_of_events_says_what_was_completed_and_merged() -> None:
+    completed = {"type": "task_completed", "entity_id": 5, "created_at": THEN // SECOND}
+    done = {"completed": True, "completed_at": THEN}
+    assert decode("events", completed).changes == (Change("task", "5", THEN, done),)
+    merged = {"type": "entity_merged", "entity_id": 42, "entity_type": "lead", "created_at": THEN // SECOND}
+    said = decode("events", merged, {**merged, "entity_type": "contact"})
+    assert (said.changes, said.needs) == ((), (Need("deal", "42"),))
+    other = decode("events", {"type": "nps_rate_added", "entity_id": 1}, {"type": None})
+    assert (other.changes, other.needs, other.rejections) == ((), (), ())
+
+
+def test_a_contacts_leads_are_asked_for() -> None:
+    contact = {"id": 7, "name": "Иван", "_embedded": {"leads": [{"id": 42}, {"id": 43}]}}
+    assert decode("contacts", contact).needs == (Need("deal", "42"), Need("deal", "43"))
+
+
 def test_the_list_of_events_says_what_was_deleted() -> None:
-    for kind, entity in (("lead_deleted", "deal"), ("task_deleted", "task")):
+    kinds = {
+        "lead_deleted": "deal",
+        "task_deleted": "task",
+        "contact_deleted": "client",
+        "company_deleted": "client",
+    }
+    for kind, entity in kinds.items():
         event = {"id": "01h", "type": kind, "entity_id": 42, "created_at": THEN // SECOND}
         decoded = decode("events", event)
         assert decoded.rejections == ()
@@ -264,31 +291,128 @@ def test_pages_follow_the_vendors_link_and_no_other() -> None:
 
     page = following("https://zerno.amocrm.ru/api/v4/leads?limit=250&page=2", LEAD)
     assert page == Call("leads", "/api/v4/leads", (("limit", "250"), ("page", "2")))
-    assert following("https://evil.example/other?page=2", LEAD) is None
-    assert following("https://zerno.amocrm.ru/api/v4/leads?limit=250", LEAD) is None  # the same again
-    assert following("https://zerno.amocrm.ru/api/v4/leads?page=2") is None
+    assert page is not None
+    beyond = Answer(200, {}, embedded("leads", LEAD, following="https://zerno.amocrm.ru/api/v4/leads?page=3"))
+    assert API.following(page, beyond) == Call("leads", "/api/v4/leads", (("limit", "250"), ("page", "3")))
     assert API.following(call, Answer(204)) is None
-    assert API.following(call, Answer(200, {}, b"<html>")) is None
+
+
+def recognised(call: Call, body: bytes, status: int = 200) -> bool:
+    return API.is_recognised(call, Answer(status, {}, body))
+
+
+LEADS = Call("leads", "/api/v4/leads")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/other?page=2",
+        "https://zerno.amocrm.ru/api/v4/leads?limit=250",
+        "https://zerno.amocrm.ru/api/v4/leads?page=1",
+        "https://zerno.amocrm.ru/api/v4/leads?page=x",
+        "https://[::1",
+    ],
+)
+def test_a_page_whose_link_leads_elsewhere_is_not_understood(link: str) -> None:
+    assert recognised(LEADS, embedded("leads", LEAD))
+    assert not recognised(LEADS, embedded("leads", LEAD, following=link))
+
+
+def test_a_page_without_entries_leads_nowhere() -> None:
+    onwards = "https://zerno.amocrm.ru/api/v4/leads?page=2"
+    assert recognised(LEADS, embedded("leads"))
+    assert recognised(LEADS, embedded("leads", LEAD, following=onwards))
+    assert not recognised(LEADS, embedded("leads", following=onwards))
+
+
+JUNK_BODIES = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"<html></html>",
+    b'{"title":"Internal error","status":500}',
+    b'{"_links":{},"_embedded":{}}',
+    b'{"_embedded":{"leads":null}}',
+    b'{"_embedded":{"leads":[7]}}',
+    b'{"_embedded":{"tasks":[]}}',
+    b'{"_embedded":{"leads":[{"id":1}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("body", JUNK_BODIES)
+def test_what_has_not_the_documented_form_is_not_understood(body: bytes) -> None:
+    assert not recognised(LEADS, body)
+    assert not recognised(replace(LEADS, asked=("1",)), body)
+    assert not recognised(API.subscribe(OFFICE, ADDRESS)[0], body)
+
+
+def test_by_ids_only_the_ids_that_were_asked_for_may_be_listed() -> None:
+    asked = replace(LEADS, asked=("1", "2"))
+    assert recognised(asked, embedded("leads", {"id": 2}))
+    assert recognised(asked, b"", status=204)
+    assert not recognised(asked, embedded("leads"))
+    assert not recognised(asked, embedded("leads", {"id": 2}, {"id": 3}))
+    assert not recognised(asked, embedded("leads", {"id": 2}, {"name": "x"}))
+
+
+def test_only_the_documented_statuses_are_answers() -> None:
+    assert not recognised(LEADS, embedded("leads", LEAD), status=206)
+    subscribing = API.subscribe(OFFICE, ADDRESS)[0]
+    assert recognised(subscribing, json.dumps({"id": 1, "destination": ADDRESS}).encode(), status=201)
+    assert not recognised(subscribing, b"", status=204)
+
+
+def test_leads_by_stage_follow_from_the_pipelines() -> None:
+    def pipeline(pipeline_id: int, *stages: int) -> dict[str, object]:
+        return {"id": pipeline_id, "_embedded": {"statuses": [{"id": stage} for stage in stages]}}
+
+    first = next(stage.first for stage in API.backfill(OFFICE, NOW) if stage.name == "pipelines")
+    page = embedded("pipelines", pipeline(9, 142, 143, 31, 32), pipeline(8, *range(200, 250), 142, 143))
+    leads = API.following(first, Answer(200, {}, page))
+    assert leads is not None
+    assert (leads.resource, leads.path) == ("leads", "/api/v4/leads")
+    named = query(leads)
+    assert named["with"] == ["loss_reason,contacts"]
+    assert named["filter[updated_at][to]"] == [str((NOW - 400 * DAY) // SECOND)]
+    onwards = "https://zerno.amocrm.ru/api/v4/leads?page=2"
+    second = API.following(leads, Answer(200, {}, embedded("leads", LEAD, following=onwards)))
+    assert second == replace(leads, query=(*leads.query, ("page", "2")))
+    rest = API.following(second, Answer(200, {}, embedded("leads", LEAD)))
+    assert rest is not None
+    assert "page" not in query(rest)
+    assert API.following(rest, Answer(204)) is None
+    stages = [
+        value
+        for call in (leads, rest)
+        for name, value in call.query
+        if name.startswith("filter[statuses]") and name.endswith("[status_id]")
+    ]
+    assert stages == ["31", "32", *map(str, range(200, 250))]
+    whole = API.ask([Need("pipeline", "9")], OFFICE)
+    assert whole is not None
+    assert API.following(whole, Answer(200, {}, page)) is None
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "verdict"),
     [
-        (200, {}, ("answered", None)),
-        (204, {}, ("answered", None)),
-        (401, {}, ("refused", None)),
-        (403, {}, ("refused", None)),
-        (404, {}, ("gone", None)),
-        (429, {}, ("later", None)),
-        (429, {"retry-after": "7"}, ("later", 7.0)),
-        (503, {"retry-after": "soon"}, ("later", None)),
-        (302, {}, ("later", None)),
+        (200, {}, JUNK),
+        (204, {}, ANSWERED),
+        (401, {}, refused("api_token")),
+        (402, {}, refused("api_unpaid")),
+        (403, {}, refused("api_forbidden")),
+        (404, {}, refused("api_not_found")),
+        (429, {}, busy()),
+        (429, {"retry-after": "7"}, busy(7.0)),
+        (503, {"retry-after": "soon"}, busy()),
+        (302, {}, refused("api_moved")),
     ],
 )
-def test_statuses_mean_what_the_vendor_means(
-    status: int, headers: dict[str, str], verdict: tuple[str, float | None]
-) -> None:
-    assert API.verdict(Answer(status, headers)) == verdict
+def test_statuses_mean_what_the_vendor_means(status: int, headers: dict[str, str], verdict: Verdict) -> None:
+    assert API.verdict(Call("leads", "/api/v4/leads"), Answer(status, headers)) == verdict
 
 
 def test_the_webhook_is_off_when_the_vendor_has_disabled_it() -> None:
@@ -328,6 +452,7 @@ def test_a_backfill_goes_far_enough_back() -> None:
     assert since(stages["completed tasks"]) <= NOW - 31 * DAY
     assert query(stages["leads"])["order[id]"] == ["asc"]
     changed = {stage.name: stage.first for stage in API.changes(OFFICE, THEN)}
-    assert {since(changed[name]) for name in ("leads", "tasks", "contacts")} == {THEN}
-    assert query(changed["deletions"])["filter[created_at][from]"] == [str(THEN // SECOND)]
-    assert [stage.first.resource for stage in API.sweep(OFFICE, NOW)] == ["leads", "tasks", "tasks"]
+    assert {since(changed[name]) for name in ("leads", "tasks", "contacts", "companies")} == {THEN}
+    assert query(changed["events"])["filter[created_at][from]"] == [str(THEN // SECOND)]
+    swept = [stage.first.resource for stage in API.sweep(OFFICE, NOW)]
+    assert swept == ["pipelines", "leads", "tasks", "tasks"]

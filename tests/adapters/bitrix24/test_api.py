@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.api import ASKED, RESOURCE, Answer, Call, as_of
+from service.adapters.api import ASKED, RESOURCE, Answer, Call, as_of, busy
 from service.adapters.bitrix24.answers import RESOURCES
 from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
@@ -28,6 +28,7 @@ PORTAL: Final = "https://zerno.bitrix24.ru"
 OFFICE = replace(account("bitrix24"), api=Api(Secret(CODE), PORTAL))
 BY_FIELD = replace(OFFICE, options=Bitrix24Options(reason_field="UF_CRM_1720"))
 TIME: Final = {"finish": 1795428000.25, "operating_reset_at": 1795428600, "operating": 0.67}
+DEALS = Call("deals", "/crm.item.list.json")
 DEAL: Final[dict[str, Any]] = json.loads("""{
     "id": 5101, "title": "Кофе, 2 кг", "stageId": "C5:UC_3XH2", "stageSemanticId": "F", "categoryId": 5,
     "movedTime": "2026-11-22T18:30:00+03:00", "updatedTime": "2026-11-23T10:15:00+03:00",
@@ -275,7 +276,7 @@ def test_an_answer_to_needs_has_one_page() -> None:
         (200, answer({"result": {"tasks": {"tasks": []}}, "result_error": []}), "answered"),
         (200, b"<html>Closed for maintenance</html>", "later"),
         (200, b"[]", "later"),
-        (404, b"<html>No such portal</html>", "later"),
+        (404, b"<html>No such portal</html>", "refused"),
         (502, b"<html>", "later"),
         (503, error("QUERY_LIMIT_EXCEEDED", "Too many requests"), "later"),
         (429, error("OPERATION_TIME_LIMIT"), "later"),
@@ -293,19 +294,20 @@ def test_an_answer_to_needs_has_one_page() -> None:
     ],
 )
 def test_what_an_answer_means(status: int, body: bytes, meaning: str) -> None:
-    assert API.verdict(Answer(status, {}, body))[0] == meaning
+    call = Call("batch", "/batch.json") if b"result_error" in body else DEALS
+    assert API.verdict(call, Answer(status, {}, body)).meaning == meaning
 
 
 def test_a_blocked_method_is_asked_again_when_the_vendor_says() -> None:
     def wait(**time: object) -> float | None:
         body = json.dumps({"error": "OPERATION_TIME_LIMIT", "time": {**TIME, **time}}).encode()
-        return API.verdict(Answer(429, {"retry-after": "7"}, body))[1]
+        return API.verdict(DEALS, Answer(429, {"retry-after": "7"}, body)).retry_seconds
 
     assert (wait(), wait(operating_reset_at="1795428060")) == (600, 60)
     odd: list[object] = [1795428000, 1895428600, "soon", None, {}, "NaN", "Infinity"]
     assert [wait(operating_reset_at=reset) for reset in odd] == [7] * len(odd)
-    assert API.verdict(Answer(503, {}, error("QUERY_LIMIT_EXCEEDED"))) == ("later", None)
-    assert API.verdict(Answer(503, {"retry-after": "3"}, error("QUERY_LIMIT_EXCEEDED"))) == ("later", 3)
+    assert API.verdict(DEALS, Answer(503, {}, error("QUERY_LIMIT_EXCEEDED"))) == busy()
+    assert API.verdict(DEALS, Answer(503, {"retry-after": "3"}, error("QUERY_LIMIT_EXCEEDED"))) == busy(3)
 
 
 # Deals
@@ -709,6 +711,6 @@ def test_no_answer_raises_and_every_change_is_sound(
     assert all(0 < len(need.id) <= ID_LENGTH for need in result.needs)
     for rejection in result.rejections:
         assert rejection.error.splitlines() == [rejection.error]
-    API.verdict(Answer(200, {}, body))
+    API.verdict(DEALS, Answer(200, {}, body))
     for stage in (*API.backfill(office, NOW), *API.sweep(office, NOW)):
         API.following(stage.first, Answer(200, {}, body))

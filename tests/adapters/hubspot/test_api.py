@@ -281,9 +281,12 @@ def test_a_search_goes_on_from_the_largest_id_and_keeps_its_filters() -> None:
 
 def test_what_a_status_means() -> None:
     def verdict(status: int, body: bytes = b"", **headers: str) -> tuple[str, float | None]:
-        return API.verdict(Answer(status, {name.replace("_", "-"): headers[name] for name in headers}, body))
+        answer = Answer(status, {name.replace("_", "-"): headers[name] for name in headers}, body)
+        verdict = API.verdict(Call("owners", "/"), answer)
+        return verdict.meaning, verdict.retry_seconds
 
-    assert verdict(200) == verdict(207) == ("answered", None)
+    assert verdict(200, page()) == verdict(207, page()) == ("answered", None)
+    assert verdict(200) == verdict(207) == ("later", None)
     for status in (400, 401, 403, 404, 410):
         assert verdict(status) == ("refused", None)
     for name, wait in (("TEN_SECONDLY_ROLLING", 10), ("SECONDLY", 1), ("DAILY", 3600), ("NEW", 10)):

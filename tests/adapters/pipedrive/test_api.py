@@ -12,7 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.api import ASKED, RESOURCE, Answer, Api, Call, Stage, Subscribing, Verdict
+from service.adapters.api import (
+    ANSWERED,
+    ASKED,
+    JUNK,
+    RESOURCE,
+    Answer,
+    Api,
+    Call,
+    Stage,
+    Subscribing,
+    Verdict,
+    busy,
+    refused,
+)
 from service.adapters.pipedrive.api import BUDGET_SECONDS, PipedriveApi
 from service.config import Account, Secret
 from service.config import Api as ApiOptions
@@ -225,24 +238,24 @@ def test_paging_ends_with_the_last_page_and_with_absurd_answers(body: bytes) -> 
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
-        (Answer(200), ("answered", None)),
-        (Answer(201), ("answered", None)),
-        (Answer(401, {}, b'{"success": false}'), ("refused", None)),
-        (Answer(402, {}, b'{"success": false}'), ("refused", None)),
-        (Answer(403, {}, b'{"success": false}'), ("refused", None)),
-        (Answer(403, {}, b"\n<!DOCTYPE html>Cloudflare"), ("later", BUDGET_SECONDS)),
-        (Answer(403, {"retry-after": "30"}, b"<html>"), ("later", 30.0)),
-        (Answer(404), ("gone", None)),
-        (Answer(429), ("later", None)),
-        (Answer(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2"}), ("later", 2.0)),
-        (Answer(429, {"x-ratelimit-remaining": "19", "x-ratelimit-reset": "2"}), ("later", BUDGET_SECONDS)),
-        (Answer(429, {"retry-after": "7", "x-ratelimit-remaining": "19"}), ("later", 7.0)),
-        (Answer(500), ("later", None)),
-        (Answer(503, {"retry-after": "5"}), ("later", 5.0)),
+        (Answer(200), JUNK),
+        (Answer(201, {}, listing()), ANSWERED),
+        (Answer(401, {}, b'{"success": false}'), refused("api_token")),
+        (Answer(402, {}, b'{"success": false}'), refused("api_unpaid")),
+        (Answer(403, {}, b'{"success": false}'), refused("api_forbidden")),
+        (Answer(403, {}, b"\n<!DOCTYPE html>Cloudflare"), busy(BUDGET_SECONDS)),
+        (Answer(403, {"retry-after": "30"}, b"<html>"), busy(30.0)),
+        (Answer(404), refused("api_not_found")),
+        (Answer(429), busy()),
+        (Answer(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2"}), busy(2.0)),
+        (Answer(429, {"x-ratelimit-remaining": "19", "x-ratelimit-reset": "2"}), busy(BUDGET_SECONDS)),
+        (Answer(429, {"retry-after": "7", "x-ratelimit-remaining": "19"}), busy(7.0)),
+        (Answer(500), busy()),
+        (Answer(503, {"retry-after": "5"}), busy(5.0)),
     ],
 )
-def test_what_a_status_means(answer: Answer, verdict: tuple[Verdict, float | None]) -> None:
-    assert API.verdict(answer) == verdict
+def test_what_a_status_means(answer: Answer, verdict: Verdict) -> None:
+    assert API.verdict(Call("deals", "/api/v2/deals"), answer) == verdict
 
 
 def test_a_deal_is_dated_by_its_change_and_again_by_the_asking() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,11 @@ OFFICE = account("standard")
 
 
 def decoded(body: bytes | str) -> Decoded:
+    """What a body says, without the digest of its content."""
     raw = body if isinstance(body, bytes) else body.encode()
-    return ADAPTER.decode(post(raw, {"webhook-id": "msg_1"}), OFFICE)
+    result = ADAPTER.decode(post(raw, {"webhook-id": "msg_1"}), OFFICE)
+    assert result.content == hashlib.sha256(raw).hexdigest()
+    return replace(result, content="")
 
 
 def event(kind: str, /, timestamp: str = AT, **data: Any) -> str:
@@ -323,7 +328,7 @@ HOSTILE = {
     "a lone surrogate": raw('{"id": "\\ud800"}'),
     "a lone surrogate in what is not read": b'{"type": "x", "note": "\\udfff"}',
     "not UTF-8": b'{"type": "x", "note": "\xff"}',
-    "a byte order mark": b'\xef\xbb\xbf{"type": "x"}',
+    "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"type": "x"}',
     "UTF-16": '{"type": "x"}'.encode("utf-16"),
     "deep in what is not read": b'{"type": "x", "note": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "half deep": b'{"type": "x", "note": ' + b"[" * 990 + b"]" * 990 + b"}",
@@ -358,6 +363,11 @@ def test_the_key_is_the_webhook_id() -> None:
     odd = ["x" * (ID_LENGTH + 1), "x" * (ID_LENGTH + 2), "a\x7f", "é", ""]
     assert len({key(message_id) for message_id in odd}) == len(odd)
     assert all(len(key(message_id)) == 64 for message_id in odd)
+
+
+def test_the_key_is_the_id_that_svix_sends_unless_there_is_a_webhook_id() -> None:
+    assert ADAPTER.decode(post(b"[]", {"svix-id": "msg_9"}), OFFICE).key == "msg_9"
+    assert ADAPTER.decode(post(b"[]", {"svix-id": "x", "webhook-id": "msg_9"}), OFFICE).key == "msg_9"
 
 
 def test_a_request_is_authentic_with_any_of_the_secrets() -> None:

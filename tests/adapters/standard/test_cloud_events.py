@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import textwrap
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -36,8 +37,10 @@ DATA: Final[dict[str, dict[str, Any]]] = {
 
 
 def decoded(body: bytes | str, webhook_id: str = "msg_1", received_at: Instant = NOW) -> Decoded:
+    """What a body says, without the digest of its content."""
     raw = body if isinstance(body, bytes) else body.encode()
-    return ADAPTER.decode(post(raw, {"webhook-id": webhook_id}, received_at=received_at), OFFICE)
+    result = ADAPTER.decode(post(raw, {"webhook-id": webhook_id}, received_at=received_at), OFFICE)
+    return replace(result, content="")
 
 
 def structured(data: Any = None, /, **attributes: Any) -> str:
@@ -267,14 +270,15 @@ def test_binary_mode_is_not_taken_because_nothing_signs_its_headers() -> None:
     headers = {"webhook-id": "msg_1", "ce-specversion": "1.0", "ce-type": "deal.deleted", "ce-time": AT}
     result = ADAPTER.decode(post(b'{"id": "1"}', headers), OFFICE)
     assert error(result) == "the event has no type; a CloudEvent must come in structured or batch mode"
-    assert ADAPTER.decode(post(structured().encode(), headers), OFFICE) == decoded(structured())
+    result = ADAPTER.decode(post(structured().encode(), headers), OFFICE)
+    assert result.changes == decoded(structured()).changes
 
 
 def test_the_content_type_decides_nothing() -> None:
-    assert ADAPTER.kept_headers == {"webhook-id"}
+    assert ADAPTER.kept_headers == {"webhook-id", "svix-id"}
     for media_type in ADAPTER.content_types:
         sent = post(structured().encode(), {"webhook-id": "msg_1", "content-type": media_type})
-        assert ADAPTER.decode(sent, OFFICE) == decoded(structured())
+        assert ADAPTER.decode(sent, OFFICE).changes == decoded(structured()).changes
 
 
 names = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30)

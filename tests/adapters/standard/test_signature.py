@@ -134,3 +134,31 @@ def test_a_secret_without_a_key_authenticates_nothing(secret: str) -> None:
 def test_no_headers_raise_anything_but_a_refusal(headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthentic):
         verify(post(b"", headers), SECRETS)
+
+
+SVIX = {name.replace("webhook", "svix"): value for name, value in signed(BODY).items()}
+
+
+def test_the_header_names_of_svix_are_taken_too() -> None:
+    verify(post(BODY.encode(), SVIX), SECRETS)
+    assert refused({**SVIX, "svix-signature": "v1,AAAA"}) == "signature"
+    assert refused(SVIX, BODY.encode() + b" ") == "signature"
+
+
+@pytest.mark.parametrize("name", ["id", "timestamp", "signature"])
+def test_headers_of_the_two_names_are_not_mixed(name: str) -> None:
+    both = {**SVIX, **signed(BODY)}
+    verify(post(BODY.encode(), both), SECRETS)
+    del both[f"svix-{name}"]
+    verify(post(BODY.encode(), both), SECRETS)
+    both = {**SVIX, **signed(BODY)}
+    del both[f"webhook-{name}"]
+    if name == "id":
+        verify(post(BODY.encode(), both), SECRETS)
+    else:
+        assert refused(both) == "headers"
+
+
+def test_an_unsigned_id_beside_a_signed_one_is_refused() -> None:
+    assert refused({**SVIX, "webhook-id": "msg_2"}) == "headers"
+    assert refused({**signed(BODY), "webhook-id": "msg_2", **SVIX}) == "signature"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
-import pytest
 
 from service.config import Api, Secret
-from service.ledger.write import syncs
+from service.ledger.write import syncs, troubles
 from service.ledger.write.syncs import LEASE, Sync, SyncPage, SyncRun
-from service.model import SECOND, Instant, SyncProblem, earlier, later
+from service.model import SECOND, Instant, earlier, later
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -40,18 +39,13 @@ def finish(ledger: Ledger, holder: str, run: SyncRun) -> bool:
         return syncs.finish(connection, "office", holder, run)
 
 
-def report(ledger: Ledger, problem: SyncProblem) -> None:
-    with ledger.engine.begin() as connection:
-        syncs.report(connection, "office", problem)
-
-
 def read(ledger: Ledger) -> Sync:
     with ledger.readers.begin() as connection:
         return syncs.read(connection, "office")
 
 
 def test_a_lease_is_held_renewed_lost_and_released(ledger: Ledger) -> None:
-    assert take(ledger, "a") == Sync(None, None, 0, "")
+    assert take(ledger, "a") == Sync(None, None, 0)
     assert take(ledger, "b", later(NOW, LEASE - 1)) is None
     assert take(ledger, "a", later(NOW, LEASE - 1)) is not None
     assert take(ledger, "b", later(NOW, LEASE)) is None  # it was renewed
@@ -65,7 +59,7 @@ def test_a_lease_is_held_renewed_lost_and_released(ledger: Ledger) -> None:
 
 
 def test_there_is_one_run_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:
-    assert read(ledger) == Sync(None, None, 0, "")
+    assert read(ledger) == Sync(None, None, 0)
     assert begin(ledger, RECONCILE) == RECONCILE
     assert begin(ledger, replaced(RECONCILE, began_at=NOW + 1)) == RECONCILE
     assert begin(ledger, BACKFILL) == BACKFILL
@@ -93,50 +87,34 @@ def test_a_process_that_lost_the_lease_stores_nothing(ledger: Ledger) -> None:
     take(ledger, "b", later(NOW, LEASE))
     advance(ledger, "a", replaced(RECONCILE, stage=5))
     assert not finish(ledger, "a", replaced(RECONCILE, repaired=7))
-    assert read(ledger) == Sync(RECONCILE, None, 0, "")
+    assert read(ledger) == Sync(RECONCILE, None, 0)
     assert finish(ledger, "b", replaced(RECONCILE, repaired=3))
-    assert read(ledger) == Sync(None, NOW, 3, "")
+    assert read(ledger) == Sync(None, NOW, 3)
 
 
 def test_what_a_backfill_brings_is_no_repair(ledger: Ledger) -> None:
     begin(ledger, BACKFILL)
     take(ledger, "a")
     assert finish(ledger, "a", replaced(BACKFILL, repaired=400))
-    assert read(ledger) == Sync(None, NOW, 0, "")
+    assert read(ledger) == Sync(None, NOW, 0)
 
 
-def test_open_boards_read_a_report_when_it_changes_and_only_then(ledger: Ledger) -> None:
+def test_open_boards_read_how_much_was_repaired_when_it_changes_and_only_then(ledger: Ledger) -> None:
     ledger.configure(ASKED)
     take(ledger, "a")
     before = ledger.read()
-    report(ledger, "webhook_off")
-    reported = ledger.read((), before)
-    assert (reported.problem, reported.seq, reported.silent) == ("webhook_off", before.seq + 1, False)
-    report(ledger, "webhook_off")
-    assert ledger.read((), reported).seq == reported.seq
     finish(ledger, "a", replaced(RECONCILE, repaired=3))
-    complete = ledger.read((), reported)
-    assert (complete.repaired, complete.problem, complete.seq) == (3, "webhook_off", reported.seq + 1)
-    report(ledger, "")
-    assert (ledger.read().repaired, ledger.read().problem) == (3, "")
-
-
-def test_an_account_without_an_api_reports_nothing(ledger: Ledger) -> None:
-    ledger.configure(ASKED)
-    take(ledger, "a")
-    report(ledger, "api_refused")
+    complete = ledger.read((), before)
+    assert (complete.repaired, complete.seq, complete.silent) == (3, before.seq + 1, False)
     finish(ledger, "a", replaced(RECONCILE, repaired=3))
-    ledger.configure(OFFICE)
-    read = ledger.read()
-    assert (read.repaired, read.problem) == (0, "")
+    assert ledger.read((), complete).seq == complete.seq
 
 
-@pytest.mark.parametrize(("problem", "left"), [("api_refused", ""), ("webhook_off", "webhook_off")])
-def test_a_backfill_on_request_forgets_that_the_token_was_refused(
-    ledger: Ledger, problem: SyncProblem, left: SyncProblem
-) -> None:
-    take(ledger, "a")
-    report(ledger, problem)
+def test_a_backfill_on_request_forgets_the_troubles_with_the_api(ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
+        for code in ("api_token", "api_junk", "webhook_off"):
+            troubles.tell(connection, "office", code, "leads", NOW)
         syncs.begin_again(connection, "office", NOW)
-    assert read(ledger) == Sync(BACKFILL, None, 0, left)
+        left = troubles.read(connection, "office")
+    assert read(ledger) == Sync(BACKFILL, None, 0)
+    assert [trouble.code for trouble in left] == ["webhook_off"]

@@ -20,7 +20,7 @@ from service.live.board.ranges import ranges
 from service.live.board.snapshot import FIGURES, Sort
 from service.live.page import render
 from service.live.page.environment import template
-from service.model import SECOND, Day, later
+from service.model import SECOND, Day, Trouble, later
 from service.projections import FLOW
 from service.projections.facts import PENDING
 from service.reasons import ReasonTable
@@ -208,26 +208,20 @@ def test_a_warning_says_what_the_figures_leave_out() -> None:
     ("changed", "code", "count", "ru", "en"),
     [
         (
-            {"problem": "webhook_off"},
+            {"troubles": (Trouble("webhook_off", "", 1, NOW, NOW),)},
             "webhook_off",
             1,
             "CRM отключила вебхук",
             "The CRM has switched its webhook off",
         ),
         (
-            {"problem": "api_refused"},
-            "api_refused",
+            {"troubles": (Trouble("api_token", "leads", 1, NOW, NOW),)},
+            "api_token",
             1,
-            "API CRM не принимает токен",
-            "The CRM's API refuses the token",
+            "CRM не принимает токен",
+            "The CRM refuses the token",
         ),
-        (
-            {"repaired": 3},
-            "missed",
-            3,
-            "Найдено и исправлено 3 изменения",
-            "3 changes that no webhook had told",
-        ),
+        ({"repaired": 3}, "missed", 3, "Найдено и исправлено 3 изменения", "3 changes that no webhook had"),
     ],
 )
 def test_problems_with_the_crm_are_warned_of_in_both_languages(

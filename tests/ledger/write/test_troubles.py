@@ -1,0 +1,71 @@
+"""What is wrong between the CRM and the service, on both databases: told, counted and cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from service.ledger.write import troubles
+from service.model import SECOND, Instant, Trouble, TroubleCode, later
+from tests.histories import at
+from tests.ledger.offices import Ledger
+
+NOW = at("2026-11-23T10:00:00+03:00")
+SOON = later(NOW, 60 * SECOND)
+
+
+def tell(ledger: Ledger, code: TroubleCode, subject: str = "", when: Instant = NOW, times: int = 1) -> None:
+    with ledger.engine.begin() as connection:
+        troubles.tell(connection, "office", code, subject, when, times)
+
+
+def clear(ledger: Ledger, codes: Collection[TroubleCode], subject: str | None = None) -> bool:
+    with ledger.engine.begin() as connection:
+        return troubles.clear(connection, "office", codes, subject)
+
+
+def read(ledger: Ledger) -> tuple[Trouble, ...]:
+    with ledger.readers.begin() as connection:
+        return troubles.read(connection, "office")
+
+
+def test_a_trouble_that_comes_again_keeps_its_beginning_and_is_counted(ledger: Ledger) -> None:
+    assert read(ledger) == ()
+    tell(ledger, "api_token", "leads")
+    tell(ledger, "requests_refused", "token", times=3)
+    tell(ledger, "api_token", "leads", SOON, times=2)
+    tell(ledger, "api_token", "tasks", SOON)
+    assert read(ledger) == (
+        Trouble("api_token", "leads", 3, NOW, SOON),
+        Trouble("api_token", "tasks", 1, SOON, SOON),
+        Trouble("requests_refused", "token", 3, NOW, NOW),
+    )
+
+
+def test_what_is_over_is_cleared_by_subject_or_in_all(ledger: Ledger) -> None:
+    for subject in ("leads", "tasks", "users"):
+        tell(ledger, "api_token", subject)
+        tell(ledger, "api_junk", subject)
+    tell(ledger, "webhook_off")
+    assert clear(ledger, troubles.API_CODES, "leads")
+    assert not clear(ledger, troubles.API_CODES, "leads")
+    assert clear(ledger, ["api_junk"])
+    assert [(told.code, told.subject) for told in read(ledger)] == [
+        ("api_token", "tasks"),
+        ("api_token", "users"),
+        ("webhook_off", ""),
+    ]
+    assert clear(ledger, troubles.API_CODES)
+    assert [told.code for told in read(ledger)] == ["webhook_off"]
+
+
+def test_open_boards_read_a_trouble_when_it_changes_and_only_then(ledger: Ledger) -> None:
+    before = ledger.read()
+    tell(ledger, "webhook_off")
+    told = ledger.read((), before)
+    assert [trouble.code for trouble in told.troubles] == ["webhook_off"]
+    assert (told.seq, told.silent) == (before.seq + 1, False)
+    assert not clear(ledger, troubles.API_CODES)
+    assert ledger.read((), told).seq == told.seq
+    assert clear(ledger, ["webhook_off"])
+    cleared = ledger.read((), told)
+    assert (cleared.troubles, cleared.seq) == ((), told.seq + 1)
