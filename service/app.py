@@ -24,6 +24,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
+from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
@@ -31,6 +32,7 @@ from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
+from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from service.metrics import CONTENT_TYPE, Metrics
@@ -80,10 +82,13 @@ def create_app(config: Config, clock: Clock) -> Service:
     runs: list[Run] = [ticker.run, retention.run, runner.run]
     if follower is not None:
         runs.append(follower.run)
+    readers = Readers(
+        reader, RefusalReader(database, accounts, clock), TroubleReader(database, accounts, clock)
+    )
     screens = NamedScreens(Screens(database), clock)
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
-        *live.routes(hub, reader, RefusalReader(database, accounts, clock), accounts, screens, clock),
+        *live.routes(hub, readers, accounts, screens, clock),
         *_health(database, writer, metrics),
     ]
     around = [Middleware(TrailingSlash)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
-from service.ledger.write import heads, log, troubles
+from service.ledger.write import heads, log, syncs, troubles
 from service.ledger.write.log import Quarantined
 from service.model import Instant, Trouble
 
@@ -20,12 +20,15 @@ class TroubleRows:
     Args:
         as_of: The moment that it is true for.
         quarantined: Oldest first.
+        repaired: How many deals and tasks the last reconciliation changed; `synced_at` is when it began.
     """
 
     seq: int
     as_of: Instant
     troubles: tuple[Trouble, ...]
     quarantined: tuple[Quarantined, ...]
+    repaired: int
+    synced_at: Instant | None
 
 
 class TroubleReader:
@@ -52,9 +55,12 @@ class TroubleReader:
         now = self._clock.now()
         with self._database.reading() as connection:
             head = heads.prepared(connection, account.id)
+            sync = syncs.read(connection, account.id)
             return TroubleRows(
                 seq=head.seq,
                 as_of=max(head.as_of, now),  # nothing of it changes by the clock alone
                 troubles=troubles.read(connection, account.id),
                 quarantined=tuple(log.quarantined(connection, account.id)),
+                repaired=sync.repaired,
+                synced_at=sync.synced_at,
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from service.calendar import iso, iso_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
@@ -157,7 +159,7 @@ def _warnings(rows: BoardRows, unclassified: int, account: Account) -> tuple[Boa
     warned += [Warned("missed", rows.repaired), Warned("unclassified", unclassified)]
     day = iso(rows.as_of, account.zone)[:10]
     return tuple(
-        BoardWarning(text=warning_text(one, day, account.language), **one._asdict())
+        BoardWarning(text=warning_text(one, day, account.language), **msgspec.structs.asdict(one))
         for one in warned
         if one.count
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -17,10 +17,12 @@ from service.ledger.database.database import in_time
 from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
+from service.ledger.read.trouble_rows import TroubleReader
 from service.live.board.query import BoardQuery
 from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
+from service.live.page.trouble_list import TroubleList, trouble_list
 
 AT_ONCE: Final = 2
 """Lists that are made at a time; others wait. A year's file takes a while, and boards come first."""
@@ -32,6 +34,14 @@ Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]
 """Responds to a request that may see the account's board."""
 
 
+class Readers(NamedTuple):
+    """What reads the rows of boards and lists."""
+
+    boards: BoardReader
+    refusals: RefusalReader
+    troubles: TroubleReader
+
+
 class Lists:
     """The handlers of lists, to be guarded as the board's are. They raise `QueryError` and `Unavailable`.
 
@@ -40,10 +50,12 @@ class Lists:
     """
 
     def __init__(
-        self, reader: BoardReader, refusals: RefusalReader, clock: Clock, headers: Mapping[str, str]
+        self,
+        readers: Readers,
+        clock: Clock,
+        headers: Mapping[str, str],
     ) -> None:
-        self._reader = reader
-        self._refusals = refusals
+        self._readers = readers
         self._clock = clock
         self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -57,7 +69,7 @@ class Lists:
             selection = Selection(period.first, period.last, query.manager, query.pipeline)
 
             def read() -> str | Sheet:
-                with self._refusals.read(account.id, selection) as refusals:
+                with self._readers.refusals.read(account.id, selection) as refusals:
                     listing = lists.refusal_list(refusals, criteria, selection, account, query)
                     return make(listing, account, query)
 
@@ -70,8 +82,20 @@ class Lists:
 
         async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
             def read() -> str | Sheet:
-                rows = self._reader.read(account.id, ())
+                rows = self._readers.boards.read(account.id, ())
                 return make(lists.task_list(rows, account, query), account, query)
+
+            return await self._response(read)
+
+        return respond
+
+    def troubles(self, make: Callable[[TroubleList, Account, BoardQuery], str | Sheet]) -> Handler:
+        """The handler of the page or file that `make` makes of what is wrong with the account."""
+
+        async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
+            def read() -> str | Sheet:
+                rows = self._readers.troubles.read(account.id)
+                return make(trouble_list(rows, account, query.language), account, query)
 
             return await self._response(read)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from markupsafe import Markup
 from service.config import Account, Language
 from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
-from service.live.board.snapshot import FIGURES, Snapshot
+from service.live.board.snapshot import FIGURES, BoardWarning, Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
@@ -177,7 +177,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
-        "warnings": ("warnings", (snapshot.warnings, snapshot.as_of[:10], query)),
+        "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
         "setup": ("unknown", ("setup",)),
     }
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
@@ -188,6 +188,18 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
         calls["setup"] = ("setup", (unheard[0].subject,))
     return calls
+
+
+def _told(warnings: Iterable[BoardWarning]) -> tuple[BoardWarning, ...]:
+    """The warnings that a page shows: one of those that differ only in what of the CRM's API they are about.
+    Their list has each."""
+    told: dict[tuple[str, str | None, str | None], BoardWarning] = {}
+    for warning in warnings:
+        subject = None if warning.code.startswith("api_") else warning.subject
+        first = told.setdefault((warning.code, subject, warning.currency), warning)
+        if (warning.since or "") < (first.since or ""):
+            told[warning.code, subject, warning.currency] = warning
+    return tuple(told.values())
 
 
 @lru_cache(maxsize=4096)

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from service.config import Language
-from service.live.board.query import BoardQuery
+from service.live.board.query import NONE, BoardQuery
 from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import same_reason, translations_of
-from service.live.text.warnings import DOUBTS, Warned, warning_text
+from service.live.text.warnings import warning_text
 from service.reasons import Kind
 
 
@@ -73,7 +73,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.days,
         formats.long_day,
     )
-    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart)
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, warning_text)
     return {
         "language": language,
         **{function.__name__: partial(function, language=language) for function in localised},
@@ -88,7 +88,6 @@ def template_globals(language: Language) -> dict[str, Global]:
             "year": translations.gettext("Year"),
         },
         "about": about,
-        "warning_text": partial(_warning_text, language=language),
         "size": size,
         "element_id": element_id,
         "milliseconds": milliseconds,
@@ -125,21 +124,17 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
 
 
-def _warning_text(warning: BoardWarning, day: str, language: Language) -> str:
-    """The text of a warning in the language of the page, which may differ from the account's."""
-    about = Warned(
-        warning.code, warning.count, warning.since, warning.last_at, warning.subject, warning.currency
-    )
-    return warning_text(about, day, language)
-
-
 def about(warning: BoardWarning, query: BoardQuery) -> str:
     """The address of the list that shows what a warning is about, relative to the account's."""
-    if warning.code == "unclassified":
-        return f"deals?{query.urlencoded(kind='unclassified')}"
-    if warning.code in DOUBTS:
-        return f"doubtful?{query.urlencoded(doubt=warning.code)}"
-    return f"troubles?{query.urlencoded()}"
+    match warning.code:
+        case "unclassified":
+            return f"deals?{query.urlencoded(kind='unclassified')}"
+        case "reasons_pending":
+            return f"deals?{query.urlencoded(pending='1')}"
+        case "amount_unknown" | "unconverted":
+            return f"unpriced?{query.urlencoded(currency=warning.currency or NONE)}"
+        case _:
+            return f"troubles?{query.urlencoded()}"
 
 
 def size(*texts: str) -> Literal["l", "m", "s", "xs"]:
