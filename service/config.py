@@ -143,6 +143,11 @@ class Account:
         """Managers' names by id, as far as the configuration gives them."""
         return self.options.users if isinstance(self.options, NamedUsers) else {}
 
+    @property
+    def reason_field(self) -> str | None:
+        """The field of the CRM that carries the loss reason; None where the configuration names none."""
+        return getattr(self.options, "reason_field", None)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

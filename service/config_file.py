@@ -77,7 +77,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     """Check a configuration that was read already. Raises `ConfigError`."""
     file = _table(_resolved(dict(raw), environ, ""), _File, "")
-    accounts = tuple(_account(account, f"accounts[{index}]") for index, account in enumerate(file.accounts))
+    keys = [f"accounts[{index}]" for index in range(len(file.accounts))]
+    accounts = tuple(_working(_account(raw, key), key) for raw, key in zip(file.accounts, keys, strict=True))
     ids = [account.id for account in accounts]
     _check(accounts, "accounts", "at least one is needed")
     for index, account_id in enumerate(ids):
@@ -178,6 +179,15 @@ def _account(raw: Mapping[str, object], key: str) -> Account:
         options=_table(raw.get(section.crm, {}), adapter.options, f"{key}.{section.crm}"),
         api=None if section.api is None else _api(section.api, adapter, f"{key}.api"),
     )
+
+
+def _working(account: Account, key: str) -> Account:
+    """The account, if it can work with its CRM. Raises `ConfigError`."""
+    try:
+        ADAPTERS[account.crm].check(account)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    return account
 
 
 def _known_options(adapter: Adapter) -> str:

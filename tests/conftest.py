@@ -30,6 +30,9 @@ expect.set_options(timeout=30_000)  # milliseconds, which a busy machine may nee
 SEEN: Final = Seen()
 SERVICE_FILE: Final = f"{SERVICE}/ledger/made_by_a_test.py"
 
+LONG: Final = ("tests/e2e/", "tests/sync/test_histories", "tests/test_adding_", "tests/chaos/")
+"""How the names of files begin that take longest."""
+
 
 @event.listens_for(Engine, "before_cursor_execute")
 def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
@@ -40,6 +43,11 @@ def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
 def pytest_testnodedown(node: object) -> None:
     """Take over what another process of the same run has seen."""
     SEEN.offending.update(getattr(node, "workeroutput", {}).get("offending", {}))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left alone with one of them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

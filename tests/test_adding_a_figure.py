@@ -42,7 +42,7 @@ def test_the_suite_holds_for_it(copy: Copy) -> None:
     tests = (
         "tests/ledger/write/test_board_equals_oracle.py::test_every_step_on_sqlite_equals_the_oracle",
         "tests/ledger/database/test_schema.py",
-        "tests/live/page/test_render.py",
+        "tests/live/page/test_render.py::test_each_fragment_is_one_element_with_its_id",
     )
     copy.run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not postgresql", *tests)
 

@@ -70,7 +70,8 @@ def test_the_example_shows_every_option_under_its_own_crm(kind: str) -> None:
     )
     shown = tomllib.loads("\n".join(re.findall(r"^(?:# )?(\w+ = .+)$", table, re.MULTILINE)))
     assert sorted(shown) == sorted(ADAPTERS[kind].options.__struct_fields__)
-    read(crm=kind, webhook_secret="user:password", **{kind: shown})
+    api = {"token": "x", "url": "https://crm.example"}
+    read(crm=kind, webhook_secret="user:password", api=api, **{kind: shown})
 
 
 def test_options_of_another_crm_are_a_programming_error() -> None:
@@ -154,6 +155,7 @@ def test_several_secrets_let_one_be_replaced() -> None:
             {"crm": "amocrm", "api": {"token": "x"}},
             r"accounts\[0\].api.url: expected the address of the amocrm account",
         ),
+        ({"crm": "bitrix24"}, r"accounts\[0\]: crm = \"bitrix24\" needs \[accounts.api\]"),
     ],
 )
 def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:

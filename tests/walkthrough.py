@@ -52,8 +52,8 @@ class Copy:
             **os.environ,
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.folder.with_name("hypothesis")),
             "MYPY_CACHE_DIR": str(self.folder.with_name("mypy")),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(self.folder),
+            "PYTHONPYCACHEPREFIX": str(self.folder.with_name("bytecode")),
             "RUFF_NO_CACHE": "true",
             **variables,
         }

@@ -164,7 +164,12 @@ class Api(Protocol):
 
     @abstractmethod
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """The call for the next page; None after the last. The answer is a recognised one."""
+        """The call for the next page; None only where the answer says that there is none. The answer is a
+        recognised one.
+
+        A page that leads to itself, or back to an earlier one, is given as it is: sync refuses it, and asks
+        again. To end there would make a part pass for the whole.
+        """
 
     def verdict(self, call: Call, answer: Answer) -> Verdict:
         """What the answer means (SPEC section 4): only an answer that is recognised proves anything."""
@@ -175,7 +180,17 @@ class Api(Protocol):
     @abstractmethod
     def is_recognised(self, call: Call, answer: Answer) -> bool:
         """Whether an answer with a 2xx has the form that the vendor documents for this call: a list with its
-        list, the objects that were asked for, or the documented form of "there is none"."""
+        list and, unless it is the last, with the next page; the objects that were asked for; or the
+        documented form of "there is none"."""
+
+    def field(self, account: Account) -> Call | None:
+        """The call for the CRM's field that the configuration names as `reason_field`; None where it names
+        none, or where no call can tell. An answer that means `gone` says that there is no such field."""
+        return None
+
+    def has_field(self, answer: Answer, account: Account) -> bool:
+        """Whether the answer to `field` has the field. If it has not, the pages that follow are read too."""
+        return True
 
     @abstractmethod
     def decode(self, request: Request, account: Account) -> Decoded:

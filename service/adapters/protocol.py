@@ -47,6 +47,10 @@ class Adapter(Protocol):
         """Return if the secret has the CRM's form. Raises `ValueError`, which says what is expected."""
         return
 
+    def check(self, account: Account) -> None:
+        """Return if the account can work. Raises `ValueError`, which says what is missing."""
+        return
+
     @abstractmethod
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """What a person does in the CRM so that it posts its webhooks to an address, a line for each step.

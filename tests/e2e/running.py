@@ -21,6 +21,8 @@ from typing import Any, Final, TypeVar
 import httpx
 from standardwebhooks import Webhook
 
+from tests.e2e import forked
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
@@ -138,15 +140,7 @@ def signed(webhook_id: str, body: str) -> dict[str, str]:
 
 def lossboard(folder: Path, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to completion."""
-    return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
-        cwd=folder,
-        env=environment(url),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS * 3,
-        check=False,
-    )
+    return forked.run(folder, arguments, environment(url), DEADLINE_SECONDS * 3)
 
 
 def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:

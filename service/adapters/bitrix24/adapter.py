@@ -72,6 +72,11 @@ class Bitrix24Adapter(Adapter):
     options = Bitrix24Options
     api = Bitrix24Api()
 
+    def check(self, account: Account) -> None:
+        """See `Adapter`: a webhook has nothing but ids, so that without the API nothing would be shown."""
+        if account.api is None:
+            raise ValueError('crm = "bitrix24" needs [accounts.api]: its webhooks carry nothing but ids')
+
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `auth[application_token]` is a secret, and `auth[domain]` is the configured domain,
         if there is one. The time of sending proves nothing, because nothing protects it."""

@@ -64,14 +64,13 @@ class HubSpotAdapter(Adapter):
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
         """See `Adapter`. Webhooks are settings of the app, which no token of an account may change."""
-        deal = [name for name in deal_properties(account) if not name.startswith("hs_is_closed")]
         return [
             "In HubSpot, as a super admin. An app of a project: put what follows in its file",
             "webhooks-hsmeta.json (docs/crm/hubspot.md has it whole), then: hs project upload.",
             "An old private app: Development → Legacy apps → the app → Edit app → Webhooks.",
             f"Target URL: {address}",
             "Deals: created, deleted, restored, merged, association changed, and changes of the properties",
-            f"    {', '.join(deal)}",
+            f"    {', '.join(deal_properties(account))}",
             "Tasks: created, deleted, restored, association changed, and changes of the properties",
             f"    {', '.join(TASK_PROPERTIES)}",
             "Contacts: deleted. Companies: deleted, and changes of the property name.",

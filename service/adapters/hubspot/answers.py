@@ -2,8 +2,8 @@
 
 An answer's resource is a verb and the object type it applies to: `list:deals` (all, with their links),
 `read:deals` (by id), `links:deals:contacts` (the links of those), `search:deals` (those that changed),
-`sweep:deals` (the ids of all that count), `archived:deals`, `names:contacts`, `owners`, `pipelines`. An
-answer to a batch has the status 207 where a part of it failed; its `errors` say which part.
+`sweep:deals` (the ids of all that count), `archived:deals`, `names:contacts`, `owners`, `pipelines`,
+`reasons`. An answer to a batch has the status 207 where a part of it failed; its `errors` say which part.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from service.adapters.api import RESOURCE, TASKS_DAYS, absent_ids, as_of
-from service.adapters.fields import digest, identifier, optional_text, refuse_future
+from service.adapters.api import ASKED, RESOURCE, TASKS_DAYS, absent_ids, as_of
+from service.adapters.fields import digest
+from service.adapters.hubspot import names
+from service.adapters.hubspot.context import RECORD, Context, ListedLinks, changed_record
 from service.adapters.hubspot.options import HubSpotOptions
-from service.adapters.hubspot.pages import LINKS, RESULTS, Id, WithId, page_of
+from service.adapters.hubspot.pages import LINKS, RESULTS, SyncPage, page_of
 from service.adapters.hubspot.properties import Record, read_record
 from service.adapters.hubspot.records import LINK_TARGETS, LinkTarget, client_id, record_id, record_ids
 from service.adapters.parsed import Parsed, parse_body, rejected
-from service.calendar import parse_instant
 from service.config import Account
-from service.model import DAY, Change, Decoded, Instant, Need, Request, Value, earlier
+from service.model import DAY, Change, Decoded, Instant, Need, Rejection, Request, Value, earlier
 
 _PRIMARY: Final = "deal_to_company"
 """The type of the link to a deal's primary company in a list. The types of other links are longer."""
@@ -33,68 +34,30 @@ _PRIMARY: Final = "deal_to_company"
 _Entity: TypeAlias = Literal["deal", "task"]
 
 
-class _ListedLink(WithId):
-    type: str = ""
-
-
-class _ListedLinks(msgspec.Struct):
-    results: list[_ListedLink] = []
-
-
-class _ApiRecord(msgspec.Struct, rename="camel"):
-    id: Id
-    properties: dict[str, str | None] = {}
-    updated_at: str | None = None
-    archived: bool = False
-    archived_at: str | None = None
-    associations: dict[str, _ListedLinks] = {}
-
-
-class _Owner(WithId, rename="camel"):
-    first_name: str | None = None
-    last_name: str | None = None
-    email: str | None = None
-
-
-class _Pipeline(WithId):
-    label: str | None = None
-
-
-_RECORD = msgspec.json.Decoder(_ApiRecord)
-_OWNER = msgspec.json.Decoder(_Owner)
-_PIPELINE = msgspec.json.Decoder(_Pipeline)
-
-
 def decode(request: Request, account: Account) -> Decoded:
-    """See `Api`. Each result stands alone. A record that was asked for and is left out was deleted, or has no
-    link, but only if no part of the answer failed."""
+    """See `Api`. Each result stands alone."""
     resource = request.headers.get(RESOURCE, "")
     reader = READERS.get(resource)
     if reader is None:
         error = ValueError(f"answers about {resource!r} are not read")
         return rejected(error).decoded(digest(request.body, str(request.received_at)))
-    occasion = f"{resource} {request.received_at}" if reader.is_dated_by_asking else resource
-    key = digest(request.body, occasion)
-    context = _Context(request.received_at, account)
-    parsed = parse_body(
-        lambda: RESULTS.decode(request.body).results, lambda result: reader.read(result, context)
-    )
-    if reader.missing is not None and (page := page_of(request.body, resource)).is_complete:
-        absent = record_ids(absent_ids(request, page.ids))
-        parsed += Parsed(tuple(reader.missing(id, context) for id in absent))
+    asked = tuple(request.headers.get(ASKED, "").split())
+    occasion = [resource, str(request.received_at), *asked] if reader.is_dated_by_asking else [resource]
+    key = digest(request.body, " ".join(occasion))
+    context = Context(request.received_at, account, asked)
+    parsed = parse_body(lambda: _parts(resource, request.body), lambda part: reader.read(part, context))
+    page = page_of(request.body, resource)
+    if reader.missing is not None and page != SyncPage():
+        parsed += reader.missing(record_ids(absent_ids(request, page.ids)), page, context)
     return parsed.decoded(key)
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """When the API was asked, and for which account."""
-
-    asked_at: Instant
-    account: Account
-
-
-_Version: TypeAlias = Callable[[Raw, _Context], Instant]
-"""Dates a name: by the last change of its record, or by when the API was asked."""
+def _parts(resource: str, body: bytes) -> list[Raw]:
+    """The results of an answer. The definition of a property is one; where there is no such property, the
+    body is empty."""
+    if resource == "reasons":
+        return [Raw(body)] if body else []
+    return RESULTS.decode(body).results
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,30 +66,20 @@ class _Reader:
 
     Args:
         read: The changes and needs in one result.
-        missing: The change for a record that was asked for and is left out.
+        missing: What an answer says of records that it leaves out.
         is_dated_by_asking: Its changes carry the time at which the API was asked, so that an equal answer at
             another time is a delivery of its own.
     """
 
-    read: Callable[[Raw, _Context], Parsed]
-    missing: Callable[[str, _Context], Change] | None = None
+    read: Callable[[Raw, Context], Parsed]
+    missing: Callable[[Sequence[str], SyncPage, Context], Parsed] | None = None
     is_dated_by_asking: bool = True
 
 
-def _record(result: Raw, context: _Context) -> tuple[_ApiRecord, str, Instant]:
-    """A record, its id, and when it was last changed or deleted."""
-    record = _RECORD.decode(result)
-    changed_at = record.archived_at if record.archived else record.properties.get("hs_lastmodifieddate")
-    changed_at = changed_at or record.updated_at
-    if changed_at is None:
-        raise ValueError("the record does not say when it was changed")
-    return record, record_id(record.id), refuse_future(parse_instant(changed_at), context.asked_at)
-
-
-def _searched(entity: _Entity, result: Raw, context: _Context) -> Parsed:
+def _searched(entity: _Entity, result: Raw, context: Context) -> Parsed:
     """A record from a search or from the list of deleted ones. Its links are not in it, so it is asked for by
     id; until then its properties are dated by its last change, because a search lags behind the webhooks."""
-    record, id, version = _record(result, context)
+    record, id, version = changed_record(result, context)
     if record.archived:
         return Parsed((Change(entity, id, version, deleted=True),))
     portal = HubSpotOptions.of(context.account).account
@@ -134,13 +87,13 @@ def _searched(entity: _Entity, result: Raw, context: _Context) -> Parsed:
     return parsed + Parsed(needs=(Need(entity, id),))
 
 
-def _read(entity: _Entity, result: Raw, context: _Context) -> Parsed:
+def _read(entity: _Entity, result: Raw, context: Context) -> Parsed:
     """A record that was asked for by its id: true at that moment, and whole."""
     parsed = _searched(entity, result, context)
     return replace(parsed, changes=tuple(as_of(parsed.changes, context.asked_at)), needs=())
 
 
-def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
+def _listed(entity: _Entity, result: Raw, context: Context) -> Parsed:
     """A record from a list, with its links; true at that moment. Tasks completed long ago are left out,
     because they count nowhere and there can be very many."""
     parsed = _read(entity, result, context)
@@ -148,7 +101,7 @@ def _listed(entity: _Entity, result: Raw, context: _Context) -> Parsed:
         return parsed
     if _is_over(parsed.changes[0], earlier(context.asked_at, TASKS_DAYS * DAY)):
         return Parsed()
-    target, linked_id = _first_link(entity, _RECORD.decode(result).associations)
+    target, linked_id = _first_link(entity, RECORD.decode(result).associations)
     links = _link_fields(entity, target, linked_id)
     changes = tuple(
         msgspec.structs.replace(change, fields={**change.fields, **links})
@@ -165,28 +118,24 @@ def _is_over(task: Change, since: Instant) -> bool:
 
 
 def _first_link(
-    entity: _Entity, associations: Mapping[str, _ListedLinks]
+    entity: _Entity, associations: Mapping[str, ListedLinks]
 ) -> tuple[LinkTarget | None, str | None]:
     """The link of a listed record that counts: its object type and the linked record's id."""
     for target in LINK_TARGETS[f"{entity}s"]:
-        links = associations.get(target, _ListedLinks()).results
+        links = associations.get(target, ListedLinks()).results
         ranked = [(link.type != _PRIMARY, int(record_id(link.id))) for link in links]
         if ranked:
             return target, str(min(ranked)[1])
     return None, None
 
 
-def _swept(entity: _Entity, result: Raw, context: _Context) -> Parsed:
+def _swept(entity: _Entity, result: Raw, context: Context) -> Parsed:
     """A record that exists; nothing else about it was asked."""
-    _, id, version = _record(result, context)
+    _, id, version = changed_record(result, context)
     return Parsed((Change(entity, id, version, {"known": True} if entity == "deal" else {}),))
 
 
-def _deleted(entity: _Entity, id: str, context: _Context) -> Change:
-    return Change(entity, id, context.asked_at, deleted=True)
-
-
-def _linked(entity: _Entity, target: LinkTarget, result: Raw, context: _Context) -> Parsed:
+def _linked(entity: _Entity, target: LinkTarget, result: Raw, context: Context) -> Parsed:
     """A record's link to records of one type: to the primary one of several, else to the oldest."""
     links = LINKS.decode(result)
     if not links.to:
@@ -196,8 +145,25 @@ def _linked(entity: _Entity, target: LinkTarget, result: Raw, context: _Context)
     return Parsed((Change(entity, record_id(links.origin.id), context.asked_at, fields),))
 
 
-def _unlinked(entity: _Entity, id: str, context: _Context) -> Change:
-    return Change(entity, id, context.asked_at, _link_fields(entity, None, None))
+def _gone(entity: _Entity, absent: Sequence[str], page: SyncPage, context: Context) -> Parsed:  # noqa: ARG001
+    """The records of which an answer says that they do not exist any more."""
+    gone = record_ids(sorted(page.gone))
+    return Parsed(tuple(Change(entity, id, context.asked_at, deleted=True) for id in gone))
+
+
+def _unread(entity: _Entity, absent: Sequence[str], page: SyncPage, context: Context) -> Parsed:
+    """As `_gone`. Nothing is known of the other records that are left out, and each is a rejection, so that
+    it stays needed."""
+    unknown = (id for id in absent if id not in page.gone)
+    errors = (Rejection(0, f"the answer says nothing of {entity} {id}") for id in unknown)
+    return _gone(entity, absent, page, context) + Parsed(rejections=tuple(errors))
+
+
+def _unlinked(entity: _Entity, absent: Sequence[str], page: SyncPage, context: Context) -> Parsed:
+    """Records without a link, if no part of the answer failed."""
+    fields = _link_fields(entity, None, None)
+    absent = absent if page.is_complete else ()
+    return Parsed(tuple(Change(entity, id, context.asked_at, fields) for id in absent))
 
 
 def _link_fields(entity: _Entity, target: LinkTarget | None, linked_id: str | None) -> dict[str, Value]:
@@ -208,57 +174,21 @@ def _link_fields(entity: _Entity, target: LinkTarget | None, linked_id: str | No
     return {"deal_id": deal, "client_id": client}
 
 
-def _contact(version: _Version, result: Raw, context: _Context) -> Parsed:
-    record = _RECORD.decode(result)
-    first, last, email = (record.properties.get(name) for name in ("firstname", "lastname", "email"))
-    names = (f"{first or ''} {last or ''}", email)
-    return _named("client", record_id(record.id), names, version(result, context))
-
-
-def _company(version: _Version, result: Raw, context: _Context) -> Parsed:
-    record = _RECORD.decode(result)
-    names = (record.properties.get("name"), record.properties.get("domain"))
-    return _named("client", client_id("companies", record_id(record.id)), names, version(result, context))
-
-
-def _asked_at(_result: Raw, context: _Context) -> Instant:
-    return context.asked_at
-
-
-def _changed_at(result: Raw, context: _Context) -> Instant:
-    return _record(result, context)[2]
-
-
-def _owner(result: Raw, context: _Context) -> Parsed:
-    owner = _OWNER.decode(result)
-    names = (f"{owner.first_name or ''} {owner.last_name or ''}", owner.email)
-    return _named("manager", record_id(owner.id), names, context.asked_at)
-
-
-def _pipeline(result: Raw, context: _Context) -> Parsed:
-    pipeline = _PIPELINE.decode(result)
-    return _named("pipeline", identifier(pipeline.id), (pipeline.label,), context.asked_at)
-
-
-def _named(
-    entity: Literal["client", "manager", "pipeline"], id: str, names: Sequence[str | None], version: Instant
-) -> Parsed:
-    """The first of the names that is not empty; nothing if all are."""
-    name = next(filter(None, map(optional_text, names)), None)
-    return Parsed((Change(entity, id, version, {"name": name}),) if name else ())
-
-
 _ENTITIES: Final[Mapping[str, _Entity]] = {"deals": "deal", "tasks": "task"}
 READERS: Final[Mapping[str, _Reader]] = {
-    "owners": _Reader(_owner),
-    "pipelines": _Reader(_pipeline),
-    "names:contacts": _Reader(partial(_contact, _asked_at)),
-    "names:companies": _Reader(partial(_company, _asked_at)),
-    "search:contacts": _Reader(partial(_contact, _changed_at), is_dated_by_asking=False),
-    "search:companies": _Reader(partial(_company, _changed_at), is_dated_by_asking=False),
-    **{f"list:{objects}": _Reader(partial(_listed, entity)) for objects, entity in _ENTITIES.items()},
+    "owners": _Reader(names.owner),
+    "pipelines": _Reader(names.pipeline),
+    "reasons": _Reader(names.reasons),
+    "names:contacts": _Reader(partial(names.contact, names.asked_at)),
+    "names:companies": _Reader(partial(names.company, names.asked_at)),
+    "search:contacts": _Reader(partial(names.contact, names.changed_at), is_dated_by_asking=False),
+    "search:companies": _Reader(partial(names.company, names.changed_at), is_dated_by_asking=False),
     **{
-        f"read:{objects}": _Reader(partial(_read, entity), partial(_deleted, entity))
+        f"list:{objects}": _Reader(partial(_listed, entity), partial(_gone, entity))
+        for objects, entity in _ENTITIES.items()
+    },
+    **{
+        f"read:{objects}": _Reader(partial(_read, entity), partial(_unread, entity))
         for objects, entity in _ENTITIES.items()
     },
     **{

@@ -11,12 +11,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
-from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage, Verdict, busy
+from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage
 from service.adapters.hubspot import answers
-from service.adapters.hubspot.pages import SyncPage, is_answer, page_of, rate_limit_policy
-from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
+from service.adapters.hubspot.options import HubSpotOptions
+from service.adapters.hubspot.pages import SyncPage, page_of
+from service.adapters.hubspot.properties import COMPUTED_PROPERTIES, TASK_PROPERTIES, deal_properties
+from service.adapters.hubspot.reasons import asked_reasons
 from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
+from service.adapters.hubspot.verdicts import is_recognised, last_asked, verdict_of
 from service.config import Account
 from service.model import DAY, SECOND, Instant, Need, earlier
 
@@ -32,12 +36,6 @@ LIST_PAGE: Final = 100
 
 _MODIFIED: Final = "hs_lastmodifieddate"
 _ID: Final = "hs_object_id"
-_WAIT_SECONDS: Final[Mapping[str, float]] = {"SECONDLY": 1, "TEN_SECONDLY_ROLLING": 10, "DAILY": 3600}
-"""The wait after a 429, by the limit that was exceeded. The daily one is reset at the office's midnight."""
-
-_LOCKED_SECONDS: Final = 2.0
-"""The wait after a 423: HubSpot's documents say to wait two seconds."""
-
 _CONTACT: Final = ("firstname", "lastname", "email")
 _COMPANY: Final = ("name", "domain")
 
@@ -51,19 +49,21 @@ class HubSpotApi(Api):
     pace = Pace(per_second=4, burst=1)  # searches have the lowest limit: 5 a second for all apps together
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """See `Api`. Owners and pipelines are few, so all of them are listed."""
+        """See `Api`. Owners, pipelines and reasons are few, so all of them are listed."""
         ids = tuple(need.id for need in needs[: self.batch])
         match needs[0].entity if needs else None:
             case "deal":
-                return _read("deals", ids, deal_properties(account))
+                return _read("deals", ids, _of_deals(account))
             case "task":
-                return _read("tasks", ids, TASK_PROPERTIES)
+                return _read("tasks", ids, _OF_TASKS)
             case "client":
                 return _contacts(ids) or _companies(ids)
             case "manager":
                 return replace(_OWNERS, asked=ids)
             case "pipeline":
                 return replace(_PIPELINES, asked=ids)
+            case "reason":
+                return replace(_reasons(account), asked=asked_reasons(ids))
             case _:
                 return None
 
@@ -73,20 +73,22 @@ class HubSpotApi(Api):
         return (
             Stage("managers", _OWNERS),
             Stage("pipelines", _PIPELINES),
+            Stage("reasons", _reasons(account)),
             Stage("deals", _list("deals", _of_deals(account))),
-            Stage("tasks", _list("tasks", (*TASK_PROPERTIES, _MODIFIED))),
+            Stage("tasks", _list("tasks", _OF_TASKS)),
         )
 
     def changes(self, account: Account, since: Instant) -> Sequence[Stage]:
-        """See `Api`. The names of clients too, because a webhook has only a part of a name. Deleted records
-        can only be listed all at once."""
+        """See `Api`. The names of clients too, because a webhook has only a part of a name, and the labels of
+        the reasons. Deleted records can only be listed all at once."""
         changed = [[_filter(_MODIFIED, "GTE", _milliseconds(since))]]
         contacts = [[_filter("lastmodifieddate", "GTE", _milliseconds(since))]]
         return (
             Stage("contacts", _search("search:contacts", contacts, _CONTACT)),
             Stage("companies", _search("search:companies", changed, _COMPANY)),
+            Stage("reasons", _reasons(account)),
             Stage("deals", _search("search:deals", changed, _of_deals(account))),
-            Stage("tasks", _search("search:tasks", changed, (*TASK_PROPERTIES, _MODIFIED))),
+            Stage("tasks", _search("search:tasks", changed, _OF_TASKS)),
             Stage("deleted deals", _deleted("deals")),
             Stage("deleted tasks", _deleted("tasks")),
         )
@@ -101,25 +103,14 @@ class HubSpotApi(Api):
     def following(self, call: Call, answer: Answer) -> Call | None:
         """See `Api`: the next page, or the links of the records that were read."""
         follow = _FOLLOWING.get(call.resource.partition(":")[0])
-        if follow is None or answer.status not in (200, 207):
-            return None
-        return follow(call, page_of(answer.body, call.resource))
+        return None if follow is None else follow(call, page_of(answer.body, call.resource))
 
-    def verdict(self, call: Call, answer: Answer) -> Verdict:
-        """See `Api`. No call has a record's id in its path, so a 404 never means that a record is gone: it
-        means that HubSpot has withdrawn this version of the API."""
-        verdict = super().verdict(call, answer)
-        if verdict.retry_seconds is None and answer.status == 429:
-            policy = rate_limit_policy(answer.body)
-            return busy(_WAIT_SECONDS.get(policy, _WAIT_SECONDS["TEN_SECONDLY_ROLLING"]))
-        if verdict.retry_seconds is None and answer.status == 423:
-            return busy(_LOCKED_SECONDS)
-        return verdict
+    def field(self, account: Account) -> Call:
+        """See `Api`."""
+        return _reasons(account)
 
-    def is_recognised(self, call: Call, answer: Answer) -> bool:
-        """See `Api`: every answer is a list of results."""
-        return is_answer(answer.body)
-
+    verdict = staticmethod(verdict_of)
+    is_recognised = staticmethod(is_recognised)
     decode = staticmethod(answers.decode)
 
 
@@ -139,7 +130,7 @@ def _batch(
 
 def _read(objects: str, ids: Sequence[str], properties: Sequence[str]) -> Call | None:
     records = tuple(record_ids(ids))
-    return _batch("read", objects, records, (*properties, _MODIFIED), records)
+    return _batch("read", objects, records, properties, records)
 
 
 def _contacts(clients: tuple[str, ...]) -> Call | None:
@@ -176,7 +167,10 @@ def _counting_tasks(now: Instant) -> list[list[_Filter]]:
 
 
 def _of_deals(account: Account) -> tuple[str, ...]:
-    return (*deal_properties(account), _MODIFIED)
+    return (*deal_properties(account), *COMPUTED_PROPERTIES, _MODIFIED)
+
+
+_OF_TASKS: Final = (*TASK_PROPERTIES, _MODIFIED)
 
 
 def _search(
@@ -213,6 +207,12 @@ _OWNERS: Final = Call("owners", f"/crm/owners/{VERSION}", (("archived", "false")
 _PIPELINES: Final = Call("pipelines", f"/crm/pipelines/{VERSION}/deals")
 
 
+def _reasons(account: Account) -> Call:
+    """The call for the definition of the property that holds the loss reason."""
+    name = quote(HubSpotOptions.of(account).reason_field, safe="")
+    return Call("reasons", f"/crm/properties/{VERSION}/deals/{name}")
+
+
 def _after_read(call: Call, page: SyncPage) -> Call | None:
     objects = call.resource.partition(":")[2]
     existing = tuple(record for record in call.asked if record in page.ids)
@@ -229,29 +229,19 @@ def _after_links(call: Call, page: SyncPage) -> Call | None:
 
 
 def _after_search(call: Call, page: SyncPage) -> Call | None:
-    """The search from the largest id on. A page without a larger id is the last, whatever its cursor says."""
-    search = json.loads(call.body)
-    groups = [group["filters"] for group in search["filterGroups"]]
-    last = max(map(int, page.ids), default=0)
-    if page.after is None or last <= int(groups[0][-1]["value"]):
+    """The search from the largest id on."""
+    if page.after is None:
         return None
-    return _search(call.resource, [group[:-1] for group in groups], search["properties"], str(last))
+    search = json.loads(call.body)
+    groups = [group["filters"][:-1] for group in search["filterGroups"]]
+    last = max(map(int, page.ids), default=last_asked(call))
+    return _search(call.resource, groups, search["properties"], str(last))
 
 
 def _after_list(call: Call, page: SyncPage) -> Call | None:
-    query = dict(call.query)
-    if page.after is None or not _is_further(page.after, query.get("after")):
+    if page.after is None:
         return None
-    return replace(call, query=tuple((query | {"after": page.after}).items()))
-
-
-def _is_further(after: str, before: str | None) -> bool:
-    """Whether a cursor leads to another page. A cursor is usually a number that grows."""
-    if before is None:
-        return True
-    if after.isdecimal() and before.isdecimal():
-        return int(after) > int(before)
-    return after != before
+    return replace(call, query=tuple((dict(call.query) | {"after": page.after}).items()))
 
 
 def _after_owners(call: Call, page: SyncPage) -> Call | None:

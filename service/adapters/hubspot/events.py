@@ -16,6 +16,7 @@ from msgspec import Raw
 from service.adapters.fields import optional_text, refuse_future
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import (
+    COMPUTED_PROPERTIES,
     TASK_PROPERTIES,
     Properties,
     Record,
@@ -128,7 +129,8 @@ def _property_changed(event: _Event) -> Parsed:
         client = client_id("companies", record_id(event.payload.object_id))
         return Parsed((Change("client", client, event.version, {"name": optional_text(value)}),))
     entity = _ENTITIES.get(event.object_type)
-    known_names = deal_properties(event.account) if entity == "deal" else TASK_PROPERTIES
+    of_deals = (*deal_properties(event.account), *COMPUTED_PROPERTIES)
+    known_names = of_deals if entity == "deal" else TASK_PROPERTIES
     if entity is None or name not in known_names:
         return Parsed()
     return _record(event, entity, {name: value})

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from service.adapters.fields import UNDECODABLE
+from service.adapters.hubspot.properties import merged_ids
 from service.adapters.hubspot.records import record_id
 
 Id: TypeAlias = str | int
@@ -27,12 +28,17 @@ class _Paging(msgspec.Struct):
     next: _Next | None = None
 
 
+class _Concerned(msgspec.Struct):
+    ids: list[Id] = []
+
+
 class _Error(msgspec.Struct):
     category: str = ""
+    context: _Concerned | None = None
 
 
 class Results(msgspec.Struct):
-    """The frame of every answer."""
+    """The frame of every answer except the one about a property."""
 
     results: list[Raw]
     status: str = _COMPLETE
@@ -41,14 +47,24 @@ class Results(msgspec.Struct):
 
     @property
     def is_complete(self) -> bool:
-        """Whether a record that is left out does not exist. False where it may only not have been read."""
+        """Whether no part of the answer failed."""
         return self.status == _COMPLETE and all(error.category == _NOT_FOUND for error in self.errors)
+
+    @property
+    def not_found(self) -> set[str]:
+        """The records of which the answer says that they do not exist."""
+        concerned = [error.context for error in self.errors if error.category == _NOT_FOUND]
+        return {str(id) for context in concerned if context for id in context.ids}
 
 
 class WithId(msgspec.Struct):
     """A result that has an id."""
 
     id: Id
+
+
+class _Identity(WithId):
+    properties: dict[str, str | None] = {}
 
 
 class _Label(msgspec.Struct):
@@ -74,27 +90,25 @@ class Links(msgspec.Struct, rename={"origin": "from"}):
     to: list[Link] = []
 
 
-class _RateLimit(msgspec.Struct, rename="camel"):
-    policy_name: str = ""
-
-
 RESULTS = msgspec.json.Decoder(Results)
 LINKS = msgspec.json.Decoder(Links)
-_WITH_ID = msgspec.json.Decoder(WithId)
-_RATE_LIMIT = msgspec.json.Decoder(_RateLimit)
+_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPage:
-    """The part of an answer that decides what is asked next.
+    """The part of an answer that decides what is asked next, and what is not there.
 
     Args:
         ids: The records in it; of an answer about links, the records that have one.
+        gone: The records of which it says that they do not exist any more: by an error of the documented
+            form, or because they were merged into one that is in it.
         after: The cursor of the next page; None after the last.
-        is_complete: A record that is left out does not exist.
+        is_complete: No part of it failed, and every result has an id.
     """
 
     ids: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
     after: str | None = None
     is_complete: bool = False
 
@@ -107,37 +121,26 @@ def page_of(body: bytes, resource: str) -> SyncPage:
         return SyncPage()
     ids_in = _linked_ids if resource.startswith("links:") else _own_ids
     ids: set[str] = set()
+    gone = answer.not_found
     is_complete = answer.is_complete
     for result in answer.results:
         try:
-            ids |= ids_in(result)
+            present, merged = ids_in(result)
         except UNDECODABLE:
             is_complete = False
+        else:
+            ids |= present
+            gone |= merged
     following = answer.paging.next if answer.paging else None
-    return SyncPage(frozenset(ids), (str(following.after) or None) if following else None, is_complete)
+    after = (str(following.after) or None) if following else None
+    return SyncPage(frozenset(ids), frozenset(gone - ids), after, is_complete)
 
 
-def is_answer(body: bytes) -> bool:
-    """Whether a body has the frame of an answer: a list of results."""
-    try:
-        RESULTS.decode(body)
-    except UNDECODABLE:
-        return False
-    return True
+def _own_ids(result: Raw) -> tuple[set[str], set[str]]:
+    record = _IDENTITY.decode(result)
+    return {record_id(record.id)}, set(merged_ids(record.properties))
 
 
-def rate_limit_policy(body: bytes) -> str:
-    """The limit that a 429 names; empty where it names none."""
-    try:
-        return _RATE_LIMIT.decode(body).policy_name
-    except UNDECODABLE:
-        return ""
-
-
-def _own_ids(result: Raw) -> set[str]:
-    return {record_id(_WITH_ID.decode(result).id)}
-
-
-def _linked_ids(result: Raw) -> set[str]:
+def _linked_ids(result: Raw) -> tuple[set[str], set[str]]:
     links = LINKS.decode(result)
-    return {record_id(links.origin.id)} if links.to else set()
+    return ({record_id(links.origin.id)} if links.to else set()), set()

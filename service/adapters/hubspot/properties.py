@@ -12,29 +12,52 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from service.adapters.fields import loss_reason, one_line, optional_identifier, optional_text
+from msgspec import UNSET
+
+from service.adapters.fields import money, one_line, optional_identifier, optional_text
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.parsed import Parsed
 from service.calendar import is_plausible, parse_instant
 from service.config import Account
-from service.model import SECOND, Change, Instant, Rejection, Status, Value
-from service.money import currency_code, minor_digits, round_amount
+from service.model import ID_LENGTH, SECOND, Change, Instant, Rejection, Status, Value, cleaned
+from service.money import NO_CURRENCY, minor_digits, round_amount
 
 Properties: TypeAlias = Mapping[str, str | None]
 
 DEAL_PROPERTIES: Final = tuple(
-    "dealname amount deal_currency_code dealstage pipeline closedate hubspot_owner_id hs_is_closed"
-    " hs_is_closed_won hs_is_closed_lost".split()
+    "dealname amount deal_currency_code dealstage pipeline closedate hubspot_owner_id".split()
 )
-"""The properties of a deal that are read, without the one that holds the loss reason."""
+"""The properties of a deal whose changes a webhook can tell, without the one that holds the loss reason."""
+
+MERGED: Final = "hs_merged_object_ids"
+"""The property that lists the records that were merged into this one, separated by `;`."""
+
+_ENTERED: Final = "hs_v2_date_entered_current_stage"
+_CLOSED: Final = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
+
+COMPUTED_PROPERTIES: Final = (*_CLOSED, _ENTERED, MERGED)
+"""The properties of a deal that HubSpot computes; they are read from the API only."""
 
 TASK_PROPERTIES: Final = tuple(
     "hs_task_subject hs_task_status hs_task_completion_date hs_timestamp hubspot_owner_id".split()
 )
 
 _OBJECT_TYPE_IDS: Final[Mapping[str, str]] = {"deal": "0-3", "task": "0-27"}
-_STAGES: Final[Mapping[str | None, Status]] = {"closedwon": "won", "closedlost": "lost"}
-"""The stages whose ids HubSpot defines. Every other stage is the office's own, and its name says nothing."""
+_STAGES: Final[Mapping[str | None, Status]] = {
+    "appointmentscheduled": "open",
+    "qualifiedtobuy": "open",
+    "presentationscheduled": "open",
+    "decisionmakerboughtin": "open",
+    "contractsent": "open",
+    "closedwon": "won",
+    "closedlost": "lost",
+}
+"""The stages of the default pipeline, whose ids HubSpot defines (its guide "Pipelines", "Default pipelines").
+Every other stage is the office's own, and its id says nothing."""
+
+_UNASSIGNED: Final = "Unassigned"
+"""Stands in `deal_currency_code` where nobody has chosen a currency: the amount is in the account's. Seen in
+answers; the vendor's documents do not have it."""
 
 _PORTAL: Final = re.compile(r"[0-9]{1,20}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,13}")
@@ -55,8 +78,19 @@ class Record:
 
 
 def deal_properties(account: Account) -> tuple[str, ...]:
-    """The properties of a deal that are read for this account."""
+    """The properties of a deal whose changes the account's webhooks tell."""
     return (*DEAL_PROPERTIES, HubSpotOptions.of(account).reason_field)
+
+
+def reason_id(value: str | None) -> str | None:
+    """The id of the loss reason in a property's value: the value itself, which is a choice's internal one;
+    None for an empty one."""
+    return cleaned(" ".join((value or "").split())[:ID_LENGTH]) or None
+
+
+def merged_ids(properties: Properties) -> list[str]:
+    """The ids of the records that were merged into a record."""
+    return [id for id in (properties.get(MERGED) or "").split(";") if id]
 
 
 def instant_of(milliseconds: int) -> Instant:
@@ -85,7 +119,7 @@ def read_record(
     reader = _Reader(record.properties, _url_field(record.portal, entity, record.id))
     named: tuple[Change, ...] = ()
     if entity == "deal":
-        named = _read_deal(reader, version, account, whole=whole)
+        named = _read_deal(reader, record.id, version, account, whole=whole)
     else:
         _read_task(reader, version, whole=whole)
     changes = (Change(entity, record.id, version, reader.fields), *named)
@@ -110,26 +144,57 @@ class _Reader:
             self.errors.append(f"{property_name}: {one_line(error)}")
 
 
-def _read_deal(reader: _Reader, version: Instant, account: Account, *, whole: bool) -> tuple[Change, ...]:
-    """Read a deal's fields. Returns the change that names its loss reason."""
+def _read_deal(
+    reader: _Reader, record_id: str, version: Instant, account: Account, *, whole: bool
+) -> tuple[Change, ...]:
+    """Read a deal's fields. Returns further changes: since when it is lost, and its loss reason's name."""
     properties, fields = reader.properties, reader.fields
     fields["known"] = True
     reader.read("name", "dealname", optional_text)
-    reader.read("currency", "deal_currency_code", currency_code)
-    if whole or not _digits_differ(account):
-        currency = fields.get("currency") or account.currency
-        reader.read("amount", "amount", lambda value: _amount(value, str(currency)))
+    _read_money(reader, account, whole=whole)
     if (status := _status(properties)) is not None:
         fields["status"] = status
     reader.read("closed_at", "closedate", lambda value: _closed_at(moment(value), status, version))
     reader.read("manager_id", "hubspot_owner_id", optional_identifier)
     reader.read("pipeline_id", "pipeline", optional_identifier)
-    reason_field = HubSpotOptions.of(account).reason_field
-    if reason_field not in properties:
+    return (*_lost_since(reader, record_id, version), *_read_reason(reader, version, account))
+
+
+def _read_money(reader: _Reader, account: Account, *, whole: bool) -> None:
+    """Read the amount and its currency. An amount that is computed from line items can have any number of
+    decimals. One that cannot be read is unknown, and is reported too."""
+    sent = reader.properties
+    amount = sent.get("amount", UNSET) if whole or not _digits_differ(account) else UNSET
+    currency = sent.get("deal_currency_code", UNSET)
+    read = money(amount, None if currency == _UNASSIGNED else currency, account.currency, round_amount)
+    reader.fields |= read
+    if amount and read.get("amount") is None and read.get("currency") != NO_CURRENCY:
+        reader.errors.append("amount: it is no number, or is too large")
+
+
+def _lost_since(reader: _Reader, record_id: str, version: Instant) -> tuple[Change, ...]:
+    """The change that made a lost deal lost, dated by when the deal entered its stage. A closing date that
+    was planned and never moved can be later (SPEC section 2.5)."""
+    if reader.fields.get("status") != "lost":
         return ()
-    reason, named = loss_reason(" ".join((properties[reason_field] or "").split()), version)
-    fields |= reason
-    return named
+    reader.read(_ENTERED, _ENTERED, moment)
+    entered_at = reader.fields.pop(_ENTERED, None)
+    if not isinstance(entered_at, int) or entered_at >= version:
+        return ()
+    return (Change("deal", record_id, Instant(entered_at), {"status": "lost"}),)
+
+
+def _read_reason(reader: _Reader, version: Instant, account: Account) -> tuple[Change, ...]:
+    """Read the loss reason. Only the API tells whether the value is a text or stands for a choice's label, so
+    the value is the name where there is no API."""
+    reason_field = HubSpotOptions.of(account).reason_field
+    if reason_field not in reader.properties:
+        return ()
+    value = reader.properties[reason_field]
+    reason = reader.fields["reason_id"] = reason_id(value)
+    if reason is None or account.api is not None:
+        return ()
+    return (Change("reason", reason, version, {"name": optional_text(" ".join((value or "").split()))}),)
 
 
 def _read_task(reader: _Reader, version: Instant, *, whole: bool) -> None:
@@ -159,8 +224,7 @@ def _url_field(portal: str | int | None, entity: Literal["deal", "task"], record
 
 def _status(properties: Properties) -> Status | None:
     """Whether a deal is open, won or lost; None where neither its flags nor a default stage say it."""
-    names = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
-    closed, won, lost = (_flag(properties.get(name)) for name in names)
+    closed, won, lost = (_flag(properties.get(name)) for name in _CLOSED)
     if won:
         return "won"
     if lost or (closed and won is False):
@@ -189,8 +253,3 @@ def _digits_differ(account: Account) -> bool:
     """Whether the account's currencies differ in their minor units. An amount cannot be read from an event
     then, because the event does not say the currency."""
     return any(minor_digits(currency) != minor_digits(account.currency) for currency in account.rates)
-
-
-def _amount(value: str | None, currency: str) -> int | None:
-    """An amount in minor units. One that is computed from line items can have any number of decimals."""
-    return round_amount(value, currency) if value else None

@@ -19,7 +19,7 @@ from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.signature import address
 from service.adapters.protocol import TOLERANCE
 from service.config import Account
-from service.model import SECOND, Change, Decoded, Instant, Need, Request, Value
+from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Request, Value
 from tests.adapters.amocrm import captures
 from tests.adapters.hubspot.posts import ADDRESS, OCCURRED, PORTAL, VERSION, body, event, office, signed
 from tests.adapters.posts import NOW, TOKEN, post
@@ -275,9 +275,9 @@ def test_amounts_are_exact(value: str | None, amount: int | None) -> None:
 
 
 @pytest.mark.parametrize("value", ["many", "1E99", "NaN", "1,5", "1" * 14, "٣", "9999999999999.99999"])
-def test_an_unreadable_amount_is_rejected_and_the_deal_is_asked_for(value: str) -> None:
+def test_an_unreadable_amount_is_unknown_and_reported_and_the_deal_is_asked_for(value: str) -> None:
     result = decoded(event("deal.propertyChange", propertyName="amount", propertyValue=value))
-    assert "amount" not in result.changes[0].fields
+    assert result.changes[0].fields["amount"] is None
     assert result.rejections[0].error.startswith("amount: ")
     assert Need("deal", "42") in result.needs
 
@@ -295,6 +295,11 @@ def test_an_amount_without_its_currency_is_left_to_the_api_where_minor_units_dif
         ("hs_is_closed_won", "true", "won"),
         ("hs_is_closed_lost", "true", "lost"),
         ("hs_is_closed", "false", "open"),
+        ("dealstage", "appointmentscheduled", "open"),
+        ("dealstage", "qualifiedtobuy", "open"),
+        ("dealstage", "presentationscheduled", "open"),
+        ("dealstage", "decisionmakerboughtin", "open"),
+        ("dealstage", "contractsent", "open"),
     ],
 )
 def test_a_flag_or_a_stage_that_the_vendor_defines_sets_the_status(
@@ -306,7 +311,6 @@ def test_a_flag_or_a_stage_that_the_vendor_defines_sets_the_status(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("dealstage", "contractsent"),
         ("dealstage", "15504"),
         ("dealstage", ""),
         ("hs_is_closed", "true"),
@@ -325,18 +329,21 @@ def test_a_closing_date_in_the_future_closes_no_deal() -> None:
     assert deal("closedate", "") == {"closed_at": None}
 
 
-def test_a_loss_reason_is_a_text() -> None:
-    result = accepted(
-        event("deal.propertyChange", propertyName="closed_lost_reason", propertyValue=" Выбрал\nдругих ")
-    )
-    assert result.changes[0].fields["reason_id"] == "выбрал других"
-    assert result.changes[1] == Change("reason", "выбрал других", Instant(VERSION), {"name": "Выбрал других"})
+def test_a_loss_reason_is_named_by_its_value_unless_the_api_knows_its_label() -> None:
+    sent = event("deal.propertyChange", propertyName="closed_lost_reason", propertyValue=" Выбрал\nдругих ")
+    result = accepted(sent)
+    assert result.changes[0].fields["reason_id"] == "Выбрал других"
+    named = Change("reason", "Выбрал других", Instant(VERSION), {"name": "Выбрал других"})
+    assert result.changes[1:] == (named,)
+    assert accepted(sent, office(api=True)).changes == result.changes[:1]
     assert deal("closed_lost_reason", "") == {"reason_id": None}
+    assert deal("closed_lost_reason", " \0") == {"reason_id": None}
+    assert deal("closed_lost_reason", "x" * 600)["reason_id"] == "x" * ID_LENGTH
 
 
 def test_another_property_can_be_the_reason() -> None:
     account = office(reason_field="lost_because")
-    assert deal("lost_because", "Дорого", account) == {"reason_id": "дорого"}
+    assert deal("lost_because", "Дорого", account) == {"reason_id": "Дорого"}
     other = event("deal.propertyChange", propertyName="closed_lost_reason", propertyValue="x")
     assert decoded(other, account=account).changes == ()
 
@@ -562,8 +569,8 @@ def test_the_samples_come_to_the_changes_that_they_show() -> None:
     always: dict[str, Value] = {"url": "", "known": True}
     assert changes("deal_stage_lost") == [("deal", "9000101", always | {"status": "lost"})]
     assert changes("deal_batch") == [
-        ("deal", "9000101", always | {"reason_id": "выбрал других"}),
-        ("reason", "выбрал других", always | {"name": "Выбрал других"}),
+        ("deal", "9000101", always | {"reason_id": "Выбрал других"}),
+        ("reason", "Выбрал других", always | {"name": "Выбрал других"}),
         ("deal", "9000101", always | {"amount": 518450}),
         ("deal", "9000101", always | {"closed_at": VERSION + 7000}),
         ("deal", "9000102", always | {"manager_id": "61001"}),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.demo.crms.hubspot.crm import HubSpot
+from service.demo.crms.hubspot.records import choice_of
 from service.demo.crms.hubspot.webhooks import signature_v3
 from service.demo.office import Event
 from tests.demo.clock import START
@@ -121,6 +122,42 @@ async def test_a_batch_names_what_is_missing_with_status_207(hubspot: Simulated[
     assert links.json()["errors"][0]["subCategory"] == "crm.associations.NO_ASSOCIATIONS_FOUND"
 
 
+async def test_a_merge_makes_a_record_to_which_the_old_ids_lead(hubspot: Simulated[HubSpot]) -> None:
+    office = hubspot.office
+    first, second = (office.add_client(name) for name in ("Иван", "Ваня"))
+    one = office.add_deal("Séance", 100, first.id, 31, 11)
+    two = office.add_deal("Сеанс", 200, second.id, 31, 11)
+    task = office.add_task("y", 31, int(START), deal_id=two.id).id
+    webhook = hubspot.crm.merge(office.deals[one.id], office.deals[two.id])
+    (event,) = json.loads(webhook.body)
+    new = event["newObjectId"]
+    names = ("subscriptionType", "objectId", "primaryObjectId", "mergedObjectIds")
+    assert [event[name] for name in names] == ["deal.merge", new, one.id, [two.id]]
+    body = {"inputs": [{"id": two.id}, {"id": one.id}], "properties": ["hs_merged_object_ids"]}
+    (record,) = (await hubspot.get(f"{DEALS}/batch/read", body))["results"]
+    assert (record["id"], record["properties"]["hs_merged_object_ids"]) == (str(new), f"{one.id};{two.id}")
+    (listed,) = (await hubspot.get(f"{DEALS}?properties=hs_merged_object_ids"))["results"]
+    assert listed["id"] == str(new)
+    assert (await hubspot.get(f"{DEALS}?archived=true"))["results"] == []
+    assert office.tasks[task].deal_id == new
+    webhook = hubspot.crm.merge(office.clients[first.id], office.clients[second.id])
+    (event,) = json.loads(webhook.body)
+    assert event["subscriptionType"] == "contact.merge"
+    assert office.deals[new].client_id == event["newObjectId"]
+
+
+async def test_the_definition_of_a_choice_has_its_labels(hubspot: Simulated[HubSpot]) -> None:
+    path = "/crm/properties/2026-09/deals"
+    choice = await hubspot.get(f"{path}/lost_reason")
+    assert (choice["type"], choice["fieldType"]) == ("enumeration", "checkbox")
+    labels = {option["value"]: option["label"] for option in choice["options"]}
+    assert set(labels.values()) == set(hubspot.office.reasons.values())
+    text = await hubspot.get(f"{path}/closed_lost_reason")
+    assert (text["type"], text["options"]) == ("string", [])
+    missing = await hubspot.call(f"{path}/no_such_property")
+    assert (missing.status_code, missing.json()["category"]) == (404, "OBJECT_NOT_FOUND")
+
+
 async def test_ten_seconds_and_days_have_limits_and_searches_have_their_own() -> None:
     hubspot = simulated(limit=3, daily=12)
     headers = (await hubspot.call(OWNERS)).headers
@@ -183,6 +220,7 @@ def test_a_change_is_posted_as_one_event_for_each_property(hubspot: Simulated[Hu
         ("closed_lost_reason", "Дорого", moment),
         ("closedate", str(moment), moment),
         ("dealstage", "1199", moment),
+        ("lost_reason", choice_of("Дорого"), moment),
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count, islice
 from typing import Any, ClassVar, Final, TypeAlias
 from uuid import UUID
@@ -19,16 +19,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
+from service.demo.crms.hubspot.definitions import owner_json, pipeline_json, property_json
+from service.demo.crms.hubspot.merges import Merges
+from service.demo.crms.hubspot.problems import CATEGORIES, UNKNOWN_TOKEN, not_found
 from service.demo.crms.hubspot.records import (
     LABELS,
+    PORTAL,
     AnyType,
     Json,
     is_archived,
     iso,
     linked,
     links_of,
-    owner_json,
-    pipeline_json,
+    type_of,
 )
 from service.demo.crms.hubspot.requests import (
     Invalid,
@@ -42,26 +45,15 @@ from service.demo.crms.hubspot.requests import (
     wants_archived,
 )
 from service.demo.crms.hubspot.search import matching, page
-from service.demo.crms.hubspot.webhooks import PORTAL, Posts, packed, signature_v3
+from service.demo.crms.hubspot.webhooks import Posts, packed, signature_v3
 from service.demo.crms.limits import DailyBudget, Window
-from service.demo.office import Event, Office
+from service.demo.office import Client, Deal, Event, Office
 
 VERSION: Final = "2026-09"
 """The version of the API that is served."""
 
 _READ: Final = frozenset({"properties", "associations", "archived"})
 _POLICIES: Final = {"SECONDLY": "secondly", "TEN_SECONDLY_ROLLING": "ten_secondly_rolling", "DAILY": "daily"}
-_CATEGORIES: Final = {
-    400: "VALIDATION_ERROR",
-    401: "INVALID_AUTHENTICATION",
-    403: "MISSING_SCOPES",
-    404: "OBJECT_NOT_FOUND",
-}
-_UNKNOWN_TOKEN: Final = (
-    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more "
-    "details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
-)
-
 _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
@@ -78,6 +70,7 @@ class HubSpot(SimulatedCRM):
     Attributes:
         address: The address that webhooks are posted to, which HubSpot signs.
         posts: Makes the webhooks.
+        merges: Which records were merged.
     """
 
     kind: ClassVar[str] = "hubspot"
@@ -100,6 +93,7 @@ class HubSpot(SimulatedCRM):
         self.address = ""
         self.index_lag = index_lag
         self.posts = Posts(office)
+        self.merges = Merges(office)
         self._numbers = count(1)
 
     def account(self, api_url: str | None = None) -> AccountTable:
@@ -120,6 +114,10 @@ class HubSpot(SimulatedCRM):
         webhook = self.posts.webhook(event)
         return [] if webhook is None else [webhook]
 
+    def merge(self, primary: Deal | Client, other: Deal | Client) -> Webhook:
+        """Merge two open deals, or two clients of one type; returns what the CRM posts about it."""
+        return self.posts.merged(type_of(primary), self.merges.merge(primary, other))
+
     def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
         """See `SimulatedCRM`."""
         body = packed({**event, "attemptNumber": attempt} for event in json.loads(webhook.body))
@@ -139,7 +137,7 @@ class HubSpot(SimulatedCRM):
     def refusal(self, request: Request) -> Response | None:
         """See `SimulatedCRM`."""
         known = request.headers.get("authorization") == f"Bearer {self.token}"
-        return None if known else self._error(401, _UNKNOWN_TOKEN)
+        return None if known else self._error(401, UNKNOWN_TOKEN)
 
     def too_many(self) -> Response:
         """See `SimulatedCRM`."""
@@ -161,6 +159,7 @@ class HubSpot(SimulatedCRM):
             Route(objects, self._answer(self._list, "limit", "after", *_READ)),
             Route(f"{pairs}/batch/read", self._answer(self._links), methods=["POST"]),
             Route(f"/crm/pipelines/{VERSION}/deals", self._answer(self._pipelines)),
+            Route(f"/crm/properties/{VERSION}/deals/{{name}}", self._answer(self._property)),
             Route(f"/crm/owners/{VERSION}", self._answer(self._owners, "limit", "after", "archived")),
         ]
 
@@ -184,7 +183,7 @@ class HubSpot(SimulatedCRM):
             names_in(request.query_params.get(name)) for name in ("properties", "associations")
         )
         results = [
-            kind.as_json(record, names, PORTAL) | links_of(self.office, kind, record, linked_to)
+            self.merges.as_json(kind, record, names) | links_of(self.office, kind, record, linked_to)
             for record in those[:limit]
         ]
         return self._page(request, {"results": results}, results[-1]["id"] if len(those) > limit else None)
@@ -194,10 +193,12 @@ class HubSpot(SimulatedCRM):
         by_id(body.get("idProperty"))
         ids, names = inputs_in(body, 100), body.get("properties") or []
         records = self._records(kind, wants_archived(request))
-        results = [kind.as_json(records[id], names, PORTAL) for id in ids if id in records]
-        missing = [id for id in ids if id not in records]
+        current = {id: self.merges.current(kind, id) for id in ids}
+        found = dict.fromkeys(id for id in current.values() if id in records)
+        results = [self.merges.as_json(kind, records[id], names) for id in found]
+        missing = [id for id in ids if current[id] not in records]
         message = f"Could not get some {kind.singular.upper()} objects, they may be deleted or not exist."
-        error = _not_found(f"{message} Check that ids are valid.", {"ids": missing})
+        error = not_found(f"{message} Check that ids are valid.", {"ids": missing})
         return self._batch(results, [error] if missing else [])
 
     async def _search(self, request: Request) -> Response:
@@ -210,7 +211,7 @@ class HubSpot(SimulatedCRM):
         ]
         those = matching(kind, searchable, body)
         names = body.get("properties") or []
-        results = [kind.as_json(record, names, PORTAL) for record in those[start : start + limit]]
+        results = [self.merges.as_json(kind, record, names) for record in those[start : start + limit]]
         after = str(start + limit) if len(those) > start + limit else None
         return self._page(request, {"total": len(those), "results": results}, after)
 
@@ -229,7 +230,7 @@ class HubSpot(SimulatedCRM):
                     "fromObjectType": [kind.singular],
                     "toObjectType": [to.singular],
                 }
-                error = _not_found(f"No {to.singular} is associated with {kind.singular} {id}.", context)
+                error = not_found(f"No {to.singular} is associated with {kind.singular} {id}.", context)
                 errors.append({**error, "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"})
             else:
                 results.append({"from": {"id": id}, "to": [{"toObjectId": end, "associationTypes": kinds}]})
@@ -238,6 +239,11 @@ class HubSpot(SimulatedCRM):
     async def _pipelines(self, request: Request) -> Response:
         named = enumerate(self.office.pipelines.items())
         return self._json({"results": [pipeline_json(id, name, order) for order, (id, name) in named]})
+
+    async def _property(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        definition = property_json(name, self.office.reasons.values())
+        return self._json(definition) if definition else self._error(404, f"Property {name} does not exist")
 
     async def _owners(self, request: Request) -> Response:
         after, limit = number_in(request, "after", 0), number_in(request, "limit", 100, 500)
@@ -284,12 +290,8 @@ class HubSpot(SimulatedCRM):
         return JSONResponse(problem, 429)
 
     def _error(self, status: int, message: str) -> Response:
-        problem = {**self._problem(message), "category": _CATEGORIES.get(status, "INTERNAL_ERROR")}
+        problem = {**self._problem(message), "category": CATEGORIES.get(status, "INTERNAL_ERROR")}
         return JSONResponse(problem, status, {"retry-after": "60"} if status == 477 else {})
 
     def _problem(self, message: str) -> Json:
         return {"status": "error", "message": message, "correlationId": str(UUID(int=next(self._numbers)))}
-
-
-def _not_found(message: str, context: Mapping[str, object]) -> Json:
-    return {"status": "error", "category": "OBJECT_NOT_FOUND", "message": message, "context": context}

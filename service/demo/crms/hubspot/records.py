@@ -1,8 +1,7 @@
 """HubSpot's records: the properties of deals, tasks, contacts and companies, and how the API and webhooks
 write their values.
 
-Sources: HubSpot's OpenAPI of CRM v3 objects, and its guides to deals, tasks, pipelines, owners and
-associations. A pipeline's stages have ids of their own; which of them is lost is in their metadata only. An
+Sources: HubSpot's OpenAPI of CRM v3 objects, and its guides to deals, tasks, pipelines and associations. An
 open deal's `closedate` is when it is expected to close.
 """
 
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from zlib import crc32
 
 from service.demo.office import Client, Deal, Office, OfficeRecord, Second, Task
 
@@ -22,13 +22,11 @@ PropertyValue: TypeAlias = str | int | None
 Json: TypeAlias = dict[str, object]
 _R = TypeVar("_R", Deal, Task, Client)
 
+PORTAL: Final = 62515
+
 _MONTH: Final = 30 * 86_400
-_LONG_AGO: Final = {
-    "createdAt": "2024-01-09T08:00:00.123Z",
-    "updatedAt": "2024-01-09T08:00:00.123Z",
-    "archived": False,
-}
-_STAGES: Final = (("open", "01", "В работе"), ("won", "98", "Успешно"), ("lost", "99", "Отказ"))
+STAGES: Final = (("open", "01", "В работе"), ("won", "98", "Успешно"), ("lost", "99", "Отказ"))
+"""The stages of every pipeline: the status of their deals, how their ids end, and their names."""
 
 
 @dataclass(frozen=True)
@@ -103,38 +101,7 @@ def as_webhook_text(value: PropertyValue) -> str:
 
 def stage_id(pipeline_id: int, status: Literal["open", "won", "lost"]) -> str:
     """The id of a pipeline's stage for deals of this status."""
-    return next(f"{pipeline_id}{suffix}" for stage, suffix, _ in _STAGES if stage == status)
-
-
-def pipeline_json(pipeline_id: int, label: str, order: int) -> Json:
-    """A pipeline and its stages. From the second pipeline on, the open stage has a probability of 0, too."""
-    probability = {"open": "0.2" if order == 0 else "0.0", "won": "1.0", "lost": "0.0"}
-    stages = [
-        {
-            "label": name,
-            "displayOrder": number,
-            "metadata": {"isClosed": _text(status != "open"), "probability": probability[status]},
-            "id": f"{pipeline_id}{suffix}",
-            "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
-            **_LONG_AGO,
-        }
-        for number, (status, suffix, name) in enumerate(_STAGES)
-    ]
-    return {"label": label, "displayOrder": order, "id": str(pipeline_id), "stages": stages, **_LONG_AGO}
-
-
-def owner_json(id: int, name: str) -> Json:
-    """An owner. Its id differs from its user's."""
-    first, last = name_parts(name)
-    owner: Json = {"id": str(id), "email": f"m{id}@office.example", "type": "PERSON", **_LONG_AGO}
-    user = 90_000_000 + id
-    return {
-        **owner,
-        "firstName": first,
-        "lastName": last or "",
-        "userId": user,
-        "userIdIncludingInactive": user,
-    }
+    return next(f"{pipeline_id}{suffix}" for stage, suffix, _ in STAGES if stage == status)
 
 
 def links_of(office: Office, kind: AnyType, record: OfficeRecord, names: list[str]) -> Json:
@@ -152,6 +119,11 @@ def links_of(office: Office, kind: AnyType, record: OfficeRecord, names: list[st
 def amount_text(amount: int) -> str:
     """Minor units as HubSpot's number, without trailing zeros."""
     return f"{(Decimal(amount) / 100).normalize():f}"
+
+
+def choice_of(reason: str) -> str:
+    """The internal value of the choice whose label is a reason."""
+    return f"reason_{crc32(reason.encode()):08x}"
 
 
 def name_parts(name: str) -> tuple[str, str | None]:
@@ -181,9 +153,12 @@ DEALS: Final = ObjectType[Deal](
         "pipeline": lambda deal: str(deal.pipeline_id),
         "closedate": lambda deal: _ms(deal.closed_at or deal.created_at + _MONTH),
         "closed_lost_reason": lambda deal: deal.reason,
+        "lost_reason": lambda deal: deal.reason and choice_of(deal.reason),
         "hubspot_owner_id": lambda deal: str(deal.manager_id),
         "hs_is_closed": lambda deal: _text(deal.status != "open"),
         "hs_is_closed_won": lambda deal: _text(deal.status == "won"),
+        "hs_is_closed_lost": lambda deal: _text(deal.status == "lost"),
+        "hs_v2_date_entered_current_stage": lambda deal: _ms(deal.closed_at or deal.created_at),
         "createdate": lambda deal: _ms(deal.created_at),
         "hs_lastmodifieddate": lambda deal: _ms(deal.updated_at),
     },
@@ -197,6 +172,7 @@ DEALS: Final = ObjectType[Deal](
         "pipeline",
         "closedate",
         "closed_lost_reason",
+        "lost_reason",
         "hubspot_owner_id",
     ),
     records=lambda office: office.deals,

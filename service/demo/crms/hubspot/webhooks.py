@@ -22,6 +22,7 @@ from service.demo.crms.hubspot.records import (
     CONTACTS,
     DEALS,
     LABELS,
+    PORTAL,
     TASKS,
     AnyType,
     Json,
@@ -31,7 +32,6 @@ from service.demo.crms.hubspot.records import (
 )
 from service.demo.office import Event, Office
 
-PORTAL: Final = 62515
 APP: Final = 54321
 
 _HEADERS: Final = {
@@ -67,6 +67,11 @@ class Posts:
         bodies = [self._body(kind, event, happening, own) for happening, own in self._happened(kind, event)]
         bodies.sort(key=lambda body: crc32(repr(body).encode()))
         return Webhook((event,), _HEADERS, {}, packed(bodies)) if bodies else None
+
+    def merged(self, kind: AnyType, own: Json) -> Webhook:
+        """The webhook about a merge."""
+        body = self._common(kind, f"{kind.singular}.merge", int(self.office.now()), own)
+        return Webhook((), _HEADERS, {}, packed([body]))
 
     def _happened(self, kind: AnyType, event: Event) -> Iterator[tuple[str, Json]]:
         """What happened: the last part of every subscription's name, and the fields that only it has."""
@@ -106,18 +111,7 @@ class Posts:
         """One event of a webhook: the common fields, those of its form, and its own."""
         generic = kind is TASKS
         subscription = f"{'object' if generic else kind.singular}.{happening}"
-        number = next(self.numbers)
-        body: Json = {
-            "eventId": crc32(str(number).encode()),
-            "subscriptionId": crc32(f"{kind.id} {subscription} {own.get('propertyName')}".encode()) % 10**7,
-            "portalId": PORTAL,
-            "appId": APP,
-            "occurredAt": event.at * 1000,
-            "subscriptionType": subscription,
-            "attemptNumber": 0,
-            "changeSource": "CRM_UI",
-            **own,
-        }
+        body = self._common(kind, subscription, event.at, own)
         if happening != "associationChange":
             body["objectId"] = event.id
         if generic:
@@ -125,3 +119,17 @@ class Posts:
             body |= {} if happening == "associationChange" else {"objectTypeId": kind.id}
             body |= {"isSensitive": False} if happening == "propertyChange" else {}
         return body
+
+    def _common(self, kind: AnyType, subscription: str, at: int, own: Json) -> Json:
+        """The fields of every event, and its own."""
+        return {
+            "eventId": crc32(str(next(self.numbers)).encode()),
+            "subscriptionId": crc32(f"{kind.id} {subscription} {own.get('propertyName')}".encode()) % 10**7,
+            "portalId": PORTAL,
+            "appId": APP,
+            "occurredAt": at * 1000,
+            "subscriptionType": subscription,
+            "attemptNumber": 0,
+            "changeSource": "CRM_UI",
+            **own,
+        }

@@ -1,0 +1,166 @@
+"""Real-world cases of HubSpot, each with its right value: our own bodies, and those beside the checkout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.config import Account
+from tests.adapters.hubspot.posts import event, signed
+from tests.cases.desk import CASES, NOW, Desk, Vendor, configured, desk
+
+SECRET = "hubspot-client-secret"
+ADDRESS = "https://board.example/webhooks/office"
+OPEN_STAGES = (
+    "appointmentscheduled",
+    "qualifiedtobuy",
+    "presentationscheduled",
+    "decisionmakerboughtin",
+    "contractsent",
+)
+
+Ledgers = Callable[[], str]
+
+bodies = pytest.mark.parametrize(
+    "bodies",
+    [folder for folder in (Path(__file__).parent / "hubspot", CASES / "hubspot") if folder.is_dir()],
+    ids=lambda folder: "shared" if folder.parent == CASES else "own",
+)
+"""Each case is fed from every folder that has its bodies."""
+
+
+def hubspot(*, asks: bool = False, **options: str) -> Account:
+    """The account; with `asks`, one whose API is asked."""
+    api = {"api": {"token": "pat"}} if asks else {}
+    return configured("hubspot", webhook_secret=SECRET, hubspot=options, **api)
+
+
+async def post(at: Desk, body: bytes) -> None:
+    """Post a webhook that is authentic and stored."""
+    headers = {"content-type": "application/json", **signed(body, ADDRESS, at.clock.now(), SECRET)}
+    answer = await at.post(body, headers)
+    assert answer.status_code == 200, answer.text
+
+
+def changed(deal: str, property_name: str, value: str) -> dict[str, Any]:
+    """A change of a deal's property, a minute before the moment of the cases."""
+    return event(
+        "deal.propertyChange",
+        objectId=int(deal),
+        occurredAt=NOW // 1000 - 60_000,
+        propertyName=property_name,
+        propertyValue=value,
+    )
+
+
+def packed(*events: Any) -> bytes:
+    return json.dumps(events, ensure_ascii=False).encode()
+
+
+def lost(board: Mapping[str, Any]) -> tuple[int, str]:
+    total = board["losses"]["total"]
+    return total["count"], total["amount"]
+
+
+def at_risk(board: Mapping[str, Any]) -> tuple[int, str, int]:
+    risk = board["at_risk"]
+    return risk["clients"], risk["amount"], risk["tasks"]
+
+
+def reasons(board: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    return [(row["reason"], row["kind"], row["count"]) for row in board["losses"]["reasons"]]
+
+
+def told(board: Mapping[str, Any]) -> dict[str, int]:
+    """The warnings, by code, without that reasons are still to be classified by the office."""
+    return {warning["code"]: warning["count"] for warning in board["warnings"]}
+
+
+def answering(answers: Mapping[str, bytes]) -> Vendor:
+    """A vendor that answers a call by the end of its path, and any other with an empty list."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        for path, body in answers.items():
+            if request.url.path.endswith(path):
+                return httpx.Response(200, content=body)
+        return httpx.Response(200, json={"status": "COMPLETE", "total": 0, "results": []})
+
+    return answer
+
+
+DEALS = "/deals/batch/read"
+
+
+def of_deals(bodies: Path, name: str, **more: bytes) -> Vendor:
+    """A vendor that answers the question for deals with a case."""
+    definition = (bodies / "property-lost-reason.json").read_bytes()
+    return answering(
+        {
+            "/contacts/batch/read": b'{"status": "COMPLETE", "results": []}',
+            "/associations/2026-09/deals/companies/batch/read": b'{"status": "COMPLETE", "results": []}',
+            "/objects/2026-09" + DEALS: (bodies / name).read_bytes(),
+            "/deals/lost_reason": definition,
+            "/deals/closed_lost_reason": b'{"name": "closed_lost_reason", "type": "string", "options": []}',
+            **more,
+        }
+    )
+
+
+async def ask_for(at: Desk, *deals: str) -> dict[str, Any]:
+    """Hear of deals, ask for them, and read the board."""
+    await post(at, packed(*(changed(deal, "dealname", "x") for deal in deals)))
+    await at.ask()
+    return await at.snapshot()
+
+
+@bodies
+@pytest.mark.parametrize("stage", OPEN_STAGES)
+async def test_a_deal_that_goes_back_to_a_stage_of_the_default_pipeline_is_open(
+    stage: str, bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    body = (bodies / "reopened.json").read_bytes()
+    assert OPEN_STAGES[0].encode() in body
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, body.replace(OPEN_STAGES[0].encode(), stage.encode()))
+        assert lost(await at.snapshot()) == (0, "0.00")
+
+
+@bodies
+async def test_a_planned_closing_date_is_no_closing_date(bodies: Path, sqlite_ledgers: Ledgers) -> None:
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, (bodies / "planned-closedate.json").read_bytes())
+        assert lost(await at.snapshot("today")) == (1, "50.00")
+
+
+@bodies
+@pytest.mark.parametrize("case", ["deal-reason-option-value.json", "deal-reason-checkboxes.json"])
+async def test_a_choice_is_shown_by_its_label_and_several_by_the_first(
+    case: str, bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    account = hubspot(asks=True, reason_field="lost_reason")
+    async with desk(sqlite_ledgers, account, of_deals(bodies, case)) as at:
+        assert reasons(await ask_for(at, "42")) == [("Выбрал других", "controllable", 1)]
+
+
+@bodies
+async def test_a_deal_that_the_answer_says_is_gone_is_deleted(bodies: Path, sqlite_ledgers: Ledgers) -> None:
+    vendor = of_deals(bodies, "deals-207-missing.json")
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        board = await ask_for(at, "42", "43")
+        assert lost(board) == (1, "5184.00")
+        assert board["at_risk"]["no_next_step"]["deals"] == 0
+        assert await at.quarantined() == []
+
+
+@bodies
+async def test_no_chosen_currency_is_the_accounts(bodies: Path, sqlite_ledgers: Ledgers) -> None:
+    vendor = of_deals(bodies, "deal-currency-unassigned.json")
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        board = await ask_for(at, "42")
+        assert lost(board) == (1, "5184.00")
+        assert told(board) == {}
