@@ -101,6 +101,11 @@ AMOUNT_LIMIT: Final = 10**14
 """The largest amount of one deal, in minor units. The sum of 90 000 such deals still fits 64 bits."""
 
 
+UNDATED: Final = Instant(946_684_800 * SECOND)
+"""The version of a change of which it is not known when it happened: the earliest moment that is read
+(2000-01-01), so that every other change is newer."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """One fact about one entity.
 

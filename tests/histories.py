@@ -135,7 +135,7 @@ CLIENTS: Final = ("c1", "c2")
 MANAGERS: Final = ("m1", "m2")
 REASONS: Final = ("r1", "r2", "r3")
 AMOUNTS: Final = (518_400, 1, 3, 100, 0, 250_005, 11_119_700, -205)
-CURRENCIES: Final = ("RUB", "USD", "RUB", "EUR", "RUB", "JPY", "KWD")
+CURRENCIES: Final = ("RUB", "USD", "RUB", "EUR", "RUB", "JPY", "KWD", "XXX")
 
 
 def _maybe(values: Sequence[Value]) -> st.SearchStrategy[Value]:

@@ -42,7 +42,8 @@ class Deal:
     """A known deal that is not deleted.
 
     Args:
-        amount: In minor units of the account's currency; 0 without a rate.
+        amount: In minor units of the account's currency; 0 without a rate, or if it is unknown.
+        amount_unknown: It was never sent or cannot be read, or its currency is none.
         unconverted: The currency that there is no rate for, unless the amount is 0 anyway.
         closed_at: What the CRM gives, else when the deal was made lost; None without both.
     """
@@ -52,6 +53,7 @@ class Deal:
     status: str
     reason_id: str | None
     amount: int
+    amount_unknown: bool
     unconverted: str | None
     closed_at: Instant | None
     url: str | None
@@ -118,6 +120,7 @@ def board(
             },
             "no_next_step": no_next_step(truth),
             "saved_today": saved_today(truth),
+            "amount_unknown": amount_unknown(truth),
         },
         saved=saved(truth),
         closed=frozenset(),
@@ -198,7 +201,9 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
         zone=account.zone,
         deals={key: deal_of(key, own, account) for key, own in deals.items() if value(own, "known") is True},
         deleted=frozenset(key for key, own in deals.items() if value(own, "known") is not True and gone(key)),
-        tasks={key: task_of(key, own) for key, own in living(history, "task").items() if own},
+        tasks={
+            key: task for key, own in living(history, "task").items() if is_bound(task := task_of(key, own))
+        },
         client_names=names(history, "client"),
         manager_names=names(history, "manager"),
         reason_names=names(history, "reason"),
@@ -208,9 +213,17 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
 
 def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
     """The deal that its changes amount to."""
-    closed_at = moment(changes, "closed_at")
-    amount = number(changes, "amount") or 0
+    closed_at, made_lost = moment(changes, "closed_at"), became(changes, "status", "lost")
+    # 2.1: where the CRM gives no moment of closing, it is that of the change that made the deal lost. 2.5: a
+    # closing day later than the day of that change is not believed.
+    if made_lost is not None and (
+        closed_at is None or local_day(closed_at, account.zone) > local_day(made_lost, account.zone)
+    ):
+        closed_at = made_lost
+    # 2.8: what was never sent, or has no currency, is unknown, and 0 in the sums.
     currency = text(changes, "currency") or account.currency
+    sent = None if currency == "XXX" else number(changes, "amount")
+    amount = sent or 0
     converted = in_currency_of(account, amount, currency)
     return Deal(
         id=deal_id,
@@ -218,9 +231,9 @@ def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
         status=text(changes, "status") or "open",
         reason_id=text(changes, "reason_id"),
         amount=0 if converted is None else converted,
+        amount_unknown=sent is None,
         unconverted=currency if converted is None and amount != 0 else None,
-        # 2.1: where the CRM gives no moment of closing, it is that of the change that made the deal lost.
-        closed_at=closed_at if closed_at is not None else became(changes, "status", "lost"),
+        closed_at=closed_at,
         url=text(changes, "url"),
         client_id=text(changes, "client_id"),
         manager_id=text(changes, "manager_id"),
@@ -245,6 +258,11 @@ def task_of(task_id: str, changes: Sequence[Change]) -> Task:
         completed_at=completed_at,
         url=text(changes, "url"),
     )
+
+
+def is_bound(task: Task) -> bool:
+    """3.2: a task that is on no record of the CRM is not on the board."""
+    return task.deal_id is not None or task.client_id is not None
 
 
 def names(history: Sequence[tuple[int, Change]], entity: Entity) -> dict[str, str]:
@@ -303,6 +321,12 @@ def unconverted(truth: Truth) -> dict[str, int]:
     """4, money: open or lost deals that count with amount 0 without a rate, by currency."""
     deals = [deal for deal in truth.deals.values() if deal.status in ("open", "lost")]
     return dict(Counter(deal.unconverted for deal in deals if deal.unconverted is not None))
+
+
+def amount_unknown(truth: Truth) -> dict[str, int]:
+    """2.8: how many open or lost deals have no amount that is known."""
+    deals = [deal for deal in truth.deals.values() if deal.status in ("open", "lost") and deal.amount_unknown]
+    return {"deals": len(deals)}
 
 
 # --- At risk (SPEC section 3) ---

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -164,8 +165,35 @@ def test_a_reason_whose_name_is_not_known_yet_is_counted_without_it() -> None:
 @pytest.mark.parametrize(("closed", "counted"), [("22 23:59", False), ("23 00:00", True), ("23 23:59", True)])
 def test_a_loss_is_dated_by_the_local_day_of_its_closing(closed: str, counted: bool) -> None:
     # 00:00 in Moscow is 21:00 of the day before in UTC.
-    change = deal("1", status="lost", amount=5, closed_at=clock(closed))
+    change = deal("1", "23 23:59", status="lost", amount=5, closed_at=clock(closed))
     assert (lost(change, days=TODAY) == {None: (1, 5)}) is counted
+
+
+def test_a_closing_day_after_the_day_of_the_change_that_made_the_deal_lost_is_not_believed() -> None:
+    planned = deal("1", "02 12:00", status="open", amount=5, closed_at=clock("30 12:00"))
+    made_lost = deal("1", "20 12:00", status="lost")
+    edited = deal("1", "22 12:00", status="lost", closed_at=clock("30 12:00"))
+    for changes in permutations((planned, made_lost, edited)):
+        assert lost(*changes, days=Selection(day(20), day(20))) == {None: (1, 5)}
+    same_day = deal("1", "20 12:00", status="lost", amount=5, closed_at=clock("20 23:00"))
+    assert lost(same_day, days=Selection(day(20), day(20))) == {None: (1, 5)}
+
+
+def test_an_amount_that_was_never_sent_or_has_no_currency_is_unknown() -> None:
+    reading = read(
+        deal("1"),
+        deal("2", amount=None, status="lost"),
+        deal("3", amount=5, currency="XXX"),
+        deal("4", amount=0),
+        deal("5", status="won"),
+    )
+    assert total(reading, "amount_unknown") == (3,)
+    assert reading.unconverted == {}
+
+
+def test_a_task_that_is_on_nothing_is_not_on_the_board() -> None:
+    reading = read(task("t1", due="22 15:00", manager_id="3"))
+    assert (reading.clients, reading.managers) == ({}, ())
 
 
 def test_a_range_holds_its_first_and_last_day() -> None:
@@ -336,12 +364,6 @@ def test_a_task_with_a_deal_is_on_the_deal_whatever_client_it_names() -> None:
     assert clients(*changes, closed, task("t1", due="22 12:00", deal_id="1", client_id="8")) == {}
 
 
-def test_a_task_on_nothing_is_in_no_list_but_in_its_managers_habit() -> None:
-    reading = read(task("t1", due="23 09:00", manager_id="3"))
-    assert (total(reading, "at_risk"), reading.clients) == ((0, 0, 0), {})
-    assert reading.managers == (ManagerRow("3", 0, 0, Late(1, 3600), Late(1, 3600)),)
-
-
 def test_completing_postponing_or_closing_takes_the_row_away_and_a_moved_deal_takes_it_along() -> None:
     before = deal("1", client_id="7", amount=5), task("t1", due="22 12:00", deal_id="1")
     assert clients(*before) == {"7": 5}
@@ -386,11 +408,15 @@ def test_overdue_tasks_of_a_manager_on_closed_deals_are_habit_only() -> None:
 
 def test_the_habit_is_the_mean_of_tasks_still_open_past_due_or_completed_after_due() -> None:
     reading = read(
-        task("t1", due="23 09:00", manager_id="3"),  # an hour so far
-        task("t2", due="22 09:00", manager_id="3", completed=True, completed_at="22 12:00"),  # three hours
-        task("t3", due="22 09:00", manager_id="3", completed=True, completed_at="22 09:00"),  # just in time
-        task("t4", due="23 10:01", manager_id="3"),  # not yet
-        task("t5", due="22 09:00", manager_id="4"),
+        task("t1", due="23 09:00", client_id="7", manager_id="3"),  # an hour so far
+        task(
+            "t2", due="22 09:00", client_id="7", manager_id="3", completed=True, completed_at="22 12:00"
+        ),  # three hours
+        task(
+            "t3", due="22 09:00", client_id="7", manager_id="3", completed=True, completed_at="22 09:00"
+        ),  # just in time
+        task("t4", due="23 10:01", client_id="7", manager_id="3"),  # not yet
+        task("t5", due="22 09:00", client_id="7", manager_id="4"),
     )
     assert manager(reading, "3").late_7d == Late(2, 2 * 3600)
 
@@ -398,7 +424,9 @@ def test_the_habit_is_the_mean_of_tasks_still_open_past_due_or_completed_after_d
 def test_the_mean_is_floored_to_whole_seconds_once() -> None:
     def mean(*overdue_ms: int) -> int:
         dues = [NOW - ms * SECOND // 1000 for ms in overdue_ms]
-        reading = read(*[task(f"t{n}", manager_id="3", due_at=due) for n, due in enumerate(dues)])
+        reading = read(
+            *[task(f"t{n}", client_id="7", manager_id="3", due_at=due) for n, due in enumerate(dues)]
+        )
         return manager(reading, "3").late_7d.mean_s
 
     assert mean(1500) == 1
@@ -408,8 +436,11 @@ def test_the_mean_is_floored_to_whole_seconds_once() -> None:
 
 def test_the_habit_goes_by_the_local_due_day_of_today_and_the_six_or_twenty_nine_before() -> None:
     dues = ("23 00:00", "17 00:00", "16 23:59")
-    changes = [task(f"t{n}", due=due, manager_id="3") for n, due in enumerate(dues)]
-    old = [task(f"u{n}", manager_id="3", due_at=at(f"2026-10-{n}T12:00:00+03:00")) for n in (24, 25)]
+    changes = [task(f"t{n}", due=due, client_id="7", manager_id="3") for n, due in enumerate(dues)]
+    old = [
+        task(f"u{n}", client_id="7", manager_id="3", due_at=at(f"2026-10-{n}T12:00:00+03:00"))
+        for n in (24, 25)
+    ]
     row = manager(read(*changes, *old), "3")
     assert (row.late_7d.tasks, row.late_30d.tasks) == (2, 4)
 
@@ -420,7 +451,9 @@ def test_a_manager_with_old_overdue_tasks_alone_is_shown_without_a_habit() -> No
 
 
 def test_a_manager_with_a_habit_of_the_month_alone_is_shown() -> None:
-    change = task("t1", due="05 09:00", manager_id="3", completed=True, completed_at="05 10:00")
+    change = task(
+        "t1", due="05 09:00", client_id="7", manager_id="3", completed=True, completed_at="05 10:00"
+    )
     assert read(change).managers == (ManagerRow("3", 0, 0, Late(), Late(1, 3600)),)
 
 
@@ -431,7 +464,7 @@ def test_a_manager_with_nothing_late_is_not_shown_but_named() -> None:
 
 def test_without_completed_at_a_task_was_completed_at_the_version_of_the_change_that_did_it() -> None:
     changes = (
-        task("t1", "20 08:00", due="20 09:00", manager_id="3"),
+        task("t1", "20 08:00", due="20 09:00", client_id="7", manager_id="3"),
         task("t1", "20 10:00", completed=True),
         task("t1", "21 10:00", completed=True, text="позвонить"),
     )
@@ -441,12 +474,25 @@ def test_without_completed_at_a_task_was_completed_at_the_version_of_the_change_
 
 
 def test_completed_at_goes_before_the_version() -> None:
-    change = task("t1", "22 10:00", due="20 09:00", manager_id="3", completed=True, completed_at="20 11:00")
+    change = task(
+        "t1",
+        "22 10:00",
+        due="20 09:00",
+        client_id="7",
+        manager_id="3",
+        completed=True,
+        completed_at="20 11:00",
+    )
     assert manager(read(change), "3").late_7d == Late(1, 2 * 3600)
 
 
 def test_a_deleted_task_is_no_habit() -> None:
-    assert read(task("t1", due="22 09:00", manager_id="3"), deleted("task", "t1", "22 10:00")).managers == ()
+    assert (
+        read(
+            task("t1", due="22 09:00", client_id="7", manager_id="3"), deleted("task", "t1", "22 10:00")
+        ).managers
+        == ()
+    )
 
 
 # --- 3.9: no next step ---

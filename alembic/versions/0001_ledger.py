@@ -36,6 +36,8 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("saved_clients", ("client_id",), ("clients", "amount")),
     ("saved_today", (), ("clients", "amount")),
     ("unconverted", ("currency",), ("deals",)),
+    ("amount_unknown", (), ("deals",)),
+    ("unpriced", ("currency", "deal_id"), ("deals",)),
 )
 """Name, key after the account, and measures of each projection's tables."""
 
@@ -60,11 +62,14 @@ def _heads() -> None:
         sa.Column(
             "rules_fingerprint", sa.Text, nullable=False, comment="the rules that they were computed by"
         ),
+        sa.Column("known_from", sa.Integer, comment="the first day of which the losses are complete"),
+        sa.Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
         sa.PrimaryKeyConstraint("account", name="heads_pkey"),
         _check("seq", "seq >= 0"),
         _check("deliveries", "deliveries >= 0"),
         _check("pruned", "pruned BETWEEN 0 AND deliveries"),
         _check("revision", "revision >= 1"),
+        _check("quarantined", "quarantined BETWEEN 0 AND deliveries"),
         **KEYED,
     )
 
@@ -97,10 +102,12 @@ def _log() -> None:
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("number", Number, nullable=False, comment="of the delivery"),
         sa.Column("part", sa.Integer, nullable=False, comment="index of the event in its body, from 0"),
+        sa.Column("place", sa.Integer, nullable=False, comment="among the rejections of the part, from 0"),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("detail", sa.Text, nullable=False, comment="a traceback, or empty"),
-        sa.PrimaryKeyConstraint("account", "number", "part", name="quarantine_pkey"),
+        sa.PrimaryKeyConstraint("account", "number", "part", "place", name="quarantine_pkey"),
         _check("part", "part >= 0"),
+        _check("place", "place >= 0"),
         **KEYED,
     )
     op.create_table(

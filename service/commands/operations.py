@@ -17,7 +17,7 @@ from service.ledger.database.engine import SqliteLock
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.write import heads, log
-from service.ledger.write.apply import reapply
+from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Decoded, Delivery, Request
@@ -162,7 +162,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
 def drop(config: Config, account: Account, number: int) -> int:
     """Remove a delivery from quarantine (the log keeps it); returns the number of its parts there."""
     with attach.writing(config.database_url) as connection:
-        return log.release(connection, account.id, number)
+        return release(connection, account.id, number)
 
 
 def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str:

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from service.calendar import local_day
-from service.model import Day, Entity, Instant, Value
-from service.money import convert
+from service.model import UNDATED, Day, Entity, Instant, Value
+from service.money import NO_CURRENCY, convert
 from service.projections.merge import Record
 
 Phase: TypeAlias = Literal["open", "won", "lost", "deleted", "unknown"]
@@ -62,7 +62,7 @@ class Moment:
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
-    """A task that is not deleted.
+    """A task that counts: it is not deleted, and on a deal or a client.
 
     Args:
         client_id: None for a task on a deal: such a task is not on the client itself.
@@ -94,7 +94,8 @@ class DealFacts(msgspec.Struct, frozen=True):
     """The money and the people of a deal.
 
     Args:
-        amount: In minor units of the account's currency; 0 without a rate.
+        amount: In minor units of the account's currency; 0 without a rate, or if it is unknown.
+        amount_unknown: The amount was never sent or cannot be read, or its currency is no code.
         unconverted: The currency that has no rate, unless the amount is 0 anyway.
         lost_day: The local day on which it was lost (an ordinal); None unless it is lost.
         client_id: `deal:<id>` for a deal that has no client or is not known yet.
@@ -103,6 +104,7 @@ class DealFacts(msgspec.Struct, frozen=True):
     id: str
     phase: Phase
     amount: int
+    amount_unknown: bool
     unconverted: str | None
     lost_day: Day | None
     reason_id: str
@@ -127,16 +129,20 @@ def _number(record: Record, name: str) -> int | None:
 
 
 def task_facts(task_id: str, record: Record | None, rules: Rules) -> TaskFacts | None:
-    """The facts in a task's record; None for a task that is deleted or not known."""
-    if record is None or not record.values:
+    """The facts in a task's record; None for a task that is deleted or not known, and for one that is on
+    neither a deal nor a client: a chore of the company is not on the board (SPEC section 3.2)."""
+    if record is None:
+        return None
+    deal_id = _text(record, "deal_id")
+    client_id = _text(record, "client_id") if deal_id is None else None
+    if deal_id is None and client_id is None:
         return None
     due_at = _moment(record, "due_at")
     done_at = done_moment(record)
-    deal_id = _text(record, "deal_id")
     return TaskFacts(
         id=task_id,
         deal_id=deal_id,
-        client_id=_text(record, "client_id") if deal_id is None else None,
+        client_id=client_id,
         manager_id=_text(record, "manager_id") or NOBODY,
         due_at=due_at,
         done_at=done_at,
@@ -151,15 +157,17 @@ def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
     own_client = f"{DEAL_CLIENT}{deal_id}"
     phase = deal_phase(record)
     if record is None or phase in ("unknown", "deleted"):
-        return DealFacts(deal_id, phase, 0, None, None, NOBODY, own_client, NOBODY, NOBODY)
+        return DealFacts(deal_id, phase, 0, False, None, None, NOBODY, own_client, NOBODY, NOBODY)
     currency = _text(record, "currency") or rules.currency
-    amount = _number(record, "amount") or 0
+    sent = None if currency == NO_CURRENCY else _number(record, "amount")
+    amount = sent or 0
     converted = convert(amount, currency, rules.currency, rules.rates)
     lost_at = lost_moment(record)
     return DealFacts(
         id=deal_id,
         phase=phase,
         amount=converted or 0,
+        amount_unknown=sent is None,
         unconverted=currency if converted is None and amount else None,
         lost_day=None if lost_at is None else rules.day(lost_at),
         reason_id=_text(record, "reason_id")
@@ -181,11 +189,16 @@ def deal_phase(record: Record | None) -> Phase:
 
 
 def lost_moment(record: Record) -> Instant | None:
-    """When a lost deal was lost: `closed_at`, else the version of the change that made it lost."""
+    """When a lost deal was lost: `closed_at`, else the version of the change that made it lost.
+
+    A `closed_at` after that change is a plan that nobody moved, and the change counts (SPEC section 2.5).
+    """
     if deal_phase(record) != "lost":
         return None
-    closed_at = _moment(record, "closed_at")
-    return record.since if closed_at is None else closed_at
+    closed_at, made_lost = _moment(record, "closed_at"), record.since
+    if closed_at is None or made_lost is None or made_lost <= UNDATED:
+        return made_lost if closed_at is None else closed_at
+    return min(closed_at, made_lost)
 
 
 def done_moment(record: Record) -> Instant | None:

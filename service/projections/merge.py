@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from service.model import Change, Entity, Instant, Value
+from service.model import UNDATED, Change, Entity, Instant, Value
 
 Stamp: TypeAlias = tuple[Instant, int]
 """Version and delivery number: the order of two values of one field."""
@@ -57,8 +57,12 @@ class Record:
 
     @property
     def since(self) -> Instant | None:
-        """The version of the change that gave the remembered register its present value."""
-        return self.run.stamps[0][0] if self.run is not None else None
+        """The version of the change that gave the remembered register its present value: the first that is
+        dated."""
+        if self.run is None:
+            return None
+        versions = [version for version, _ in self.run.stamps]
+        return next((version for version in versions if version > UNDATED), versions[0])
 
     def copy(self) -> Record:
         """A record that can be merged into without changing this one."""

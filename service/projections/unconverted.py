@@ -1,21 +1,37 @@
-"""Deals that count with amount 0 because their currency has no rate; the board warns of them (SPEC section
-4). Pure."""
+"""Deals that count with amount 0, because it is not known (SPEC section 2.8) or its currency has no rate
+(section 4). The board warns of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from service.projections.facts import DealFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
+UNKNOWN: Final = ""
+"""Stands for the currency of an amount that is not known."""
+
 UNCONVERTED = Relation("unconverted", ("currency",), ("deals",))
 """Open and lost deals whose amount cannot be converted, by currency."""
 
+AMOUNT_UNKNOWN = Relation("amount_unknown", (), ("deals",))
+"""Open and lost deals whose amount is not known."""
+
+UNPRICED = Relation("unpriced", ("currency", "deal_id"), ("deals",))
+"""The deals of both, one by one; their list is read by its keys."""
+
 
 def from_deal(deal: DealFacts, _sums: EntitySums) -> Iterator[Contribution]:
-    """An open or lost deal with an amount in a currency without a rate counts."""
-    if deal.unconverted is not None and deal.phase in ("open", "lost"):
+    """An open or lost deal whose amount is not known, or cannot be converted, counts."""
+    if deal.phase not in ("open", "lost"):
+        return
+    if deal.unconverted is not None:
         yield UNCONVERTED, (deal.unconverted,), (1,)
+        yield UNPRICED, (deal.unconverted, deal.id), (1,)
+    elif deal.amount_unknown:
+        yield AMOUNT_UNKNOWN, (), (1,)
+        yield UNPRICED, (UNKNOWN, deal.id), (1,)
 
 
-PROJECTION = Projection("unconverted", (UNCONVERTED,), from_deal=from_deal)
+PROJECTION = Projection("unconverted", (UNCONVERTED, AMOUNT_UNKNOWN, UNPRICED), from_deal=from_deal)

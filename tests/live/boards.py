@@ -110,6 +110,7 @@ def board_rows(
         managers=managers,
         manager_names={"3": "Анна"},
         pipeline_names={"1": "Продажи"},
+        known_from=Day(date(2025, 1, 1).toordinal()),
         losses={
             **dict.fromkeys(MONTH.selections, ()),
             MONTH.current: refusals,

@@ -18,14 +18,10 @@ from service.adapters.fields import (
     refuse_future,
     web_address,
 )
-from service.calendar import parse_instant
 from service.config import Account
-from service.model import ID_LENGTH, Change, Instant, Value, earlier
+from service.model import ID_LENGTH, UNDATED, Change, Instant, Value, earlier
 from service.money import parse_amount
 from service.reasons import reason_key
-
-OLDEST: Final = parse_instant("2000-01-01T00:00:00Z")
-"""The version of a line that does not say when it was last changed."""
 
 _T = TypeVar("_T")
 _Fields: TypeAlias = dict[str, Value]
@@ -121,7 +117,7 @@ def parse_row(entity_id: str, row: Row, context: Context) -> ParsedRow:
 def _version(row: Row, context: Context) -> Instant:
     changed_at = _moment(row, "changed", context)
     if changed_at is None:
-        return OLDEST
+        return UNDATED
     latest = context.imported_at
     return row.read("changed", lambda _: earlier(min(refuse_future(changed_at, latest), latest), 1))
 
@@ -133,7 +129,7 @@ def _deal(deal_id: str, row: Row, version: Instant, context: Context) -> ParsedR
     # Of an open deal some exports have the day that is hoped for.
     if row.has("closed_at") and status != "open":
         fields["closed_at"] = _moment(row, "closed_at", context)
-    if status == "lost" and fields.get("closed_at") is None and version == OLDEST:
+    if status == "lost" and fields.get("closed_at") is None and version == UNDATED:
         raise WrongCell("closed_at", "a lost deal needs the day on which it was closed")
     reason_named: tuple[Change, ...] = ()
     if status == "lost" and row.has("reason"):

@@ -65,10 +65,13 @@ HEADS: Final = _table(
     Column("pruned", Number, nullable=False, comment="bodies up to this delivery are dropped"),
     Column("revision", Integer, nullable=False, comment="of the projections' code that computed them"),
     Column("rules_fingerprint", Text, nullable=False, comment="the rules that they were computed by"),
+    Column("known_from", Integer, comment="the first day of which the losses are complete"),
+    Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
     _at_least("seq", 0),
     _at_least("deliveries", 0),
     CheckConstraint("pruned BETWEEN 0 AND deliveries", name="pruned"),
     _at_least("revision", 1),
+    CheckConstraint("quarantined BETWEEN 0 AND deliveries", name="quarantined"),
 )
 """One row for each account; its lock serialises the account's commits."""
 
@@ -95,10 +98,12 @@ QUARANTINE: Final = _table(
     "quarantine",
     Column("number", Number, nullable=False, comment="of the delivery"),
     Column("part", Integer, nullable=False, comment="index of the event in its body, from 0"),
+    Column("place", Integer, nullable=False, comment="among the rejections of the part, from 0"),
     Column("error", Text, nullable=False),
     Column("detail", Text, nullable=False, comment="a traceback, or empty"),
     _at_least("part", 0),
-    key=("number", "part"),
+    _at_least("place", 0),
+    key=("number", "part", "place"),
 )
 """Deliveries, or parts of one, that could not be decoded or applied."""
 

@@ -124,6 +124,10 @@ class BoardRows:
         silent: The differences from the earlier read are no news, because a sync or an import brought them.
         repaired: How many deals and tasks the last reconciliation changed, because their webhooks were lost.
         troubles: What is wrong between the CRM and the service.
+        heard: Whether anything ever came from the CRM: a webhook, an answer of its API, or an import.
+        known_from: The first day of which the losses are complete; None while nothing is known.
+        quarantined: Deliveries in quarantine.
+        reasons_wanted: Reasons whose names the CRM's API is still asked for.
         unconverted: By currency, how many open or lost deals count with amount 0 because there is no rate.
         manager_sums: What `managers` was made from. A read after which only time went by makes them from it
             again.
@@ -145,4 +149,8 @@ class BoardRows:
     silent: bool = False
     repaired: int = 0
     troubles: tuple[Trouble, ...] = ()
+    heard: bool = True
+    known_from: Day | None = None
+    quarantined: int = 0
+    reasons_wanted: int = 0
     manager_sums: ManagerSums | None = field(default=None, compare=False, repr=False)

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, select
+from sqlalchemy import Connection, FromClause, Select, bindparam, func, select
 
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
-from service.ledger.database.tables import HEADS, SUMS, SYNCS
+from service.ledger.database.tables import HEADS, NEEDS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations, troubles
@@ -34,8 +34,11 @@ def _with_head() -> Select[*tuple[Any, ...]]:
     for table in (*(SUMS[relation] for relation in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
+    reasons_wanted = (
+        select(func.count()).where(NEEDS.c.account == HEADS.c.account, NEEDS.c.entity == "reason")
+    ).scalar_subquery()
     return (
-        select(*HEADS.c, SYNCS.c.repaired, *measures)
+        select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, reasons_wanted, *measures)
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
     )
@@ -82,7 +85,7 @@ def _begin(connection: Connection, account: Account, now: Instant, since: BoardR
         raise LookupError(f"account {account.id} has no head row")
     values = iter(row)
     head = Head(*islice(values, len(HEADS.c)))
-    repaired = next(values) or 0
+    beside = _Beside(next(values) or 0, next(values) is not None, next(values))
     totals = {}
     for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
@@ -92,9 +95,7 @@ def _begin(connection: Connection, account: Account, now: Instant, since: BoardR
     stale = _stale(connection, head, since)
     # The tables are true now, unless something that is due was not applied yet.
     as_of = max(head.as_of, min(now, earlier(head.next_tick_at, 1)))
-    return _Read(
-        connection, account, head, as_of, repaired, totals, None if stale.everything else since, stale
-    )
+    return _Read(connection, account, head, as_of, beside, totals, None if stale.everything else since, stale)
 
 
 def _stale(connection: Connection, head: Head, since: BoardRows | None) -> Invalidation:
@@ -103,6 +104,14 @@ def _stale(connection: Connection, head: Head, since: BoardRows | None) -> Inval
     if since.seq == head.seq:
         return Invalidation()
     return union(invalidations.read(connection, head.account, since.seq, head.seq))
+
+
+class _Beside(NamedTuple):
+    """What stands beside the head in its row: see `BoardRows`, and whether a sync was ever complete."""
+
+    repaired: int
+    synced: bool
+    reasons_wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ class _Read:
     account: Account
     head: Head
     as_of: Instant
-    repaired: int
+    beside: _Beside
     totals: Mapping[str, Mapping[str, int]]
     since: BoardRows | None
     stale: Invalidation
@@ -150,7 +159,11 @@ class _Read:
             else board_rows.pipeline_names(connection, account_id),
             losses={selection: self._losses(selection) for selection in selections},
             silent=stale.silent,
-            repaired=self.repaired,
+            repaired=self.beside.repaired,
+            heard=self.head.deliveries > 0 or self.beside.synced,
+            known_from=self.head.known_from,
+            quarantined=self.head.quarantined,
+            reasons_wanted=self.beside.reasons_wanted,
             troubles=since.troubles
             if since is not None and since.seq == self.head.seq
             else troubles.read(connection, account_id),

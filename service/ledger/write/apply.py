@@ -57,7 +57,7 @@ def apply(
     changed: Mapping[int, Changed] = {}
     if fresh or batch.ticks:
         advanced = _advance(connection, batch, replace(head, deliveries=head.deliveries + len(fresh)))
-        head, changed = advanced.head, advanced.merged.changed
+        head, changed = _known(advanced, batch), advanced.merged.changed
         log.append(connection, [(number, delivery, changed.get(number, {})) for number, delivery in fresh])
         if account.api is not None and fresh:
             left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
@@ -86,8 +86,22 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
     batch = account_batch(account, stored, now, [(number, delivery)])
     head = _advance(connection, batch, stored).head
     log.hold(connection, account.id, number, delivery.decoded.rejections)
+    head = replace(head, quarantined=log.quarantine_size(connection, account.id))
     heads.store(connection, head)
     return head
+
+
+def release(connection: Connection, account_id: str, number: int) -> int:
+    """Take a delivery out of quarantine without applying it; returns how many rejections there were.
+
+    Raises:
+        LookupError: The account has no head row.
+    """
+    head = heads.prepared(connection, account_id, lock=True)
+    released = log.release(connection, account_id, number)
+    heads.store(connection, replace(head, quarantined=log.quarantine_size(connection, account_id)))
+    invalidations.refresh(connection, account_id)
+    return released
 
 
 def _numbered(
@@ -135,6 +149,20 @@ def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:
     """The head after hearing from the CRM: by webhooks alone, also by repeated ones."""
     heard = [delivery.received_at for delivery in deliveries if delivery.source == "webhook"]
     return replace(head, last_delivery_at=max(heard)) if heard else head
+
+
+def _known(advanced: Advanced, batch: AccountBatch) -> Head:
+    """The head after new deliveries: how many are in quarantine, and from which day on the losses are known
+    (SPEC section 2.6): from the first webhook, or from where an import begins."""
+    head = advanced.head
+    for _, delivery in batch.numbered:
+        if delivery.source == "webhook":
+            head = head.knowing_from(batch.rules.day(delivery.received_at))
+    if any(delivery.source == "import" for _, delivery in batch.numbered):
+        lost_days = [deal.lost_day for _, deal in advanced.merged.deals.values() if deal.lost_day is not None]
+        head = head.knowing_from(min(lost_days, default=None))
+    rejected = sum(1 for _, delivery in batch.numbered if delivery.decoded.rejections)
+    return replace(head, quarantined=head.quarantined + rejected)
 
 
 def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advanced:

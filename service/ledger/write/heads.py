@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -14,7 +14,7 @@ from service.ledger.database import schema
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import HEADS, TASKS
-from service.model import SECOND, Instant
+from service.model import SECOND, Day, Instant
 from service.projections import FINGERPRINT, REVISION
 from service.projections.facts import Rules
 
@@ -42,6 +42,14 @@ class Head:
     pruned: int
     revision: int
     rules_fingerprint: str
+    known_from: Day | None
+    quarantined: int
+
+    def knowing_from(self, day: Day | None) -> Head:
+        """The head of which the losses are known from a day on, if they were not known that far back."""
+        if day is None or (self.known_from is not None and self.known_from <= day):
+            return self
+        return replace(self, known_from=day)
 
 
 def rules_of(account: Account) -> Rules:
@@ -137,6 +145,8 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
         pruned=0,
         revision=REVISION,
         rules_fingerprint=fingerprint_of(account),
+        known_from=None,
+        quarantined=0,
     )
     connection.execute(statement.on_conflict_do_nothing())
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from service.ledger.database.tables import INVALIDATIONS
 from service.ledger.write import heads
-from service.model import Entity
+from service.model import Day, Entity
 from service.projections.at_risk import MANAGER_STAKES
 from service.projections.facts import Moment
 from service.projections.habits import HABITS
@@ -118,8 +118,12 @@ def read(connection: Connection, account: str, after: int, upto: int) -> list[In
     return [msgspec.json.decode(row, type=Invalidation) for row in rows]
 
 
-def refresh(connection: Connection, account: str) -> None:
-    """Make a commit that changes no figure, so that open boards read again what stands beside the figures."""
-    head = heads.prepared(connection, account, lock=True)
+def refresh(connection: Connection, account: str, known_from: Day | None = None) -> None:
+    """Make a commit that changes no figure, so that open boards read again what stands beside the figures.
+
+    Args:
+        known_from: The losses are known from that day on (`Head.known_from`).
+    """
+    head = heads.prepared(connection, account, lock=True).knowing_from(known_from)
     heads.store(connection, replace(head, seq=head.seq + 1))
     store(connection, account, head.seq + 1, Invalidation())

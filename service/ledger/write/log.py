@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -113,23 +114,20 @@ def hold(connection: Connection, account: str, number: int, rejections: Sequence
 
 
 def _rows(account: str, number: int, rejections: Sequence[Rejection]) -> list[dict[str, object]]:
-    """The quarantine's rows for a delivery: one for each part, with its last error."""
-    by_part = {rejection.part: rejection for rejection in rejections}
-    return [
-        {
-            "account": account,
-            "number": number,
-            "part": part,
-            "error": storable(last.error),
-            "detail": storable(last.detail),
-        }
-        for part, last in by_part.items()
-    ]
+    """The quarantine's rows for a delivery: every rejection of every part."""
+    places: Counter[int] = Counter()
+    rows: list[dict[str, object]] = []
+    for rejection in rejections:
+        part = rejection.part
+        told = {"error": storable(rejection.error), "detail": storable(rejection.detail)}
+        rows.append({"account": account, "number": number, "part": part, "place": places[part], **told})
+        places[part] += 1
+    return rows
 
 
 def release(connection: Connection, account: str, number: int) -> int:
     """Take a delivery out of quarantine, and drop its body if only the quarantine still kept it. Returns how
-    many of its parts there were."""
+    many rejections there were."""
     parts = _take_out(connection, account, number)
     pruned = select(HEADS.c.pruned).where(HEADS.c.account == account).scalar_subquery()
     connection.execute(
@@ -146,13 +144,19 @@ def _take_out(connection: Connection, account: str, number: int) -> int:
     ).rowcount
 
 
+def quarantine_size(connection: Connection, account: str) -> int:
+    """How many deliveries are in quarantine."""
+    deliveries = select(func.count(QUARANTINE.c.number.distinct())).where(QUARANTINE.c.account == account)
+    return connection.execute(deliveries).scalar_one()
+
+
 def quarantined(connection: Connection, account: str) -> list[Quarantined]:
     """Everything in quarantine, oldest first."""
     part, delivery = QUARANTINE.c, DELIVERIES.c
     columns = part.account, part.number, part.part, delivery.received_at, part.error, part.detail
     same = (delivery.account == part.account) & (delivery.number == part.number)
     statement = select(*columns).join(DELIVERIES, same).where(part.account == account)
-    rows = connection.execute(statement.order_by(part.number, part.part))
+    rows = connection.execute(statement.order_by(part.number, part.part, part.place))
     return [Quarantined(*row) for row in rows]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from service.calendar import iso, iso_day
+from service.calendar import iso, iso_day, local_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.live.board.at_risk import at_risk
@@ -28,7 +28,9 @@ from service.live.board.snapshot import (
 )
 from service.live.text.i18n import translations_of
 from service.live.text.warnings import Warned, warning_text
+from service.model import Trouble
 from service.money import decimal_string
+from service.projections.facts import PENDING
 from service.reasons import Kind, reason_key
 
 
@@ -55,7 +57,8 @@ def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges:
         sort=query.sort,
         losses=losses,
         at_risk=at_risk(rows, account, query),
-        warnings=_warnings(rows, losses.unclassified.count, account),
+        warnings=_warnings(rows, losses.unclassified.count, ranges.current, account),
+        known_from=None if rows.known_from is None else iso_day(rows.known_from),
         shown=Filter(query.manager, query.pipeline),
         managers=_choices(rows.manager_names),
         pipelines=_choices(rows.pipeline_names),
@@ -70,25 +73,37 @@ def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
 def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
     by_reason = _by_reason(rows, account, ranges.current)
     previous = _totals(_by_reason(rows, account, ranges.previous), account.currency)
+    complete = _is_comparable(rows, account, ranges)
     return Losses(
         **_totals(by_reason, account.currency),
         previous=Previous(
             **previous,
             from_=iso_day(ranges.previous.first),
             to=iso_day(ranges.previous.last),
-            complete=True,
+            complete=complete,
         ),
         reasons=tuple(
             Reason(loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, account.currency))
             for loss in sorted(by_reason, key=_reason_order)
         ),
-        series=tuple(_series_point(rows, account, point) for point in ranges.series),
+        series=tuple(_series_point(rows, account, point, compared=complete) for point in ranges.series),
     )
 
 
-def _series_point(rows: BoardRows, account: Account, point: SeriesRange) -> SeriesPoint:
+def _is_comparable(rows: BoardRows, account: Account, ranges: Ranges) -> bool:
+    """Whether the previous period can be compared with this one (SPEC section 2.6): its losses are known from
+    its first day on, and this period is not today, for a day so far is not a whole day."""
+    period, today = ranges.period, local_day(rows.as_of, account.zone)
+    if period.first == period.last == today:
+        return False
+    return rows.known_from is not None and rows.known_from <= ranges.previous.first
+
+
+def _series_point(rows: BoardRows, account: Account, point: SeriesRange, *, compared: bool) -> SeriesPoint:
     now = _totals(_by_reason(rows, account, point.current), account.currency)
-    before = point.previous and _totals(_by_reason(rows, account, point.previous), account.currency)
+    before = None
+    if compared and point.previous is not None:
+        before = _totals(_by_reason(rows, account, point.previous), account.currency)
     return SeriesPoint(
         from_=iso_day(point.current.first),
         to=iso_day(point.current.last),
@@ -144,22 +159,43 @@ def _totals(losses: Sequence[_Loss], currency: str) -> dict[str, Total]:
     return {**{kind: total(kind) for kind in KINDS}, "total": total(*KINDS)}
 
 
-def _warnings(rows: BoardRows, unclassified: int, account: Account) -> tuple[BoardWarning, ...]:
-    warned = [Warned("unconverted", n, currency=code) for code, n in sorted(rows.unconverted.items())]
-    warned += [
-        Warned(
-            trouble.code,
-            trouble.count,
-            iso(trouble.since, account.zone),
-            iso(trouble.last_at, account.zone),
-            trouble.subject or None,
-        )
-        for trouble in rows.troubles
+def _warnings(
+    rows: BoardRows, unclassified: int, current: Selection, account: Account
+) -> tuple[BoardWarning, ...]:
+    """The warnings, first those that somebody must act upon at once."""
+    address = f"{(account.public_url or '').rstrip('/')}/webhooks/{account.id}"
+    warned = [
+        Warned("never_heard", int(not rows.heard), subject=address),
+        *(_trouble(trouble, account) for trouble in rows.troubles),
+        Warned("quarantine", rows.quarantined),
+        Warned("amount_unknown", rows.totals["amount_unknown"]["deals"]),
+        *(Warned("unconverted", n, currency=code) for code, n in sorted(rows.unconverted.items())),
+        Warned("unclassified", unclassified),
+        Warned("reasons_pending", _reasons_pending(rows, current)),
+        Warned("missed", rows.repaired),
     ]
-    warned += [Warned("missed", rows.repaired), Warned("unclassified", unclassified)]
     day = iso(rows.as_of, account.zone)[:10]
     return tuple(
         BoardWarning(text=warning_text(one, day, account.language), **msgspec.structs.asdict(one))
         for one in warned
         if one.count
+    )
+
+
+def _trouble(trouble: Trouble, account: Account) -> Warned:
+    return Warned(
+        trouble.code,
+        trouble.count,
+        iso(trouble.since, account.zone),
+        iso(trouble.last_at, account.zone),
+        trouble.subject or None,
+    )
+
+
+def _reasons_pending(rows: BoardRows, current: Selection) -> int:
+    """The refusals of the period whose reason, or its name, the CRM's API is still asked for."""
+    return sum(
+        row.count
+        for row in rows.losses[current]
+        if row.reason_id == PENDING or (rows.reasons_wanted and row.reason_id and row.reason is None)
     )

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from service.adapters.csv import file
 from service.adapters.csv.file import MOST_BAD, TIMEZONE, ParsedFile
 from service.adapters.csv.lines import LONGEST_LINE
-from service.adapters.csv.rows import OLDEST
 from service.calendar import parse_instant
-from service.model import FIELDS, Change, Request, Value
+from service.model import FIELDS, UNDATED, Change, Request, Value
 from tests.ledger.offices import OFFICE
 
 SAMPLES: Final = Path(__file__).parent / "samples"
@@ -235,8 +234,8 @@ def test_facts_are_older_than_the_webhook_of_the_same_change_and_than_the_import
     assert version("23.11.2026 15:00:30") < parse_instant("2026-11-23T15:00:30+03:00")
     assert version("23.11.2026 15:00:30") > parse_instant("2026-11-23T15:00:29+03:00")
     assert version("25.11.2026 20:00") < NOW  # its export was in another zone
-    assert version("") == OLDEST
-    assert read("id;status;amount\n1;open;100\n").changes[0].version == OLDEST
+    assert version("") == UNDATED
+    assert read("id;status;amount\n1;open;100\n").changes[0].version == UNDATED
     assert problems(read("id;status;amount;updated_at\n1;open;1;27.11.2026\n"))[0].startswith(
         "line 2, updated_at: "
     )

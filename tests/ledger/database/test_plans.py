@@ -19,7 +19,7 @@ from tests.ledger.statements import Executed, executed
 
 NOW = at("2026-11-23T12:00:00+03:00")
 
-SHORT = {"manager_stakes", "managers", "pipelines", "saved_clients", "unconverted"}
+SHORT = {"manager_stakes", "managers", "pipelines", "saved_clients", "troubles", "unconverted"}
 """Tables that have a few rows for an account however many deals it has (`saved_clients`: today's)."""
 
 ONE_ROW = {name for name, table in METADATA.tables.items() if len(table.primary_key.columns) == 1}

@@ -44,7 +44,8 @@ def ids(deals: list[LostDeal]) -> list[str]:
 
 
 def lost(deal_id: str, moment: Instant = NOW, **fields: Value) -> Change:
-    return Change("deal", deal_id, NOW, {"known": True, "status": "lost", "closed_at": moment, **fields})
+    version = max(NOW, moment)
+    return Change("deal", deal_id, version, {"known": True, "status": "lost", "closed_at": moment, **fields})
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
