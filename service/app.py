@@ -22,9 +22,6 @@ from service.http.trailing_slash import TrailingSlash
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.deal_rows import RefusalReader
-from service.ledger.read.reader import BoardReader
-from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
@@ -61,8 +58,8 @@ def create_app(config: Config, clock: Clock) -> Service:
     metrics = Metrics()
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
-    reader = BoardReader(database, accounts, clock)
-    hub = Hub(reader, accounts, clock)
+    readers = Readers.of(database, accounts, clock)
+    hub = Hub(readers.boards, accounts, clock)
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
     syncs = {
         account.id: AccountSync(account, api, database, writer, http, clock, metrics)
@@ -82,9 +79,6 @@ def create_app(config: Config, clock: Clock) -> Service:
     runs: list[Run] = [ticker.run, retention.run, runner.run]
     if follower is not None:
         runs.append(follower.run)
-    readers = Readers(
-        reader, RefusalReader(database, accounts, clock), TroubleReader(database, accounts, clock)
-    )
     screens = NamedScreens(Screens(database), clock)
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),

@@ -171,7 +171,7 @@ def _warnings(
         Warned("amount_unknown", rows.totals["amount_unknown"]["deals"]),
         *(Warned("unconverted", n, currency=code) for code, n in sorted(rows.unconverted.items())),
         Warned("unclassified", unclassified),
-        Warned("reasons_pending", _reasons_pending(rows, current)),
+        Warned("reasons_pending", _reasons_pending(rows, current, account)),
         Warned("missed", rows.repaired),
     ]
     day = iso(rows.as_of, account.zone)[:10]
@@ -192,10 +192,17 @@ def _trouble(trouble: Trouble, account: Account) -> Warned:
     )
 
 
-def _reasons_pending(rows: BoardRows, current: Selection) -> int:
+def _reasons_pending(rows: BoardRows, current: Selection, account: Account) -> int:
     """The refusals of the period whose reason, or its name, the CRM's API is still asked for."""
     return sum(
         row.count
         for row in rows.losses[current]
-        if row.reason_id == PENDING or (rows.reasons_wanted and row.reason_id and row.reason is None)
+        if is_pending(row, rows.reasons_wanted)
+        and account.reasons.kind_of(row.reason_id, row.reason) != "excluded"
     )
+
+
+def is_pending(row: LossRow, reasons_wanted: int) -> bool:
+    """Whether the CRM's API is still asked for a reason or its name."""
+    unnamed = row.reason_id is not None and row.reason is None
+    return row.reason_id == PENDING or (reasons_wanted > 0 and unnamed)

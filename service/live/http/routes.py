@@ -204,6 +204,8 @@ def routes(
         Route("/boards/{account}/deals.csv", boards.guarded(lists.refusals(spreadsheet.refusal_sheet))),
         Route("/boards/{account}/tasks", boards.guarded(lists.tasks(list_page.task_page))),
         Route("/boards/{account}/tasks.csv", boards.guarded(lists.tasks(spreadsheet.task_sheet))),
+        Route("/boards/{account}/unpriced", boards.guarded(lists.unpriced(list_page.unpriced_page))),
+        Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
         Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
         Route("/static/{name}", _static),

@@ -11,6 +11,7 @@ from service.live.board.query import BoardQuery
 from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.trouble_list import TroubleList
+from service.live.page.unpriced_list import UnpricedList
 
 ROWS_SHOWN: Final = 500
 """The number of rows that a page shows; the CSV file has all of them."""
@@ -22,13 +23,22 @@ STATIC: Final = "../../static"
 def refusal_page(listing: RefusalList, account: Account, query: BoardQuery) -> str:
     """The page of a list of refusals."""
     rows = list(islice(listing.rows, ROWS_SHOWN))
-    parameters = query.urlencoded(reason=listing.reason, kind=listing.kind)
+    parameters = query.urlencoded(
+        reason=listing.reason, kind=listing.kind, pending="1" if listing.pending else None
+    )
     return _page("deals", listing, rows, listing.total.count, parameters, account, query)
 
 
 def task_page(listing: TaskList, account: Account, query: BoardQuery) -> str:
     """The page of a list of overdue tasks."""
     return _page("tasks", listing, listing.rows, len(listing.rows), query.urlencoded(), account, query)
+
+
+def unpriced_page(listing: UnpricedList, account: Account, query: BoardQuery) -> str:
+    """The page of the deals that count with amount 0."""
+    rows = list(islice(listing.rows, ROWS_SHOWN))
+    parameters = query.urlencoded(currency=listing.currency)
+    return _page("unpriced", listing, rows, listing.count, parameters, account, query)
 
 
 def trouble_page(listing: TroubleList, account: Account, query: BoardQuery) -> str:

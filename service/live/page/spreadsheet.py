@@ -18,6 +18,7 @@ from service.config import Account, Language
 from service.live.board.query import BoardQuery
 from service.live.page.lists import OverdueTask, Refusal, RefusalList, TaskList
 from service.live.page.trouble_list import TroubleList, TroubleRow
+from service.live.page.unpriced_list import UnpricedList, UnpricedRow
 from service.live.text.formats import NO_BREAK
 from service.live.text.i18n import translations_of
 
@@ -94,6 +95,25 @@ def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
     day = listing.as_of[:10]
     name = (_("Tasks that are overdue"), account.title, listing.manager, listing.pipeline, day)
     disposition = _disposition(f"overdue-tasks-{account.id}-{day}", name)
+    return Sheet(_content(columns, listing.rows, query.language), disposition)
+
+
+def unpriced_sheet(listing: UnpricedList, account: Account, query: BoardQuery) -> Sheet:
+    """The file with all deals that count with amount 0."""
+    _ = translations_of(query.language).gettext
+    columns: _Columns[UnpricedRow] = [
+        (_("Client"), lambda row: row.client),
+        (_("Deal"), lambda row: row.deal),
+        (_("Deal number"), lambda row: row.deal_id),
+        (_("Status"), lambda row: _("lost") if row.lost else _("open")),
+        (_("Manager"), lambda row: row.manager),
+        (_("Amount"), lambda row: None if row.amount is None else Decimal(row.amount)),
+        (_("Currency"), lambda row: row.currency),
+        (_("Link"), lambda row: row.url),
+    ]
+    day = listing.as_of[:10]
+    name = (_("Deals that count as 0"), account.title, listing.currency, day)
+    disposition = _disposition(f"unpriced-{account.id}-{day}", name)
     return Sheet(_content(columns, listing.rows, query.language), disposition)
 
 

@@ -16,6 +16,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.trouble_rows import TroubleReader
+from service.ledger.read.unpriced_rows import UnpricedReader
 from service.ledger.upkeep.screens import Screens
 from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists, Readers
@@ -39,13 +40,13 @@ class NoScreens(Screens):
 
 
 @pytest.mark.parametrize(
-    "path", [f"{name}{end}" for name in ("deals", "tasks", "troubles") for end in ("", ".csv")]
+    "path", [f"{name}{end}" for name in ("deals", "tasks", "troubles", "unpriced") for end in ("", ".csv")]
 )
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
     clock, accounts, reader = StandingClock(NOW), {"office": OFFICE}, StubReader()
     reader.error = Unavailable("gone")
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
-    readers = Readers(reader, RefusalReader(*away), TroubleReader(*away))
+    readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
     app = Starlette(routes=routes.routes(hub, readers, accounts, screens, clock))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
@@ -78,7 +79,9 @@ async def test_lists_are_made_in_threads_and_only_a_few_at_a_time() -> None:
     asyncio.get_running_loop().set_default_executor(threads)
     clock = StandingClock(NOW)
     nothing: tuple[Database, dict[str, Account], StandingClock] = Database("sqlite://"), {}, clock
-    readers = Readers(StubReader(), RefusalReader(*nothing), TroubleReader(*nothing))
+    readers = Readers(
+        StubReader(), RefusalReader(*nothing), TroubleReader(*nothing), UnpricedReader(*nothing)
+    )
     lists = Lists(readers, clock, {})
     tasks = [asyncio.create_task(lists._response(make)) for _ in range(AT_ONCE * 3)]
     for _ in range(20):
