@@ -57,7 +57,7 @@ def apply(
     changed: Mapping[int, Changed] = {}
     if fresh or batch.ticks:
         advanced = _advance(connection, batch, replace(head, deliveries=head.deliveries + len(fresh)))
-        head, changed = _known(advanced, batch), advanced.merged.changed
+        head, changed = _head_after(advanced, batch), advanced.merged.changed
         log.append(connection, [(number, delivery, changed.get(number, {})) for number, delivery in fresh])
         if account.api is not None and fresh:
             left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
@@ -151,7 +151,7 @@ def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:
     return replace(head, last_delivery_at=max(heard)) if heard else head
 
 
-def _known(advanced: Advanced, batch: AccountBatch) -> Head:
+def _head_after(advanced: Advanced, batch: AccountBatch) -> Head:
     """The head after new deliveries: how many are in quarantine, and from which day on the losses are known
     (SPEC section 2.6): from the first webhook, or from where an import begins."""
     head = advanced.head
