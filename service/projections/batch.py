@@ -66,21 +66,21 @@ def merge_batch(
 
     _redirect(records, changed_ids, redirection)
 
-    old_tasks, old_deals = stored.get("task", {}), stored.get("deal", {})
-    new_tasks, new_deals = {**old_tasks, **records.get("task", {})}, records.get("deal", {})
-    return Merged(
-        records,
-        [
-            (task_facts(task_id, old_tasks.get(task_id), rules), task_facts(task_id, record, rules))
-            for task_id, record in new_tasks.items()
-        ],
-        {
-            deal_id: (deal_facts(deal_id, old_deals.get(deal_id), rules), deal_facts(deal_id, record, rules))
-            for deal_id, record in new_deals.items()
-        },
-        changed,
-        changed_ids,
-    )
+    tasks, deals = _task_pairs(stored, records, rules), _deal_pairs(stored, records, rules)
+    return Merged(records, tasks, deals, changed, changed_ids)
+
+
+def _task_pairs(stored: Records, records: Records, rules: Rules) -> list[TaskPair]:
+    old = stored.get("task", {})
+    new = {**old, **records.get("task", {})}
+    return [(task_facts(id, old.get(id), rules), task_facts(id, record, rules)) for id, record in new.items()]
+
+
+def _deal_pairs(stored: Records, records: Records, rules: Rules) -> dict[str, DealPair]:
+    old, new = stored.get("deal", {}), records.get("deal", {})
+    return {
+        id: (deal_facts(id, old.get(id), rules), deal_facts(id, record, rules)) for id, record in new.items()
+    }
 
 
 def _redirect(
