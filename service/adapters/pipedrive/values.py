@@ -31,7 +31,7 @@ ORGANIZATION: Final = "org:"
 LEAD: Final = "lead:"
 """The prefix of a lead's id on the board, where a lead is a deal (SPEC section 3.2)."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8,12}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
 _DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
