@@ -7,6 +7,7 @@ format or on the service's adapters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from service.demo.office import Deal, Office, Second, Task
@@ -14,11 +15,19 @@ from service.model import SECOND, Change, Instant, Value
 from service.reasons import reason_key
 
 
-def changes_of(office: Office) -> list[Change]:
+def never(_deal: Deal) -> bool:
+    """For a CRM without leads."""
+    return False
+
+
+def changes_of(office: Office, is_lead: Callable[[Deal], bool] = never) -> list[Change]:
     """The truth as changes: what a flawless CRM of kind `standard` would have told of it by now.
 
     A reason's id is the key of its name, a client's, manager's and pipeline's is the office's. A deleted deal
     or task is told as deleted, and nothing else of it.
+
+    Args:
+        is_lead: Whether the CRM keeps a deal as a lead: then its id is `lead:<id>`, and it has no pipeline.
     """
     then = max(
         (
@@ -29,8 +38,8 @@ def changes_of(office: Office) -> list[Change]:
         default=0,
     )
     return [
-        *(_deal_change(deal) for deal in office.deals.values()),
-        *(_task_change(task) for task in office.tasks.values()),
+        *(_deal_change(deal, is_lead(deal)) for deal in office.deals.values()),
+        *(_task_change(task, _deal_id(office, task, is_lead)) for task in office.tasks.values()),
         *(
             _named("client", str(client.id), client.name, client.updated_at)
             for client in office.clients.values()
@@ -41,9 +50,16 @@ def changes_of(office: Office) -> list[Change]:
     ]
 
 
-def _deal_change(deal: Deal) -> Change:
+def _deal_id(office: Office, task: Task, is_lead: Callable[[Deal], bool]) -> str | None:
+    if task.deal_id is None:
+        return None
+    return f"lead:{task.deal_id}" if is_lead(office.deals[task.deal_id]) else str(task.deal_id)
+
+
+def _deal_change(deal: Deal, is_lead: bool) -> Change:
+    deal_id = f"lead:{deal.id}" if is_lead else str(deal.id)
     if deal.deleted:
-        return Change("deal", str(deal.id), Instant(deal.updated_at * SECOND), deleted=True)
+        return Change("deal", deal_id, Instant(deal.updated_at * SECOND), deleted=True)
     told: dict[str, Value] = {
         "known": True,
         "name": deal.name,
@@ -53,17 +69,17 @@ def _deal_change(deal: Deal) -> Change:
         "closed_at": _instant(deal.closed_at),
         "client_id": _id(deal.client_id),
         "manager_id": str(deal.manager_id),
-        "pipeline_id": str(deal.pipeline_id),
+        "pipeline_id": None if is_lead else str(deal.pipeline_id),
     }
-    return Change("deal", str(deal.id), Instant(deal.updated_at * SECOND), told)
+    return Change("deal", deal_id, Instant(deal.updated_at * SECOND), told)
 
 
-def _task_change(task: Task) -> Change:
+def _task_change(task: Task, deal_id: str | None) -> Change:
     if task.deleted:
         return Change("task", str(task.id), Instant(task.updated_at * SECOND), deleted=True)
     told: dict[str, Value] = {
         "text": task.text,
-        "deal_id": _id(task.deal_id),
+        "deal_id": deal_id,
         "client_id": _id(task.client_id),
         "manager_id": str(task.manager_id),
         "due_at": _instant(task.due_at),

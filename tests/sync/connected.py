@@ -137,7 +137,7 @@ class Connected:
 
     def _differing(self, connection: Connection) -> set[tuple[str, int]]:
         truth: dict[Entity, dict[str, Record]] = {"deal": {}, "task": {}}
-        for change in changes_of(self.vendor.office):
+        for change in changes_of(self.vendor.office, self.vendor.is_lead):
             if change.entity in truth:
                 merge(truth[change.entity].setdefault(change.id, Record()), change, 1)
         rules = heads.rules_of(self.account)
@@ -148,7 +148,7 @@ class Connected:
             if (true.phase, held_facts.phase) in _UNCOUNTED:
                 continue
             if _facts(true) != _facts(held_facts):
-                differing.add(("deal", int(deal_id)))
+                differing.add(("deal", int(deal_id.rpartition(":")[2])))
         for task_id, record in truth["task"].items():
             known = states.load(connection, self.account.id, "task", [task_id]).get(task_id, Record())
             if _facts_of_task(task_facts(task_id, record, rules)) != _facts_of_task(
@@ -161,7 +161,7 @@ class Connected:
         """The board that a flawless CRM would have produced."""
         office = replace(self.account, crm="standard", api=None)
         with contextlib.closing(Ledger(self.ledgers(), self.clock.now(), office)) as ledger:
-            ledger.say(*changes_of(self.vendor.office))
+            ledger.say(*changes_of(self.vendor.office, self.vendor.is_lead))
             return self._shown(ledger.read(self._ranges.selections), office)
 
     def _shown(self, rows: BoardRows, account: Account) -> dict[str, Any]:
@@ -239,7 +239,7 @@ _UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won
 was deleted, and a backfill leaves out deals that were won before it."""
 
 _OWN: Final = frozenset(
-    {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
+    {"account", "seq", "as_of", "known_from", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
 )
 
 
@@ -248,6 +248,7 @@ def plain(board: Snapshot) -> dict[str, Any]:
     document: dict[str, Any] = _plain(msgspec.to_builtins(board))
     del document["managers"], document["pipelines"]  # who there is, to be chosen from: ids again
     document["at_risk"]["saved_today"].pop("list", None)
+    document.pop("known_from", None)
     document["warnings"] = [warning for warning in document["warnings"] if warning["code"] != "missed"]
     return document
 

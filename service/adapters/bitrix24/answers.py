@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
-from service.adapters.api import ASKED, RESOURCE, absent_ids, as_of
-from service.adapters.bitrix24 import items
+from service.adapters.api import ASKED, RESOURCE, absent_ids
+from service.adapters.bitrix24 import deals, items, tasks
+from service.adapters.bitrix24.errors import NamedError
 from service.adapters.bitrix24.items import Item
-from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, Json, code, number
+from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, LEAD, Json, code, number
 from service.adapters.fields import digest
 from service.adapters.parsed import Parsed, parse_body, rejected
 from service.config import Account
-from service.model import Change, Decoded, Entity, Instant, Request
+from service.model import Change, Decoded, Entity, Request
 
 BATCH: Final = "batch"
 """The resource of an answer that holds the results of several methods."""
@@ -33,10 +34,11 @@ class Resource:
 
     Args:
         key: The name of the list in a result; None where the result is the list.
-        id: The field that holds an object's id.
+        id: The field that holds the id by which the list is ordered.
         parse: The changes in an object.
         prefix: The prefix of the board's ids.
         read_id: The vendor's id as text; UNSET for a value that is no id.
+        about: The field that holds the id of what an entry is about; None: the entry is the object.
     """
 
     entity: Entity
@@ -45,15 +47,16 @@ class Resource:
     parse: Callable[[Item], Parsed]
     prefix: str = ""
     read_id: Callable[[object], str | UnsetType] = number
+    about: str | None = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether an answer has the whole object, not only its name."""
-        return self.entity in ("deal", "task")
+        """Whether an answer has the whole object, not only its name or its past."""
+        return self.entity in ("deal", "task") and self.about is None
 
     def entity_id(self, sent: object) -> str | None:
         """The board's id of an object; None for one without a usable id."""
-        vendor_id = self.read_id(sent.get(self.id)) if isinstance(sent, dict) else UNSET
+        vendor_id = self.read_id(sent.get(self.about or self.id)) if isinstance(sent, dict) else UNSET
         return None if vendor_id is UNSET else self.prefix + vendor_id
 
     def vendor_id(self, entity_id: str) -> str:
@@ -66,9 +69,12 @@ class Resource:
 
 
 RESOURCES: Final[Mapping[str, Resource]] = {
-    "deals": Resource("deal", "items", "id", items.deal),
-    "activities": Resource("task", None, "ID", items.activity, ACTIVITY),
-    "tasks": Resource("task", "tasks", "id", items.task),
+    "deals": Resource("deal", "items", "id", deals.deal),
+    "leads": Resource("deal", "items", "id", deals.lead, LEAD),
+    "moves": Resource("deal", "items", "ID", deals.deal_move, about="OWNER_ID"),
+    "lead_moves": Resource("deal", "items", "ID", deals.lead_move, LEAD, about="OWNER_ID"),
+    "activities": Resource("task", None, "ID", tasks.activity, ACTIVITY),
+    "tasks": Resource("task", "tasks", "id", tasks.task),
     "contacts": Resource("client", "items", "id", items.contact, CONTACT),
     "companies": Resource("client", "items", "id", items.company, COMPANY),
     "users": Resource("manager", None, "ID", items.user),
@@ -84,13 +90,13 @@ class AnswerBody:
 
     Args:
         results: By resource.
-        errors: The vendor's error codes.
+        errors: Those of the methods.
         next: The offset of the next page, in a list that is read by offset.
         wait_seconds: How long a method that was called too often stays blocked.
     """
 
     results: Mapping[str, object] = field(default_factory=dict)
-    errors: tuple[str, ...] = ()
+    errors: tuple[NamedError, ...] = ()
     next: int | None = None
     wait_seconds: float | None = None
 
@@ -105,20 +111,24 @@ def read_body(body: bytes, resource: str) -> AnswerBody | None:
     if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
         return None
     results: Mapping[str, object] = {resource: answer.get("result")}
-    failed: list[Json] = []
+    failed: Mapping[str, object] = {}
     if resource == BATCH:
         parts = _object(answer.get("result"))
-        results = _object(parts.get("result"))
-        failed = [_object(error) for error in _object(parts.get("result_error")).values()]
+        results, failed = _object(parts.get("result")), _object(parts.get("result_error"))
     if answer.get("error") is not None:
-        results, failed = {}, [answer]
+        results, failed = {}, {resource: answer}
     following = answer.get("next")
     return AnswerBody(
         results,
-        tuple(str(error.get("error")) for error in failed),
+        tuple(_error(name, _object(error)) for name, error in failed.items()),
         following if type(following) is int else None,
         _wait_seconds(_object(answer.get("time"))),
     )
+
+
+def _error(resource: str, error: Json) -> NamedError:
+    code, text = (str(error.get(name) or "") for name in ("error", "error_description"))
+    return NamedError(resource, code, text)
 
 
 def _object(value: object) -> dict[str, object]:
@@ -143,18 +153,29 @@ def listed(resource: Resource, result: object) -> list[object]:
     Raises:
         ValueError: The result has no list where the resource has one.
     """
-    objects = result if resource.key is None or result == [] else _object(result).get(resource.key)
+    objects = result if resource.key is None else _object(result).get(resource.key)
     if not isinstance(objects, list):
         raise ValueError("the result holds no list" + (f" of {resource.key}" if resource.key else ""))
     return objects
 
 
+def objects(resource: Resource, result: object) -> list[object]:
+    """The objects in a result; none in one that has no list."""
+    try:
+        return listed(resource, result)
+    except ValueError:
+        return []
+
+
+_NOTHING: Final = b'{"result":{"items":[]}}'
+
+
 def decode(request: Request, account: Account) -> Decoded:
-    """See `Api.decode`. Each object stands alone."""
+    """See `Api.decode`. Each object stands alone. An empty body says that the portal has no such objects."""
     resource = request.headers.get(RESOURCE, "")
-    body = read_body(request.body, resource)
+    body = read_body(request.body or _NOTHING, resource)
     if body is None or not body.results or not body.results.keys() <= RESOURCES.keys():
-        errors = ", ".join(body.errors) if body and body.errors else "no result"
+        errors = ", ".join(error.code for error in body.errors) if body and body.errors else "no result"
         return rejected(ValueError(f"{resource}: {errors}")).decoded(_key(request, is_dated=True))
     results = body.results
     parsed = parse_body(lambda: _entries(results), lambda entry: _parse(entry, account, request))
@@ -177,22 +198,20 @@ def _entries(results: Mapping[str, object]) -> Iterator[_Entry]:
 
 def _parse(entry: _Entry, account: Account, request: Request) -> Parsed:
     """The changes in an object. Raises `ValueError` that names the resource."""
-    (name, sent), asked_at = entry, request.received_at
-    resource = RESOURCES[name]
+    name, sent = entry
     try:
-        parsed = resource.parse(_item(resource, sent, account, asked_at))
+        return RESOURCES[name].parse(_item(RESOURCES[name], sent, account, request))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-    return replace(parsed, changes=tuple(as_of(parsed.changes, asked_at))) if resource.is_whole else parsed
 
 
-def _item(resource: Resource, sent: object, account: Account, asked_at: Instant) -> Item:
+def _item(resource: Resource, sent: object, account: Account, request: Request) -> Item:
     if isinstance(sent, ValueError):
         raise sent
     entity_id = resource.entity_id(sent)
     if not isinstance(sent, dict) or entity_id is None:
         raise ValueError(f"an entry without a usable {resource.id}")
-    return Item(sent, entity_id, account, asked_at)
+    return Item(sent, entity_id, account, request.received_at, is_listed=not request.headers.get(ASKED))
 
 
 def _deletions(resource: Resource, result: object, request: Request) -> Parsed:

@@ -1,21 +1,18 @@
 """The calls to Bitrix24's API: REST methods called through an incoming webhook, whose code is part of every
-address. Pure; `answers` reads what it answers.
+address. Pure; `lists` has their parameters, and `answers` reads what it answers.
 
-Source: apidocs.bitrix24.com: limits, retrieving large volumes of data, batch, and the page of each method.
-Long lists are read by keyset (`>id`, `start: -1`), as the vendor advises, because a list that is read by
-offset skips entries when others leave it meanwhile.
+Source: apidocs.bitrix24.com: limits, and the page of each method.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import urlencode
 
 from service.adapters.api import (
     ANSWERED,
+    GONE,
     JUNK,
     LOSSES_DAYS,
     TASKS_DAYS,
@@ -25,89 +22,30 @@ from service.adapters.api import (
     Pace,
     Stage,
     Verdict,
-    busy,
     by_status,
-    refused,
     seconds,
 )
-from service.adapters.bitrix24 import answers
-from service.adapters.bitrix24.answers import BATCH, RESOURCES
+from service.adapters.bitrix24 import answers, lists
+from service.adapters.bitrix24.answers import BATCH, RESOURCES, AnswerBody
+from service.adapters.bitrix24.deals import has_past
+from service.adapters.bitrix24.errors import verdict_of
+from service.adapters.bitrix24.lists import LISTS, PAGE, list_params
 from service.adapters.bitrix24.options import Bitrix24Options
-from service.adapters.bitrix24.values import Json, number
+from service.adapters.bitrix24.values import LEAD, Json, number
 from service.calendar import iso
 from service.config import Account, zone
 from service.model import DAY, Instant, Need, earlier
 
-_PAGE: Final = 50
-"""Entries on a full page of every method. The size cannot be chosen."""
-
-_TRANSIENT: Final = frozenset(
-    {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
-)
-"""Errors that pass by themselves. A person must repair the others: rights, scopes, the tariff."""
-
 _NEVER_DUE: Final = "2100-01-01T00:00:00+00:00"
 """Leaves out activities without a due time: they are due in 9999."""
 
+_MOVES: Final[Mapping[str, str]] = {"deals": "moves", "leads": "lead_moves"}
+"""By resource, that of its objects' histories of stages."""
 
-@dataclass(frozen=True, slots=True)
-class _List:
-    """A method that lists by keyset.
-
-    Args:
-        id: The id's name in a filter.
-        any_of: The name in a filter that takes several ids.
-        fields: The fields that are read, separated by spaces.
-        sweep_fields: The fewest fields that identify an object.
-        fixed: Parameters of every call.
-    """
-
-    method: str
-    id: str
-    any_of: str
-    fields: str
-    sweep_fields: str = ""
-    fixed: Json = field(default_factory=dict)
-
-
-_LISTS: Final[Mapping[str, _List]] = {
-    "deals": _List(
-        "crm.item.list",
-        "id",
-        "@id",
-        "id title stageId stageSemanticId movedTime categoryId opportunity currencyId assignedById contactId"
-        " companyId updatedTime",
-        "id",
-        {"entityTypeId": 2},
-    ),
-    "activities": _List(
-        "crm.activity.list",
-        "ID",
-        "@ID",
-        "ID TYPE_ID PROVIDER_ID ORIGIN_ID IS_INCOMING_CHANNEL OWNER_TYPE_ID OWNER_ID SUBJECT DEADLINE"
-        " COMPLETED RESPONSIBLE_ID CREATED LAST_UPDATED",
-        "ID TYPE_ID PROVIDER_ID",
-    ),
-    "tasks": _List(
-        "tasks.task.list",
-        "ID",
-        "ID",
-        "ID TITLE DEADLINE STATUS CLOSED_DATE RESPONSIBLE_ID CHANGED_DATE UF_CRM_TASK",
-        "ID",
-    ),
-    "contacts": _List(
-        "crm.item.list", "id", "@id", "id name lastName updatedTime", fixed={"entityTypeId": 3}
-    ),
-    "companies": _List("crm.item.list", "id", "@id", "id title updatedTime", fixed={"entityTypeId": 4}),
-}
-
-_METHODS: Final[Mapping[str, str]] = {
-    "users": "user.get",
-    "pipelines": "crm.category.list",
-    "stages": "crm.status.list",
-    "choices": "crm.deal.userfield.list",
-    BATCH: "batch",
-    **{resource: listing.method for resource, listing in _LISTS.items()},
+_BY_ID: Final[Mapping[str, tuple[str, ...]]] = {
+    "deal": ("deals", "leads"),
+    "task": ("activities", "tasks"),
+    "client": ("contacts", "companies"),
 }
 
 
@@ -118,7 +56,7 @@ class Bitrix24Api(Api):
     pace = Pace(per_second=2, burst=25)
     """Bitrix24 counts the calls from one address to a portal. The count falls by two a second, and calls are
     blocked at 50: half of that is left to other programs."""
-    batch = _PAGE
+    batch = PAGE
 
     def prefix(self, account: Account) -> str:
         """See `Api`: the token is the `<user>/<code>` of the incoming webhook."""
@@ -129,20 +67,17 @@ class Bitrix24Api(Api):
         return {}
 
     def ask(self, needs: Sequence[Need], account: Account) -> Call | None:
-        """See `Api`. One `batch` asks for activities and tasks, or for contacts and companies."""
+        """See `Api`. One `batch` asks for what several methods list: deals and leads, activities and tasks,
+        contacts and companies."""
         entity, ids = needs[0].entity, tuple(need.id for need in needs)
         match entity:
-            case "deal":
-                return _call("deals", _list_params("deals", account, {"@id": list(ids)}), ids)
             case "manager":
-                return _call("users", {"filter": {"ID": list(ids)}}, ids)
+                return lists.call("users", {"filter": {"ID": list(ids)}}, ids)
             case "pipeline":
                 return _pipelines(ids)
             case "reason":
                 return _reasons(account, ids)
-        resources = ("activities", "tasks") if entity == "task" else ("contacts", "companies")
-        commands = dict(_commands(resources, ids, account))
-        return _call(BATCH, {"halt": 0, "cmd": commands}, ids) if commands else None
+        return lists.by_ids(_BY_ID[entity], ids, account)
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""
@@ -157,6 +92,7 @@ class Bitrix24Api(Api):
             _stage("changed contacts", "contacts", account, {">=updatedTime": then}),
             _stage("changed companies", "companies", account, {">=updatedTime": then}),
             _stage("changed deals", "deals", account, {">=updatedTime": then}),
+            _stage("changed leads", "leads", account, {">=updatedTime": then}),
             _stage("changed activities", "activities", account, {">=LAST_UPDATED": then}),
             _stage("changed tasks", "tasks", account, {">=CHANGED_DATE": then}),
         ]
@@ -167,88 +103,121 @@ class Bitrix24Api(Api):
 
     def following(self, call: Call, answer: Answer) -> Call | None:
         """See `Api`. A call by keyset goes on from its last id, any other at the offset that the answer
-        names."""
+        names. Lost deals and leads that were asked for are followed by the histories of their stages."""
         body = answers.read_body(answer.body, call.resource)
-        if body is None or call.asked or call.resource not in body.results:
+        if body is None:
             return None
+        if call.asked and call.resource not in _MOVES.values():
+            return _moves("moves", _with_past(body))
         params = json.loads(call.body)
         if params.get("start") != -1:
-            further = body.next is not None and body.next > params.get("start", 0)
-            return _call(call.resource, {**params, "start": body.next}) if further else None
-        after = ">" + _LISTS[call.resource].id
-        last = _last_of_full_page(call.resource, body.results[call.resource])
-        if last is None or last <= params["filter"].get(after, 0):
-            return None
-        return _call(call.resource, {**params, "filter": {**params["filter"], after: last}})
+            return None if body.next is None else lists.call(call.resource, {**params, "start": body.next})
+        last = _last_of_full_page(call.resource, body.results.get(call.resource))
+        if last is not None:
+            filter = {**params["filter"], ">" + LISTS[call.resource].id: last}
+            return lists.call(call.resource, {**params, "filter": filter}, call.asked)
+        return _moves("lead_moves", call.asked) if call.resource == "moves" else None
 
     def verdict(self, call: Call, answer: Answer) -> Verdict:
-        """See `Api`. Errors are in the body; those of a `batch` come with the status 200."""
+        """See `Api`. Errors are named in the body, whatever the status; those of a `batch` come with 200."""
         body = answers.read_body(answer.body, call.resource)
         if body is None:
             # The body is not from the API, so a 2xx says nothing about an object.
             return JUNK if answer.status < 300 else by_status(answer)
-        if answer.status == 200 and not body.errors:
-            return ANSWERED if self.is_recognised(call, answer) else JUNK
-        if answer.status == 429 or answer.status >= 500 or _TRANSIENT.intersection(body.errors):
-            return busy(body.wait_seconds or seconds(answer.headers.get("retry-after")))
-        return refused("api_rejected") if answer.status < 300 else by_status(answer)
+        errors = [error for error in body.errors if not error.says_none]
+        if errors:
+            wait = body.wait_seconds or seconds(answer.headers.get("retry-after"))
+            return verdict_of(errors, answer.status, wait)
+        if body.errors and call.resource != BATCH:
+            return GONE
+        if answer.status != 200:
+            return by_status(answer) if answer.status >= 300 else JUNK
+        return ANSWERED if self.is_recognised(call, answer) else JUNK
 
     def is_recognised(self, call: Call, answer: Answer) -> bool:
-        """See `Api`."""
+        """See `Api`. Each method that was called has its list in the answer. A page by keyset has only
+        objects behind the one before, and a page by offset names a later one."""
         body = answers.read_body(answer.body, call.resource)
-        return body is not None and all(result is not None for result in body.results.values())
+        if body is None:
+            return False
+        params = json.loads(call.body)
+        called = params["cmd"] if call.resource == BATCH else [call.resource]
+        none = {error.resource for error in body.errors if error.says_none}
+        try:
+            listed = {
+                name: answers.listed(RESOURCES[name], body.results.get(name))
+                for name in called
+                if name not in none
+            }
+        except ValueError:
+            return False
+        if call.resource not in LISTS:
+            return body.next is None or body.next > params.get("start", 0)
+        after = params["filter"].get(">" + LISTS[call.resource].id, -1)
+        ids = [_vendor_id(call.resource, sent) for sent in listed.get(call.resource, ())]
+        return all(id is not None and id > after for id in ids)
+
+    def field(self, account: Account) -> Call | None:
+        """See `Api`: `crm.deal.userfield.list` has the fields that people made, by their codes."""
+        has_field = Bitrix24Options.of(account).reason_field is not None
+        return lists.call("choices", _of_field(account)) if has_field else None
+
+    def has_field(self, answer: Answer, account: Account) -> bool:
+        """See `Api`."""
+        body = answers.read_body(answer.body, "choices")
+        reason_field = Bitrix24Options.of(account).reason_field
+        listed = answers.objects(RESOURCES["choices"], body.results.get("choices")) if body else []
+        return any(isinstance(sent, dict) and sent.get("FIELD_NAME") == reason_field for sent in listed)
 
     decode = staticmethod(answers.decode)
 
 
-def _call(resource: str, params: Json, asked: tuple[str, ...] = ()) -> Call:
-    body = json.dumps(params, ensure_ascii=False, separators=(",", ":")).encode()
-    return Call(resource, f"/{_METHODS[resource]}.json", body=body, asked=asked)
-
-
-def _list_params(resource: str, account: Account, filter: Json, sweep: bool = False) -> Json:
-    """The parameters of a list's first page."""
-    listing = _LISTS[resource]
-    fields = (listing.sweep_fields if sweep else listing.fields).split()
-    params = {**listing.fixed, "filter": filter, "order": {listing.id: "ASC"}, "select": fields, "start": -1}
-    reason_field = Bitrix24Options.of(account).reason_field
-    if resource == "deals" and reason_field is not None and not sweep:
-        fields.append(reason_field)
-        params["useOriginalUfNames"] = "Y"
-    return params
-
-
 def _stage(name: str, resource: str, account: Account, filter: Json, sweep: bool = False) -> Stage:
-    return Stage(name, _call(resource, _list_params(resource, account, filter, sweep)))
+    return Stage(name, lists.call(resource, list_params(resource, account, filter, sweep)))
 
 
 def _names(account: Account) -> list[Stage]:
-    return [
-        Stage("managers", _call("users", {"sort": "ID", "order": "ASC", "start": 0})),
-        Stage("reasons", _reasons(account)),
+    stages = [
+        Stage("managers", lists.call("users", {"sort": "ID", "order": "ASC", "start": 0})),
+        Stage("reasons", lists.call("stages", {})),
         Stage("pipelines", _pipelines()),
     ]
+    if Bitrix24Options.of(account).reason_field is not None:
+        stages.insert(2, Stage("entries of the reason field", lists.call("choices", _of_field(account))))
+    return stages
 
 
-def _reasons(account: Account, asked: tuple[str, ...] = ()) -> Call:
-    """The call for the entries of the configured field; without such a field, for the stages."""
-    reason_field = Bitrix24Options.of(account).reason_field
-    if reason_field is None:
-        return _call("stages", {}, asked)
-    return _call("choices", {"filter": {"FIELD_NAME": reason_field}}, asked)
+def _of_field(account: Account) -> Json:
+    return {"filter": {"FIELD_NAME": Bitrix24Options.of(account).reason_field}}
+
+
+def _reasons(account: Account, ids: tuple[str, ...]) -> Call:
+    """The call for the names of reasons: the entries of the configured field, or stages. A lead's reason is
+    always its status, which is listed with the stages."""
+    params: dict[str, Json] = {}
+    has_field = Bitrix24Options.of(account).reason_field is not None
+    if has_field and not all(id.startswith(LEAD) for id in ids):
+        params["choices"] = _of_field(account)
+    if not has_field or any(id.startswith(LEAD) for id in ids):
+        params["stages"] = {}
+    if len(params) == 1:
+        return lists.call(*next(iter(params.items())), ids)
+    return lists.batch(params, ids)
 
 
 def _pipelines(asked: tuple[str, ...] = ()) -> Call:
-    return _call("pipelines", {"entityTypeId": 2}, asked)
+    return lists.call("pipelines", {"entityTypeId": 2}, asked)
 
 
 def _counting(account: Account, now: Instant, sweep: bool = False) -> list[Stage]:
-    """The deals and tasks that count on the board."""
+    """The deals, leads and tasks that count on the board."""
     lost, due = _time(earlier(now, LOSSES_DAYS * DAY)), _time(earlier(now, TASKS_DAYS * DAY))
     due_lately = {"COMPLETED": "Y", ">=DEADLINE": due, "<DEADLINE": _NEVER_DUE}
     return [
         _stage("open deals", "deals", account, {"=stageSemanticId": "P"}, sweep),
         _stage("lost deals", "deals", account, {"=stageSemanticId": "F", ">=movedTime": lost}, sweep),
+        _stage("open leads", "leads", account, {"=stageSemanticId": "P"}, sweep),
+        _stage("lost leads", "leads", account, {"=stageSemanticId": "F", ">=movedTime": lost}, sweep),
         _stage("open activities", "activities", account, {"COMPLETED": "N"}, sweep),
         _stage("completed activities", "activities", account, due_lately, sweep),
         _stage("open tasks", "tasks", account, {"!REAL_STATUS": 5}, sweep),
@@ -256,34 +225,37 @@ def _counting(account: Account, now: Instant, sweep: bool = False) -> list[Stage
     ]
 
 
-def _commands(resources: Sequence[str], ids: Sequence[str], account: Account) -> Iterator[tuple[str, str]]:
-    """The methods of a `batch`: for each resource that has some of the ids, the one that lists them."""
-    for name in resources:
-        vendor_ids = [RESOURCES[name].vendor_id(id) for id in ids if RESOURCES[name].has(id)]
-        if vendor_ids:
-            params = _list_params(name, account, {_LISTS[name].any_of: vendor_ids})
-            yield name, f"{_METHODS[name]}?{urlencode(list(_flat(params)))}"
+def _with_past(body: AnswerBody) -> tuple[str, ...]:
+    """The board's ids of those deals and leads in an answer whose past must be asked for."""
+    return tuple(
+        entity_id
+        for name in _MOVES
+        if name in body.results
+        for sent in answers.objects(RESOURCES[name], body.results[name])
+        if isinstance(sent, dict) and has_past(sent) and (entity_id := RESOURCES[name].entity_id(sent))
+    )
 
 
-def _flat(params: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Parameters in the form in which PHP reads them from a query: `filter[ID][0]=42`."""
-    if isinstance(params, Mapping | list):
-        for name, value in params.items() if isinstance(params, Mapping) else enumerate(params):
-            yield from _flat(value, f"{path}[{name}]" if path else str(name))
-    else:
-        yield path, str(params)
+def _moves(resource: str, ids: tuple[str, ...]) -> Call | None:
+    """The call for the histories of stages of those of some deals and leads that the resource has; of leads
+    after those of deals."""
+    vendor_ids = [RESOURCES[resource].vendor_id(id) for id in ids if RESOURCES[resource].has(id)]
+    if vendor_ids:
+        return lists.call(resource, lists.by_owners(resource, vendor_ids), ids)
+    return _moves("lead_moves", ids) if resource == "moves" else None
 
 
 def _last_of_full_page(resource: str, result: object) -> int | None:
     """The vendor's id of the last object on a full page; None for a page that is not full, which is the
     last."""
-    try:
-        objects = answers.listed(RESOURCES[resource], result)
-    except ValueError:
-        return None
-    last = objects[-1] if len(objects) >= _PAGE else None
-    last_id = number(last.get(RESOURCES[resource].id)) if isinstance(last, dict) else None
-    return int(last_id) if isinstance(last_id, str) else None
+    objects = answers.objects(RESOURCES[resource], result)
+    return _vendor_id(resource, objects[-1]) if len(objects) >= PAGE else None
+
+
+def _vendor_id(resource: str, sent: object) -> int | None:
+    """The id by which a list is ordered."""
+    vendor_id = number(sent.get(RESOURCES[resource].id)) if isinstance(sent, dict) else None
+    return int(vendor_id) if isinstance(vendor_id, str) else None
 
 
 def _time(moment: Instant) -> str:

@@ -7,7 +7,8 @@ function returns UNSET for a value that it cannot read, and raises nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
@@ -24,11 +25,15 @@ COMPANY: Final = "CO_"
 """The prefixes of client ids, because contacts and companies are numbered apart. Bitrix24 itself uses them in
 a task's list of CRM records."""
 
+LEAD: Final = "lead:"
+"""The prefix of the deal id of a lead, and of the reason id of a lead's status: leads and their statuses are
+apart from deals and their stages (SPEC section 3.2)."""
+
 ACTIVITY: Final = "a"
 """The prefix of the task id of a CRM activity, because activities and tasks are numbered apart."""
 
 _NONE: Final = (None, "", "0", 0, False)
-_BINDING: Final = re.compile(r"(D_|C_|CO_)([1-9][0-9]{0,17})")
+_TASK_RECORD: Final = re.compile(r"(D|L|C|CO)_([1-9][0-9]{0,17})")
 _CODE: Final = re.compile(r"[!-~]{1,50}")
 _ID: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _YEAR: Final = re.compile(r"[0-9]{4}(?=-)")
@@ -86,18 +91,62 @@ def due_time(value: object) -> Instant | None | UnsetType:
     return moment(value)
 
 
-def bindings(value: object) -> tuple[str | None, str | None]:
-    """The deal and the client of a task, from its list of CRM records, such as `D_42`, `C_5`, `CO_7`.
+TYPES: Final[Mapping[str, str]] = {"1": "L", "2": "D", "3": "C", "4": "CO"}
+"""The CRM's types of records by `OWNER_TYPE_ID`, as a task's list of records abbreviates them."""
 
-    A task is on its first deal; without a deal, on its first contact; without a contact, on its first
-    company.
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The record of the CRM that a task or an activity is on, of all that it is bound to.
+
+    That is the first deal; without a deal, the first lead; else the first contact; else the first company.
+    Other records, such as those of smart processes, are not on the board.
+
+    Args:
+        page: The address of the record's page below the portal's; None without a record.
     """
-    first_ids: dict[str, str] = {}
-    for text in value if isinstance(value, list) else ():
-        binding = _BINDING.fullmatch(text) if isinstance(text, str) else None
-        if binding:
-            first_ids.setdefault(binding[1], binding[2])
-    if "D_" in first_ids:
-        return first_ids["D_"], None
-    clients = (prefix + first_ids[prefix] for prefix in (CONTACT, COMPANY) if prefix in first_ids)
-    return None, next(clients, None)
+
+    deal_id: str | None = None
+    client_id: str | None = None
+    page: str | None = None
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[str, str]]) -> Bound:
+        """The record among some, each given by its abbreviated type and its id."""
+        first: dict[str, str] = {}
+        for kind, id in records:
+            first.setdefault(kind, id)
+        for kind, deal_prefix, client_prefix, page in _BOARD_RECORDS:
+            if kind in first:
+                id = first[kind]
+                deal_id = None if deal_prefix is None else deal_prefix + id
+                client_id = None if client_prefix is None else client_prefix + id
+                return cls(deal_id, client_id, f"crm/{page}/details/{id}")
+        return cls()
+
+
+_BOARD_RECORDS: Final = (
+    ("D", "", None, "deal"),
+    ("L", LEAD, None, "lead"),
+    ("C", None, CONTACT, "contact"),
+    ("CO", None, COMPANY, "company"),
+)
+
+
+def task_records(value: object) -> list[tuple[str, str]]:
+    """The records that a task is bound to, such as `D_42`, `L_4`, `C_5`, `CO_7`; none where it is false."""
+    texts = [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+    return [(match[1], match[2]) for text in texts if (match := _TASK_RECORD.fullmatch(text))]
+
+
+def activity_records(sent: Json) -> list[tuple[str, str]]:
+    """The records that an activity is bound to: its owner, then its bindings."""
+    bindings = sent.get("BINDINGS")
+    pairs = [sent, *(bindings if isinstance(bindings, list) else ())]
+    return [
+        (TYPES[kind], id)
+        for pair in pairs
+        if isinstance(pair, dict)
+        and (kind := str(pair.get("OWNER_TYPE_ID"))) in TYPES
+        and isinstance(id := linked(pair.get("OWNER_ID")), str)
+    ]

@@ -15,9 +15,9 @@ from typing import Final
 from service.adapters.fields import digest, refuse_future
 from service.adapters.parsed import Parsed, rejected
 from service.adapters.pipedrive.api import PipedriveApi
-from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_in, origin_of, parse_item
+from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, origin_of, parse_item
 from service.adapters.pipedrive.options import PipedriveOptions
-from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
+from service.adapters.pipedrive.values import Node, Object, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
 from service.model import ID_LENGTH, Decoded, Instant, Request
@@ -123,9 +123,8 @@ def _parse(body: Object, received_at: Instant, account: Account) -> Parsed:
 
 def _deleted(kind: str, meta: Object, body: Object, received_at: Instant) -> Parsed:
     item_id = _id(kind, meta, _object(body.get("previous")))
-    deleted_at = moment(meta.get("timestamp_micro")) or moment(meta.get("timestamp"))
-    version = refuse_future(received_at if deleted_at is None else deleted_at, received_at)
-    return deletion(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
+    version = refuse_future(_happened_at(meta, {}, received_at), received_at)
+    return deletion(kind, item_id, version, id_of(kind, meta.get("merged_to_id")))
 
 
 def _changed(kind: str, meta: Object, body: Object, account: Account, received_at: Instant) -> Parsed:
@@ -133,26 +132,26 @@ def _changed(kind: str, meta: Object, body: Object, account: Account, received_a
     if sent is None:
         raise ValueError(f"{kind}: the body does not hold its state, in data or current")
     item_id = _id(kind, meta, sent)
-    version = refuse_future(_changed_at(meta, sent, received_at), received_at)
+    version = refuse_future(_happened_at(meta, sent, received_at), received_at)
     return parse_item(Item(kind, item_id, sent, version, account, _origin(account, meta)))
 
 
-def _changed_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
-    """When the object was last changed, as exactly as its `update_time`: to the second.
-
-    An object that was never changed may have no `update_time`. Then its `add_time` counts. `meta.timestamp`
-    is up to a second later, so it would win over a change within that second.
-    """
-    times = [sent.get("update_time"), meta.get("timestamp")]
-    if meta.get("action") in ("create", "added"):
-        times.insert(1, sent.get("add_time"))
+def _happened_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
+    """When the event happened, as exactly as the vendor says: `meta.timestamp` has milliseconds in v2, and
+    `timestamp_micro` microseconds in v1, while `update_time` has whole seconds."""
+    times = (
+        meta.get("timestamp_micro"),
+        meta.get("timestamp"),
+        sent.get("update_time"),
+        sent.get("add_time"),
+    )
     return next((instant for time in times if (instant := moment(time)) is not None), received_at)
 
 
 def _id(kind: str, meta: Object, sent: Object | None) -> str:
     """The object's id. Raises `ValueError` if neither the object nor `meta` has one."""
     key = "entity_id" if "entity" in meta else "id"  # in v2 `meta.id` is the event's id
-    item_id = (id_in(sent) if sent else None) or identifier_of(meta.get(key))
+    item_id = (id_of(kind, sent.get("id")) if sent else None) or id_of(kind, meta.get(key))
     if item_id is None:
         raise ValueError(f"{kind}: the id is missing or is not a number")
     return item_id

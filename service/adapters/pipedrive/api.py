@@ -16,7 +16,6 @@ from typing import Final
 import msgspec
 
 from service.adapters.api import (
-    GONE,
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
@@ -30,12 +29,15 @@ from service.adapters.api import (
 )
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
-from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
+from service.adapters.pipedrive.values import LEAD, ORGANIZATION, Node, Object
 from service.config import Account
 from service.model import DAY, SECOND, Instant, Need, earlier
 
 PAGE: Final = "500"
 """Entries on a page, at most."""
+
+LEADS_STEP: Final = 450
+"""Leads from the beginning of one page to that of the next."""
 
 BUDGET_SECONDS: Final = 900.0
 """The wait when the day's tokens are used up, or when Cloudflare blocks us. The tokens come back at midnight,
@@ -66,7 +68,8 @@ class PipedriveApi(Api):
         entity, asked = needs[0].entity, tuple(need.id for need in needs)
         match entity:
             case "deal":
-                return _by_ids("deals", asked, asked)
+                deals = [deal_id for deal_id in asked if not deal_id.startswith(LEAD)]
+                return _by_ids("deals", deals, asked) if deals else _leads(asked)
             case "task":
                 return _by_ids("activities", asked, asked)
             case "client":
@@ -90,6 +93,7 @@ class PipedriveApi(Api):
             Stage("users", _USERS),
             _stage("deals", "deals", status="open,won,lost,deleted", updated_since=updated),
             _stage("archived deals", "archived_deals", updated_since=updated),
+            Stage("leads", _leads(())),
             *(
                 _stage(name, name, updated_since=updated)
                 for name in ("activities", "persons", "organizations")
@@ -102,6 +106,7 @@ class PipedriveApi(Api):
         lost, done = _utc(earlier(now, LOSSES_DAYS * DAY)), _utc(earlier(now, TASKS_DAYS * DAY))
         return [
             _stage("open deals", "deals", status="open"),
+            Stage("leads", _leads(())),
             _stage("lost deals", "deals", status="lost", updated_since=lost),
             _stage("archived lost deals", "archived_deals", status="lost", updated_since=lost),
             _stage("open activities", "activities", done="false"),
@@ -109,43 +114,32 @@ class PipedriveApi(Api):
         ]
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`. A list goes on at the cursor in the answer. A cursor that was just used, or one after an
-        empty page, ends it.
+        """See `Api`. A list goes on at the cursor in the answer.
 
         Objects that are asked for by id fit on one page. A deal that is missing from it may be archived, and
         after persons come the organisations that were asked for with them.
         """
-        try:
-            body, objects = parse(answer.body), answers.listed(answer.body)
-        except ValueError:
-            return None
+        if call.resource == "leads":
+            return _more_leads(call, answer)
         if call.asked:
-            return _rest_of(call, objects)
-        additional = body.get("additional_data")
-        cursor = additional.get("next_cursor") if isinstance(additional, dict) else None
-        if not isinstance(cursor, str) or not cursor or not objects or ("cursor", cursor) in call.query:
+            return _rest_of(call, answers.listed(answer.body))
+        cursor = answers.next_cursor(answer.body)
+        if cursor is None:
             return None
         query = tuple(pair for pair in call.query if pair[0] != "cursor")
         return replace(call, query=(*query, ("cursor", cursor)))
 
     def verdict(self, call: Call, answer: Answer) -> Verdict:
-        """See `Api`. A 429 with calls left in the window of 2 seconds means that the day's tokens are used
-        up. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429."""
+        """See `Api`. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429."""
         if answer.status == 403 and answer.body.lstrip()[:1] == b"<":
             return busy(seconds(answer.headers.get("retry-after")) or BUDGET_SECONDS)
         if answer.status == 429:
             return busy(_wait_seconds(answer.headers))
-        if answer.status == 404 and call.resource == "archived_deals":
-            return GONE
         return super().verdict(call, answer)
 
     def is_recognised(self, call: Call, answer: Answer) -> bool:
-        """See `Api`: `data` is a list; null stands for an empty one in v1 only."""
-        try:
-            answers.listed(answer.body)
-        except ValueError:
-            return False
-        return True
+        """See `Api`."""
+        return answers.is_recognised(call, answer.body)
 
     decode = staticmethod(answers.decode)
 
@@ -204,15 +198,35 @@ def _organizations(asked: Iterable[str]) -> Call | None:
     return _by_ids("organizations", (id.removeprefix(ORGANIZATION) for id in client_ids), client_ids)
 
 
+def _leads(asked: tuple[str, ...], start: int = 0) -> Call:
+    """The call for a page of the leads that are not archived, which is the only list of them. A lead that is
+    asked for is looked for on each page."""
+    return Call("leads", "/api/v1/leads", (("start", str(start)), ("limit", PAGE)), asked=asked)
+
+
+def _more_leads(call: Call, answer: Answer) -> Call | None:
+    """The call for the next page of leads. It overlaps with this one, because a lead that is deleted
+    meanwhile moves all later ones up."""
+    if not answers.more_leads(answer.body):
+        return None
+    present = answers.ids_in("leads", answers.listed(answer.body))
+    start = int(dict(call.query)["start"]) + LEADS_STEP
+    return _leads(tuple(lead_id for lead_id in call.asked if lead_id not in present), start)
+
+
 def _rest_of(call: Call, objects: list[Node]) -> Call | None:
     """The call for those objects that were asked for by id and can be in another list."""
     if call.resource == "persons":
         return _organizations(call.asked)
-    present = answers.ids_of(objects)
-    if call.resource != "deals" or None in present:
+    present = answers.ids_in(call.resource, objects)
+    if call.resource not in ("deals", "archived_deals") or None in present:
         return None
     missing = tuple(deal_id for deal_id in call.asked if deal_id not in present)
-    return _by_ids("archived_deals", missing, missing) if missing else None
+    leads = tuple(deal_id for deal_id in missing if deal_id.startswith(LEAD))
+    deals = [deal_id for deal_id in missing if deal_id not in leads]
+    if deals and call.resource == "deals":
+        return _by_ids("archived_deals", deals, missing)
+    return _leads(leads) if leads else None
 
 
 def _utc(instant: Instant) -> str:
@@ -221,8 +235,15 @@ def _utc(instant: Instant) -> str:
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> float | None:
-    """The wait after a 429; None where its headers name none."""
+    """The wait after a 429; None where its headers name none.
+
+    The day's tokens are used up if `x-daily-ratelimit-token-remaining` is 0: the vendor sends that header and
+    does not document it. So they are if calls are left in the window of 2 seconds. Asking again then only
+    brings the block by Cloudflare nearer.
+    """
     retry_after = seconds(headers.get("retry-after"))
+    if headers.get("x-daily-ratelimit-token-remaining") == "0":
+        return max(BUDGET_SECONDS, retry_after or 0)
     if retry_after is not None:
         return retry_after
     if headers.get("x-ratelimit-remaining", "0") != "0":

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.demo.crms.limits import Limiter
-from service.demo.office import Event, Office
+from service.demo.office import Deal, Event, Office
 
 AccountTable: TypeAlias = Mapping[str, object]
 """Keys of an account's table in `lossboard.toml`."""
@@ -91,6 +91,11 @@ class SimulatedCRM(ABC):
     @abstractmethod
     def webhooks(self, event: Event) -> list[Webhook]:
         """What the CRM posts about an event: nothing, one request, or several that say the same."""
+
+    def is_lead(self, deal: Deal) -> bool:
+        """Whether the CRM keeps a deal of the office as a lead, apart from its deals."""
+        del deal
+        return False
 
     def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
         """The request as it is posted now, with the CRM's date, number and signature. Attempt 0 is the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,12 +16,13 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     select,
 )
 
 from service.config import Account
 from service.ledger.database.in_list import in_list
-from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
+from service.ledger.database.tables import DEALS, HEADS, NEEDS, STATE, SUMS, TASKS
 from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
 from service.ledger.write import sums
 from service.model import Entity, Instant
@@ -34,6 +35,11 @@ from service.projections.unconverted import UNCONVERTED
 _RISK, _STAKES = SUMS[DEALS_AT_RISK], SUMS[STAKES]
 _CLIENTS, _REASONS = STATE["client"], STATE["reason"]
 
+
+REASONS_WANTED: Final = (
+    select(func.count()).where(NEEDS.c.account == HEADS.c.account, NEEDS.c.entity == "reason")
+).scalar_subquery()
+"""How many reasons' names the CRM's API is still asked for, beside the head of the account."""
 
 _OVERDUE = TASKS.c.open_due_at <= bindparam("as_of")
 
@@ -54,20 +60,32 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 
 @cache
 def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
-    """Overdue tasks on clients themselves, of all clients or of some."""
+    """Overdue tasks on clients themselves that are not gone, of all clients or of some."""
     of_task = TASKS.c.id, TASKS.c.text, TASKS.c.deal_id, null(), TASKS.c.manager_id, TASKS.c.due_at
-    return select(TASKS.c.client_id, *of_task, literal_column("0"), TASKS.c.url, null()).where(
-        TASKS.c.account == bindparam("account"),
-        TASKS.c.client_id.is_not(None),
-        TASKS.c.client_id != NOBODY,
-        func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
-        _OVERDUE,
-        *_some_ids(TASKS.c.client_id, some=some),
+    the_client = and_(_CLIENTS.c.account == TASKS.c.account, _CLIENTS.c.id == TASKS.c.client_id)
+    return (
+        select(TASKS.c.client_id, *of_task, literal_column("0"), TASKS.c.url, null())
+        .select_from(TASKS.outerjoin(_CLIENTS, the_client))
+        .where(
+            TASKS.c.account == bindparam("account"),
+            TASKS.c.client_id.is_not(None),
+            TASKS.c.client_id != NOBODY,
+            func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
+            or_(_CLIENTS.c.deleted.is_(None), func.coalesce(_CLIENTS.c.name, NOBODY) != NOBODY),
+            _OVERDUE,
+            *_some_ids(TASKS.c.client_id, some=some),
+        )
     )
 
 
 def _some_ids(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
     return [in_list(column, "ids")] if some else []
+
+
+def reasons_wanted(connection: Connection, account: str) -> int:
+    """How many reasons' names the CRM's API is still asked for."""
+    wanted: int = connection.execute(select(REASONS_WANTED).where(HEADS.c.account == account)).scalar_one()
+    return wanted
 
 
 def clients(

@@ -52,6 +52,7 @@ function showFrame(name, frame, first) {
   upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
   delete document.body.dataset.loading;
+  showStoring();
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
@@ -70,7 +71,19 @@ function detectStorm() {
 function showState(state) {
   page.dataset.state = state;
   document.getElementById("stale").hidden = state !== "lost";
-  write(document.getElementById("connection"), messages[state]);
+  nameState();
+}
+
+/** While the service cannot store what the CRM reports, which a fragment tells, the figures are not live. */
+function showStoring() {
+  page.dataset.storing = document.getElementById("full").hidden;
+  nameState();
+}
+
+function nameState() {
+  const { state, storing } = page.dataset;
+  const live = state === "live" && storing === "false" ? "full" : state;
+  write(document.getElementById("connection"), messages[live] ?? "");
 }
 
 setInterval(() => {

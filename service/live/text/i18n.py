@@ -79,6 +79,7 @@ class Translations:
             "live": self.gettext("Live"),
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
+            "full": self.gettext("Not storing"),
             "client": self._plural_forms(
                 "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
             ),

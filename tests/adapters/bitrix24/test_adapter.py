@@ -29,6 +29,9 @@ EXPECTED: Final[Mapping[str, Need | Change]] = {
     "deal_update": Need("deal", "5101"),
     "deal_update_by_application": Need("deal", "5102"),
     "deal_delete": Change("deal", "5103", NOW, deleted=True),
+    "lead_add": Need("deal", "lead:4107"),
+    "lead_update": Need("deal", "lead:4107"),
+    "lead_delete": Change("deal", "lead:4108", NOW, deleted=True),
     "task_add": Need("task", "901"),
     "task_update": Need("task", "901"),
     "task_delete": Change("task", "902", NOW, deleted=True),
@@ -82,9 +85,10 @@ def test_a_body_is_about_the_object_that_its_pairs_name(name: str) -> None:
     event = pairs["event"].lower()
     id_key = "[TASK_ID]" if "comment" in event else "[ID]"
     ids = [value for key, value in pairs.items() if key.endswith(id_key) and value != "0"]
-    wanted = ("a" if "activity" in event else "") + ids[-1]
+    prefix = "a" if "activity" in event else "lead:" if "lead" in event else ""
     part = only(BODIES[name])
-    assert (part.entity, part.id) == ("deal" if "deal" in event else "task", wanted)
+    entity = "deal" if "deal" in event or "lead" in event else "task"
+    assert (part.entity, part.id) == (entity, prefix + ids[-1])
     assert isinstance(part, Change) == event.endswith("delete")
 
 
@@ -139,7 +143,7 @@ def test_a_deletion_is_dated_by_its_arrival_and_not_by_its_sending() -> None:
     assert change == Change("deal", "42", arrived_at, deleted=True)
 
 
-@pytest.mark.parametrize("event", ["ONCRMLEADUPDATE", "ONAPPINSTALL", "ONCRMDEALUSERFIELDADD", "x"])
+@pytest.mark.parametrize("event", ["ONCRMQUOTEUPDATE", "ONAPPINSTALL", "ONCRMDEALUSERFIELDADD", "x"])
 def test_any_other_event_is_accepted_and_has_no_effect(event: str) -> None:
     result = decoded(sent(event))
     assert (result.changes, result.needs, result.rejections) == ((), (), ())
@@ -181,7 +185,7 @@ def test_two_changes_within_a_second_are_two_deliveries() -> None:
 
 
 def test_a_body_without_effect_is_known_by_its_digest() -> None:
-    for pairs in (sent("ONCRMLEADUPDATE"), sent(**{"data[FIELDS][ID]": "0"})):
+    for pairs in (sent("ONCRMQUOTEUPDATE"), sent(**{"data[FIELDS][ID]": "0"})):
         assert decoded(pairs).key == decoded(pairs, Instant(NOW + SECOND)).key
 
 
@@ -191,5 +195,5 @@ def test_the_steps_name_the_address_and_every_event_and_no_secret() -> None:
     assert TOKEN not in steps
     page = (Path(__file__).parents[3] / "docs/crm/bitrix24.md").read_text(encoding="utf-8")
     events = re.findall(r"ON[A-Z]+", steps)
-    assert len(events) == 9
+    assert len(events) == 12
     assert [event for event in events if event not in page] == []

@@ -12,12 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.api import ASKED, RESOURCE, Answer, Call, as_of, busy
+from service.adapters.api import (
+    ANSWERED,
+    ASKED,
+    GONE,
+    JUNK,
+    RESOURCE,
+    Answer,
+    Call,
+    Verdict,
+    as_of,
+    busy,
+    refused,
+)
+from service.adapters.bitrix24 import lists
 from service.adapters.bitrix24.answers import RESOURCES
 from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.config import Account, Api, Secret
-from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Value, later
+from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, TroubleCode, Value, later
 from service.money import NO_CURRENCY
 from tests.adapters.posts import NOW, account, post, utc
 from tests.adapters.test_contract import assert_sound
@@ -31,10 +44,17 @@ TIME: Final = {"finish": 1795428000.25, "operating_reset_at": 1795428600, "opera
 DEALS = Call("deals", "/crm.item.list.json")
 DEAL: Final[dict[str, Any]] = json.loads("""{
     "id": 5101, "title": "Кофе, 2 кг", "stageId": "C5:UC_3XH2", "stageSemanticId": "F", "categoryId": 5,
+    "createdTime": "2026-11-10T09:00:00+03:00", "isRecurring": "N",
     "movedTime": "2026-11-22T18:30:00+03:00", "updatedTime": "2026-11-23T10:15:00+03:00",
     "opportunity": 5184.5, "currencyId": "RUB", "assignedById": 31, "contactId": 71, "companyId": 9
 }""")
+LEAD: Final[dict[str, Any]] = {
+    **{name: value for name, value in DEAL.items() if name not in ("categoryId", "isRecurring")},
+    "id": 4107,
+    "stageId": "JUNK",
+}
 ACTIVITY: Final[dict[str, Any]] = json.loads("""{
+    "BINDINGS": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "5101"}],
     "ID": "3301", "TYPE_ID": "6", "PROVIDER_ID": "CRM_TODO", "ORIGIN_ID": null, "IS_INCOMING_CHANNEL": "N",
     "OWNER_TYPE_ID": "2", "OWNER_ID": "5101", "SUBJECT": "Позвонить", "COMPLETED": "N",
     "RESPONSIBLE_ID": "31", "DEADLINE": "2026-11-23T12:00:00+03:00",
@@ -59,6 +79,10 @@ def error(code: str, description: str = "") -> bytes:
 def decode(resource: str, body: bytes, *asked: str, office: Account = OFFICE, at: Instant = NOW) -> Decoded:
     headers = {RESOURCE: resource, ASKED: " ".join(asked)}
     return API.decode(post(body, headers, received_at=at), office)
+
+
+def leads(*sent: Mapping[str, Any], asked: tuple[str, ...] = ()) -> Decoded:
+    return decode("leads", answer({"items": list(sent)}), *asked)
 
 
 def deals(*sent: Mapping[str, Any], asked: tuple[str, ...] = (), office: Account = OFFICE) -> Decoded:
@@ -111,6 +135,17 @@ def test_deals_are_asked_for_together() -> None:
     assert set(DEAL) == set(params(call)["select"])
 
 
+def test_leads_are_asked_for_apart_and_with_deals_in_one_call() -> None:
+    call = ask(Need("deal", "lead:4107"))
+    assert (call.resource, call.asked, params(call)["entityTypeId"]) == ("leads", ("lead:4107",), 1)
+    assert (params(call)["filter"], set(params(call)["select"])) == ({"@id": ["4107"]}, set(LEAD))
+    asked = commands(Need("deal", "5101"), Need("deal", "lead:4107"))
+    assert {name: query["filter[@id][0]"] for name, (_, query) in asked.items()} == {
+        "deals": "5101",
+        "leads": "4107",
+    }
+
+
 def test_the_reasons_field_is_asked_for_by_its_own_name() -> None:
     asked = params(ask(Need("deal", "5101"), office=BY_FIELD))
     assert (asked["select"][-1], asked["useOriginalUfNames"]) == ("UF_CRM_1720", "Y")
@@ -132,7 +167,7 @@ def test_activities_and_tasks_are_asked_for_in_one_call() -> None:
     method, query = asked["tasks"]
     assert (method, query["filter[ID][0]"]) == ("tasks.task.list", "901")
     assert "UF_CRM_TASK" in query.values()
-    assert commands(Need("task", "901")).keys() == {"tasks"}
+    assert ask(Need("task", "901")).resource == "tasks"
 
 
 def test_contacts_and_companies_are_asked_for_in_one_call() -> None:
@@ -142,7 +177,7 @@ def test_contacts_and_companies_are_asked_for_in_one_call() -> None:
         assert (method, query["entityTypeId"], query["filter[@id][0]"]) == ("crm.item.list", type_id, contact)
 
 
-@pytest.mark.parametrize("id", ["client 71", "task b1", "task a", "client C_x"])
+@pytest.mark.parametrize("id", ["client 71", "task b1", "task a", "client C_x", "deal lead:x", "deal lead:"])
 def test_an_id_that_is_not_the_vendors_is_not_asked_for(id: Any) -> None:
     assert API.ask([Need(*id.split())], OFFICE) is None
 
@@ -156,6 +191,7 @@ FIELD_FILTER = {"filter": {"FIELD_NAME": "UF_CRM_1720"}}
         (Need("manager", "31"), OFFICE, "/user.get.json", {"filter": {"ID": ["31"]}}),
         (Need("pipeline", "0"), OFFICE, "/crm.category.list.json", {"entityTypeId": 2}),
         (Need("reason", "C5:LOSE"), OFFICE, "/crm.status.list.json", {}),
+        (Need("reason", "lead:JUNK"), BY_FIELD, "/crm.status.list.json", {}),
         (Need("reason", "3157"), BY_FIELD, "/crm.deal.userfield.list.json", FIELD_FILTER),
     ],
 )
@@ -175,6 +211,8 @@ def test_a_backfill_lists_names_and_all_that_counts() -> None:
     assert list(asked.items())[3:] == [
         ("open deals", ("deals", {"=stageSemanticId": "P"})),
         ("lost deals", ("deals", {"=stageSemanticId": "F", ">=movedTime": "2025-10-19T10:00:00+00:00"})),
+        ("open leads", ("leads", {"=stageSemanticId": "P"})),
+        ("lost leads", ("leads", {"=stageSemanticId": "F", ">=movedTime": "2025-10-19T10:00:00+00:00"})),
         ("open activities", ("activities", {"COMPLETED": "N"})),
         ("completed activities", ("activities", due)),
         ("open tasks", ("tasks", {"!REAL_STATUS": 5})),
@@ -192,13 +230,14 @@ def test_changes_are_asked_for_by_their_time_and_names_each_time() -> None:
         ("contacts", {">=updatedTime": since}),
         ("companies", {">=updatedTime": since}),
         ("deals", {">=updatedTime": since}),
+        ("leads", {">=updatedTime": since}),
         ("activities", {">=LAST_UPDATED": since}),
         ("tasks", {">=CHANGED_DATE": since}),
     ]
 
 
 def test_a_sweep_lists_the_same_with_the_fewest_fields() -> None:
-    swept, listed = API.sweep(BY_FIELD, NOW), API.backfill(BY_FIELD, NOW)[3:]
+    swept, listed = API.sweep(BY_FIELD, NOW), API.backfill(BY_FIELD, NOW)[4:]
     assert [stage.name for stage in swept] == [stage.name for stage in listed]
     for stage, whole in zip(swept, listed, strict=True):
         assert params(stage.first)["filter"] == params(whole.first)["filter"]
@@ -226,7 +265,6 @@ def test_a_full_page_is_followed_from_its_last_id() -> None:
     assert second is not None
     third = API.following(second, page(range(51, 101)))
     assert params(third)["filter"] == {"=stageSemanticId": "P", ">id": 100}
-    assert API.following(second, page(range(1, 51))) is None, "a page that comes again ends the list"
 
 
 def test_every_list_goes_on_by_its_own_id() -> None:
@@ -237,77 +275,213 @@ def test_every_list_goes_on_by_its_own_id() -> None:
     assert params(API.following(stages["tasks"], tasks))["filter"][">ID"] == 50
 
 
-ABSURD: Final = (
-    *(b"", b"<html>", answer(None), answer([]), answer({"items": 5}), answer({"items": [5] * 50})),
-    *(answer({"items": [{"id": "x"}] * 50}), b'{"error":"QUERY_LIMIT_EXCEEDED"}'),
-)
+@pytest.mark.parametrize("last", [range(1, 50), range(0)])
+def test_a_page_that_is_not_full_is_the_last(last: range) -> None:
+    assert API.following(open_deals(), page(last)) is None
 
 
-@pytest.mark.parametrize(
-    "last", [page(range(1, 50)), page(range(0)), *(Answer(200, {}, body) for body in ABSURD)]
-)
-def test_a_page_that_is_not_full_or_is_absurd_is_the_last(last: Answer) -> None:
-    assert API.following(open_deals(), last) is None
+def managers() -> Call:
+    return API.backfill(OFFICE, NOW)[0].first
 
 
 def test_managers_are_followed_at_the_offset_in_the_answer() -> None:
-    first = API.backfill(OFFICE, NOW)[0].first
-    second = API.following(first, Answer(200, {}, answer([{"ID": "1"}], next=50)))
+    second = API.following(managers(), Answer(200, {}, answer([{"ID": "1"}], next=50)))
     assert params(second) == {"sort": "ID", "order": "ASC", "start": 50}
     assert second is not None
-    for following in (50, 0, "100", None, True):
+    for following in ("100", None, True):
         assert API.following(second, Answer(200, {}, answer([{"ID": "1"}], next=following))) is None
 
 
-def test_an_answer_to_needs_has_one_page() -> None:
-    assert API.following(ask(*(Need("deal", str(id)) for id in range(1, 51))), page(range(1, 51))) is None
+NEW: Final = {**DEAL, "movedTime": DEAL["createdTime"]}
+OPEN: Final = {**DEAL, "id": 5102, "stageSemanticId": "P"}
+
+
+def test_what_was_asked_for_has_one_page_unless_it_has_a_past() -> None:
+    deals = ask(*(Need("deal", str(id)) for id in range(1, 51)))
+    assert API.following(deals, page(range(1, 51))) is None
+    assert API.following(deals, Answer(200, {}, answer({"items": [NEW, OPEN]}))) is None
     tasks = Answer(200, {}, answer({"result": {"tasks": {"tasks": [TASK]}}}))
     assert API.following(ask(Need("task", "901")), tasks) is None
+
+
+def test_lost_deals_and_leads_are_followed_by_the_histories_of_their_stages() -> None:
+    both = ask(Need("deal", "5101"), Need("deal", "5102"), Need("deal", "lead:4107"))
+    parts = {"deals": {"items": [DEAL, OPEN]}, "leads": {"items": [LEAD]}}
+    moves = API.following(both, Answer(200, {}, answer({"result": parts, "result_error": []})))
+    assert moves is not None
+    assert (moves.path, params(moves)["entityTypeId"]) == ("/crm.stagehistory.list.json", 2)
+    assert params(moves)["filter"] == {"@OWNER_ID": ["5101"]}
+    full = Answer(200, {}, answer({"items": [{"ID": n, "OWNER_ID": 5101} for n in range(1, 51)]}))
+    second = API.following(moves, full)
+    assert second is not None
+    assert params(second)["filter"] == {"@OWNER_ID": ["5101"], ">ID": 50}
+    of_leads = API.following(second, Answer(200, {}, answer({"items": []})))
+    assert of_leads is not None
+    assert (params(of_leads)["entityTypeId"], params(of_leads)["filter"]) == (1, {"@OWNER_ID": ["4107"]})
+    assert API.following(of_leads, Answer(200, {}, answer({"items": []}))) is None
 
 
 # Verdicts
 
 
+def verdict(call: Call, status: int, body: bytes) -> Verdict:
+    return API.verdict(call, Answer(status, {}, body))
+
+
+NAMED: Final[Mapping[str, TroubleCode | None]] = {
+    "QUERY_LIMIT_EXCEEDED": None,
+    "OPERATION_TIME_LIMIT": None,
+    "INTERNAL_SERVER_ERROR": None,
+    "ERROR_UNEXPECTED_ANSWER": None,
+    "NO_AUTH_FOUND": "api_token",
+    "INVALID_CREDENTIALS": "api_token",
+    "expired_token": "api_token",
+    "invalid_token": "api_token",
+    "insufficient_scope": "api_forbidden",
+    "ACCESS_DENIED": "api_forbidden",
+    "user_access_error": "api_forbidden",
+    "OVERLOAD_LIMIT": "api_forbidden",
+    "PAYMENT_REQUIRED": "api_unpaid",
+    "ERROR_METHOD_NOT_FOUND": "api_not_found",
+    "METHOD_NOT_FOUND": "api_not_found",
+    "PORTAL_DELETED": "api_not_found",
+}
+"""What a person must mend, by the vendor's error; None: it passes by itself."""
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("code", NAMED)
+def test_a_named_error_means_the_same_whatever_the_status(code: str, status: int) -> None:
+    alone = verdict(open_deals(), status, error(code))
+    parts = {"result": [], "result_error": {"tasks": {"error": code, "error_description": ""}}}
+    in_a_batch = verdict(ask(Need("task", "a1"), Need("task", "1")), 200, answer(parts))
+    trouble = NAMED[code]
+    expected = busy() if trouble is None else refused(trouble)
+    assert (alone, replace(in_a_batch, retry_seconds=None)) == (expected, expected)
+
+
 @pytest.mark.parametrize(
-    ("status", "body", "meaning"),
+    "text", ["REST is available only by subscription", "REST API is available only on commercial plans"]
+)
+def test_a_tariff_without_the_api_is_unpaid(text: str) -> None:
+    assert verdict(open_deals(), 401, error("ACCESS_DENIED", text)) == refused("api_unpaid")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
     [
-        (200, answer({"items": []}), "answered"),
-        (200, answer([]), "answered"),
-        (200, answer({"result": {"tasks": {"tasks": []}}, "result_error": []}), "answered"),
-        (200, b"<html>Closed for maintenance</html>", "later"),
-        (200, b"[]", "later"),
-        (404, b"<html>No such portal</html>", "refused"),
-        (502, b"<html>", "later"),
-        (503, error("QUERY_LIMIT_EXCEEDED", "Too many requests"), "later"),
-        (429, error("OPERATION_TIME_LIMIT"), "later"),
-        (500, error("INTERNAL_SERVER_ERROR"), "later"),
-        (200, error("QUERY_LIMIT_EXCEEDED"), "later"),
-        (401, error("INVALID_CREDENTIALS"), "refused"),
-        (401, error("insufficient_scope"), "refused"),
-        (401, b"", "refused"),
-        (403, error("PORTAL_DELETED"), "refused"),
-        (404, error("ERROR_METHOD_NOT_FOUND"), "refused"),
-        (400, error("", "Access denied."), "refused"),
-        (200, error("ACCESS_DENIED"), "refused"),
-        (200, answer({"result": [], "result_error": {"tasks": {"error": "insufficient_scope"}}}), "refused"),
-        (200, answer({"result": [], "result_error": {"tasks": {"error": "OPERATION_TIME_LIMIT"}}}), "later"),
+        (200, answer({"items": []}), ANSWERED),
+        (404, b"<html>No such portal</html>", refused("api_not_found")),
+        (301, b"", refused("api_moved")),
+        (401, b"", refused("api_token")),
+        (402, b"<html>", refused("api_unpaid")),
+        (502, b"<html>", busy()),
+        (400, error("", "Access denied."), refused("api_rejected")),
+        (200, error("SOMETHING_NEW"), refused("api_rejected")),
+        (500, error("SOMETHING_NEW"), busy()),
+        (503, answer({"items": []}), busy()),
+        (400, answer({"items": []}), refused("api_rejected")),
+        (204, answer({"items": []}), JUNK),
     ],
 )
-def test_what_an_answer_means(status: int, body: bytes, meaning: str) -> None:
-    call = Call("batch", "/batch.json") if b"result_error" in body else DEALS
-    assert API.verdict(call, Answer(status, {}, body)).meaning == meaning
+def test_what_an_answer_means(status: int, body: bytes, expected: Verdict) -> None:
+    assert verdict(open_deals(), status, body) == expected
+
+
+ODD: Final[tuple[Any, ...]] = (None, [], {}, {"items": None}, {"items": {}}, {"result": {}}, "", 5)
+UNRECOGNISED: Final = (
+    *(b"", b"null", b"[]", b"{}", b'{"result":', b"<html>Closed for maintenance</html>", b"5"),
+    *(answer(result) for result in ODD),
+    b'{"time":{}}',
+)
+
+
+CALLS: Final = {
+    call.resource: call
+    for call in (
+        *(stage.first for stage in (*API.backfill(BY_FIELD, NOW), *API.changes(BY_FIELD, NOW))),
+        lists.by_ids(("activities", "tasks"), ("a1", "1"), OFFICE),
+        lists.call("moves", lists.by_owners("moves", ["1"]), ("1",)),
+        lists.call("lead_moves", lists.by_owners("lead_moves", ["1"]), ("lead:1",)),
+    )
+    if call is not None
+}
+
+
+def test_every_call_is_here() -> None:
+    assert CALLS.keys() == {*RESOURCES, "batch"}
+
+
+@pytest.mark.parametrize("body", UNRECOGNISED)
+@pytest.mark.parametrize("call", CALLS.values(), ids=lambda call: call.resource)
+def test_an_answer_of_another_form_proves_nothing(call: Call, body: bytes) -> None:
+    empty_list = RESOURCES.get(call.resource, RESOURCES["deals"]).key is None and body == answer([])
+    assert verdict(call, 200, body) == (ANSWERED if empty_list else JUNK)
+
+
+def test_a_batch_must_have_the_result_of_each_method() -> None:
+    both = ask(Need("task", "a1"), Need("task", "1"))
+    parts: dict[str, Any] = {"activities": [], "tasks": {"tasks": []}}
+    assert verdict(both, 200, answer({"result": parts, "result_error": []})) == ANSWERED
+    for missing in parts:
+        left = {name: part for name, part in parts.items() if name != missing}
+        for wrong in (left, {**left, missing: None}, {**left, missing: {"items": []}}):
+            assert verdict(both, 200, answer({"result": wrong, "result_error": []})) == JUNK
+    assert verdict(both, 200, answer([])) == JUNK
+
+
+@pytest.mark.parametrize("sent", [{"id": "x"}, {"title": "x"}, None, 5, {"id": 50}, {"id": 7}])
+def test_a_page_by_keyset_has_only_objects_behind_the_one_before(sent: Any) -> None:
+    second = API.following(open_deals(), page(range(1, 51)))
+    assert second is not None
+    assert verdict(second, 200, answer({"items": [{"id": 51}, sent]})) == JUNK
+    assert verdict(second, 200, answer({"items": [{"id": 51}, {"id": 60}]})) == ANSWERED
+
+
+def test_a_page_by_offset_names_a_later_one() -> None:
+    second = API.following(managers(), Answer(200, {}, answer([{"ID": "1"}], next=50)))
+    assert second is not None
+    assert verdict(second, 200, answer([{"ID": "51"}], next=50)) == JUNK
+    assert verdict(second, 200, answer([{"ID": "51"}], next=100)) == ANSWERED
+
+
+def test_a_portal_without_leads_or_histories_says_so() -> None:
+    assert verdict(ask(Need("deal", "lead:1")), 400, error("NOT_FOUND", "Smart process not found")) == GONE
+    assert decode("leads", b"", "lead:1").changes == (Change("deal", "lead:1", NOW, deleted=True),)
+    both = ask(Need("deal", "1"), Need("deal", "lead:1"))
+    parts = {"result": {"deals": {"items": [DEAL]}}, "result_error": {"leads": {"error": "NOT_FOUND"}}}
+    assert verdict(both, 200, answer(parts)) == ANSWERED
+    assert verdict(open_deals(), 400, error("NOT_FOUND", "Smart process not found")) == refused(
+        "api_rejected"
+    )
+    moves = API.following(ask(Need("deal", "5101")), Answer(200, {}, answer({"items": [DEAL]})))
+    assert moves is not None
+    assert verdict(moves, 404, error("ERROR_METHOD_NOT_FOUND")) == GONE
+    empty = decode("moves", b"", "5101")
+    assert (empty.changes, empty.rejections) == ((), ())
 
 
 def test_a_blocked_method_is_asked_again_when_the_vendor_says() -> None:
     def wait(**time: object) -> float | None:
         body = json.dumps({"error": "OPERATION_TIME_LIMIT", "time": {**TIME, **time}}).encode()
-        return API.verdict(DEALS, Answer(429, {"retry-after": "7"}, body)).retry_seconds
+        return API.verdict(open_deals(), Answer(429, {"retry-after": "7"}, body)).retry_seconds
 
     assert (wait(), wait(operating_reset_at="1795428060")) == (600, 60)
     odd: list[object] = [1795428000, 1895428600, "soon", None, {}, "NaN", "Infinity"]
     assert [wait(operating_reset_at=reset) for reset in odd] == [7] * len(odd)
-    assert API.verdict(DEALS, Answer(503, {}, error("QUERY_LIMIT_EXCEEDED"))) == busy()
-    assert API.verdict(DEALS, Answer(503, {"retry-after": "3"}, error("QUERY_LIMIT_EXCEEDED"))) == busy(3)
+    limited = Answer(503, {"retry-after": "3"}, error("QUERY_LIMIT_EXCEEDED"))
+    assert API.verdict(open_deals(), limited) == busy(3)
+
+
+# The field that holds the reason
+
+
+def test_whether_the_reasons_field_exists() -> None:
+    assert API.field(OFFICE) is None
+    call = API.field(BY_FIELD)
+    assert params(call) == FIELD_FILTER
+    for listed, exists in (([{"ID": "1", "FIELD_NAME": "UF_CRM_1720"}], True), ([], False), ([5], False)):
+        assert API.has_field(Answer(200, {}, answer(listed)), BY_FIELD) is exists
 
 
 # Deals
@@ -323,25 +497,78 @@ def test_a_deal_has_all_that_the_board_shows() -> None:
             "known": True,
             "name": "Кофе, 2 кг",
             "status": "lost",
-            "closed_at": utc("2026-11-22 15:30:00"),
             "currency": "RUB",
             "amount": 518450,
             "manager_id": "31",
             "pipeline_id": "5",
             "client_id": "C_71",
-            "reason_id": "C5:UC_3XH2",
+            "stage_id": "C5:UC_3XH2",
             "url": f"{PORTAL}/crm/deal/details/5101/",
         },
     )
-    assert result.changes == tuple(as_of([lost], NOW))
-    assert result.needs == ()
+    place: dict[str, Value] = {"status": "lost", "pipeline_id": "5", "stage_id": "C5:UC_3XH2"}
+    moved = Change("deal", "5101", utc("2026-11-22 15:30:00"), place)
+    assert result.changes == (*as_of([lost], NOW), moved)
+    assert result.needs == (Need("reason", "C5:UC_3XH2"), Need("deal", "5101"))
+
+
+def test_only_a_lost_deal_on_a_list_that_has_been_moved_is_asked_for_its_past() -> None:
+    name = Need("reason", "C5:UC_3XH2")
+    assert deals(DEAL, asked=("5101",)).needs == deals(NEW).needs == (name,)
+    assert deals(OPEN).needs == ()
+    assert leads(LEAD).needs == (Need("reason", "lead:JUNK"), Need("deal", "lead:4107"))
 
 
 @pytest.mark.parametrize(("semantics", "status"), [("P", "open"), ("S", "won")])
-def test_a_deal_that_is_not_lost_has_no_reason_and_is_closed_only_if_won(semantics: str, status: str) -> None:
-    sent = deal(stageSemanticId=semantics, stageId="C5:OTHER")
-    closed_at = utc("2026-11-22 15:30:00") if status == "won" else None
-    assert (sent["status"], sent["closed_at"], sent["reason_id"]) == (status, closed_at, None)
+def test_a_deal_is_in_its_stage_since_it_was_moved_there(semantics: str, status: str) -> None:
+    *_, moved = deals({**DEAL, "stageSemanticId": semantics, "stageId": "C5:OTHER"}).changes
+    place: dict[str, Value] = {"status": status, "pipeline_id": "5", "stage_id": "C5:OTHER"}
+    assert moved == Change("deal", "5101", utc("2026-11-22 15:30:00"), place)
+
+
+def test_a_lead_is_a_deal_without_a_pipeline() -> None:
+    result = leads(LEAD)
+    assert {change.id for change in result.changes} == {"lead:4107"}
+    sent = fields(result)
+    assert (sent["status"], sent["stage_id"], sent["amount"]) == ("lost", "lead:JUNK", 518450)
+    assert sent["url"] == f"{PORTAL}/crm/lead/details/4107/"
+    assert "pipeline_id" not in sent
+    converted = leads({**LEAD, "stageSemanticId": "S", "stageId": "CONVERTED"})
+    assert fields(converted)["status"] == "won"
+
+
+def test_a_template_of_recurring_deals_is_no_deal() -> None:
+    template = {**DEAL, "isRecurring": "Y"}
+    assert deals(template).changes == ()
+    assert deals(template, asked=("5101",)).changes == (Change("deal", "5101", NOW, deleted=True),)
+
+
+def move(semantics: str, stage: str, **more: Any) -> dict[str, Any]:
+    entry = {"ID": 35, "TYPE_ID": 3, "OWNER_ID": 5101, "CREATED_TIME": "2026-11-20T10:00:00+03:00"}
+    return {**entry, "CATEGORY_ID": 0, "STAGE_SEMANTIC_ID": semantics, "STAGE_ID": stage, **more}
+
+
+def test_a_history_of_stages_dates_each_of_them() -> None:
+    result = decode("moves", answer({"items": [move("F", "LOSE"), move("P", "NEW")]}), "5101")
+    at, names = utc("2026-11-20 07:00:00"), ("status", "pipeline_id", "stage_id")
+    assert result.changes == tuple(
+        Change("deal", "5101", at, dict(zip(names, place, strict=True)))
+        for place in (("lost", "0", "LOSE"), ("open", "0", "NEW"))
+    )
+    assert result.needs == (Need("reason", "LOSE"),)
+    by_field = decode("moves", answer({"items": [move("F", "LOSE")]}), office=BY_FIELD)
+    assert fields(by_field) == {"status": "lost", "pipeline_id": "0"}
+    of_lead = {"STATUS_SEMANTIC_ID": "F", "STATUS_ID": "JUNK"}
+    lead = decode("lead_moves", answer({"items": [{**move("", ""), **of_lead}]}), "lead:5101")
+    assert lead.changes == (Change("deal", "lead:5101", at, {"status": "lost", "stage_id": "lead:JUNK"}),)
+
+
+@pytest.mark.parametrize(
+    "sent", [{"CREATED_TIME": "yesterday"}, {"STAGE_SEMANTIC_ID": None}, {"OWNER_ID": 0.5}]
+)
+def test_an_entry_of_a_history_without_a_time_or_a_stage_is_rejected(sent: dict[str, Any]) -> None:
+    result = decode("moves", answer({"items": [{**move("F", "LOSE"), **sent}]}))
+    assert (result.changes, len(result.rejections)) == ((), 1)
 
 
 def test_a_field_that_was_not_sent_or_cannot_be_read_is_unset() -> None:
@@ -422,7 +649,7 @@ def test_a_reason_whose_field_is_empty_is_none_and_one_whose_field_was_not_sent_
 def test_a_deal_without_the_time_of_its_change_is_dated_by_the_asking() -> None:
     for updated in (None, "", "23.11.2026 10:15:00", "2026-11-23T10:15:00"):
         result = deals({**DEAL, "updatedTime": updated})
-        assert [change.version for change in result.changes] == [NOW]
+        assert [change.version for change in result.changes] == [NOW, utc("2026-11-22 15:30:00")]
 
 
 def test_a_deal_from_the_future_is_rejected_and_not_deleted() -> None:
@@ -436,8 +663,8 @@ def test_a_deal_that_was_asked_for_and_is_left_out_is_deleted() -> None:
     result = deals(DEAL, asked=("5100", "5101", "5102"))
     deletions = [change for change in result.changes if change.deleted]
     assert deletions == [Change("deal", id, NOW, deleted=True) for id in ("5100", "5102")]
-    for empty in (answer({"items": []}), answer([])):
-        assert [change.deleted for change in decode("deals", empty, "5101").changes] == [True]
+    none = decode("deals", answer({"items": []}), "5101")
+    assert [change.deleted for change in none.changes] == [True]
 
 
 @pytest.mark.parametrize("sent", [{}, {"id": "x"}, 5, None, {"id": True}, {"id": -5}])
@@ -471,15 +698,39 @@ def test_an_activity_on_a_deal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner_type", "client", "page_of"),
-    [("3", "C_5101", "contact"), ("4", "CO_5101", "company"), ("1", None, "lead"), ("31", None, None)],
+    ("owner_type", "deal_id", "client", "page_of"),
+    [
+        *(("2", "5101", None, "deal"), ("1", "lead:5101", None, "lead")),
+        *(("3", None, "C_5101", "contact"), ("4", None, "CO_5101", "company")),
+        *(("31", None, None, None), ("1036", None, None, None)),
+    ],
 )
-def test_an_activity_on_a_client_or_on_an_object_that_the_board_does_not_show(
-    owner_type: str, client: str | None, page_of: str | None
+def test_the_record_that_an_activity_is_on(
+    owner_type: str, deal_id: str | None, client: str | None, page_of: str | None
 ) -> None:
-    sent = activity(OWNER_TYPE_ID=owner_type)
-    assert (sent["deal_id"], sent["client_id"]) == (None, client)
+    sent = activity(OWNER_TYPE_ID=owner_type, BINDINGS=[])
+    assert (sent["deal_id"], sent["client_id"]) == (deal_id, client)
     assert sent.get("url") == (f"{PORTAL}/crm/{page_of}/details/5101/" if page_of else None)
+
+
+@pytest.mark.parametrize(
+    ("bound", "deal_id", "client"),
+    [
+        ([("1", "4"), ("2", "7"), ("2", "8")], "7", None),
+        ([("3", "5"), ("1", "4")], "lead:4", None),
+        ([("4", "9"), ("3", "5")], None, "C_5"),
+        ([("1036", "3"), ("4", "9")], None, "CO_9"),
+        ([("2", "0"), ("2", "x"), ("1036", "3")], None, None),
+    ],
+)
+def test_of_several_bindings_the_deal_counts_and_else_the_lead(
+    bound: list[tuple[str, str]], deal_id: str | None, client: str | None
+) -> None:
+    bindings: list[Any] = [{"OWNER_TYPE_ID": kind, "OWNER_ID": id} for kind, id in bound]
+    for owner in bindings:
+        sent = activity(**owner, BINDINGS=[5, *bindings])
+        if owner != {"OWNER_TYPE_ID": "2", "OWNER_ID": "8"}:
+            assert (sent["deal_id"], sent["client_id"]) == (deal_id, client)
 
 
 def test_an_activity_is_completed_when_it_says_so() -> None:
@@ -551,7 +802,8 @@ def test_a_task_on_a_deal() -> None:
         (["CO_9", "C_71"], None, "C_71"),
         (["CO_9"], None, "CO_9"),
         (["L_4", "D_5102", "D_5103"], "5102", None),
-        (["L_4", "SI_8", "T82_1", "D_x", 5, "C_"], None, None),
+        (["C_7", "L_4", "L_5"], "lead:4", None),
+        (["SI_8", "T40c_3", "D_x", 5, "C_", "L_0"], None, None),
         ([], None, None),
         (False, None, None),
         (None, None, None),
@@ -601,7 +853,7 @@ def test_names_of_clients_are_dated_by_the_vendor() -> None:
     )
 
 
-def test_the_stages_where_deals_are_lost_are_reasons() -> None:
+def test_the_stages_where_deals_are_lost_and_leads_fail_are_reasons() -> None:
     entries = [
         ("STATUS", "JUNK", "Некачественный лид", "F"),
         ("SOURCE", "CALL", "Звонок", None),
@@ -612,8 +864,10 @@ def test_the_stages_where_deals_are_lost_are_reasons() -> None:
     ]
     columns = ("ENTITY_ID", "STATUS_ID", "NAME", "SEMANTICS")
     listed = [{"ID": "101", **dict(zip(columns, entry, strict=True))} for entry in entries]
+    of_leads = {("reason", "lead:JUNK"): "Некачественный лид"}
     reasons = {("reason", "LOSE"): "Выбрал других", ("reason", "C5:APOLOGY"): "Дорого"}
-    assert names("stages", answer(listed)) == reasons
+    assert names("stages", answer(listed)) == {**reasons, **of_leads}
+    assert names("stages", answer(listed), BY_FIELD) == of_leads
 
 
 def test_the_entries_of_the_configured_field_are_reasons() -> None:
@@ -683,8 +937,8 @@ values = st.recursive(
 objects = st.dictionaries(st.sampled_from([*DEAL, *ACTIVITY, *TASK, *OTHER_NAMES]), values, max_size=12).map(
     lambda sent: {"id": 7, "ID": "7", "STATUS_ID": "LOSE", **sent}
 )
-lists = st.lists(objects | values, max_size=4)
-results = lists | st.dictionaries(st.sampled_from(["items", "tasks", "categories"]), lists) | values
+listings = st.lists(objects | values, max_size=4)
+results = listings | st.dictionaries(st.sampled_from(["items", "tasks", "categories"]), listings) | values
 whole = st.dictionaries(st.sampled_from(["result", "error", "next", "time"]), results, max_size=4)
 batches = st.dictionaries(st.sampled_from(sorted(RESOURCES)), results, max_size=3).map(
     lambda parts: {"result": {"result": parts}}
@@ -711,6 +965,7 @@ def test_no_answer_raises_and_every_change_is_sound(
     assert all(0 < len(need.id) <= ID_LENGTH for need in result.needs)
     for rejection in result.rejections:
         assert rejection.error.splitlines() == [rejection.error]
-    API.verdict(DEALS, Answer(200, {}, body))
-    for stage in (*API.backfill(office, NOW), *API.sweep(office, NOW)):
-        API.following(stage.first, Answer(200, {}, body))
+    for call in CALLS.values():
+        if API.verdict(call, Answer(200, {}, body)) == ANSWERED:
+            API.following(call, Answer(200, {}, body))
+    API.has_field(Answer(200, {}, body), office)

@@ -24,7 +24,7 @@ from service.demo.crms.bitrix24.webhooks import EVENTS, notices, sender
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import LeakyBucket
 from service.demo.crms.php import Node, flat, form, nested
-from service.demo.office import Event, Office
+from service.demo.office import Deal, Event, Office
 
 WINDOW: Final = 600.0
 OPERATING: Final = 480.0
@@ -42,6 +42,7 @@ class Bitrix24(SimulatedCRM):
         code: The secret in the incoming webhook's address.
         application_token: Proves that an event is the portal's.
         todos: Whether a task on a deal or a client is a to-do of the CRM instead of a task of the portal.
+        classic: Whether the CRM works in its classic mode, with leads.
         cost: Seconds of the portal's time that a call counts for; may be changed at any time.
     """
 
@@ -56,6 +57,7 @@ class Bitrix24(SimulatedCRM):
         code: str = "b24webhookcode0001",
         application_token: str = "b24applicationtoken000000000001",
         todos: bool = False,
+        classic: bool = True,
         cost: float = 0.02,
     ) -> None:
         super().__init__(office, LeakyBucket(50, 2.0))
@@ -64,7 +66,7 @@ class Bitrix24(SimulatedCRM):
         self.code = code
         self.application_token = application_token
         self.cost = cost
-        self.renderer = Renderer(office, todos)
+        self.renderer = Renderer(office, todos, classic)
         self.api = Api(self.renderer)
         self.calls: Counter[str] = Counter()
         self._spent: dict[str, deque[tuple[float, float]]] = {}
@@ -100,7 +102,8 @@ class Bitrix24(SimulatedCRM):
             return _error(_OUT_OF_TIME)
         if status == 503:
             return self.too_many()
-        return _error(CallError("INTERNAL_SERVER_ERROR", "Internal server error", status))
+        code, text = _FAILURES.get(status, ("INTERNAL_SERVER_ERROR", "Internal server error"))
+        return _error(CallError(code, text, status))
 
     async def _answer(self, request: Request) -> Response:
         tree = await _parameters(request)
@@ -191,6 +194,10 @@ class Bitrix24(SimulatedCRM):
             "operating": self._operating(method) if spent else 0,
         }
 
+    def is_lead(self, deal: Deal) -> bool:
+        """See `SimulatedCRM`."""
+        return self.renderer.is_lead(deal)
+
     def webhooks(self, event: Event) -> list[Webhook]:
         """See `SimulatedCRM`. The outgoing webhook has all events."""
         return [self._webhook(event, name, data) for name, data in notices(self.renderer, event)]
@@ -215,6 +222,14 @@ class Bitrix24(SimulatedCRM):
         sent = re.sub(rb"&ts=\d+&", b"&ts=%d&" % int(self.office.now()), webhook.body)
         return Webhook(webhook.events, webhook.headers, webhook.query, sent)
 
+
+_FAILURES: Final = {
+    400: ("", "Failed to get list. General error."),
+    401: ("expired_token", "The access token provided has expired"),
+    403: ("PORTAL_DELETED", "Portal was deleted"),
+    404: ("ERROR_METHOD_NOT_FOUND", "Method not found!"),
+}
+"""Errors of the documents, by the status that they have."""
 
 _OUT_OF_TIME: Final = CallError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit", 429)
 

@@ -13,6 +13,7 @@ from service.demo.crms.bitrix24.query import (
     ACTIVITIES,
     CRM,
     CRM_ITEMS,
+    HISTORY,
     TASKS,
     Answer,
     CallError,
@@ -21,7 +22,7 @@ from service.demo.crms.bitrix24.query import (
     Params,
     listed,
 )
-from service.demo.crms.bitrix24.records import COMPANY, CONTACT, DEAL, Renderer
+from service.demo.crms.bitrix24.records import COMPANY, CONTACT, DEAL, LEAD, Renderer
 from service.demo.crms.php import values
 
 Method: TypeAlias = Callable[[Params], Answer]
@@ -38,7 +39,10 @@ class Api:
         self.methods: Mapping[str, Method] = {
             "crm.item.list": self._items,
             "crm.category.list": self._categories,
-            "crm.status.list": lambda params: _answer(listed(params, self.renderer.statuses(), CRM, "ID")),
+            "crm.stagehistory.list": self._history,
+            "crm.status.list": lambda params: _answer(
+                listed(params, self.renderer.stages.statuses(), CRM, "ID")
+            ),
             "crm.activity.list": self._activities,
             "user.get": self._users,
             "tasks.task.list": self._tasks,
@@ -47,6 +51,8 @@ class Api:
     def _records(self, entity_type_id: int | None) -> list[Object]:
         if entity_type_id == DEAL:
             return self.renderer.deals()
+        if entity_type_id == LEAD:
+            return self.renderer.leads()
         if entity_type_id in (CONTACT, COMPANY):
             return self.renderer.clients(company=entity_type_id == COMPANY)
         raise CallError("NOT_FOUND", "Smart process not found")
@@ -59,9 +65,18 @@ class Api:
             rows = [{**row, "entityTypeId": entity_type_id} for row in rows]
         return Answer({"items": [*rows]}, total, onwards)
 
+    def _history(self, params: Params) -> Answer:
+        entity_type_id = params.whole("entityTypeId")
+        if entity_type_id not in (LEAD, DEAL):
+            text = f"Entity type '{entity_type_id}' is not supported"
+            raise CallError("ENTITY_TYPE_NOT_SUPPORTED", text)
+        history = self.renderer.stages.history(leads=entity_type_id == LEAD)
+        rows, total, onwards = listed(params, history, HISTORY, "ID")
+        return Answer({"items": [*rows]}, total, onwards)
+
     def _categories(self, params: Params) -> Answer:
         self._records(params.whole("entityTypeId"))
-        categories = self.renderer.categories()
+        categories = self.renderer.stages.categories()
         return Answer({"categories": categories}, len(categories))
 
     def _activities(self, params: Params) -> Answer:

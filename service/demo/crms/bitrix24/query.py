@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
 from typing import Final, TypeAlias
@@ -240,6 +240,7 @@ CRM_ITEMS: Final = Wording(
     ("id", False),
     upper=True,
 )
+HISTORY: Final = replace(CRM_ITEMS, order=("ID", False))
 TASKS: Final = Wording(
     lambda field: CallError("100", f"Invalid filter field {field} (internal error)"),
     lambda _: CallError("0", "Invalid sorting key (internal error)"),

@@ -4,9 +4,9 @@ Source: bitrix24/b24restdocs: crm/universal/object-fields.md and crm-item-get.md
 crm/status/crm-status-list.md, crm/universal/category/crm-category-list.md, tasks/fields.md and
 tasks-task-get.md, crm/timeline/activities/activity-base/crm-activity-list.md, user/user-get.md.
 
-A lost deal's reason is its stage: every reason is a stage in every pipeline, and a deal lost without a reason
-is in the portal's own one. `closedate` is the day on which a deal closed; while the deal is open, it is the
-expected day.
+`closedate` is the day on which a deal closed; while the deal is open, it is the expected day. In the classic
+mode of the CRM some of the office's deals are leads (crm/leads/index.md). A template of recurring deals is
+among the deals, marked as such. An activity is bound to several records, and its owner is one of them.
 """
 
 from __future__ import annotations
@@ -14,109 +14,89 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from service.demo.crms.bitrix24.query import PORTAL, Json, Object, iso
-from service.demo.office import Client, Deal, Event, Office, Second, Task
+from service.demo.crms.bitrix24.query import PORTAL, Object, iso
+from service.demo.crms.bitrix24.stages import SEMANTICS, Stages
+from service.demo.office import Client, Deal, Office, Second, Task
 
 DAY: Final = 86_400
-DEAL, CONTACT, COMPANY = 2, 3, 4
+LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
 """Types of CRM entities."""
+
+_ABBREVIATED: Final = {LEAD: "L", DEAL: "D", CONTACT: "C", COMPANY: "CO"}
 
 MIRRORED: Final = 1_000_000
 """The difference between the id of a mirroring activity and its task's."""
 
-_BEGIN: Final = {"P": "process", "S": "success", "F": "failure"}
-
 
 class Renderer:
-    """Renders records. It must exist before the first event, because it remembers when deals changed stages.
+    """Renders records.
 
     Args:
         todos: Whether a task on a deal or a client is a to-do of the CRM instead of a task of the portal.
+        classic: Whether the CRM has leads.
     """
 
-    def __init__(self, office: Office, todos: bool) -> None:
+    def __init__(self, office: Office, todos: bool, classic: bool) -> None:
         self.office = office
         self.todos = todos
-        self._moved: dict[int, tuple[Second, str]] = {}
+        self.stages = Stages(office, self.is_lead)
+        self._classic = classic
         self._rendered: dict[int, tuple[Deal, Object]] = {}
-        office.listeners.append(self._watch)
 
-    def _watch(self, event: Event) -> None:
-        if isinstance(event.after, Deal) and isinstance(event.before, Deal):
-            before = self.stage(event.before)
-            if before != self.stage(event.after):
-                self._moved[event.id] = event.at, before
+    def is_lead(self, deal: Deal) -> bool:
+        """Whether a deal of the office is a lead here."""
+        return self._classic and deal.id % 5 == 0
 
-    def stage(self, deal: Deal) -> str:
-        """A deal's stage."""
-        prefix = f"C{deal.pipeline_id}:" if deal.pipeline_id else ""
-        reason_id = self.office.reason_id(deal.reason)
-        if deal.status == "lost":
-            return f"{prefix}LOSE" if reason_id is None else f"{prefix}UC_R{reason_id:05d}"
-        return prefix + {"won": "WON", "open": "EXECUTING"}[deal.status]
-
-    def statuses(self) -> list[Object]:
-        """The stages of all pipelines, in the form of `crm.status.list`."""
-        statuses: list[Object] = []
-        for pipeline_id in self.office.pipelines:
-            stages = [
-                ("NEW", "Новая", "P"),
-                ("EXECUTING", "В работе", "P"),
-                ("WON", "Сделка успешна", "S"),
-                ("LOSE", "Сделка провалена", "F"),
-                *((f"UC_R{reason_id:05d}", name, "F") for reason_id, name in self.office.reasons.items()),
-            ]
-            for n, (code, name, semantics) in enumerate(stages, start=1):
-                statuses.append(self._status(pipeline_id, 100 * pipeline_id + n, code, name, semantics, n))
-        return statuses
-
-    @staticmethod
-    def _status(pipeline_id: int, id: int, code: str, name: str, semantics: str, n: int) -> Object:
-        system = code in ("NEW", "WON", "LOSE")
-        extra = "apology" if semantics == "F" and not system else _BEGIN[semantics]
-        return {
-            "ID": str(1000 + id),
-            "ENTITY_ID": f"DEAL_STAGE_{pipeline_id}" if pipeline_id else "DEAL_STAGE",
-            "STATUS_ID": f"C{pipeline_id}:{code}" if pipeline_id else code,
-            "NAME": name,
-            "NAME_INIT": name if system else "",
-            "SORT": str(10 * n),
-            "SYSTEM": "Y" if system else "N",
-            "CATEGORY_ID": str(pipeline_id) if pipeline_id else None,
-            "COLOR": "#39A8EF",
-            "SEMANTICS": None if semantics == "P" else semantics,
-            "EXTRA": {"SEMANTICS": extra, "COLOR": "#39A8EF"},
-        }
-
-    def categories(self) -> list[Json]:
-        """The pipelines; the one with id 0 is the portal's default."""
-        return [
-            {
-                "id": pipeline_id,
-                "name": name,
-                "sort": 200,
-                "entityTypeId": DEAL,
-                "isDefault": "N" if pipeline_id else "Y",
-                **({"originId": "", "originatorId": ""} if pipeline_id else {}),
-            }
-            for pipeline_id, name in self.office.pipelines.items()
-        ]
+    def leads(self) -> list[Object]:
+        """The leads that are not deleted, in the form of `crm.item.*`."""
+        return [self.deal(d) for d in self.office.deals.values() if not d.deleted and self.is_lead(d)]
 
     def deals(self) -> list[Object]:
-        """The deals that are not deleted, in the form of `crm.item.*`."""
-        return [self.deal(deal) for deal in self.office.deals.values() if not deal.deleted]
+        """The deals that are not deleted, in the form of `crm.item.*`; the first is a template."""
+        deals = [d for d in self.office.deals.values() if not d.deleted and not self.is_lead(d)]
+        template = [{**self.deal(deals[0]), "id": 7, "isRecurring": "Y"}] if deals else []
+        return [*template, *(self.deal(deal) for deal in deals)]
 
     def deal(self, deal: Deal) -> Object:
-        """A deal. It is rendered again only after a change."""
+        """A deal or a lead. It is rendered again only after a change."""
         known = self._rendered.get(deal.id)
         if known is None or known[0] is not deal:
-            known = self._rendered[deal.id] = deal, self._deal(deal)
+            known = self._rendered[deal.id] = (
+                deal,
+                self._lead(deal) if self.is_lead(deal) else self._deal(deal),
+            )
         return known[1]
 
+    def _lead(self, deal: Deal) -> Object:
+        return {
+            **self._of_both(deal),
+            "dateClosed": iso(deal.closed_at),
+            "isConvert": "Y" if deal.status == "won" else "N",
+            "statusDescription": "",
+            "sourceDescription": None,
+            "name": deal.name.partition(" ")[0],
+            "lastName": None,
+        }
+
     def _deal(self, deal: Deal) -> Object:
+        return {
+            **self._of_both(deal),
+            "categoryId": deal.pipeline_id,
+            "typeId": "SALE",
+            "taxValue": 0,
+            "probability": None,
+            "begindate": _date(deal.created_at),
+            "closedate": _date(deal.created_at + 7 * DAY if deal.closed_at is None else deal.closed_at),
+            "closed": "N" if deal.status == "open" else "Y",
+            "isNew": "N",
+            "isRecurring": "N",
+            "previousStageId": self.stages.previous(deal),
+            "leadId": 0,
+        }
+
+    def _of_both(self, deal: Deal) -> Object:
         client = None if deal.client_id is None else self.office.clients[deal.client_id]
         contact_id = client.id if client and not client.company else 0
-        moved_at, previous = self._moved.get(deal.id, (deal.created_at, ""))
         return {
             "id": deal.id,
             "createdTime": iso(deal.created_at),
@@ -127,27 +107,16 @@ class Renderer:
             "opened": "Y",
             "companyId": client.id if client and client.company else 0,
             "contactId": contact_id,
-            "stageId": self.stage(deal),
-            "stageSemanticId": {"open": "P", "won": "S", "lost": "F"}[deal.status],
-            "categoryId": deal.pipeline_id,
+            "stageId": self.stages.stage(deal),
+            "stageSemanticId": SEMANTICS[deal.status],
             "title": deal.name,
-            "typeId": "SALE",
             "opportunity": _number(deal.amount),
             "isManualOpportunity": "Y",
-            "taxValue": 0,
             "currencyId": "RUB",
-            "probability": None,
-            "begindate": _date(deal.created_at),
-            "closedate": _date(deal.created_at + 7 * DAY if deal.closed_at is None else deal.closed_at),
-            "closed": "N" if deal.status == "open" else "Y",
-            "isNew": "N",
-            "isRecurring": "N",
             "movedBy": deal.manager_id,
-            "movedTime": iso(moved_at),
-            "previousStageId": previous,
+            "movedTime": iso(self.stages.moved_at(deal)),
             "lastActivityBy": deal.manager_id,
             "lastActivityTime": iso(deal.updated_at),
-            "leadId": 0,
             "sourceId": "CALL",
             "comments": "",
             "observers": [],
@@ -202,7 +171,7 @@ class Renderer:
 
     def task(self, task: Task) -> Object:
         """A task of the portal. Answers call REAL_STATUS `status`, and STATUS `subStatus`."""
-        owner = self.owner(task)
+        bindings = self.bindings(task)
         overdue = task.due_at is not None and not task.completed and task.due_at <= self.office.now()
         status = "5" if task.completed else "2"
         return {
@@ -224,39 +193,43 @@ class Renderer:
             "CLOSED_DATE": iso(task.completed_at),
             "ACTIVITY_DATE": iso(task.updated_at),
             "DEADLINE": iso(task.due_at),
-            "UF_CRM_TASK": [f"{({DEAL: 'D', CONTACT: 'C', COMPANY: 'CO'})[owner[0]]}_{owner[1]}"]
-            if owner
-            else False,
+            "UF_CRM_TASK": [f"{_ABBREVIATED[kind]}_{id}" for kind, id in bindings] or False,
         }
 
-    def owner(self, task: Task) -> tuple[int, int] | None:
-        """The type and the id of the CRM entity that a task is on."""
+    def bindings(self, task: Task) -> list[tuple[int, int]]:
+        """The types and ids of the CRM's records that a task is on: a deal's client comes before the deal."""
+        client_id, deals = task.client_id, list[tuple[int, int]]()
         if task.deal_id is not None:
-            return DEAL, task.deal_id
-        if task.client_id is None:
-            return None
-        return COMPANY if self.office.clients[task.client_id].company else CONTACT, task.client_id
+            deal = self.office.deals[task.deal_id]
+            client_id, deals = deal.client_id, [(LEAD if self.is_lead(deal) else DEAL, deal.id)]
+        if client_id is None:
+            return deals
+        return [(COMPANY if self.office.clients[client_id].company else CONTACT, client_id), *deals]
 
     def activities(self) -> list[Object]:
         """The CRM's activities: to-dos, or mirrors of the portal's tasks on deals and clients."""
         return [
-            self.activity(task, owner)
+            self.activity(task, bindings)
             for task in self.office.tasks.values()
-            if not task.deleted and (owner := self.owner(task))
+            if not task.deleted and (bindings := self.bindings(task))
         ]
 
-    def activity(self, task: Task, owner: tuple[int, int]) -> Object:
-        """An activity."""
+    def activity(self, task: Task, bindings: list[tuple[int, int]]) -> Object:
+        """An activity. Any of the records to which it is bound may be its owner."""
         todo = self.is_todo(task)
+        kind, owner_id = bindings[task.id % len(bindings)]
         return {
             "ID": str(self.activity_id(task)),
-            "OWNER_ID": str(owner[1]),
-            "OWNER_TYPE_ID": str(owner[0]),
+            "OWNER_ID": str(owner_id),
+            "OWNER_TYPE_ID": str(kind),
+            "BINDINGS": [{"OWNER_TYPE_ID": str(kind), "OWNER_ID": str(id)} for kind, id in bindings],
             "TYPE_ID": "6",
             "PROVIDER_ID": "CRM_TODO" if todo else "CRM_TASKS_TASK",
             "PROVIDER_TYPE_ID": "TODO" if todo else "TASK",
             "PROVIDER_GROUP_ID": None,
             "ASSOCIATED_ENTITY_ID": "0" if todo else str(task.id),
+            "ORIGIN_ID": None,
+            "IS_INCOMING_CHANNEL": "N",
             "SUBJECT": task.text,
             "CREATED": iso(task.created_at),
             "LAST_UPDATED": iso(task.updated_at),

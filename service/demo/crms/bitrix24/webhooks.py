@@ -1,6 +1,6 @@
 """The webhooks of a Bitrix24 portal about an event: a name, an id, and the sender.
 
-Source: bitrix24/b24restdocs: events/index.md, crm/deals/events, tasks/events-tasks,
+Source: bitrix24/b24restdocs: events/index.md, crm/deals/events, crm/leads/events, tasks/events-tasks,
 crm/timeline/activities/events, and a delivery that was captured in 2026.
 """
 
@@ -14,7 +14,7 @@ from service.demo.office import Client, Deal, Event, Task
 
 EVENTS: Final = tuple(
     f"{prefix}{action}"
-    for prefix in ("ONCRMDEAL", "ONCRMCONTACT", "ONCRMCOMPANY", "ONCRMACTIVITY", "ONTASK")
+    for prefix in ("ONCRMDEAL", "ONCRMLEAD", "ONCRMCONTACT", "ONCRMCOMPANY", "ONCRMACTIVITY", "ONTASK")
     for action in ("ADD", "UPDATE", "DELETE")
 )
 """The events to subscribe to, of those that this office has."""
@@ -27,7 +27,8 @@ def notices(renderer: Renderer, event: Event) -> list[tuple[str, Node]]:
     match event.after:
         case Deal() as deal:
             assert event.kind != "restored", "a deal that leaves the portal's bin has another id"
-            return [(f"ONCRMDEAL{action.upper()}", _fields(deal.id))]
+            record = "LEAD" if renderer.is_lead(deal) else "DEAL"
+            return [(f"ONCRM{record}{action.upper()}", _fields(deal.id))]
         case Client() as client:
             entity = "COMPANY" if client.company else "CONTACT"
             return [(f"ONCRM{entity}{action.upper()}", _fields(client.id))]
@@ -36,7 +37,7 @@ def notices(renderer: Renderer, event: Event) -> list[tuple[str, Node]]:
             if renderer.is_todo(task):
                 return [activity]
             of_task: tuple[str, Node] = (f"ONTASK{action.upper()}", _sides(task.id, gone, new))
-            return [of_task, activity] if renderer.owner(task) else [of_task]
+            return [of_task, activity] if renderer.bindings(task) else [of_task]
 
 
 def sender(domain: str, application_token: str) -> Node:
