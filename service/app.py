@@ -73,26 +73,22 @@ def create_app(config: Config, clock: Clock) -> Service:
     metrics.watch(lambda: writer.depth, lambda: hub.streams)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
+    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
     if follower is not None:
         follower.on_seq += on_seq
         writer.on_commit.append(_seqs_to([follower.announce]))
-
-    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run]
-    if follower is not None:
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
+    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, on_refused=refused.note)
     routes = [
-        Route(
-            "/webhooks/{account}",
-            WebhookEndpoint(accounts, writer, clock, metrics, on_refused=refused.note),
-        ),
+        Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, clock),
         *_health(database, writer, metrics),
     ]
-    around = [Middleware(TrailingSlash)]
-    app = Starlette(routes=routes, middleware=around, lifespan=_lifespan(writer, hub, runs, database))
+    lifespan = _lifespan(writer, hub, runs, database)
+    app = Starlette(routes=routes, middleware=[Middleware(TrailingSlash)], lifespan=lifespan)
     return Service(app, writer, hub, metrics)
 
 
