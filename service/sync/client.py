@@ -6,6 +6,7 @@ tests. The address of a call may contain the token, so it is never logged.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Callable
@@ -25,6 +26,10 @@ from service.sync.bucket import TokenBucket
 TIMEOUT_SECONDS: Final = 30.0
 """How long a vendor may take to connect, and to send the next bytes of its answer."""
 
+ANSWER_SECONDS: Final = 45.0
+"""How long a vendor may take for a whole answer, however steadily it drips. By the event loop's clock, which
+never jumps, and less than a lease lasts."""
+
 MAX_ANSWER: Final = 32 * 2**20
 """Bytes of the largest answer that is read."""
 
@@ -39,12 +44,12 @@ class CallResult:
     """The result of a call.
 
     Args:
-        resource: What the call asked for.
+        call: What was asked.
         true_at: A moment at which the answer was true, or shortly before: by the vendor's clock where that
             one is behind ours.
     """
 
-    resource: str
+    call: Call
     verdict: Verdict
     answer: Answer
     true_at: Instant
@@ -53,6 +58,11 @@ class CallResult:
     def meaning(self) -> Meaning:
         """See `Verdict`."""
         return self.verdict.meaning
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the answer proves something, be it that there is no such thing."""
+        return self.meaning in ("answered", "gone")
 
     @property
     def retry_seconds(self) -> float:
@@ -95,11 +105,12 @@ class Client:
         await self._bucket.take()
         sent_at = self._clock.now()
         try:
-            answer = await self._send(call)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._send(call)
+        except (httpx.HTTPError, TimeoutError) as error:
             _log.warning("%s: the CRM is out of reach: %s", self._account.id, type(error).__name__)
             self._on_meaning("later")
-            return CallResult(call.resource, busy(), Answer(0), sent_at)
+            return CallResult(call, busy(), Answer(0), sent_at)
         verdict = self._api.verdict(call, answer)
         self._on_meaning(verdict.meaning)
         if verdict.meaning == "later":
@@ -109,7 +120,7 @@ class Client:
             _log.warning(
                 "%s: the CRM answers %s with %d (%s)", self._account.id, call.resource, answer.status, why
             )
-        return CallResult(call.resource, verdict, answer, _true_at(answer, sent_at, self._clock.now()))
+        return CallResult(call, verdict, answer, _true_at(answer, sent_at, self._clock.now()))
 
     async def _send(self, call: Call) -> Answer:
         headers = {"user-agent": USER_AGENT, "accept": "application/json", **self._api.headers(self._account)}

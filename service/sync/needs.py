@@ -4,14 +4,17 @@ until the API answers."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Final
 
+from service.adapters.api import Call
 from service.ledger.write import needs
 from service.ledger.write.needs import Wanted
 from service.model import DAY, SECOND, Decoded, Micros, Need, Source, later
 from service.sync.client import CallResult
 from service.sync.crm import Crm, StoredAnswer
+from service.sync.pages import Pages, misleading
 
 FIRST_WAIT: Final = Micros(2 * SECOND)
 LONGEST_WAIT: Final = Micros(15 * 60 * SECOND)
@@ -25,7 +28,8 @@ UNREADABLE_TRIES: Final = 5
 """Attempts before an unreadable deal or task waits that long: each leaves its answer in quarantine."""
 
 MAX_CALLS: Final = 20
-"""Calls that one batch may take: an answer may come in pages."""
+"""Calls that one batch may take: an answer may come in pages. One that goes on for longer is not
+understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class NeedFetcher:
             await self._postpone(batch, NAMELESS_WAIT)
             return None
         last = fetched.last
-        if last.meaning in ("later", "refused"):
+        if not last.is_answer:
             await self._postpone(batch, Micros(round(last.retry_seconds * SECOND)))
             return last
         settled = _settled(batch, [answer.decoded for answer in fetched.answers])
@@ -88,13 +92,18 @@ class NeedFetcher:
         if call is None:
             return None
         answers: list[StoredAnswer] = []
+        given: set[tuple[str, str]] = set()
+        pages = Pages()
         for left in reversed(range(MAX_CALLS)):
             result = await crm.client.send(call)
-            if result.meaning in ("later", "refused"):
+            if not result.is_answer:
                 break
-            request, decoded = await crm.decode(call, result)
-            more = left > 0 and result.meaning == "answered"
-            following = crm.api.following(call, result.answer) if more else None
+            following = crm.api.following(call, result.answer) if result.meaning == "answered" else None
+            request, decoded = await crm.decode(_concluding(call, following, given), result)
+            if not pages.lead_on(call, decoded, following) or (following and not left):
+                result = misleading(result)
+                break
+            given |= {(call.resource, change.id) for change in decoded.changes}
             all_decoded = [*(answer.decoded for answer in answers), decoded]
             settles = {} if following else _settled(settling, all_decoded)
             answers.append(await crm.store((request, decoded), source, settles))
@@ -116,6 +125,18 @@ class NeedFetcher:
 def backoff(tries: int) -> Micros:
     """How long to wait after that many failed attempts."""
     return min(LONGEST_WAIT, Micros(FIRST_WAIT << min(tries, 16)))
+
+
+def _concluding(call: Call, following: Call | None, given: AbstractSet[tuple[str, str]]) -> Call:
+    """The call with the ids from whose absence its answer may conclude something: none of them while the
+    list goes on, and none that an earlier page of it had.
+
+    Args:
+        given: The ids of earlier pages, each with the resource.
+    """
+    if following is not None and following.resource == call.resource:
+        return replace(call, asked=())
+    return replace(call, asked=tuple(id for id in call.asked if (call.resource, id) not in given))
 
 
 def _settled(batch: Sequence[Wanted], answers: Sequence[Decoded]) -> dict[Need, int]:

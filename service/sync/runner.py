@@ -29,6 +29,7 @@ from service.model import SECOND, Instant, Micros, later
 from service.sync.client import CallResult, Client
 from service.sync.crm import Crm
 from service.sync.needs import NeedFetcher, backoff
+from service.sync.reason_field import look_up
 from service.sync.runs import RunExecutor
 from service.sync.troubles import Troubles
 
@@ -44,8 +45,11 @@ GAP: Final = Micros(300 * SECOND)
 CHECK_WEBHOOK_EVERY: Final = Micros(600 * SECOND)
 """How often the CRM is asked whether it has switched the webhook off."""
 
+CHECK_FIELD_EVERY: Final = Micros(3600 * SECOND)
+"""How often the CRM is asked whether it has the field that the configuration names as `reason_field`."""
+
 REFUSED_WAIT: Final = Micros(600 * SECOND)
-"""How long an API that refused the token is left alone."""
+"""How long an API that refused a call is left alone."""
 
 UNAVAILABLE_SECONDS: Final = 1.0
 """The wait before the next attempt when the database is away."""
@@ -72,13 +76,16 @@ class AccountSync:
         client = Client(account, api, http, clock, partial(metrics.api_call, account.id))
         self._crm = Crm(account, api, client, database, writer, clock)
         self._fetcher = NeedFetcher(self._crm)
-        self._executor = RunExecutor(self._crm, self._fetcher, partial(metrics.repaired, account.id))
-        self._troubles = Troubles(account.id, database.write, clock)
+        self._troubles = Troubles(account.id, database, clock)
+        on_repaired = partial(metrics.repaired, account.id)
+        self._executor = RunExecutor(self._crm, self._fetcher, self._troubles, on_repaired)
         self._lease_taken_at: Instant | None = None
         self._wake = asyncio.Event()
         self._back_off_until = Instant(0)
         self._failures = 0
         self._webhook_checked_at: Instant | None = None
+        self._field_checked_at: Instant | None = None
+        self._is_run_next = False
         self._reconcile_after = GAP  # at first, because the service may have been down
 
     def wake(self) -> None:
@@ -117,18 +124,29 @@ class AccountSync:
             # On an event of its own: needs must not end this wait, because the CRM wants to be left alone.
             await self._clock.wait(min(self._back_off_until - now, RENEW_EVERY) / SECOND, asyncio.Event())
             return 0
-        if batch := await self._fetcher.due():
-            await self._note_result(await self._fetcher.fetch(batch))
+        if not self._is_run_next and (batch := await self._fetcher.due()):
+            result = await self._fetcher.fetch(batch)
+            # While needs fail, a run goes on between them: what it asks for may work.
+            self._is_run_next = result is not None and not result.is_answer
+            await self._note_result(result)
+            return 0
+        self._is_run_next = False
+        if self._is_due(self._field_checked_at, CHECK_FIELD_EVERY):
+            self._field_checked_at = now
+            await self._check_field()
             return 0
         run = sync.run or await self._begin_due_run(sync, now)
         if run is not None:
             await self._note_result(await self._executor.step(run))
             return 0
-        if self._webhook_checked_at is None or now - self._webhook_checked_at >= CHECK_WEBHOOK_EVERY:
+        if self._is_due(self._webhook_checked_at, CHECK_WEBHOOK_EVERY):
             self._webhook_checked_at = now
             await self._check_webhook()
             return 0
         return await self._idle_seconds(now)
+
+    def _is_due(self, last_at: Instant | None, every: Micros) -> bool:
+        return last_at is None or self._clock.now() - last_at >= every
 
     async def _lease(self, now: Instant) -> Sync | None:
         """Take or renew the lease; returns the account's state, or None while another process has it."""
@@ -162,13 +180,24 @@ class AccountSync:
         if result is None:
             return
         await self._troubles.note(result)
-        if result.meaning in ("answered", "gone"):
+        if result.is_answer:
             self._failures = 0
             return
         at_least = REFUSED_WAIT if result.meaning == "refused" else backoff(self._failures)
         wait = max(at_least, round(result.retry_seconds * SECOND))
         self._failures += 1
         self._back_off_until = later(self._clock.now(), wait)
+
+    async def _check_field(self) -> None:
+        """Ask the CRM whether it has the field that the configuration names as `reason_field`."""
+        looked_up = await look_up(self._api, self._account, self._crm.client)
+        if looked_up is None:
+            await self._troubles.missing_field(None)
+            return
+        result, exists = looked_up
+        await self._note_result(result)
+        if result.is_answer:
+            await self._troubles.missing_field(None if exists else self._account.reason_field)
 
     async def _check_webhook(self) -> None:
         """Ask the CRM whether it still posts its webhooks; once it does again, reconcile at once."""

@@ -1,9 +1,10 @@
 """Executes sync runs: a backfill fills a new account, a reconciliation repairs what webhooks lost.
 
 A run reads one page at a time and stores its position after each page. A process that is killed anywhere
-resumes there, and reading a page twice changes nothing. A reconciliation ends with a sweep, because no list
-names what was deleted: the sweep lists everything that still counts, and each known deal or task that is
-missing from it is fetched by id.
+resumes there, and reading a page twice changes nothing. A page that is not understood is read again later: no
+run passes it. A reconciliation ends with a sweep, because no list names what was deleted: the sweep lists
+everything that still counts. What differs is fetched by id: each known deal or task that no list named, and
+each that a list named and the board lacks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 import msgspec
 
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage, refused
-from service.ledger.read.sweep import expected
+from service.ledger.read.sweep import expected, held
 from service.ledger.write import syncs
 from service.ledger.write.needs import WHOLE
 from service.ledger.write.syncs import SyncPage, SyncRun
@@ -25,6 +26,8 @@ from service.model import DAY, SECOND, Decoded, Instant, Micros, Need, earlier
 from service.sync.client import CallResult
 from service.sync.crm import Crm, StoredAnswer
 from service.sync.needs import NeedFetcher
+from service.sync.pages import Pages, misleading
+from service.sync.troubles import Troubles
 
 OVERLAP: Final = Micros(300 * SECOND)
 """How far before the previous run a reconciliation starts: clocks differ, and vendors' indexes lag."""
@@ -34,6 +37,9 @@ GRACE: Final = Micros(120 * SECOND)
 
 FEW: Final = 20
 """Deals and tasks that one sweep may find missing; also allowed is half of those that are known."""
+
+LISTS: Final = "lists"
+"""The subject of the trouble that the lists leave out too much."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,27 +52,33 @@ class _Sweep:
         run_began_at: Identifies the run that it belongs to.
         expected: The deals and tasks that the CRM's lists should name.
         listed: Those that the lists have named so far.
-        missing: Those that no list named; None until all lists are read.
+        differing: Those that the board has and no list named, or that a list named and the board lacks; None
+            until all lists are read.
     """
 
     run_began_at: Instant
     expected: frozenset[Need]
     listed: set[Need] = field(default_factory=set)
-    missing: list[Need] | None = None
+    differing: list[Need] | None = None
 
 
 class RunExecutor:
     """Executes an account's sync runs, step by step.
 
     Args:
+        troubles: Told when the lists leave out too much.
         on_repaired: Called with the number of deals and tasks that a reconciliation repaired, when it ends.
     """
 
-    def __init__(self, crm: Crm, fetcher: NeedFetcher, on_repaired: Callable[[int], None]) -> None:
+    def __init__(
+        self, crm: Crm, fetcher: NeedFetcher, troubles: Troubles, on_repaired: Callable[[int], None]
+    ) -> None:
         self._crm = crm
         self._fetcher = fetcher
+        self._troubles = troubles
         self._on_repaired = on_repaired
         self._sweep: _Sweep | None = None
+        self._pages = Pages()
 
     async def step(self, run: SyncRun) -> CallResult | None:
         """Advance a run by one page, or finish it. Returns None if that took no call.
@@ -87,7 +99,7 @@ class RunExecutor:
             run = msgspec.structs.replace(run, stage=len(stored), page=None)
         if run.stage < len(stored) + len(swept):
             return await self._sweep_page(run, swept[run.stage - len(stored)], self._sweep)
-        return await self._fetch_missing(run, self._sweep)
+        return await self._fetch_differing(run, self._sweep)
 
     def _stages(self, run: SyncRun) -> tuple[Sequence[Stage], Sequence[Stage]]:
         """The stages whose answers are stored, and those of the sweep, whose answers are only looked at."""
@@ -99,7 +111,7 @@ class RunExecutor:
         )
 
     async def _store_page(self, run: SyncRun, stage: Stage, stages: int) -> CallResult:
-        call = _call(run.page) or stage.first
+        call = self._next_call(run, stage)
         result = await self._crm.client.send(call)
         if result.meaning == "gone" and not run.stage:
             # Every account has what the first stage lists, so the API's address must be wrong.
@@ -108,26 +120,41 @@ class RunExecutor:
             await self._skip(run, stage, stages)
         if result.meaning != "answered":
             return result
-        answer = await self._crm.store(await self._crm.decode(call, result), "sync", {})
+        request, decoded = await self._crm.decode(call, result)
+        following = self._crm.api.following(call, result.answer)
+        if not self._pages.lead_on(call, decoded, following):
+            return misleading(result)
+        answer = await self._crm.store((request, decoded), "sync", {})
         run = msgspec.structs.replace(
             run,
             stages=stages,
             entities=run.entities + len(_entities(answer.decoded)),
             repaired=run.repaired + len(_repaired(answer, earlier(result.true_at, GRACE))),
         )
-        await self._advance(run, self._crm.api.following(call, result.answer))
+        await self._advance(run, following)
         return result
 
     async def _sweep_page(self, run: SyncRun, stage: Stage, sweep: _Sweep) -> CallResult:
-        call = _call(run.page) or stage.first
+        call = self._next_call(run, stage)
         result = await self._crm.client.send(call)
         if result.meaning == "answered":
             _, decoded = await self._crm.decode(call, result)
+            following = self._crm.api.following(call, result.answer)
+            if not self._pages.lead_on(call, decoded, following):
+                return misleading(result)
             sweep.listed |= _entities(decoded)
-            await self._advance(run, self._crm.api.following(call, result.answer))
+            await self._advance(run, following)
         elif result.meaning == "gone":
             await self._skip(run, stage, run.stages)
         return result
+
+    def _next_call(self, run: SyncRun, stage: Stage) -> Call:
+        """The call at which the run goes on. The pages of a stage are compared as far as this process read
+        them."""
+        if run.page is None:
+            self._pages = Pages()
+            return stage.first
+        return _call(run.page)
 
     async def _skip(self, run: SyncRun, stage: Stage, stages: int) -> None:
         """Continue with the next stage, because the account lacks what this one lists."""
@@ -153,29 +180,38 @@ class RunExecutor:
         key = self._crm.account.id, lost_since, due_since
         return _Sweep(run.began_at, await self._crm.read(lambda connection: expected(connection, *key)))
 
-    async def _fetch_missing(self, run: SyncRun, sweep: _Sweep) -> CallResult | None:
-        """Fetch some of what no list named; finish the run when nothing is left."""
-        if sweep.missing is None:
-            sweep.missing = self._missing(sweep)
-        batch = list(_batch(sweep.missing, self._crm.api.batch))
+    async def _fetch_differing(self, run: SyncRun, sweep: _Sweep) -> CallResult | None:
+        """Fetch some of what differs between the lists and the board; finish the run when nothing is left."""
+        if sweep.differing is None:
+            sweep.differing = [*await self._lacking(sweep), *await self._missing(sweep)]
+        batch = list(_batch(sweep.differing, self._crm.api.batch))
         if not batch:
             self._sweep = None
             await self._finish(run)
             return None
         fetched = await self._fetcher.answers(batch, "sync")
-        if fetched is not None and fetched.last.meaning in ("later", "refused"):
+        if fetched is not None and not fetched.last.is_answer:
             return fetched.last
-        sweep.missing = sweep.missing[len(batch) :]
+        sweep.differing = sweep.differing[len(batch) :]
         if fetched is None:
             return None
         repaired = {need for answer in fetched.answers for need in _repaired(answer, None)}
         await self._store_run(msgspec.structs.replace(run, repaired=run.repaired + len(repaired)))
         return fetched.last
 
-    def _missing(self, sweep: _Sweep) -> list[Need]:
-        """What no list named; nothing if that is too much to be believed."""
+    async def _lacking(self, sweep: _Sweep) -> list[Need]:
+        """What a list named and the board lacks."""
+        unexpected = sweep.listed - sweep.expected
+        account_id = self._crm.account.id
+        present = await self._crm.read(lambda connection: held(connection, account_id, unexpected))
+        return sorted(unexpected - present)
+
+    async def _missing(self, sweep: _Sweep) -> list[Need]:
+        """What the board has and no list named; nothing, and a trouble, if that is too much to be
+        believed."""
         missing = sorted(sweep.expected - sweep.listed)
         if len(missing) <= max(FEW, len(sweep.expected) // 2):
+            await self._troubles.clear(LISTS)
             return missing
         _log.error(
             "%s: %d of %d deals and tasks are missing from the CRM's lists; may the token read all of them?",
@@ -183,12 +219,14 @@ class RunExecutor:
             len(missing),
             len(sweep.expected),
         )
+        await self._troubles.tell("api_forbidden", LISTS, self._crm.clock.now())
         return []
 
     async def _finish(self, run: SyncRun) -> None:
         key = self._crm.account.id, self._crm.holder
         if not await self._crm.write(lambda connection: syncs.finish(connection, *key, run)):
             return
+        await self._troubles.complete()
         if run.kind == "reconcile":
             self._on_repaired(run.repaired)
         _log.info(
@@ -221,9 +259,7 @@ def _repaired(answer: StoredAnswer, before: Instant | None) -> set[Need]:
     }
 
 
-def _call(page: SyncPage | None) -> Call | None:
-    if page is None:
-        return None
+def _call(page: SyncPage) -> Call:
     return Call(page.resource, page.path, tuple(page.query), page.body.encode(), left=tuple(page.left))
 
 

@@ -1,38 +1,38 @@
-"""Decides when trouble with an account's CRM is told on the board, and when it is over."""
+"""Decides when trouble with an account's CRM is told on the board, and when it is over.
+
+A refusal is told at once: asking again does not mend it. Answers that are not understood, and an API that is
+busy or out of reach, pass by themselves as a rule, and are told once they last. What is told stays until a
+call of the same kind is answered, in whatever process, or until a run through the whole API is complete.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Final
 
-from sqlalchemy import Connection
-
+from service.adapters.api import Call
 from service.clock import Clock
+from service.ledger.database.database import Database
 from service.ledger.write import troubles
-from service.model import SECOND, Instant, Micros, TroubleCode
+from service.model import SECOND, Instant, Micros, TroubleCode, earlier
 from service.sync.client import CallResult
 
 JUNK_TRIES: Final = 3
 """Answers that are not understood, before that is told: a proxy may have answered in the CRM's place."""
 
 SILENT_FOR: Final = Micros(3600 * SECOND)
-"""How long an API may be busy or out of reach before that is told."""
+"""How long an API may be busy or out of reach before that is told: vendors' maintenance and a limit of calls
+are over sooner as a rule, and webhooks keep the board true meanwhile."""
 
-_T = TypeVar("_T")
-
-
-class Write(Protocol):
-    """Runs a function in a transaction; see `Database.write`."""
-
-    def __call__(self, work: Callable[[Connection], _T], /) -> Awaitable[_T]:
-        """See `Database.write`."""
-        ...
+FRESH: Final = Micros(20 * 60 * SECOND)
+"""The age up to which a complete run does not end a trouble: longer than between two tries of a call that
+fails, so that what still fails does not vanish and come back."""
 
 
 @dataclass(slots=True)
 class _Streak:
-    """Failed calls for one resource, without a success between them."""
+    """Failed calls of one kind, without a success between them."""
 
     since: Instant
     tries: int = 0
@@ -41,38 +41,63 @@ class _Streak:
 class Troubles:
     """The troubles of one account."""
 
-    def __init__(self, account_id: str, write: Write, clock: Clock) -> None:
+    def __init__(self, account_id: str, database: Database, clock: Clock) -> None:
         self._account_id = account_id
-        self._write = write
+        self._write = database.write
         self._clock = clock
         self._streaks: dict[str, _Streak] = {}
         self._well: set[str] = set()
-        """The resources of which no trouble is stored."""
+        """The subjects of which no trouble is stored."""
 
     async def note(self, result: CallResult) -> None:
         """Take note of the result of a call: tell a trouble that is worth telling, or clear one that is
         over."""
-        resource = result.resource
-        if result.meaning in ("answered", "gone"):
-            self._streaks.pop(resource, None)
-            if resource not in self._well:
-                await self._clear(resource)
-                self._well.add(resource)
+        subject = subject_of(result.call)
+        if result.is_answer:
+            self._streaks.pop(subject, None)
+            if subject not in self._well:
+                await self.clear(subject)
             return
-        streak = self._streaks.setdefault(resource, _Streak(self._clock.now()))
+        streak = self._streaks.setdefault(subject, _Streak(self._clock.now()))
         streak.tries += 1
         code = result.verdict.trouble
         if code is not None and self._is_worth_telling(result, streak):
-            self._well.discard(resource)
-            await self._tell(code, resource, streak.since)
+            await self.tell(code, subject, streak.since)
+
+    async def tell(self, code: TroubleCode, subject: str, since: Instant) -> None:
+        """Tell a trouble with the API, in the place of another one with the same subject."""
+        self._well.discard(subject)
+        told = partial(troubles.tell, account=self._account_id, code=code, subject=subject, since=since)
+        await self._write(partial(told, at=self._clock.now()))
+
+    async def clear(self, subject: str) -> None:
+        """Clear the trouble with the API that has this subject."""
+        await self._write(
+            lambda connection: troubles.clear(connection, self._account_id, troubles.API_CODES, subject)
+        )
+        self._well.add(subject)
+
+    async def complete(self) -> None:
+        """Clear the troubles with the API that have not come again lately, because a run is complete."""
+        before = earlier(self._clock.now(), FRESH)
+        await self._write(
+            lambda connection: troubles.clear(connection, self._account_id, troubles.API_CODES, before=before)
+        )
 
     async def webhook_off(self, *, is_off: bool) -> bool:
-        """Tell that the CRM has switched its webhook off, or that it is on; returns whether that is new."""
-        if is_off:
-            await self._tell("webhook_off", "", self._clock.now())
-            return True
+        """Tell that the CRM has switched its webhook off, or that it is on; returns whether it was off or is
+        now."""
+        return await self._state("webhook_off", "" if is_off else None)
+
+    async def missing_field(self, name: str | None) -> bool:
+        """Tell that the CRM lacks the field `name`; None: that it lacks none. Returns whether it did or
+        does."""
+        return await self._state("reason_field", name)
+
+    async def _state(self, code: TroubleCode, subject: str | None) -> bool:
+        account_id, now = self._account_id, self._clock.now()
         return await self._write(
-            lambda connection: troubles.clear(connection, self._account_id, ["webhook_off"])
+            lambda connection: troubles.state(connection, account_id, code, subject, now)
         )
 
     def _is_worth_telling(self, result: CallResult, streak: _Streak) -> bool:
@@ -82,12 +107,8 @@ class Troubles:
             return streak.tries >= JUNK_TRIES
         return self._clock.now() - streak.since >= SILENT_FOR
 
-    async def _tell(self, code: TroubleCode, subject: str, since: Instant) -> None:
-        await self._write(
-            lambda connection: troubles.tell(connection, self._account_id, code, subject, since)
-        )
 
-    async def _clear(self, resource: str) -> None:
-        await self._write(
-            lambda connection: troubles.clear(connection, self._account_id, troubles.API_CODES, resource)
-        )
+def subject_of(call: Call) -> str:
+    """What a trouble with a call is about. Lists and questions by id are apart: one may work without the
+    other."""
+    return f"{call.resource} by id" if call.asked else call.resource

@@ -233,7 +233,7 @@ _UNCOUNTED: Final = frozenset({("deleted", "unknown"), ("deleted", "won"), ("won
 was deleted, and a backfill leaves out deals that were won before it."""
 
 _OWN: Final = frozenset(
-    {"account", "seq", "as_of", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
+    {"account", "seq", "as_of", "known_from", "last_delivery_at", "url", "client_id", "manager_id", "task_id"}
 )
 
 

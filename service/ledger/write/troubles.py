@@ -34,11 +34,25 @@ def read(connection: Connection, account: str) -> tuple[Trouble, ...]:
 
 
 def tell(
-    connection: Connection, account: str, code: TroubleCode, subject: str, at: Instant, times: int = 1
+    connection: Connection,
+    account: str,
+    code: TroubleCode,
+    subject: str,
+    at: Instant,
+    times: int = 1,
+    since: Instant | None = None,
 ) -> None:
-    """Store that something went wrong, `times` more often than was stored before."""
+    """Store that something went wrong, `times` more often than was stored. A trouble with the API takes
+    the place of another one with the same subject.
+
+    Args:
+        since: When it began, if that was earlier.
+    """
+    if code in API_CODES:
+        others = TROUBLES.c.code.in_(sorted(API_CODES - {code})), TROUBLES.c.subject == subject
+        connection.execute(delete(TROUBLES).where(TROUBLES.c.account == account, *others))
     statement = insert_into(connection.dialect.name, TROUBLES).values(
-        account=account, code=code, subject=subject, count=times, since=at, last_at=at
+        account=account, code=code, subject=subject, count=times, since=since or at, last_at=at
     )
     excluded = statement.excluded
     connection.execute(
@@ -50,14 +64,35 @@ def tell(
     invalidations.refresh(connection, account)
 
 
+def state(connection: Connection, account: str, code: TroubleCode, subject: str | None, at: Instant) -> bool:
+    """Store that there is one trouble of a code, with this subject; None: that there is none. What is stored
+    already stays as it is. Returns whether there was one or is one now."""
+    told = {trouble.subject for trouble in read(connection, account) if trouble.code == code}
+    if told - {subject}:
+        clear(connection, account, [code])
+    if subject is not None and subject not in told:
+        tell(connection, account, code, subject, at)
+    return bool(told) or subject is not None
+
+
 def clear(
-    connection: Connection, account: str, codes: Collection[TroubleCode], subject: str | None = None
+    connection: Connection,
+    account: str,
+    codes: Collection[TroubleCode],
+    subject: str | None = None,
+    before: Instant | None = None,
 ) -> bool:
-    """Delete troubles that are over: those of a subject, or of every subject. Returns whether there were
-    any."""
+    """Delete troubles that are over. Returns whether there were any.
+
+    Args:
+        subject: Only those of this subject.
+        before: Only those that came last before this moment.
+    """
     over = [TROUBLES.c.account == account, TROUBLES.c.code.in_(sorted(codes))]
     if subject is not None:
         over.append(TROUBLES.c.subject == subject)
+    if before is not None:
+        over.append(TROUBLES.c.last_at < before)
     gone = bool(connection.execute(delete(TROUBLES).where(*over)).rowcount)
     if gone:
         invalidations.refresh(connection, account)

@@ -41,21 +41,50 @@ def test_a_trouble_that_comes_again_keeps_its_beginning_and_is_counted(ledger: L
     )
 
 
-def test_what_is_over_is_cleared_by_subject_or_in_all(ledger: Ledger) -> None:
-    for subject in ("leads", "tasks", "users"):
-        tell(ledger, "api_token", subject)
-        tell(ledger, "api_junk", subject)
+def test_a_subject_has_one_trouble_with_the_api(ledger: Ledger) -> None:
+    tell(ledger, "api_token", "leads")
+    tell(ledger, "api_token", "tasks")
+    tell(ledger, "webhook_off", "leads")
+    tell(ledger, "api_unpaid", "leads", SOON)
+    assert [(told.code, told.subject, told.since) for told in read(ledger)] == [
+        ("api_token", "tasks", NOW),
+        ("api_unpaid", "leads", SOON),
+        ("webhook_off", "leads", NOW),
+    ]
+
+
+def test_what_is_over_is_cleared_by_subject_by_age_or_in_all(ledger: Ledger) -> None:
+    for subject, when in (("leads", NOW), ("tasks", NOW), ("users", SOON)):
+        tell(ledger, "api_token", subject, when)
     tell(ledger, "webhook_off")
     assert clear(ledger, troubles.API_CODES, "leads")
     assert not clear(ledger, troubles.API_CODES, "leads")
-    assert clear(ledger, ["api_junk"])
+    assert not clear(ledger, ["api_junk"])
+    with ledger.engine.begin() as connection:
+        troubles.clear(connection, "office", troubles.API_CODES, before=SOON)
     assert [(told.code, told.subject) for told in read(ledger)] == [
-        ("api_token", "tasks"),
         ("api_token", "users"),
         ("webhook_off", ""),
     ]
     assert clear(ledger, troubles.API_CODES)
     assert [told.code for told in read(ledger)] == ["webhook_off"]
+
+
+def test_a_state_is_stored_once_and_changes_its_subject(ledger: Ledger) -> None:
+    def state(subject: str | None, when: Instant = NOW) -> bool:
+        with ledger.engine.begin() as connection:
+            return troubles.state(connection, "office", "reason_field", subject, when)
+
+    assert not state(None)
+    assert state("Причина")
+    seq = ledger.read().seq
+    assert state("Причина", SOON)
+    assert ledger.read().seq == seq
+    assert state("Reason", SOON)
+    assert read(ledger) == (Trouble("reason_field", "Reason", 1, SOON, SOON),)
+    assert state(None)
+    assert not state(None)
+    assert read(ledger) == ()
 
 
 def test_open_boards_read_a_trouble_when_it_changes_and_only_then(ledger: Ledger) -> None:
