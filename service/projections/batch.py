@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from service.model import Change, Entity, Value
-from service.projections.facts import Rules, deal_facts, task_facts
+from service.projections.facts import Rules, deal_facts, is_gone, task_facts
 from service.projections.merge import Record, merge
-from service.projections.propagate import DealPair, TaskPair
+from service.projections.propagate import DealPair, GonePair, TaskPair
 
 Records: TypeAlias = Mapping[Entity, Mapping[str, Record]]
 """Entity → id → record; entities that are not known are left out."""
@@ -27,6 +27,7 @@ class Merged:
         records: The records of every entity that a change is about.
         tasks: The tasks among these, and those that the clock changed, before and after.
         deals: The deals among these, before and after, by id.
+        gone: By client: whether it was gone before, and is now; see `facts.is_gone`.
         changed: What each delivery changed, by its number.
         changed_ids: The entities that have another value than before. Most webhooks repeat names that are
             known.
@@ -35,6 +36,7 @@ class Merged:
     records: Records
     tasks: Collection[TaskPair]
     deals: Mapping[str, DealPair]
+    gone: Mapping[str, GonePair]
     changed: Mapping[int, Changed]
     changed_ids: Mapping[Entity, AbstractSet[str]]
 
@@ -58,7 +60,7 @@ def merge_batch(stored: Records, changes: Iterable[tuple[int, Change]], rules: R
             changed_ids.setdefault(change.entity, set()).add(change.id)
             changed.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {}).update(values)
 
-    old_tasks, old_deals = stored.get("task", {}), stored.get("deal", {})
+    old_tasks, old_deals, old_clients = (stored.get(entity, {}) for entity in ("task", "deal", "client"))
     new_tasks, new_deals = {**old_tasks, **records.get("task", {})}, records.get("deal", {})
     return Merged(
         records,
@@ -69,6 +71,10 @@ def merge_batch(stored: Records, changes: Iterable[tuple[int, Change]], rules: R
         {
             deal_id: (deal_facts(deal_id, old_deals.get(deal_id), rules), deal_facts(deal_id, record, rules))
             for deal_id, record in new_deals.items()
+        },
+        {
+            client_id: (is_gone(old_clients.get(client_id)), is_gone(record))
+            for client_id, record in records.get("client", {}).items()
         },
         changed,
         changed_ids,

@@ -174,6 +174,7 @@ def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advance
         FLOW,
         merged.tasks,
         merged.deals,
+        merged.gone,
         batch.moments,
         partial(load_deals, connection, batch),
         partial(sums.cells, connection, account_id),
