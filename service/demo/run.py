@@ -13,6 +13,7 @@ from typing import Final
 import click
 import httpx
 
+from service.calendar import local_day
 from service.clock import Clock
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.demo.crms.bitrix24.crm import Bitrix24
@@ -23,7 +24,8 @@ from service.demo.crms.standard import Standard
 from service.demo.life import Life
 from service.demo.office import Office, OfficeClock
 from service.demo.postman import Postman, patiently, through
-from service.demo.story import ZONE, tell_story
+from service.demo.story import ZONE, first_day, tell_story
+from service.model import Day
 
 SEED: Final = 20
 """The demo is the same every time, but for the moments."""
@@ -80,6 +82,11 @@ class Simulation:
             "language": "ru",
             **self.crm.account(api_url),
         }
+
+    @property
+    def first_day(self) -> Day:
+        """The first day of which the office's webhooks tell all losses."""
+        return first_day(local_day(self._clock.now(), ZONE))
 
     async def play(self, base_url: str, *, still: bool) -> None:
         """Post the story's webhooks, then those of the office's life until cancelled.

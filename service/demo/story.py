@@ -74,6 +74,11 @@ def tell_story(office: Office, clock: OfficeClock, rng: random.Random) -> Sequen
     return story.events
 
 
+def first_day(today: Day) -> Day:
+    """The first day of which the story tells all losses: the office had none before."""
+    return previous(parse_period("month", today), today)[0]
+
+
 def shares(total: int, parts: int, rng: random.Random) -> list[int]:
     """`parts` uneven positive amounts that add up to `total` exactly; all but the last are whole tens.
 
