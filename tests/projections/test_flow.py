@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from service.model import Change, Value, earlier
 from service.projections import FINGERPRINT, FLOW, REVISION
 from service.projections.at_risk import AT_RISK, MANAGER_STAKES, STAKES
-from service.projections.batch import Records, merge_batch
+from service.projections.batch import Merged, Records, merge_batch
 from service.projections.facts import Moment, Rules, deal_facts
 from service.projections.flow import Cells, Deltas, Relation, fingerprint
+from service.projections.mergers import LINKS, Redirection, successors
 from service.projections.next_step import NO_NEXT_STEP
 from service.projections.propagate import propagate
 from service.projections.saved import SAVED_CLIENTS, SAVED_TODAY
@@ -23,6 +24,14 @@ from tests.histories import AUTUMN, HOUR, RATES, SCENES, SPRING, Scene, at, hist
 from tests.oracle import board
 
 NOW = at("2026-09-07T13:00:00Z")
+
+
+def merged_batch(known: Records, changes: Sequence[tuple[int, Change]], rules: Rules) -> Merged:
+    """Changes merged into what is stored, and all links led to what is left."""
+    told = [(number, change) for number, change in changes if change.entity == "merger"]
+    mergers = {**known.get("merger", {}), **merge_batch(known, told, rules).records.get("merger", {})}
+    linked = {entity: known.get(entity, {}) for entity in LINKS}
+    return merge_batch(known, changes, rules, Redirection(successors(mergers), linked))
 
 
 def flowed(
@@ -35,7 +44,7 @@ def flowed(
     known, present = stored or {}, sums or {}
     rules = Rules(scene.office.zone, scene.office.currency, RATES)
     moment = Moment(scene.now, rules.day(scene.now))
-    merged = merge_batch(known, changes, rules)
+    merged = merged_batch(known, changes, rules)
     return propagate(
         FLOW,
         merged.tasks,
@@ -92,7 +101,7 @@ def test_two_batches_add_up_to_one(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(changes)))
     first = flowed(scene, changes[:cut])
     rules = Rules(scene.office.zone, scene.office.currency, RATES)
-    stored = merge_batch({}, changes[:cut], rules).records
+    stored = merged_batch({}, changes[:cut], rules).records
     second = flowed(scene, changes[cut:], stored, first)
     assert _added(first, second) == flowed(scene, changes)
 

@@ -23,6 +23,7 @@ from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
 from service.projections.flow import Deltas, Key
 from service.projections.merge import Record, merge
+from service.projections.mergers import redirect, successors
 from service.projections.propagate import DealPair, TaskPair, propagate
 
 Decode = Callable[[Stored], Decoded]
@@ -118,6 +119,9 @@ def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -
         for change in decode(delivery).changes:
             merge(state[change.entity].setdefault(change.id, Record()), change, delivery.number)
         progress(1)
+    into = successors(state["merger"])
+    for entity, records in state.items():
+        redirect(entity, records.values(), into)
     return state
 
 
