@@ -79,7 +79,7 @@ class PipedriveApi(Api):
                 return _USERS
             case "pipeline":
                 return _stage("pipelines", "pipelines").first
-            case "reason":
+            case "reason" | "merger":
                 return None
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
