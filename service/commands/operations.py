@@ -75,7 +75,8 @@ def prepare(database: Database, config: Config, clock: Clock) -> None:
 
 
 def know_from(config: Config, account_id: str, day: Day) -> None:
-    """Note that an account's losses are known from a day on, whenever its webhooks come."""
+    """Note the first day of which an account's losses are complete, where nothing else tells it: the demo's
+    CRM posts the history of its office as webhooks."""
     with attach.writing(config.database_url) as connection:
         invalidations.refresh(connection, account_id, day)
 

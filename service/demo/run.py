@@ -13,7 +13,6 @@ from typing import Final
 import click
 import httpx
 
-from service.calendar import local_day
 from service.clock import Clock
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.demo.crms.bitrix24.crm import Bitrix24
@@ -24,8 +23,7 @@ from service.demo.crms.standard import Standard
 from service.demo.life import Life
 from service.demo.office import Office, OfficeClock
 from service.demo.postman import Postman, patiently, through
-from service.demo.story import ZONE, first_day, tell_story
-from service.model import Day
+from service.demo.story import ZONE, tell_story, told_from
 
 SEED: Final = 20
 """The demo is the same every time, but for the moments."""
@@ -69,6 +67,8 @@ class Simulation:
         self.crm = CRMS[kind](self.office, secrets.token_urlsafe(24))
         rng = random.Random(SEED)
         self._clock = clock
+        self.told_from = told_from(clock.now())
+        """The first day of which the story has every refusal."""
         self._story = tell_story(self.office, office_clock, rng)
         self._life = Life(self.office, rng)
 
@@ -82,11 +82,6 @@ class Simulation:
             "language": "ru",
             **self.crm.account(api_url),
         }
-
-    @property
-    def first_day(self) -> Day:
-        """The first day of which the office's webhooks tell all losses."""
-        return first_day(local_day(self._clock.now(), ZONE))
 
     async def play(self, base_url: str, *, still: bool) -> None:
         """Post the story's webhooks, then those of the office's life until cancelled.

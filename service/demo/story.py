@@ -74,9 +74,11 @@ def tell_story(office: Office, clock: OfficeClock, rng: random.Random) -> Sequen
     return story.events
 
 
-def first_day(today: Day) -> Day:
-    """The first day of which the story tells all losses: the office had none before."""
-    return previous(parse_period("month", today), today)[0]
+def told_from(now: Instant) -> Day:
+    """The first day of which the story, told at a moment, has every refusal."""
+    today = local_day(now, ZONE)
+    first, _ = previous(parse_period("month", today), today)
+    return first
 
 
 def shares(total: int, parts: int, rng: random.Random) -> list[int]:
