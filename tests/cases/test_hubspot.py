@@ -183,3 +183,59 @@ async def test_what_a_merged_contact_is_linked_to_is_the_kept_ones(
         for body in (merge, before):
             await post(at, body)
         assert at_risk(await at.snapshot()) == (1, "300.00", 2)
+
+
+@bodies
+async def test_a_byte_order_mark_before_a_body_is_skipped(bodies: Path, sqlite_ledgers: Ledgers) -> None:
+    body = (bodies / "bom.json").read_bytes()
+    assert body.startswith(b"\xef\xbb\xbf")
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, body)
+        assert lost(await at.snapshot())[0] == 1
+
+
+@bodies
+async def test_bad_events_cost_their_neighbours_nothing_and_are_told(
+    bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, (bodies / "batch-with-bad-events.json").read_bytes())
+        board = await at.snapshot()
+        assert lost(board) == (2, "100.50")
+        assert [held.part for held in await at.quarantined()] == [2, 3, 4]
+        assert told(board)["quarantine"] == 1
+
+
+@bodies
+async def test_a_planned_date_that_nobody_moved_is_not_believed(
+    bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    vendor = of_deals(bodies, "deal-lost-closedate-future.json")
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        await ask_for(at, "42")
+        assert lost(await at.snapshot("2026-11-20..2026-11-20")) == (1, "5184.00")
+        assert lost(await at.snapshot("2027-01-01..2027-12-31"))[0] == 0
+
+
+async def test_a_reason_field_that_does_not_exist_is_told(sqlite_ledgers: Ledgers) -> None:
+    """HubSpot leaves a property that does not exist out of its answers, and says 404 when asked for it."""
+    account = hubspot(asks=True, reason_field="lots_reason")
+    sent = {"hs_is_closed": "true", "hs_is_closed_won": "false", "hs_is_closed_lost": "true", "amount": "10"}
+    deals = [
+        {"id": str(id), "properties": sent, "updatedAt": "2026-11-20T10:00:00Z", "archived": False}
+        for id in range(1, 26)
+    ]
+    batch = json.dumps({"status": "COMPLETE", "results": deals}).encode()
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/properties/2026-09/deals/lots_reason"):
+            missing = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "-"}
+            return httpx.Response(404, json=missing)
+        return answering({"/objects/2026-09" + DEALS: batch})(request)
+
+    async with desk(sqlite_ledgers, account, vendor) as at:
+        board = await ask_for(at, *(str(id) for id in range(1, 26)))
+        assert lost(board) == (25, "250.00")
+        (warning,) = (one for one in board["warnings"] if one["code"] == "reason_field")
+        assert warning["subject"] == "lots_reason"
+        assert await at.quarantined() == []
