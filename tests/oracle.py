@@ -85,6 +85,7 @@ class Truth:
     deals: Mapping[str, Deal]
     deleted: frozenset[str]
     tasks: Mapping[str, Task]
+    gone_clients: frozenset[str]
     client_names: Mapping[str, str]
     manager_names: Mapping[str, str]
     reason_names: Mapping[str, str]
@@ -211,6 +212,11 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
             for key, own in living(history, "task").items()
             if is_bound(task := task_of(key, own, merged))
         },
+        gone_clients=frozenset(
+            one.id
+            for _, one in history
+            if one.entity == "client" and one.deleted and not names(history, "client").get(one.id)
+        ),
         client_names=names(history, "client"),
         manager_names=names(history, "manager"),
         reason_names=names(history, "reason"),
@@ -362,12 +368,13 @@ def is_unknown(truth: Truth, deal_id: str) -> bool:
 
 
 def puts_at_risk(truth: Truth, task: Task) -> bool:
-    """3.2: it is overdue on an open deal, on a deal not known yet, or on the client itself."""
+    """3.2: it is overdue on an open deal, on a deal not known yet, or on the client itself, if that one is
+    still there."""
     if not is_overdue(truth, task):
         return False
     if task.deal_id is not None:
         return is_open(truth, task.deal_id) or is_unknown(truth, task.deal_id)
-    return task.client_id is not None
+    return task.client_id is not None and task.client_id not in truth.gone_clients
 
 
 def client_of_deal(truth: Truth, deal_id: str) -> str:
@@ -506,7 +513,7 @@ def is_saving(truth: Truth, task: Task) -> bool:
     if local_day(task.completed_at, truth.zone) != local_day(truth.now, truth.zone):
         return False
     if task.deal_id is None:
-        return task.client_id is not None
+        return task.client_id is not None and task.client_id not in truth.gone_clients
     won = task.deal_id in truth.deals and truth.deals[task.deal_id].status == "won"
     return won or is_open(truth, task.deal_id) or is_unknown(truth, task.deal_id)
 

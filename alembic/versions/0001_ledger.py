@@ -22,7 +22,7 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "client_deals",
         ("client_id",),
-        ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks"),
+        ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks", "gone"),
     ),
     ("client_managers", ("client_id", "manager_id"), ("late_amount", "deal_tasks", "own_tasks")),
     ("deals_at_risk", ("client_id", "deal_id"), ("tasks", "amount")),

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from service.model import Change, Entity, Value
-from service.projections.facts import Rules, deal_facts, task_facts
+from service.projections.facts import Rules, deal_facts, is_gone, task_facts
 from service.projections.merge import Record, merge
 from service.projections.mergers import NO_REDIRECTION, Redirection, redirect
-from service.projections.propagate import DealPair, TaskPair
+from service.projections.propagate import DealPair, GonePair, TaskPair
 
 Records: TypeAlias = Mapping[Entity, Mapping[str, Record]]
 """Entity → id → record; entities that are not known are left out."""
@@ -28,6 +28,7 @@ class Merged:
         records: The records of every entity that a change is about.
         tasks: The tasks among these, and those that the clock changed, before and after.
         deals: The deals among these, before and after, by id.
+        gone: By client: whether it was gone before, and is now; see `facts.is_gone`.
         changed: What each delivery changed, by its number.
         changed_ids: The entities that have another value than before. Most webhooks repeat names that are
             known.
@@ -36,6 +37,7 @@ class Merged:
     records: Records
     tasks: Collection[TaskPair]
     deals: Mapping[str, DealPair]
+    gone: Mapping[str, GonePair]
     changed: Mapping[int, Changed]
     changed_ids: Mapping[Entity, AbstractSet[str]]
 
@@ -67,7 +69,7 @@ def merge_batch(
     _redirect(records, changed_ids, redirection)
 
     tasks, deals = _task_pairs(stored, records, rules), _deal_pairs(stored, records, rules)
-    return Merged(records, tasks, deals, changed, changed_ids)
+    return Merged(records, tasks, deals, _gone_pairs(stored, records), changed, changed_ids)
 
 
 def _task_pairs(stored: Records, records: Records, rules: Rules) -> list[TaskPair]:
@@ -81,6 +83,11 @@ def _deal_pairs(stored: Records, records: Records, rules: Rules) -> dict[str, De
     return {
         id: (deal_facts(id, old.get(id), rules), deal_facts(id, record, rules)) for id, record in new.items()
     }
+
+
+def _gone_pairs(stored: Records, records: Records) -> dict[str, GonePair]:
+    old, new = stored.get("client", {}), records.get("client", {})
+    return {id: (is_gone(old.get(id)), is_gone(record)) for id, record in new.items()}
 
 
 def _redirect(

@@ -61,7 +61,8 @@ def apply(
         log.append(connection, [(number, delivery, changed.get(number, {})) for number, delivery in fresh])
         if account.api is not None and fresh:
             left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
-            needs.note(connection, account.id, left_out, now)
+            moved = needs.of_deleted_clients(connection, account.id, fresh)
+            needs.note(connection, account.id, moved | left_out, now)
     for delivery in deliveries:
         needs.settle(connection, account.id, delivery.settles)
     if head != stored:
@@ -176,6 +177,7 @@ def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advance
         FLOW,
         merged.tasks,
         merged.deals,
+        merged.gone,
         batch.moments,
         partial(load_deals, connection, batch),
         partial(sums.cells, connection, account_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -137,6 +137,15 @@ def store(connection: Connection, changed: Head) -> None:
     """Write a head row whose lock the transaction holds."""
     values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
     connection.execute(_STORE, {"the_account": changed.account, **values})
+
+
+def touch(connection: Connection, accounts: Iterable[str]) -> str | None:
+    """Write the head row of one of some accounts as it is, and return the account; None if other transactions
+    hold them all."""
+    free = next((one for one in sorted(accounts) if lock_if_free(connection, one)), None)
+    if free is not None:
+        connection.execute(update(HEADS).where(HEADS.c.account == free).values(seq=HEADS.c.seq))
+    return free
 
 
 def ensure(connection: Connection, account: Account, now: Instant) -> None:
