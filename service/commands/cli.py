@@ -67,14 +67,23 @@ def migrate(config: Config) -> None:
 
 
 @main.command("check-config")
+@click.option("--online", is_flag=True, help="Also ask each account's CRM whether it answers.")
 @with_config
-def check_config(config: Config) -> None:
-    """Check the configuration and print each account."""
+def check_config(config: Config, online: bool) -> None:
+    """Check the configuration and print each account; exit code 1 if a CRM does not answer as it should."""
+    clean = True
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
             f"webhooks to /webhooks/{account.id}"
         )
+        if online and account.api is not None:
+            wrong = asyncio.run(crm_api.wrong(account, SystemClock()))
+            for line in wrong or ["its API answers"]:
+                click.echo(f"{account.id}: {line}")
+            clean = clean and not wrong
+    if not clean:
+        sys.exit(1)
 
 
 @main.command()
