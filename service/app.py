@@ -22,8 +22,6 @@ from service.http.trailing_slash import TrailingSlash
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.deal_rows import RefusalReader
-from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
@@ -31,6 +29,7 @@ from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
+from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from service.metrics import CONTENT_TYPE, Metrics
@@ -59,8 +58,8 @@ def create_app(config: Config, clock: Clock) -> Service:
     metrics = Metrics()
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
-    reader = BoardReader(database, accounts, clock)
-    hub = Hub(reader, accounts, clock)
+    readers = Readers.of(database, accounts, clock)
+    hub = Hub(readers.boards, accounts, clock)
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
     syncs = {
         account.id: AccountSync(account, api, database, writer, http, clock, metrics)
@@ -83,7 +82,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     screens = NamedScreens(Screens(database), clock)
     routes = [
         Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
-        *live.routes(hub, reader, RefusalReader(database, accounts, clock), accounts, screens, clock),
+        *live.routes(hub, readers, accounts, screens, clock),
         *_health(database, writer, metrics),
     ]
     around = [Middleware(TrailingSlash)]

@@ -123,8 +123,7 @@ def _parse(body: Object, received_at: Instant, account: Account) -> Parsed:
 
 def _deleted(kind: str, meta: Object, body: Object, received_at: Instant) -> Parsed:
     item_id = _id(kind, meta, _object(body.get("previous")))
-    deleted_at = moment(meta.get("timestamp_micro")) or moment(meta.get("timestamp"))
-    version = refuse_future(received_at if deleted_at is None else deleted_at, received_at)
+    version = refuse_future(_happened_at(meta, {}, received_at), received_at)
     return deletion(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
 
 
@@ -133,19 +132,19 @@ def _changed(kind: str, meta: Object, body: Object, account: Account, received_a
     if sent is None:
         raise ValueError(f"{kind}: the body does not hold its state, in data or current")
     item_id = _id(kind, meta, sent)
-    version = refuse_future(_changed_at(meta, sent, received_at), received_at)
+    version = refuse_future(_happened_at(meta, sent, received_at), received_at)
     return parse_item(Item(kind, item_id, sent, version, account, _origin(account, meta)))
 
 
-def _changed_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
-    """When the object was last changed, as exactly as its `update_time`: to the second.
-
-    An object that was never changed may have no `update_time`. Then its `add_time` counts. `meta.timestamp`
-    is up to a second later, so it would win over a change within that second.
-    """
-    times = [sent.get("update_time"), meta.get("timestamp")]
-    if meta.get("action") in ("create", "added"):
-        times.insert(1, sent.get("add_time"))
+def _happened_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
+    """When the event happened, as exactly as the vendor says: `meta.timestamp` has milliseconds in v2, and
+    `timestamp_micro` microseconds in v1, while `update_time` has whole seconds."""
+    times = (
+        meta.get("timestamp_micro"),
+        meta.get("timestamp"),
+        sent.get("update_time"),
+        sent.get("add_time"),
+    )
     return next((instant for time in times if (instant := moment(time)) is not None), received_at)
 
 

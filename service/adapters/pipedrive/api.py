@@ -16,7 +16,6 @@ from typing import Final
 import msgspec
 
 from service.adapters.api import (
-    GONE,
     LOSSES_DAYS,
     TASKS_DAYS,
     Answer,
@@ -30,7 +29,7 @@ from service.adapters.api import (
 )
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
-from service.adapters.pipedrive.values import ORGANIZATION, Node, Object, parse
+from service.adapters.pipedrive.values import ORGANIZATION, Node, Object
 from service.config import Account
 from service.model import DAY, SECOND, Instant, Need, earlier
 
@@ -109,43 +108,30 @@ class PipedriveApi(Api):
         ]
 
     def following(self, call: Call, answer: Answer) -> Call | None:
-        """See `Api`. A list goes on at the cursor in the answer. A cursor that was just used, or one after an
-        empty page, ends it.
+        """See `Api`. A list goes on at the cursor in the answer.
 
         Objects that are asked for by id fit on one page. A deal that is missing from it may be archived, and
         after persons come the organisations that were asked for with them.
         """
-        try:
-            body, objects = parse(answer.body), answers.listed(answer.body)
-        except ValueError:
-            return None
         if call.asked:
-            return _rest_of(call, objects)
-        additional = body.get("additional_data")
-        cursor = additional.get("next_cursor") if isinstance(additional, dict) else None
-        if not isinstance(cursor, str) or not cursor or not objects or ("cursor", cursor) in call.query:
+            return _rest_of(call, answers.listed(answer.body))
+        cursor = answers.next_cursor(answer.body)
+        if cursor is None:
             return None
         query = tuple(pair for pair in call.query if pair[0] != "cursor")
         return replace(call, query=(*query, ("cursor", cursor)))
 
     def verdict(self, call: Call, answer: Answer) -> Verdict:
-        """See `Api`. A 429 with calls left in the window of 2 seconds means that the day's tokens are used
-        up. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429."""
+        """See `Api`. A 403 with an HTML page comes from Cloudflare, after calls that ignored a 429."""
         if answer.status == 403 and answer.body.lstrip()[:1] == b"<":
             return busy(seconds(answer.headers.get("retry-after")) or BUDGET_SECONDS)
         if answer.status == 429:
             return busy(_wait_seconds(answer.headers))
-        if answer.status == 404 and call.resource == "archived_deals":
-            return GONE
         return super().verdict(call, answer)
 
     def is_recognised(self, call: Call, answer: Answer) -> bool:
-        """See `Api`: `data` is a list; null stands for an empty one in v1 only."""
-        try:
-            answers.listed(answer.body)
-        except ValueError:
-            return False
-        return True
+        """See `Api`."""
+        return answers.is_recognised(call, answer.body)
 
     decode = staticmethod(answers.decode)
 
@@ -221,8 +207,15 @@ def _utc(instant: Instant) -> str:
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> float | None:
-    """The wait after a 429; None where its headers name none."""
+    """The wait after a 429; None where its headers name none.
+
+    The day's tokens are used up if `x-daily-ratelimit-token-remaining` is 0: the vendor sends that header and
+    does not document it. So they are if calls are left in the window of 2 seconds. Asking again then only
+    brings the block by Cloudflare nearer.
+    """
     retry_after = seconds(headers.get("retry-after"))
+    if headers.get("x-daily-ratelimit-token-remaining") == "0":
+        return max(BUDGET_SECONDS, retry_after or 0)
     if retry_after is not None:
         return retry_after
     if headers.get("x-ratelimit-remaining", "0") != "0":

@@ -74,12 +74,13 @@ def deletion(kind: str, item_id: str, version: Instant, merged_to: str | None = 
     if entity is None:
         return Parsed()
     is_deleted = entity in ("deal", "task") or (entity == "client" and merged_to is None)
-    change = Change(entity, _board_id(kind, item_id), version, deleted=True)
-    needs = () if merged_to is None else (Need(entity, _board_id(kind, merged_to)),)
+    change = Change(entity, board_id(kind, item_id), version, deleted=True)
+    needs = () if merged_to is None else (Need(entity, board_id(kind, merged_to)),)
     return Parsed((change,) if is_deleted else (), needs)
 
 
-def _board_id(kind: str, item_id: str) -> str:
+def board_id(kind: str, item_id: str) -> str:
+    """The id on the board of an object of some kind."""
     return ORGANIZATION + item_id if kind == "organization" else item_id
 
 
@@ -142,8 +143,9 @@ def _named(item: Item) -> Parsed:
         return deletion(item.kind, item.id, item.version)
     if not isinstance(name, str):
         return Parsed()
-    board_id = _board_id(item.kind, item.id)
-    return Parsed((Change(entity, board_id, item.version, {"name": optional_text(name)}),))
+    return Parsed(
+        (Change(entity, board_id(item.kind, item.id), item.version, {"name": optional_text(name)}),)
+    )
 
 
 def _is_deleted(sent: Object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from service.config import Account
 from service.ledger.database.in_list import in_list
-from service.ledger.database.tables import DEALS, STATE, SUMS, TASKS
+from service.ledger.database.tables import DEALS, HEADS, NEEDS, STATE, SUMS, TASKS
 from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
 from service.ledger.write import sums
 from service.model import Entity, Instant
@@ -34,6 +34,11 @@ from service.projections.unconverted import UNCONVERTED
 _RISK, _STAKES = SUMS[DEALS_AT_RISK], SUMS[STAKES]
 _CLIENTS, _REASONS = STATE["client"], STATE["reason"]
 
+
+REASONS_WANTED: Final = (
+    select(func.count()).where(NEEDS.c.account == HEADS.c.account, NEEDS.c.entity == "reason")
+).scalar_subquery()
+"""How many reasons' names the CRM's API is still asked for, beside the head of the account."""
 
 _OVERDUE = TASKS.c.open_due_at <= bindparam("as_of")
 
@@ -68,6 +73,12 @@ def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 
 def _some_ids(column: ColumnElement[str], *, some: bool) -> list[ColumnElement[bool]]:
     return [in_list(column, "ids")] if some else []
+
+
+def reasons_wanted(connection: Connection, account: str) -> int:
+    """How many reasons' names the CRM's API is still asked for."""
+    wanted: int = connection.execute(select(REASONS_WANTED).where(HEADS.c.account == account)).scalar_one()
+    return wanted
 
 
 def clients(

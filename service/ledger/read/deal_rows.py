@@ -67,6 +67,7 @@ class Refusals:
         as_of: The moment that they are true for.
         by_reason: Their sums, as the board has them.
         manager_names: By id, the managers whose names are known; `pipeline_names` likewise.
+        reasons_wanted: Reasons whose names the CRM's API is still asked for.
         deals: Yields the deals with one of some reasons (None: without a reason), newest first. It reads them
             page by page, as long as the transaction lasts.
     """
@@ -76,6 +77,7 @@ class Refusals:
     by_reason: tuple[LossRow, ...]
     manager_names: Mapping[str, str]
     pipeline_names: Mapping[str, str]
+    reasons_wanted: int
     deals: Callable[[Collection[str | None]], Iterator[LostDeal]]
 
 
@@ -177,5 +179,6 @@ class RefusalReader:
                 by_reason=board_rows.losses(connection, account.id, selection),
                 manager_names=board_rows.manager_names(connection, account),
                 pipeline_names=board_rows.pipeline_names(connection, account.id),
+                reasons_wanted=board_rows.reasons_wanted(connection, account.id),
                 deals=partial(_deals, connection, account, selection),
             )

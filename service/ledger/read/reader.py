@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, func, select
+from sqlalchemy import Connection, FromClause, Select, bindparam, select
 
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
-from service.ledger.database.tables import HEADS, NEEDS, SUMS, SYNCS
+from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations, troubles
@@ -34,11 +34,8 @@ def _with_head() -> Select[*tuple[Any, ...]]:
     for table in (*(SUMS[relation] for relation in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
-    reasons_wanted = (
-        select(func.count()).where(NEEDS.c.account == HEADS.c.account, NEEDS.c.entity == "reason")
-    ).scalar_subquery()
     return (
-        select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, reasons_wanted, *measures)
+        select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, board_rows.REASONS_WANTED, *measures)
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
     )

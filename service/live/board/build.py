@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from service.calendar import iso, iso_day, local_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
@@ -26,6 +28,7 @@ from service.live.board.snapshot import (
 )
 from service.live.text.i18n import translations_of
 from service.live.text.warnings import Warned, warning_text
+from service.model import Trouble
 from service.money import decimal_string
 from service.projections.facts import PENDING
 from service.reasons import Kind, reason_key
@@ -107,8 +110,8 @@ def _series_point(rows: BoardRows, account: Account, point: SeriesRange, *, comp
         count=now["total"].count,
         amount=now["total"].amount,
         controllable=now["controllable"].amount,
-        unclassified=now["unclassified"].amount,
         previous=None if before is None else before["total"].amount,
+        unclassified=now["unclassified"].amount,
     )
 
 
@@ -159,33 +162,47 @@ def _totals(losses: Sequence[_Loss], currency: str) -> dict[str, Total]:
 def _warnings(
     rows: BoardRows, unclassified: int, current: Selection, account: Account
 ) -> tuple[BoardWarning, ...]:
-    warned = [Warned("never_heard", int(not rows.heard)), Warned("quarantine", rows.quarantined)]
-    warned.append(Warned("amount_unknown", rows.totals["amount_unknown"]["deals"]))
-    warned += [Warned("unconverted", n, currency=code) for code, n in sorted(rows.unconverted.items())]
-    warned += [
-        Warned(
-            trouble.code,
-            trouble.count,
-            iso(trouble.since, account.zone),
-            iso(trouble.last_at, account.zone),
-            trouble.subject or None,
-        )
-        for trouble in rows.troubles
+    """The warnings, first those that somebody must act upon at once."""
+    address = f"{(account.public_url or '').rstrip('/')}/webhooks/{account.id}"
+    warned = [
+        Warned("never_heard", int(not rows.heard), subject=address),
+        *(_trouble(trouble, account) for trouble in rows.troubles),
+        Warned("quarantine", rows.quarantined),
+        Warned("amount_unknown", rows.totals["amount_unknown"]["deals"]),
+        *(Warned("unconverted", n, currency=code) for code, n in sorted(rows.unconverted.items())),
+        Warned("unclassified", unclassified),
+        Warned("reasons_pending", _reasons_pending(rows, current, account)),
+        Warned("missed", rows.repaired),
     ]
-    warned += [Warned("missed", rows.repaired), Warned("unclassified", unclassified)]
-    warned.append(Warned("reasons_pending", _reasons_pending(rows, current)))
     day = iso(rows.as_of, account.zone)[:10]
     return tuple(
-        BoardWarning(text=warning_text(one, day, account.language), **one._asdict())
+        BoardWarning(text=warning_text(one, day, account.language), **msgspec.structs.asdict(one))
         for one in warned
         if one.count
     )
 
 
-def _reasons_pending(rows: BoardRows, current: Selection) -> int:
+def _trouble(trouble: Trouble, account: Account) -> Warned:
+    return Warned(
+        trouble.code,
+        trouble.count,
+        iso(trouble.since, account.zone),
+        iso(trouble.last_at, account.zone),
+        trouble.subject or None,
+    )
+
+
+def _reasons_pending(rows: BoardRows, current: Selection, account: Account) -> int:
     """The refusals of the period whose reason, or its name, the CRM's API is still asked for."""
     return sum(
         row.count
         for row in rows.losses[current]
-        if row.reason_id == PENDING or (rows.reasons_wanted and row.reason_id and row.reason is None)
+        if is_pending(row, rows.reasons_wanted)
+        and account.reasons.kind_of(row.reason_id, row.reason) != "excluded"
     )
+
+
+def is_pending(row: LossRow, reasons_wanted: int) -> bool:
+    """Whether the CRM's API is still asked for a reason or its name."""
+    unnamed = row.reason_id is not None and row.reason is None
+    return row.reason_id == PENDING or (reasons_wanted > 0 and unnamed)

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
-from service.live.text.warnings import WarningCode
+from service.live.text.warnings import Warned
 from service.reasons import Kind
 
 Sort: TypeAlias = Literal["amount", "count"]
@@ -65,8 +65,8 @@ class SeriesPoint(msgspec.Struct, frozen=True):
 
     Args:
         controllable: The amount of the controllable ones.
-        unclassified: The amount of the unclassified ones.
         previous: The amount of the same days of the previous period; null where that period has no such days.
+        unclassified: The amount of the unclassified ones.
     """
 
     from_: str = msgspec.field(name="from")
@@ -74,8 +74,8 @@ class SeriesPoint(msgspec.Struct, frozen=True):
     count: int
     amount: str
     controllable: str
-    unclassified: str
     previous: str | None
+    unclassified: str
 
 
 class Losses(msgspec.Struct, frozen=True):
@@ -191,23 +191,10 @@ FIGURES: Final[Mapping[str, type[Figure]]] = _figures_of(AtRisk)
 """The figures of `AtRisk` by field name, in the order in which the board shows them."""
 
 
-class BoardWarning(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the figures leave out, or what is wrong with the CRM. `text` is in the account's language.
+class BoardWarning(Warned, frozen=True, omit_defaults=True, kw_only=True):
+    """What the figures leave out, or what is wrong with the CRM. `text` is in the account's language."""
 
-    Args:
-        count: How many deals, deliveries or requests.
-        since: When it began, where that means something; `last_at` likewise when it was last.
-        subject: What of the CRM it is about, such as the name of a field or the cause of a refusal.
-        currency: Only with `unconverted`.
-    """
-
-    code: WarningCode
     text: str
-    count: int
-    since: str | None = None
-    last_at: str | None = None
-    subject: str | None = None
-    currency: str | None = None
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -13,14 +13,18 @@ from starlette.types import ASGIApp
 from service.calendar import local_day, parse_period
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import in_time
+from service.ledger.database.database import Database, in_time
 from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
+from service.ledger.read.trouble_rows import TroubleReader
+from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
 from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
+from service.live.page.trouble_list import TroubleList, trouble_list
+from service.live.page.unpriced_list import UnpricedList, parse_currency, unpriced_list
 
 AT_ONCE: Final = 2
 """Lists that are made at a time; others wait. A year's file takes a while, and boards come first."""
@@ -32,6 +36,21 @@ Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]
 """Responds to a request that may see the account's board."""
 
 
+class Readers(NamedTuple):
+    """What reads the rows of boards and lists."""
+
+    boards: BoardReader
+    refusals: RefusalReader
+    troubles: TroubleReader
+    unpriced: UnpricedReader
+
+    @classmethod
+    def of(cls, database: Database, accounts: Mapping[str, Account], clock: Clock) -> Self:
+        """The readers of a database."""
+        made = database, accounts, clock
+        return cls(BoardReader(*made), RefusalReader(*made), TroubleReader(*made), UnpricedReader(*made))
+
+
 class Lists:
     """The handlers of lists, to be guarded as the board's are. They raise `QueryError` and `Unavailable`.
 
@@ -40,10 +59,12 @@ class Lists:
     """
 
     def __init__(
-        self, reader: BoardReader, refusals: RefusalReader, clock: Clock, headers: Mapping[str, str]
+        self,
+        readers: Readers,
+        clock: Clock,
+        headers: Mapping[str, str],
     ) -> None:
-        self._reader = reader
-        self._refusals = refusals
+        self._readers = readers
         self._clock = clock
         self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -57,7 +78,7 @@ class Lists:
             selection = Selection(period.first, period.last, query.manager, query.pipeline)
 
             def read() -> str | Sheet:
-                with self._refusals.read(account.id, selection) as refusals:
+                with self._readers.refusals.read(account.id, selection) as refusals:
                     listing = lists.refusal_list(refusals, criteria, selection, account, query)
                     return make(listing, account, query)
 
@@ -70,8 +91,34 @@ class Lists:
 
         async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
             def read() -> str | Sheet:
-                rows = self._reader.read(account.id, ())
+                rows = self._readers.boards.read(account.id, ())
                 return make(lists.task_list(rows, account, query), account, query)
+
+            return await self._response(read)
+
+        return respond
+
+    def unpriced(self, make: Callable[[UnpricedList, Account, BoardQuery], str | Sheet]) -> Handler:
+        """The handler of the page or file that `make` makes of the deals that count with amount 0."""
+
+        async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
+            currency = parse_currency(request.query_params)
+
+            def read() -> str | Sheet:
+                with self._readers.unpriced.read(account.id, currency) as deals:
+                    return make(unpriced_list(deals, currency, account, query), account, query)
+
+            return await self._response(read)
+
+        return respond
+
+    def troubles(self, make: Callable[[TroubleList, Account, BoardQuery], str | Sheet]) -> Handler:
+        """The handler of the page or file that `make` makes of what is wrong with the account."""
+
+        async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
+            def read() -> str | Sheet:
+                rows = self._readers.troubles.read(account.id)
+                return make(trouble_list(rows, account, query.language), account, query)
 
             return await self._response(read)
 

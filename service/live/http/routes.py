@@ -20,14 +20,13 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import in_time
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery, QueryError, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
-from service.live.http.list_routes import Handler, Lists
+from service.live.http.list_routes import Handler, Lists, Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.page import list_page, render, spreadsheet
 from service.live.stream.hub import MAX_STREAMS, Hub
@@ -189,15 +188,14 @@ async def _static(request: Request) -> ASGIApp:
 
 def routes(
     hub: Hub,
-    reader: BoardReader,
-    refusals: RefusalReader,
+    readers: Readers,
     accounts: Mapping[str, Account],
     screens: NamedScreens,
     clock: Clock,
 ) -> list[Route]:
     """The routes of all boards."""
-    boards = Boards(hub, reader, accounts, screens, clock)
-    lists = Lists(reader, refusals, clock, SECURITY)
+    boards = Boards(hub, readers.boards, accounts, screens, clock)
+    lists = Lists(readers, clock, SECURITY)
     return [
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
@@ -206,5 +204,9 @@ def routes(
         Route("/boards/{account}/deals.csv", boards.guarded(lists.refusals(spreadsheet.refusal_sheet))),
         Route("/boards/{account}/tasks", boards.guarded(lists.tasks(list_page.task_page))),
         Route("/boards/{account}/tasks.csv", boards.guarded(lists.tasks(spreadsheet.task_sheet))),
+        Route("/boards/{account}/unpriced", boards.guarded(lists.unpriced(list_page.unpriced_page))),
+        Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
+        Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
+        Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
         Route("/static/{name}", _static),
     ]

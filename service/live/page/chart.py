@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from msgspec import structs
+
 from service.config import Language
 from service.live.board.snapshot import SeriesPoint
 from service.live.text import formats
@@ -26,6 +28,7 @@ class Column:
         x: The left edge.
         height: The height of all refusals.
         controllable: The height of the controllable refusals, at the bottom of the column.
+        unclassified: The height of the unclassified refusals together with those below them.
         previous: The height of the same days of the previous period; None if it has no such days.
         days: The days as text.
     """
@@ -35,6 +38,7 @@ class Column:
     width: str
     height: str
     controllable: str
+    unclassified: str
     previous: str | None
     days: str
 
@@ -52,6 +56,11 @@ class Chart:
     most: str
 
     @property
+    def has_unclassified(self) -> bool:
+        """Whether any column has unclassified refusals."""
+        return any(Decimal(column.point.unclassified) for column in self.columns)
+
+    @property
     def line(self) -> str:
         """The previous period as the path of an SVG element, with one step for each column."""
         steps: list[str] = []
@@ -65,17 +74,21 @@ class Chart:
         return "".join(steps)
 
 
-def chart(series: Iterable[SeriesPoint], language: Language) -> Chart | None:
-    """The chart of a series; None if all its amounts, now and in the previous period, are 0."""
-    points = tuple(series)
+def chart(series: Iterable[SeriesPoint], compared: bool, language: Language) -> Chart | None:
+    """The chart of a series; None if all its amounts are 0.
+
+    Args:
+        compared: Whether the previous period is known; else the chart leaves it out.
+    """
+    points = [point if compared else structs.replace(point, previous=None) for point in series]
     amounts = [Decimal(amount) for point in points for amount in (point.amount, point.previous or 0)]
     most = max(amounts, default=Decimal(0))
     if most <= 0:
         return None
     place = Decimal(100) / len(points)
 
-    def height(amount: str) -> str:
-        return f"{max(Decimal(0), Decimal(amount)) / most * 100:.2f}"
+    def height(*amounts: str) -> str:
+        return f"{max(Decimal(0), sum(map(Decimal, amounts), Decimal(0))) / most * 100:.2f}"
 
     columns = tuple(
         Column(
@@ -84,6 +97,7 @@ def chart(series: Iterable[SeriesPoint], language: Language) -> Chart | None:
             width=f"{place * (1 - GAP):.2f}",
             height=height(point.amount),
             controllable=height(point.controllable),
+            unclassified=height(point.controllable, point.unclassified),
             previous=None if point.previous is None else height(point.previous),
             days=formats.days(point.from_, point.to, language),
         )

@@ -14,6 +14,7 @@ from service.config import Account, Language
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import at_risk, name_of
+from service.live.board.build import is_pending
 from service.live.board.links import web_address
 from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
@@ -40,10 +41,12 @@ class ListFilter(NamedTuple):
         reason: A reason's name on the board, in any spelling with the same `reason_key`; None for every
             reason.
         kind: None for every kind that counts.
+        pending: Only those whose reason, or its name, is still being asked for.
     """
 
     reason: str | None = None
     kind: Kind | None = None
+    pending: bool = False
 
     @property
     def unnamed(self) -> bool:
@@ -63,7 +66,7 @@ def parse_filter(parameters: Mapping[str, str]) -> ListFilter:
     kind = next((kind for kind in KINDS if kind == name), None)
     if name and kind is None:
         raise QueryError(f"kind is {' or '.join(KINDS)}")
-    return ListFilter(reason or None, kind)
+    return ListFilter(reason or None, kind, pending=bool(parameters.get("pending")))
 
 
 class Refusal(NamedTuple):
@@ -97,6 +100,7 @@ class RefusalList(NamedTuple):
         as_of: The moment of the figures: ISO, local.
         first: The first day of the period as an ISO date; `last` likewise, inclusive.
         manager: The name of the manager that the list is filtered by; `pipeline` and `reason` likewise.
+        pending: Whether only those are listed whose reason is still being asked for.
         total: The same as on the board.
         rows: Made one by one; consume them before the read that they come from ends.
     """
@@ -109,6 +113,7 @@ class RefusalList(NamedTuple):
     pipeline: str | None
     reason: str | None
     kind: Kind | None
+    pending: bool
     total: Total
     rows: Iterator[Refusal]
 
@@ -157,7 +162,7 @@ def refusal_list(
     refusals: Refusals, criteria: ListFilter, selection: Selection, account: Account, query: BoardQuery
 ) -> RefusalList:
     """The refusals that pass a filter. As on the board, excluded reasons never do."""
-    sums = [row for row in refusals.by_reason if _passes(row, criteria, account)]
+    sums = [row for row in refusals.by_reason if _passes(row, criteria, refusals.reasons_wanted, account)]
     amount = decimal_string(sum(row.amount for row in sums), account.currency)
     names = {row.reason_id: row.reason for row in sums if row.reason_id and row.reason}
     deals = refusals.deals({row.reason_id for row in sums})
@@ -170,14 +175,17 @@ def refusal_list(
         pipeline=name_of(query.pipeline, refusals.pipeline_names),
         reason=_reason(criteria, sums, query.language),
         kind=criteria.kind,
+        pending=criteria.pending,
         total=Total(sum(row.count for row in sums), amount),
         rows=(_refusal(deal, refusals, names, account, query) for deal in deals),
     )
 
 
-def _passes(row: LossRow, criteria: ListFilter, account: Account) -> bool:
+def _passes(row: LossRow, criteria: ListFilter, wanted: int, account: Account) -> bool:
     kind = account.reasons.kind_of(row.reason_id, row.reason)
     if kind == "excluded" or criteria.kind not in (None, kind):
+        return False
+    if criteria.pending and not is_pending(row, wanted):
         return False
     if criteria.reason is None:
         return True

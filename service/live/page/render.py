@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from markupsafe import Markup
 from service.config import Account, Language
 from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
-from service.live.board.snapshot import FIGURES, Snapshot
+from service.live.board.snapshot import FIGURES, BoardWarning, Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
@@ -38,6 +38,10 @@ TASKS_SHOWN: Final = 20
 """The number of tasks that the page lists for one client."""
 
 _DUE: Final = re.compile(r'(<time [^<>]*data-due="(\d+)"[^<>]*>)[^<>]*(?=</time>)')
+
+_LOSSES: Final = ("losses-figures", "losses-days", "losses-reasons")
+_FIGURES: Final = (*_LOSSES, "risk-figures", "rest", "managers", "gaps")
+"""The fragments with figures. An account that knows nothing yet has none, and no zeros in their place."""
 
 _MacroCall: TypeAlias = tuple[str, tuple[Hashable, ...]]
 """The name of a macro in `fragments.html`, and its arguments. Equal calls give equal HTML."""
@@ -157,11 +161,11 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query.mode == "desk"  # nobody clicks on a wall
-    return {
+    calls: dict[str, _MacroCall] = {
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period,)),
-        "losses-figures": ("losses_figures", (losses, currency)),
+        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
         "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
         "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
@@ -173,8 +177,29 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
-        "warnings": ("warnings", (snapshot.warnings, snapshot.as_of[:10])),
+        "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
+        "setup": ("unknown", ("setup",)),
     }
+    if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
+        calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}
+        calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))
+    unheard = [warning for warning in snapshot.warnings if warning.code == "never_heard"]
+    if unheard:
+        calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
+        calls["setup"] = ("setup", (unheard[0].subject,))
+    return calls
+
+
+def _told(warnings: Iterable[BoardWarning]) -> tuple[BoardWarning, ...]:
+    """The warnings that a page shows: one of those that differ only in what of the CRM's API they are about.
+    Their list has each."""
+    told: dict[tuple[str, str | None, str | None], BoardWarning] = {}
+    for warning in warnings:
+        subject = None if warning.code.startswith("api_") else warning.subject
+        first = told.setdefault((warning.code, subject, warning.currency), warning)
+        if (warning.since or "") < (first.since or ""):
+            told[warning.code, subject, warning.currency] = warning
+    return tuple(told.values())
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,8 @@ from urllib.parse import quote
 from service.config import Account, Language
 from service.live.board.query import BoardQuery
 from service.live.page.lists import OverdueTask, Refusal, RefusalList, TaskList
+from service.live.page.trouble_list import TroubleList, TroubleRow
+from service.live.page.unpriced_list import UnpricedList, UnpricedRow
 from service.live.text.formats import NO_BREAK
 from service.live.text.i18n import translations_of
 
@@ -84,7 +86,7 @@ def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
         (_("Deal"), lambda row: row.deal),
         (_("Deal number"), lambda row: row.deal_id),
         (_("Manager"), lambda row: row.manager),
-        (_("Due"), lambda row: row.due_at[:16].replace("T", " ")),
+        (_("Due"), lambda row: _minute(row.due_at)),
         (_("Overdue by"), lambda row: row.overdue.replace(NO_BREAK, " ")),
         (_("Amount"), lambda row: None if row.amount is None else Decimal(row.amount)),
         (_("Currency"), lambda row: None if row.amount is None else account.currency),
@@ -94,6 +96,46 @@ def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
     name = (_("Tasks that are overdue"), account.title, listing.manager, listing.pipeline, day)
     disposition = _disposition(f"overdue-tasks-{account.id}-{day}", name)
     return Sheet(_content(columns, listing.rows, query.language), disposition)
+
+
+def unpriced_sheet(listing: UnpricedList, account: Account, query: BoardQuery) -> Sheet:
+    """The file with all deals that count with amount 0."""
+    _ = translations_of(query.language).gettext
+    columns: _Columns[UnpricedRow] = [
+        (_("Client"), lambda row: row.client),
+        (_("Deal"), lambda row: row.deal),
+        (_("Deal number"), lambda row: row.deal_id),
+        (_("Status"), lambda row: _("lost") if row.lost else _("open")),
+        (_("Manager"), lambda row: row.manager),
+        (_("Amount"), lambda row: None if row.amount is None else Decimal(row.amount)),
+        (_("Currency"), lambda row: row.currency),
+        (_("Link"), lambda row: row.url),
+    ]
+    day = listing.as_of[:10]
+    name = (_("Deals that count as 0"), account.title, listing.currency, day)
+    disposition = _disposition(f"unpriced-{account.id}-{day}", name)
+    return Sheet(_content(columns, listing.rows, query.language), disposition)
+
+
+def trouble_sheet(listing: TroubleList, account: Account, query: BoardQuery) -> Sheet:
+    """The file with all that is wrong."""
+    _ = translations_of(query.language).gettext
+    columns: _Columns[TroubleRow] = [
+        (_("What"), lambda row: row.what),
+        (_("About"), lambda row: row.about),
+        (_("Times"), lambda row: Decimal(row.count)),
+        (_("Since"), lambda row: _minute(row.since)),
+        (_("Last"), lambda row: _minute(row.last_at)),
+        (_("Delivery"), lambda row: None if row.delivery is None else Decimal(row.delivery)),
+    ]
+    day = listing.as_of[:10]
+    disposition = _disposition(f"troubles-{account.id}-{day}", (_("What is wrong"), account.title, day))
+    return Sheet(_content(columns, listing.rows, query.language), disposition)
+
+
+def _minute(at: str | None) -> str | None:
+    """A moment as spreadsheets read it."""
+    return None if at is None else at[:16].replace("T", " ")
 
 
 def _content(columns: _Columns[Row], rows: Iterable[Row], language: Language) -> bytes:

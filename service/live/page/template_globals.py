@@ -11,11 +11,12 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from service.config import Language
+from service.live.board.query import NONE, BoardQuery
 from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import same_reason, translations_of
-from service.live.text.warnings import Warned, warning_text
+from service.live.text.warnings import warning_text
 from service.reasons import Kind
 
 
@@ -63,8 +64,16 @@ Global: TypeAlias = Callable[..., object] | dict[str, str] | str
 def template_globals(language: Language) -> dict[str, Global]:
     """The globals of the templates in a language."""
     translations = translations_of(language)
-    of_text = (formats.money, formats.number, formats.duration, formats.moment, formats.due, formats.days)
-    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart)
+    of_text = (
+        formats.money,
+        formats.number,
+        formats.duration,
+        formats.moment,
+        formats.due,
+        formats.days,
+        formats.long_day,
+    )
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, warning_text)
     return {
         "language": language,
         **{function.__name__: partial(function, language=language) for function in localised},
@@ -78,7 +87,7 @@ def template_globals(language: Language) -> dict[str, Global]:
             "quarter": translations.gettext("Quarter"),
             "year": translations.gettext("Year"),
         },
-        "warning_text": partial(_warning_text, language=language),
+        "about": about,
         "size": size,
         "element_id": element_id,
         "milliseconds": milliseconds,
@@ -115,21 +124,27 @@ def _bars(reasons: Iterable[Reason], total: Total, language: Language) -> Iterab
         yield Bar(reason, name, formats.percent(share, language), f"{share * 100:.2f}")
 
 
-def _warning_text(warning: BoardWarning, day: str, language: Language) -> str:
-    """The text of a warning in the language of the page, which may differ from the account's."""
-    about = Warned(
-        warning.code, warning.count, warning.since, warning.last_at, warning.subject, warning.currency
-    )
-    return warning_text(about, day, language)
+def about(warning: BoardWarning, query: BoardQuery) -> str:
+    """The address of the list that shows what a warning is about, relative to the account's."""
+    match warning.code:
+        case "unclassified":
+            return f"deals?{query.urlencoded(kind='unclassified')}"
+        case "reasons_pending":
+            return f"deals?{query.urlencoded(pending='1')}"
+        case "amount_unknown" | "unconverted":
+            return f"unpriced?{query.urlencoded(currency=warning.currency or NONE)}"
+        case _:
+            return f"troubles?{query.urlencoded()}"
 
 
-def size(text: str) -> Literal["l", "m", "s", "xs"]:
-    """The font size class of a figure: the longer the text, the smaller, so that it fits its place."""
-    if len(text) <= 9:
+def size(*texts: str) -> Literal["l", "m", "s", "xs"]:
+    """The font size class of figures: the longer the longest text, the smaller, so that it fits its place."""
+    length = max(map(len, texts))
+    if length <= 9:
         return "l"
-    if len(text) <= 12:
+    if length <= 12:
         return "m"
-    return "s" if len(text) <= 16 else "xs"
+    return "s" if length <= 16 else "xs"
 
 
 def element_id(client_id: str) -> str:

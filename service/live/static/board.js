@@ -31,6 +31,7 @@ function address() {
 }
 
 function receive(name, frame, first) {
+  if ("storing" in frame) showStoring(frame.storing);
   clock.set(frame, name === "heartbeat");
   if (name === "heartbeat") checkSeq(frame.seq);
   else showFrame(name, frame, first);
@@ -70,7 +71,20 @@ function detectStorm() {
 function showState(state) {
   page.dataset.state = state;
   document.getElementById("stale").hidden = state !== "lost";
-  write(document.getElementById("connection"), messages[state]);
+  nameState();
+}
+
+/** Say whether the service can store what the CRM reports: while it cannot, the figures are not live. */
+function showStoring(storing) {
+  page.dataset.storing = storing;
+  document.getElementById("full").hidden = storing;
+  nameState();
+}
+
+function nameState() {
+  const { state, storing } = page.dataset;
+  const live = state === "live" && storing === "false" ? "full" : state;
+  write(document.getElementById("connection"), messages[live] ?? "");
 }
 
 setInterval(() => {

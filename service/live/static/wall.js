@@ -92,7 +92,7 @@ function fitReasons() {
 }
 
 function figure(name) {
-  return document.querySelector(`[data-figure="${name}"] .value`).dataset.value;
+  return document.querySelector(`[data-figure="${name}"] .value`)?.dataset.value; // none while nothing is known
 }
 
 function shiftRegularly() {

@@ -100,6 +100,12 @@ def due(at: str, language: Language) -> str:
     return f"{day}, {at[11:16]}"
 
 
+def long_day(day: str, seen: str, language: Language) -> str:
+    """A day (ISO date) in words, with its year if that is not the year of `seen`: `7 октября`."""
+    skeleton = "MMMMd" if day[:4] == seen[:4] else "yMMMMd"
+    return format_skeleton(skeleton, date.fromisoformat(day), locale=language)
+
+
 def days(first: str, last: str, language: Language) -> str:
     """A range of days (ISO dates); what both have in common stands once: `1–30 ноября 2026 г.`"""
     return format_interval(date.fromisoformat(first), date.fromisoformat(last), "yMMMd", locale=language)

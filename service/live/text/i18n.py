@@ -79,6 +79,7 @@ class Translations:
             "live": self.gettext("Live"),
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
+            "full": self.gettext("Not storing"),
             "client": self._plural_forms(
                 "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
             ),
@@ -88,6 +89,7 @@ class Translations:
             "saved": self.gettext("Saved: %(names)s"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
+            "unstored": self.gettext("The service cannot store what the CRM reports. Last stored: %(time)s"),
             "stale": self.gettext("No connection: the figures are those of %(time)s, %(age)s ago"),
         }
 

@@ -95,23 +95,23 @@ def _deletion(entity: Any, entity_id: str, moment: str) -> Change:
 _NINE_THIRTY: Final[Instant] = utc("2026-11-23 09:30:00")
 
 EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
-    "deal_create": [_deal("501", "2026-11-20 07:15:00", name="Кофе, 2 кг")],
+    "deal_create": [_deal("501", "2026-11-20 07:15:01.120", name="Кофе, 2 кг")],
     "deal_lost": [
         _deal(
             "502",
-            "2026-11-21 08:00:05",
+            "2026-11-21 08:00:05.480",
             name="Абонемент",
             status="lost",
             closed_at=utc("2026-11-21 08:00:05"),
             amount=12761350,
             reason_id="выбрал других",
         ),
-        _named("reason", "выбрал других", "2026-11-21 08:00:05", "Выбрал других"),
+        _named("reason", "выбрал других", "2026-11-21 08:00:05.480", "Выбрал других"),
     ],
     "deal_won_by_organization": [
         _deal(
             "503",
-            "2026-11-21 09:00:00",
+            "2026-11-21 09:00:00.200",
             name="Оптовый заказ",
             status="won",
             closed_at=utc("2026-11-21 09:00:00"),
@@ -123,21 +123,21 @@ EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
     "deal_archived_lost": [
         _deal(
             "504",
-            "2026-11-21 10:00:00",
+            "2026-11-21 10:00:00.300",
             name="Старая заявка",
             status="lost",
             closed_at=utc("2026-05-02 10:00:00"),
         )
     ],
-    "deal_archived_open": [_deletion("deal", "505", "2026-11-21 11:00:00")],
+    "deal_archived_open": [_deletion("deal", "505", "2026-11-21 11:00:00.300")],
     "deal_delete": [_deletion("deal", "506", "2026-11-21 12:00:00.335")],
-    "deal_delete_merged": [_deletion("deal", "507", "2026-11-21 12:30:00.1"), Need("deal", "501")],
-    "activity_create": [_task("902", "2026-11-20 07:20:00")],
-    "activity_timed": [_task("903", "2026-11-21 09:00:00", due_at=_NINE_THIRTY)],
+    "deal_delete_merged": [_deletion("deal", "507", "2026-11-21 12:30:00.100"), Need("deal", "501")],
+    "activity_create": [_task("902", "2026-11-20 07:20:00.461")],
+    "activity_timed": [_task("903", "2026-11-21 09:00:00.700", due_at=_NINE_THIRTY)],
     "activity_done": [
         _task(
             "903",
-            "2026-11-23 09:50:01",
+            "2026-11-23 09:50:01.310",
             completed=True,
             completed_at=utc("2026-11-23 09:50:00"),
             due_at=_NINE_THIRTY,
@@ -146,7 +146,7 @@ EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
     "activity_on_organization": [
         _task(
             "904",
-            "2026-11-20 07:20:00",
+            "2026-11-20 07:20:00.900",
             text="отправить договор",
             deal_id=None,
             client_id="org:12",
@@ -156,46 +156,53 @@ EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
     ],
     "activity_on_person": [
         _task(
-            "905", "2026-11-20 07:20:00", text="встреча", deal_id=None, client_id="7", url=f"{_PAGE}/person/7"
+            "905",
+            "2026-11-20 07:20:00.950",
+            text="встреча",
+            deal_id=None,
+            client_id="7",
+            url=f"{_PAGE}/person/7",
         )
     ],
-    "activity_on_nothing": [_task("906", "2026-11-20 07:20:00", text="обед", deal_id=None, url=None)],
+    "activity_on_nothing": [_task("906", "2026-11-20 07:20:00.990", text="обед", deal_id=None, url=None)],
     "activity_delete": [_deletion("task", "907", "2026-11-21 15:29:10.654")],
-    "person_change": [_named("client", "7", "2026-11-22 12:00:00", "Иван Петров")],
-    "person_delete": [_deletion("client", "8", "2026-11-22 12:10:00.2")],
-    "organization_create": [_named("client", "org:12", "2026-11-22 12:05:00", "ООО «Зерно»")],
-    "user_change": [_named("manager", "3302", "2026-11-22 13:00:00.5", "Анна")],
-    "pipeline_change": [_named("pipeline", "2", "2026-11-22 13:30:00", "Продажи")],
+    "person_change": [_named("client", "7", "2026-11-22 12:00:00.200", "Иван Петров")],
+    "person_delete": [_deletion("client", "8", "2026-11-22 12:10:00.200")],
+    "organization_create": [_named("client", "org:12", "2026-11-22 12:05:00.900", "ООО «Зерно»")],
+    "user_change": [_named("manager", "3302", "2026-11-22 13:00:00.500", "Анна")],
+    "pipeline_change": [_named("pipeline", "2", "2026-11-22 13:30:00.100", "Продажи")],
     "v1_deal_updated": [
         _deal(
             "511",
-            "2026-11-21 08:00:05",
+            "2026-11-21 08:00:05.322662",
             name="Чай",
             status="lost",
             closed_at=utc("2026-11-21 08:00:05"),
             amount=518410,
             reason_id="не отвечает более 3-х раз",
         ),
-        _named("reason", "не отвечает более 3-х раз", "2026-11-21 08:00:05", "Не отвечает более 3-х раз"),
-        _named("client", "7", "2026-11-21 08:00:05", "Иван Петров"),
-        _named("manager", "3301", "2026-11-21 08:00:05", "Олег"),
+        _named(
+            "reason", "не отвечает более 3-х раз", "2026-11-21 08:00:05.322662", "Не отвечает более 3-х раз"
+        ),
+        _named("client", "7", "2026-11-21 08:00:05.322662", "Иван Петров"),
+        _named("manager", "3301", "2026-11-21 08:00:05.322662", "Олег"),
     ],
     "v1_deal_deleted": [_deletion("deal", "512", "2026-11-21 08:01:05.322662")],
     "v1_deal_merged_nested": [
-        _deal("513", "2026-11-21 08:10:00", name="Слитая", amount=0, client_id="org:12"),
-        _named("client", "org:12", "2026-11-21 08:10:00", "ООО «Зерно»"),
-        _named("manager", "3301", "2026-11-21 08:10:00", "Олег"),
+        _deal("513", "2026-11-21 08:10:00.100000", name="Слитая", amount=0, client_id="org:12"),
+        _named("client", "org:12", "2026-11-21 08:10:00.100000", "ООО «Зерно»"),
+        _named("manager", "3301", "2026-11-21 08:10:00.100000", "Олег"),
     ],
     "v1_activity_updated": [
         _task(
             "913",
-            "2026-11-21 09:00:00",
+            "2026-11-21 09:00:00.700000",
             text="позвонить ещё раз",
             deal_id="511",
             due_at=_NINE_THIRTY,
             url=f"{_PAGE}/deal/511",
         ),
-        _named("manager", "3302", "2026-11-21 09:00:00", "Анна"),
+        _named("manager", "3302", "2026-11-21 09:00:00.700000", "Анна"),
     ],
-    "v1_user_updated": [_named("manager", "3301", "2026-11-22 13:00:00", "Олег Иванов")],
+    "v1_user_updated": [_named("manager", "3301", "2026-11-22 13:00:00.500000", "Олег Иванов")],
 }

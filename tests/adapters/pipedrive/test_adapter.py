@@ -270,27 +270,31 @@ def test_a_merged_client_keeps_its_name_and_the_other_client_is_asked_for() -> N
     assert (result.changes, result.needs) == ((), (Need("client", "org:4"),))
 
 
-def test_the_version_is_update_time_else_the_time_of_the_event_else_that_of_arrival() -> None:
-    def version(action: str = "change", /, timestamp: Any = AT, **sent: Any) -> Instant:
-        body = event("deal", {"id": 42, **sent}, action, timestamp=timestamp)
+def test_the_version_is_the_time_of_the_event_else_of_the_change_else_of_arrival() -> None:
+    def version(timestamp: Any, micro: Any = None, **sent: Any) -> Instant:
+        body = event("deal", {"id": 42, **sent}, "change", timestamp=timestamp, timestamp_micro=micro)
         return decoded(body).changes[0].version
 
-    assert version(update_time="2026-11-22T10:00:00Z") == utc("2026-11-22 10:00:00")
-    assert version(update_time="2026-11-22 10:00:00") == utc("2026-11-22 10:00:00")
-    assert version("create", add_time="2026-11-22T10:00:00Z") == utc("2026-11-22 10:00:00")
-    assert version(update_time=None, add_time="2026-11-22T10:00:00Z") == utc("2026-11-23 09:00:00")
-    assert version(update_time="x", timestamp="2026-11-23T09:00:00.25Z") == utc("2026-11-23 09:00:00.25")
-    assert version(timestamp=1795424400) == utc("2026-11-23 09:00:00")
-    assert version(timestamp=1795424400250) == utc("2026-11-23 09:00:00.25")
+    changed = {"update_time": "2026-11-23T08:59:59Z"}
+    assert version("2026-11-23T09:00:00.250Z", **changed) == utc("2026-11-23 09:00:00.25")
+    assert version(1795424400, **changed) == utc("2026-11-23 09:00:00")
+    assert version(1795424400250) == utc("2026-11-23 09:00:00.25")
+    assert version(1795424400, 1795424400250001) == utc("2026-11-23 09:00:00.250001")
     for unreadable in (None, "soon", True, 5, 10**17, "1999-12-31T00:00:00Z", "2026-11-23T09:00:00"):
-        assert version(timestamp=unreadable) == NOW
+        assert version(unreadable) == NOW
+        assert version(unreadable, **changed) == utc("2026-11-23 08:59:59")
+        assert version(unreadable, update_time=None, add_time="2026-11-22 10:00:00") == utc(
+            "2026-11-22 10:00:00"
+        )
 
 
-def test_a_change_wins_over_a_creation_whose_event_was_sent_later() -> None:
-    sent = {"id": 1, "add_time": AT, "update_time": None}
-    created = decoded(event("deal", sent, "create", timestamp="2026-11-23T09:00:01.1Z"))
-    changed = decoded(event("deal", {"id": 1, "update_time": "2026-11-23T09:00:01Z"}))
-    assert changed.changes[0].version > created.changes[0].version
+def test_events_of_one_second_are_ordered_by_their_milliseconds() -> None:
+    sent = {"id": 1, "add_time": AT, "update_time": AT}
+    first, second = (
+        decoded(event("deal", sent, action, timestamp=f"2026-11-23T09:00:00.{millis}Z")).changes[0].version
+        for action, millis in (("create", "100"), ("change", "101"))
+    )
+    assert second - first == 1000
 
 
 def test_a_deletion_without_a_time_is_dated_when_it_is_received() -> None:

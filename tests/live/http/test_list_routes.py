@@ -11,12 +11,15 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
+from service.ledger.read.trouble_rows import TroubleReader
+from service.ledger.read.unpriced_rows import UnpricedReader
 from service.ledger.upkeep.screens import Screens
 from service.live.http import routes
-from service.live.http.list_routes import AT_ONCE, Lists
+from service.live.http.list_routes import AT_ONCE, Lists, Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from tests.clocks import StandingClock
@@ -36,13 +39,16 @@ class NoScreens(Screens):
         """Nothing to note."""
 
 
-@pytest.mark.parametrize("path", ["deals", "deals.csv", "tasks", "tasks.csv"])
+@pytest.mark.parametrize(
+    "path", [f"{name}{end}" for name in ("deals", "tasks", "troubles", "unpriced") for end in ("", ".csv")]
+)
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
     clock, accounts, reader = StandingClock(NOW), {"office": OFFICE}, StubReader()
     reader.error = Unavailable("gone")
-    refusals = RefusalReader(Database("sqlite:////nowhere/at/all.db"), accounts, clock)
+    away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
+    readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
-    app = Starlette(routes=routes.routes(hub, reader, refusals, accounts, screens, clock))
+    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, clock))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
         answer = await browser.get(f"/boards/office/{path}")
@@ -72,7 +78,11 @@ async def test_lists_are_made_in_threads_and_only_a_few_at_a_time() -> None:
     threads = CountingThreads()
     asyncio.get_running_loop().set_default_executor(threads)
     clock = StandingClock(NOW)
-    lists = Lists(StubReader(), RefusalReader(Database("sqlite://"), {}, clock), clock, {})
+    nothing: tuple[Database, dict[str, Account], StandingClock] = Database("sqlite://"), {}, clock
+    readers = Readers(
+        StubReader(), RefusalReader(*nothing), TroubleReader(*nothing), UnpricedReader(*nothing)
+    )
+    lists = Lists(readers, clock, {})
     tasks = [asyncio.create_task(lists._response(make)) for _ in range(AT_ONCE * 3)]
     for _ in range(20):
         await asyncio.sleep(0)

@@ -55,7 +55,7 @@ def refusals(*deals: LostDeal, names: Sequence[str | None] = NAMES) -> Refusals:
     def with_reasons(reason_ids: Collection[str | None]) -> Iterator[LostDeal]:
         return (row for row in deals if row.reason_id in reason_ids)
 
-    return Refusals(5, NOW, tuple(sums), {"3": "Анна"}, {"1": "Продажи"}, with_reasons)
+    return Refusals(5, NOW, tuple(sums), {"3": "Анна"}, {"1": "Продажи"}, 0, with_reasons)
 
 
 def refusal_list(

@@ -18,13 +18,15 @@ from service.model import Day
 from tests.live.boards import MONTH, OFFICE, QUERY, board_rows, losses
 
 
-def part(amount: str, controllable: str = "0.00", previous: str | None = "0.00") -> SeriesPoint:
-    return SeriesPoint("2026-11-01", "2026-11-01", 1, amount, controllable, previous)
+def part(
+    amount: str, controllable: str = "0.00", previous: str | None = "0.00", unclassified: str = "0.00"
+) -> SeriesPoint:
+    return SeriesPoint("2026-11-01", "2026-11-01", 1, amount, controllable, previous, unclassified)
 
 
 def test_columns_are_as_high_as_their_money() -> None:
     drawn = chart(
-        [part("100.00", "25.00"), part("50.00", previous="200.00"), part("0.00", previous=None)], "ru"
+        [part("100.00", "25.00"), part("50.00", previous="200.00"), part("0.00", previous=None)], True, "ru"
     )
     assert drawn is not None
     assert [column.height for column in drawn.columns] == ["50.00", "25.00", "0.00"]
@@ -35,12 +37,14 @@ def test_columns_are_as_high_as_their_money() -> None:
 
 @pytest.mark.parametrize("parts", [[], [part("0.00")], [part("-5.00", previous=None)]])
 def test_without_money_there_is_no_chart(parts: list[SeriesPoint]) -> None:
-    assert chart(parts, "ru") is None
+    assert chart(parts, True, "ru") is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=45))
 def test_every_column_is_inside_the_chart(amounts: list[tuple[int, int]]) -> None:
-    drawn = chart([part(f"{now}.00", f"{now // 2}.00", f"{before}.00") for now, before in amounts], "en")
+    drawn = chart(
+        [part(f"{now}.00", f"{now // 2}.00", f"{before}.00") for now, before in amounts], True, "en"
+    )
     for column in drawn.columns if drawn else ():
         assert 0 <= Decimal(column.controllable) <= Decimal(column.height) <= 100
         assert Decimal(column.x) + Decimal(column.width) <= 100
@@ -56,7 +60,7 @@ def test_each_point_has_the_amount_of_the_same_days_in_the_previous_period() -> 
         before: losses(("Дорого", 1, 700)),
     }
     shown = build_snapshot(replace(read, losses=sums), OFFICE, QUERY, MONTH).losses.series[4]
-    assert shown == SeriesPoint("2026-11-05", "2026-11-05", 3, "5.00", "3.00", "7.00")
+    assert shown == SeriesPoint("2026-11-05", "2026-11-05", 3, "5.00", "3.00", "7.00", "2.00")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ def messages() -> Iterator[str | tuple[str, ...]]:
         "gettext": None,
         "ngettext": (1, 2),
         "_plural_forms": (1, 2),
+        "_message": None,
+        "_plural": (1, 2),
     }
     folder = Path(next(iter(service.live.__path__)))
     methods = [("**.py", "python"), ("templates/**.html", "jinja2")]

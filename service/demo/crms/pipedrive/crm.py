@@ -65,6 +65,7 @@ class Pipedrive(SimulatedCRM):
         self.budget = DailyBudget(budget)
         self._burst = Window(limit, 2.0)
         self._numbers = count(1)
+        self._last_posted = 0
         super().__init__(office, self._burst)
 
     @property
@@ -119,12 +120,18 @@ class Pipedrive(SimulatedCRM):
         While a webhook is banned, its events are lost.
         """
         number, now = next(self._numbers), self.office.now()
+        # Events of one second differ in the milliseconds only, which `update_time` does not have.
+        self._last_posted = millis = max(event.at * 1000, self._last_posted + 1)
         action, entity = action_of(event), object_of(event.after)
         made = []
         for id, hook in self.hooks.items():
             if hook.is_subscribed_to(action, entity) and (self.disabled or hook.posts(now)):
                 old = hook.fields["version"] == "1.0"
-                body = body_v1(self.office, event, id) if old else body_v2(self.office, event, id, number)
+                body = (
+                    body_v1(self.office, event, id, millis)
+                    if old
+                    else body_v2(self.office, event, id, number, millis)
+                )
                 made.append(Webhook((event,), hook.headers, hook.query, packed(body)))
         return made
 

@@ -68,8 +68,12 @@ def object_of(record: OfficeRecord) -> str:
     return "deal" if isinstance(record, Deal) else "activity"
 
 
-def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
-    """A body of version 2.0. The number is the event's, the same in all webhooks about it."""
+def body_v2(office: Office, event: Event, hook: int, number: int, millis: int) -> Json:
+    """A body of version 2.0. The number is the event's, the same in all webhooks about it.
+
+    Args:
+        millis: When it happened, in milliseconds since 1970.
+    """
     action, entity = action_of(event), object_of(event.after)
     old = None if event.before is None else data(office, event.before, first=False)
     new = data(office, event.after, first=event.before is None)
@@ -86,7 +90,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int) -> Json:
             "entity": entity,
             "id": str(UUID(int=2**101 + number)),
             "is_bulk_edit": False,
-            "timestamp": f"{rfc3339(event.at)}".replace("Z", ".000Z"),
+            "timestamp": f"{rfc3339(millis // 1000)}".replace("Z", f".{millis % 1000:03d}Z"),
             "type": "general",
             "user_id": str(ADMIN),
             "version": "2.0",
@@ -126,8 +130,8 @@ def _zoned(task: Task, first: bool) -> Json | None:
     return {"timezone_id": None, "value": time.removesuffix(":00")}
 
 
-def body_v1(office: Office, event: Event, hook: int) -> Json:
-    """A body of version 1.0."""
+def body_v1(office: Office, event: Event, hook: int, millis: int) -> Json:
+    """A body of version 1.0; see `body_v2`."""
     action, entity = _OLD_ACTIONS[action_of(event)], object_of(event.after)
     matches: Json = {"current": []}
     meta = {
@@ -138,8 +142,8 @@ def body_v1(office: Office, event: Event, hook: int) -> Json:
         "company_id": COMPANY,
         "user_id": ADMIN,
         "host": HOST,
-        "timestamp": event.at,
-        "timestamp_micro": event.at * 1_000_000,
+        "timestamp": millis // 1000,
+        "timestamp_micro": millis * 1000,
         "permitted_user_ids": list(office.managers),
         "trans_pending": False,
         "is_bulk_update": False,
