@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import click
 
 from service.clock import SystemClock
-from service.commands import operations, tail
+from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
 from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.screens import screens

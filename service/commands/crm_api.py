@@ -1,4 +1,4 @@
-"""What the commands do with a CRM's API: run or follow a backfill, register the webhook, try the connection."""
+"""What the commands do with a CRM's API: follow a backfill, register the webhook, say what is wrong."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ async def subscribe(account: Account, clock: Clock) -> Subscription:
 
 
 async def wrong(account: Account, clock: Clock) -> list[str]:
-    """Ask the CRM's API for what every account has, and for the field of the reasons. Returns what is wrong, a
-    line each.
+    """Ask the CRM's API for what every account has, and for the field of the reasons. Returns what is
+    wrong, a line each.
 
     Raises:
         CrmApiError: The API cannot be used.

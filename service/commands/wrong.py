@@ -16,11 +16,11 @@ _WORDS: Final[Mapping[TroubleCode, str]] = {
     "api_not_found": "there is no API at the CRM's address: correct url in [accounts.api]",
     "api_rejected": "the CRM rejects the question for {subject}: the log has its status",
     "api_unreachable": "the CRM does not answer: check whether it works and can be reached from here",
-    "api_junk": "the CRM's answer to the question for {subject} is not understood: check url in [accounts.api], "
-    "and what stands between",
+    "api_junk": "the CRM's answer to the question for {subject} is not understood: check url in "
+    "[accounts.api], and what stands between",
     "webhook_off": "the CRM has switched its webhook off: switch it on in the CRM's settings",
     "reason_field": "the CRM has no field {subject}: correct reason_field in [accounts.{crm}]",
-    "requests_refused": "webhooks were refused as not authentic ({subject}): check the address and the secret",
+    "requests_refused": "webhooks are refused as not authentic ({subject}): check their address and secret",
 }
 
 
