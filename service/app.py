@@ -23,6 +23,7 @@ from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.follow import Follower, OnSeq
+from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
 from service.ledger.upkeep.ticker import Ticker
@@ -59,34 +60,35 @@ def create_app(config: Config, clock: Clock) -> Service:
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
     readers = Readers.of(database, accounts, clock)
-    hub = Hub(readers.boards, accounts, clock)
+    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing)
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
     syncs = {
         account.id: AccountSync(account, api, database, writer, http, clock, metrics)
         for account, api in _apis(config)
     }
     runner = Runner(syncs, http)
+    refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
+    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
+    writer.on_storing.append(hub.on_storing)
     if follower is not None:
         follower.on_seq += on_seq
         writer.on_commit.append(_seqs_to([follower.announce]))
-
-    runs: list[Run] = [ticker.run, retention.run, runner.run]
-    if follower is not None:
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
+    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, on_refused=refused.note)
     routes = [
-        Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics)),
+        Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, clock),
         *_health(database, writer, metrics),
     ]
-    around = [Middleware(TrailingSlash)]
-    app = Starlette(routes=routes, middleware=around, lifespan=_lifespan(writer, hub, runs, database))
+    lifespan = _lifespan(writer, hub, runs, database)
+    app = Starlette(routes=routes, middleware=[Middleware(TrailingSlash)], lifespan=lifespan)
     return Service(app, writer, hub, metrics)
 
 
@@ -162,6 +164,8 @@ def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]
             return _not_ready(str(error))
         except Unavailable:
             return _not_ready("the database is away")
+        if not writer.storing:
+            return _not_ready("nothing can be stored")
         if outdated := writer.outdated:
             return _not_ready(
                 f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"

@@ -29,7 +29,8 @@ Value: TypeAlias = str | int | bool | None
 """The value of a field. `None` means "the CRM says that there is none"; a field that was not sent is
 absent."""
 
-Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipeline"]
+Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipeline", "merger"]
+"""A merger says that the CRM merged a deal or a client into another one. Its id is a `merger_id`."""
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
@@ -88,6 +89,7 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "manager": {"name": str},
     "reason": {"name": str},
     "pipeline": {"name": str},
+    "merger": {"into_id": str},  # the deal or client that is left
 }
 """The fields of each entity and their types. State has one column for each field."""
 
@@ -104,6 +106,14 @@ AMOUNT_LIMIT: Final = 10**14
 UNDATED: Final = Instant(946_684_800 * SECOND)
 """The version of a change of which it is not known when it happened: the earliest moment that is read
 (2000-01-01), so that every other change is newer."""
+
+Merging: TypeAlias = Literal["deal", "client"]
+"""Entities that a CRM merges, and that others are linked to."""
+
+
+def merger_id(entity: Merging, merged: str) -> str:
+    """The id of the merger of a deal or a client, of which this is the id."""
+    return f"{entity} {merged}"
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -228,6 +228,16 @@ def namings(scene: Scene) -> st.SearchStrategy[Change]:
     return st.one_of([_changes(entity, ids, scene, name) for entity, ids in pools.items()])
 
 
+def mergers(scene: Scene) -> st.SearchStrategy[Change]:
+    """Mergers of clients and deals. What was merged does not come back, so that each has one successor."""
+    into = {"client c2": "c1", "client c1": "c3", "deal d3": "d2", "deal d2": "d1"}
+    return st.builds(
+        lambda merged, version: Change("merger", merged, version, {"into_id": into[merged]}),
+        st.sampled_from(sorted(into)),
+        st.sampled_from(scene.moments),
+    )
+
+
 def deletes(scene: Scene) -> st.SearchStrategy[Change]:
     """Deletes, of deals and tasks above all."""
     targets: list[tuple[Entity, str]] = [
@@ -255,7 +265,7 @@ def changes(draw: st.DrawFn, scene: Scene) -> list[Change]:
     """Changes of every sort: some that create deals and tasks, then some of anything, with any versions."""
     founding = draw(st.lists(new_deals(scene), max_size=6)) + draw(st.lists(new_tasks(scene), max_size=8))
     deal, task = deal_changes(scene), task_changes(scene)
-    rarer = (completions(scene), namings(scene), links(scene), deletes(scene))
+    rarer = (completions(scene), namings(scene), links(scene), deletes(scene), mergers(scene))
     anything = st.one_of(deal, task, deal, task, *rarer)
     return founding + draw(st.lists(anything, min_size=1, max_size=12))
 

@@ -85,6 +85,7 @@ class Truth:
     deals: Mapping[str, Deal]
     deleted: frozenset[str]
     tasks: Mapping[str, Task]
+    gone_clients: frozenset[str]
     client_names: Mapping[str, str]
     manager_names: Mapping[str, str]
     reason_names: Mapping[str, str]
@@ -192,6 +193,7 @@ def became(changes: Iterable[Change], field: str, wanted: Value) -> Instant | No
 def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms) -> Truth:
     """The state that a history amounts to, at a moment."""
     deals = living(history, "deal")
+    merged = {one.id: str(one.fields["into_id"]) for _, one in history if one.entity == "merger"}
 
     def gone(deal_id: str) -> bool:
         return any(one.deleted for _, one in history if one.entity == "deal" and one.id == deal_id)
@@ -199,11 +201,22 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
     return Truth(
         now=now,
         zone=account.zone,
-        deals={key: deal_of(key, own, account) for key, own in deals.items() if value(own, "known") is True},
+        deals={
+            key: deal_of(key, own, account, merged)
+            for key, own in deals.items()
+            if value(own, "known") is True
+        },
         deleted=frozenset(key for key, own in deals.items() if value(own, "known") is not True and gone(key)),
         tasks={
-            key: task for key, own in living(history, "task").items() if is_bound(task := task_of(key, own))
+            key: task
+            for key, own in living(history, "task").items()
+            if is_bound(task := task_of(key, own, merged))
         },
+        gone_clients=frozenset(
+            one.id
+            for _, one in history
+            if one.entity == "client" and one.deleted and not names(history, "client").get(one.id)
+        ),
         client_names=names(history, "client"),
         manager_names=names(history, "manager"),
         reason_names=names(history, "reason"),
@@ -211,7 +224,14 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
     )
 
 
-def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
+def left_of(kind: str, linked: str | None, merged: Mapping[str, str]) -> str | None:
+    """What is left of a deal or a client that may have been merged, and so on."""
+    while f"{kind} {linked}" in merged:
+        linked = merged[f"{kind} {linked}"]
+    return linked
+
+
+def deal_of(deal_id: str, changes: Sequence[Change], account: Terms, merged: Mapping[str, str]) -> Deal:
     """The deal that its changes amount to."""
     closed_at, made_lost = moment(changes, "closed_at"), became(changes, "status", "lost")
     # 2.1: where the CRM gives no moment of closing, it is that of the change that made the deal lost. 2.5: a
@@ -235,13 +255,13 @@ def deal_of(deal_id: str, changes: Sequence[Change], account: Terms) -> Deal:
         unconverted=currency if converted is None and amount != 0 else None,
         closed_at=closed_at,
         url=text(changes, "url"),
-        client_id=text(changes, "client_id"),
+        client_id=left_of("client", text(changes, "client_id"), merged),
         manager_id=text(changes, "manager_id"),
         pipeline_id=text(changes, "pipeline_id"),
     )
 
 
-def task_of(task_id: str, changes: Sequence[Change]) -> Task:
+def task_of(task_id: str, changes: Sequence[Change], merged: Mapping[str, str]) -> Task:
     """The task that its changes amount to."""
     completed_at = None
     if value(changes, "completed") is True:
@@ -251,8 +271,8 @@ def task_of(task_id: str, changes: Sequence[Change]) -> Task:
     return Task(
         id=task_id,
         text=text(changes, "text"),
-        deal_id=text(changes, "deal_id"),
-        client_id=text(changes, "client_id"),
+        deal_id=left_of("deal", text(changes, "deal_id"), merged),
+        client_id=left_of("client", text(changes, "client_id"), merged),
         manager_id=text(changes, "manager_id"),
         due_at=moment(changes, "due_at"),
         completed_at=completed_at,
@@ -348,12 +368,13 @@ def is_unknown(truth: Truth, deal_id: str) -> bool:
 
 
 def puts_at_risk(truth: Truth, task: Task) -> bool:
-    """3.2: it is overdue on an open deal, on a deal not known yet, or on the client itself."""
+    """3.2: it is overdue on an open deal, on a deal not known yet, or on the client itself, if that one is
+    still there."""
     if not is_overdue(truth, task):
         return False
     if task.deal_id is not None:
         return is_open(truth, task.deal_id) or is_unknown(truth, task.deal_id)
-    return task.client_id is not None
+    return task.client_id is not None and task.client_id not in truth.gone_clients
 
 
 def client_of_deal(truth: Truth, deal_id: str) -> str:
@@ -492,7 +513,7 @@ def is_saving(truth: Truth, task: Task) -> bool:
     if local_day(task.completed_at, truth.zone) != local_day(truth.now, truth.zone):
         return False
     if task.deal_id is None:
-        return task.client_id is not None
+        return task.client_id is not None and task.client_id not in truth.gone_clients
     won = task.deal_id in truth.deals and truth.deals[task.deal_id].status == "won"
     return won or is_open(truth, task.deal_id) or is_unknown(truth, task.deal_id)
 

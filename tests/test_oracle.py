@@ -635,9 +635,19 @@ def test_a_mere_link_does_not_bring_a_deleted_deal_back() -> None:
 
 
 def test_a_name_that_was_deleted_is_not_shown() -> None:
-    changes = name("client", "7", "Иван"), task("t1", due="22 12:00", client_id="7")
+    late = deal("1", client_id="7"), task("t1", due="22 12:00", deal_id="1")
+    changes = name("client", "7", "Иван"), *late
     assert read(*changes).clients["7"].client == "Иван"
     assert read(*changes, deleted("client", "7", "03 12:00")).clients["7"].client is None
+
+
+def test_a_client_that_was_deleted_is_nobody_to_call() -> None:
+    changes = name("client", "7", "Иван"), task("t1", due="22 12:00", client_id="7")
+    assert clients(*changes) == {"7": 0}
+    assert clients(*changes, deleted("client", "7", "03 12:00")) == {}
+    assert clients(*changes, deleted("client", "7", "03 12:00"), name("client", "7", "Иван", "04 12:00")) == {
+        "7": 0
+    }
 
 
 @pytest.mark.parametrize(

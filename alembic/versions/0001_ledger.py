@@ -22,7 +22,7 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "client_deals",
         ("client_id",),
-        ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks"),
+        ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks", "gone"),
     ),
     ("client_managers", ("client_id", "manager_id"), ("late_amount", "deal_tasks", "own_tasks")),
     ("deals_at_risk", ("client_id", "deal_id"), ("tasks", "amount")),
@@ -146,7 +146,7 @@ def _sync() -> None:
         sa.Column("tries", sa.Integer, nullable=False, comment="calls of the API that failed so far"),
         sa.Column("ask_at", Number, nullable=False, comment="the next call is not made before"),
         sa.PrimaryKeyConstraint("account", "entity", "id", name="needs_pkey"),
-        _check("entity", "entity IN ('deal', 'task', 'client', 'manager', 'reason', 'pipeline')"),
+        _check("entity", "entity IN ('deal', 'task', 'client', 'manager', 'reason', 'pipeline', 'merger')"),
         _check("tries", "tries >= 0"),
         **KEYED,
     )
@@ -252,6 +252,7 @@ def upgrade() -> None:
     _deals_and_tasks()
     for name in NAMED:
         _state(name, sa.Column("name", sa.Text))
+    _state("mergers", sa.Column("into_id", sa.Text))
     for name, key, measures in SUMS:
         create_sums(op, name, key, measures)
 
@@ -260,5 +261,5 @@ def downgrade() -> None:
     """Drop them."""
     sums = (name for name, _, _ in SUMS)
     log = ("invalidations", "quarantine", "deliveries", "heads")
-    for table in (*sums, *NAMED, "tasks", "deals", "troubles", "syncs", "needs", "screens", *log):
+    for table in (*sums, *NAMED, "mergers", "tasks", "deals", "troubles", "syncs", "needs", "screens", *log):
         op.drop_table(table)

@@ -14,7 +14,7 @@ TOLERANCE: Final = Micros(300 * SECOND)
 """How far the signed time of an attempt may lie before or after the time received."""
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
-"""Why a request is not authentic. For metrics only, never for the sender."""
+"""Why a request is not authentic. For the metrics and the board, never for the sender."""
 
 
 class NotAuthentic(Exception):

@@ -16,11 +16,12 @@ DEAL_MANAGERS = Relation("deal_managers", ("deal_id", "manager_id"), ("overdue_t
 CLIENT_DEALS = Relation(
     "client_deals",
     ("client_id",),
-    ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks"),
+    ("open_deals", "open_amount", "late_amount", "deal_tasks", "own_tasks", "gone"),
     feeds="client",
 )
 """A client's open deals and their amount; the amount of those with overdue tasks (`late_amount`); the overdue
-tasks on its deals (`deal_tasks`) and on the client itself (`own_tasks`)."""
+tasks on its deals (`deal_tasks`) and on the client itself (`own_tasks`); 1 if the client was deleted, so that
+the latter count no more."""
 
 CLIENT_MANAGERS = Relation(
     "client_managers", ("client_id", "manager_id"), ("late_amount", "deal_tasks", "own_tasks"), feeds="client"
@@ -62,7 +63,7 @@ def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
         if overdue:
             yield DEAL_MANAGERS, (task.deal_id, task.manager_id), (1,)
     elif task.client_id is not None and overdue:
-        yield CLIENT_DEALS, (task.client_id,), (0, 0, 0, 0, 1)
+        yield CLIENT_DEALS, (task.client_id,), (0, 0, 0, 0, 1, 0)
         yield CLIENT_MANAGERS, (task.client_id, task.manager_id), (0, 0, 1)
 
 
@@ -71,27 +72,34 @@ def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
     risk."""
     overdue_tasks = sums.row(DEAL_TASKS)[1] if deal.phase in ("open", "unknown") else 0
     if deal.phase == "open":
-        yield CLIENT_DEALS, (deal.client_id,), (1, deal.amount, 0, 0, 0)
+        yield CLIENT_DEALS, (deal.client_id,), (1, deal.amount, 0, 0, 0, 0)
     if not overdue_tasks:
         return
-    yield CLIENT_DEALS, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0)
+    yield CLIENT_DEALS, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0, 0)
     yield DEALS_AT_RISK, (deal.client_id, deal.id), (overdue_tasks, deal.amount)
     for (manager_id,), (tasks,) in sums.rows(DEAL_MANAGERS).items():
         yield CLIENT_MANAGERS, (deal.client_id, manager_id), (deal.amount, tasks, 0)
 
 
+def from_gone(client_id: str) -> Iterator[Contribution]:
+    """Nobody is there to be called."""
+    yield CLIENT_DEALS, (client_id,), (0, 0, 0, 0, 0, 1)
+
+
 def from_client(client: EntitySums) -> Iterator[Contribution]:
     """A client with an overdue task is at risk, by each manager who has such a task."""
-    _, open_amount, late_amount, deal_tasks, own_tasks = client.row(CLIENT_DEALS)
-    tasks = deal_tasks + own_tasks
+    _, open_amount, late_amount, deal_tasks, own_tasks, gone = client.row(CLIENT_DEALS)
+    present = not gone
+    tasks = deal_tasks + present * own_tasks
     if not tasks:
         return
-    amount = at_stake(own_tasks, open_amount, late_amount)
+    amount = at_stake(present * own_tasks, open_amount, late_amount)
     yield STAKES, (client.id,), (tasks, amount, open_amount)
     yield AT_RISK, (), (1, amount, tasks)
     for (manager_id,), (late_amount, deal_tasks, own_tasks) in client.rows(CLIENT_MANAGERS).items():
-        amount = at_stake(own_tasks, open_amount, late_amount)
-        yield MANAGER_STAKES, (manager_id,), (deal_tasks + own_tasks, amount)
+        if tasks := deal_tasks + present * own_tasks:
+            amount = at_stake(present * own_tasks, open_amount, late_amount)
+            yield MANAGER_STAKES, (manager_id,), (tasks, amount)
 
 
 PROJECTION = Projection(
@@ -109,4 +117,5 @@ PROJECTION = Projection(
     from_task=from_task,
     from_deal=from_deal,
     from_client=from_client,
+    from_gone=from_gone,
 )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from service.model import Change, Entity, Value
-from service.projections.facts import Rules, deal_facts, task_facts
+from service.projections.facts import Rules, deal_facts, is_gone, task_facts
 from service.projections.merge import Record, merge
-from service.projections.propagate import DealPair, TaskPair
+from service.projections.mergers import NO_REDIRECTION, Redirection, redirect
+from service.projections.propagate import DealPair, GonePair, TaskPair
 
 Records: TypeAlias = Mapping[Entity, Mapping[str, Record]]
 """Entity → id → record; entities that are not known are left out."""
@@ -27,6 +28,7 @@ class Merged:
         records: The records of every entity that a change is about.
         tasks: The tasks among these, and those that the clock changed, before and after.
         deals: The deals among these, before and after, by id.
+        gone: By client: whether it was gone before, and is now; see `facts.is_gone`.
         changed: What each delivery changed, by its number.
         changed_ids: The entities that have another value than before. Most webhooks repeat names that are
             known.
@@ -35,16 +37,22 @@ class Merged:
     records: Records
     tasks: Collection[TaskPair]
     deals: Mapping[str, DealPair]
+    gone: Mapping[str, GonePair]
     changed: Mapping[int, Changed]
     changed_ids: Mapping[Entity, AbstractSet[str]]
 
 
-def merge_batch(stored: Records, changes: Iterable[tuple[int, Change]], rules: Rules) -> Merged:
+def merge_batch(
+    stored: Records,
+    changes: Iterable[tuple[int, Change]],
+    rules: Rules,
+    redirection: Redirection = NO_REDIRECTION,
+) -> Merged:
     """Merge changes, each with its delivery's number, into copies of the stored records.
 
     Args:
-        stored: The records of the entities that the changes are about, and of the tasks that the clock
-            changed.
+        stored: The records of the entities that the changes are about, of the tasks that the clock changed,
+            and of what is redirected.
     """
     records: dict[Entity, dict[str, Record]] = {}
     changed: dict[int, dict[str, dict[str, tuple[Value, Value]]]] = {}
@@ -58,18 +66,37 @@ def merge_batch(stored: Records, changes: Iterable[tuple[int, Change]], rules: R
             changed_ids.setdefault(change.entity, set()).add(change.id)
             changed.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {}).update(values)
 
-    old_tasks, old_deals = stored.get("task", {}), stored.get("deal", {})
-    new_tasks, new_deals = {**old_tasks, **records.get("task", {})}, records.get("deal", {})
-    return Merged(
-        records,
-        [
-            (task_facts(task_id, old_tasks.get(task_id), rules), task_facts(task_id, record, rules))
-            for task_id, record in new_tasks.items()
-        ],
-        {
-            deal_id: (deal_facts(deal_id, old_deals.get(deal_id), rules), deal_facts(deal_id, record, rules))
-            for deal_id, record in new_deals.items()
-        },
-        changed,
-        changed_ids,
-    )
+    _redirect(records, changed_ids, redirection)
+
+    tasks, deals = _task_pairs(stored, records, rules), _deal_pairs(stored, records, rules)
+    return Merged(records, tasks, deals, _gone_pairs(stored, records), changed, changed_ids)
+
+
+def _task_pairs(stored: Records, records: Records, rules: Rules) -> list[TaskPair]:
+    old = stored.get("task", {})
+    new = {**old, **records.get("task", {})}
+    return [(task_facts(id, old.get(id), rules), task_facts(id, record, rules)) for id, record in new.items()]
+
+
+def _deal_pairs(stored: Records, records: Records, rules: Rules) -> dict[str, DealPair]:
+    old, new = stored.get("deal", {}), records.get("deal", {})
+    return {
+        id: (deal_facts(id, old.get(id), rules), deal_facts(id, record, rules)) for id, record in new.items()
+    }
+
+
+def _gone_pairs(stored: Records, records: Records) -> dict[str, GonePair]:
+    old, new = stored.get("client", {}), records.get("client", {})
+    return {id: (is_gone(old.get(id)), is_gone(record)) for id, record in new.items()}
+
+
+def _redirect(
+    records: dict[Entity, dict[str, Record]], changed_ids: dict[Entity, set[str]], redirection: Redirection
+) -> None:
+    """Lead every link to what is left of a merger, in the changed records and in those of the redirection."""
+    for entity, linked in redirection.records.items():
+        for id in linked.keys() - records.setdefault(entity, {}).keys():
+            records[entity][id] = linked[id].copy()
+        changed_ids.setdefault(entity, set()).update(linked)
+    for entity, merged in records.items():
+        redirect(entity, merged.values(), redirection.into)

@@ -128,6 +128,11 @@ def _number(record: Record, name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def is_gone(record: Record | None) -> bool:
+    """Whether a client was deleted, and nothing newer names it."""
+    return record is not None and record.deleted is not None and not record.values.get("name")
+
+
 def task_facts(task_id: str, record: Record | None, rules: Rules) -> TaskFacts | None:
     """The facts in a task's record; None for a task that is deleted or not known, and for one that is on
     neither a deal nor a client: a chore of the company is not on the board (SPEC section 3.2)."""

@@ -92,14 +92,15 @@ class EntitySums(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What one projection adds to the flow: its tables, and what tasks, deals and clients contribute to
-    them."""
+    """What one projection adds to the flow: its tables, and what tasks, deals, clients and the ids of deleted
+    clients contribute to them."""
 
     name: str
     relations: tuple[Relation, ...]
     from_task: Callable[[TaskFacts, Moment], Iterable[Contribution]] | None = None
     from_deal: Callable[[DealFacts, EntitySums], Iterable[Contribution]] | None = None
     from_client: Callable[[EntitySums], Iterable[Contribution]] | None = None
+    from_gone: Callable[[str], Iterable[Contribution]] | None = None
 
 
 class Flow:
@@ -115,6 +116,7 @@ class Flow:
         }
         self._from_task = tuple(one.from_task for one in everything if one.from_task is not None)
         self._from_deal = tuple(one.from_deal for one in everything if one.from_deal is not None)
+        self._from_gone = tuple(one.from_gone for one in everything if one.from_gone is not None)
         self._from_client = tuple(one.from_client for one in everything if one.from_client is not None)
 
     def task(self, task: TaskFacts | None, moment: Moment) -> list[Contribution]:
@@ -122,6 +124,10 @@ class Flow:
         if task is None:
             return []
         return [part for contribute in self._from_task for part in contribute(task, moment)]
+
+    def gone(self, client_id: str) -> list[Contribution]:
+        """What a client contributes that was deleted."""
+        return [part for contribute in self._from_gone for part in contribute(client_id)]
 
     def deal(self, deal: DealFacts, sums: EntitySums) -> list[Contribution]:
         """What a deal contributes, given the sums of its tasks."""

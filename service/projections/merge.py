@@ -131,14 +131,14 @@ def _run_after(record: Record, name: str, value: Value, stamp: Stamp, remembered
         return _repeated(run, stamp) if value == remembered else Run((max(run.stamps[-1], stamp),), run.after)
     if stamp >= known:
         return Run((stamp,), after=run.stamps[-1])
-    if run.after is not None and stamp <= run.after:
+    if run.after is not None and stamp < run.after:
         return run
     return Run(tuple(kept for kept in run.stamps if kept > stamp), after=stamp)
 
 
 def _repeated(run: Run, stamp: Stamp) -> Run:
     """The run with one more change to the same value. Of equal versions the newest stamp is enough."""
-    if run.after is not None and stamp <= run.after:
+    if run.after is not None and stamp < run.after:
         return run
     same = [kept for kept in run.stamps if kept[0] == stamp[0]]
     others = [kept for kept in run.stamps if kept[0] != stamp[0]]

@@ -32,6 +32,9 @@ TaskPair: TypeAlias = tuple[TaskFacts | None, TaskFacts | None]
 DealPair: TypeAlias = tuple[DealFacts | None, DealFacts]
 """A deal before and after the batch; None before: it has contributed nothing yet."""
 
+GonePair: TypeAlias = tuple[bool, bool]
+"""Whether a client was gone before the batch, and whether it is after it."""
+
 LoadDeals: TypeAlias = Callable[[AbstractSet[str]], Mapping[str, DealFacts]]
 """Loads deals by id. A deal of which nothing is known is given, too: as an unknown one."""
 
@@ -60,6 +63,7 @@ def propagate(
     flow: Flow,
     tasks: Collection[TaskPair],
     changed_deals: Mapping[str, DealPair],
+    gone: Mapping[str, GonePair],
     moments: tuple[Moment, Moment],
     load_deals: LoadDeals,
     load_cells: LoadCells,
@@ -69,27 +73,29 @@ def propagate(
     Args:
         tasks: The changed tasks, and those that the clock changed.
         changed_deals: By id.
+        gone: By client, for those that changed.
         moments: The moment that the relations are true at, and the one that they will be true at.
         load_deals: For the deals of changed tasks that did not change themselves.
     """
     before, after = moments
     tally = _Tally()
     for old_task, new_task in tasks:
-        tally.put(sub, flow.task(old_task, before))
-        tally.put(add, flow.task(new_task, after))
+        tally.swap(flow.task(old_task, before), flow.task(new_task, after))
+
+    for client_id, (was_gone, is_gone) in gone.items():
+        mark = flow.gone(client_id)
+        tally.swap(mark if was_gone else (), mark if is_gone else ())
 
     deals = {**changed_deals, **_unchanged(tasks, changed_deals, load_deals)}
     deal_sums = _sums(flow, "deal", deals.keys(), load_cells, tally.cells)
     for deal_id, (old_deal, new_deal) in deals.items():
         old_sums, new_sums = deal_sums[deal_id]
-        if old_deal is not None:
-            tally.put(sub, flow.deal(old_deal, old_sums))
-        tally.put(add, flow.deal(new_deal, new_sums))
+        contributed = () if old_deal is None else flow.deal(old_deal, old_sums)
+        tally.swap(contributed, flow.deal(new_deal, new_sums))
 
     clients = tally.about("client")
     for old_sums, new_sums in _sums(flow, "client", clients, load_cells, tally.cells).values():
-        tally.put(sub, flow.client(old_sums))
-        tally.put(add, flow.client(new_sums))
+        tally.swap(flow.client(old_sums), flow.client(new_sums))
 
     at_risk = {str(client_id) for client_id, _ in tally.cells.get(CLIENT_MANAGERS, ())}
     return Flowed(tally.deltas(), {deal_id: new for deal_id, (_, new) in deals.items()}, clients | at_risk)
@@ -107,6 +113,11 @@ class _Tally:
         for relation, key, measures in contributions:
             cells = self.cells[relation]
             cells[key] = tuple(map(sign, cells.get(key, relation.zero), measures))
+
+    def swap(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None:
+        """Retract contributions, and insert others."""
+        self.put(sub, old)
+        self.put(add, new)
 
     def deltas(self) -> Deltas:
         """The sums that are not zero."""

@@ -50,7 +50,8 @@ def from_client(client: EntitySums) -> Iterator[Contribution]:
     """A client with such a task, and with no overdue task left, is saved: what was at stake, and what was
     won."""
     deals, saved_amount, won_amount, own_tasks = client.row(CLIENT_SAVES)
-    _, open_amount, _, deal_tasks, own_overdue_tasks = client.row(CLIENT_DEALS)
+    _, open_amount, _, deal_tasks, own_overdue_tasks, gone = client.row(CLIENT_DEALS)
+    own_tasks, own_overdue_tasks = (0, 0) if gone else (own_tasks, own_overdue_tasks)
     if deals + own_tasks and not deal_tasks + own_overdue_tasks:
         saved = 1, at_stake(own_tasks, open_amount, saved_amount) + won_amount
         yield SAVED_CLIENTS, (client.id,), saved

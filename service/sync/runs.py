@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Call, Stage, refused
+from service.calendar import local_day, shifted
 from service.ledger.read.sweep import expected, held
 from service.ledger.write import syncs
 from service.ledger.write.needs import WHOLE
@@ -224,7 +225,10 @@ class RunExecutor:
 
     async def _finish(self, run: SyncRun) -> None:
         key = self._crm.account.id, self._crm.holder
-        if not await self._crm.write(lambda connection: syncs.finish(connection, *key, run)):
+        # A backfill reads all losses since a moment: of the day of that moment it misses some.
+        since = local_day(earlier(run.began_at, LOSSES_DAYS * DAY), self._crm.account.zone)
+        known_from = shifted(since, 1) if run.kind == "backfill" else None
+        if not await self._crm.write(lambda connection: syncs.finish(connection, *key, run, known_from)):
             return
         await self._troubles.complete()
         if run.kind == "reconcile":

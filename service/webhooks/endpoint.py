@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -63,6 +63,7 @@ class WebhookEndpoint:
     Args:
         accounts: By id.
         body_seconds: See `BODY_SECONDS`.
+        on_refused: Called with the account's id and the cause when a request is not authentic.
 
     Raises:
         KeyError: There is no adapter for the CRM of an account.
@@ -75,11 +76,13 @@ class WebhookEndpoint:
         clock: Clock,
         metrics: Metrics,
         body_seconds: float = BODY_SECONDS,
+        on_refused: Callable[[str, str], None] = lambda _account_id, _cause: None,
     ) -> None:
         self._accounts = {key: (account, ADAPTERS[account.crm]) for key, account in accounts.items()}
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
+        self._on_refused = on_refused
         self._body_seconds = body_seconds
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -120,6 +123,7 @@ class WebhookEndpoint:
         try:
             adapter.authenticate(request, account)
         except NotAuthentic as refusal:
+            self._on_refused(account.id, refusal.cause)
             return f"not_authentic_{refusal.cause}", _NOT_AUTHENTIC
         return await self._store(request, account, adapter)
 

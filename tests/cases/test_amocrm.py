@@ -332,3 +332,14 @@ async def test_a_task_that_was_reopened_and_completed_again_has_the_later_time(
             pairs = [f"task[update][0][{name}]={value}" for name, value in fields.items()]
             await post(at, "&".join(pairs).encode())
         assert (await at.snapshot())["at_risk"]["saved_today"]["clients"] == 1
+
+
+@bodies_of_every_source
+async def test_a_deleted_contact_is_nobody_to_call(bodies: Bodies, sqlite_ledgers: Ledgers) -> None:
+    before = await posted(sqlite_ledgers, bodies.hook("contact-1-add"), bodies.hook("contact-2-task"))
+    contact = bodies.field("contact-2-task", "[element_id]")
+    assert [row["client_id"] for row in before["at_risk"]["list"]] == [contact]
+    hooks = [bodies.hook(name) for name in ("contact-1-add", "contact-2-task", "contact-3-delete")]
+    for order in permutations(hooks):
+        board = await posted(sqlite_ledgers, *order)
+        assert (at_risk(board), len(board["at_risk"]["list"])) == ((0, "0.00", 0), 0)

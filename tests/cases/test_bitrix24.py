@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cases.bitrix24_portal import FORM, Bodies, Ledgers, Portal, account, hook, sources
@@ -193,3 +194,67 @@ def wanted(params: Any, type_id: str) -> list[str]:
     """The ids of one type of record that a question asks for."""
     ids = params["filter"].get("@id", {}) if str(params["entityTypeId"]) == type_id else {}
     return list(ids.values() if isinstance(ids, dict) else ids)
+
+
+REFUSALS = [
+    ({"error": "expired_token"}, "api_token"),
+    ({"error": "INVALID_CREDENTIALS"}, "api_token"),
+    ({"error": "insufficient_scope"}, "api_forbidden"),
+    ({"error": "ACCESS_DENIED", "error_description": "REST is available only by subscription"}, "api_unpaid"),
+    ({"error": "PAYMENT_REQUIRED"}, "api_unpaid"),
+    ({"error": "ERROR_METHOD_NOT_FOUND"}, "api_not_found"),
+    ({"error": "PORTAL_DELETED"}, "api_not_found"),
+]
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 500])
+@pytest.mark.parametrize(("error", "code"), REFUSALS, ids=lambda value: str(value)[:40])
+async def test_an_error_that_somebody_must_mend_is_told_whatever_its_status(
+    error: dict[str, str], code: str, status: int, sqlite_ledgers: Ledgers
+) -> None:
+    def refusing(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=error)
+
+    async with desk(sqlite_ledgers, account(), refusing) as at:
+        assert at.sync is not None
+        for _ in range(3):
+            await at.sync.turn()
+        codes = [warning["code"] for warning in (await at.snapshot())["warnings"]]
+        assert code in codes
+        assert (await at.state()).synced_at is None
+
+
+@SOURCES
+@pytest.mark.parametrize(
+    "junk",
+    [
+        *(b"null", b"", b"[]", b"{}", b"<html>", b'{"result":null}', b'{"result":[]}', b'{"result":{}}'),
+        *(b'{"result":{"items":null}}', b'{"error":"INTERNAL_SERVER_ERROR"}', b'{"result":{"items":['),
+    ],
+)
+async def test_an_answer_that_is_no_list_deletes_nothing_and_is_asked_for_again(
+    junk: bytes, bodies: Bodies, sqlite_ledgers: Ledgers
+) -> None:
+    portal = Portal({"crm.item.list 2": of_deal(bodies, "leads.json", bodies.open_deal, categoryId=0)})
+    async with desk(sqlite_ledgers, account(), portal) as at:
+        await at.ask()
+        portal.answers["crm.item.list"] = [httpx.Response(200, content=junk)]
+        await at.post(hook("ONCRMDEALUPDATE", bodies.open_deal), FORM)
+        before = len(portal.asked)
+        await at.ask()
+        assert not portal.answers["crm.item.list"]
+        assert len(portal.asked) - before >= 2
+        assert (await at.snapshot())["at_risk"]["no_next_step"] == {"deals": 1, "amount": "700.00"}
+        await at.reconcile()
+        assert (await at.snapshot())["at_risk"]["no_next_step"]["deals"] == 1
+
+
+@SOURCES
+async def test_a_deal_that_an_empty_list_leaves_out_is_gone(bodies: Bodies, sqlite_ledgers: Ledgers) -> None:
+    portal = Portal({"crm.item.list 2": of_deal(bodies, "leads.json", bodies.open_deal, categoryId=0)})
+    async with desk(sqlite_ledgers, account(), portal) as at:
+        await at.ask()
+        portal.by_id["crm.item.list 2"] = {"result": {"items": []}, "total": 0}
+        await at.post(hook("ONCRMDEALUPDATE", bodies.open_deal), FORM)
+        await at.ask()
+        assert (await at.snapshot())["at_risk"]["no_next_step"]["deals"] == 0

@@ -164,3 +164,22 @@ async def test_no_chosen_currency_is_the_accounts(bodies: Path, sqlite_ledgers: 
         board = await ask_for(at, "42")
         assert lost(board) == (1, "5184.00")
         assert told(board) == {}
+
+
+@bodies
+async def test_what_a_merged_contact_is_linked_to_is_the_kept_ones(
+    bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    before, merge = ((bodies / f"contact-merge-{number}.json").read_bytes() for number in (1, 2))
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, before)
+        assert at_risk(await at.snapshot()) == (2, "300.00", 2)
+        await post(at, merge)
+        board = await at.snapshot()
+        assert at_risk(board) == (1, "300.00", 2)
+        (client,) = board["at_risk"]["list"]
+        assert (client["client_id"], len(client["tasks"])) == ("5", 2)
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        for body in (merge, before):
+            await post(at, body)
+        assert at_risk(await at.snapshot()) == (1, "300.00", 2)

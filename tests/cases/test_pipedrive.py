@@ -28,6 +28,9 @@ SHARED: Final = CASES / "pipedrive"
 SOURCES: Final = [folder for folder in (OWN, SHARED) if folder.is_dir()]
 """The folders of bodies. They hold the same shapes."""
 
+API: Final = {"url": "https://mill.pipedrive.com", "token": "a-token"}
+LEAD: Final = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+
 Ledgers = Callable[[], str]
 
 
@@ -130,14 +133,29 @@ async def test_an_activity_of_nothing_is_not_on_the_board(sqlite_ledgers: Ledger
         assert (at_risk["tasks"], at_risk["list"], at_risk["managers"]) == (0, (), ())
 
 
+async def test_a_promise_to_a_lead_counts_like_one_on_a_deal(sqlite_ledgers: Ledgers) -> None:
+    vendor = Vendor()
+    value = {"amount": 700, "currency": "EUR"}
+    lead = {"id": LEAD, "title": "Мельница", "value": value, "person_id": 77, "organization_id": None}
+    vendor.leads = [lead]
+    async with desk(sqlite_ledgers, office(api=API), vendor) as at:
+        await post(at, OWN / "activity-of-lead.json")
+        (client,) = (await at.snapshot())["at_risk"]["list"]
+        assert (client["client"], client["amount"]) == (f"lead:{LEAD}", "0.00")
+        await at.ask()
+        (client,) = (await at.snapshot())["at_risk"]["list"]
+        assert (client["client_id"], client["amount"]) == ("77", "700.00")
+        (task,) = client["tasks"]
+        assert (task["deal_id"], task["url"]) == (f"lead:{LEAD}", f"{API['url']}/leads/inbox/{LEAD}")
+        await post(at, OWN / "lead-converted.json")
+        assert (await at.snapshot())["at_risk"]["list"] == ()
+
+
 @pytest.mark.parametrize("folder", SOURCES)
 async def test_a_byte_order_mark_is_skipped(folder: Path, sqlite_ledgers: Ledgers) -> None:
     async with desk(sqlite_ledgers, office()) as at:
         await post(at, folder / "bom.json")
         assert (await losses(at))[0] == 1
-
-
-API: Final = {"url": "https://mill.pipedrive.com", "token": "a-token"}
 
 
 def an_open_deal(number: int, **more: object) -> dict[str, object]:
@@ -151,11 +169,13 @@ class Vendor:
     """A Pipedrive with open deals, two on a page.
 
     Attributes:
+        leads: Its leads that are not archived.
         junk: What it answers once to some question: by the path and the cursor that are asked for.
     """
 
     def __init__(self, *deals: dict[str, object]) -> None:
         self.deals = list(deals)
+        self.leads: list[dict[str, object]] = []
         self.junk: dict[tuple[str, str], httpx.Response] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -172,6 +192,10 @@ class Vendor:
             return self._list(self.deals[start : start + 2], more)
         if path == "/api/v1/users":
             return httpx.Response(200, json={"success": True, "data": [{"id": 21, "name": "Anna"}]})
+        if path == "/api/v1/leads":
+            page = {"start": int(query["start"]), "limit": 500, "more_items_in_collection": False}
+            body = {"success": True, "data": self.leads, "additional_data": {"pagination": page}}
+            return httpx.Response(200, json=body)
         if path == "/api/v1/webhooks":
             return httpx.Response(200, json={"success": True, "status": "ok", "data": []})
         return self._list([])

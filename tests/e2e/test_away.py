@@ -14,6 +14,8 @@ import pytest
 from tests.databases import Postgres, own_postgres
 from tests.e2e.running import Event, Service, events, iso, running, signed, soon, until
 
+BEGAN = soon(0)
+
 PROMPT_SECONDS = 6.0
 """Seconds in which a refusal must come on a busy machine. A hang takes longer."""
 
@@ -31,7 +33,7 @@ def refused(service: Service, key: str) -> httpx.Response | None:
 
 def post(service: Service, key: str) -> httpx.Response:
     data = {"id": key, "status": "lost", "amount": "1.00", "reason": "Выбрал других"}
-    body = json.dumps({"type": "deal.changed", "timestamp": iso(soon(0)), "data": data})
+    body = json.dumps({"type": "deal.changed", "timestamp": iso(BEGAN), "data": data})
     return service.client.post(f"{service.url}/webhooks/office", content=body, headers=signed(key, body))
 
 
@@ -60,11 +62,12 @@ def test_webhooks_are_refused_at_once_and_everything_comes_back_by_itself(
                 assert shown.headers["retry-after"].isdecimal()
             assert service.client.get(f"{service.url}/healthz").status_code == 200
             assert time.monotonic() - began < PROMPT_SECONDS
+            assert next_board(stream).data["set"]["storing"] is False
             server.start()
             until(lambda: post(service, "b").status_code == 200)
             until(lambda: service.client.get(f"{service.url}/readyz").status_code == 200)
-            event = next_board(stream)
-            assert event.id == "2"
+            while (event := next_board(stream)).id != "2":
+                assert event.data["set"]["storing"] is True
             assert post(service, "a").json()["status"] == "duplicate"
             assert service.snapshot()["losses"]["controllable"]["count"] == 2
         assert service.stop() == 0

@@ -129,7 +129,9 @@ def test_a_file_is_sent_as_a_download_without_formulas(service: Service) -> None
     assert oldest["Ссылка"] == "https://crm.example/deals/1"
 
 
-@pytest.mark.parametrize("path", ["deals", "deals.csv", "tasks", "tasks.csv"])
+@pytest.mark.parametrize(
+    "path", [f"{name}{end}" for name in ("deals", "tasks", "unpriced", "troubles") for end in ("", ".csv")]
+)
 def test_lists_are_as_guarded_as_boards_and_carry_the_same_headers(service: Service, path: str) -> None:
     get = service.client.get
     wrong = [
@@ -142,6 +144,8 @@ def test_lists_are_as_guarded_as_boards_and_carry_the_same_headers(service: Serv
     ]
     if path.startswith("deals"):
         wrong += [(f"office/{path}?kind=excluded", 400), (f"office/{path}?reason={'x' * 501}", 400)]
+    if path.startswith("unpriced"):
+        wrong.append((f"office/{path}?currency=dollars", 400))
     for address, status in wrong:
         answer = get(f"{service.url}/boards/{address}")
         assert answer.status_code == status, address

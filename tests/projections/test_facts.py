@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
 from service.config import zone
-from service.model import Change, Instant, Value
-from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
+from service.model import UNDATED, Change, Day, Instant, Value
+from service.money import NO_CURRENCY
+from service.projections.facts import NOBODY, PENDING, DealFacts, Rules, deal_facts, task_facts
 from service.projections.merge import Record, merge
+from tests.histories import at
 
 ASKS = Rules(zone("Europe/Moscow"), "RUB", {}, asks=True)
 
@@ -35,3 +38,85 @@ def test_a_reason_is_pending_while_it_is_unset_and_the_api_can_tell_it(
 ) -> None:
     assert reason(ASKS, fields) == with_api
     assert reason(replace(ASKS, asks=False), fields) == without_api
+
+
+def deal(*changes: Change) -> DealFacts:
+    """The facts of a deal after some changes, each of a delivery of its own."""
+    record = Record()
+    for number, change in enumerate(changes, start=1):
+        merge(record, change, number)
+    return deal_facts("42", record, ASKS)
+
+
+def said(version: str, **fields: Value) -> Change:
+    return Change("deal", "42", at(version), {"known": True, **fields})
+
+
+def day(moment: Instant) -> Day:
+    return ASKS.day(moment)
+
+
+PLANNED = at("2026-11-30T12:00:00+03:00")
+MADE_LOST = said("2026-11-20T12:00:00+03:00", status="lost")
+HISTORIES = {
+    "a plan that nobody moved": (
+        said("2026-11-02T12:00:00+03:00", status="open", closed_at=PLANNED),
+        MADE_LOST,
+        said("2026-11-22T12:00:00+03:00", status="lost", closed_at=PLANNED),
+    ),
+    "later on the same day": (
+        MADE_LOST,
+        said("2026-11-20T12:00:00+03:00", closed_at=at("2026-11-20T23:59:00+03:00")),
+    ),
+    "imported without a time of change": (
+        Change("deal", "42", UNDATED, {"known": True, "status": "lost", "closed_at": PLANNED}),
+        MADE_LOST,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_closing_day_after_the_change_that_made_the_deal_lost_is_not_believed(name: str) -> None:
+    for changes in permutations(HISTORIES[name]):
+        assert deal(*changes).lost_day == day(MADE_LOST.version)
+
+
+def test_an_imported_closing_day_is_believed_while_nothing_else_is_known() -> None:
+    imported = Change("deal", "42", UNDATED, {"known": True, "status": "lost", "closed_at": PLANNED})
+    assert deal(imported).lost_day == day(PLANNED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "amount", "unknown", "unconverted"),
+    [
+        ({"amount": 500}, 500, False, None),
+        ({"amount": 0}, 0, False, None),
+        ({}, 0, True, None),
+        ({"amount": None}, 0, True, None),
+        ({"amount": 500, "currency": NO_CURRENCY}, 0, True, None),
+        ({"amount": 500, "currency": "USD"}, 0, False, "USD"),
+        ({"amount": None, "currency": "USD"}, 0, True, None),
+        ({"amount": 500, "currency": None}, 500, False, None),
+    ],
+)
+def test_an_amount_is_known_unknown_or_without_a_rate(
+    fields: Mapping[str, Value], amount: int, unknown: bool, unconverted: str | None
+) -> None:
+    facts = deal(said("2026-11-20T12:00:00+03:00", **fields))
+    assert (facts.amount, facts.amount_unknown, facts.unconverted) == (amount, unknown, unconverted)
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        ({"deal_id": "42"}, True),
+        ({"client_id": "7"}, True),
+        ({"deal_id": None, "client_id": "7"}, True),
+        ({"deal_id": None, "client_id": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_task_counts_only_on_a_deal_or_a_client(fields: Mapping[str, Value], counts: bool) -> None:
+    record = Record()
+    merge(record, Change("task", "t", Instant(1), {"text": "Call", "due_at": 1, **fields}), 1)
+    assert (task_facts("t", record, ASKS) is not None) is counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from service.model import Change, Value, earlier
 from service.projections import FINGERPRINT, FLOW, REVISION
-from service.projections.at_risk import AT_RISK, STAKES
-from service.projections.batch import Records, merge_batch
+from service.projections.at_risk import AT_RISK, MANAGER_STAKES, STAKES
+from service.projections.batch import Merged, Records, merge_batch
 from service.projections.facts import Moment, Rules, deal_facts
 from service.projections.flow import Cells, Deltas, Relation, fingerprint
+from service.projections.mergers import LINKS, Redirection, successors
 from service.projections.next_step import NO_NEXT_STEP
 from service.projections.propagate import propagate
 from service.projections.saved import SAVED_CLIENTS, SAVED_TODAY
@@ -22,6 +24,14 @@ from tests.histories import AUTUMN, HOUR, RATES, SCENES, SPRING, Scene, at, hist
 from tests.oracle import board
 
 NOW = at("2026-09-07T13:00:00Z")
+
+
+def merged_batch(known: Records, changes: Sequence[tuple[int, Change]], rules: Rules) -> Merged:
+    """Changes merged into what is stored, and all links led to what is left."""
+    told = [(number, change) for number, change in changes if change.entity == "merger"]
+    mergers = {**known.get("merger", {}), **merge_batch(known, told, rules).records.get("merger", {})}
+    linked = {entity: known.get(entity, {}) for entity in LINKS}
+    return merge_batch(known, changes, rules, Redirection(successors(mergers), linked))
 
 
 def flowed(
@@ -34,11 +44,12 @@ def flowed(
     known, present = stored or {}, sums or {}
     rules = Rules(scene.office.zone, scene.office.currency, RATES)
     moment = Moment(scene.now, rules.day(scene.now))
-    merged = merge_batch(known, changes, rules)
+    merged = merged_batch(known, changes, rules)
     return propagate(
         FLOW,
         merged.tasks,
         merged.deals,
+        merged.gone,
         (moment, moment),
         lambda ids: {key: deal_facts(key, known.get("deal", {}).get(key), rules) for key in ids},
         lambda relation, ids: {
@@ -90,7 +101,7 @@ def test_two_batches_add_up_to_one(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(changes)))
     first = flowed(scene, changes[:cut])
     rules = Rules(scene.office.zone, scene.office.currency, RATES)
-    stored = merge_batch({}, changes[:cut], rules).records
+    stored = merged_batch({}, changes[:cut], rules).records
     second = flowed(scene, changes[cut:], stored, first)
     assert _added(first, second) == flowed(scene, changes)
 
@@ -126,6 +137,24 @@ def test_a_client_with_an_overdue_task_left_is_not_saved(left: Mapping[str, Valu
     deltas = figures(*saving, task("t3", **left))
     assert (deltas.get(SAVED_CLIENTS), deltas.get(SAVED_TODAY)) == (None, None)
     assert deltas[AT_RISK] == {(): (1, 5, 1)}
+
+
+def test_nobody_is_to_be_called_where_the_client_was_deleted() -> None:
+    gone = Change("client", "7", earlier(NOW, HOUR), deleted=True)
+    for order in permutations((task("t1", client_id="7", manager_id="m"), deal("1", client_id="7"), gone)):
+        deltas = figures(*order)
+        assert {AT_RISK, STAKES, MANAGER_STAKES} & deltas.keys() == set()
+    late = task("t1", client_id="7"), task("t2", deal_id="1"), deal("1", client_id="7")
+    assert figures(*late)[AT_RISK] == {(): (1, 5, 2)}
+    assert figures(*late, gone)[AT_RISK] == {(): (1, 5, 1)}  # the promise on the deal stays
+    restored = Change("client", "7", NOW, {"name": "Anna"})
+    assert figures(*late, gone, restored)[AT_RISK] == {(): (1, 5, 2)}
+
+
+def test_nobody_is_saved_where_the_client_was_deleted() -> None:
+    saving = done("t2", client_id="7"), deal("1", client_id="7")
+    assert figures(*saving)[SAVED_TODAY] == {(): (1, 5)}
+    assert SAVED_TODAY not in figures(*saving, Change("client", "7", NOW, deleted=True))
 
 
 @pytest.mark.parametrize("due_at", [None, NOW + HOUR])

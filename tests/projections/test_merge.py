@@ -145,6 +145,24 @@ def test_a_deal_that_was_reopened_in_between_is_lost_for_the_later_reason(order:
     assert merged(*order, reopened(50)).values["reason_id"] is None
 
 
+@pytest.mark.parametrize("at", [5, 90])
+@pytest.mark.parametrize(
+    ("moves", "since"), [("PF", "at"), ("FP", "90"), ("PFP", "90"), ("FPF", "at"), ("PFPF", "at")]
+)
+def test_of_the_stages_of_one_second_the_last_in_the_delivery_counts(moves: str, since: str, at: int) -> None:
+    known, history = (
+        lost(90, "0", "LOSE"),
+        [lost(at, "0", "UC_1") if m == "F" else reopened(at) for m in moves],
+    )
+    numbered = [(2, change) for change in history]
+    for order in ([(1, known), *numbered], [*numbered, (1, known)], [*numbered, (1, known), *numbered]):
+        record = merged_numbered(order)
+        if at < 90:
+            assert record.since == (at if since == "at" else 90)
+        else:
+            assert record.values["status"] == ("lost" if moves.endswith("F") else "open")
+
+
 def test_a_reason_that_is_no_stage_is_a_field_like_any_other() -> None:
     by_field = deal(50, status="lost", stage_id=None, reason_id="7")
     assert merged(lost(10, "0", "LOSE"), by_field).values["reason_id"] == "7"

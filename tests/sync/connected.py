@@ -23,6 +23,7 @@ from service.config import Account
 from service.demo.crms.crm import SimulatedCRM
 from service.demo.postman import Deliver, through
 from service.ledger.database.database import Database
+from service.ledger.read.board import BoardRows
 from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
 from service.ledger.write import state as states
@@ -34,7 +35,7 @@ from service.live.board.query import BoardQuery
 from service.live.board.ranges import Ranges, ranges
 from service.live.board.snapshot import Snapshot
 from service.metrics import Metrics
-from service.model import SECOND, Entity, Instant
+from service.model import SECOND, Day, Entity, Instant
 from service.projections.facts import DealFacts, TaskFacts, deal_facts, task_facts
 from service.projections.merge import Record, merge
 from service.sync.runner import AccountSync
@@ -128,7 +129,7 @@ class Connected:
     async def board(self) -> dict[str, Any]:
         """The board, without what depends on the CRM's ids."""
         read = partial(self.reader.read, self.account.id, self._ranges.selections)
-        return plain(build_snapshot(await asyncio.to_thread(read), self.account, VIEW, self._ranges))
+        return self._shown(await asyncio.to_thread(read), self.account)
 
     async def differing(self) -> set[tuple[str, int]]:
         """The deals and tasks whose facts differ from the truth."""
@@ -161,7 +162,12 @@ class Connected:
         office = replace(self.account, crm="standard", api=None)
         with contextlib.closing(Ledger(self.ledgers(), self.clock.now(), office)) as ledger:
             ledger.say(*changes_of(self.vendor.office, self.vendor.is_lead))
-            return plain(build_snapshot(ledger.read(self._ranges.selections), office, VIEW, self._ranges))
+            return self._shown(ledger.read(self._ranges.selections), office)
+
+    def _shown(self, rows: BoardRows, account: Account) -> dict[str, Any]:
+        """The board as if all losses were known: from when they are is not the CRM's truth."""
+        known = replace(rows, known_from=Day(1))
+        return plain(build_snapshot(known, account, VIEW, self._ranges))
 
     @property
     def _ranges(self) -> Ranges:

@@ -147,12 +147,16 @@ def _chosen(item: Object, wanted: str) -> str | None:
     """The value of the lead's custom field with a name or id: of several, the first. What a person chose is
     sent by its label; `values.custom_value` reads it in webhooks."""
     for custom_field in _list_of(item.get("custom_fields_values")):
-        names = {str(custom_field.get("field_id")), reason_key(str(custom_field.get("field_name")))}
-        if names & {wanted, reason_key(wanted)}:
+        if is_field(custom_field.get("field_id"), custom_field.get("field_name"), wanted):
             for value in _list_of(custom_field.get("values")):
                 if label := _text(value.get("value")):
                     return label
     return None
+
+
+def is_field(field_id: object, name: object, wanted: str) -> bool:
+    """Whether a custom field is the one with a name or id."""
+    return str(field_id) == wanted or reason_key(str(name)) == reason_key(wanted)
 
 
 def _task(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]:

@@ -1,9 +1,10 @@
 """The calls of amoCRM's and Kommo's API, v4.
 
-Sources: www.amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, filters-api, tasks-api,
-contacts-api, companies-api, users-api, events-and-notes, webhooks-api) and developers.kommo.com. A list
-without entries is a 204 without a body; `_links.next` is the address of the next page. Above seven requests a
-second the API answers 429, and then 403 to every request (content/api/recommendations).
+Sources: www.amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, custom-fields,
+filters-api, tasks-api, contacts-api, companies-api, users-api, events-and-notes, webhooks-api) and
+developers.kommo.com. A list without entries is a 204 without a body; `_links.next` is the address of the next
+page. Above seven requests a second the API answers 429, and then 403 to every request
+(content/api/recommendations).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from service.adapters.amocrm import answers
 from service.adapters.amocrm.answers import Object, document, items, object_, optional_id
+from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import LOST, WON
 from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pace, Stage
 from service.adapters.fields import UNDECODABLE
@@ -130,6 +132,19 @@ class AmoCRMApi(Api):
             return bool(entries) and {optional_id(entry.get("id")) for entry in entries} <= {*call.asked}
         return bool(entries) or number is None
 
+    def field(self, account: Account) -> Call | None:
+        """See `Api`. The leads' fields are listed (custom-fields): one has a name, which is not unique, or an
+        id."""
+        return None if AmoCRMOptions.of(account).reason_field is None else _whole("custom_fields")
+
+    def has_field(self, answer: Answer, account: Account) -> bool:
+        """See `Api`."""
+        wanted = AmoCRMOptions.of(account).reason_field or ""
+        return any(
+            answers.is_field(item.get("id"), item.get("name"), wanted)
+            for item in items(document(answer.body))
+        )
+
     def webhooks(self, account: Account) -> Call:
         """See `Subscribing`."""
         return Call("webhooks", _path("webhooks"))
@@ -153,7 +168,8 @@ class AmoCRMApi(Api):
 
 
 def _path(resource: str) -> str:
-    return f"/api/v4/{'leads/' if resource in ('loss_reasons', 'pipelines') else ''}{resource}"
+    of_leads = ("loss_reasons", "pipelines", "custom_fields")
+    return f"/api/v4/{'leads/' if resource in of_leads else ''}{resource}"
 
 
 def _whole(resource: str, left: Query = ()) -> Call:

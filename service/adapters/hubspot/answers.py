@@ -90,7 +90,8 @@ def _searched(entity: _Entity, result: Raw, context: Context) -> Parsed:
 def _read(entity: _Entity, result: Raw, context: Context) -> Parsed:
     """A record that was asked for by its id: true at that moment, and whole."""
     parsed = _searched(entity, result, context)
-    return replace(parsed, changes=tuple(as_of(parsed.changes, context.asked_at)), needs=())
+    merged = names.mergers("deals", RECORD.decode(result), context) if entity == "deal" else ()
+    return replace(parsed, changes=(*as_of(parsed.changes, context.asked_at), *merged), needs=())
 
 
 def _listed(entity: _Entity, result: Raw, context: Context) -> Parsed:
@@ -105,7 +106,7 @@ def _listed(entity: _Entity, result: Raw, context: Context) -> Parsed:
     links = _link_fields(entity, target, linked_id)
     changes = tuple(
         msgspec.structs.replace(change, fields={**change.fields, **links})
-        if change.entity == entity
+        if change.entity == entity and not change.deleted
         else change
         for change in parsed.changes
     )
@@ -145,18 +146,13 @@ def _linked(entity: _Entity, target: LinkTarget, result: Raw, context: Context) 
     return Parsed((Change(entity, record_id(links.origin.id), context.asked_at, fields),))
 
 
-def _gone(entity: _Entity, absent: Sequence[str], page: SyncPage, context: Context) -> Parsed:  # noqa: ARG001
-    """The records of which an answer says that they do not exist any more."""
-    gone = record_ids(sorted(page.gone))
-    return Parsed(tuple(Change(entity, id, context.asked_at, deleted=True) for id in gone))
-
-
 def _unread(entity: _Entity, absent: Sequence[str], page: SyncPage, context: Context) -> Parsed:
-    """As `_gone`. Nothing is known of the other records that are left out, and each is a rejection, so that
-    it stays needed."""
-    unknown = (id for id in absent if id not in page.gone)
+    """Records that are left out of an answer by ids: deleted if it says so. Nothing is known of those that
+    were not merged either, and each is a rejection, so that it stays needed."""
+    gone = tuple(Change(entity, id, context.asked_at, deleted=True) for id in absent if id in page.gone)
+    unknown = (id for id in absent if id not in page.gone | page.merged)
     errors = (Rejection(0, f"the answer says nothing of {entity} {id}") for id in unknown)
-    return _gone(entity, absent, page, context) + Parsed(rejections=tuple(errors))
+    return Parsed(gone, rejections=tuple(errors))
 
 
 def _unlinked(entity: _Entity, absent: Sequence[str], page: SyncPage, context: Context) -> Parsed:
@@ -183,10 +179,7 @@ READERS: Final[Mapping[str, _Reader]] = {
     "names:companies": _Reader(partial(names.company, names.asked_at)),
     "search:contacts": _Reader(partial(names.contact, names.changed_at), is_dated_by_asking=False),
     "search:companies": _Reader(partial(names.company, names.changed_at), is_dated_by_asking=False),
-    **{
-        f"list:{objects}": _Reader(partial(_listed, entity), partial(_gone, entity))
-        for objects, entity in _ENTITIES.items()
-    },
+    **{f"list:{objects}": _Reader(partial(_listed, entity)) for objects, entity in _ENTITIES.items()},
     **{
         f"read:{objects}": _Reader(partial(_read, entity), partial(_unread, entity))
         for objects, entity in _ENTITIES.items()

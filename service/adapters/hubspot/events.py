@@ -24,7 +24,7 @@ from service.adapters.hubspot.properties import (
     instant_of,
     read_record,
 )
-from service.adapters.hubspot.records import client_id, record_id
+from service.adapters.hubspot.records import LinkTarget, client_id, merged_records, record_id
 from service.adapters.parsed import Parsed
 from service.config import Account
 from service.model import Change, Instant, Need
@@ -38,6 +38,11 @@ _BY_TYPE_ID: Final[Mapping[str | None, _ObjectType]] = {
     "0-2": "company",
     "0-3": "deal",
     "0-27": "task",
+}
+_MERGED: Final[Mapping[_ObjectType | None, LinkTarget]] = {
+    "deal": "deals",
+    "contact": "contacts",
+    "company": "companies",
 }
 _ENTITIES: Final[Mapping[_ObjectType | None, _Entity]] = {"deal": "deal", "task": "task"}
 
@@ -144,26 +149,23 @@ def _record(event: _Event, entity: _Entity, properties: Properties) -> Parsed:
 
 
 def _deleted(event: _Event) -> Parsed:
-    return Parsed((_deletion(event, record_id(event.payload.object_id)),))
-
-
-def _deletion(event: _Event, record: str) -> Change:
-    entity = _ENTITIES.get(event.object_type)
+    record, entity = record_id(event.payload.object_id), _ENTITIES.get(event.object_type)
     if entity is not None:
-        return Change(entity, record, event.version, deleted=True)
+        return Parsed((Change(entity, record, event.version, deleted=True),))
     client = client_id("companies" if event.object_type == "company" else "contacts", record)
-    return Change("client", client, event.version, deleted=True)
+    return Parsed((Change("client", client, event.version, deleted=True),))
 
 
 def _merged(event: _Event) -> Parsed:
-    """Several records became one of them, or a new one; the others were deleted."""
-    payload, entity = event.payload, _ENTITIES.get(event.object_type)
-    if entity is None:
+    """Several records became one of them, or a new one. It has the links of all; what else it keeps of them
+    must be asked for."""
+    payload, target = event.payload, _MERGED.get(event.object_type)
+    if target is None:
         return Parsed()
-    merged = {record_id(id) for id in (payload.primary_object_id, *payload.merged_object_ids)}
+    merged = sorted({record_id(id) for id in (payload.primary_object_id, *payload.merged_object_ids)})
     kept = record_id(payload.primary_object_id if payload.new_object_id is None else payload.new_object_id)
-    deletions = tuple(_deletion(event, record) for record in sorted(merged - {kept}))
-    return Parsed(deletions, (Need(entity, kept),))
+    need = Need("deal" if target == "deals" else "client", client_id(target, kept))
+    return Parsed(merged_records(target, merged, kept, event.version), (need,))
 
 
 def _association_changed(event: _Event) -> Parsed:

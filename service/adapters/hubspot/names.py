@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Raw
 
 from service.adapters.fields import identifier, optional_text
-from service.adapters.hubspot.context import RECORD, Context, changed_record
+from service.adapters.hubspot.context import RECORD, ApiRecord, Context, changed_record
 from service.adapters.hubspot.pages import WithId
+from service.adapters.hubspot.properties import merged_ids
 from service.adapters.hubspot.reasons import named_reasons
-from service.adapters.hubspot.records import client_id, record_id
+from service.adapters.hubspot.records import LinkTarget, client_id, merged_records, record_id
 from service.adapters.parsed import Parsed
 from service.model import Change, Instant
 
@@ -52,14 +53,22 @@ def contact(version: _Version, result: Raw, context: Context) -> Parsed:
     record = RECORD.decode(result)
     first, last, email = (record.properties.get(name) for name in ("firstname", "lastname", "email"))
     names = (f"{first or ''} {last or ''}", email)
-    return _named("client", record_id(record.id), names, version(result, context))
+    named = _named("client", record_id(record.id), names, version(result, context))
+    return named + Parsed(mergers("contacts", record, context))
 
 
 def company(version: _Version, result: Raw, context: Context) -> Parsed:
     """A company's name, or else its domain."""
     record = RECORD.decode(result)
     names = (record.properties.get("name"), record.properties.get("domain"))
-    return _named("client", client_id("companies", record_id(record.id)), names, version(result, context))
+    client = client_id("companies", record_id(record.id))
+    named = _named("client", client, names, version(result, context))
+    return named + Parsed(mergers("companies", record, context))
+
+
+def mergers(target: LinkTarget, record: ApiRecord, context: Context) -> tuple[Change, ...]:
+    """The records that were merged into one."""
+    return merged_records(target, merged_ids(record.properties), record_id(record.id), context.asked_at)
 
 
 def owner(result: Raw, context: Context) -> Parsed:

@@ -101,14 +101,15 @@ class SyncPage:
 
     Args:
         ids: The records in it; of an answer about links, the records that have one.
-        gone: The records of which it says that they do not exist any more: by an error of the documented
-            form, or because they were merged into one that is in it.
+        gone: The records of which it says, by an error of the documented form, that they do not exist.
+        merged: The records that were merged into one that is in it.
         after: The cursor of the next page; None after the last.
         is_complete: No part of it failed, and every result has an id.
     """
 
     ids: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    merged: frozenset[str] = frozenset()
     after: str | None = None
     is_complete: bool = False
 
@@ -120,20 +121,20 @@ def page_of(body: bytes, resource: str) -> SyncPage:
     except UNDECODABLE:
         return SyncPage()
     ids_in = _linked_ids if resource.startswith("links:") else _own_ids
-    ids: set[str] = set()
-    gone = answer.not_found
+    ids, merged = set[str](), set[str]()
     is_complete = answer.is_complete
     for result in answer.results:
         try:
-            present, merged = ids_in(result)
+            present, absorbed = ids_in(result)
         except UNDECODABLE:
             is_complete = False
         else:
             ids |= present
-            gone |= merged
+            merged |= absorbed
     following = answer.paging.next if answer.paging else None
     after = (str(following.after) or None) if following else None
-    return SyncPage(frozenset(ids), frozenset(gone - ids), after, is_complete)
+    gone = frozenset(answer.not_found - ids)
+    return SyncPage(frozenset(ids), gone, frozenset(merged - ids), after, is_complete)
 
 
 def _own_ids(result: Raw) -> tuple[set[str], set[str]]:

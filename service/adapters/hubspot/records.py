@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
+from service.model import Change, Instant, Merging, merger_id
+
 LinkTarget: TypeAlias = Literal["deals", "contacts", "companies"]
 """An object type that deals or tasks are linked to. HubSpot calls a link an association."""
 
@@ -33,8 +35,18 @@ def record_id(value: str | int | None) -> str:
 
 
 def client_id(target: LinkTarget, record: str) -> str:
-    """The client's id on the board, from the record id of its contact or company."""
+    """The id on the board of a deal or a client, from the record id of the deal, contact or company."""
     return _COMPANY_PREFIX + record if target == "companies" else record
+
+
+def merged_records(target: LinkTarget, ids: Iterable[str], kept: str, version: Instant) -> tuple[Change, ...]:
+    """The changes by which records of one type were merged into another one: they are gone, and whatever is
+    linked to them is linked to it."""
+    entity: Merging = "deal" if target == "deals" else "client"
+    into = {"into_id": client_id(target, kept)}
+    merged = [client_id(target, id) for id in record_ids(ids) if id != kept]
+    mergers = (Change("merger", merger_id(entity, id), version, into) for id in merged)
+    return (*mergers, *(Change(entity, id, version, deleted=True) for id in merged))
 
 
 def record_ids(ids: Iterable[str]) -> list[str]:

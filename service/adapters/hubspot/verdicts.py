@@ -99,7 +99,7 @@ def is_recognised(call: Call, answer: Answer) -> bool:
     page = page_of(answer.body, call.resource)
     verb = call.resource.partition(":")[0]
     if verb == "read":
-        return not page.ids.isdisjoint(call.asked) or not page.gone.isdisjoint(call.asked)
+        return not (page.ids | page.gone | page.merged).isdisjoint(call.asked)
     if verb in ("search", "sweep"):
         return _leads_on(page, last_asked(call))
     return page.after is None or is_further(page.after, dict(call.query).get("after"))

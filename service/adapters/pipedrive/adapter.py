@@ -15,9 +15,9 @@ from typing import Final
 from service.adapters.fields import digest, refuse_future
 from service.adapters.parsed import Parsed, rejected
 from service.adapters.pipedrive.api import PipedriveApi
-from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_in, origin_of, parse_item
+from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, origin_of, parse_item
 from service.adapters.pipedrive.options import PipedriveOptions
-from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
+from service.adapters.pipedrive.values import Node, Object, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
 from service.model import ID_LENGTH, Decoded, Instant, Request
@@ -124,7 +124,7 @@ def _parse(body: Object, received_at: Instant, account: Account) -> Parsed:
 def _deleted(kind: str, meta: Object, body: Object, received_at: Instant) -> Parsed:
     item_id = _id(kind, meta, _object(body.get("previous")))
     version = refuse_future(_happened_at(meta, {}, received_at), received_at)
-    return deletion(kind, item_id, version, identifier_of(meta.get("merged_to_id")))
+    return deletion(kind, item_id, version, id_of(kind, meta.get("merged_to_id")))
 
 
 def _changed(kind: str, meta: Object, body: Object, account: Account, received_at: Instant) -> Parsed:
@@ -151,7 +151,7 @@ def _happened_at(meta: Object, sent: Object, received_at: Instant) -> Instant:
 def _id(kind: str, meta: Object, sent: Object | None) -> str:
     """The object's id. Raises `ValueError` if neither the object nor `meta` has one."""
     key = "entity_id" if "entity" in meta else "id"  # in v2 `meta.id` is the event's id
-    item_id = (id_in(sent) if sent else None) or identifier_of(meta.get(key))
+    item_id = (id_of(kind, sent.get("id")) if sent else None) or id_of(kind, meta.get(key))
     if item_id is None:
         raise ValueError(f"{kind}: the id is missing or is not a number")
     return item_id

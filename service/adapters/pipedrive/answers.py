@@ -15,14 +15,15 @@ from msgspec import UNSET
 from service.adapters.api import ASKED, RESOURCE, Call, absent_ids, as_of
 from service.adapters.fields import digest, refuse_future
 from service.adapters.parsed import Parsed, parse_body, rejected
-from service.adapters.pipedrive.items import Item, board_id, id_in, origin_of, parse_item
-from service.adapters.pipedrive.values import Node, Object, identifier_of, moment, parse
+from service.adapters.pipedrive.items import Item, board_id, id_of, origin_of, parse_item
+from service.adapters.pipedrive.values import LEAD, Node, Object, moment, parse
 from service.config import Account
 from service.model import Change, Decoded, Entity, Instant, Request
 
 _KINDS: Final[Mapping[str, str]] = {
     "deals": "deal",
     "archived_deals": "deal",
+    "leads": "lead",
     "activities": "activity",
     "persons": "person",
     "organizations": "organization",
@@ -31,8 +32,13 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 """The kind of object that each resource lists."""
 
-_LAST_RESOURCES: Final[Mapping[str, Entity]] = {"archived_deals": "deal", "activities": "task"}
-"""The last resource in which a deal or an activity is looked for: one that is missing here was deleted."""
+_LAST_RESOURCES: Final[Mapping[str, Entity]] = {
+    "archived_deals": "deal",
+    "leads": "deal",
+    "activities": "task",
+}
+"""The last resource in which a deal, a lead or an activity is looked for: one that is missing here was
+deleted."""
 
 
 def decode(request: Request, account: Account) -> Decoded:
@@ -66,10 +72,11 @@ def is_recognised(call: Call, body: bytes) -> bool:
         return isinstance(data, dict) if call.body else data is None or isinstance(data, list)
     if not isinstance(data, list) or (call.resource == "users" and not data):
         return False
-    kind = _KINDS.get(call.resource, "")
-    present = {board_id(kind, id) for id in ids_of(data) if id is not None}
+    if call.resource == "leads":
+        return _is_page_of_leads(call, answer, data)
     cursor = _cursor(answer)
     leads_on = isinstance(cursor, str) and cursor != "" and ("cursor", cursor) not in call.query
+    present = ids_in(call.resource, data) - {None}
     return (cursor is None or leads_on) and (not call.asked or present <= set(call.asked))
 
 
@@ -82,6 +89,25 @@ def next_cursor(body: bytes) -> str | None:
 def _cursor(answer: Object) -> Node:
     additional = answer.get("additional_data")
     return additional.get("next_cursor") if isinstance(additional, dict) else additional
+
+
+def _is_page_of_leads(call: Call, answer: Object, leads: list[Node]) -> bool:
+    """Whether an answer is the page of leads that was asked for, and says whether there are more."""
+    page = _pagination(answer)
+    start, more = page.get("start"), page.get("more_items_in_collection")
+    return isinstance(more, bool) and ("start", str(start)) in call.query and (bool(leads) or not more)
+
+
+def more_leads(body: bytes) -> bool:
+    """Whether there are more leads than on the pages so far."""
+    return _pagination(_successful(body)).get("more_items_in_collection") is True
+
+
+def _pagination(answer: Object) -> Object:
+    """Where a page of v1 is in its list: `pagination` of `additional_data`, or that itself."""
+    additional = answer.get("additional_data")
+    page = additional.get("pagination", additional) if isinstance(additional, dict) else None
+    return page if isinstance(page, dict) else {}
 
 
 def listed(body: bytes) -> list[Node]:
@@ -103,7 +129,7 @@ def _successful(body: bytes) -> Object:
 
 
 def _item(kind: str, sent: Node, asked_at: Instant, account: Account) -> Item:
-    item_id = id_in(sent) if isinstance(sent, dict) else None
+    item_id = id_of(kind, sent.get("id")) if isinstance(sent, dict) else None
     if not isinstance(sent, dict) or item_id is None:
         raise ValueError(f"{kind}: the id is missing or is not a number")
     changed_at = moment(sent.get("update_time")) or moment(sent.get("add_time"))
@@ -111,19 +137,29 @@ def _item(kind: str, sent: Node, asked_at: Instant, account: Account) -> Item:
     return Item(kind, item_id, sent, version, account, origin_of(account))
 
 
-def ids_of(objects: list[Node]) -> set[str | None]:
-    """The ids of the objects. None is among them if an object has no id: it could be any."""
-    return {id_in(sent) if isinstance(sent, dict) else None for sent in objects}
+def ids_in(resource: str, objects: list[Node]) -> set[str | None]:
+    """The ids on the board of a resource's objects. None is among them if an object has no id: it could be
+    any."""
+    kind = _KINDS.get(resource, "")
+    ids = {id_of(kind, sent.get("id")) if isinstance(sent, dict) else None for sent in objects}
+    return {None if id is None else board_id(kind, id) for id in ids}
 
 
 def _deletions(resource: str, request: Request) -> Parsed:
-    """The deals or activities that were asked for and are left out."""
+    """The deals, leads or activities that were asked for and are left out."""
     entity = _LAST_RESOURCES.get(resource)
     if entity is None:
         return Parsed()
     try:
-        present = ids_of(listed(request.body))
+        present = ids_in(resource, listed(request.body))
+        if resource == "leads" and more_leads(request.body):
+            return Parsed()
     except ValueError:
         return Parsed()
-    absent = [id for id in absent_ids(request, present) if identifier_of(id) is not None]
+    kind = _KINDS[resource]
+    absent = [
+        id
+        for id in absent_ids(request, present)
+        if board_id(kind, id_of(kind, id.removeprefix(LEAD)) or "") == id
+    ]
     return Parsed(tuple(Change(entity, id, request.received_at, deleted=True) for id in absent))

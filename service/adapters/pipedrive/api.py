@@ -29,12 +29,15 @@ from service.adapters.api import (
 )
 from service.adapters.pipedrive import answers
 from service.adapters.pipedrive.items import ENTITIES
-from service.adapters.pipedrive.values import ORGANIZATION, Node, Object
+from service.adapters.pipedrive.values import LEAD, ORGANIZATION, Node, Object
 from service.config import Account
 from service.model import DAY, SECOND, Instant, Need, earlier
 
 PAGE: Final = "500"
 """Entries on a page, at most."""
+
+LEADS_STEP: Final = 450
+"""Leads from the beginning of one page to that of the next."""
 
 BUDGET_SECONDS: Final = 900.0
 """The wait when the day's tokens are used up, or when Cloudflare blocks us. The tokens come back at midnight,
@@ -65,7 +68,8 @@ class PipedriveApi(Api):
         entity, asked = needs[0].entity, tuple(need.id for need in needs)
         match entity:
             case "deal":
-                return _by_ids("deals", asked, asked)
+                deals = [deal_id for deal_id in asked if not deal_id.startswith(LEAD)]
+                return _by_ids("deals", deals, asked) if deals else _leads(asked)
             case "task":
                 return _by_ids("activities", asked, asked)
             case "client":
@@ -89,6 +93,7 @@ class PipedriveApi(Api):
             Stage("users", _USERS),
             _stage("deals", "deals", status="open,won,lost,deleted", updated_since=updated),
             _stage("archived deals", "archived_deals", updated_since=updated),
+            Stage("leads", _leads(())),
             *(
                 _stage(name, name, updated_since=updated)
                 for name in ("activities", "persons", "organizations")
@@ -101,6 +106,7 @@ class PipedriveApi(Api):
         lost, done = _utc(earlier(now, LOSSES_DAYS * DAY)), _utc(earlier(now, TASKS_DAYS * DAY))
         return [
             _stage("open deals", "deals", status="open"),
+            Stage("leads", _leads(())),
             _stage("lost deals", "deals", status="lost", updated_since=lost),
             _stage("archived lost deals", "archived_deals", status="lost", updated_since=lost),
             _stage("open activities", "activities", done="false"),
@@ -113,6 +119,8 @@ class PipedriveApi(Api):
         Objects that are asked for by id fit on one page. A deal that is missing from it may be archived, and
         after persons come the organisations that were asked for with them.
         """
+        if call.resource == "leads":
+            return _more_leads(call, answer)
         if call.asked:
             return _rest_of(call, answers.listed(answer.body))
         cursor = answers.next_cursor(answer.body)
@@ -190,15 +198,35 @@ def _organizations(asked: Iterable[str]) -> Call | None:
     return _by_ids("organizations", (id.removeprefix(ORGANIZATION) for id in client_ids), client_ids)
 
 
+def _leads(asked: tuple[str, ...], start: int = 0) -> Call:
+    """The call for a page of the leads that are not archived, which is the only list of them. A lead that is
+    asked for is looked for on each page."""
+    return Call("leads", "/api/v1/leads", (("start", str(start)), ("limit", PAGE)), asked=asked)
+
+
+def _more_leads(call: Call, answer: Answer) -> Call | None:
+    """The call for the next page of leads. It overlaps with this one, because a lead that is deleted
+    meanwhile moves all later ones up."""
+    if not answers.more_leads(answer.body):
+        return None
+    present = answers.ids_in("leads", answers.listed(answer.body))
+    start = int(dict(call.query)["start"]) + LEADS_STEP
+    return _leads(tuple(lead_id for lead_id in call.asked if lead_id not in present), start)
+
+
 def _rest_of(call: Call, objects: list[Node]) -> Call | None:
     """The call for those objects that were asked for by id and can be in another list."""
     if call.resource == "persons":
         return _organizations(call.asked)
-    present = answers.ids_of(objects)
-    if call.resource != "deals" or None in present:
+    present = answers.ids_in(call.resource, objects)
+    if call.resource not in ("deals", "archived_deals") or None in present:
         return None
     missing = tuple(deal_id for deal_id in call.asked if deal_id not in present)
-    return _by_ids("archived_deals", missing, missing) if missing else None
+    leads = tuple(deal_id for deal_id in missing if deal_id.startswith(LEAD))
+    deals = [deal_id for deal_id in missing if deal_id not in leads]
+    if deals and call.resource == "deals":
+        return _by_ids("archived_deals", deals, missing)
+    return _leads(leads) if leads else None
 
 
 def _utc(instant: Instant) -> str:

@@ -1,5 +1,5 @@
-"""One Pipedrive object, as changes and needs: a deal, an activity, a person, an organisation, a user or a
-pipeline. Pure.
+"""One Pipedrive object, as changes and needs: a deal, a lead, an activity, a person, an organisation, a user
+or a pipeline. Pure.
 
 Webhooks and the API send objects in the same form. An object is read field by field; a field that was not
 sent or cannot be read is left unset.
@@ -17,12 +17,15 @@ from msgspec import UNSET
 from service.adapters.fields import loss_reason, money, optional_text
 from service.adapters.parsed import Parsed
 from service.adapters.pipedrive.values import (
+    LEAD,
     ORGANIZATION,
     Link,
+    Node,
     Object,
     due_moment,
     flag,
     identifier_of,
+    lead_id_of,
     link_of,
     moment,
 )
@@ -81,7 +84,7 @@ def deletion(kind: str, item_id: str, version: Instant, merged_to: str | None = 
 
 def board_id(kind: str, item_id: str) -> str:
     """The id on the board of an object of some kind."""
-    return ORGANIZATION + item_id if kind == "organization" else item_id
+    return _PREFIXES.get(kind, "") + item_id
 
 
 def _deal(item: Item) -> Parsed:
@@ -109,9 +112,28 @@ def _deal(item: Item) -> Parsed:
     return Parsed((Change("deal", item.id, item.version, fields), *named, *_names(links, item.version)))
 
 
+def _lead(item: Item) -> Parsed:
+    """A lead is an open deal until it is archived, deleted, or converted, which deletes it too."""
+    sent = item.sent
+    if _is_deleted(sent) or flag(sent.get("is_archived")):
+        return deletion(item.kind, item.id, item.version)
+    fields: dict[str, Value] = {"known": True, "status": "open"}
+    if "value" in sent:
+        worth = sent["value"] if isinstance(sent["value"], dict) else {}
+        fields |= money(worth.get("amount"), worth.get("currency"), item.account.currency, round_amount)
+    if isinstance(title := sent.get("title"), str):
+        fields["name"] = optional_text(title)
+    if item.origin:
+        fields["url"] = f"{item.origin}/leads/inbox/{item.id}"
+    links: _Links = {"client": _client(sent), "manager": _owner(sent)}
+    fields |= _link_fields(links)
+    change = Change("deal", board_id(item.kind, item.id), item.version, fields)
+    return Parsed((change, *_names(links, item.version)))
+
+
 def _activity(item: Item) -> Parsed:
     sent = item.sent
-    deal, client = link_of(sent, "deal_id"), _client(sent)
+    deal, client = _deal_of(sent), _client(sent)
     if _is_deleted(sent) or flag(sent.get("active_flag")) is False:
         return deletion(item.kind, item.id, item.version)
     fields: dict[str, Value] = {}
@@ -135,6 +157,13 @@ def _activity(item: Item) -> Parsed:
     links: _Links = {"manager": _owner(sent), "client": Link(None) if is_on_deal else client}
     fields |= _link_fields(links)
     return Parsed((Change("task", item.id, item.version, fields), *_names(links, item.version)))
+
+
+def _deal_of(sent: Object) -> Link | None:
+    """The link to the deal, else to the lead; None where the object says neither."""
+    deal = link_of(sent, "deal_id")
+    lead_id = lead_id_of(sent.get("lead_id"))
+    return Link(LEAD + lead_id) if lead_id and (deal is None or deal.id is None) else deal
 
 
 def _named(item: Item) -> Parsed:
@@ -172,7 +201,7 @@ def _set_completed(fields: dict[str, Value], done: bool, sent: Object) -> None:
 def _client(sent: Object) -> Link | None:
     """The link to the person, else to the organisation; None where the object has neither."""
     person = link_of(sent, "person_id", "person_name")
-    organization = link_of(sent, "org_id", "org_name")
+    organization = link_of(sent, "organization_id" if "organization_id" in sent else "org_id", "org_name")
     if person is not None and person.id is not None:
         return person
     if organization is not None and organization.id is not None:
@@ -201,6 +230,8 @@ def _names(links: _Links, version: Instant) -> tuple[Change, ...]:
 
 def _path(deal: Link, client: Link | None) -> str | None:
     """The path of an activity's page, which is that of its deal, else of its client."""
+    if deal.id is not None and deal.id.startswith(LEAD):
+        return f"/leads/inbox/{deal.id.removeprefix(LEAD)}"
     if deal.id is not None:
         return f"/deal/{deal.id}"
     if client is None or client.id is None:
@@ -210,11 +241,16 @@ def _path(deal: Link, client: Link | None) -> str | None:
     return f"/person/{client.id}"
 
 
-_PARSERS: Final[Mapping[str, Callable[[Item], Parsed]]] = {"deal": _deal, "activity": _activity}
+_PARSERS: Final[Mapping[str, Callable[[Item], Parsed]]] = {
+    "deal": _deal,
+    "lead": _lead,
+    "activity": _activity,
+}
 """The kinds of which more than the name is read."""
 
 ENTITIES: Final[Mapping[str, Entity]] = {
     "deal": "deal",
+    "lead": "deal",
     "activity": "task",
     "person": "client",
     "organization": "client",
@@ -224,9 +260,12 @@ ENTITIES: Final[Mapping[str, Entity]] = {
 """The kinds of object that are read, and the entity that each one is on the board."""
 
 
-def id_in(sent: Object) -> str | None:
-    """The id of the object itself."""
-    return identifier_of(sent.get("id"))
+_PREFIXES: Final[Mapping[str, str]] = {"organization": ORGANIZATION, "lead": LEAD}
+
+
+def id_of(kind: str, value: Node) -> str | None:
+    """The id of an object of some kind; None for what is none."""
+    return lead_id_of(value) if kind == "lead" else identifier_of(value)
 
 
 def origin_of(account: Account) -> str | None:

@@ -28,6 +28,10 @@ Object: TypeAlias = dict[str, Node]
 ORGANIZATION: Final = "org:"
 """The prefix of an organisation's client id, because persons and organisations are numbered apart."""
 
+LEAD: Final = "lead:"
+"""The prefix of a lead's id on the board, where a lead is a deal (SPEC section 3.2)."""
+
+_UUID = re.compile(r"[0-9a-f]{8,12}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
 _DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -61,6 +65,12 @@ def identifier_of(value: Node) -> str | None:
         return None
     text = str(value) if isinstance(value, str) or 0 < value < 10**20 else ""
     return text if _ID.fullmatch(text) and text.strip("0") else None
+
+
+def lead_id_of(value: Node) -> str | None:
+    """A lead's id, a UUID; None for anything else."""
+    text = value.lower() if isinstance(value, str) else ""
+    return text if _UUID.fullmatch(text) else None
 
 
 def link_of(sent: Object, key: str, name_key: str = "") -> Link | None:

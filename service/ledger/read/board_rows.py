@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     select,
 )
 
@@ -59,15 +60,21 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 
 @cache
 def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
-    """Overdue tasks on clients themselves, of all clients or of some."""
+    """Overdue tasks on clients themselves that are not gone, of all clients or of some."""
     of_task = TASKS.c.id, TASKS.c.text, TASKS.c.deal_id, null(), TASKS.c.manager_id, TASKS.c.due_at
-    return select(TASKS.c.client_id, *of_task, literal_column("0"), TASKS.c.url, null()).where(
-        TASKS.c.account == bindparam("account"),
-        TASKS.c.client_id.is_not(None),
-        TASKS.c.client_id != NOBODY,
-        func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
-        _OVERDUE,
-        *_some_ids(TASKS.c.client_id, some=some),
+    the_client = and_(_CLIENTS.c.account == TASKS.c.account, _CLIENTS.c.id == TASKS.c.client_id)
+    return (
+        select(TASKS.c.client_id, *of_task, literal_column("0"), TASKS.c.url, null())
+        .select_from(TASKS.outerjoin(_CLIENTS, the_client))
+        .where(
+            TASKS.c.account == bindparam("account"),
+            TASKS.c.client_id.is_not(None),
+            TASKS.c.client_id != NOBODY,
+            func.coalesce(TASKS.c.deal_id, NOBODY) == NOBODY,
+            or_(_CLIENTS.c.deleted.is_(None), func.coalesce(_CLIENTS.c.name, NOBODY) != NOBODY),
+            _OVERDUE,
+            *_some_ids(TASKS.c.client_id, some=some),
+        )
     )
 
 

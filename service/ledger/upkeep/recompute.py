@@ -20,9 +20,10 @@ from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.log import Stored
 from service.model import FIELDS, Decoded, Entity, Instant
 from service.projections import FLOW, REVISION
-from service.projections.facts import DealFacts, Moment, deal_facts, task_facts
+from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
 from service.projections.flow import Deltas, Key
 from service.projections.merge import Record, merge
+from service.projections.mergers import redirect, successors
 from service.projections.propagate import DealPair, TaskPair, propagate
 
 Decode = Callable[[Stored], Decoded]
@@ -70,10 +71,16 @@ def from_state(connection: Connection, account: Account, as_of: Instant, progres
         tasks.extend((None, task_facts(key, record, rules)) for key, record in page.items())
         progress(len(page))
 
+    gone = {
+        client_id: (False, is_gone(record))
+        for page in states.pages(connection, account.id, "client")
+        for client_id, record in page.items()
+    }
+
     def unknown(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
         return {deal_id: deal_facts(deal_id, None, rules) for deal_id in ids}
 
-    return propagate(FLOW, tasks, deals, (moment, moment), unknown, lambda _relation, _ids: {}).deltas
+    return propagate(FLOW, tasks, deals, gone, (moment, moment), unknown, lambda _relation, _ids: {}).deltas
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
@@ -112,6 +119,9 @@ def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -
         for change in decode(delivery).changes:
             merge(state[change.entity].setdefault(change.id, Record()), change, delivery.number)
         progress(1)
+    into = successors(state["merger"])
+    for entity, records in state.items():
+        redirect(entity, records.values(), into)
     return state
 
 

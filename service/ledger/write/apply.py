@@ -16,10 +16,10 @@ from service.config import Account
 from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import invalidation_of
-from service.ledger.write.load import AccountBatch, account_batch, load, load_deals
+from service.ledger.write.load import AccountBatch, account_batch, load, load_deals, load_redirection
 from service.ledger.write.log import Known
 from service.ledger.write.outcome import Outcome, Status
-from service.model import Delivery, Instant, Source
+from service.model import FIELDS, Delivery, Instant, Source
 from service.projections import FLOW
 from service.projections.batch import Changed, Merged, merge_batch
 from service.projections.propagate import Flowed, propagate
@@ -169,17 +169,20 @@ def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advance
     """Write what a batch changes."""
     account_id = batch.account.id
     loaded = load(connection, batch)
-    merged = merge_batch(loaded, batch.changes, batch.rules)
+    redirection = load_redirection(connection, batch, loaded)
+    stored = {entity: {**redirection.records.get(entity, {}), **loaded.get(entity, {})} for entity in FIELDS}
+    merged = merge_batch(stored, batch.changes, batch.rules, redirection)
     flowed = propagate(
         FLOW,
         merged.tasks,
         merged.deals,
+        merged.gone,
         batch.moments,
         partial(load_deals, connection, batch),
         partial(sums.cells, connection, account_id),
     )
     for entity, records in merged.records.items():
-        state.save(connection, account_id, entity, records, loaded.get(entity, {}))
+        state.save(connection, account_id, entity, records, stored[entity])
     sums.add(connection, account_id, flowed.deltas)
     head = replace(head, as_of=batch.moments[1].now, next_tick_at=_next_tick(connection, batch, head, merged))
     silent = any(delivery.source in SILENT for _, delivery in batch.numbered)

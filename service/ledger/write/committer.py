@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
-from service.ledger.database.errors import CutShort, Locked, Unavailable
-from service.ledger.write import heads
+from service.ledger.database.errors import Away, CutShort, Locked, Unavailable
+from service.ledger.write import heads, invalidations
 from service.ledger.write.apply import apply
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
@@ -101,7 +101,8 @@ class Committer:
                 return self._commit(deliveries)
         except Unavailable as error:
             _log.warning("nothing is committed: %s", error)
-            return [Unavailable(_AWAY) for _ in deliveries], {}
+            told = Unavailable if isinstance(error, Locked) else Away
+            return [told(_AWAY) for _ in deliveries], {}
 
     def tick(self) -> Heads:
         """Bring boards that are due up to now. Those that another transaction holds are left to it.
@@ -119,6 +120,24 @@ class Committer:
         except Exception:
             _log.exception("a tick failed; trying each board by itself")
         return self._tick_one_by_one()
+
+    def probe(self, *, room: bool) -> None:
+        """Commit what changes nothing, to find out whether anything can be stored.
+
+        Args:
+            room: Find out whether there is room for a webhook, too; which costs more.
+
+        Raises:
+            Unavailable: Nothing can be stored.
+        """
+        with self._database.committing() as connection:
+            account_id = heads.touch(connection, self._accounts)
+            if room and account_id is not None:
+                invalidations.empty(connection, account_id)
+                invalidations.fill(connection, account_id)
+        if room and account_id is not None:
+            with self._database.committing() as connection:
+                invalidations.empty(connection, account_id)
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all deliveries but those of accounts whose lock another transaction holds."""
@@ -177,7 +196,7 @@ class Committer:
                 outcomes, changed = self._apply_or_quarantine(delivery)
             except Exception as error:  # not even its rejection can be stored: the sender must hear of it
                 _log.warning("a delivery of %s is not stored: %s", delivery.account, error)
-                outcomes, changed = [Unavailable(str(error))], {}
+                outcomes, changed = [error if isinstance(error, Away) else Unavailable(str(error))], {}
             results.extend(outcomes)
             new_heads.update(changed)
         return results, new_heads

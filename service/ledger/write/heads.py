@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from service.calendar import next_midnight
 from service.config import Account, zone_version
 from service.ledger.database import schema
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
-from service.ledger.database.tables import HEADS, TASKS
+from service.ledger.database.tables import HEADS, STATE, TASKS
 from service.model import SECOND, Day, Instant
 from service.projections import FINGERPRINT, REVISION
 from service.projections.facts import Rules
@@ -31,7 +31,11 @@ class OtherRules(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A row of `tables.HEADS`, which says what the columns mean."""
+    """A row of `tables.HEADS`, which says what the columns mean.
+
+    Args:
+        mergers: Whether the CRM has merged anything. No column, but read together with the row.
+    """
 
     account: str
     seq: int
@@ -44,6 +48,7 @@ class Head:
     rules_fingerprint: str
     known_from: Day | None
     quarantined: int
+    mergers: bool = False
 
     def knowing_from(self, day: Day | None) -> Head:
         """The head of which the losses are known from a day on, if they were not known that far back."""
@@ -65,7 +70,8 @@ def fingerprint_of(account: Account) -> str:
     return f"{account.timezone}|{zone_version()}|{account.currency}|{rates}|{asks}|{FINGERPRINT}"
 
 
-_HEAD = select(*HEADS.c).where(HEADS.c.account == bindparam("account"))
+_MERGERS = exists().where(STATE["merger"].c.account == bindparam("account"))
+_HEAD = select(*HEADS.c, _MERGERS.label("mergers")).where(HEADS.c.account == bindparam("account"))
 _LOCKED_HEAD = _HEAD.with_for_update()
 _FREE_HEAD = (
     select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
@@ -79,7 +85,7 @@ def head(connection: Connection, account: str, *, lock: bool = False) -> Head | 
     """The head row of an account; None if there is none. `lock` keeps other nodes from committing to the
     account until this transaction ends."""
     row = connection.execute(_LOCKED_HEAD if lock else _HEAD, {"account": account}).one_or_none()
-    return None if row is None else Head(*row)
+    return None if row is None else Head(*tuple[Any, ...](row))
 
 
 def lock_if_free(connection: Connection, account: str) -> bool:
@@ -131,6 +137,15 @@ def store(connection: Connection, changed: Head) -> None:
     """Write a head row whose lock the transaction holds."""
     values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
     connection.execute(_STORE, {"the_account": changed.account, **values})
+
+
+def touch(connection: Connection, accounts: Iterable[str]) -> str | None:
+    """Write the head row of one of some accounts as it is, and return the account; None if other transactions
+    hold them all."""
+    free = next((one for one in sorted(accounts) if lock_if_free(connection, one)), None)
+    if free is not None:
+        connection.execute(update(HEADS).where(HEADS.c.account == free).values(seq=HEADS.c.seq))
+    return free
 
 
 def ensure(connection: Connection, account: Account, now: Instant) -> None:

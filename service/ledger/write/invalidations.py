@@ -30,6 +30,12 @@ MANY: Final = 500
 """Clients that one invalidation names at most. With more, everything is stale."""
 
 
+FILLER_BYTES: Final = 64 * 1024
+"""The room that `fill` takes: that of a large webhook."""
+
+_FILLER: Final = -1
+
+
 class Invalidation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a commit made stale.
 
@@ -116,6 +122,16 @@ def read(connection: Connection, account: str, after: int, upto: int) -> list[In
     if len(rows) != upto - after:
         return [Invalidation(everything=True)]
     return [msgspec.json.decode(row, type=Invalidation) for row in rows]
+
+
+def fill(connection: Connection, account: str) -> None:
+    """Store a row that means nothing and takes some room. No reader asks for its number."""
+    connection.execute(_STORE, {"account": account, "seq": _FILLER, "stale": " " * FILLER_BYTES})
+
+
+def empty(connection: Connection, account: str) -> None:
+    """Delete what `fill` stored."""
+    connection.execute(_DROP, {"account": account, "upto": _FILLER})
 
 
 def refresh(connection: Connection, account: str, known_from: Day | None = None) -> None:

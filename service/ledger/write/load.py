@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -10,12 +10,14 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from service.calendar import day_start, shifted
 from service.config import Account
-from service.ledger.database.tables import TASKS
+from service.ledger.database.tables import STATE, TASKS
 from service.ledger.write import heads, state
 from service.ledger.write.heads import Head
 from service.model import Change, Delivery, Entity, Instant
 from service.projections.batch import Records
 from service.projections.facts import DealFacts, Moment, Rules, deal_facts
+from service.projections.merge import Record, merge
+from service.projections.mergers import LINKS, NO_REDIRECTION, Redirection, left_of, links, successors
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class AccountBatch:
         numbered: Deliveries with their numbers.
         moments: The moment that the board is true at, and the one that it will be true at.
         ticks: Whether the clock alone changes the board between them.
+        mergers: Whether the CRM has merged anything before.
     """
 
     account: Account
@@ -33,6 +36,7 @@ class AccountBatch:
     numbered: Sequence[tuple[int, Delivery]]
     moments: tuple[Moment, Moment]
     ticks: bool
+    mergers: bool
 
     @property
     def changes(self) -> list[tuple[int, Change]]:
@@ -52,6 +56,7 @@ def account_batch(
         numbered,
         (Moment(head.as_of, rules.day(head.as_of)), Moment(moment, rules.day(moment))),
         ticks=moment >= head.next_tick_at or moment < head.as_of,
+        mergers=head.mergers,
     )
 
 
@@ -64,6 +69,43 @@ def load(connection: Connection, batch: AccountBatch) -> Records:
         ids.setdefault("task", set()).update(ticked)
     account_id = batch.account.id
     return {entity: state.load(connection, account_id, entity, wanted) for entity, wanted in ids.items()}
+
+
+def load_redirection(connection: Connection, batch: AccountBatch, loaded: Records) -> Redirection:
+    """What a batch leads elsewhere: nothing, and without a statement, as long as there is no merger."""
+    told = {key: record.copy() for key, record in loaded.get("merger", {}).items()}
+    for number, change in batch.changes:
+        if change.entity == "merger":
+            merge(told.setdefault(change.id, Record()), change, number)
+    if not told and not batch.mergers:
+        return NO_REDIRECTION
+    linked = _linked(connection, batch.account.id, told) if told else {}
+    keys = {key for _, change in batch.changes for key in links(change.entity, change.fields)}
+    for entity, records in linked.items():
+        keys |= {key for record in records.values() for key in links(entity, record.values)}
+    into, seen = successors(told), set[str]()
+    while unseen := {left_of(key, into) for key in keys} - seen:
+        seen |= unseen
+        into |= successors(state.load(connection, batch.account.id, "merger", unseen))
+    return Redirection(into, linked)
+
+
+def _linked(connection: Connection, account: str, keys: Iterable[str]) -> Records:
+    """The deals and tasks that are linked to some deals and clients, given by their `merger_id`. It goes
+    through all of them: a merger is rare, and an index would cost each commit."""
+    wanted: dict[str, set[str]] = {}
+    for key in keys:
+        entity, _, merged = key.partition(" ")
+        wanted.setdefault(entity, set()).add(merged)
+    found: dict[Entity, dict[str, Record]] = {}
+    for entity, fields in LINKS.items():
+        table = STATE[entity]
+        any_link = or_(
+            *(table.c[name].in_(sorted(wanted.get(linked, ()))) for name, linked in fields.items())
+        )
+        rows = connection.execute(select(*state.columns(entity)).where(table.c.account == account, any_link))
+        found[entity] = {str(row[0]): state.record(entity, row) for row in rows}
+    return found
 
 
 def load_deals(connection: Connection, batch: AccountBatch, ids: AbstractSet[str]) -> Mapping[str, DealFacts]:

@@ -46,7 +46,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """The ticks that wait, which one tick answers, and deliveries for one transaction."""
+    """The ticks that wait, which one tick answers, and deliveries for one transaction; both empty for a
+    probe."""
 
     ticks: Sequence[asyncio.Future[int]]
     deliveries: Sequence[Waiting]
@@ -64,6 +65,7 @@ class Queue:
         self._ticks: list[asyncio.Future[int]] = []
         self._deliveries: deque[Waiting] = deque()
         self._bytes = 0
+        self._probes = False
         self._ready = threading.Condition()
         self._closed = False
 
@@ -94,6 +96,12 @@ class Queue:
             self._ready.notify()
         return future
 
+    def add_probe(self) -> None:
+        """Have an empty batch taken, unless another waits."""
+        with self._ready:
+            self._probes = True
+            self._ready.notify()
+
     def close(self) -> None:
         """Take no more."""
         with self._ready:
@@ -103,10 +111,11 @@ class Queue:
     def take(self) -> Batch | None:
         """Wait for the next batch; None once the queue is closed and empty."""
         with self._ready:
-            while not (self._ticks or self._deliveries):
+            while not (self._ticks or self._deliveries or self._probes):
                 if self._closed:
                     return None
                 self._ready.wait()
+            self._probes = False
             ticks, self._ticks = self._ticks, []
             deliveries: list[Waiting] = []
             size = 0

@@ -16,7 +16,7 @@ from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import invalidations, troubles
 from service.ledger.write.troubles import API_CODES
-from service.model import SECOND, Instant, Micros
+from service.model import SECOND, Day, Instant, Micros
 
 LEASE: Final = Micros(60 * SECOND)
 """How long a lease lasts unless it is renewed. When the process dies, the account's API is not used for so
@@ -133,14 +133,22 @@ def advance(connection: Connection, account: str, holder: str, run: SyncRun) -> 
     connection.execute(update(SYNCS).where(*mine).values(_values(run)))
 
 
-def finish(connection: Connection, account: str, holder: str, run: SyncRun) -> bool:
+def finish(
+    connection: Connection, account: str, holder: str, run: SyncRun, known_from: Day | None = None
+) -> bool:
     """Note that a run is complete, and report what a reconciliation repaired. Returns False, and does
-    nothing, if the lease was lost meanwhile."""
+    nothing, if the lease was lost meanwhile.
+
+    Args:
+        known_from: The first day of which a backfill read all losses.
+    """
     mine = SYNCS.c.account == account, SYNCS.c.holder == holder
     values = {_RUN: None, SYNCS.c.synced_at: run.began_at}
     done = bool(connection.execute(update(SYNCS).where(*mine).values(values)).rowcount)
     if done and run.kind == "reconcile":
         _report(connection, account, run.repaired)
+    if done and known_from is not None:
+        invalidations.refresh(connection, account, known_from)
     return done
 
 

@@ -15,13 +15,13 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import DEADLINE_SECONDS, Database
-from service.ledger.database.errors import Unavailable
+from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
 from service.ledger.write.heads import Head
 from service.ledger.write.outcome import Outcome
@@ -30,6 +30,9 @@ from service.model import SECOND, Delivery
 
 _WATCH_SECONDS: Final = 0.5
 """Between two looks at the thread."""
+
+PROBE_SECONDS: Final = 5.0
+"""After the last commit, until it is probed whether anything can be stored."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +45,25 @@ OnCommit: TypeAlias = Callable[[Mapping[str, Head]], None]
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """What became of a batch: how many boards its tick brought up to now, and each delivery's result."""
+    """What became of a batch: how many boards its tick brought up to now, and each delivery's result.
+
+    Args:
+        stored: Whether anything could be stored; None where nothing shows it.
+    """
 
     ticked: int | Unavailable
     results: Sequence[Result]
     new_heads: Heads
+    stored: bool | None = None
+
+
+def _is_stored(committed: _Committed) -> bool | None:
+    """Whether a batch shows that anything can be stored. A lock, or rules of another node, show nothing."""
+    results = [*committed.results, committed.ticked]
+    if any(isinstance(result, Away | Corrupt | CutShort) for result in results):
+        return False
+    has_stored = committed.new_heads or any(isinstance(result, Outcome) for result in committed.results)
+    return True if has_stored else None
 
 
 class Writer:
@@ -61,6 +78,8 @@ class Writer:
 
     Attributes:
         on_commit: The subscribers; see `OnCommit`. They are called before the senders are answered.
+        storing: False while nothing can be stored: the disk is full, or the database is away.
+        on_storing: Called on the event loop after `storing` changed.
     """
 
     def __init__(
@@ -72,6 +91,9 @@ class Writer:
         patience: float = DEADLINE_SECONDS,
     ) -> None:
         self.on_commit: list[OnCommit] = []
+        self.storing = True
+        self.on_storing: list[Callable[[], None]] = []
+        self._shown_at = 0.0
         self._committer = Committer(database, accounts, clock)
         self._patience = patience
         self._clock = clock
@@ -131,7 +153,7 @@ class Writer:
     def _run(self) -> None:
         while batch := self._queue.take():
             self._current = batch, self._now()
-            committed = self._commit(batch)
+            committed = self._commit(batch) if batch.ticks or batch.deliveries else self._probe()
             self._current = None
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._resolve, batch, committed)
@@ -148,7 +170,22 @@ class Writer:
             unavailable = Unavailable(str(error))
             return _Committed(unavailable, [unavailable] * len(deliveries), {})
         self._measure(len(deliveries), (self._clock.now() - began) / SECOND)
-        return _Committed(ticked, results, {**new_heads, **changed})
+        committed = _Committed(ticked, results, {**new_heads, **changed})
+        return replace(committed, stored=_is_stored(committed))
+
+    def _probe(self) -> _Committed:
+        """Find out whether anything can be stored, while nothing comes that would show it."""
+        try:
+            self._committer.probe(room=not self.storing)
+        except Locked:
+            return _Committed(0, (), {})
+        except Unavailable as error:
+            _log.warning("nothing can be stored: %s", error)
+            return _Committed(0, (), {}, stored=False)
+        except Exception:
+            _log.exception("it cannot be found out whether anything can be stored")
+            return _Committed(0, (), {})
+        return _Committed(0, (), {}, stored=True)
 
     def _tick(self) -> tuple[int | Unavailable, Heads]:
         """The result of a tick, which must not fail the deliveries behind it."""
@@ -159,6 +196,8 @@ class Writer:
         return len(new_heads), new_heads
 
     def _resolve(self, batch: Batch, committed: _Committed) -> None:
+        if committed.stored is not None:
+            self._show(storing=committed.stored)
         if committed.new_heads:
             for subscriber in self.on_commit:
                 subscriber(committed.new_heads)
@@ -167,16 +206,28 @@ class Writer:
         for waiting, result in zip(batch.deliveries, committed.results, strict=True):
             answer(waiting.future, result)
 
+    def _show(self, *, storing: bool) -> None:
+        """Note whether anything can be stored, as a batch has just shown."""
+        self._shown_at = self._now()
+        if storing != self.storing:
+            self.storing = storing
+            for subscriber in self.on_storing:
+                subscriber()
+
     def _now(self) -> float:
         return self._loop.time() if self._loop is not None else 0.0
 
     async def _watch(self) -> None:
-        """Answer for a batch that takes too long, and for everything that waits behind it."""
+        """Answer for a batch that takes too long, and for everything that waits behind it. While nothing
+        comes, or nothing can be stored, have it probed whether anything can."""
         while True:
             await asyncio.sleep(min(_WATCH_SECONDS, self._patience / 4))
             current = self._current
+            if current is None and (not self.storing or self._now() - self._shown_at >= PROBE_SECONDS):
+                self._queue.add_probe()
             if current is None or self._now() - current[1] < self._patience:
                 continue
+            self._show(storing=False)
             error = Unavailable("the database does not answer")
             if failed := current[0].fail(error) + self._queue.clear().fail(error):
                 _log.warning("the database does not answer: %d senders must try again", failed)

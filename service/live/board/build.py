@@ -34,13 +34,16 @@ from service.projections.facts import PENDING
 from service.reasons import Kind, reason_key
 
 
-def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges: Ranges) -> Snapshot:
+def build_snapshot(
+    rows: BoardRows, account: Account, query: BoardQuery, ranges: Ranges, *, storing: bool = True
+) -> Snapshot:
     """The board of a query.
 
     Args:
         rows: With the losses of the ranges.
         account: Gives the kinds of reasons, the zone, the currency and the language, as configured now.
         ranges: `ranges.ranges` of the query.
+        storing: Whether the service can store what comes in.
 
     Raises:
         KeyError: The rows lack the losses of a range.
@@ -58,6 +61,7 @@ def build_snapshot(rows: BoardRows, account: Account, query: BoardQuery, ranges:
         losses=losses,
         at_risk=at_risk(rows, account, query),
         warnings=_warnings(rows, losses.unclassified.count, ranges.current, account),
+        storing=storing,
         known_from=None if rows.known_from is None else iso_day(rows.known_from),
         shown=Filter(query.manager, query.pipeline),
         managers=_choices(rows.manager_names),

@@ -108,7 +108,7 @@ class Boards:
     async def _read(self, account: Account, query: BoardQuery) -> Snapshot:
         days = ranges(query, self._today(account))
         rows = await in_time(lambda: self._reader.read(account.id, days.selections))
-        return build_snapshot(rows, account, query, days)
+        return build_snapshot(rows, account, query, days, storing=self._hub.is_storing())
 
     async def page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""

@@ -179,6 +179,9 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
         "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
         "setup": ("unknown", ("setup",)),
+        "full": ("unknown", ("full",))
+        if snapshot.storing
+        else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
     }
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}

@@ -31,7 +31,6 @@ function address() {
 }
 
 function receive(name, frame, first) {
-  if ("storing" in frame) showStoring(frame.storing);
   clock.set(frame, name === "heartbeat");
   if (name === "heartbeat") checkSeq(frame.seq);
   else showFrame(name, frame, first);
@@ -53,6 +52,7 @@ function showFrame(name, frame, first) {
   upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
   delete document.body.dataset.loading;
+  showStoring();
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
@@ -74,10 +74,9 @@ function showState(state) {
   nameState();
 }
 
-/** Say whether the service can store what the CRM reports: while it cannot, the figures are not live. */
-function showStoring(storing) {
-  page.dataset.storing = storing;
-  document.getElementById("full").hidden = storing;
+/** While the service cannot store what the CRM reports, which a fragment tells, the figures are not live. */
+function showStoring() {
+  page.dataset.storing = document.getElementById("full").hidden;
   nameState();
 }
 

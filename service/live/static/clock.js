@@ -24,7 +24,7 @@ export class Clock {
   /** Update how long tasks are overdue, the moments of the figures, and the age of figures that are stale. */
   tick() {
     const now = Date.now() + this.#ahead;
-    const { as_of: asOf, last_delivery_at: heardAt } = this.#newest;
+    const { as_of: asOf } = this.#newest;
     const today = localIso(now, asOf);
     for (const time of document.querySelectorAll("time[data-due]")) {
       write(time, duration((now - Number(time.dataset.due)) / 1000, this.messages, page.lang));
@@ -38,10 +38,6 @@ export class Clock {
     const age = duration((now - Date.parse(asOf)) / 1000, this.messages, page.lang);
     const time = moment(asOf, today, this.messages);
     write(document.getElementById("stale-text"), fill(this.messages.stale, { age, time }));
-    if (heardAt) {
-      const stored = { time: moment(heardAt, today, this.messages) };
-      write(document.getElementById("full-text"), fill(this.messages.unstored, stored));
-    }
   }
 }
 

@@ -38,7 +38,7 @@ class Feed:
         self.query = query
         self.ring: Ring[Snapshot] = Ring(self._encode)
         self.subscribers: set[Subscriber] = set()
-        self._period: Period | None = None
+        self.period: Period | None = None
 
     def update(self, board: Snapshot, period: Period, rows: BoardRows) -> Update:
         """Decide what to send: nothing (only `as_of` moved), a patch, or a full snapshot (first read, or the
@@ -48,7 +48,7 @@ class Feed:
             rows: What `board` was built from.
         """
         old = self.ring.board
-        if old is None or period != self._period:
+        if old is None or period != self.period:
             return Update(board, period, "snapshot")
         if self.query.form == "html":
             patch = render.html_patch(old, board, self.query, rows.closed)
@@ -62,7 +62,7 @@ class Feed:
 
     def apply(self, update: Update) -> None:
         """Make an update the newest that subscribers read."""
-        self._period = update.period
+        self.period = update.period
         if update.sends == "snapshot":
             self.ring.reset(update.board.seq, update.board)
         elif update.sends == "patch":

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
 
 from service.calendar import local_day
 from service.clock import Clock
@@ -75,10 +77,18 @@ class Hub:
 
     Args:
         accounts: By id.
+        is_storing: Whether the service can store what comes in.
     """
 
-    def __init__(self, reader: BoardReader, accounts: Mapping[str, Account], clock: Clock) -> None:
+    def __init__(
+        self,
+        reader: BoardReader,
+        accounts: Mapping[str, Account],
+        clock: Clock,
+        is_storing: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._reader = reader
+        self.is_storing = is_storing
         self._accounts = accounts
         self._clock = clock
         self._watches: dict[str, _Watch] = {}
@@ -106,6 +116,11 @@ class Hub:
             watch = self._watches.get(account_id)
             if watch is not None and (watch.rows is None or seq != watch.rows.seq):
                 watch.wake.set()
+
+    def on_storing(self) -> None:
+        """Have every board shown again, because it changed whether the service can store what comes in."""
+        for watch in self._watches.values():
+            watch.wake.set()
 
     async def stream(self, query: BoardQuery, last_seq: int | None, send: StreamSend) -> None:
         """Write a stream until it ends.
@@ -165,6 +180,7 @@ class Hub:
                 await self._update(watch)
             except Unavailable as error:
                 _log.warning("cannot read the board of %s now: %s", watch.account.id, error)
+                self._tell_storing(watch)
             except Exception:  # a bug must not end the streams: the next read may succeed
                 _log.exception("cannot read the board of %s", watch.account.id)
             else:
@@ -201,6 +217,16 @@ class Hub:
             for subscriber in subscribers:
                 subscriber.pump()
 
+    def _tell_storing(self, watch: _Watch) -> None:
+        """Of a board that cannot be read, tell at least that nothing can be stored."""
+        rows = None if watch.rows is None else replace(watch.rows, closed=frozenset())
+        for feed in watch.feeds.values():
+            if rows is not None and feed.ring.board is not None and feed.period is not None:
+                board = msgspec.structs.replace(feed.ring.board, storing=self.is_storing())
+                feed.apply(feed.update(board, feed.period, rows))
+                for subscriber in feed.subscribers:
+                    subscriber.pump()
+
     def _read(self, watch: _Watch, feeds: Sequence[Feed]) -> tuple[BoardRows, list[Update]]:
         """In the thread: read the board, and decide what each feed sends."""
         account = watch.account
@@ -209,7 +235,9 @@ class Hub:
         selections = dict.fromkeys(selection for _, days in of_feeds for selection in days.selections)
         rows = self._reader.read(account.id, list(selections), watch.rows)
         return rows, [
-            feed.update(build_snapshot(rows, account, feed.query, days), days.period, rows)
+            feed.update(
+                build_snapshot(rows, account, feed.query, days, storing=self.is_storing()), days.period, rows
+            )
             for feed, days in of_feeds
         ]
 
@@ -218,6 +246,6 @@ def _beat(watch: _Watch) -> None:
     """Send a heartbeat to every subscriber that has been sent a board."""
     for feed in watch.feeds.values():
         if feed.ring.board is not None:
-            frame = event("heartbeat", moment(feed.ring.board))
+            frame = event("heartbeat", {**moment(feed.ring.board), "storing": feed.ring.board.storing})
             for subscriber in feed.subscribers:
                 subscriber.send_if_ready(frame)

@@ -89,7 +89,6 @@ class Translations:
             "saved": self.gettext("Saved: %(names)s"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
-            "unstored": self.gettext("The service cannot store what the CRM reports. Last stored: %(time)s"),
             "stale": self.gettext("No connection: the figures are those of %(time)s, %(age)s ago"),
         }
 

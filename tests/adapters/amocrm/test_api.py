@@ -131,6 +131,21 @@ def test_the_reason_is_the_configured_fields_where_there_is_one() -> None:
     assert one("leads", LEAD, by_id).fields["reason_id"] == "выбрал других"
 
 
+def test_the_reason_field_is_looked_for_among_the_fields_of_leads() -> None:
+    assert API.field(OFFICE) is None
+    fields = Answer(
+        200, {}, embedded("custom_fields", {"id": 76, "name": "Источник"}, {"id": 77, "name": "Причина"})
+    )
+    for wanted, there in ((" причина", True), ("77", True), ("Причина отказа", False), ("7", False)):
+        office = replace(OFFICE, options=AmoCRMOptions(reason_field=wanted))
+        call = API.field(office)
+        assert call is not None
+        assert call.path == "/api/v4/leads/custom_fields"
+        assert API.is_recognised(call, fields)
+        assert API.has_field(fields, office) == there
+        assert not API.has_field(Answer(204), office)
+
+
 def test_a_deleted_lead_is_deleted() -> None:
     changes = decode("leads", {"id": 42, "is_deleted": True, "updated_at": THEN // SECOND}).changes
     assert changes == (Change("deal", "42", THEN, deleted=True), Change("deal", "42", NOW, deleted=True))

@@ -19,7 +19,18 @@ from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.signature import address
 from service.adapters.protocol import TOLERANCE
 from service.config import Account
-from service.model import ID_LENGTH, SECOND, Change, Decoded, Instant, Need, Request, Value
+from service.model import (
+    ID_LENGTH,
+    SECOND,
+    Change,
+    Decoded,
+    Instant,
+    Merging,
+    Need,
+    Request,
+    Value,
+    merger_id,
+)
 from tests.adapters.amocrm import captures
 from tests.adapters.hubspot.posts import ADDRESS, OCCURRED, PORTAL, VERSION, body, event, office, signed
 from tests.adapters.posts import NOW, TOKEN, post
@@ -406,15 +417,23 @@ def test_deletions() -> None:
         assert (result.changes[0].deleted, result.needs) == (True, ())
 
 
-def test_all_merged_deals_but_one_are_deleted() -> None:
+def merged(entity: Merging, into: str, *ids: str) -> tuple[Change, ...]:
+    """The changes by which records were merged into one."""
+    mergers = [Change("merger", merger_id(entity, id), Instant(VERSION), {"into_id": into}) for id in ids]
+    return (*mergers, *(Change(entity, id, Instant(VERSION), deleted=True) for id in ids))
+
+
+def test_all_merged_records_but_one_are_gone_and_that_one_is_asked_for() -> None:
     old = accepted(event("deal.merge", primaryObjectId=1, mergedObjectIds=[2, 3]))
-    assert old.changes == tuple(Change("deal", id, Instant(VERSION), deleted=True) for id in ("2", "3"))
-    assert old.needs == (Need("deal", "1"),)
+    assert (old.changes, old.needs) == (merged("deal", "1", "2", "3"), (Need("deal", "1"),))
     ids = {"primaryObjectId": 1, "mergedObjectIds": [1, 2], "newObjectId": 9}
     new = accepted(event("object.merge", objectTypeId="0-3", **ids))
-    assert new.changes == tuple(Change("deal", id, Instant(VERSION), deleted=True) for id in ("1", "2"))
-    assert new.needs == (Need("deal", "9"),)
-    assert accepted(event("contact.merge", primaryObjectId=1, mergedObjectIds=[2])).changes == ()
+    assert (new.changes, new.needs) == (merged("deal", "9", "1", "2"), (Need("deal", "9"),))
+    contact = accepted(event("contact.merge", **ids))
+    assert (contact.changes, contact.needs) == (merged("client", "9", "1", "2"), (Need("client", "9"),))
+    company = accepted(event("object.merge", objectTypeId="0-2", **ids))
+    assert company.changes == merged("client", "company-9", "company-1", "company-2")
+    assert accepted(event("object.merge", objectTypeId="0-5", **ids)).changes == ()
 
 
 def association(start: str, end: str, *, removed: bool = False) -> dict[str, Any]:
@@ -575,6 +594,12 @@ def test_the_samples_come_to_the_changes_that_they_show() -> None:
         ("deal", "9000101", always | {"closed_at": VERSION + 7000}),
         ("deal", "9000102", always | {"manager_id": "61001"}),
     ]
-    assert changes("deal_merge") == [("deal", "9000104", None), ("deal", "9000105", None)]
+    into = always | {"into_id": "9000110"}
+    assert changes("deal_merge") == [
+        ("merger", "deal 9000104", into),
+        ("merger", "deal 9000105", into),
+        ("deal", "9000104", None),
+        ("deal", "9000105", None),
+    ]
     completed = always | {"completed": True, "completed_at": VERSION}
     assert changes("task_completed")[0] == ("task", "7000201", completed)

@@ -408,9 +408,21 @@ def test_a_record_of_which_an_answer_says_nothing_stays_needed() -> None:
 def test_a_record_that_was_merged_into_another_is_gone(resource: str) -> None:
     merged = record("42", DEAL | {"hs_merged_object_ids": "43;44;x"})
     result = decoded(resource, batch(merged), "42", "43")
-    gone = [change for change in result.changes if change.deleted]
-    assert gone == [Change("deal", id, NOW, deleted=True) for id in ("43", "44")]
+    mergers = tuple(Change("merger", f"deal {id}", NOW, {"into_id": "42"}) for id in ("43", "44"))
+    gone = tuple(Change("deal", id, NOW, deleted=True) for id in ("43", "44"))
+    assert result.changes[-4:] == (*mergers, *gone)
+    assert sum(change.deleted for change in result.changes) == 2
     assert result.rejections == ()
+
+
+def test_a_client_that_was_merged_into_another_is_gone() -> None:
+    for resource in ("names:contacts", "search:contacts"):
+        sent = {"firstname": "Иван", "hs_merged_object_ids": "43", "lastmodifieddate": CHANGED}
+        result = decoded(resource, page(record("42", sent)))
+        merger = Change("merger", "client 43", NOW, {"into_id": "42"})
+        assert result.changes[1:] == (merger, Change("client", "43", NOW, deleted=True))
+    company = decoded("names:companies", page(record("42", {"name": "x", "hs_merged_object_ids": "43"})))
+    assert company.changes[1].id == "client company-43"
 
 
 CHOICE = json.dumps(

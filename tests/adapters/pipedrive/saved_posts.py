@@ -37,11 +37,15 @@ def bodies() -> dict[str, bytes]:
 
 def plain(body: bytes) -> tuple[str, str, bool, dict[str, Value]] | None:
     """The entity, id, whether it was deleted, and the fields that are copied as they are; None for a kind of
-    object other than deals and activities."""
+    object other than deals, leads and activities."""
     event = json.loads(body, parse_float=Decimal)
     meta = event["meta"]
     kind, action = meta.get("entity") or meta["object"], meta["action"]
     sent: dict[str, Any] = event.get("data") or event.get("current") or event["previous"]
+    if kind == "lead":
+        worth = sent["value"]
+        read = {"amount": int(worth["amount"] * 100), "currency": worth["currency"]}
+        return "deal", f"lead:{sent['id']}", False, {"name": sent["title"], "status": "open", **read}
     if kind not in ("deal", "activity"):
         return None
     entity = {"deal": "deal", "activity": "task"}[kind]
@@ -132,6 +136,23 @@ EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
     "deal_archived_open": [_deletion("deal", "505", "2026-11-21 11:00:00.300")],
     "deal_delete": [_deletion("deal", "506", "2026-11-21 12:00:00.335")],
     "deal_delete_merged": [_deletion("deal", "507", "2026-11-21 12:30:00.100"), Need("deal", "501")],
+    "lead_change": [
+        Change(
+            "deal",
+            "lead:7c9e6679-7425-40de-944b-e07fc1f90ae7",
+            utc("2026-11-22 14:00:00.754"),
+            {
+                "known": True,
+                "status": "open",
+                "amount": 12300,
+                "currency": "RUB",
+                "name": "Мука, первый заказ",
+                "client_id": "7",
+                "manager_id": "3301",
+                "url": f"{_PAGE}/leads/inbox/7c9e6679-7425-40de-944b-e07fc1f90ae7",
+            },
+        )
+    ],
     "activity_create": [_task("902", "2026-11-20 07:20:00.461")],
     "activity_timed": [_task("903", "2026-11-21 09:00:00.700", due_at=_NINE_THIRTY)],
     "activity_done": [

@@ -93,7 +93,7 @@ def test_a_body_is_decoded_as_by_a_plain_reading(name: str) -> None:
         assert {key: first.fields[key] for key in fields} == fields
 
 
-@pytest.mark.parametrize("kind", ["lead", "note", "product", "stage", "activityType", "project"])
+@pytest.mark.parametrize("kind", ["note", "product", "stage", "activityType", "project"])
 @pytest.mark.parametrize("action", ["create", "change", "delete"])
 def test_any_other_kind_of_object_is_accepted_and_has_no_effect(kind: str, action: str) -> None:
     result = decoded(event(kind, {"id": "0c5e-lead", "title": "x"}, action))
@@ -243,9 +243,49 @@ def test_an_activity_with_a_deal_is_on_the_deal_and_not_on_its_client() -> None:
     assert result.needs == ()
 
 
-def test_an_activity_on_a_leads_person_is_on_that_client() -> None:
-    fields = task(deal_id=None, lead_id="0c5e", person_id=7, org_id=None)
-    assert fields == {"deal_id": None, "client_id": "7"}
+LEAD = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+
+
+def lead(**sent: Any) -> Change:
+    (changed,) = decoded(event("lead", {"id": LEAD, **sent}, entity_id=LEAD)).changes
+    return changed
+
+
+def test_a_lead_is_an_open_deal_with_an_id_of_its_own() -> None:
+    changed = lead(
+        title="Мука",
+        value={"amount": 200.5, "currency": "EUR"},
+        person_id=None,
+        organization_id=8,
+        owner_id=3,
+        is_archived=False,
+    )
+    assert (changed.entity, changed.id, changed.version) == ("deal", f"lead:{LEAD}", AT_UTC)
+    assert changed.fields == {
+        "known": True,
+        "status": "open",
+        "name": "Мука",
+        "amount": 20050,
+        "currency": "EUR",
+        "client_id": "org:8",
+        "manager_id": "3",
+    }
+    assert lead(value=None).fields["amount"] is None
+    assert "amount" not in lead().fields
+
+
+def test_a_lead_that_is_archived_or_deleted_is_gone() -> None:
+    assert lead(is_archived=True).deleted
+    gone = decoded(event("lead", None, "delete", entity_id=LEAD)).changes
+    assert gone == (Change("deal", f"lead:{LEAD}", AT_UTC, deleted=True),)
+    assert rejection(event("lead", {"id": 5}, entity_id="5")).startswith("lead: the id")
+
+
+def test_an_activity_of_a_lead_is_on_the_lead_unless_it_has_a_deal() -> None:
+    fields = task(deal_id=None, lead_id=LEAD, person_id=7)
+    assert (fields["deal_id"], fields["client_id"]) == (f"lead:{LEAD}", None)
+    assert task(deal_id=5, lead_id=LEAD, person_id=7)["deal_id"] == "5"
+    assert task(deal_id=None, lead_id="x", person_id=7)["deal_id"] is None
 
 
 def test_an_activity_whose_links_were_removed_is_on_nothing() -> None:
@@ -369,7 +409,7 @@ def test_a_retry_of_v1_has_the_key_of_the_first_attempt() -> None:
 def test_the_steps_name_the_address_and_no_secret() -> None:
     steps = ADAPTER.steps(account("pipedrive", "crm:pass"), "https://board.example/webhooks/office")
     assert "Endpoint: https://board.example/webhooks/office" in steps
-    assert "deal, activity, person, organization, user, pipeline" in " ".join(steps)
+    assert "deal, lead, activity, person, organization, user, pipeline" in " ".join(steps)
     assert "crm" not in " ".join(steps)
 
 

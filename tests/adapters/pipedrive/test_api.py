@@ -155,6 +155,81 @@ def test_a_deal_that_is_missing_is_looked_for_in_the_archive() -> None:
         assert follow(deals, body) is None
 
 
+def lead(number: int, **sent: Any) -> dict[str, Any]:
+    times = {"add_time": "2026-11-01T09:00:00.000Z", "update_time": CHANGED}
+    value = {"amount": 10, "currency": "RUB"}
+    return {"id": lead_id(number), "title": f"Lead {number}", "value": value, "person_id": 7, **times, **sent}
+
+
+def lead_id(number: int) -> str:
+    return f"3f2504e0-4f89-11d3-9a0c-{number:012d}"
+
+
+def of_leads(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"lead:{lead_id(number)}" for number in numbers)
+
+
+def leads_page(*leads: Any, start: int = 0, more: Any = False) -> bytes:
+    page = {"start": start, "limit": 500, "more_items_in_collection": more}
+    return json.dumps(
+        {"success": True, "data": list(leads), "additional_data": {"pagination": page}}
+    ).encode()
+
+
+def leads_call(start: int, *asked: str) -> Call:
+    return Call("leads", "/api/v1/leads", (("start", str(start)), ("limit", "500")), asked=asked)
+
+
+def test_a_lead_is_looked_for_in_the_list_of_leads_page_by_page() -> None:
+    first = ask("deal", *of_leads(1, 2, 3))
+    assert first == leads_call(0, *of_leads(1, 2, 3))
+    second = follow(first, leads_page(lead(2), more=True))
+    assert second == leads_call(450, *of_leads(1, 3))
+    assert follow(second, leads_page(lead(3), start=450)) is None
+
+
+def test_leads_are_looked_for_after_deals() -> None:
+    deals = ask("deal", "1", *of_leads(1), "2")
+    assert deals == by_ids("deals", "/api/v2/deals", "1,2", "1", *of_leads(1), "2")
+    archived = follow(deals, listing(deal(2)))
+    assert archived == by_ids("archived_deals", "/api/v2/deals/archived", "1", "1", *of_leads(1))
+    assert follow(deals, listing(deal(1), deal(2))) == leads_call(0, *of_leads(1))
+    assert follow(archived, listing()) == leads_call(0, *of_leads(1))
+
+
+def test_a_lead_that_is_on_no_page_is_gone() -> None:
+    asked = of_leads(1, 2)
+    assert [
+        change.deleted for change in decoded("leads", leads_page(lead(1), more=True), *asked).changes
+    ] == [
+        False,
+        False,
+    ]
+    last = decoded("leads", leads_page(lead(1)), *asked)
+    assert [(change.id, change.deleted) for change in last.changes if change.deleted] == [(asked[1], True)]
+    assert decoded("leads", leads_page(lead(1), {"title": "x"}), *asked).changes[-1].deleted is False
+    assert decoded("archived_deals", listing(), *asked).changes == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        leads_page(lead(1), start=450),
+        leads_page(lead(1), more=None),
+        leads_page(lead(1), more="false"),
+        leads_page(more=True),
+        listing(lead(1)),
+    ],
+)
+def test_a_page_of_leads_that_does_not_lead_on_is_junk(body: bytes) -> None:
+    assert API.verdict(leads_call(0), Answer(200, {}, body)) == JUNK
+    assert API.verdict(leads_call(0), Answer(200, {}, leads_page())) == ANSWERED
+    plain = (
+        b'{"success": true, "data": [], "additional_data": {"start": 0, "more_items_in_collection": false}}'
+    )
+    assert API.verdict(leads_call(0), Answer(200, {}, plain)) == ANSWERED
+
+
 def test_reasons_are_not_asked_for() -> None:
     assert API.ask([Need("reason", "дорого")], OFFICE) is None
 
@@ -167,6 +242,7 @@ LOST = "updated_since=2025-10-19T10:00:00Z"
 DONE = "updated_since=2026-10-23T10:00:00Z"
 SWEEP = [
     "/api/v2/deals?status=open&sort_by=id&limit=500",
+    "/api/v1/leads?start=0&limit=500",
     f"/api/v2/deals?status=lost&{LOST}&sort_by=id&limit=500",
     f"/api/v2/deals/archived?status=lost&{LOST}&sort_by=id&limit=500",
     "/api/v2/activities?done=false&sort_by=id&limit=500",
@@ -192,6 +268,7 @@ def test_changes_include_deleted_and_archived_deals_and_names() -> None:
         "/api/v1/users?",
         f"/api/v2/deals?status=open,won,lost,deleted&{since}&sort_by=id&limit=500",
         f"/api/v2/deals/archived?{since}&sort_by=id&limit=500",
+        "/api/v1/leads?start=0&limit=500",
         f"/api/v2/activities?{since}&sort_by=id&limit=500",
         f"/api/v2/persons?{since}&sort_by=id&limit=500",
         f"/api/v2/organizations?{since}&sort_by=id&limit=500",
@@ -526,7 +603,7 @@ def subscribed(office: Account) -> list[dict[str, Any]]:
 
 def test_every_kind_of_object_that_is_read_is_subscribed_to() -> None:
     bodies = subscribed(OFFICE)
-    kinds = ["deal", "activity", "person", "organization", "user", "pipeline"]
+    kinds = ["deal", "lead", "activity", "person", "organization", "user", "pipeline"]
     assert [body["event_object"] for body in bodies] == kinds
     assert bodies[0] == {
         "subscription_url": ADDRESS,

@@ -37,8 +37,9 @@ def long_ways(engine: Engine, statements: list[Executed]) -> Iterator[str]:
 
 
 def _is_long(step: str, statement: str) -> bool:
+    """Whether a step reads more than it must. `EXISTS` reads one row."""
     parts = STEP.match(step)
-    if parts is None or parts[2] in SHORT | ONE_ROW:
+    if parts is None or parts[2] in SHORT | ONE_ROW or f"EXISTS (SELECT * \nFROM {parts[2]} " in statement:
         return False
     terms = (parts[3] or "").split(" AND ")
     ranges = [term for term in terms if "<" in term or ">" in term]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
 from service.ledger.database.errors import Unavailable
-from service.ledger.write import log, queue
+from service.ledger.database.tables import INVALIDATIONS
+from service.ledger.write import heads, log, queue
+from service.ledger.write import writer as writer_module
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.model import Change, Decoded, Delivery, Rejection, Value, later
@@ -194,3 +197,90 @@ async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) 
         again = [await writer.submit(delivery(key, lost(key))) for key in ("a", "b")]
     assert [outcome.status for outcome in again] == ["duplicate", "applied"]
     assert ledger.head.deliveries == 2
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+async def test_that_nothing_can_be_stored_is_known_at_once_and_so_is_that_it_can_again(
+    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk without room: small writes go on, and prove nothing."""
+    monkeypatch.setattr(writer_module, "PROBE_SECONDS", 0.05)
+    ledger = Ledger(sqlite_ledgers(), NOW)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.2)
+    seen: list[bool] = []
+    writer.on_storing.append(lambda: seen.append(writer.storing))
+    async with running(writer):
+        assert (await writer.submit(delivery("a", lost("1")))).status == "applied"
+        with limited_pages(ledger):
+            with pytest.raises(Unavailable):
+                await writer.submit(delivery("b" * 300_000, lost("2")))
+            assert seen == [False]
+            await asyncio.sleep(0.3)
+            assert not writer.storing
+        await until(lambda: writer.storing)
+        assert (await writer.submit(delivery("b" * 300_000, lost("2")))).status == "applied"
+    assert seen == [False, True]
+    assert ledger.differences() == []
+    ledger.close()
+
+
+async def test_a_database_that_goes_away_is_noticed_without_a_webhook(
+    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "PROBE_SECONDS", 0.05)
+    ledger = Ledger(sqlite_ledgers(), NOW)
+    away = False
+
+    @event.listens_for(ledger.engine, "before_cursor_execute")
+    def _fail(_c: object, _u: object, statement: str, *_rest: object) -> None:
+        if away and statement.startswith("UPDATE heads"):
+            raise OperationalError(statement, {}, OSError("disk I/O error"))
+
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.2)
+    async with running(writer):
+        await asyncio.sleep(0.2)
+        assert writer.storing
+        away = True
+        await until(lambda: not writer.storing)
+        away = False
+        await until(lambda: writer.storing)
+    with ledger.readers.begin() as connection:
+        assert connection.execute(select(func.count()).select_from(INVALIDATIONS)).scalar_one() == 0
+    ledger.close()
+
+
+async def test_an_account_that_another_transaction_holds_is_no_sign_that_nothing_can_be_stored(
+    postgres_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "PROBE_SECONDS", 0.05)
+    ledger = Ledger(postgres_ledgers(), NOW)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.2)
+    with ledger.database.writing() as connection:
+        assert heads.lock_if_free(connection, "office")
+        async with running(writer):
+            await asyncio.sleep(0.3)
+            assert writer.storing
+    ledger.close()
+
+
+@contextmanager
+def limited_pages(ledger: Ledger) -> Iterator[None]:
+    """The database's file may not grow, as on a full disk."""
+
+    def limit(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+        connection.cursor().execute("PRAGMA max_page_count = 1")  # not less than there are
+
+    def lift(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+        connection.cursor().execute("PRAGMA max_page_count = 1000000")
+
+    event.listen(ledger.engine, "checkout", limit)
+    try:
+        yield
+    finally:
+        event.remove(ledger.engine, "checkout", limit)
+        event.listen(ledger.engine, "checkout", lift)

@@ -47,6 +47,11 @@ def links(html: str) -> list[Attributes]:
     return [link for link in Elements(html).of("a") if (link.get("href") or "").startswith("https:")]
 
 
+def links_of(html: str) -> list[str]:
+    """The addresses of all links."""
+    return [link.get("href") or "" for link in Elements(html).of("a")]
+
+
 def text(html: str) -> str:
     """The text of a page, in one line."""
     return " ".join(re.sub(r"<[^>]*>", " ", html).replace(NO_BREAK, " ").split())

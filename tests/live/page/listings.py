@@ -12,10 +12,15 @@ from typing import Final
 from service.config import Account, Language
 from service.ledger.read.board import BoardRows, LossRow
 from service.ledger.read.deal_rows import LostDeal, Refusals
+from service.ledger.read.trouble_rows import TroubleRows
+from service.ledger.read.unpriced_rows import Unpriced, UnpricedDeal
+from service.ledger.write.log import Quarantined
 from service.live.board.query import BoardQuery
 from service.live.page import list_page, lists, spreadsheet
 from service.live.page.lists import ListFilter, RefusalList
-from service.model import Day
+from service.live.page.trouble_list import trouble_list
+from service.live.page.unpriced_list import unpriced_list
+from service.model import SECOND, Day, Trouble, earlier
 from tests.live.boards import MONTH, NOW, OFFICE, QUERY
 
 TODAY: Final = Day(date(2026, 11, 23).toordinal())
@@ -75,6 +80,49 @@ def refusal_sheet(read: Refusals, language: Language = "ru", office: Account = O
 
 def task_page(rows: BoardRows, query: BoardQuery = QUERY) -> str:
     return list_page.task_page(lists.task_list(rows, OFFICE, query), OFFICE, query)
+
+
+TROUBLES: Final = TroubleRows(
+    seq=5,
+    as_of=NOW,
+    troubles=(
+        Trouble("api_unpaid", "leads", 12, earlier(NOW, 3600 * SECOND), NOW),
+        Trouble("requests_refused", "token", 3, earlier(NOW, 60 * SECOND), NOW),
+    ),
+    quarantined=(Quarantined("office", 17, 2, NOW, "undecodable", "=1+1 <b>не JSON</b>"),),
+    repaired=2,
+    synced_at=NOW,
+)
+"""A CRM that is not paid for, refused requests, a delivery in quarantine, and two changes put right."""
+
+
+def trouble_page(read: TroubleRows = TROUBLES, query: BoardQuery = QUERY) -> str:
+    return list_page.trouble_page(trouble_list(read, OFFICE, query.language), OFFICE, query)
+
+
+def trouble_sheet(read: TroubleRows = TROUBLES, language: Language = "ru") -> spreadsheet.Sheet:
+    listing = trouble_list(read, OFFICE, language)
+    return spreadsheet.trouble_sheet(listing, OFFICE, QUERY._replace(language=language))
+
+
+def unpriced_deal(number: int, amount: int | None = None, currency: str | None = None) -> UnpricedDeal:
+    """An open deal that counts with amount 0."""
+    url = f"https://crm.example/{number}"
+    return UnpricedDeal(str(number), f"Сделка {number}", "Иван Петров", "3", False, amount, currency, url)
+
+
+def unpriced(*deals: UnpricedDeal) -> Unpriced:
+    """A read of deals that count with amount 0."""
+    return Unpriced(5, NOW, len(deals), iter(deals), {"3": "Анна"})
+
+
+def unpriced_page(*deals: UnpricedDeal, query: BoardQuery = QUERY) -> str:
+    return list_page.unpriced_page(unpriced_list(unpriced(*deals), None, OFFICE, query), OFFICE, query)
+
+
+def unpriced_sheet(*deals: UnpricedDeal, language: Language = "ru") -> spreadsheet.Sheet:
+    query = QUERY._replace(language=language)
+    return spreadsheet.unpriced_sheet(unpriced_list(unpriced(*deals), None, OFFICE, query), OFFICE, query)
 
 
 def task_sheet(rows: BoardRows, language: Language = "ru") -> spreadsheet.Sheet:

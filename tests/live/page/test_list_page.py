@@ -12,7 +12,15 @@ from service.live.http.routes import SECURITY
 from service.live.page.render import STATIC
 from tests.browser import box, violations
 from tests.live.boards import QUERY, board_rows, client, task
-from tests.live.page.listings import deal, refusal_page, refusals, task_page
+from tests.live.page.listings import (
+    deal,
+    refusal_page,
+    refusals,
+    task_page,
+    trouble_page,
+    unpriced_deal,
+    unpriced_page,
+)
 
 ADDRESS = "http://127.0.0.1:9/boards/office"
 LONG = "Корпоративный-абонемент-на-весь-отдел-" * 8
@@ -32,6 +40,8 @@ PAGES = {
     "deals": refusal_page(refusals(*DEALS)),
     "nothing": refusal_page(refusals()),
     "tasks": task_page(board_rows(TASKS)),
+    "troubles": trouble_page(),
+    "unpriced": unpriced_page(unpriced_deal(1), unpriced_deal(2, 100_000, "USD")),
 }
 
 
@@ -64,7 +74,7 @@ def phone(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [390, 1366, 1920])
-@pytest.mark.parametrize("name", ["deals", "tasks", "nothing"])
+@pytest.mark.parametrize("name", ["deals", "tasks", "nothing", "troubles", "unpriced"])
 def test_a_list_fits_every_screen_and_is_accessible(
     browser: Browser, name: str, width: int, scheme: str
 ) -> None:

@@ -68,7 +68,8 @@ class Office:
     def __init__(self) -> None:
         self.reader = StubReader()
         self.clock = StandingClock(NOW)
-        self.hub = Hub(self.reader, {"office": OFFICE}, self.clock)
+        self.storing = True
+        self.hub = Hub(self.reader, {"office": OFFICE}, self.clock, lambda: self.storing)
         self._streams: list[asyncio.Task[None]] = []
 
     async def watch(self, query: BoardQuery = JSON, last_seq: int | None = None) -> Watcher:
@@ -133,6 +134,29 @@ async def test_subscribers_of_a_query_get_the_same_bytes_and_cost_one_read(offic
     await office.settle(lambda: all(len(screen.events) == 2 for screen in screens))
     assert len({id(screen.raw[1]) for screen in screens}) == 1
     assert office.hub.streams == 50
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["full", "away"])
+async def test_a_screen_is_told_at_once_that_nothing_can_be_stored_and_that_it_can_again(
+    office: Office, away: bool
+) -> None:
+    screen = await office.watch()
+    await office.settle(lambda: screen.names == ["snapshot"])
+    assert screen.board["storing"] is True
+    office.reader.error = Unavailable("away") if away else None
+    office.storing = False
+    office.hub.on_storing()
+    await office.settle(lambda: screen.board["storing"] is False)
+    assert screen.names == ["snapshot", "patch"]
+    late = await office.watch()
+    await office.settle(lambda: late.board.get("storing") is False)
+    office.reader.error = None
+    office.storing = True
+    office.hub.on_storing()
+    await office.settle(lambda: screen.board["storing"] is True)
+    office.storing = False
+    await office.settle(lambda: "heartbeat" in screen.names)
+    assert screen.events[-1][2]["storing"] is screen.board["storing"] is False
 
 
 async def test_commits_in_a_storm_are_merged(office: Office) -> None:

@@ -41,6 +41,7 @@ SETTINGS: Final = tuple(
         "task": ("add", "update", "responsible", "delete"),
         "contact": ("add", "update", "responsible", "delete", "restore"),
         "company": ("add", "update", "responsible", "delete", "restore"),
+        "unsorted": ("add", "update", "delete"),
     }.items()
     for action in actions
 )

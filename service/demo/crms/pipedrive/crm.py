@@ -19,7 +19,7 @@ from starlette.routing import Route
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import DailyBudget, Window
 from service.demo.crms.pipedrive.hooks import BAN, MOST_HOOKS, Hook, requested
-from service.demo.crms.pipedrive.lists import COLLECTIONS, DEALS, Invalid
+from service.demo.crms.pipedrive.lists import COLLECTIONS, DEALS, Invalid, leads_page
 from service.demo.crms.pipedrive.records import Json, user_json
 from service.demo.crms.pipedrive.webhooks import COMPANY, HOST, action_of, body_v1, body_v2, object_of, packed
 from service.demo.office import Event, Office
@@ -45,6 +45,7 @@ class Pipedrive(SimulatedCRM):
 
     Attributes:
         hooks: The registered webhooks by their ids.
+        leads: Its leads that are not archived, by their ids oldest first; an office has none.
     """
 
     kind: ClassVar[str] = "pipedrive"
@@ -62,6 +63,7 @@ class Pipedrive(SimulatedCRM):
         self.token = token
         self.webhook_secret = webhook_secret
         self.hooks: dict[int, Hook] = {}
+        self.leads: dict[str, Json] = {}
         self.budget = DailyBudget(budget)
         self._burst = Window(limit, 2.0)
         self._numbers = count(1)
@@ -181,6 +183,7 @@ class Pipedrive(SimulatedCRM):
             Route("/api/v2/{list}", self._answer(self._list)),
             Route("/api/v2/deals/archived", self._answer(self._archived_deals)),
             Route("/api/v1/users", self._answer(self._users)),
+            Route("/api/v1/leads", self._answer(self._leads)),
             Route(hooks, self._answer(self._hooks)),
             Route(hooks, self._answer(self._add_hook), methods=["POST"]),
             Route(f"{hooks}/{{id:int}}", self._answer(self._delete_hook), methods=["DELETE"]),
@@ -209,6 +212,9 @@ class Pipedrive(SimulatedCRM):
     async def _users(self, request: Request) -> Response:
         users = [user_json(id, name) for id, name in self.office.managers.items()]
         return self._json({"success": True, "data": users})
+
+    async def _leads(self, request: Request) -> Response:
+        return self._json(leads_page(list(self.leads.values()), dict(request.query_params)))
 
     async def _hooks(self, request: Request) -> Response:
         hooks = [hook.fields for hook in self.hooks.values()]

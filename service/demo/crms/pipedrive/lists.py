@@ -1,7 +1,8 @@
-"""Pipedrive's lists of v2: their parameters, and their pages by cursors.
+"""Pipedrive's lists of v2: their parameters, and their pages by cursors; and that of leads, which v1 has.
 
-Sources: Pipedrive's OpenAPI of v2, and its page "Pagination": a cursor is a marker of the next page's first
-item, 100 items are given unless asked, 500 at most. Pipedrive's own parser takes no fractions of a second.
+Sources: Pipedrive's OpenAPI of v2 and v1, and its page "Pagination": a cursor is a marker of the next page's
+first item, 100 items are given unless asked, 500 at most. Pipedrive's own parser takes no fractions of a
+second.
 """
 
 from __future__ import annotations
@@ -126,6 +127,20 @@ class Collection:
         if by not in self.ranks or way not in ("asc", "desc"):
             raise Invalid(f"sort_by: {by}, sort_direction: {way}")
         return int(limit), by, way == "desc"
+
+
+def leads_page(leads: list[Json], asked: Mapping[str, str]) -> Json:
+    """A page of the leads that are not archived, oldest first, by its place in the list.
+
+    Raises:
+        Invalid: A parameter is unknown, or its value is not valid.
+    """
+    start, limit = asked.get("start", "0"), asked.get("limit", "100")
+    if set(asked) - {"start", "limit"} or not start.isdigit() or not limit.isdigit():
+        raise Invalid(f"parameters: {sorted(asked.items())}")
+    first, end = int(start), int(start) + min(int(limit), _LARGEST)
+    page = {"start": first, "limit": end - first, "more_items_in_collection": end < len(leads)}
+    return {"success": True, "data": leads[first:end], "additional_data": {"pagination": page}}
 
 
 def _cursor(by: str, backwards: bool, value: int, id: int) -> str:
