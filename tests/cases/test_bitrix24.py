@@ -258,3 +258,23 @@ async def test_a_deal_that_an_empty_list_leaves_out_is_gone(bodies: Bodies, sqli
         await at.post(hook("ONCRMDEALUPDATE", bodies.open_deal), FORM)
         await at.ask()
         assert (await at.snapshot())["at_risk"]["no_next_step"]["deals"] == 0
+
+
+@SOURCES
+async def test_what_a_merged_contact_had_open_is_asked_for_again(
+    bodies: Bodies, sqlite_ledgers: Ledgers
+) -> None:
+    activity = bodies["activity-on-lead.json"]
+    activity["result"][0] |= {"OWNER_TYPE_ID": "3", "OWNER_ID": "5"}
+    moved = copy.deepcopy(activity)
+    moved["result"][0]["OWNER_ID"] = "6"
+    people = [{"id": 5, "name": "Ира"}, {"id": 6, "name": "Ирина"}]
+    portal = Portal({"crm.activity.list": activity, "crm.item.list 3": {"result": {"items": people}}})
+    async with desk(sqlite_ledgers, account(), portal) as at:
+        await at.ask()
+        assert [row["client_id"] for row in (await at.snapshot())["at_risk"]["list"]] == ["C_5"]
+        assert (await at.post(hook("ONCRMCONTACTDELETE", 5), FORM)).json()["status"] == "applied"
+        assert await at_risk(at) == (0, "0.00", 0)
+        portal.lists["crm.activity.list"] = moved
+        await at.ask()
+        assert [row["client_id"] for row in (await at.snapshot())["at_risk"]["list"]] == ["C_6"]

@@ -151,6 +151,32 @@ async def test_a_promise_to_a_lead_counts_like_one_on_a_deal(sqlite_ledgers: Led
         assert (await at.snapshot())["at_risk"]["list"] == ()
 
 
+MERGED: Final = [
+    "person-merge-1-deals.json",
+    "person-merge-2-deals.json",
+    "person-merge-3-activity.json",
+    "person-merge-4-activity.json",
+]
+MERGERS: Final = ["person-merge-5-delete.json", "person-merge-6-change.json"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [*MERGED, *MERGERS],
+        [*MERGERS, *MERGED],
+        [*MERGED[:2], *reversed(MERGERS), *MERGED[2:]],
+        [*MERGED, MERGERS[0]],
+        [MERGERS[1], *MERGED],
+    ],
+)
+async def test_merged_persons_are_one_client(names: list[str], sqlite_ledgers: Ledgers) -> None:
+    async with desk(sqlite_ledgers, office()) as at:
+        await post(at, *(OWN / name for name in names))
+        (client,) = (await at.snapshot())["at_risk"]["list"]
+        assert (client["client_id"], client["amount"], len(client["tasks"])) == ("77", "500.00", 2)
+
+
 @pytest.mark.parametrize("folder", SOURCES)
 async def test_a_byte_order_mark_is_skipped(folder: Path, sqlite_ledgers: Ledgers) -> None:
     async with desk(sqlite_ledgers, office()) as at:

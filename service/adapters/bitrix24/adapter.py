@@ -15,7 +15,7 @@ from typing import Final
 
 from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
-from service.adapters.bitrix24.values import ACTIVITY, LEAD
+from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, LEAD
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, Node, parse_form
 from service.adapters.parsed import rejected
@@ -54,6 +54,8 @@ _EVENTS: Final[Mapping[str, _Event]] = {
     "ONCRMLEADADD": _Event("deal", _CRM, LEAD),
     "ONCRMLEADUPDATE": _Event("deal", _CRM, LEAD),
     "ONCRMLEADDELETE": _Event("deal", _CRM, LEAD, deleted=True),
+    "ONCRMCONTACTDELETE": _Event("client", _CRM, CONTACT, deleted=True),
+    "ONCRMCOMPANYDELETE": _Event("client", _CRM, COMPANY, deleted=True),
     "ONCRMACTIVITYADD": _Event("task", _CRM, ACTIVITY),
     "ONCRMACTIVITYUPDATE": _Event("task", _CRM, ACTIVITY),
     "ONCRMACTIVITYDELETE": _Event("task", _CRM, ACTIVITY, deleted=True),

@@ -77,7 +77,7 @@ class Bitrix24Api(Api):
                 return _pipelines(ids)
             case "reason":
                 return _reasons(account, ids)
-        return lists.by_ids(_BY_ID[entity], ids, account)
+        return lists.by_ids(_BY_ID.get(entity, ()), ids, account)
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
         """See `Api`."""

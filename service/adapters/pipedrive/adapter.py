@@ -15,7 +15,7 @@ from typing import Final
 from service.adapters.fields import digest, refuse_future
 from service.adapters.parsed import Parsed, rejected
 from service.adapters.pipedrive.api import PipedriveApi
-from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, origin_of, parse_item
+from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, merger, origin_of, parse_item
 from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
@@ -124,7 +124,8 @@ def _parse(body: Object, received_at: Instant, account: Account) -> Parsed:
 def _deleted(kind: str, meta: Object, body: Object, received_at: Instant) -> Parsed:
     item_id = _id(kind, meta, _object(body.get("previous")))
     version = refuse_future(_happened_at(meta, {}, received_at), received_at)
-    return deletion(kind, item_id, version, id_of(kind, meta.get("merged_to_id")))
+    kept = id_of(kind, meta.get("merged_to_id"))
+    return deletion(kind, item_id, version) if kept is None else merger(kind, item_id, kept, version)
 
 
 def _changed(kind: str, meta: Object, body: Object, account: Account, received_at: Instant) -> Parsed:
@@ -133,7 +134,9 @@ def _changed(kind: str, meta: Object, body: Object, account: Account, received_a
         raise ValueError(f"{kind}: the body does not hold its state, in data or current")
     item_id = _id(kind, meta, sent)
     version = refuse_future(_happened_at(meta, sent, received_at), received_at)
-    return parse_item(Item(kind, item_id, sent, version, account, _origin(account, meta)))
+    parsed = parse_item(Item(kind, item_id, sent, version, account, _origin(account, meta)))
+    merged = id_of(kind, meta.get("merged_from_id"))
+    return parsed if merged is None else parsed + merger(kind, merged, item_id, version)
 
 
 def _happened_at(meta: Object, sent: Object, received_at: Instant) -> Instant:

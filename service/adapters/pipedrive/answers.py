@@ -152,8 +152,6 @@ def _deletions(resource: str, request: Request) -> Parsed:
         return Parsed()
     try:
         present = ids_in(resource, listed(request.body))
-        if resource == "leads" and more_leads(request.body):
-            return Parsed()
     except ValueError:
         return Parsed()
     kind = _KINDS[resource]

@@ -79,7 +79,7 @@ class PipedriveApi(Api):
                 return _USERS
             case "pipeline":
                 return _stage("pipelines", "pipelines").first
-            case "reason":
+            case "reason" | "merger":
                 return None
 
     def backfill(self, account: Account, now: Instant) -> Sequence[Stage]:
@@ -209,9 +209,7 @@ def _more_leads(call: Call, answer: Answer) -> Call | None:
     meanwhile moves all later ones up."""
     if not answers.more_leads(answer.body):
         return None
-    present = answers.ids_in("leads", answers.listed(answer.body))
-    start = int(dict(call.query)["start"]) + LEADS_STEP
-    return _leads(tuple(lead_id for lead_id in call.asked if lead_id not in present), start)
+    return _leads(call.asked, int(dict(call.query)["start"]) + LEADS_STEP)
 
 
 def _rest_of(call: Call, objects: list[Node]) -> Call | None:

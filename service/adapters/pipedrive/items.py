@@ -30,7 +30,7 @@ from service.adapters.pipedrive.values import (
     moment,
 )
 from service.config import Account
-from service.model import Change, Entity, Instant, Need, Status, Value
+from service.model import Change, Entity, Instant, Need, Status, Value, merger_id
 from service.money import round_amount
 
 _Links: TypeAlias = Mapping[Entity, Link | None]
@@ -67,19 +67,23 @@ def parse_item(item: Item) -> Parsed:
     return _PARSERS.get(item.kind, _named)(item)
 
 
-def deletion(kind: str, item_id: str, version: Instant, merged_to: str | None = None) -> Parsed:
-    """The deletion of an object. If it was merged into another one, that one is needed.
-
-    Users and pipelines keep their names, because deals still link to them. A merged client keeps its name
-    until Pipedrive has linked its deals to the other client.
-    """
+def deletion(kind: str, item_id: str, version: Instant) -> Parsed:
+    """The deletion of an object. Users and pipelines keep their names, because deals still link to them."""
     entity = ENTITIES.get(kind)
-    if entity is None:
+    if entity not in ("deal", "task", "client"):
         return Parsed()
-    is_deleted = entity in ("deal", "task") or (entity == "client" and merged_to is None)
-    change = Change(entity, board_id(kind, item_id), version, deleted=True)
-    needs = () if merged_to is None else (Need(entity, board_id(kind, merged_to)),)
-    return Parsed((change,) if is_deleted else (), needs)
+    return Parsed((Change(entity, board_id(kind, item_id), version, deleted=True),))
+
+
+def merger(kind: str, merged: str, kept: str, version: Instant) -> Parsed:
+    """One object was merged into another one of its kind: it is deleted, and whatever is related to it goes
+    to the other. That one is needed, because it fills its empty fields from the first."""
+    entity = ENTITIES.get(kind)
+    if entity not in ("deal", "client"):
+        return Parsed()
+    into = {"into_id": board_id(kind, kept)}
+    change = Change("merger", merger_id(entity, board_id(kind, merged)), version, into)
+    return deletion(kind, merged, version) + Parsed((change,), (Need(entity, board_id(kind, kept)),))
 
 
 def board_id(kind: str, item_id: str) -> str:

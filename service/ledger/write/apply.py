@@ -61,7 +61,8 @@ def apply(
         log.append(connection, [(number, delivery, changed.get(number, {})) for number, delivery in fresh])
         if account.api is not None and fresh:
             left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
-            needs.note(connection, account.id, left_out, now)
+            moved = needs.of_deleted_clients(connection, account.id, fresh)
+            needs.note(connection, account.id, moved | left_out, now)
     for delivery in deliveries:
         needs.settle(connection, account.id, delivery.settles)
     if head != stored:

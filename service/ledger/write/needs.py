@@ -10,11 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
-from service.ledger.database.tables import NEEDS, STATE
+from service.ledger.database.tables import DEALS, NEEDS, STATE, TASKS
 from service.model import FIELDS, Delivery, Entity, Instant, Need
 from service.projections.batch import Merged
 from service.projections.facts import DealFacts
@@ -61,6 +71,34 @@ def left_out(
                 if isinstance(linked_id := values.get(name), str) and linked_id:
                     wanted[Need(LINKS[name], linked_id)] = number
         wanted |= dict.fromkeys(delivery.decoded.needs, number)
+    return wanted
+
+
+def of_deleted_clients(
+    connection: Connection, account: str, numbered: Sequence[tuple[int, Delivery]]
+) -> dict[Need, int]:
+    """The open deals and tasks of the clients that deliveries delete: the CRM may have merged a client into
+    another one, and has nothing to say about what it moved. Costs no statement without such a delivery."""
+    deleted = {
+        change.id: number
+        for number, delivery in numbered
+        for change in delivery.decoded.changes
+        if change.deleted and change.entity == "client"
+    }
+    if not deleted:
+        return {}
+    open_ones: tuple[tuple[Entity, ColumnElement[bool]], ...] = (
+        ("deal", func.coalesce(DEALS.c.status, "open") == "open"),
+        ("task", TASKS.c.done_at.is_(None)),
+    )
+    wanted: dict[Need, int] = {}
+    for entity, is_open in open_ones:
+        table = STATE[entity]
+        of_client = table.c.account == account, table.c.client_id.in_(sorted(deleted)), is_open
+        for entity_id, client_id in connection.execute(
+            select(table.c.id, table.c.client_id).where(*of_client)
+        ):
+            wanted[Need(entity, entity_id)] = deleted[client_id]
     return wanted
 
 

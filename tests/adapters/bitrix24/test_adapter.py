@@ -32,6 +32,8 @@ EXPECTED: Final[Mapping[str, Need | Change]] = {
     "lead_add": Need("deal", "lead:4107"),
     "lead_update": Need("deal", "lead:4107"),
     "lead_delete": Change("deal", "lead:4108", NOW, deleted=True),
+    "contact_delete": Change("client", "C_71", NOW, deleted=True),
+    "company_delete": Change("client", "CO_9", NOW, deleted=True),
     "task_add": Need("task", "901"),
     "task_update": Need("task", "901"),
     "task_delete": Change("task", "902", NOW, deleted=True),
@@ -85,9 +87,16 @@ def test_a_body_is_about_the_object_that_its_pairs_name(name: str) -> None:
     event = pairs["event"].lower()
     id_key = "[TASK_ID]" if "comment" in event else "[ID]"
     ids = [value for key, value in pairs.items() if key.endswith(id_key) and value != "0"]
-    prefix = "a" if "activity" in event else "lead:" if "lead" in event else ""
+    kinds = {
+        "deal": ("deal", ""),
+        "lead": ("deal", "lead:"),
+        "activity": ("task", "a"),
+        "contact": ("client", "C_"),
+        "company": ("client", "CO_"),
+        "task": ("task", ""),
+    }
+    entity, prefix = next(known for kind, known in kinds.items() if kind in event)
     part = only(BODIES[name])
-    entity = "deal" if "deal" in event or "lead" in event else "task"
     assert (part.entity, part.id) == (entity, prefix + ids[-1])
     assert isinstance(part, Change) == event.endswith("delete")
 
@@ -195,5 +204,5 @@ def test_the_steps_name_the_address_and_every_event_and_no_secret() -> None:
     assert TOKEN not in steps
     page = (Path(__file__).parents[3] / "docs/crm/bitrix24.md").read_text(encoding="utf-8")
     events = re.findall(r"ON[A-Z]+", steps)
-    assert len(events) == 12
+    assert len(events) == 14
     assert [event for event in events if event not in page] == []

@@ -135,7 +135,11 @@ EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
     ],
     "deal_archived_open": [_deletion("deal", "505", "2026-11-21 11:00:00.300")],
     "deal_delete": [_deletion("deal", "506", "2026-11-21 12:00:00.335")],
-    "deal_delete_merged": [_deletion("deal", "507", "2026-11-21 12:30:00.100"), Need("deal", "501")],
+    "deal_delete_merged": [
+        _deletion("deal", "507", "2026-11-21 12:30:00.100"),
+        Change("merger", "deal 507", utc("2026-11-21 12:30:00.100"), {"into_id": "501"}),
+        Need("deal", "501"),
+    ],
     "lead_change": [
         Change(
             "deal",

@@ -305,9 +305,16 @@ def test_users_and_pipelines_that_are_deleted_keep_their_names() -> None:
         assert decoded(event(kind, None, "delete", entity_id="3")).changes == ()
 
 
-def test_a_merged_client_keeps_its_name_and_the_other_client_is_asked_for() -> None:
+def test_either_webhook_about_a_merger_tells_what_is_gone_and_what_is_left() -> None:
+    into = Change("merger", "client org:3", AT_UTC, {"into_id": "org:4"})
+    gone = Change("client", "org:3", AT_UTC, deleted=True)
     result = decoded(event("organization", None, "delete", entity_id="3", merged_to_id="4"))
-    assert (result.changes, result.needs) == ((), (Need("client", "org:4"),))
+    assert (result.changes, result.needs) == ((gone, into), (Need("client", "org:4"),))
+    result = decoded(event("organization", {"id": 4, "name": "Зерно"}, merged_from_id="3"))
+    named = Change("client", "org:4", AT_UTC, {"name": "Зерно"})
+    assert (result.changes, result.needs) == ((named, gone, into), (Need("client", "org:4"),))
+    for odd in (None, "", "x", 0):
+        assert decoded(event("person", None, "delete", entity_id="3", merged_to_id=odd)).needs == ()
 
 
 def test_the_version_is_the_time_of_the_event_else_of_the_change_else_of_arrival() -> None:

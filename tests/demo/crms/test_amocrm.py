@@ -171,6 +171,53 @@ def test_bodies_have_just_the_fields_of_captured_ones() -> None:
     assert made - known == set()
 
 
+async def test_a_merged_record_is_in_no_list_and_what_was_its_is_the_others(
+    amocrm: Simulated[AmoCRM],
+) -> None:
+    office = amocrm.office
+    left, other = (office.clients[office.add_client(name).id] for name in ("Иван", "Ivan"))
+    deal = office.add_deal("x", 100, other.id, 31, 11).id
+    task = office.add_task("x", 31, NOW, client_id=other.id).id
+    amocrm.crm.merge(left, other)
+    (contact,) = (await amocrm.get("/api/v4/contacts?with=leads"))["_embedded"]["contacts"]
+    assert (contact["id"], [lead["id"] for lead in contact["_embedded"]["leads"]]) == (left.id, [deal])
+    (own,) = (await amocrm.get(f"/api/v4/tasks?filter[id][]={task}"))["_embedded"]["tasks"]
+    assert own["entity_id"] == left.id
+    (event,) = (await amocrm.get("/api/v4/events?filter[type]=entity_merged"))["_embedded"]["events"]
+    assert (event["entity_id"], event["entity_type"]) == (left.id, "contact")
+    twin = office.deals[office.add_deal("y", 100, None, 31, 11).id]
+    amocrm.crm.merge(office.deals[deal], twin)
+    assert (await amocrm.call(f"/api/v4/leads?filter[id][]={twin.id}")).status_code == 204
+
+
+async def test_refusals_have_the_forms_that_were_seen(amocrm: Simulated[AmoCRM]) -> None:
+    answers = []
+    for status in (301, 402, 403):
+        amocrm.crm.fail_next(1, status)
+        answers.append(await amocrm.call("/api/v4/users"))
+    assert [answer.status_code for answer in answers] == [301, 402, 403]
+    assert "moved" in answers[0].headers["location"]
+    assert answers[1].json()["title"] == "Payment Required"
+    assert answers[2].headers["content-type"].startswith("text/html")
+
+
+async def test_the_fields_of_leads_are_listed() -> None:
+    for field in (None, "Причина отказа"):
+        fields = (await simulated(reason_field=field).get("/api/v4/leads/custom_fields"))["_embedded"]
+        assert [own["name"] for own in fields["custom_fields"]] == [field or "Источник"]
+
+
+def test_a_lead_may_come_in_as_an_incoming_lead() -> None:
+    amocrm = simulated(unsorted=True)
+    event = amocrm.office.add_deal("x", 100, None, 31, 11)
+    (posted,) = [form(webhook.body) for webhook in amocrm.crm.webhooks(event)]
+    assert {key: value for key, value in posted.items() if key.startswith("unsorted")} == {
+        "unsorted[delete][0][action]": "accept",
+        "unsorted[delete][0][uid]": f"{event.id:x}",
+        "unsorted[delete][0][accept_result][leads][0]": str(event.id),
+    }
+
+
 def test_one_change_is_posted_by_several_webhooks(amocrm: Simulated[AmoCRM]) -> None:
     deal = amocrm.office.add_deal("x", 100, None, 31, 11).id
     event = amocrm.office.edit_deal(deal, manager_id=33, pipeline_id=12)

@@ -102,6 +102,21 @@ def test_a_link_that_a_newer_change_has_replaced_is_not_wanted(asking: Ledger) -
     assert due(asking) == []
 
 
+def test_what_a_deleted_client_has_open_is_wanted_again(asking: Ledger) -> None:
+    for name, entity, fields in (
+        ("open", "deal", {"known": True, "client_id": "7"}),
+        ("won", "deal", {"known": True, "client_id": "7", "status": "won"}),
+        ("else", "deal", {"known": True, "client_id": "8"}),
+        ("todo", "task", {"client_id": "7", "completed": False}),
+        ("done", "task", {"client_id": "7", "completed": True}),
+    ):
+        deliver(asking, name, Change(entity, name, NOW, fields))  # type: ignore[arg-type]  # of the table
+    deliver(asking, "named", *(Change("client", id, NOW, {"name": id}) for id in ("7", "8")))
+    deliver(asking, "gone", Change("client", "7", later(NOW, 1), deleted=True))
+    wanted = [one for one in due(asking) if one.need.entity in ("deal", "task")]
+    assert wanted == [Wanted(Need("deal", "open"), 7, 0), Wanted(Need("task", "todo"), 7, 0)]
+
+
 def test_needs_cost_two_statements_however_many_there_are(asking: Ledger) -> None:
     def statements(first: int, deals: int) -> int:
         with counted(asking.engine) as texts:

@@ -1,12 +1,12 @@
 """The lists of amoCRM's API v4.
 
 Source: amocrm.ru/developers/content/crm_platform (leads-api, leads_pipelines, tasks-api, contacts-api,
-companies-api, users-api, events-and-notes).
+companies-api, custom-fields, users-api, events-and-notes, filters-api).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final, TypeVar
 
 from starlette.requests import Request
@@ -31,7 +31,13 @@ from service.demo.office import Client, Deal, Office, Task
 HAL: Final = "application/hal+json"
 PROBLEM: Final = "application/problem+json"
 
-_TITLES: Final = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+_TITLES: Final = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    404: "Not Found",
+    429: "Too Many Requests",
+}
 _T = TypeVar("_T")
 
 
@@ -52,12 +58,18 @@ class Api:
 
     Args:
         log: The log of events, oldest first; the CRM appends to it.
+        merged: The clients that were merged into others.
+        fields: The leads' custom fields by id.
     """
 
-    def __init__(self, renderer: Renderer, log: list[Entry]) -> None:
+    def __init__(
+        self, renderer: Renderer, log: list[Entry], merged: Container[int], fields: Mapping[int, str]
+    ) -> None:
         self.renderer = renderer
         self.office: Office = renderer.office
         self.log = log
+        self._merged = merged
+        self._fields = fields
 
     def routes(self) -> list[Route]:
         """The routes below `/api/v4` that read."""
@@ -65,6 +77,7 @@ class Api:
             "leads": self._leads,
             "leads/loss_reasons": self._reasons,
             "leads/pipelines": self._pipelines,
+            "leads/custom_fields": self._custom_fields,
             "users": self._users,
             "contacts": lambda request: self._clients(request, "contacts"),
             "companies": lambda request: self._clients(request, "companies"),
@@ -121,7 +134,11 @@ class Api:
     def _clients(self, request: Request, name: str) -> Response:
         query = Query(request, CLIENTS)
         chosen = query.chosen(
-            (client for client in self.office.clients.values() if entity_of(client) == name),
+            (
+                client
+                for client in self.office.clients.values()
+                if entity_of(client) == name and client.id not in self._merged
+            ),
             {
                 "id": lambda client: client.id,
                 "name": lambda client: client.name,
@@ -132,7 +149,7 @@ class Api:
                 "updated_at": lambda client: client.updated_at,
             },
         )
-        return self._page(query, name, chosen, self.renderer.client)
+        return self._page(query, name, chosen, lambda client: self.renderer.client(client, query.include))
 
     def _events(self, request: Request) -> Response:
         """The log of events, newest first."""
@@ -157,6 +174,21 @@ class Api:
     def _pipelines(self, request: Request) -> Response:
         query = Query(request, PLAIN)
         return self._counted(query, "pipelines", self.office.pipelines, self.renderer.pipeline)
+
+    def _custom_fields(self, request: Request) -> Response:
+        query = Query(request, PLAIN)
+        return self._counted(query, "custom_fields", self._fields, self._custom_field)
+
+    def _custom_field(self, field_id: int) -> Object:
+        return {
+            "id": field_id,
+            "name": self._fields[field_id],
+            "code": None,
+            "sort": 500,
+            "type": "select",
+            "entity_type": "leads",
+            "_links": self.renderer.links(f"leads/custom_fields/{field_id}"),
+        }
 
     def _users(self, request: Request) -> Response:
         return self._counted(Query(request, USERS), "users", self.office.managers, self.renderer.user)

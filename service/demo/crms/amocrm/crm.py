@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
@@ -21,11 +21,11 @@ from starlette.routing import Route
 from service.demo.crms.amocrm.api import HAL, Api, problem
 from service.demo.crms.amocrm.event_log import entries
 from service.demo.crms.amocrm.records import Entry, Json, Object, Renderer
-from service.demo.crms.amocrm.webhooks import Item, items
+from service.demo.crms.amocrm.webhooks import REASON_FIELD_ID, Item, items
 from service.demo.crms.crm import AccountTable, SimulatedCRM, Webhook
 from service.demo.crms.limits import Window
 from service.demo.crms.php import form
-from service.demo.office import Event, Office, Second
+from service.demo.office import Client, Deal, Event, Office, Second
 
 HOUR: Final = 3600
 INVALID: Final = 100
@@ -68,6 +68,7 @@ class AmoCRM(SimulatedCRM):
         webhook_secret: Part of the address that webhooks are posted to.
         limit: Requests in a second.
         short: Leads are posted in the SHORT form; may be changed at any time.
+        unsorted: New leads come in through «Неразобранное» and are posted as they are accepted.
         reason_field: The lead's custom field that carries the loss reason to a board without an API token,
             whose configuration has the managers' names; None: the board asks the API.
     """
@@ -85,6 +86,7 @@ class AmoCRM(SimulatedCRM):
         account_id: int = 20518844,
         limit: int = 7,
         short: bool = False,
+        unsorted: bool = False,
         reason_field: str | None = None,
     ) -> None:
         super().__init__(office, Window(limit))
@@ -94,10 +96,12 @@ class AmoCRM(SimulatedCRM):
         self.account_id = account_id
         self.origin = f"https://{subdomain}.amocrm.ru"
         self.short = short
+        self.unsorted = unsorted
         self.reason_field = reason_field
         self.renderer = Renderer(office, self.origin, account_id)
         self.hooks: dict[str, Hook] = {}
         self.log: list[Entry] = []
+        self.merged: set[int] = set()
         self._invalid: deque[float] = deque()
         self._refused: deque[float] = deque()
         self._blocked = False
@@ -131,7 +135,9 @@ class AmoCRM(SimulatedCRM):
         """See `SimulatedCRM`. One request for each item, to each address that subscribed to it."""
         return [
             self._webhook(event, item, hook)
-            for item in items(self.office, event, self.account_id, self.short, self.reason_field)
+            for item in items(
+                self.office, event, self.account_id, self.short, self.unsorted, self.reason_field
+            )
             for hook in self.hooks.values()
             if item.setting in hook.settings
         ]
@@ -166,7 +172,7 @@ class AmoCRM(SimulatedCRM):
     def refusal(self, request: Request) -> Response | None:
         """See `SimulatedCRM`."""
         if self._blocked:
-            return HTMLResponse("<html><body><h1>403 Forbidden</h1></body></html>", 403)
+            return _forbidden()
         return None if request.headers.get("authorization") == f"Bearer {self.token}" else self.failure(401)
 
     def too_many(self) -> Response:
@@ -184,13 +190,32 @@ class AmoCRM(SimulatedCRM):
         self._refused.clear()
 
     def failure(self, status: int) -> Response:
-        """See `SimulatedCRM`."""
-        return problem(status)
+        """See `SimulatedCRM`. An account that moved redirects; who is blocked gets a page of the proxy's."""
+        if 300 <= status < 400:
+            return Response(status_code=status, headers={"location": "https://moved.amocrm.ru/api/v4/leads"})
+        return _forbidden() if status == 403 else problem(status)
 
     def routes(self) -> list[Route]:
         """See `SimulatedCRM`."""
         hooks = Route("/api/v4/webhooks", self._hooks, methods=["GET", "POST", "DELETE"])
-        return [*Api(self.renderer, self.log).routes(), hooks]
+        fields = {REASON_FIELD_ID: self.reason_field} if self.reason_field else {640_001: "Источник"}
+        return [*Api(self.renderer, self.log, self.merged, fields).routes(), hooks]
+
+    def merge(self, left: Deal | Client, other: Deal | Client) -> None:
+        """Merge a lead or a client into another: what was linked to it is linked to the one that is left, and
+        it is in no list. The log has an entry; the documents name no webhook, and none is posted."""
+        if isinstance(left, Deal):
+            self.office.delete_deal(other.id)
+        else:
+            self.merged.add(other.id)
+            for deal in [deal for deal in self.office.deals.values() if deal.client_id == other.id]:
+                self.office.edit_deal(deal.id, client_id=left.id)
+        link, now = "deal_id" if isinstance(left, Deal) else "client_id", int(self.office.now())
+        moved: dict[str, Any] = {link: left.id, "updated_at": now}
+        for task in [task for task in self.office.tasks.values() if getattr(task, link) == other.id]:
+            self.office.tasks[task.id] = replace(task, **moved)
+        kind = "lead" if isinstance(left, Deal) else "company" if left.company else "contact"
+        self.log.append(Entry("entity_merged", kind, left.id, 0, now))
 
     async def _hooks(self, request: Request) -> Response:
         """List, register or renew, and delete webhooks."""
@@ -229,3 +254,7 @@ class AmoCRM(SimulatedCRM):
             "disabled": self.disabled,
             "settings": [*hook.settings],
         }
+
+
+def _forbidden() -> Response:
+    return HTMLResponse("<html><body><h1>403 Forbidden</h1></body></html>", 403)

@@ -180,11 +180,14 @@ class Renderer:
             "_links": self.links(f"users/{manager_id}"),
         }
 
-    def client(self, client: Client) -> Object:
-        """A contact, or a company."""
+    def client(self, client: Client, include: Collection[str]) -> Object:
+        """A contact, or a company, with the parts that `with` names."""
         path = f"{entity_of(client)}/{client.id}"
         person: Object = {} if client.company else {"first_name": client.name, "last_name": ""}
         embedded: Object = {"tags": []} if client.company else {"tags": [], "companies": []}
+        if "leads" in include:
+            leads = [deal.id for deal in self.office.deals.values() if deal.client_id == client.id]
+            embedded["leads"] = [{"id": lead, "_links": self.links(f"leads/{lead}")} for lead in leads]
         return {
             "id": client.id,
             "name": client.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from service.demo.crms.amocrm.records import (
     ELEMENTS,
@@ -22,6 +22,9 @@ from service.demo.crms.amocrm.records import (
 from service.demo.office import Client, Deal, Event, Office, Second, Task
 
 Fields: TypeAlias = dict[str, str]
+
+REASON_FIELD_ID: Final = 640_113
+"""The custom field that carries the loss reason."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,28 @@ class Item:
 
 
 def items(
-    office: Office, event: Event, account_id: int, short: bool = False, reason_field: str | None = None
+    office: Office,
+    event: Event,
+    account_id: int,
+    short: bool = False,
+    unsorted: bool = False,
+    reason_field: str | None = None,
 ) -> Iterator[Item]:
     """The items about an event; each is posted in a webhook of its own.
 
     Args:
         short: The webhook is one on a pipeline's stages: it has only ids, and only of leads that are added,
             moved or deleted.
+        unsorted: A new lead is posted as an incoming lead that was accepted.
         reason_field: The lead's custom field that carries the loss reason.
     """
     match event.after:
         case Deal() as deal:
             before = event.before
             assert before is None or isinstance(before, Deal)
-            if short:
+            if before is None and unsorted:
+                yield _accepted(deal)
+            elif short:
                 yield from _short_lead_items(event, before, deal)
             else:
                 yield from _lead_items(event, before, deal, _lead(deal, account_id, reason_field))
@@ -91,6 +102,13 @@ def _short_lead_items(event: Event, before: Deal | None, deal: Deal) -> Iterator
         yield Item("status_lead", "leads", "status", {**_staged(deal), **old})
 
 
+def _accepted(deal: Deal) -> Item:
+    """The item about an incoming lead that was accepted, as public receivers of it show: no lead is in it
+    but its id."""
+    fields = {"action": "accept", "uid": f"{deal.id:x}", "accept_result/leads/0": str(deal.id)}
+    return Item("delete_unsorted", "unsorted", "delete", fields)
+
+
 def _staged(deal: Deal) -> Fields:
     return {"id": str(deal.id), "status_id": str(status_id(deal)), "pipeline_id": str(deal.pipeline_id)}
 
@@ -99,7 +117,7 @@ def _lead(deal: Deal, account_id: int, reason_field: str | None) -> Fields:
     reason: Fields = {}
     if reason_field is not None and deal.reason is not None:
         field = "custom_fields/0"
-        reason = {f"{field}/id": "640113", f"{field}/name": reason_field}
+        reason = {f"{field}/id": str(REASON_FIELD_ID), f"{field}/name": reason_field}
         reason[f"{field}/values/0/value"] = deal.reason
     return {
         "id": str(deal.id),
