@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 import pytest
@@ -13,7 +13,8 @@ from service.adapters import ADAPTERS
 from service.adapters.api import Answer, Api, Call, Subscribing
 from service.config import Account, Secret
 from service.config import Api as ApiOptions
-from service.model import Entity, Need
+from service.ledger.write import needs
+from service.model import Need
 from tests.adapters.posts import NOW, account
 
 KINDS: Final = sorted(kind for kind, adapter in ADAPTERS.items() if adapter.api is not None)
@@ -53,7 +54,7 @@ def office(kind: str) -> Account:
 
 def calls_of(api: Api, own: Account) -> Iterator[Call]:
     """Each kind of call that the API makes first."""
-    for entity in get_args(Entity):
+    for entity in sorted({*needs.WHOLE, *needs.LINKS.values()}):
         call = api.ask([Need(entity, PROBABLE_ID)], own)
         if call is not None:
             yield call
