@@ -54,7 +54,7 @@ def office(kind: str) -> Account:
 
 def calls_of(api: Api, own: Account) -> Iterator[Call]:
     """Each kind of call that the API makes first."""
-    for entity in sorted({*needs.WHOLE, *needs.LINKS.values()}):
+    for entity in (*needs.WHOLE, *needs.LINKS.values()):
         call = api.ask([Need(entity, PROBABLE_ID)], own)
         if call is not None:
             yield call
