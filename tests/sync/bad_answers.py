@@ -109,20 +109,22 @@ TOLD: Final[Mapping[str, str]] = {
 
 @dataclass
 class Meddler:
-    """Stands between an account's sync and its CRM; gives a bad answer to a kind of call while it is armed.
+    """Stands between an account's sync and its CRM, and gives bad answers.
 
     Attributes:
         kinds: The kinds of calls that were made.
-        hits: How many bad answers were given, and of these, in a run.
+        hits: How many bad answers were chosen; `hits_in_run`: by a run.
+        documented: Whether one was none: this call has no such bad answer, or the vendor documents it as a
+            good one.
     """
 
     api: Api
-    armed: tuple[str, Bad] | None = None
+    chosen: Callable[[str], Bad | None] | None = None
+    """Which bad answer is given to a kind of call; None: the good one."""
     kinds: dict[str, None] = field(default_factory=dict)
     hits: int = 0
     hits_in_run: int = 0
     documented: bool = False
-    """Whether a bad answer was none: the vendor documents it as an answer to that call."""
     _in_run: bool = False
     _later: dict[Call, Answer] = field(default_factory=dict)
     """The later pages of lists, each with the answer to the page before."""
@@ -147,11 +149,8 @@ class Meddler:
 
     def arm(self, kind: str, bad: Bad) -> None:
         """Give a bad answer to each call of a kind from now on."""
-        self.armed, self.hits, self.hits_in_run, self.documented = (kind, bad), 0, 0, False
-
-    def disarm(self) -> None:
-        """Be still."""
-        self.armed = None
+        self.hits, self.hits_in_run, self.documented = 0, 0, False
+        self.chosen = lambda asked: bad if asked == kind else None
 
     def _answer(self, call: Call, good: Answer) -> Answer:
         before = self._later.get(call)
@@ -160,14 +159,13 @@ class Meddler:
         following = self.api.following(call, good) if good.status < 300 else None
         if following is not None and following.resource == call.resource:
             self._later[following] = good
-        if self.armed is None or self.armed[0] != kind:
+        bad = self.chosen(kind) if self.chosen is not None else None
+        if bad is None:
             return good
         self.hits += 1
         self.hits_in_run += self._in_run
-        bad = self.armed[1](call, good, before)
-        if bad is None:
+        answer = bad(call, good, before)
+        if answer is None or (self.api.verdict(call, answer).is_answer and answer != before):
             self.documented = True
             return good
-        if self.api.verdict(call, bad).is_answer and (before is None or bad != before):
-            self.documented = True
-        return bad
+        return answer

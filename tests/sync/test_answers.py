@@ -62,6 +62,8 @@ class Tried:
     service: Connected
     meddler: Meddler
     numbers: Iterator[int]
+    asked: str = ""
+    """The kind of call that is answered badly."""
 
     @property
     def office(self) -> Office:
@@ -113,7 +115,7 @@ class Tried:
 
     async def _is_over(self) -> bool:
         """Whether nothing will be asked badly again: what was asked for by id is known by other ways."""
-        by_id = self.meddler.armed is not None and " by id" in self.meddler.armed[0]
+        by_id = " by id" in self.asked
         open_needs = await self.service.database.read(lambda connection: needs.count(connection, "office"))
         return by_id and not open_needs and (await self.service.state()).run is None
 
@@ -158,6 +160,7 @@ class Tried:
         case = f"{bad} to {kind}"
         known, before = await self.held(), (await self.service.state()).synced_at
         await self.happen()
+        self.asked = kind
         self.meddler.arm(kind, BAD[bad])
         told = False
         for run in ("backfill", "reconcile"):
@@ -176,7 +179,7 @@ class Tried:
             assert self.is_documented(bad), f"{case} is taken for an answer"
         assert await self.lost(known) == set(), case
         assert before is not None
-        self.meddler.disarm()
+        self.meddler.chosen = None
         await self.recover()
         assert await self.troubles() == (), case
         assert await self.service.differing() == set(), case
