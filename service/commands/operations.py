@@ -16,11 +16,11 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
-from service.ledger.write import heads, log
+from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
 from service.live.http import access
-from service.model import Decoded, Delivery, Request
+from service.model import Day, Decoded, Delivery, Request
 
 SCREEN_NAME_LENGTH: Final = 60
 """Characters in the longest name of a screen."""
@@ -72,6 +72,13 @@ def prepare(database: Database, config: Config, clock: Clock) -> None:
     with database.writing() as connection:
         for account in config.accounts:
             heads.ensure(connection, account, clock.now())
+
+
+def know_from(config: Config, account_id: str, day: Day) -> None:
+    """Note the first day of which an account's losses are complete, where nothing else tells it: the demo's
+    CRM posts the history of its office as webhooks."""
+    with attach.writing(config.database_url) as connection:
+        invalidations.refresh(connection, account_id, day)
 
 
 def decode(stored: Stored, account: Account) -> Decoded:

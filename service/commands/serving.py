@@ -93,6 +93,7 @@ def serve_demo(kind: str, database_url: str, clock: Clock, host: str, port: int,
         config = parse({"database_url": database_url, "accounts": [account]}, {})
         with operations.alone(config):
             _make_ready(config, clock, lambda _config, _account: None)
+            operations.know_from(config, ACCOUNT, simulation.told_from)
             asyncio.run(_serve_demo(config, clock, host, port, simulation, listening, still=still))
 
 

@@ -23,7 +23,7 @@ from service.demo.crms.standard import Standard
 from service.demo.life import Life
 from service.demo.office import Office, OfficeClock
 from service.demo.postman import Postman, patiently, through
-from service.demo.story import ZONE, tell_story
+from service.demo.story import ZONE, tell_story, told_from
 
 SEED: Final = 20
 """The demo is the same every time, but for the moments."""
@@ -67,6 +67,8 @@ class Simulation:
         self.crm = CRMS[kind](self.office, secrets.token_urlsafe(24))
         rng = random.Random(SEED)
         self._clock = clock
+        self.told_from = told_from(clock.now())
+        """The first day of which the story has every refusal."""
         self._story = tell_story(self.office, office_clock, rng)
         self._life = Life(self.office, rng)
 

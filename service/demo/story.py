@@ -74,6 +74,13 @@ def tell_story(office: Office, clock: OfficeClock, rng: random.Random) -> Sequen
     return story.events
 
 
+def told_from(now: Instant) -> Day:
+    """The first day of which the story, told at a moment, has every refusal."""
+    today = local_day(now, ZONE)
+    first, _ = previous(parse_period("month", today), today)
+    return first
+
+
 def shares(total: int, parts: int, rng: random.Random) -> list[int]:
     """`parts` uneven positive amounts that add up to `total` exactly; all but the last are whole tens.
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from service.model import SECOND
+from service.model import SECOND, Instant
 from tests.cases.amocrm_vendor import PIPELINE, Object, Vendor, html, lead, problem, task
 from tests.cases.desk import CASES, NOW, Desk, configured, desk, refusing
 
@@ -170,6 +170,20 @@ async def test_without_the_reason_field_the_leads_own_reason_counts(
     leads: list[Object] = [{**one, "id": one["id"] + number} for number in range(25)]
     board = await answered(sqlite_ledgers, Vendor({"leads": leads}), reason_field="Причина отказа")
     assert reasons(board) == [("Выбрал других", "controllable", 25)]
+
+
+async def test_a_reason_field_that_does_not_exist_is_told_until_it_does(sqlite_ledgers: Ledgers) -> None:
+    vendor = Vendor({"custom_fields": [{"id": number, "name": f"Поле {number}"} for number in range(1, 6)]})
+    options = {"reason_field": "Причина отказа"}
+    account = configured("amocrm", webhook_secret=TOKEN, api=API, amocrm=options)
+    async with desk(sqlite_ledgers, account, vendor) as at:
+        await at.ask()
+        told = [warning for warning in (await at.snapshot())["warnings"] if warning["code"] == "reason_field"]
+        assert [warning["subject"] for warning in told] == ["Причина отказа"]
+        vendor.lists["custom_fields"].append({"id": 6, "name": "причина  отказа"})
+        at.clock.moment = Instant(at.clock.moment + 2 * DAY * SECOND)
+        await at.ask()
+        assert "reason_field" not in codes(await at.snapshot())
 
 
 @bodies_of_every_source

@@ -278,3 +278,43 @@ async def test_what_a_merged_contact_had_open_is_asked_for_again(
         portal.lists["crm.activity.list"] = moved
         await at.ask()
         assert [row["client_id"] for row in (await at.snapshot())["at_risk"]["list"]] == ["C_6"]
+
+
+FIELD = "UF_CRM_1717"
+LABELS = [
+    ({"USER_TYPE_ID": "enumeration", "LIST": [{"ID": "31", "VALUE": "Выбрал других"}]}, ["31"]),
+    ({"USER_TYPE_ID": "crm_status", "SETTINGS": {"ENTITY_TYPE": "REFUSALS"}}, "UC_K7"),
+    ({"USER_TYPE_ID": "string"}, ["", "Выбрал других", "Не подходит график"]),
+]
+
+
+@SOURCES
+@pytest.mark.parametrize(("kind", "value"), LABELS, ids=lambda value: str(value)[:30])
+async def test_a_reason_is_shown_as_people_see_it_in_each_kind_of_field(
+    kind: dict[str, Any], value: Any, bodies: Bodies, sqlite_ledgers: Ledgers
+) -> None:
+    lost_deal = of_deal(bodies, "lost-1.json", bodies.deal, **{FIELD: value})
+    entry = {"ID": "8", "ENTITY_ID": "REFUSALS", "STATUS_ID": "UC_K7", "NAME": "Выбрал других"}
+    portal = Portal(
+        {
+            "crm.item.list 2": lost_deal,
+            "crm.deal.userfield.list": {"result": [{"ID": "1", "FIELD_NAME": FIELD, **kind}]},
+            "crm.status.list": {"result": [entry]},
+        }
+    )
+    async with desk(sqlite_ledgers, account(reason_field=FIELD), portal) as at:
+        await at.ask()
+        assert await lost(at) == (1, "1000.00", [("Выбрал других", "controllable")])
+        lost_deal["result"]["items"][0]["updatedTime"] = "2026-11-26T17:00:00+03:00"
+        await at.post(hook("ONCRMDEALUPDATE", bodies.deal), FORM)
+        await at.ask()
+        assert await lost(at) == (1, "1000.00", [("Выбрал других", "controllable")])
+        assert [w for w in (await at.snapshot())["warnings"] if w["code"] == "reason_field"] == []
+
+
+async def test_a_field_that_does_not_exist_is_told(sqlite_ledgers: Ledgers) -> None:
+    async with desk(sqlite_ledgers, account(reason_field=FIELD), Portal()) as at:
+        await at.ask()
+        told = [w for w in (await at.snapshot())["warnings"] if w["code"] == "reason_field"]
+        assert len(told) == 1
+        assert FIELD in told[0]["text"]

@@ -105,7 +105,6 @@ def of_deals(bodies: Path, name: str, **more: bytes) -> Vendor:
             "/associations/2026-09/deals/companies/batch/read": b'{"status": "COMPLETE", "results": []}',
             "/objects/2026-09" + DEALS: (bodies / name).read_bytes(),
             "/deals/lost_reason": definition,
-            "/deals/closed_lost_reason": b'{"name": "closed_lost_reason", "type": "string", "options": []}',
             **more,
         }
     )
@@ -183,3 +182,160 @@ async def test_what_a_merged_contact_is_linked_to_is_the_kept_ones(
         for body in (merge, before):
             await post(at, body)
         assert at_risk(await at.snapshot()) == (1, "300.00", 2)
+
+
+@bodies
+async def test_a_byte_order_mark_before_a_body_is_skipped(bodies: Path, sqlite_ledgers: Ledgers) -> None:
+    body = (bodies / "bom.json").read_bytes()
+    assert body.startswith(b"\xef\xbb\xbf")
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, body)
+        assert lost(await at.snapshot())[0] == 1
+
+
+@bodies
+async def test_bad_events_cost_their_neighbours_nothing_and_are_told(
+    bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    async with desk(sqlite_ledgers, hubspot()) as at:
+        await post(at, (bodies / "batch-with-bad-events.json").read_bytes())
+        board = await at.snapshot()
+        assert lost(board) == (2, "100.50")
+        assert [held.part for held in await at.quarantined()] == [2, 3, 4]
+        assert told(board)["quarantine"] == 1
+
+
+@bodies
+async def test_a_planned_date_that_nobody_moved_is_not_believed(
+    bodies: Path, sqlite_ledgers: Ledgers
+) -> None:
+    vendor = of_deals(bodies, "deal-lost-closedate-future.json")
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        await ask_for(at, "42")
+        assert lost(await at.snapshot("2026-11-20..2026-11-20")) == (1, "5184.00")
+        assert lost(await at.snapshot("2027-01-01..2027-12-31"))[0] == 0
+
+
+async def test_a_reason_field_that_does_not_exist_is_told(sqlite_ledgers: Ledgers) -> None:
+    """HubSpot leaves a property that does not exist out of its answers, and says 404 when asked for it."""
+    account = hubspot(asks=True, reason_field="lots_reason")
+    sent = {"hs_is_closed": "true", "hs_is_closed_won": "false", "hs_is_closed_lost": "true", "amount": "10"}
+    deals = [
+        {"id": str(id), "properties": sent, "updatedAt": "2026-11-20T10:00:00Z", "archived": False}
+        for id in range(1, 26)
+    ]
+    batch = json.dumps({"status": "COMPLETE", "results": deals}).encode()
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/properties/2026-09/deals/lots_reason"):
+            missing = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "-"}
+            return httpx.Response(404, json=missing)
+        return answering({"/objects/2026-09" + DEALS: batch})(request)
+
+    async with desk(sqlite_ledgers, account, vendor) as at:
+        board = await ask_for(at, *(str(id) for id in range(1, 26)))
+        assert lost(board) == (25, "250.00")
+        (warning,) = (one for one in board["warnings"] if one["code"] == "reason_field")
+        assert warning["subject"] == "lots_reason"
+        assert await at.quarantined() == []
+
+
+JUNK = (
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"<html></html>",
+    b'{"status": "error", "category": "INTERNAL_ERROR", "message": "-"}',
+    b'{"status": "COMPLETE"}',
+    b'{"status": "COMPLETE", "results": []}',
+    b'{"status": "COMPLETE", "results": [], "errors": [{"status": "error", "category": "INTERNAL_ERROR"}]}',
+    b'{"status": "PENDING", "results": []}',
+)
+
+
+def known_deal(deal: str) -> dict[str, Any]:
+    """An open deal, as the API answers it."""
+    sent = {
+        "amount": "10",
+        "hs_is_closed": "false",
+        "hs_is_closed_won": "false",
+        "hs_is_closed_lost": "false",
+    }
+    return {"id": deal, "properties": sent, "updatedAt": "2026-11-20T10:00:00Z", "archived": False}
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=str)
+async def test_junk_deletes_nothing_and_the_question_is_asked_again(
+    junk: bytes, sqlite_ledgers: Ledgers
+) -> None:
+    deals = [known_deal("1"), known_deal("2")]
+    answers = [junk, json.dumps({"status": "COMPLETE", "results": deals}).encode()]
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/objects/2026-09" + DEALS):
+            return httpx.Response(200, content=answers.pop(0) if len(answers) > 1 else answers[0])
+        return answering({})(request)
+
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        await post(at, packed(changed("1", "amount", "10"), changed("2", "amount", "10")))
+        while len(answers) > 1:
+            assert at.sync is not None
+            await at.sync.turn()
+        assert (await at.snapshot())["at_risk"]["no_next_step"] == {"deals": 2, "amount": "20.00"}
+        await at.ask()
+        assert (await at.snapshot())["at_risk"]["no_next_step"] == {"deals": 2, "amount": "20.00"}
+        assert sum(request.url.path.endswith("/objects/2026-09" + DEALS) for request in at.asked) >= 2
+        assert await at.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [*JUNK[:7], b'{"results": [], "paging": {"next": {"after": "2"}}}', b'{"results": [{"id": "3"'],
+    ids=str,
+)
+async def test_no_backfill_ends_with_a_junk_page(junk: bytes, sqlite_ledgers: Ledgers) -> None:
+    pages = [
+        json.dumps(
+            {"results": [known_deal("1"), known_deal("2")], "paging": {"next": {"after": "2"}}}
+        ).encode(),
+        junk,
+        json.dumps({"results": [known_deal("3"), known_deal("4")]}).encode(),
+    ]
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        listing = request.method == "GET" and request.url.path.endswith("/objects/2026-09/deals")
+        if listing and "archived=false" in str(request.url):
+            return httpx.Response(200, content=pages.pop(0))
+        return answering({})(request)
+
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        await at.ask()
+        assert pages == []
+        assert (await at.snapshot())["at_risk"]["no_next_step"]["deals"] == 4
+        assert (await at.state()).synced_at is not None
+        assert await at.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "category", "code"),
+    [
+        (401, "EXPIRED_AUTHENTICATION", "api_token"),
+        (403, "INVALID_AUTHENTICATION", "api_token"),
+        (403, "MISSING_SCOPES", "api_forbidden"),
+        (400, "VALIDATION_ERROR", "api_rejected"),
+        (402, "-", "api_unpaid"),
+        (301, "-", "api_moved"),
+    ],
+)
+async def test_what_somebody_must_mend_is_told(
+    status: int, category: str, code: str, sqlite_ledgers: Ledgers
+) -> None:
+    def vendor(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json={"status": "error", "category": category, "message": "-"})
+
+    async with desk(sqlite_ledgers, hubspot(asks=True), vendor) as at:
+        assert at.sync is not None
+        for _ in range(3):
+            await at.sync.turn()
+        assert code in told(await at.snapshot())

@@ -138,6 +138,7 @@ async def test_a_promise_to_a_lead_counts_like_one_on_a_deal(sqlite_ledgers: Led
     value = {"amount": 700, "currency": "EUR"}
     lead = {"id": LEAD, "title": "Мельница", "value": value, "person_id": 77, "organization_id": None}
     vendor.leads = [lead]
+    vendor.activities = [json.loads((OWN / "activity-of-lead.json").read_bytes())["data"]]
     async with desk(sqlite_ledgers, office(api=API), vendor) as at:
         await post(at, OWN / "activity-of-lead.json")
         (client,) = (await at.snapshot())["at_risk"]["list"]
@@ -149,6 +150,10 @@ async def test_a_promise_to_a_lead_counts_like_one_on_a_deal(sqlite_ledgers: Led
         assert (task["deal_id"], task["url"]) == (f"lead:{LEAD}", f"{API['url']}/leads/inbox/{LEAD}")
         await post(at, OWN / "lead-converted.json")
         assert (await at.snapshot())["at_risk"]["list"] == ()
+        vendor.leads, vendor.deals = [], [an_open_deal(5, source_lead_id=LEAD)]
+        await at.reconcile()
+        (client,) = (await at.snapshot())["at_risk"]["list"]
+        assert (client["amount"], [task["deal_id"] for task in client["tasks"]]) == ("100.00", ["5"])
 
 
 MERGED: Final = [
@@ -196,12 +201,14 @@ class Vendor:
 
     Attributes:
         leads: Its leads that are not archived.
+        activities: Its open activities.
         junk: What it answers once to some question: by the path and the cursor that are asked for.
     """
 
     def __init__(self, *deals: dict[str, object]) -> None:
         self.deals = list(deals)
         self.leads: list[dict[str, object]] = []
+        self.activities: list[dict[str, object]] = []
         self.junk: dict[tuple[str, str], httpx.Response] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -216,6 +223,8 @@ class Vendor:
             start = int(cursor or 0)
             more = str(start + 2) if start + 2 < len(self.deals) else None
             return self._list(self.deals[start : start + 2], more)
+        if path == "/api/v2/activities" and query.get("done") == "false":
+            return self._list(self.activities)
         if path == "/api/v1/users":
             return httpx.Response(200, json={"success": True, "data": [{"id": 21, "name": "Anna"}]})
         if path == "/api/v1/leads":

@@ -28,6 +28,7 @@ def shows_the_worked_examples(board: dict[str, Any]) -> bool:
         }
         and (losses["previous"]["total"]["amount"], losses["previous"]["controllable"]["count"])
         == ("401430.00", 75)
+        and losses["previous"]["complete"]
         and (at_risk["clients"], at_risk["amount"], at_risk["tasks"]) == (1, "5184.00", 3)
         and (at_risk["list"][0]["client"], at_risk["list"][0]["tasks"][0]["manager"])
         == ("Иван Петров", "Анна Белова")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -10,8 +12,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from service.app import create_app
+from service.config import Config
 from service.http.trailing_slash import TrailingSlash
+from tests.cases.desk import PassingClock, configured
 
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 PATHS = ("/", "/boards/{account}", "/boards/{account}/deals.csv")
 
 
@@ -58,3 +64,14 @@ async def test_a_browser_is_sent_to_the_address_without_the_slash(
 async def test_other_addresses_are_left_alone(client: httpx.AsyncClient) -> None:
     assert (await client.get("/")).text == "GET / / "
     assert (await client.get("/boards/office")).text == "GET /boards/office /boards/office "
+
+
+async def test_the_service_takes_a_trailing_slash_at_every_address(sqlite_ledgers: Callable[[], str]) -> None:
+    account = configured("amocrm", webhook_secret="a-token-of-sixteen")
+    service = create_app(Config(sqlite_ledgers(), (account,)), PassingClock())
+    transport = httpx.ASGITransport(service.app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://board.example") as client:
+        assert (await client.post("/webhooks/office/?token=wrong", headers=FORM)).status_code == 401
+        for path in ("/boards/office/", "/boards/office/snapshot/", "/boards/office/deals/", "/healthz/"):
+            got = await client.get(path, follow_redirects=True)
+            assert (got.url.path, got.status_code != 404) == (path.removesuffix("/"), True)

@@ -92,3 +92,16 @@ async def test_merged_clients_leave_no_ghost(told: bool, sqlite_ledgers: Ledgers
         assert (await service.board())["at_risk"]["clients"] == 1
         assert await service.board() == service.truth()
         assert await service.quarantined() == []
+
+
+async def test_an_imported_refusal_counts_on_the_day_it_came_to_its_stage(sqlite_ledgers: Ledgers) -> None:
+    async with office(sqlite_ledgers) as (service, _, records):
+        manager, pipeline = next(iter(records.managers)), next(iter(records.pipelines))
+        deals = [records.add_deal("x", 10_000, None, manager, pipeline).id for _ in range(3)]
+        imported = next(deal for deal in deals if deal % 3 == 0)
+        records.lose(imported, "Дорого")
+        service.clock.still.advance(3 * 86_400)
+        records.edit_deal(imported, name="y")
+        await service.work()
+        assert await service.differing() == set()
+        assert await service.board() == service.truth()

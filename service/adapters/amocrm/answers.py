@@ -105,7 +105,8 @@ def _lead(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
         yield from as_of([Change("deal", deal_id, version, deleted=True)], asked_at)
         return
     embedded = object_(item.get("_embedded"))
-    price = item.get("price", UNSET)
+    exact = item.get("price_with_minor_units")  # `price` is cut off to whole units of the currency
+    price = item.get("price", UNSET) if exact is None else exact
     fields: dict[str, Value] = {
         "known": True,
         "name": _text(item.get("name")),

@@ -100,8 +100,10 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
         yield Change("deal", deal_id, version, deleted=True)
         return
     sent = item.fields
-    budget = sent.get("price", UNSET)
-    # Older deliveries write no other zero than an empty budget.
+    # Where the account has kopecks, `price` is cut off to whole roubles. Older deliveries write no other zero
+    # than an empty budget.
+    exact = sent.get("price_with_minor_units")
+    budget = exact or sent.get("price", UNSET)
     fields = {"known": True, **money("0" if budget == "" else budget, UNSET, item.account.currency)}
     named: tuple[Change, ...] = ()
     if isinstance(name := sent.get("name"), str):

@@ -81,6 +81,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
     "pipelines": Resource("pipeline", "categories", "id", items.pipeline),
     "stages": Resource("reason", None, "STATUS_ID", items.stage, read_id=code),
     "choices": Resource("reason", None, "ID", items.choices),
+    "entries": Resource("reason", None, "STATUS_ID", items.entry, read_id=code),
 }
 
 

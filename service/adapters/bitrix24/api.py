@@ -25,7 +25,7 @@ from service.adapters.api import (
     by_status,
     seconds,
 )
-from service.adapters.bitrix24 import answers, lists
+from service.adapters.bitrix24 import answers, items, lists
 from service.adapters.bitrix24.answers import BATCH, RESOURCES, AnswerBody
 from service.adapters.bitrix24.deals import has_past
 from service.adapters.bitrix24.errors import verdict_of
@@ -103,10 +103,13 @@ class Bitrix24Api(Api):
 
     def following(self, call: Call, answer: Answer) -> Call | None:
         """See `Api`. A call by keyset goes on from its last id, any other at the offset that the answer
-        names. Lost deals and leads that were asked for are followed by the histories of their stages."""
+        names. Lost deals and leads that were asked for are followed by the histories of their stages, a field
+        by the entries of its directory."""
         body = answers.read_body(answer.body, call.resource)
         if body is None:
             return None
+        if call.resource == "choices":
+            return _entries(body, call.asked)
         if call.asked and call.resource not in _MOVES.values():
             return _moves("moves", _with_past(body))
         params = json.loads(call.body)
@@ -203,6 +206,13 @@ def _reasons(account: Account, ids: tuple[str, ...]) -> Call:
     if len(params) == 1:
         return lists.call(*next(iter(params.items())), ids)
     return lists.batch(params, ids)
+
+
+def _entries(body: AnswerBody, asked: tuple[str, ...]) -> Call | None:
+    """The call for the entries of the directory to which the configured field refers, if it does."""
+    fields = answers.objects(RESOURCES["choices"], body.results.get("choices"))
+    name = next((name for field in fields if (name := items.directory(field))), None)
+    return None if name is None else lists.call("entries", {"filter": {"ENTITY_ID": name}}, asked)
 
 
 def _pipelines(asked: tuple[str, ...] = ()) -> Call:

@@ -32,10 +32,14 @@ from service.adapters.bitrix24.values import (
 )
 from service.adapters.fields import loss_reason, money, refuse_future, sent_fields
 from service.adapters.parsed import Parsed
-from service.model import Change, Need, Status, Value
+from service.model import SECOND, Change, Instant, Need, Status, Value
 from service.money import round_amount
 
 _Fields = dict[str, Value]
+_WRITTEN: Final = Instant(946_684_800 * SECOND)
+"""2000-01-01: the version of a name that was read from a deal's text. The name that a directory has is newer,
+if the text is the code of one of its entries."""
+
 _STATUSES: Final[Mapping[str, Status]] = {"P": "open", "S": "won", "F": "lost"}
 
 
@@ -154,4 +158,4 @@ def _reason_of_field(item: Item, reason_field: str) -> tuple[_Fields, tuple[Chan
     entry_id = linked(value)
     if entry_id is not UNSET or not isinstance(value, str):
         return sent_fields(reason_id=entry_id), ()
-    return loss_reason(value, item.version("updatedTime")[0])
+    return loss_reason(value, _WRITTEN)

@@ -8,7 +8,7 @@ dated too far in the future is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import UNSET, UnsetType
 
@@ -18,6 +18,7 @@ from service.adapters.fields import refuse_future
 from service.adapters.parsed import Parsed
 from service.config import Account
 from service.model import Change, Entity, Instant
+from service.reasons import reason_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,21 @@ def choices(item: Item) -> Parsed:
         and (name := full_name(choice.get("VALUE")))
     ]
     return Parsed(tuple(named), is_dated=False)
+
+
+def entry(item: Item) -> Parsed:
+    """An entry of the directory of the CRM to which the configured field refers: a reason. A deal has the
+    entry's code in that field, which looks like a text that people wrote."""
+    return _named(replace(item, id=reason_key(item.id)), "reason", full_name(item.sent.get("NAME")))
+
+
+def directory(field: object) -> str | None:
+    """The directory of the CRM to which a field of `crm.deal.userfield.list` refers; None without one."""
+    if not isinstance(field, dict) or field.get("USER_TYPE_ID") != "crm_status":
+        return None
+    settings = field.get("SETTINGS")
+    named = settings.get("ENTITY_TYPE") if isinstance(settings, dict) else None
+    return named if isinstance(named, str) and named else None
 
 
 def _named(item: Item, entity: Entity, name: str | None, dated_by: str = "", prefix: str = "") -> Parsed:

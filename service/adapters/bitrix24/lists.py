@@ -98,6 +98,7 @@ _METHODS: Final[Mapping[str, str]] = {
     "pipelines": "crm.category.list",
     "stages": "crm.status.list",
     "choices": "crm.deal.userfield.list",
+    "entries": "crm.status.list",
     BATCH: "batch",
     **{resource: listing.method for resource, listing in LISTS.items()},
 }

@@ -8,7 +8,7 @@ the links are asked for next. A search lags behind by moments, so each record th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
@@ -63,7 +63,8 @@ class HubSpotApi(Api):
             case "pipeline":
                 return replace(_PIPELINES, asked=ids)
             case "reason":
-                return replace(_reasons(account), asked=asked_reasons(ids))
+                asking = _reasons(account)
+                return asking and replace(asking, asked=asked_reasons(ids))
             case _:
                 return None
 
@@ -73,7 +74,7 @@ class HubSpotApi(Api):
         return (
             Stage("managers", _OWNERS),
             Stage("pipelines", _PIPELINES),
-            Stage("reasons", _reasons(account)),
+            *_reason_stage(account),
             Stage("deals", _list("deals", _of_deals(account))),
             Stage("tasks", _list("tasks", _OF_TASKS)),
         )
@@ -86,7 +87,7 @@ class HubSpotApi(Api):
         return (
             Stage("contacts", _search("search:contacts", contacts, _CONTACT)),
             Stage("companies", _search("search:companies", changed, _COMPANY)),
-            Stage("reasons", _reasons(account)),
+            *_reason_stage(account),
             Stage("deals", _search("search:deals", changed, _of_deals(account))),
             Stage("tasks", _search("search:tasks", changed, _OF_TASKS)),
             Stage("deleted deals", _deleted("deals")),
@@ -105,7 +106,7 @@ class HubSpotApi(Api):
         follow = _FOLLOWING.get(call.resource.partition(":")[0])
         return None if follow is None else follow(call, page_of(answer.body, call.resource))
 
-    def field(self, account: Account) -> Call:
+    def field(self, account: Account) -> Call | None:
         """See `Api`."""
         return _reasons(account)
 
@@ -207,10 +208,17 @@ _OWNERS: Final = Call("owners", f"/crm/owners/{VERSION}", (("archived", "false")
 _PIPELINES: Final = Call("pipelines", f"/crm/pipelines/{VERSION}/deals")
 
 
-def _reasons(account: Account) -> Call:
-    """The call for the definition of the property that holds the loss reason."""
-    name = quote(HubSpotOptions.of(account).reason_field, safe="")
-    return Call("reasons", f"/crm/properties/{VERSION}/deals/{name}")
+def _reasons(account: Account) -> Call | None:
+    """The call for the definition of the office's own property that holds the loss reason."""
+    options = HubSpotOptions.of(account)
+    if not options.names_reason_field:
+        return None
+    return Call("reasons", f"/crm/properties/{VERSION}/deals/{quote(options.reason_field, safe='')}")
+
+
+def _reason_stage(account: Account) -> Iterator[Stage]:
+    if (call := _reasons(account)) is not None:
+        yield Stage("reasons", call)
 
 
 def _after_read(call: Call, page: SyncPage) -> Call | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from service.config import NamedUsers
+
+CLOSED_LOST_REASON: Final = "closed_lost_reason"
+"""HubSpot's own property for the loss reason, a text."""
 
 
 class HubSpotOptions(NamedUsers, frozen=True):
@@ -17,5 +20,10 @@ class HubSpotOptions(NamedUsers, frozen=True):
     """
 
     account: str | None = None
-    reason_field: str = "closed_lost_reason"
+    reason_field: str = CLOSED_LOST_REASON
     signature: Literal["v1", "v3"] = "v3"
+
+    @property
+    def names_reason_field(self) -> bool:
+        """Whether the reason is in a property of the office's own: it may be a choice, or may not exist."""
+        return self.reason_field != CLOSED_LOST_REASON

@@ -185,14 +185,14 @@ def _lost_since(reader: _Reader, record_id: str, version: Instant) -> tuple[Chan
 
 
 def _read_reason(reader: _Reader, version: Instant, account: Account) -> tuple[Change, ...]:
-    """Read the loss reason. Only the API tells whether the value is a text or stands for a choice's label, so
-    the value is the name where there is no API."""
-    reason_field = HubSpotOptions.of(account).reason_field
-    if reason_field not in reader.properties:
+    """Read the loss reason. Only the API tells whether a value of the office's own property is a text or
+    stands for a choice's label, so the value is the name where there is no API."""
+    options = HubSpotOptions.of(account)
+    if options.reason_field not in reader.properties:
         return ()
-    value = reader.properties[reason_field]
+    value = reader.properties[options.reason_field]
     reason = reader.fields["reason_id"] = reason_id(value)
-    if reason is None or account.api is not None:
+    if reason is None or (account.api is not None and options.names_reason_field):
         return ()
     return (Change("reason", reason, version, {"name": optional_text(" ".join((value or "").split()))}),)
 

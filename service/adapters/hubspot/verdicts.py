@@ -72,7 +72,7 @@ def verdict_of(call: Call, answer: Answer) -> Verdict:
         return ANSWERED if is_recognised(call, answer) else JUNK
     if 200 <= answer.status < 300:
         return JUNK
-    if answer.status == 404 and call.resource == "reasons" and problem.status == "error":
+    if answer.status == 404 and call.resource == "reasons" and (problem.status or not answer.body):
         return GONE
     waits = {
         429: _WAIT_SECONDS.get(problem.policy_name, _WAIT_SECONDS["TEN_SECONDLY_ROLLING"]),

@@ -43,6 +43,10 @@ BUDGET_SECONDS: Final = 900.0
 """The wait when the day's tokens are used up, or when Cloudflare blocks us. The tokens come back at midnight,
 in a time zone that Pipedrive does not name."""
 
+_SOURCE: Final = (("include_fields", "source_lead_id"),)
+_MORE_FIELDS: Final = {"deals": _SOURCE, "archived_deals": _SOURCE}
+"""What a list must be told to include: the lead from which a deal was converted."""
+
 _USERS: Final = Call("users", "/api/v1/users")
 _WEBHOOKS: Final = Call("webhooks", "/api/v1/webhooks")
 _REQUIRED: Final = ("deal", "activity")
@@ -182,12 +186,13 @@ def _path(resource: str) -> str:
 
 
 def _stage(name: str, resource: str, **query: str) -> Stage:
-    pairs = (*query.items(), ("sort_by", "id"), ("limit", PAGE))
+    pairs = (*query.items(), *_MORE_FIELDS.get(resource, ()), ("sort_by", "id"), ("limit", PAGE))
     return Stage(name, Call(resource, _path(resource), pairs))
 
 
 def _by_ids(resource: str, ids: Iterable[str], asked: tuple[str, ...]) -> Call:
-    return Call(resource, _path(resource), (("ids", ",".join(ids)), ("limit", PAGE)), asked=asked)
+    more = _MORE_FIELDS.get(resource, ())
+    return Call(resource, _path(resource), (("ids", ",".join(ids)), *more, ("limit", PAGE)), asked=asked)
 
 
 def _organizations(asked: Iterable[str]) -> Call | None:

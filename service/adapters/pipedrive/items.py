@@ -113,7 +113,18 @@ def _deal(item: Item) -> Parsed:
     pipeline = link_of(sent, "pipeline_id")
     links: _Links = {"client": _client(sent), "manager": _owner(sent), "pipeline": pipeline}
     fields |= _link_fields(links)
-    return Parsed((Change("deal", item.id, item.version, fields), *named, *_names(links, item.version)))
+    changes = (Change("deal", item.id, item.version, fields), *named, *_names(links, item.version))
+    return Parsed(changes) + _converted(item)
+
+
+def _converted(item: Item) -> Parsed:
+    """What a deal says of the lead that it was converted from: the lead is deleted, and what is related to it
+    goes to the deal. Only the API says so."""
+    lead_id = lead_id_of(item.sent.get("source_lead_id"))
+    if lead_id is None:
+        return Parsed()
+    change = Change("merger", merger_id("deal", LEAD + lead_id), item.version, {"into_id": item.id})
+    return Parsed((change,)) + deletion("lead", lead_id, item.version)
 
 
 def _lead(item: Item) -> Parsed:

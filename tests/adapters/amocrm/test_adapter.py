@@ -88,6 +88,8 @@ def test_a_malformed_price_is_an_unknown_amount() -> None:
 
 def test_an_empty_price_is_zero_and_a_missing_one_is_unset() -> None:
     assert lead(price="") == {"amount": 0}
+    assert lead(price="5184", price_with_minor_units="5184.5") == {"amount": 518450}
+    assert lead(price="5184", price_with_minor_units="") == {"amount": 518400}
     assert lead() == {}
 
 

@@ -234,6 +234,8 @@ def test_the_list_of_events_says_what_was_deleted() -> None:
     [
         ({"price": None}, "amount", 0),
         ({"price": 10**12}, "amount", 10**14),
+        ({"price_with_minor_units": 5184.5}, "amount", 518450),
+        ({"price_with_minor_units": None}, "amount", 518400),
         ({"updated_at": 10**12}, "amount", 518400),
         ({"name": None}, "name", None),
         ({"closed_at": True}, "closed_at", None),

@@ -401,6 +401,7 @@ CALLS: Final = {
     for call in (
         *(stage.first for stage in (*API.backfill(BY_FIELD, NOW), *API.changes(BY_FIELD, NOW))),
         lists.by_ids(("activities", "tasks"), ("a1", "1"), OFFICE),
+        lists.call("entries", {"filter": {"ENTITY_ID": "REFUSALS"}}),
         lists.call("moves", lists.by_owners("moves", ["1"]), ("1",)),
         lists.call("lead_moves", lists.by_owners("lead_moves", ["1"]), ("lead:1",)),
     )
@@ -876,6 +877,31 @@ def test_the_entries_of_the_configured_field_are_reasons() -> None:
     reasons = {("reason", "3157"): "Дорого", ("reason", "3159"): "Дубль"}
     assert names("choices", answer(listed), BY_FIELD) == reasons
     assert names("choices", answer([{"ID": "6800", "USER_TYPE_ID": "string"}]), BY_FIELD) == {}
+
+
+def test_the_entries_of_a_directory_are_reasons_by_their_codes() -> None:
+    field = {
+        "ID": "5815",
+        "FIELD_NAME": "UF_CRM_1720",
+        "USER_TYPE_ID": "crm_status",
+        "SETTINGS": {"ENTITY_TYPE": "REFUSALS"},
+    }
+    by_name = API.following(CALLS["choices"], Answer(200, {}, answer([field])))
+    assert by_name is not None
+    assert (by_name.path, params(by_name)) == (
+        "/crm.status.list.json",
+        {"filter": {"ENTITY_ID": "REFUSALS"}},
+    )
+    for other in ({**field, "USER_TYPE_ID": "enumeration"}, {**field, "SETTINGS": []}, 5):
+        assert API.following(CALLS["choices"], Answer(200, {}, answer([other]))) is None
+    entries = answer([{"ID": "9", "STATUS_ID": "UC_A1", "ENTITY_ID": "REFUSALS", "NAME": "Дорого"}])
+    assert names("entries", entries, BY_FIELD) == {("reason", "uc_a1"): "Дорого"}
+    [named] = [
+        c for c in deals({**DEAL, "UF_CRM_1720": "UC_A1"}, office=BY_FIELD).changes if c.entity == "reason"
+    ]
+    [entry] = decode("entries", entries, office=BY_FIELD).changes
+    assert (named.id, named.fields["name"]) == (entry.id, "UC_A1")
+    assert named.version < entry.version
 
 
 # The answer as a whole

@@ -36,6 +36,7 @@ from tests.adapters.test_contract import assert_sound, json_bodies
 
 API = HubSpotApi()
 OFFICE = office(api=True, account=str(PORTAL))
+BY_CHOICE = office(api=True, account=str(PORTAL), reason_field="lost_because")
 CHANGED = "2026-11-22T10:00:00.500Z"
 VERSION = utc("2026-11-22 10:00:00.5")
 PAGE = f"https://app.hubspot.com/contacts/{PORTAL}/record"
@@ -234,8 +235,8 @@ def test_pipelines_come_in_one_answer() -> None:
 
 
 def test_a_backfill_lists_all_with_their_links() -> None:
-    managers, pipelines, reasons, deals, tasks = API.backfill(OFFICE, NOW)
-    assert [managers.name, pipelines.name, reasons.name] == ["managers", "pipelines", "reasons"]
+    managers, pipelines, deals, tasks = API.backfill(OFFICE, NOW)
+    assert [managers.name, pipelines.name] == ["managers", "pipelines"]
     for stage, links in ((deals, "contacts,companies"), (tasks, "deals,contacts,companies")):
         assert stage.first.path == f"/crm/objects/2026-09/{stage.name}"
         query = dict(stage.first.query)
@@ -271,9 +272,7 @@ def test_a_sweep_searches_for_the_ids_and_times_of_all_that_counts() -> None:
 
 
 def test_changes_are_searched_by_their_time_and_deletions_listed() -> None:
-    *searches, gone_deals, gone_tasks = [
-        stage for stage in API.changes(OFFICE, utc("2026-11-23 09:00:00.25")) if stage.name != "reasons"
-    ]
+    *searches, gone_deals, gone_tasks = API.changes(OFFICE, utc("2026-11-23 09:00:00.25"))
     assert [stage.name for stage in searches] == ["contacts", "companies", "deals", "tasks"]
     for stage in searches:
         (group,) = content(stage.first)["filterGroups"]
@@ -355,9 +354,9 @@ def test_the_category_of_an_error_counts_whatever_the_status(
 
 
 CALLS: Sequence[Call] = [
-    *(stage.first for stage in API.backfill(OFFICE, NOW)),
-    *(stage.first for stage in API.changes(OFFICE, NOW)),
-    *(stage.first for stage in API.sweep(OFFICE, NOW)),
+    *(stage.first for stage in API.backfill(BY_CHOICE, NOW)),
+    *(stage.first for stage in API.changes(BY_CHOICE, NOW)),
+    *(stage.first for stage in API.sweep(BY_CHOICE, NOW)),
     ask("deal", "42"),
     ask("task", "42"),
     ask("client", "42"),
@@ -442,7 +441,7 @@ TEXT = b'{"name": "lost_because", "label": "Why", "type": "string", "fieldType":
 
 
 def test_reasons_are_asked_for_by_the_definition_of_their_property() -> None:
-    account = office(api=True, reason_field="lost_because")
+    account = BY_CHOICE
     call = ask("reason", "chose other;true", account=account)
     assert (call.path, call.body) == ("/crm/properties/2026-09/deals/lost_because", b"")
     assert recognised(call, CHOICE)
@@ -454,11 +453,18 @@ def test_reasons_are_asked_for_by_the_definition_of_their_property() -> None:
     assert API.field(account) == replace(call, asked=())
     assert API.has_field(Answer(200, {}, CHOICE), account)
     assert decoded("reasons", b"").rejections == ()
+    assert "reasons" in [stage.name for stage in API.backfill(account, NOW)]
+
+
+def test_hubspots_own_property_is_a_text_and_not_asked_about() -> None:
+    assert API.ask([Need("reason", "x")], OFFICE) is None
+    assert API.field(OFFICE) is None
+    assert "reasons" not in [stage.name for stage in API.changes(OFFICE, NOW)]
 
 
 def test_a_choice_is_called_by_its_label_and_several_by_the_first() -> None:
     def called(definition: bytes, *asked: str) -> dict[str, Value]:
-        call = ask("reason", *asked, account=OFFICE) if asked else API.backfill(OFFICE, NOW)[2].first
+        call = ask("reason", *asked, account=BY_CHOICE) if asked else API.backfill(BY_CHOICE, NOW)[2].first
         result = decoded("reasons", definition, *call.asked)
         assert result.rejections == ()
         assert {(change.entity, change.version) for change in result.changes} == {("reason", NOW)}
@@ -501,7 +507,7 @@ def test_a_lost_deal() -> None:
     lost = fields(result)
     assert (lost["status"], lost["closed_at"]) == ("lost", utc("2026-11-20 10:00:00"))
     assert lost["reason_id"] == "Выбрал других"
-    assert {change.entity for change in result.changes} == {"deal"}
+    assert Change("reason", "Выбрал других", VERSION, {"name": "Выбрал других"}) in result.changes
     assert deal(**LOST | {"closed_lost_reason": None})["reason_id"] is None
     assert "reason_id" not in deal(office(reason_field="lost_because"), **LOST)
 

@@ -98,7 +98,8 @@ def follow(call: Call | None, body: bytes) -> Call | None:
 
 
 def by_ids(resource: str, path: str, ids: str, *asked: str) -> Call:
-    return Call(resource, path, (("ids", ids), ("limit", "500")), asked=asked)
+    more = (("include_fields", "source_lead_id"),) if resource.endswith("deals") else ()
+    return Call(resource, path, (("ids", ids), *more, ("limit", "500")), asked=asked)
 
 
 def test_it_is_an_api_that_can_be_asked_and_subscribed_to() -> None:
@@ -224,6 +225,14 @@ def test_a_page_of_leads_that_does_not_lead_on_is_junk(body: bytes) -> None:
     assert API.verdict(leads_call(0), Answer(200, {}, plain)) == ANSWERED
 
 
+def test_a_deal_tells_which_lead_it_was_converted_from() -> None:
+    (lead_of_it,) = of_leads(1)
+    _, into, gone = vendor_dated(decoded("deals", listing(deal(5, source_lead_id=lead_id(1)))))
+    assert into == Change("merger", f"deal {lead_of_it}", CHANGED_AT, {"into_id": "5"})
+    assert gone == Change("deal", lead_of_it, CHANGED_AT, deleted=True)
+    assert len(vendor_dated(decoded("deals", listing(deal(5, source_lead_id=None))))) == 1
+
+
 def test_reasons_are_not_asked_for() -> None:
     assert API.ask([Need("reason", "дорого")], OFFICE) is None
 
@@ -232,13 +241,14 @@ def addresses(stages: Any) -> list[str]:
     return [f"{stage.first.path}?{urlencode(stage.first.query, safe=',:')}" for stage in stages]
 
 
+FROM = "include_fields=source_lead_id"
 LOST = "updated_since=2025-10-19T10:00:00Z"
 DONE = "updated_since=2026-10-23T10:00:00Z"
 SWEEP = [
-    "/api/v2/deals?status=open&sort_by=id&limit=500",
+    f"/api/v2/deals?status=open&{FROM}&sort_by=id&limit=500",
     "/api/v1/leads?start=0&limit=500",
-    f"/api/v2/deals?status=lost&{LOST}&sort_by=id&limit=500",
-    f"/api/v2/deals/archived?status=lost&{LOST}&sort_by=id&limit=500",
+    f"/api/v2/deals?status=lost&{LOST}&{FROM}&sort_by=id&limit=500",
+    f"/api/v2/deals/archived?status=lost&{LOST}&{FROM}&sort_by=id&limit=500",
     "/api/v2/activities?done=false&sort_by=id&limit=500",
     f"/api/v2/activities?done=true&{DONE}&sort_by=id&limit=500",
 ]
@@ -260,8 +270,8 @@ def test_changes_include_deleted_and_archived_deals_and_names() -> None:
     since = "updated_since=2026-11-23T10:00:00Z"
     assert addresses(API.changes(OFFICE, NOW)) == [
         "/api/v1/users?",
-        f"/api/v2/deals?status=open,won,lost,deleted&{since}&sort_by=id&limit=500",
-        f"/api/v2/deals/archived?{since}&sort_by=id&limit=500",
+        f"/api/v2/deals?status=open,won,lost,deleted&{since}&{FROM}&sort_by=id&limit=500",
+        f"/api/v2/deals/archived?{since}&{FROM}&sort_by=id&limit=500",
         "/api/v1/leads?start=0&limit=500",
         f"/api/v2/activities?{since}&sort_by=id&limit=500",
         f"/api/v2/persons?{since}&sort_by=id&limit=500",

@@ -116,11 +116,24 @@ async def test_two_seconds_have_a_limit_and_the_headers_give_it() -> None:
 
 async def test_the_days_tokens_are_spent_by_what_each_request_costs_until_midnight() -> None:
     pipedrive = simulated(budget=10 + 20 + 5)
-    for path in ("/api/v2/deals", "/api/v1/users", "/api/v2/pipelines"):
-        assert (await pipedrive.call(path)).status_code == 200
-    assert (await pipedrive.call("/api/v2/pipelines")).status_code == 429
+    for path, left in (("/api/v2/deals", 25), ("/api/v1/users", 5), ("/api/v2/pipelines", 0)):
+        answer = await pipedrive.call(path)
+        assert (answer.status_code, answer.headers["x-daily-ratelimit-token-remaining"]) == (200, str(left))
+    spent = await pipedrive.call("/api/v2/pipelines")
+    assert (spent.status_code, spent.headers["x-daily-ratelimit-token-remaining"]) == (429, "0")
     pipedrive.clock.advance(16 * 3600)
     assert (await pipedrive.call("/api/v2/pipelines")).status_code == 200
+
+
+async def test_leads_are_listed_by_their_places(pipedrive: Simulated[Pipedrive]) -> None:
+    pipedrive.crm.leads = {str(number): {"id": str(number)} for number in range(5)}
+    answer = (await pipedrive.call("/api/v1/leads?start=2&limit=2")).json()
+    assert [lead["id"] for lead in answer["data"]] == ["2", "3"]
+    page = {"start": 2, "limit": 2, "more_items_in_collection": True}
+    assert answer["additional_data"] == {"pagination": page}
+    last = (await pipedrive.call("/api/v1/leads?start=4")).json()
+    assert last["additional_data"]["pagination"]["more_items_in_collection"] is False
+    assert (await pipedrive.call("/api/v1/leads?updated_since=x")).status_code == 400
 
 
 async def test_webhooks_are_registered_listed_and_deleted(pipedrive: Simulated[Pipedrive]) -> None:

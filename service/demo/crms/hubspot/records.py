@@ -2,7 +2,8 @@
 write their values.
 
 Sources: HubSpot's OpenAPI of CRM v3 objects, and its guides to deals, tasks, pipelines and associations. An
-open deal's `closedate` is when it is expected to close.
+open deal's `closedate` is when it is expected to close; its article "Set defaults for creating deals" says
+when HubSpot itself sets it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _R = TypeVar("_R", Deal, Task, Client)
 PORTAL: Final = 62515
 
 _MONTH: Final = 30 * 86_400
+_YEAR: Final = 365 * 86_400
+_IMPORTS: Final = 3
 STAGES: Final = (("open", "01", "В работе"), ("won", "98", "Успешно"), ("lost", "99", "Отказ"))
 """The stages of every pipeline: the status of their deals, how their ids end, and their names."""
 
@@ -136,6 +139,14 @@ def _ms(moment: Second | None) -> int | None:
     return None if moment is None else moment * 1000
 
 
+def _close_date(deal: Deal) -> Second:
+    """An open deal's planned date, or when it was closed. HubSpot sets the latter if a person closes the
+    deal; every third deal is closed by an import, and keeps the date that was planned."""
+    if deal.id % _IMPORTS == 0:
+        return deal.created_at + _YEAR
+    return deal.closed_at or deal.created_at + _MONTH
+
+
 def _text(value: bool | int) -> str:
     return str(value).lower()
 
@@ -151,7 +162,7 @@ DEALS: Final = ObjectType[Deal](
         "deal_currency_code": lambda deal: "RUB",
         "dealstage": lambda deal: stage_id(deal.pipeline_id, deal.status),
         "pipeline": lambda deal: str(deal.pipeline_id),
-        "closedate": lambda deal: _ms(deal.closed_at or deal.created_at + _MONTH),
+        "closedate": lambda deal: _ms(_close_date(deal)),
         "closed_lost_reason": lambda deal: deal.reason,
         "lost_reason": lambda deal: deal.reason and choice_of(deal.reason),
         "hubspot_owner_id": lambda deal: str(deal.manager_id),

@@ -248,14 +248,18 @@ class Pipedrive(SimulatedCRM):
         return self._json({"success": False, "error": error, **more}, status)
 
     def _json(self, answer: Mapping[str, object], status: int = 200) -> Response:
-        """An answer with the burst limit in its headers."""
+        """An answer with its limits in the headers. The day's are not documented; public clients record
+        them."""
         taken, now = self._burst.taken, self.office.now()
-        left = self._burst.limit - len(taken)
         reset = int(taken[0] + self._burst.seconds - now) if taken else int(self._burst.seconds)
-        limits = {"limit": self._burst.limit, "remaining": left, "reset": max(0, reset)}
-        return JSONResponse(
-            answer, status, {f"x-ratelimit-{name}": str(value) for name, value in limits.items()}
-        )
+        limits = {
+            "x-ratelimit-limit": self._burst.limit,
+            "x-ratelimit-remaining": self._burst.limit - len(taken),
+            "x-ratelimit-reset": max(0, reset),
+            "x-daily-ratelimit-token-limit": self.budget.budget,
+            "x-daily-ratelimit-token-remaining": self.budget.left(now),
+        }
+        return JSONResponse(answer, status, {name: str(value) for name, value in limits.items()})
 
 
 def _cost(request: Request) -> int:
