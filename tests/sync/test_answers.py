@@ -31,7 +31,6 @@ PAGE: Final = 8
 
 DOCUMENTED: Final = {
     ("amocrm", "204"): "an empty list has no body",
-    ("pipedrive", "404"): "not every account has archived deals",
     ("hubspot", "404"): "there is no such property",
 }
 """The bad answers that are good ones to some call."""
