@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from service.adapters.amocrm.api import AmoCRMApi
-from service.adapters.api import GONE, Answer, Call, Verdict
+from service.adapters.api import GONE, LOSSES_DAYS, Answer, Call, Verdict
+from service.calendar import local_day
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.ledger.write import state as states
 from service.ledger.write import syncs
 from service.ledger.write.syncs import LEASE, SyncRun
-from service.model import SECOND, Instant, Need
+from service.model import DAY, SECOND, Instant, Need, earlier
 from service.projections.merge import Record
 from service.sync.runs import FEW, GRACE
 from tests.sync.connected import Connected
@@ -59,6 +60,8 @@ async def test_a_new_account_is_loaded_and_nothing_of_it_is_announced(service: C
     filled = await read(service, before)
     assert filled.silent
     assert (filled.totals["at_risk"]["tasks"], filled.repaired) == (1, 0)
+    first_day = local_day(earlier(state.synced_at, LOSSES_DAYS * DAY), service.account.zone) + 1
+    assert (before.known_from, filled.known_from) == (None, first_day)
     assert await service.board() == service.truth()
 
 

@@ -103,7 +103,7 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
     # Where the account has kopecks, `price` is cut off to whole roubles. Older deliveries write no other zero
     # than an empty budget.
     exact = sent.get("price_with_minor_units")
-    budget = exact or sent.get("price", UNSET)
+    budget = exact or (sent["price"] if "price" in sent else UNSET)
     fields = {"known": True, **money("0" if budget == "" else budget, UNSET, item.account.currency)}
     named: tuple[Change, ...] = ()
     if isinstance(name := sent.get("name"), str):
