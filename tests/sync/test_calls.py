@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -17,6 +17,8 @@ from service.adapters.api import ANSWERED, JUNK, Answer, Call, Meaning, Verdict,
 from service.config import Account, Api, Secret
 from service.demo.crms.amocrm.crm import AmoCRM
 from service.demo.office import Office
+from service.ledger.write.syncs import LEASE
+from service.model import SECOND
 from service.sync import client as client_module
 from service.sync.client import CallResult, Client
 from tests.demo.clock import START, StillClock
@@ -105,6 +107,25 @@ async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
     (larger,) = await Calling(lambda _request: httpx.Response(200, content=body + b" ")).send(LEADS)
     assert (whole.verdict, whole.answer.body) == (ANSWERED, body)
     assert (larger.verdict, larger.answer.body) == (busy(), b"")
+
+
+class Drip(httpx.AsyncByteStream):
+    """A body that comes byte by byte and never ends."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0)
+
+
+async def test_an_answer_that_only_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.05)
+    (result,) = await Calling(lambda _request: httpx.Response(200, stream=Drip())).send(LEADS)
+    assert (result.verdict, result.answer) == (busy(), Answer(0))
+
+
+def test_a_whole_answer_takes_less_than_a_lease() -> None:
+    assert client_module.TIMEOUT_SECONDS < client_module.ANSWER_SECONDS < LEASE / SECOND
 
 
 async def test_a_call_proves_that_it_is_us_and_goes_nowhere_else() -> None:
