@@ -102,8 +102,8 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
     sent = item.fields
     # Where the account has kopecks, `price` is cut off to whole roubles. Older deliveries write no other zero
     # than an empty budget.
-    exact = sent.get("price_with_minor_units")
-    budget = exact or (sent["price"] if "price" in sent else UNSET)
+    price = sent.get("price", UNSET)
+    budget = sent.get("price_with_minor_units") or price
     fields = {"known": True, **money("0" if budget == "" else budget, UNSET, item.account.currency)}
     named: tuple[Change, ...] = ()
     if isinstance(name := sent.get("name"), str):
