@@ -91,6 +91,11 @@ class Verdict:
     trouble: TroubleCode | None = None
     retry_seconds: float | None = None
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether it proves something, be it that there is no such thing."""
+        return self.meaning in ("answered", "gone")
+
 
 ANSWERED: Final = Verdict("answered")
 GONE: Final = Verdict("gone")

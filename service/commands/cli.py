@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import click
 
 from service.clock import SystemClock
-from service.commands import operations, tail
+from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
 from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.screens import screens
@@ -67,14 +68,23 @@ def migrate(config: Config) -> None:
 
 
 @main.command("check-config")
+@click.option("--online", is_flag=True, help="Also ask each account's CRM whether it answers.")
 @with_config
-def check_config(config: Config) -> None:
-    """Check the configuration and print each account."""
+def check_config(config: Config, online: bool) -> None:
+    """Check the configuration and print each account; exit code 1 if a CRM does not answer as it should."""
+    clean = True
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
             f"webhooks to /webhooks/{account.id}"
         )
+        if online and account.api is not None:
+            wrong = asyncio.run(crm_api.wrong(account, SystemClock()))
+            for line in wrong or ["its API answers"]:
+                click.echo(f"{account.id}: {line}")
+            clean = clean and not wrong
+    if not clean:
+        sys.exit(1)
 
 
 @main.command()

@@ -33,8 +33,10 @@ def sync(config: Config, account_id: str) -> None:
         def progress(run: SyncRun) -> None:
             report(run.stage, run.stages, f"{run.entities} deals and tasks")
 
-        asyncio.run(crm_api.backfill(config, account, SystemClock(), progress))
+        wrong = asyncio.run(crm_api.backfill(config, account, SystemClock(), progress))
     click.echo(f"{account.id}: complete")
+    for line in wrong:
+        click.echo(f"{account.id}: {line}")
 
 
 @click.command()

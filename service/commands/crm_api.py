@@ -1,4 +1,4 @@
-"""What the commands do with a CRM's API: run or follow a backfill, and register the webhook."""
+"""What the commands do with a CRM's API: follow a backfill, register the webhook, say what is wrong."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import httpx
 from service.adapters import ADAPTERS
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
+from service.commands.wrong import in_words
 from service.config import Account, Config
 from service.ledger.upkeep.attach import attach
 from service.ledger.write import syncs, troubles
-from service.ledger.write.syncs import Sync, SyncRun
+from service.ledger.write.syncs import SyncRun
 from service.metrics import Metrics
-from service.sync.client import Client
+from service.sync.client import CallResult, Client
+from service.sync.reason_field import look_up
 from service.sync.runner import AccountSync, webhook_address
 
 POLL_SECONDS: Final = 0.2
@@ -56,8 +58,9 @@ def api_of(account: Account) -> Api:
 
 async def backfill(
     config: Config, account: Account, clock: Clock, on_progress: Callable[[SyncRun], None]
-) -> Sync:
-    """Run a backfill to its end; an interrupted one resumes where it stopped.
+) -> list[str]:
+    """Run a backfill to its end; an interrupted one resumes where it stopped. Returns what is wrong all the
+    same, a line for each trouble.
 
     If a service is running, it does the work and this follows it; otherwise this does the work.
 
@@ -65,7 +68,7 @@ async def backfill(
         on_progress: Called with the position of the run, again and again.
 
     Raises:
-        CrmApiError: The API cannot be used, or refuses the token.
+        CrmApiError: The API cannot be used, refuses, or does not answer for long.
         SchemaError: The database is not migrated.
         Unavailable: The database is away.
     """
@@ -79,12 +82,14 @@ async def backfill(
         try:
             while True:
                 state = await database.read(lambda connection: syncs.read(connection, account.id))
+                told = await database.read(lambda connection: troubles.read(connection, account.id))
                 if state.run is None or state.run.kind != "backfill":
-                    return state
+                    return [in_words(account, trouble.code, trouble.subject) for trouble in told]
                 on_progress(state.run)
-                for trouble in await database.read(lambda connection: troubles.read(connection, account.id)):
+                for trouble in told:
                     if trouble.code in troubles.API_CODES:
-                        raise CrmApiError(f"account {account.id}: {trouble.subject}: {trouble.code}")
+                        what = in_words(account, trouble.code, trouble.subject)
+                        raise CrmApiError(f"account {account.id}: {what}")
                 await asyncio.wait([working], timeout=POLL_SECONDS)
         finally:
             working.cancel()
@@ -115,5 +120,33 @@ async def subscribe(account: Account, clock: Clock) -> Subscription:
         for call in api.subscribe(account, address):
             result = await client.send(call)
             if result.meaning != "answered":
-                raise CrmApiError(f"account {account.id}: the CRM answers with {result.answer.status}")
+                raise CrmApiError(f"account {account.id}: {_of_result(account, result)}")
     return Subscription("added")
+
+
+async def wrong(account: Account, clock: Clock) -> list[str]:
+    """Ask the CRM's API for what every account has, and for the field of the reasons. Returns what is
+    wrong, a line each.
+
+    Raises:
+        CrmApiError: The API cannot be used.
+    """
+    api = api_of(account)
+    async with httpx.AsyncClient() as http:
+        client = Client(account, api, http, clock, lambda _meaning: None)
+        result = await client.send(api.backfill(account, clock.now())[0].first)
+        if result.meaning != "answered":
+            return [_of_result(account, result)]
+        looked_up = await look_up(api, account, client)
+    if looked_up is None:
+        return []
+    result, exists = looked_up
+    if not result.is_answer:
+        return [_of_result(account, result)]
+    return [] if exists else [in_words(account, "reason_field", account.reason_field or "")]
+
+
+def _of_result(account: Account, result: CallResult) -> str:
+    """What is wrong with a call, and the status of its answer if there was one."""
+    what = in_words(account, result.verdict.trouble or "api_not_found", result.call.resource)
+    return f"{what} ({result.answer.status})" if result.answer.status else what

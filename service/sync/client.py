@@ -61,8 +61,8 @@ class CallResult:
 
     @property
     def is_answer(self) -> bool:
-        """Whether the answer proves something, be it that there is no such thing."""
-        return self.meaning in ("answered", "gone")
+        """See `Verdict`."""
+        return self.verdict.is_answer
 
     @property
     def retry_seconds(self) -> float:

@@ -44,8 +44,9 @@ class Connection:
             office.lose(deal, reason)
         return deal
 
-    def configure(self, address: str, **keys: str) -> str:
+    def configure(self, address: str, reason_field: str | None = None, **keys: str) -> str:
         """Write the configuration; returns its text."""
+        options = f'[accounts.amocrm]\nreason_field = "{reason_field}"\n' if reason_field else ""
         more = "".join(f'{name} = "{value}"\n' for name, value in keys.items())
         text = f"""
 database_url = "{self.url}"
@@ -62,7 +63,8 @@ currency = "RUB"
 url = "{address}"
 token = "{self.vendor.token}"
 per_second = 200
-"""
+
+{options}"""
         (self.folder / "lossboard.toml").write_text(text, encoding="utf-8")
         return text
 
@@ -167,7 +169,7 @@ def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple
     token, connected.vendor.token = connected.vendor.token, "another"
     done = lossboard(connected.folder, "sync", "amo")
     assert done.returncode == 1
-    assert "api_token" in done.stderr
+    assert "the CRM refuses the token: put a valid one into [accounts.api]" in done.stderr
     assert "Traceback" not in done.stderr
     assert connected.troubles() == [("api_token", "users")]
     connected.vendor.token = token
@@ -175,6 +177,28 @@ def test_sync_says_that_the_token_is_refused_and_tries_another_one(office: tuple
     assert done.returncode == 0, done.stderr
     assert connected.troubles() == []
     assert connected.known() == connected.truth()
+
+
+def test_what_is_wrong_is_said_before_anybody_relies_on_it(office: tuple[Connection, str]) -> None:
+    connected, address = office
+    connected.configure(address)
+    done = lossboard(connected.folder, "check-config", "--online")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "amo: its API answers"), done.stderr
+    connected.configure(address, reason_field="Причена")
+    missing = "amo: the CRM has no field Причена: correct reason_field in [accounts.amocrm]"
+    done = lossboard(connected.folder, "check-config", "--online")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, missing), done.stderr
+    done = lossboard(connected.folder, "sync", "amo")  # nothing refuses to start for it
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["amo: complete", missing]), done.stderr
+    assert connected.troubles() == [("reason_field", "Причена")]
+    connected.configure(address)
+    assert lossboard(connected.folder, "sync", "amo").stdout == "amo: complete\n"
+    assert connected.troubles() == []
+    connected.vendor.token = "another"
+    done = lossboard(connected.folder, "check-config", "--online")
+    refused = "amo: the CRM refuses the token: put a valid one into [accounts.api] (401)"
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, refused), done.stderr
+    assert lossboard(connected.folder, "check-config").returncode == 0
 
 
 def test_subscribe_registers_the_webhook_once(office: tuple[Connection, str]) -> None:
@@ -197,7 +221,7 @@ def test_subscribe_says_what_is_wrong(office: tuple[Connection, str]) -> None:
     connected.configure(address, public_url="https://board.example/")
     connected.vendor.token = "another"
     done = lossboard(connected.folder, "subscribe", "amo")
-    assert (done.returncode, "the CRM answers with 401" in done.stderr) == (1, True)
+    assert (done.returncode, "the CRM refuses the token" in done.stderr) == (1, True)
     assert connected.vendor.hooks == {}
 
 

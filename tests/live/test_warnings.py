@@ -77,7 +77,8 @@ class Office:
         self.ledger = Ledger(url, NOW, ACCOUNT)
         self.clock = StandingClock(NOW)
         self.reader = BoardReader(self.ledger.database, {"office": ACCOUNT}, self.clock)
-        self.hub = Hub(self.reader, {"office": ACCOUNT}, self.clock)
+        self.storing = True
+        self.hub = Hub(self.reader, {"office": ACCOUNT}, self.clock, lambda: self.storing)
         self.screens = {query: Screen() for query in (JSON, *SEEN)}
         self.streams: list[asyncio.Task[None]] = []
 
@@ -98,6 +99,15 @@ class Office:
                 self.clock.advance(0.01)
         rows = self.reader.read("office", MONTH.selections)
         return build_snapshot(rows, ACCOUNT, JSON, MONTH)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let the hub work and time pass until a condition holds, without any heartbeat."""
+        for _ in range(400):
+            if holds():
+                return
+            await asyncio.sleep(0.001)
+            self.clock.advance(0.01)
+        raise AssertionError("it did not happen before the next heartbeat")
 
     def write(self, work: Callable[..., object], *arguments: object) -> None:
         """Run a write of the ledger in a transaction of its own."""
@@ -225,3 +235,22 @@ async def test_an_account_that_knows_nothing_shows_no_zeros_and_no_tick(office: 
         shown = "".join(office.screens[query].fragments.values())
         assert "all-clear" in shown
         assert shown.count("data-figure") >= 6
+
+
+@pytest.mark.parametrize("query", [JSON, *SEEN], ids=str)
+async def test_open_screens_say_at_once_that_nothing_can_be_stored(office: Office, query: BoardQuery) -> None:
+    office.deal(status="open", amount=100)
+    office.open()
+    await office.shown()
+    screen = office.screens[query]
+    words = {"ru": "Сервис не может сохранить", "en": "The service cannot store"}[query.language]
+
+    def told() -> bool:
+        return words in screen.text or screen.board.get("storing") is False
+
+    office.storing = False
+    office.hub.on_storing()
+    await office.until(told)
+    office.storing = True
+    office.hub.on_storing()
+    await office.until(lambda: not told())

@@ -124,7 +124,15 @@ class Service:
         self.writer = writer or FakeWriter()
         self.counted = Counted()
         clock: Clock = StoppedClock()
-        self.endpoint = WebhookEndpoint(ACCOUNTS, self.writer, clock, self.counted, body_seconds)
+        self.refused: list[tuple[str, str]] = []
+        self.endpoint = WebhookEndpoint(
+            ACCOUNTS,
+            self.writer,
+            clock,
+            self.counted,
+            body_seconds,
+            on_refused=lambda account_id, cause: self.refused.append((account_id, cause)),
+        )
 
     def call(
         self,
@@ -361,6 +369,8 @@ def test_whatever_is_wrong_with_a_request_the_answer_is_the_same() -> None:
         ("amo", "not_authentic_token"),
         ("amo", "not_authentic_token"),
     ]
+    causes = [cause for _, cause in service.refused]
+    assert causes == ["signature", "stale", "headers", "token", "token"]
 
 
 def test_a_full_queue_is_answered_503_with_the_writers_own_patience() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final, TypeAlias
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.amocrm.values import (
@@ -102,9 +102,8 @@ def _lead(item: Item, deal_id: str, version: Instant) -> Iterator[Change]:
     sent = item.fields
     # Where the account has kopecks, `price` is cut off to whole roubles. Older deliveries write no other zero
     # than an empty budget.
-    budget: Node | UnsetType = sent.get("price", UNSET)
-    if exact := sent.get("price_with_minor_units"):
-        budget = exact
+    price = sent.get("price", UNSET)
+    budget = sent.get("price_with_minor_units") or price
     fields = {"known": True, **money("0" if budget == "" else budget, UNSET, item.account.currency)}
     named: tuple[Change, ...] = ()
     if isinstance(name := sent.get("name"), str):

@@ -73,7 +73,7 @@ class HubSpotAdapter(Adapter):
             f"    {', '.join(deal_properties(account))}",
             "Tasks: created, deleted, restored, association changed, and changes of the properties",
             f"    {', '.join(TASK_PROPERTIES)}",
-            "Contacts: deleted. Companies: deleted, and changes of the property name.",
+            "Contacts: deleted, merged. Companies: deleted, merged, and changes of the property name.",
             "The webhook_secret of the configuration is the app's client secret: the app → Auth.",
         ]
 

@@ -44,6 +44,7 @@ _REFUSALS: Final[Mapping[str, TroubleCode]] = {
     "EXPIRED_AUTHENTICATION": "api_token",
     "REVOKED_AUTHENTICATION": "api_token",
     "MISSING_SCOPES": "api_forbidden",
+    "USER_DOES_NOT_HAVE_PERMISSIONS": "api_forbidden",
     "BANNED": "api_forbidden",
 }
 """The categories of errors that a person must mend, whatever the status."""

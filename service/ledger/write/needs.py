@@ -29,7 +29,7 @@ from service.model import FIELDS, Delivery, Entity, Instant, Need
 from service.projections.batch import Merged
 from service.projections.facts import DealFacts
 
-WHOLE: Final = frozenset({"deal", "task"})
+WHOLE: Final[frozenset[Entity]] = frozenset({"deal", "task"})
 """Entities that the API is asked for whole. Of the others it is asked for the name, once."""
 
 LINKS: Final[Mapping[str, Entity]] = {

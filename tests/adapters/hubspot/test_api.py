@@ -341,6 +341,7 @@ def test_what_a_status_means() -> None:
         ("EXPIRED_AUTHENTICATION", "api_token"),
         ("REVOKED_AUTHENTICATION", "api_token"),
         ("MISSING_SCOPES", "api_forbidden"),
+        ("USER_DOES_NOT_HAVE_PERMISSIONS", "api_forbidden"),
         ("BANNED", "api_forbidden"),
     ],
 )

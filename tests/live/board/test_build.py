@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -26,6 +27,7 @@ from service.projections.facts import PENDING
 from service.reasons import ReasonTable
 from tests.live.boards import (
     BOARD_ROWS,
+    MONTH,
     NOW,
     OFFICE,
     QUERY,
@@ -129,6 +131,32 @@ def test_a_reason_without_a_name_is_shown_as_its_id_and_classified_by_it() -> No
 def test_no_reason_is_named_in_the_accounts_language(language: Language, name: str) -> None:
     shown = board(board_rows(refusals=losses((None, 1, 100))), account(language))
     assert [(row.reason, row.kind) for row in shown.losses.reasons] == [(name, "unclassified")]
+
+
+FIRST = MONTH.previous.first
+
+
+@pytest.mark.parametrize(
+    ("period", "known_from", "complete"),
+    [
+        ("month", None, False),
+        ("month", FIRST, True),
+        ("month", Day(FIRST + 1), False),
+        ("today", FIRST, False),  # a day so far is not a whole day
+        ("2026-11-23..2026-11-23", FIRST, False),
+        ("2026-11-22..2026-11-22", FIRST, True),
+        ("year", FIRST, False),
+    ],
+)
+def test_a_comparison_is_made_only_with_days_whose_losses_are_known(
+    period: str, known_from: Day | None, complete: bool
+) -> None:
+    days = ranges(QUERY._replace(period=period), Day(date(2026, 11, 23).toordinal()))
+    read = replace(board_rows(), known_from=known_from, losses=dict.fromkeys(days.selections, ()))
+    shown = build_snapshot(read, OFFICE, QUERY._replace(period=period), days)
+    assert shown.losses.previous.complete is complete
+    assert shown.known_from == (known_from and date.fromordinal(known_from).isoformat())
+    assert complete or all(point.previous is None for point in shown.losses.series)
 
 
 def test_the_previous_period_is_classified_too_and_has_its_days() -> None:
