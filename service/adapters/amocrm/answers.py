@@ -179,7 +179,7 @@ def _task(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
 
 def _client(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change | Need]:
     """A contact or a company. After a merge or another change of its links, its leads say whose they are."""
-    yield from _named("client", item, _changed_at(item, asked_at))
+    yield from as_of(_named("client", item, _changed_at(item, asked_at)), asked_at)
     for lead in _list_of(object_(item.get("_embedded")).get("leads")):
         yield Need("deal", _id(lead.get("id")))
 
@@ -189,6 +189,8 @@ EVENTS: Final[Mapping[str, Entity]] = {
     "task_deleted": "task",
     "contact_deleted": "client",
     "company_deleted": "client",
+    "contact_restored": "client",
+    "company_restored": "client",
     "task_completed": "task",
     "entity_merged": "deal",
 }
@@ -196,7 +198,7 @@ EVENTS: Final[Mapping[str, Entity]] = {
 
 
 def _event(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change | Need]:
-    """An entry of the list of events. What was restored since is in the other lists."""
+    """An entry of the list of events. A lead that was restored since is in the other lists."""
     kind = str(item.get("type"))
     if kind not in EVENTS:
         return
@@ -204,9 +206,9 @@ def _event(item: Object, asked_at: Instant, _account: Account) -> Iterator[Chang
     happened_at = refuse_future(_moment(item.get("created_at")) or asked_at, asked_at)
     if kind == "task_completed":
         yield Change(entity, entity_id, happened_at, {"completed": True, "completed_at": happened_at})
-    elif kind != "entity_merged":
+    elif kind.endswith("_deleted"):
         yield Change(entity, entity_id, happened_at, deleted=True)
-    elif item.get("entity_type") == "lead":
+    elif kind.endswith("_restored") or item.get("entity_type") == "lead":
         yield Need(entity, entity_id)
 
 

@@ -208,6 +208,17 @@ def test_the_list_of_events_says_what_was_completed_and_merged() -> None:
     assert (other.changes, other.needs, other.rejections) == ((), (), ())
 
 
+def test_a_restored_contact_is_asked_for_and_its_name_wins_over_the_deletion() -> None:
+    for kind in ("contact", "company"):
+        event = {"type": f"{kind}_restored", "entity_id": 7, "created_at": THEN // SECOND}
+        assert (decode("events", event).changes, decode("events", event).needs) == (
+            (),
+            (Need("client", "7"),),
+        )
+    contact = {"id": 7, "name": "Иван", "updated_at": THEN // SECOND}
+    assert [named.version for named in decode("contacts", contact).changes] == [THEN, NOW]
+
+
 def test_a_contacts_leads_are_asked_for() -> None:
     contact = {"id": 7, "name": "Иван", "_embedded": {"leads": [{"id": 42}, {"id": 43}]}}
     assert decode("contacts", contact).needs == (Need("deal", "42"), Need("deal", "43"))

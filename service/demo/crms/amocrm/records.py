@@ -186,7 +186,8 @@ class Renderer:
         person: Object = {} if client.company else {"first_name": client.name, "last_name": ""}
         embedded: Object = {"tags": []} if client.company else {"tags": [], "companies": []}
         if "leads" in include:
-            leads = [deal.id for deal in self.office.deals.values() if deal.client_id == client.id]
+            deals = self.office.deals.values()
+            leads = [deal.id for deal in deals if deal.client_id == client.id and not deal.deleted]
             embedded["leads"] = [{"id": lead, "_links": self.links(f"leads/{lead}")} for lead in leads]
         return {
             "id": client.id,
