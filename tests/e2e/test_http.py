@@ -134,7 +134,7 @@ def test_an_authentic_body_that_cannot_be_read_is_kept_and_answered_200(service:
 
 
 def test_a_repeat_is_a_duplicate(service: Service) -> None:
-    event = {"type": "deal.changed", "data": {"id": "r1", "amount": "5.00"}}
+    event = {"type": "deal.changed", "timestamp": iso(soon(0)), "data": {"id": "r1", "amount": "5.00"}}
     first, second = service.post(event, "same").json(), service.post(event, "same").json()
     assert (first["status"], second["status"]) == ("applied", "duplicate")
     assert first["delivery"] == second["delivery"]
