@@ -35,7 +35,7 @@ test: setup ## Run every test, PostgreSQL and a browser included
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup seeded ## Every bad answer to every call, and a long storm over three nodes; prints what came of it
-	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py
+	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 seeded: setup ## Put each seeded bug into a copy, and show that the suite goes red

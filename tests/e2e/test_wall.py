@@ -88,7 +88,11 @@ def expected(snapshot: dict[str, Any]) -> dict[str, str]:
     """The same of the service's snapshot."""
     losses, risk = snapshot["losses"], snapshot["at_risk"]
     return {
-        **{kind: losses[kind]["amount"] for kind in ("controllable", "objective", "total")},
+        **{
+            kind: losses[kind]["amount"]
+            for kind in ("controllable", "objective", "total", "unclassified")
+            if kind != "unclassified" or losses[kind]["count"]
+        },
         "stake": risk["amount"],
         "clients": str(risk["clients"]),
         "tasks": str(risk["tasks"]),

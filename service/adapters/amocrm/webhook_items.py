@@ -27,9 +27,11 @@ from service.adapters.fields import loss_reason, money, optional_text, refuse_fu
 from service.adapters.forms import Form, Node
 from service.adapters.parsed import Parsed
 from service.config import Account
-from service.model import DAY, Change, Instant, Micros, Need, Value, earlier
+from service.model import UNDATED, Change, Instant, Need, Value, later
 
-_YEAR: Final = Micros(365 * DAY)
+_CONTACT_SHARE: Final = 4
+_COMPANY_SHARE: Final = 1_000
+"""By how much nearer to the earliest moment the link to a contact, and to a company, is dated."""
 
 _PAGES: Final[Mapping[str, str]] = {"1": "contacts", "2": "leads", "3": "companies"}
 """The page of a task's element, by its `element_type`."""
@@ -151,11 +153,16 @@ def _contact(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
     if item.is_deletion or not isinstance(linked, dict):
         return
     of_company = item.entity == "companies" or item.fields.get("type") == "company"
-    linked_at = earlier(version, (30 if of_company else 15) * _YEAR)
+    linked_at = _dated_back(version, _COMPANY_SHARE if of_company else _CONTACT_SHARE)
     for key, lead in linked.items():
         deal_id = linked_id(lead.get("ID", key) if isinstance(lead, dict) else lead)
         if isinstance(deal_id, str):
             yield Change("deal", deal_id, linked_at, {"client_id": client_id})
+
+
+def _dated_back(version: Instant, share: int) -> Instant:
+    """A moment so much nearer to the earliest one, so that the order of such moments stays."""
+    return later(UNDATED, (version - UNDATED) // share)
 
 
 def _sorted_leads(sent: Form) -> Iterator[Need]:

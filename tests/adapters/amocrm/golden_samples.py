@@ -309,12 +309,12 @@ EXPECTED: Final[Mapping[str, tuple[Change, ...]]] = {
     ),
     "contact_update_linked": (
         Change("client", "6000301", utc("2026-11-22 12:00:00"), {"name": "Иван Петров"}),
-        Change("deal", "5000101", utc("2011-11-26 12:00:00"), {"client_id": "6000301"}),
-        Change("deal", "5000102", utc("2011-11-26 12:00:00"), {"client_id": "6000301"}),
+        Change("deal", "5000101", utc("2006-09-21 15:00:00"), {"client_id": "6000301"}),
+        Change("deal", "5000102", utc("2006-09-21 15:00:00"), {"client_id": "6000301"}),
     ),
     "company_add": (
         Change("client", "6000302", utc("2026-11-22 12:05:00"), {"name": "ООО «Зерно»"}),
-        Change("deal", "5000101", utc("1996-11-29 12:05:00"), {"client_id": "6000302"}),
+        Change("deal", "5000101", utc("2000-01-10 19:44:24.3"), {"client_id": "6000302"}),
     ),
     "contact_delete": (Change("client", "6000303", NOW, deleted=True),),
 }

@@ -14,7 +14,17 @@ from service.adapters.amocrm.adapter import AmoCRMAdapter
 from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.forms import MAX_FIELDS
 from service.config import Api, Secret
-from service.model import DAY, SECOND, TEXT_LENGTH, Change, Decoded, Instant, Need, Value, earlier, later
+from service.model import (
+    SECOND,
+    TEXT_LENGTH,
+    UNDATED,
+    Change,
+    Decoded,
+    Instant,
+    Need,
+    Value,
+    later,
+)
 from tests.adapters.posts import NOW, TOKEN, account, post, utc
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -274,9 +284,6 @@ def test_without_the_reason_field_the_reason_is_unset() -> None:
     assert lead(REASON, custom_fields="x") == {}
 
 
-YEARS = 365 * DAY
-
-
 def test_a_contact_names_its_client_and_links_its_leads_without_making_them_known() -> None:
     sent = item(
         "contacts[update][0]",
@@ -288,11 +295,12 @@ def test_a_contact_names_its_client_and_links_its_leads_without_making_them_know
         },
     )
     version = Instant(MODIFIED * SECOND)
+    linked_at = later(UNDATED, (version - UNDATED) // 4)
     said = decoded(sent)
     assert said.changes == (
         Change("client", "42", version, {"name": "Анна"}),
-        Change("deal", "5", earlier(version, 15 * YEARS), {"client_id": "42"}),
-        Change("deal", "6", earlier(version, 15 * YEARS), {"client_id": "42"}),
+        Change("deal", "5", linked_at, {"client_id": "42"}),
+        Change("deal", "6", linked_at, {"client_id": "42"}),
     )
     assert said.needs == (Need("deal", "5"), Need("deal", "6"))  # is it the main contact?
 
