@@ -157,6 +157,12 @@ def test_nobody_is_saved_where_the_client_was_deleted() -> None:
     assert SAVED_TODAY not in figures(*saving, Change("client", "7", NOW, deleted=True))
 
 
+@pytest.mark.parametrize(("past_due", "at_risk"), [(-1, None), (0, {(): (1, 5, 1)})])
+def test_a_task_is_overdue_from_the_very_microsecond_of_its_due_time(past_due: int, at_risk: object) -> None:
+    late = task("t1", deal_id="1", due_at=SPRING.now - past_due)
+    assert figures(deal("1"), late).get(AT_RISK) == at_risk
+
+
 @pytest.mark.parametrize("due_at", [None, NOW + HOUR])
 def test_an_open_task_is_a_next_step_dated_or_not(due_at: int | None) -> None:
     assert figures(deal("1"))[NO_NEXT_STEP] == {(): (1, 5)}
