@@ -157,6 +157,12 @@ def test_nobody_is_saved_where_the_client_was_deleted() -> None:
     assert SAVED_TODAY not in figures(*saving, Change("client", "7", NOW, deleted=True))
 
 
+def test_a_deal_is_at_stake_once_however_many_tasks_it_has() -> None:
+    promised = task("t1", deal_id="1"), task("t2", deal_id="1"), task("t3", client_id="7")
+    assert figures(deal("1", client_id="7"), *promised[:2])[AT_RISK] == {(): (1, 5, 2)}
+    assert figures(deal("1", client_id="7"), *promised)[AT_RISK] == {(): (1, 5, 3)}
+
+
 @pytest.mark.parametrize(("past_due", "at_risk"), [(-1, None), (0, {(): (1, 5, 1)})])
 def test_a_task_is_overdue_from_the_very_microsecond_of_its_due_time(past_due: int, at_risk: object) -> None:
     late = task("t1", deal_id="1", due_at=SPRING.now - past_due)
