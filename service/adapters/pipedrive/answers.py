@@ -61,7 +61,7 @@ def is_recognised(call: Call, body: bytes) -> bool:
 
     That is `{success: true, data}`, with a list in `data` that holds nothing but what was asked for, and with
     a cursor to another page or null (v2). The list of webhooks may be null for none (v1), and what was added
-    is one object. Whoever calls is a user, so there is no list without users.
+    is one object. The owner of the token is a user, so an empty list of users is junk.
     """
     try:
         answer = _successful(body)
