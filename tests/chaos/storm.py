@@ -22,7 +22,7 @@ from tests.chaos.nodes import Node
 from tests.chaos.senders import Sender, Sent
 from tests.chaos.streams import Screen
 from tests.databases import Postgres, own_postgres
-from tests.e2e.running import SECRET
+from tests.e2e.running import BEARER, SECRET, VIEWER
 
 AGREE_SECONDS: Final = 60.0
 """How long the screens may take to agree with the snapshots."""
@@ -101,6 +101,7 @@ def _config(plan: Plan) -> str:
     return "\n".join(
         f'[[accounts]]\nid = "{account}"\ntitle = "{account}"\ncrm = "standard"\n'
         f'webhook_secret = "{SECRET}"\ntimezone = "Europe/Moscow"\ncurrency = "RUB"\n'
+        f'viewer_token = "{VIEWER}"\n'
         for account in _accounts(plan)
     )
 
@@ -189,7 +190,7 @@ async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random
 async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -> float:
     """Wait until each screen shows the same as a node's snapshot; returns the seconds that took."""
     began = time.monotonic()
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(headers=BEARER, timeout=30, trust_env=False) as client:
         while True:
             wrong = []
             for number, screen in enumerate(screens):
