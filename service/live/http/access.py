@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal, TypeAlias
 
 from service.config import Account, is_one_of
@@ -126,11 +126,12 @@ def _digest(value: str) -> str:
 
 
 def _cookie(header: str, name: str) -> str | None:
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return None
-    return None if morsel is None else morsel.value
+    """The value of a cookie; of two, the first, which is the one of the longer path (RFC 6265, section 5.4).
+
+    Not by `http.cookies`, whose parser takes a time that grows with the square of the header.
+    """
+    found = re.search(rf"(?:^|;) *{re.escape(name)}=([^;]*)", header)
+    return found[1].strip() if found else None
 
 
 def _is_local(credentials: Credentials) -> bool:

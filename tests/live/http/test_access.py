@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -17,6 +18,7 @@ from service.live.http.access import (
     set_cookie,
 )
 from tests.live.boards import OFFICE
+from tests.yardstick import holds
 
 TOKEN = "a-token-that-is-hard-to-guess"
 GUARDED = replace(OFFICE, viewer_token=Secret(TOKEN))
@@ -85,6 +87,16 @@ def test_the_viewer_token_may_come_as_a_bearer_token() -> None:
 
 
 BOARDS = pytest.mark.parametrize("board", [OFFICE, GUARDED], ids=["no viewer_token", "viewer_token"])
+
+
+@pytest.mark.parametrize(
+    "junk", ['x="' + "\\" * 65_000, "a=b;" * 16_000, ";" * 65_000, " " * 65_000, "=" * 65_000]
+)
+def test_no_cookie_header_holds_the_loop_and_ours_is_found_in_it(junk: str) -> None:
+    own = f"{cookie_name(GUARDED)}={cookie_value('office', TOKEN)}"
+    for header in (f"{own}; {junk}", f"{junk}; {own}", f'first="of; all";{own}'):
+        assert decide(GUARDED, credentials(AWAY, cookie=header), ()) == Granted()
+        assert holds(partial(decide, GUARDED, credentials(AWAY, cookie=header), ())) < 1
 
 
 @BOARDS
