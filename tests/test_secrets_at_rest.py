@@ -27,7 +27,7 @@ from service.ledger.database.database import Database
 from service.ledger.upkeep import attach
 from service.ledger.write import apply as applying
 from service.ledger.write import log
-from service.model import SECOND, Decoded, Request
+from service.model import Decoded, Request
 from tests.adapters.posts import signed
 
 CANARIES: Final[Mapping[str, str]] = {
@@ -108,7 +108,7 @@ async def post_everything(client: httpx.AsyncClient) -> list[httpx.Response]:
 
     basic = {"authorization": f"Basic {base64.b64encode(HOOK.encode()).decode()}"}
     token = f"?token={CANARIES['amo']}"
-    now = SystemClock().now() // SECOND * SECOND
+    now = SystemClock().now()
     sound = [
         post("bitrix24", portal("ONCRMDEALUPDATE", CANARIES["b24"]), FORM),
         post("bitrix24", portal("ONCRMDEALDELETE", CANARIES["b24"]), FORM),
