@@ -30,7 +30,10 @@ _SECRET: Final = re.compile("auth|access_token|refresh|application_token|app_sid
 """How the names of fields begin that prove who sends, or open the portal: the block `auth` of every event,
 and what other requests of Bitrix24 have outside such a block."""
 
-_NO_SECRETS: Final = frozenset(f"auth[{name}]" for name in ("domain", "expires_in", "scope", "status"))
+_NO_SECRETS: Final = frozenset(
+    f"auth[{name}]"
+    for name in ("client_endpoint", "domain", "expires_in", "scope", "server_endpoint", "status", "user_id")
+)
 """The fields of `auth` that are kept. Whatever else it may have, now or later, is cut."""
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
