@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -162,11 +161,11 @@ class Config:
 
     Args:
         listen_url: The server at which commits are announced and listened for; None: that of `database_url`.
-        file: Where it was read from; None: from nowhere, as the demo's.
+        file: The path that it was read from; None: from nowhere, as the demo's.
     """
 
     database_url: str
     accounts: tuple[Account, ...]
     keep_bodies_days: int = 30
     listen_url: str | None = None
-    file: Path | None = None
+    file: str | None = None

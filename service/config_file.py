@@ -70,7 +70,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     try:
-        return replace(parse(raw, environ), file=path)
+        return replace(parse(raw, environ), file=str(path))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 

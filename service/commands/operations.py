@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from service.adapters import ADAPTERS
@@ -49,7 +50,7 @@ def account_of(config: Config, account_id: str) -> Account:
 
 def exposed_files(config: Config) -> Iterator[str]:
     """A line for each file with secrets or people's names that others than its owner can read."""
-    return private_files.exposed(config.database_url, [config.file] if config.file else [])
+    return private_files.exposed(config.database_url, [Path(config.file)] if config.file else [])
 
 
 @contextmanager
