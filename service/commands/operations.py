@@ -16,7 +16,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
-from service.ledger.write import heads, invalidations, log
+from service.ledger.write import heads, invalidations, log, stripped
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
 from service.live.http import access
@@ -90,6 +90,8 @@ def decode(stored: Stored, account: Account) -> Decoded:
     """
     if stored.body is None:
         raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
+    if stored.source == "forget":
+        return Decoded(stored.key, stripped.changes_in(stored.body))
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":
