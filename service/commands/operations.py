@@ -16,11 +16,12 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
-from service.ledger.write import heads, invalidations, log, stripped
+from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
+from service.projections import stripped
 
 SCREEN_NAME_LENGTH: Final = 60
 """Characters in the longest name of a screen."""

@@ -22,7 +22,9 @@ def posting(service: Service) -> Iterator[list[int]]:
     def post() -> None:
         while not enough.is_set():
             number = len(applied)
-            service.deal(f"p{number}", amount="1.00", client={"id": f"c{number % 9}", "name": f"Имя {number}"})
+            service.deal(
+                f"p{number}", amount="1.00", client={"id": f"c{number % 9}", "name": f"Имя {number}"}
+            )
             applied.append(number)
 
     poster = threading.Thread(target=post)

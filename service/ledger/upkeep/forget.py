@@ -26,10 +26,11 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import DEALS, TASKS
 from service.ledger.upkeep.person import Person
 from service.ledger.upkeep.recompute import Decode, Progress
-from service.ledger.write import heads, log, state, stripped
+from service.ledger.write import heads, log, state
 from service.ledger.write.apply import apply, reapply, release
 from service.ledger.write.log import Stored
 from service.model import PERSONAL, Change, Decoded, Delivery, Entity, Instant, merger_id
+from service.projections import stripped
 from service.projections.merge import Record
 from service.projections.mergers import left_of, successors
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
-from service.ledger.write import stripped
 from service.model import PERSONAL, Change, Entity, Value
+from service.projections import stripped
 from service.projections.batch import Changed
 from service.projections.facts import DEAL_CLIENT
 

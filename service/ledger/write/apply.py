@@ -13,14 +13,14 @@ from typing import Final
 from sqlalchemy import Connection
 
 from service.config import Account
-from service.ledger.write import heads, invalidations, log, needs, state, stripped, sums
+from service.ledger.write import heads, invalidations, log, needs, state, sums
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import invalidation_of
 from service.ledger.write.load import AccountBatch, account_batch, load, load_deals, load_redirection
 from service.ledger.write.log import Known
 from service.ledger.write.outcome import Outcome, Status
 from service.model import FIELDS, Delivery, Instant, Micros, Source
-from service.projections import FLOW
+from service.projections import FLOW, stripped
 from service.projections.batch import Changed, Merged, merge_batch
 from service.projections.propagate import Flowed, propagate
 
