@@ -16,7 +16,7 @@ from service.config import Account, Config, ConfigError
 from service.config_file import parse
 from service.demo.postman import DeliveryError
 from service.demo.run import ACCOUNT, Simulation
-from service.http import supervisor
+from service.http import descriptors, supervisor
 from service.http.server import Companion, Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
@@ -62,8 +62,7 @@ def _serve_by_workers(config: Config, clock: Clock, host: str, port: int, worker
 async def _work(
     config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, "", 0, service.hub.close, lambda _url: ready())
+    server = _server(config, clock, "", 0, lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -119,7 +118,9 @@ async def _serve_demo(
     def started(url: str) -> None:
         tasks.append(asyncio.create_task(play(url)))
 
-    api = Companion(simulation.crm.app, "127.0.0.1", 0, lambda: None, lambda _url: None)
+    api = Companion(
+        simulation.crm.app, "127.0.0.1", 0, lambda: None, lambda _url: None, 100, lambda _cause: None
+    )
     tasks.append(asyncio.create_task(api.serve(sockets=[listening])))
     await _serve(config, clock, host, port, started)
     api.stop()
@@ -138,6 +139,11 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, host, port, service.hub.close, started)
-    await server.serve()
+    await _server(config, clock, host, port, started).serve()
+
+
+def _server(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> Server:
+    shares = descriptors.shares(descriptors.raise_limit())
+    service = create_app(config, clock, shares.streams)
+    on_closed = service.metrics.connection_closed
+    return Server(service.app, host, port, service.hub.close, started, shares.connections, on_closed)

@@ -150,12 +150,19 @@ def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
 
 
 def start(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    url: str | None = None,
+    config: str = CONFIG,
+    root: Path = ROOT,
+    descriptors: int | None = None,
 ) -> Service:
-    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests."""
+    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests; if wished,
+    with so many file descriptors as its hard limit."""
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
+    limited = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
+        [*limited, sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
         cwd=folder,
         env=environment(url, root),
         stdout=subprocess.PIPE,
@@ -180,10 +187,15 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    url: str | None = None,
+    config: str = CONFIG,
+    root: Path = ROOT,
+    descriptors: int | None = None,
 ) -> Iterator[Service]:
     """A running service, which is stopped at the end in any case."""
-    service = start(folder, *arguments, url=url, config=config, root=root)
+    service = start(folder, *arguments, url=url, config=config, root=root, descriptors=descriptors)
     try:
         yield service
     finally:
