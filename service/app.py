@@ -53,11 +53,8 @@ class Service:
 
 
 def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Service:
-    """Put a service together on a database that is migrated and prepared.
-
-    Args:
-        streams: How many event streams there are file descriptors for.
-    """
+    """Put a service together on a database that is migrated and prepared. There are file descriptors for so
+    many `streams` of events."""
     accounts = {account.id: account for account in config.accounts}
     database = Database(config.database_url, serving=True)
     metrics = Metrics()

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.e2e.running import Service, iso, running, signed, soon, until
+from tests.e2e.running import PROGRAM, Service, iso, running, signed, soon, until
 
 DESCRIPTORS: Final = 1024
 """The service's hard limit, so that strangers can meet it."""
+
+WITH_FEW: Final = ("sh", "-c", f'ulimit -n {DESCRIPTORS} && exec "$@"', "sh", *PROGRAM)
 
 MB: Final = 10**6
 PAUSE_SECONDS: Final = 0.02
@@ -107,23 +109,6 @@ def descriptors(stranger: Stranger) -> int:
     return number
 
 
-def guesses(stranger: Stranger) -> int:
-    """Guess an amoCRM's token and a viewer's."""
-    number = stranger.part(7_000)
-    refused = 0
-    with stranger.connect() as connection, connection.makefile("rb") as answers:
-        for _ in range(number):
-            token = f"{stranger.rng.getrandbits(128):x}"
-            way = stranger.rng.choice(("POST /webhooks/amo", "GET /boards/office"))
-            connection.sendall(
-                f"{way}?token={token} HTTP/1.1\r\nHost: localhost\r\ncontent-length: 0\r\n"
-                "content-type: application/x-www-form-urlencoded\r\n\r\n".encode()
-            )
-            refused += _read_answer(answers) == 429
-    assert refused > number // 2, f"{refused} of {number} guesses were refused"
-    return number
-
-
 ATTACKS: Final[dict[Callable[[Stranger], int], int]] = {
     names: 60,
     heads: 120,
@@ -132,7 +117,6 @@ ATTACKS: Final[dict[Callable[[Stranger], int], int]] = {
     pipelines: 120,
     bodies: 250,
     descriptors: 60,
-    guesses: 60,
 }
 """Each with the megabytes that it may cost."""
 
@@ -245,7 +229,7 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
     counts: dict[str, int | float | str] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(Path(folder), descriptors=DESCRIPTORS) as service,
+        running(Path(folder), program=WITH_FEW) as service,
     ):
         control = Control(urlsplit(service.url).netloc)
         with control.posting():

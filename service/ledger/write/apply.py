@@ -19,7 +19,7 @@ from service.ledger.write.invalidations import invalidation_of
 from service.ledger.write.load import AccountBatch, account_batch, load, load_deals, load_redirection
 from service.ledger.write.log import Known
 from service.ledger.write.outcome import Outcome, Status
-from service.model import FIELDS, Delivery, Instant, Source
+from service.model import FIELDS, Delivery, Instant, Micros, Source
 from service.projections import FLOW
 from service.projections.batch import Changed, Merged, merge_batch
 from service.projections.propagate import Flowed, propagate
@@ -38,9 +38,14 @@ class Advanced:
 
 
 def apply(
-    connection: Connection, account: Account, deliveries: Sequence[Delivery], now: Instant
+    connection: Connection,
+    account: Account,
+    deliveries: Sequence[Delivery],
+    now: Instant,
+    skew: Micros = heads.CLOCK_SKEW,
 ) -> tuple[list[Outcome], Head]:
-    """Apply deliveries to one account, and everything that fell due by `now`.
+    """Apply deliveries to one account, and everything that fell due by `now`; `skew` as in
+    `heads.moment_after`.
 
     Returns:
         What became of each delivery, in their order, and the account's new head.
@@ -52,7 +57,7 @@ def apply(
     stored = heads.prepared(connection, account.id, lock=True)
     heads.check_rules(stored, account)
     outcomes, fresh = _numbered(connection, stored, deliveries)
-    batch = account_batch(account, stored, now, fresh)
+    batch = account_batch(account, stored, now, fresh, skew)
     head = _heard(stored, deliveries)
     changed: Mapping[int, Changed] = {}
     if fresh or batch.ticks:

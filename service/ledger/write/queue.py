@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from service.ledger.database.errors import Unavailable
+from service.ledger.write.heads import CLOCK_SKEW
 from service.ledger.write.outcome import Outcome, Overloaded
-from service.model import Delivery
+from service.model import Delivery, Micros
 
 BATCH_DELIVERIES: Final = 256
 """Deliveries in one transaction at most."""
@@ -47,10 +48,15 @@ class Waiting:
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """The ticks that wait, which one tick answers, and deliveries for one transaction; both empty for a
-    probe."""
+    probe.
+
+    Args:
+        skew: Of the ticks; see `heads.moment_after`.
+    """
 
     ticks: Sequence[asyncio.Future[int]]
     deliveries: Sequence[Waiting]
+    skew: Micros = CLOCK_SKEW
 
     def fail(self, error: Unavailable) -> int:
         """Give the error to everybody who still waits; returns how many there were. On the event loop."""
@@ -63,6 +69,7 @@ class Queue:
 
     def __init__(self) -> None:
         self._ticks: list[asyncio.Future[int]] = []
+        self._skew = CLOCK_SKEW
         self._deliveries: deque[Waiting] = deque()
         self._bytes = 0
         self._probes = False
@@ -86,13 +93,15 @@ class Queue:
             self._ready.notify()
         return waiting.future
 
-    def add_tick(self) -> asyncio.Future[int]:
-        """Add a tick. Raises `Overloaded` if the queue is closed."""
+    def add_tick(self, skew: Micros) -> asyncio.Future[int]:
+        """Add a tick. The smallest `skew` of those that wait counts. Raises `Overloaded` if the queue is
+        closed."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with self._ready:
             if self._closed:
                 raise Overloaded(RETRY_AFTER)
             self._ticks.append(future)
+            self._skew = min(self._skew, skew)
             self._ready.notify()
         return future
 
@@ -117,6 +126,7 @@ class Queue:
                 self._ready.wait()
             self._probes = False
             ticks, self._ticks = self._ticks, []
+            skew, self._skew = self._skew, CLOCK_SKEW
             deliveries: list[Waiting] = []
             size = 0
             while self._deliveries and len(deliveries) < BATCH_DELIVERIES:
@@ -125,7 +135,7 @@ class Queue:
                     break
                 deliveries.append(self._deliveries.popleft())
             self._bytes -= sum(waiting.size for waiting in deliveries)
-            return Batch(ticks, deliveries)
+            return Batch(ticks, deliveries, skew)
 
     def clear(self) -> Batch:
         """Take everything that waits."""

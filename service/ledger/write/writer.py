@@ -23,10 +23,10 @@ from service.config import Account
 from service.ledger.database.database import DEADLINE_SECONDS, Database
 from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
-from service.ledger.write.heads import Head
+from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
 from service.ledger.write.queue import Batch, Queue, answer
-from service.model import SECOND, Delivery
+from service.model import Delivery, Micros
 
 _WATCH_SECONDS: Final = 0.5
 """Between two looks at the thread."""
@@ -138,8 +138,11 @@ class Writer:
         """
         return self._queue.add(delivery)
 
-    def tick(self) -> asyncio.Future[int]:
+    def tick(self, skew: Micros = CLOCK_SKEW) -> asyncio.Future[int]:
         """Queue a tick: boards that the clock alone has changed are brought up to now, some of them at once.
+
+        Args:
+            skew: See `Committer.tick`.
 
         Returns:
             How many there were, not counting those that another transaction holds.
@@ -148,7 +151,7 @@ class Writer:
             Overloaded: The service is stopping. (At once.)
             Unavailable: The database is away. (From the future.)
         """
-        return self._queue.add_tick()
+        return self._queue.add_tick(skew)
 
     def _run(self) -> None:
         while batch := self._queue.take():
@@ -160,16 +163,16 @@ class Writer:
 
     def _commit(self, batch: Batch) -> _Committed:
         """Commit the tick first: screens wait for it without knowing."""
-        began = self._clock.now()
+        began = self._clock.monotonic()
         deliveries = [waiting.delivery for waiting in batch.deliveries]
         try:
-            ticked, new_heads = self._tick() if batch.ticks else (0, {})
+            ticked, new_heads = self._tick(batch.skew) if batch.ticks else (0, {})
             results, changed = self._committer.commit(deliveries) if deliveries else ([], {})
         except Exception as error:  # any error: the senders must hear that nothing is stored
             _log.exception("a batch of %d deliveries could not be committed", len(deliveries))
             unavailable = Unavailable(str(error))
             return _Committed(unavailable, [unavailable] * len(deliveries), {})
-        self._measure(len(deliveries), (self._clock.now() - began) / SECOND)
+        self._measure(len(deliveries), self._clock.monotonic() - began)
         committed = _Committed(ticked, results, {**new_heads, **changed})
         return replace(committed, stored=_is_stored(committed))
 
@@ -187,10 +190,10 @@ class Writer:
             return _Committed(0, (), {})
         return _Committed(0, (), {}, stored=True)
 
-    def _tick(self) -> tuple[int | Unavailable, Heads]:
+    def _tick(self, skew: Micros) -> tuple[int | Unavailable, Heads]:
         """The result of a tick, which must not fail the deliveries behind it."""
         try:
-            new_heads = self._committer.tick()
+            new_heads = self._committer.tick(skew)
         except Unavailable as error:
             return error, {}
         return len(new_heads), new_heads

@@ -91,6 +91,43 @@ def test_silence_of_three_heartbeats_is_a_loss_in_plain_sight(screen: Screen) ->
     expect(stale).to_be_hidden()
 
 
+def test_a_service_whose_clock_is_set_back_takes_the_page_with_it(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.beat(-3600)
+    expect(screen.page.locator("[data-moment=as_of]").first).to_have_text("09:00:00")
+    assert screen.page.locator("time[data-due]").all_inner_texts()[1] == "2\u00a0ч"
+
+
+def test_a_screen_whose_clock_is_set_back_goes_on(screen: Screen) -> None:
+    screen.open(worked_example())
+    screen.page.clock.set_system_time(datetime(2020, 1, 1, tzinfo=UTC))
+    screen.page.clock.run_for(14_000)
+    screen.state("live")
+    assert len(screen.streams()) == 1
+    screen.page.clock.run_for(60_000)
+    screen.state("lost")
+    assert screen.page.locator("time[data-due]").all_inner_texts()[2] == "25\u00a0мин"
+    screen.page.evaluate("window.fail()")
+    screen.page.clock.run_for(60_000)
+    assert len(screen.streams()) > 1
+
+
+def test_a_screen_that_slept_takes_its_figures_for_old_and_its_stream_for_dead(screen: Screen) -> None:
+    """As if its clock had been set forward: the other one may stand still in a sleep."""
+    screen.open(worked_example())
+    screen.page.clock.set_system_time(datetime(2026, 11, 24, 7, tzinfo=UTC))
+    screen.page.clock.run_for(1_000)
+    assert len(screen.streams()) == 2
+    screen.state("connecting")
+    screen.page.clock.run_for(16_000)
+    screen.state("lost")
+    expect(screen.page.locator("#stale")).to_contain_text("1\u00a0день назад")
+    screen.open(later(worked_example(), 2, as_of=NOW + 20 * SECOND))
+    screen.beat(21)
+    screen.state("live")
+    assert screen.page.locator("time[data-due]").all_inner_texts()[2] == "24\u00a0мин"
+
+
 def test_a_stream_that_was_refused_is_opened_again_after_growing_pauses(screen: Screen) -> None:
     screen.open(worked_example())
     pauses = []
