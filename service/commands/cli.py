@@ -73,6 +73,8 @@ def migrate(config: Config) -> None:
 def check_config(config: Config, online: bool) -> None:
     """Check the configuration and print each account; exit code 1 if a CRM does not answer as it should."""
     clean = True
+    for line in operations.exposed_files(config):
+        click.echo(f"warning: {line}", err=True)
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "

@@ -6,12 +6,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
+from service.ledger.database import private_files
 from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.upkeep import attach, recompute, screens
@@ -44,6 +46,11 @@ def account_of(config: Config, account_id: str) -> Account:
     if account_id not in accounts:
         raise UnknownAccount(f"no account is called {account_id}; the accounts are: {', '.join(accounts)}")
     return accounts[account_id]
+
+
+def exposed_files(config: Config) -> Iterator[str]:
+    """A line for each file with secrets or people's names that others than its owner can read."""
+    return private_files.exposed(config.database_url, [Path(config.file)] if config.file else [])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from service.ledger.database.engine import is_sqlite
 
 Rebuild = Callable[[Config, Account], None]
 
+_log = logging.getLogger(__name__)
+
 
 def serve_config(
     config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
@@ -46,6 +49,8 @@ def serve_config(
     shown = _shown(config)
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
+        for line in operations.exposed_files(config):
+            _log.warning("%s", line)
         if workers == 1:
             asyncio.run(_serve(shown.config, clock, host, port, shown.print_addresses))
         else:
@@ -154,9 +159,7 @@ async def _serve_demo(
     def started(url: str) -> None:
         tasks.append(asyncio.create_task(play(url)))
 
-    api = Companion(
-        simulation.crm.app, "127.0.0.1", 0, lambda: None, lambda _url: None, 100, lambda _cause: None
-    )
+    api = Companion(simulation.crm.app, "127.0.0.1", 0, lambda: None, lambda _url: None)
     tasks.append(asyncio.create_task(api.serve(sockets=[listening])))
     await _serve(config, clock, host, port, started)
     api.stop()

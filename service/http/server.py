@@ -24,6 +24,9 @@ from service.http.supervisor import BACKLOG
 GRACE_SECONDS: Final = 10
 """How long requests may take to finish at shutdown. An int, because uvicorn wants one."""
 
+FEW: Final = 100
+"""Connections of a server that nobody gave more."""
+
 AT_ONCE: Final = 32
 """Connections that are accepted before others get their turn. asyncio takes the backlog for this number."""
 
@@ -55,8 +58,8 @@ class Server(uvicorn.Server):
         port: int,
         end_streams: Callable[[], None],
         on_started: Callable[[str], None],
-        connections: int,
-        on_closed: Callable[[str], None],
+        connections: int = FEW,
+        on_closed: Callable[[str], None] = lambda _cause: None,
     ) -> None:
         now = time.monotonic
         self._room = Room(connections, now, lambda: on_closed("no_room"))
