@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from service.ledger.database.engine import is_sqlite
 
 Rebuild = Callable[[Config, Account], None]
 
+_log = logging.getLogger(__name__)
+
 
 def serve_config(
     config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
@@ -46,6 +49,8 @@ def serve_config(
     shown = _shown(config)
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
+        for line in operations.exposed_files(config):
+            _log.warning("%s", line)
         if workers == 1:
             asyncio.run(_serve(shown.config, clock, host, port, shown.print_addresses))
         else:

@@ -7,29 +7,25 @@ is read, the bytes of all bodies under way are bounded, and a body is decoded on
 from __future__ import annotations
 
 import asyncio
-import logging
-import traceback
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
 from service.adapters import Adapter
-from service.adapters.fields import digest
 from service.brake import source_of
 from service.clock import Clock
 from service.config import Account
-from service.model import Decoded, Head, Rejection, Request
+from service.model import Decoded, Head, Request
 from service.problems import Message, Receive
 from service.webhooks.body import read_body
 from service.webhooks.budget import Budget
+from service.webhooks.decoding import decode
 
 LARGE: Final = 64 * 1024
 """Bytes above which a body is decoded in a thread, because decoding it would delay other requests."""
 
 _HEADER_BYTES: Final = 256
 """What a header holds besides its name and value."""
-
-_log = logging.getLogger(__name__)
 
 
 class Door:
@@ -47,7 +43,7 @@ class Door:
     async def take(
         self, scope: Message, receive: Receive, headers: Mapping[str, str], account: Account, adapter: Adapter
     ) -> tuple[Request, Decoded]:
-        """One request, and what it says.
+        """The request as which it is stored, and what that says.
 
         Args:
             headers: Names in lower case.
@@ -68,7 +64,7 @@ class Door:
                 adapter.authenticate(request, account)
                 held.prove()
             work = (request, account, adapter, is_proven)
-            return request, await asyncio.to_thread(_decode, *work) if len(body) > LARGE else _decode(*work)
+            return await asyncio.to_thread(_decoded, *work) if len(body) > LARGE else _decoded(*work)
 
 
 def client_of(scope: Message) -> str:
@@ -86,21 +82,11 @@ def _query(query_string: str) -> Mapping[str, str]:
     return dict(reversed(parse_qsl(query_string, keep_blank_values=True)))
 
 
-def _decode(request: Request, account: Account, adapter: Adapter, authenticate: bool) -> Decoded:
-    """What the body says. Adapters never raise by contract; if one does, the delivery goes to quarantine.
-
-    Args:
-        authenticate: The head has proved the sender, and what else the body must say is not checked yet.
-
-    Raises:
-        NotAuthentic: It says something else.
-    """
-    if authenticate:
+def _decoded(
+    request: Request, account: Account, adapter: Adapter, is_proven: bool
+) -> tuple[Request, Decoded]:
+    """See `decode`. Of a request that its head has proved, what else it must say is checked here, off the
+    event loop if it is large."""
+    if is_proven:
         adapter.authenticate(request, account)
-    try:
-        return adapter.decode(request, account)
-    except Exception as error:
-        _log.error("%s: the %s adapter failed: %s", account.id, adapter.kind, type(error).__name__)
-        error_text = f"a defect: the {adapter.kind} adapter failed"
-        rejection = Rejection(0, error_text, traceback.format_exc())
-        return Decoded(digest(request.body, str(request.received_at)), (), (rejection,))
+    return decode(request, account, adapter)

@@ -124,7 +124,7 @@ class WebhookEndpoint:
         if unsupported:
             return "wrong_type", unsupported
         try:
-            request, decoded = await self._door.take(scope, receive, headers, account, adapter)
+            stored, decoded = await self._door.take(scope, receive, headers, account, adapter)
         except NotAuthentic as refusal:
             return self._refuse(client_of(scope), account.id, refusal.cause)
         except TooLarge:
@@ -133,7 +133,7 @@ class WebhookEndpoint:
             return "too_slow", _TOO_SLOW
         except OverBudget:
             return "over_budget", _OVER_BUDGET
-        return await self._store(request, decoded, account, adapter)
+        return await self._store(account, stored, decoded)
 
     def _refuse(self, address: str, account_id: str, cause: str) -> tuple[str, Problem]:
         """The answer to a request that is not authentic: 401, or 429 where its address brought too many."""
@@ -145,12 +145,11 @@ class WebhookEndpoint:
         return "braked", Problem(429, _GUESSING, ((b"retry-after", b"%d" % seconds), *_CLOSE))
 
     async def _store(
-        self, request: Request, decoded: Decoded, account: Account, adapter: Adapter
+        self, account: Account, stored: Request, decoded: Decoded
     ) -> tuple[str, Problem | bytes]:
-        kept = {name: request.headers[name] for name in adapter.kept_headers if name in request.headers}
         try:
             outcome = await self._writer.submit(
-                Delivery(account.id, request.received_at, kept, request.body, decoded)
+                Delivery(account.id, stored.received_at, stored.headers, stored.body, decoded)
             )
         except Overloaded as overloaded:
             retry = ((b"retry-after", b"%d" % overloaded.retry_after),)

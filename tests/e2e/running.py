@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from service.live.http.access import cookie_value
 from tests.e2e import forked
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PROGRAM: Final = (sys.executable, "-m", "service")
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
 VIEWER: Final = "whoever-has-this-sees-the-boards"
@@ -166,12 +167,21 @@ def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
 
 
 def start(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    url: str | None = None,
+    config: str = CONFIG,
+    root: Path = ROOT,
+    program: Sequence[str] = PROGRAM,
 ) -> Service:
-    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests."""
+    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests.
+
+    Args:
+        program: Runs it in another way.
+    """
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
+        [*program, *(arguments or ("serve",)), "--port", "0"],
         cwd=folder,
         env=environment(url, root),
         stdout=subprocess.PIPE,
@@ -196,10 +206,15 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    url: str | None = None,
+    config: str = CONFIG,
+    root: Path = ROOT,
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[Service]:
-    """A running service, which is stopped at the end in any case."""
-    service = start(folder, *arguments, url=url, config=config, root=root)
+    """A running service, which is stopped at the end in any case; see `start`."""
+    service = start(folder, *arguments, url=url, config=config, root=root, program=program)
     try:
         yield service
     finally:

@@ -22,7 +22,7 @@ from service.ledger.database.database import in_time
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
-from service.live.board.query import BoardQuery, QueryError, parse_query
+from service.live.board.query import BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
@@ -90,6 +90,7 @@ class Boards:
                 instead = _admit(request, account, await self._screens.digests(account.id))
                 if instead is not None:
                     return instead
+                check_parameters(request.query_params.multi_items())
                 query = parse_query(request.query_params, account, self._today(account))
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
@@ -122,6 +123,7 @@ class Boards:
         if self._hub.is_full:
             return Problem(503, f"{MAX_STREAMS} streams are open", RETRY)
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
+        check_parameters([("Last-Event-ID", last_id or "")])
         screen: str | None = request.state.screen
 
         async def stream(send: StreamSend) -> None:
