@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from service.adapters import ADAPTERS
 from service.adapters.api import Api
+from service.brake import Brake
 from service.clock import Clock
 from service.config import Account, Config
 from service.http.trailing_slash import TrailingSlash
@@ -52,19 +53,16 @@ class Service:
     metrics: Metrics
 
 
-def create_app(config: Config, clock: Clock, max_streams: int = MAX_STREAMS) -> Service:
-    """Put a service together on a database that is migrated and prepared.
-
-    Args:
-        max_streams: Streams that the process holds open.
-    """
+def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Service:
+    """Put a service together on a database that is migrated and prepared. There are file descriptors for so
+    many `streams` of events."""
     accounts = {account.id: account for account in config.accounts}
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
     readers = Readers.of(database, accounts, clock)
-    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, max_streams)
+    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
     syncs = {
         account.id: AccountSync(account, api, database, writer, http, clock, metrics)
@@ -85,7 +83,8 @@ def create_app(config: Config, clock: Clock, max_streams: int = MAX_STREAMS) -> 
         writer.on_commit.append(_seqs_to([follower.announce]))
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
-    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, on_refused=refused.note)
+    brake = Brake(clock, metrics.failed_proof)
+    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, clock),

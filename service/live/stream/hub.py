@@ -45,7 +45,7 @@ LINGER_SECONDS: Final = 60.0
 """How long a board is still read after its last subscriber left, so that a reload finds it ready."""
 
 MAX_STREAMS: Final = 5_000
-"""Streams that one process holds open, unless it is told otherwise."""
+"""Streams that one process holds open, if there are descriptors for them."""
 
 THREADS: Final = 2
 """Boards that are read at a time: with two, a board that takes long makes no other one wait for its end."""
@@ -80,7 +80,7 @@ class Hub:
     Args:
         accounts: By id.
         is_storing: Whether the service can store what comes in.
-        max_streams: Streams that this process holds open.
+        streams: How many streams there are file descriptors for.
 
     Attributes:
         places: Who has which streams open.
@@ -92,9 +92,9 @@ class Hub:
         accounts: Mapping[str, Account],
         clock: Clock,
         is_storing: Callable[[], bool] = lambda: True,
-        max_streams: int = MAX_STREAMS,
+        streams: int = MAX_STREAMS,
     ) -> None:
-        self.places = Places(max_streams)
+        self.places = Places(min(streams, MAX_STREAMS))
         self._reader = reader
         self.is_storing = is_storing
         self._accounts = accounts

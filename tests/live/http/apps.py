@@ -41,13 +41,13 @@ class NoScreens(Screens):
 
 
 def boards_app(
-    reader: BoardReader, accounts: Sequence[Account] = (GUARDED,), max_streams: int = MAX_STREAMS
+    reader: BoardReader, accounts: Sequence[Account] = (GUARDED,), streams: int = MAX_STREAMS
 ) -> tuple[Starlette, Hub]:
     """The routes of some accounts' boards; lists other than that of the tasks find no database."""
     clock, by_id = StandingClock(NOW), {account.id: account for account in accounts}
     away = Database("sqlite:////nowhere/at/all.db"), by_id, clock
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
-    hub = Hub(reader, by_id, clock, max_streams=max_streams)
+    hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(NoScreens(), clock)
     return Starlette(routes=routes.routes(hub, readers, by_id, screens, clock)), hub
 

@@ -103,7 +103,7 @@ class Stream:
 
 async def test_never_more_streams_are_open_than_the_process_may_have() -> None:
     """However many ask for one at the same moment."""
-    app, hub = boards_app(StubReader(), [SLOW], max_streams=10)
+    app, hub = boards_app(StubReader(), [SLOW], streams=10)
     streams = [Stream(app) for _ in range(50)]
     async with asyncio.timeout(20):
         while any(stream.status is None for stream in streams):
@@ -117,7 +117,7 @@ async def test_never_more_streams_are_open_than_the_process_may_have() -> None:
 
 @pytest.mark.parametrize("views", [False, True], ids=["streams", "views"])
 async def test_what_one_account_may_not_open_another_may(views: bool) -> None:
-    app, hub = boards_app(StubReader(), [SLOW, OTHER], max_streams=2 * LEAST)
+    app, hub = boards_app(StubReader(), [SLOW, OTHER], streams=2 * LEAST)
     with ExitStack() as held:
         for number in range(VIEWS if views else LEAST):
             view = VIEW._replace(manager=str(number)) if views else VIEW
