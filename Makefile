@@ -34,9 +34,9 @@ test: setup ## Run every test, PostgreSQL and a browser included
 	@$(BIN)/python scripts/pgbouncer.py
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: setup seeded ## Every bad answer to every call, and a long storm over three nodes; prints what came of it
+soak: setup ## Every experiment at its full length; writes RELIABILITY.json
 	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
-	$(BIN)/python -m tests.chaos $(ARGS)
+	$(BIN)/python -m tests.soak $(ARGS)
 
 seeded: setup ## Put each seeded bug into a copy, and show that the suite goes red
 	@$(BIN)/python scripts/browser.py

@@ -13,7 +13,11 @@ class Clock(Protocol):
     """A source of time; tests pass their own."""
 
     def now(self) -> Instant:
-        """The current time."""
+        """The current time of day. It may jump in either direction: see `monotonic` for durations."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment. It never goes back, and does not move when the time of day is set."""
         ...
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
@@ -27,6 +31,10 @@ class SystemClock:
     def now(self) -> Instant:
         """See `Clock`."""
         return Instant(time.time_ns() // 1000)
+
+    def monotonic(self) -> float:
+        """See `Clock`."""
+        return time.monotonic()
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""

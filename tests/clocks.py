@@ -12,17 +12,21 @@ class StandingClock:
 
     def __init__(self, now: Instant) -> None:
         self.moment = now
-        self._sleepers: list[tuple[Instant, asyncio.Event]] = []
+        self._elapsed = 0.0
+        self._sleepers: list[tuple[float, asyncio.Event]] = []
 
     def now(self) -> Instant:
         return self.moment
+
+    def monotonic(self) -> float:
+        return self._elapsed
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         if wake.is_set() or seconds <= 0:
             await asyncio.sleep(0)
             return
         due = asyncio.Event()
-        self._sleepers.append((later(self.moment, int(seconds * SECOND)), due))
+        self._sleepers.append((self._elapsed + seconds, due))
         waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -36,10 +40,15 @@ class StandingClock:
         """Whether somebody waits for a later moment."""
         return bool(self._sleepers)
 
+    def step(self, seconds: float) -> None:
+        """Set the time of day, by so much. No time passes."""
+        self.moment = later(self.moment, round(seconds * SECOND))
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self.moment = later(self.moment, int(seconds * SECOND))
+        self.step(seconds)
+        self._elapsed += seconds
         for at, due in self._sleepers:
-            if at <= self.moment:
+            if at <= self._elapsed + 1e-9:  # a sum of floats may fall short of its time
                 due.set()
-        self._sleepers = [(at, due) for at, due in self._sleepers if at > self.moment]
+        self._sleepers = [(at, due) for at, due in self._sleepers if not due.is_set()]

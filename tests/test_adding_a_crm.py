@@ -29,6 +29,9 @@ class StoppedClock:
     def now(self):
         return NOW
 
+    def monotonic(self):
+        return 0.0
+
     async def wait(self, seconds, wake):
         await wake.wait()
 

@@ -56,6 +56,10 @@ class PassingClock:
         """See `Clock`."""
         return self.moment
 
+    def monotonic(self) -> float:
+        """See `Clock`."""
+        return self.moment / SECOND
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""
         if not wake.is_set():

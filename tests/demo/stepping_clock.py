@@ -21,6 +21,10 @@ class SteppingClock:
         """See `Clock`."""
         return self.moment
 
+    def monotonic(self) -> float:
+        """See `Clock`."""
+        return self.moment / SECOND
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""
         self.waits.append(seconds)

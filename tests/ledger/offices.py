@@ -19,7 +19,7 @@ from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import heads
 from service.ledger.write.apply import apply
 from service.ledger.write.outcome import Outcome
-from service.model import Change, Decoded, Delivery, Instant
+from service.model import SECOND, Change, Decoded, Delivery, Instant
 
 OFFICE: Final = Account(
     id="office",
@@ -40,6 +40,9 @@ class FixedClock:
 
     def now(self) -> Instant:
         return self.moment
+
+    def monotonic(self) -> float:
+        return self.moment / SECOND
 
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         await wake.wait()

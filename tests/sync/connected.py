@@ -59,6 +59,10 @@ class WaitingClock:
         """See `Clock`."""
         return Instant(round(self.still() * SECOND))
 
+    def monotonic(self) -> float:
+        """See `Clock`."""
+        return self.still()
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """See `Clock`."""
         if not wake.is_set():

@@ -23,6 +23,9 @@ class Patient:
     def now(self) -> Instant:
         return self.moment
 
+    def monotonic(self) -> float:
+        return self.moment / SECOND
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         self.moment = later(self.moment, math.ceil(seconds * SECOND))
 

@@ -11,6 +11,7 @@ import pytest
 
 from service.adapters.hubspot.options import HubSpotOptions
 from service.config import Account
+from service.demo.crms.crm import Webhook
 from service.demo.crms.hubspot.crm import HubSpot
 from service.demo.office import Deal, Office
 from tests.demo.clock import StillClock
@@ -40,6 +41,16 @@ def promised(records: Office, name: str) -> tuple[int, Deal]:
     return client, records.deals[deal.id]
 
 
+async def learn(service: Connected, vendor: HubSpot, webhook: Webhook, *, told: bool) -> None:
+    """Have the service learn what a webhook tells: from it, or from the next reconciliation."""
+    if told:
+        await service.deliver(vendor.outgoing(webhook, 0))
+        await service.work()
+    else:
+        service.clock.still.advance(600)
+        await service.reconcile()
+
+
 async def test_a_choice_is_shown_by_its_label(sqlite_ledgers: Ledgers) -> None:
     def by_choice(account: Account) -> Account:
         own = account.options
@@ -64,13 +75,7 @@ async def test_merged_deals_leave_no_ghost_and_their_tasks_stay(told: bool, sqli
         await service.work()
         assert (await service.board())["at_risk"]["clients"] == 2
         service.clock.still.advance(600)
-        webhook = vendor.merge(first, second)
-        if told:
-            await service.deliver(vendor.outgoing(webhook, 0))
-            await service.work()
-        else:
-            service.clock.still.advance(600)
-            await service.reconcile()
+        await learn(service, vendor, vendor.merge(first, second), told=told)
         assert (await service.board())["at_risk"]["tasks"] == 2
         assert await service.board() == service.truth()
         assert await service.quarantined() == []
@@ -82,13 +87,8 @@ async def test_merged_clients_leave_no_ghost(told: bool, sqlite_ledgers: Ledgers
         (first, _), (second, _) = promised(records, "Иван"), promised(records, "Ваня")
         await service.work()
         service.clock.still.advance(600)
-        webhook = vendor.merge(records.clients[first], records.clients[second])
-        if told:
-            await service.deliver(vendor.outgoing(webhook, 0))
-            await service.work()
-        else:
-            service.clock.still.advance(600)
-            await service.reconcile()
+        merger = vendor.merge(records.clients[first], records.clients[second])
+        await learn(service, vendor, merger, told=told)
         assert (await service.board())["at_risk"]["clients"] == 1
         assert await service.board() == service.truth()
         assert await service.quarantined() == []

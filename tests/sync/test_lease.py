@@ -103,6 +103,9 @@ async def test_a_commit_wakes_the_account_that_waits(service: Connected) -> None
         def now(self) -> Instant:
             return service.clock.now()
 
+        def monotonic(self) -> float:
+            return service.clock.monotonic()
+
         async def wait(self, seconds: float, wake: asyncio.Event) -> None:
             waiting.set()
             await wake.wait()

@@ -40,6 +40,9 @@ class StoppedClock:
     def now(self) -> Instant:
         return NOW
 
+    def monotonic(self) -> float:
+        return 0.0
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         await wake.wait()
 

@@ -14,11 +14,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from service.calendar import day_start, shifted
-from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import Database
 from service.ledger.database.tables import DEALS, STATE
 from service.ledger.read import board_rows
+from service.ledger.read.account_reader import AccountReader
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.write import heads, state
 from service.model import SECOND, Day, Instant
@@ -148,18 +147,8 @@ def _statement(
     )
 
 
-class RefusalReader:
-    """Reads lists of refusals.
-
-    Args:
-        accounts: By id.
-        clock: Gives the moment of a read.
-    """
-
-    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._database = database
-        self._accounts = accounts
-        self._clock = clock
+class RefusalReader(AccountReader):
+    """Reads lists of refusals."""
 
     @contextmanager
     def read(self, account_id: str, selection: Selection) -> Iterator[Refusals]:
@@ -169,13 +158,12 @@ class RefusalReader:
             KeyError: No such account.
             Unavailable: The database is away.
         """
-        account = self._accounts[account_id]
-        now = self._clock.now()
-        with self._database.reading() as connection:
-            head = heads.prepared(connection, account.id)
+        with self._begin(account_id) as begun:
+            connection, account, _ = begun
+            seq, as_of = begun.position()
             yield Refusals(
-                seq=head.seq,
-                as_of=max(head.as_of, now),  # nothing of a refusal changes by the clock alone
+                seq=seq,
+                as_of=as_of,
                 by_reason=board_rows.losses(connection, account.id, selection),
                 manager_names=board_rows.manager_names(connection, account),
                 pipeline_names=board_rows.pipeline_names(connection, account.id),

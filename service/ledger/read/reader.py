@@ -14,11 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, FromClause, Select, bindparam, select
 
-from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import Database
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, manager_rows
+from service.ledger.read.account_reader import AccountReader, Begun
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
@@ -44,18 +43,8 @@ def _with_head() -> Select[*tuple[Any, ...]]:
 _HEAD: Final = _with_head()
 
 
-class BoardReader:
-    """Reads boards.
-
-    Args:
-        accounts: By id.
-        clock: Gives the moment of a read.
-    """
-
-    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._database = database
-        self._accounts = accounts
-        self._clock = clock
+class BoardReader(AccountReader):
+    """Reads boards."""
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
@@ -70,13 +59,12 @@ class BoardReader:
             KeyError: No such account.
             Unavailable: The database is away.
         """
-        account = self._accounts[account_id]
-        now = self._clock.now()
-        with self._database.reading() as connection:
-            return _begin(connection, account, now, since).rows(selections)
+        with self._begin(account_id) as begun:
+            return _read(begun, since).rows(selections)
 
 
-def _begin(connection: Connection, account: Account, now: Instant, since: BoardRows | None) -> _Read:
+def _read(begun: Begun, since: BoardRows | None) -> _Read:
+    connection, account, now = begun
     row = connection.execute(_HEAD, {"account": account.id}).one_or_none()
     if row is None:
         raise LookupError(f"account {account.id} has no head row")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.clock import Clock
-from service.config import Account
-from service.ledger.database.database import Database
-from service.ledger.write import heads, log, syncs, troubles
+from service.ledger.read.account_reader import AccountReader
+from service.ledger.write import log, syncs, troubles
 from service.ledger.write.log import Quarantined
 from service.model import Instant, Trouble
 
@@ -31,18 +28,8 @@ class TroubleRows:
     synced_at: Instant | None
 
 
-class TroubleReader:
-    """Reads what is wrong.
-
-    Args:
-        accounts: By id.
-        clock: Gives the moment of a read.
-    """
-
-    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._database = database
-        self._accounts = accounts
-        self._clock = clock
+class TroubleReader(AccountReader):
+    """Reads what is wrong."""
 
     def read(self, account_id: str) -> TroubleRows:
         """What is wrong with an account.
@@ -51,14 +38,13 @@ class TroubleReader:
             KeyError: No such account.
             Unavailable: The database is away.
         """
-        account = self._accounts[account_id]
-        now = self._clock.now()
-        with self._database.reading() as connection:
-            head = heads.prepared(connection, account.id)
+        with self._begin(account_id) as begun:
+            connection, account, _ = begun
+            seq, as_of = begun.position()
             sync = syncs.read(connection, account.id)
             return TroubleRows(
-                seq=head.seq,
-                as_of=max(head.as_of, now),  # nothing of it changes by the clock alone
+                seq=seq,
+                as_of=as_of,
                 troubles=troubles.read(connection, account.id),
                 quarantined=tuple(log.quarantined(connection, account.id)),
                 repaired=sync.repaired,

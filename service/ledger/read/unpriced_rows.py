@@ -12,12 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
-from service.clock import Clock
-from service.config import Account
-from service.ledger.database.database import Database
 from service.ledger.database.tables import DEALS, STATE, SUMS
 from service.ledger.read import board_rows
-from service.ledger.write import heads
+from service.ledger.read.account_reader import AccountReader
 from service.model import Instant
 from service.projections.unconverted import UNKNOWN, UNPRICED
 
@@ -115,18 +112,8 @@ def _count(connection: Connection, account: str, currency: str | None) -> int:
     return connection.execute(counted).scalar_one()
 
 
-class UnpricedReader:
-    """Reads the deals that count with amount 0.
-
-    Args:
-        accounts: By id.
-        clock: Gives the moment of a read.
-    """
-
-    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
-        self._database = database
-        self._accounts = accounts
-        self._clock = clock
+class UnpricedReader(AccountReader):
+    """Reads the deals that count with amount 0."""
 
     @contextmanager
     def read(self, account_id: str, currency: str | None = None) -> Iterator[Unpriced]:
@@ -139,13 +126,12 @@ class UnpricedReader:
             KeyError: No such account.
             Unavailable: The database is away.
         """
-        account = self._accounts[account_id]
-        now = self._clock.now()
-        with self._database.reading() as connection:
-            head = heads.prepared(connection, account.id)
+        with self._begin(account_id) as begun:
+            connection, account, _ = begun
+            seq, as_of = begun.position()
             yield Unpriced(
-                seq=head.seq,
-                as_of=max(head.as_of, now),  # nothing of them changes by the clock alone
+                seq=seq,
+                as_of=as_of,
                 count=_count(connection, account.id, currency),
                 deals=_deals(connection, account.id, currency),
                 manager_names=board_rows.manager_names(connection, account),

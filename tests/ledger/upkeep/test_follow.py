@@ -34,6 +34,9 @@ class StandingClock:
     def now(self) -> Instant:
         return Instant(0)
 
+    def monotonic(self) -> float:
+        return 0.0
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         if seconds == follow.LOOK_SECONDS:
             await wake.wait()

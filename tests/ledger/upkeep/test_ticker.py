@@ -30,6 +30,9 @@ class Clock:
     def now(self) -> int:
         return NOW
 
+    def monotonic(self) -> float:
+        return sum(self.seconds)
+
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         self.seconds.append(seconds)
         self._left -= 1
