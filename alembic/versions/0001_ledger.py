@@ -29,7 +29,7 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("stakes", ("client_id",), ("tasks", "amount", "open_amount")),
     ("manager_stakes", ("manager_id",), ("tasks", "amount")),
     ("at_risk", (), ("clients", "amount", "tasks")),
-    ("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us")),
+    ("habits", ("day", "manager_id"), ("late_tasks", "late_s", "overdue_tasks", "overdue_us")),
     ("no_next_step", (), ("deals", "amount")),
     ("deal_saves", ("deal_id",), ("tasks",)),
     ("client_saves", ("client_id",), ("deals", "open_amount", "won_amount", "own_tasks")),
