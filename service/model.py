@@ -100,8 +100,8 @@ TEXT_LENGTH: Final = 500
 """Characters of a name or text that state keeps. The rest is cut; the raw body still has it."""
 
 AMOUNT_LIMIT: Final = 10**14
-"""The largest amount of a deal that state keeps, in minor units of the deal's own currency. A larger one is not
-known (SPEC section 2.8)."""
+"""The largest amount of a deal that state keeps, in minor units of the deal's own currency. A larger one is
+not known (SPEC section 2.8)."""
 
 COUNTED_LIMIT: Final = 10**13
 """The largest amount of a deal that counts, in minor units of the account's currency, after the conversion. A
@@ -231,6 +231,8 @@ class Delivery:
             API was called. A need that a newer delivery wants stays open.
         conflicts_with: The number of the delivery that had its id before, with another content, which is a
             mistake of the sender (SPEC section 4). The ledger finds that out.
+        applied: False for one whose content could not be applied: it is in quarantine whole, and what can be
+            decoded of it is not in state.
     """
 
     account: str
@@ -241,6 +243,7 @@ class Delivery:
     source: Source = "webhook"
     settles: Mapping[Need, int] = field(default_factory=dict)
     conflicts_with: int | None = None
+    applied: bool = True
 
 
 class Trouble(msgspec.Struct, frozen=True):
