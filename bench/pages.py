@@ -13,7 +13,7 @@ import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 from standardwebhooks import Webhook
 
-from bench.office import SECRET
+from bench.office import SECRET, VIEWER
 from bench.service import lossboard
 from scripts.browser import system_browser
 
@@ -69,7 +69,7 @@ def _measure(browser: Browser, crm: _Crm, port: int, number: int) -> list[float]
 
 
 def _opened(page: Page, port: int) -> Page:
-    page.goto(f"http://127.0.0.1:{port}/boards/office?mode=wall")
+    page.goto(f"http://127.0.0.1:{port}/boards/office?mode=wall&token={VIEWER}")
     page.locator("html[data-state=live]").wait_for()
     page.evaluate(WATCH)
     return page

@@ -16,6 +16,7 @@ import psycopg
 
 from bench.load import rate
 from bench.nodes import ACCOUNTS
+from bench.office import PROOF
 from bench.screens import opened_on
 from bench.service import node
 from tests.databases import Postgres, own_postgres
@@ -92,7 +93,7 @@ def _screens(folder: Path, server: Postgres) -> None:
         before = process.memory_info().rss
         streams = [opened_on(port) for _ in range(SCREENS)]
         for stream in streams:
-            stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stream.sendall(f"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n{PROOF}".encode())
         time.sleep(SETTLING_SECONDS)
         memory = (process.memory_info().rss - before) / SCREENS
         few = _frames(port, pid, server, _name(url))
@@ -133,7 +134,7 @@ def _accounts(folder: Path, server: Postgres) -> None:
     with node(folder, url, accounts=ACCOUNTS) as (port, pid):
         streams = [opened_on(port) for _ in range(WATCHED)]
         for stream, account in zip(streams, ACCOUNTS, strict=True):
-            stream.sendall(f"GET /boards/{account}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            stream.sendall(f"GET /boards/{account}/events HTTP/1.1\r\nHost: localhost\r\n{PROOF}".encode())
         time.sleep(SETTLING_SECONDS)
         cost = _Cost(pid, server, _name(url))
         time.sleep(IDLE_SECONDS)

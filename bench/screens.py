@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.load import answered, request
+from bench.office import PROOF
 from bench.service import lossboard
 
 SCREENS: Final = (1, 100, 1_000)
@@ -48,7 +49,7 @@ def measure(port: int, posted_to: int, number: int, run: str = "s") -> tuple[lis
     selector = selectors.DefaultSelector()
     streams = [opened_on(port) for _ in range(number)]
     for stream in streams:
-        stream.sendall(b"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stream.sendall(f"GET /boards/office/events HTTP/1.1\r\nHost: localhost\r\n{PROOF}".encode())
         selector.register(stream, selectors.EVENT_READ)
     _drain(selector, seconds=1.0)
     poster = opened_on(posted_to)

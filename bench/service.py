@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.office import SECRET
+from bench.office import SECRET, VIEWER
 
 ACCOUNT: Final = """
 [[accounts]]
@@ -22,6 +22,7 @@ crm = "standard"
 webhook_secret = "{secret}"
 timezone = "Europe/Moscow"
 currency = "RUB"
+viewer_token = "{viewer}"
 """
 
 BARE: Final = """
@@ -60,7 +61,7 @@ def node(
     folder: Path, url: str, *arguments: str, accounts: Sequence[str] = ("office",), checkout: Path = ROOT
 ) -> Iterator[tuple[int, int]]:
     """Lossboard on a database, with more arguments of `serve`; its port and process id."""
-    tables = (ACCOUNT.format(account=account, secret=SECRET) for account in accounts)
+    tables = (ACCOUNT.format(account=account, secret=SECRET, viewer=VIEWER) for account in accounts)
     (folder / "lossboard.toml").write_text("".join(tables), encoding="utf-8")
     command = [python(checkout), "-m", "service", "serve", "--port", "0", *arguments]
     with _started(command, folder, url, checkout) as started:

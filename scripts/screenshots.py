@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from scripts.still import REPEATABLE, SCHEMES, Scheme, Size, shoot, still_demo
 from tests.browser import launched
 from tests.e2e.busy import busy_day
-from tests.e2e.running import Service, running
+from tests.e2e.running import Service, admit, running
 
 FOLDER: Final = Path("docs/screenshots")
 DESK, LAPTOP, PHONE = (1920, 1080), (1366, 768), (390, 844)
@@ -41,6 +41,7 @@ def _pictures_of_the_demo(browser: Browser) -> None:
 def _open(browser: Browser, address: str, size: Size, scheme: Scheme) -> Page:
     """A page of a running service at rest."""
     page = browser.new_page(viewport=ViewportSize(width=size[0], height=size[1]), color_scheme=scheme)
+    admit(page.context)
     page.goto(address)
     if page.locator("script").count():
         page.locator("html[data-state=live]").wait_for(timeout=DEADLINE)

@@ -116,7 +116,12 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One CRM connection, and the board that it feeds."""
+    """One CRM connection, and the board that it feeds.
+
+    Args:
+        viewer_token: Lets a screen see the board; None: only named screens see it.
+        invented: The office is made up (the demo's), and its board hides nothing from anybody.
+    """
 
     id: str
     title: str
@@ -132,6 +137,7 @@ class Account:
     mask_clients: bool = False
     options: Options = field(default_factory=Options)
     api: Api | None = None
+    invented: bool = False
 
     @property
     def timezone(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from scripts.pgbouncer import pgbouncer
+from scripts.programs import program
 
 SETTINGS = """
 [databases]
@@ -33,8 +33,8 @@ def pooled(url: str) -> Iterator[str]:
     """The URL of a database that leads through a pooler."""
     direct = make_url(url)
     host = str(direct.query["host"])  # a folder that is its owner's only; and as root it does not run
-    program = pgbouncer()
-    assert program is not None, "there is no PgBouncer: python scripts/pgbouncer.py installs one"
+    pooler = program("pgbouncer")
+    assert pooler is not None, "there is no PgBouncer: python scripts/programs.py installs one"
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="pooler") as name:
@@ -43,7 +43,7 @@ def pooled(url: str) -> Iterator[str]:
         (folder / "pgbouncer.ini").write_text(SETTINGS.format(host=host, port=port))
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                [program, folder / "pgbouncer.ini"], user=Path(host).owner(), stdout=log, stderr=log
+                [pooler, folder / "pgbouncer.ini"], user=Path(host).owner(), stdout=log, stderr=log
             )
         try:
             _wait(port, process, folder / "log")

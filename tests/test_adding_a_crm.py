@@ -43,10 +43,10 @@ database.close()
 app = create_app(config, clock).app
 
 async def main():
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://board.example") as client,
     ):
         for path in sys.argv[2:]:
             for token in ("a guess", "hush"):
@@ -54,7 +54,8 @@ async def main():
                 body = pathlib.Path(path).read_bytes()
                 answer = await client.post("/webhooks/office", content=body, headers=headers)
                 print(answer.text)
-        print((await client.get("/boards/office/snapshot?period=month")).text)
+        proof = {"authorization": f"Bearer {config.accounts[0].viewer_token.value}"}
+        print((await client.get("/boards/office/snapshot?period=month", headers=proof)).text)
 
 asyncio.run(main())
 """
@@ -81,6 +82,7 @@ def test_the_new_file_is_typed_and_in_the_style(copy: Copy) -> None:
 def test_what_the_crm_sends_is_on_its_board(copy: Copy, tmp_path: Path) -> None:
     config = tmp_path / "lossboard.toml"
     (account,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    account += 'viewer_token = "whoever-has-this-sees-the-board"\n'
     config.write_text(f'database_url = "sqlite:///{tmp_path}/lossboard.db"\n{account}', encoding="utf-8")
     printed = copy.run("-c", SERVE, str(config), *blocks(PAGE, "json"), ACME_SECRET="hush")
     *answers, board = map(json.loads, printed.splitlines())

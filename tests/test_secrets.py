@@ -47,7 +47,7 @@ def is_authentic(office: Account, request: Request) -> bool:
 
 
 def is_granted(office: Account, screens: frozenset[str], token: str) -> bool:
-    asking = Credentials("203.0.113.5", {"host": "board.example"}, token)
+    asking = Credentials({"host": "board.example"}, token)
     return isinstance(decide(office, asking, screens), Granted)
 
 

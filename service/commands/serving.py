@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 import click
 
 from service.app import create_app
 from service.clock import Clock
 from service.commands import operations
-from service.config import Account, Config, ConfigError
+from service.config import Account, Config, ConfigError, Secret
 from service.config_file import parse
 from service.demo.postman import DeliveryError
 from service.demo.run import ACCOUNT, Simulation
@@ -39,22 +43,58 @@ def serve_config(
         raise ConfigError(
             "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
         )
+    shown = _shown(config)
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
         if workers == 1:
-            asyncio.run(_serve(config, clock, host, port, lambda url: _print_addresses(config, url)))
+            asyncio.run(_serve(shown.config, clock, host, port, shown.print_addresses))
         else:
-            _serve_by_workers(config, clock, host, port, workers)
+            _serve_by_workers(shown, clock, host, port, workers)
 
 
-def _serve_by_workers(config: Config, clock: Clock, host: str, port: int, workers: int) -> None:
+class _Shown(NamedTuple):
+    """A configuration in which every account has a viewer token.
+
+    Args:
+        links: The parameters of the addresses of boards whose token was made at this start; by account.
+    """
+
+    config: Config
+    links: dict[str, str]
+
+    def print_addresses(self, url: str) -> None:
+        """Print where the boards are, and where webhooks go."""
+        for account in self.config.accounts:
+            board = f"{url}/boards/{account.id}{self.links.get(account.id, '')}"
+            click.echo(f"{account.title}: {board}; webhooks to {url}/webhooks/{account.id}")
+        if self.links:
+            click.echo(
+                "A link with a token is good until the service stops; viewer_token makes one that stays."
+            )
+
+
+def _shown(config: Config) -> _Shown:
+    """The configuration, with a token made for each account that has none: whoever reads what the service
+    prints may see its boards, and nobody else."""
+    links: dict[str, str] = {}
+    accounts = []
+    for account in config.accounts:
+        token = account.viewer_token
+        if token is None:
+            token = Secret(secrets.token_urlsafe(24))
+            links[account.id] = f"?{urlencode({'token': token.value})}"
+        accounts.append(replace(account, viewer_token=token))
+    return _Shown(replace(config, accounts=tuple(accounts)), links)
+
+
+def _serve_by_workers(shown: _Shown, clock: Clock, host: str, port: int, workers: int) -> None:
     with supervisor.listen(host, port) as listening:
 
         def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
-            asyncio.run(_work(config, clock, shared, parent_gone, ready))
+            asyncio.run(_work(shown.config, clock, shared, parent_gone, ready))
 
         def ready() -> None:
-            _print_addresses(config, address(host, listening))
+            shown.print_addresses(address(host, listening))
 
         supervisor.Supervisor(workers, listening, work, ready).run()
 
@@ -74,11 +114,6 @@ async def _work(
     await server.serve(sockets=[shared])
 
 
-def _print_addresses(config: Config, url: str) -> None:
-    for account in config.accounts:
-        click.echo(f"{account.title}: {url}/boards/{account.id}; webhooks to {url}/webhooks/{account.id}")
-
-
 def serve_demo(kind: str, database_url: str, clock: Clock, host: str, port: int, *, still: bool) -> None:
     """Serve the demo, a simulated CRM's API, and play the CRM's office, until a signal to stop.
 
@@ -91,6 +126,7 @@ def serve_demo(kind: str, database_url: str, clock: Clock, host: str, port: int,
     with supervisor.listen("127.0.0.1", 0) as listening:
         account = simulation.account(address("127.0.0.1", listening))
         config = parse({"database_url": database_url, "accounts": [account]}, {})
+        config = replace(config, accounts=tuple(replace(known, invented=True) for known in config.accounts))
         with operations.alone(config):
             _make_ready(config, clock, lambda _config, _account: None)
             operations.know_from(config, ACCOUNT, simulation.told_from)

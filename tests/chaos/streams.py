@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.e2e.running import VIEWER
 from tests.live.patches import apply_patch
 
 SILENCE_SECONDS: Final = 16.0
@@ -60,7 +61,8 @@ class Screen:
         try:
             last = "" if self.seen is None else f"Last-Event-ID: {self.seen}\r\n"
             writer.write(
-                f"GET /boards/{self.account}/events HTTP/1.1\r\nHost: localhost\r\n{last}\r\n".encode()
+                f"GET /boards/{self.account}/events HTTP/1.1\r\nHost: localhost\r\n"
+                f"Authorization: Bearer {VIEWER}\r\n{last}\r\n".encode()
             )
             async with asyncio.timeout(SILENCE_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")

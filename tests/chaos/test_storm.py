@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.chaos.storm import Plan, report, run, set_problems
+from tests.chaos.checker import set_problems
+from tests.chaos.storm import Plan, report, run
 
 
 def test_nothing_is_lost_or_applied_twice_and_every_screen_is_right_after_a_storm() -> None:

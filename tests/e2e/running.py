@@ -12,20 +12,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
+from playwright.sync_api import BrowserContext
 from standardwebhooks import Webhook
 
+from service.live.http.access import cookie_value
 from tests.e2e import forked
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PROGRAM: Final = (sys.executable, "-m", "service")
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
+VIEWER: Final = "whoever-has-this-sees-the-boards"
+BEARER: Final = {"authorization": f"Bearer {VIEWER}"}
+"""The header of a program that sees the boards."""
 T = TypeVar("T")
 
 DEADLINE_SECONDS: Final = 30.0
@@ -40,6 +46,7 @@ webhook_secret = "{SECRET}"
 timezone = "Europe/Moscow"
 currency = "RUB"
 language = "ru"
+viewer_token = "{VIEWER}"
 
 [[accounts]]
 id = "amo"
@@ -49,6 +56,7 @@ webhook_secret = "{TOKEN}"
 timezone = "Europe/Moscow"
 currency = "RUB"
 language = "ru"
+viewer_token = "{VIEWER}"
 
 [accounts.amocrm]
 reason_field = "Причина отказа"
@@ -59,6 +67,17 @@ users = {{"11087123" = "Анна"}}
 def iso(moment: datetime) -> str:
     """A moment in ISO 8601."""
     return moment.astimezone(UTC).isoformat()
+
+
+def browser_of(**headers: str) -> httpx.Client:
+    """A client for the service; with `BEARER` it sees the boards."""
+    return httpx.Client(headers=headers, timeout=DEADLINE_SECONDS, trust_env=False)
+
+
+def admit(context: BrowserContext) -> None:
+    """Give a browser the cookie with which it sees the office's board."""
+    value = cookie_value("office", VIEWER)
+    context.add_cookies([{"name": "lossboard_office", "value": value, "domain": "127.0.0.1", "path": "/"}])
 
 
 def soon(seconds: float) -> datetime:
@@ -75,9 +94,7 @@ class Service:
     url: str
     lines: list[str]
     reader: threading.Thread
-    client: httpx.Client = field(
-        default_factory=lambda: httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
-    )
+    client: httpx.Client = field(default_factory=lambda: browser_of(**BEARER))
     sent: int = 0
 
     def post(self, event: Mapping[str, Any], webhook_id: str | None = None) -> httpx.Response:
@@ -150,12 +167,21 @@ def environment(url: str | None, root: Path = ROOT) -> dict[str, str]:
 
 
 def start(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    url: str | None = None,
+    config: str = CONFIG,
+    root: Path = ROOT,
+    program: Sequence[str] = PROGRAM,
 ) -> Service:
-    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests."""
+    """Start `lossboard` with some arguments on a free port, and wait until it accepts requests.
+
+    Args:
+        program: Runs it in another way.
+    """
     (folder / "lossboard.toml").write_text(config, encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", *(arguments or ("serve",)), "--port", "0"],
+        [*program, *(arguments or ("serve",)), "--port", "0"],
         cwd=folder,
         env=environment(url, root),
         stdout=subprocess.PIPE,
@@ -180,10 +206,15 @@ def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *arguments: str, url: str | None = None, config: str = CONFIG, root: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    url: str | None = None,
+    config: str = CONFIG,
+    root: Path = ROOT,
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[Service]:
-    """A running service, which is stopped at the end in any case."""
-    service = start(folder, *arguments, url=url, config=config, root=root)
+    """A running service, which is stopped at the end in any case; see `start`."""
+    service = start(folder, *arguments, url=url, config=config, root=root, program=program)
     try:
         yield service
     finally:
@@ -215,7 +246,7 @@ class Event:
 def events(url: str, **query: str) -> Iterator[Iterator[Event]]:
     """An open event stream."""
     timeout = httpx.Timeout(DEADLINE_SECONDS)
-    with httpx.stream("GET", url, params=query, timeout=timeout, trust_env=False) as answer:
+    with httpx.stream("GET", url, params=query, headers=BEARER, timeout=timeout, trust_env=False) as answer:
         assert answer.status_code == 200, answer.read()
         yield _parsed(answer.iter_lines())
 

@@ -18,7 +18,7 @@ from tests.adapters.amocrm import captures
 from tests.adapters.amocrm.test_golden import SPECIAL
 from tests.adapters.hubspot.posts import signed
 from tests.adapters.hubspot.test_adapter import stages
-from tests.e2e.running import TOKEN, running
+from tests.e2e.running import TOKEN, VIEWER, running
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 OTHERS = {
@@ -38,6 +38,7 @@ crm = "{crm}"
 webhook_secret = "{secret}"
 timezone = "Europe/Moscow"
 currency = "RUB"
+viewer_token = "{VIEWER}"
 """
 
 

@@ -150,7 +150,6 @@ def test_lists_are_as_guarded_as_boards_and_carry_the_same_headers(service: Serv
         answer = get(f"{service.url}/boards/{address}")
         assert answer.status_code == status, address
         assert answer.headers["content-type"] == "application/problem+json"
-    assert get(f"{service.url}/boards/office/{path}", headers={"host": "evil.example"}).status_code == 403
     shown = get(f"{service.url}/boards/guarded/{path}", headers={"authorization": f"Bearer {VIEWER}"})
     board = get(f"{service.url}/boards/office")
     assert shown.status_code == 200

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.running import Event, Service, events, iso, running, soon, until
+from tests.e2e.running import Event, Service, admit, events, iso, running, soon, until
 from tests.live.patches import apply_patch
 
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -82,6 +82,7 @@ def test_the_page_shows_a_task_falling_due_and_leaving_without_a_reload(
     service: Service, browser: Browser
 ) -> None:
     page = browser.new_page()
+    admit(page.context)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)

@@ -19,7 +19,7 @@ import pytest
 import segno
 
 from service.calendar import parse_instant
-from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, lossboard, running, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, browser_of, lossboard, running, until
 
 REMOTE: Final = {"x-forwarded-for": "203.0.113.9"}
 """The header of a request from another machine."""
@@ -35,6 +35,14 @@ currency = "RUB"
 language = "en"
 viewer_token = "a-token-that-is-hard-to-guess"
 public_url = "https://somebody@board.example:8443/behind/a/proxy"
+
+[[accounts]]
+id = "bare"
+title = "Bare"
+crm = "amocrm"
+webhook_secret = "long-and-random-too"
+timezone = "Europe/Moscow"
+currency = "RUB"
 """
 HEARTBEATS: Final = 10
 """Heartbeats, five seconds apart, after which a stream that should have ended will not end."""
@@ -152,11 +160,16 @@ def test_a_wrong_token_and_none_are_refused_from_another_machine(service: Servic
         until(lambda: browser.get(board).status_code == 401)
 
 
-def test_a_board_with_named_screens_alone_is_still_shown_on_the_services_own_machine(
-    service: Service,
-) -> None:
-    added(service, "office", "one more")
-    assert service.client.get(f"{service.url}/boards/office").status_code == 200
+def test_a_board_without_a_viewer_token_has_a_link_for_whoever_started_the_service(service: Service) -> None:
+    printed = "".join(service.lines)
+    links = dict(re.findall(r"/boards/(\w+)\?token=([\w-]{32})(?=; webhooks)", printed))
+    assert links.keys() == {"bare"}
+    board = f"{service.url}/boards/bare"
+    with browser_of() as browser:
+        assert browser.get(board).status_code == 401  # though it comes from this machine
+        assert browser.get(board, params={"token": links["bare"]}, follow_redirects=True).status_code == 200
+        assert browser.get(f"{board}/snapshot").status_code == 200
+        assert browser.get(f"{service.url}/boards/guarded").status_code == 401
 
 
 def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:

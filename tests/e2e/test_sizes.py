@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser import violations
 from tests.e2e.busy import CLIENTS, busy_day
-from tests.e2e.running import CONFIG, Service, running
+from tests.e2e.running import CONFIG, Service, admit, running
 
 SIZES: Final = ((1920, 1080), (3840, 2160), (1366, 768), (390, 844))
 VIEWS: Final = {
@@ -46,6 +46,7 @@ def test_every_view_fits_every_screen_and_is_accessible(
 ) -> None:
     viewport = ViewportSize(width=size[0], height=size[1])
     with browser.new_context(viewport=viewport, bypass_csp=True) as context:
+        admit(context)
         page = context.new_page()
         ready(
             page, f"{service.url}/boards/{VIEWS[view]}theme={theme}&lang={'ru' if theme == 'dark' else 'en'}"

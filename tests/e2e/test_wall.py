@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.e2e.relay import relayed
-from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, iso, running, soon, until
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, admit, iso, running, soon, until
 from tests.e2e.test_http import GUARDED, VIEWER
 
 ASSETS: Final = 60_000
@@ -129,6 +129,7 @@ def test_the_first_paint_has_the_figures_and_the_list_without_javascript(
     service.deal("p1", name="Договор", amount="777.00", client={"id": "p", "name": "Мария Седова"})
     service.task("pt1", deal_id="p1", text="отправить счёт", due_at=iso(soon(-3600)), completed=False)
     with browser.new_context(java_script_enabled=False) as context:
+        admit(context)
         page = context.new_page()
         page.goto(f"{service.url}/boards/office")
         expect(page.get_by_role("heading", name="Мария Седова")).to_be_visible()

@@ -7,12 +7,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from tests.databases import PostgresDatabases
-from tests.e2e.running import DEADLINE_SECONDS, Service, events, lossboard, running, start, until
+from tests.e2e.running import BEARER, Service, browser_of, events, lossboard, running, start, until
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path
             assert next(stream).name == "snapshot"
             for number in range(8):  # each over a connection of its own, to whichever worker takes it
                 service.client.close()
-                service.client = httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
+                service.client = browser_of(**BEARER)
                 service.deal(f"d{number}", status="lost", amount="1.00", reason="Выбрал других")
             seqs: list[int] = []
             while not seqs or seqs[-1] < 8:
@@ -56,7 +55,7 @@ def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path
         assert len(workers(service)) == 2
         assert f"worker {dead} died with exit code -9" in "".join(service.lines)
         service.client.close()
-        service.client = httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
+        service.client = browser_of(**BEARER)
         assert service.snapshot()["losses"]["total"]["count"] == 8
         assert service.stop() == 0
     assert "".join(service.lines).count("/boards/office") == 1, "the address is printed once"

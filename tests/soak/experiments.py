@@ -12,4 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-EXPERIMENTS: Final = ("storm",)
+EXPERIMENTS: Final = (
+    "storm",
+    "power",
+)

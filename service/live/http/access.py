@@ -1,5 +1,5 @@
-"""Who may see a board: this machine alone, or a client with the account's viewer token (SPEC section 5) or
-the token of a named screen. Pure: the caller passes the screens in.
+"""Who may see a board: a client with the account's viewer token (SPEC section 5) or the token of a named
+screen. Where a request comes from proves nothing. Pure: the caller passes the screens in.
 
 The token comes once, in a link; the response moves it from the address into a cookie. The cookie holds a
 digest keyed by the token: it is of no use elsewhere, and a new token ends every cookie.
@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal, TypeAlias
 
 from service.config import Account, is_one_of
@@ -29,12 +28,10 @@ class Credentials:
     """What a request is authenticated by.
 
     Args:
-        client: The address that it comes from; behind a trusted proxy, the one that the proxy forwards.
         headers: Names in lower case.
         token: `?token=`, if given.
     """
 
-    client: str | None
     headers: Mapping[str, str]
     token: str | None
 
@@ -52,7 +49,7 @@ class Granted:
     cookie: str | None = None
 
 
-Refusal: TypeAlias = Literal["no_token", "wrong_token", "not_loopback"]
+Refusal: TypeAlias = Literal["no_token", "wrong_token"]
 
 
 def decide(account: Account, credentials: Credentials, screens: Collection[str]) -> Granted | Refusal:
@@ -61,21 +58,17 @@ def decide(account: Account, credentials: Credentials, screens: Collection[str])
     Args:
         screens: The digests of the account's named screens.
     """
-    value = _cookie_value(account, credentials)
-    if value is not None:
-        cookie = value if credentials.token is not None else None
-        viewer_token = account.viewer_token
-        if viewer_token is not None and is_one_of(value, [cookie_value(account.id, viewer_token.value)]):
-            return Granted(cookie=cookie)
-        screen = _screen(value, screens)
-        if screen is not None:
-            return Granted(screen, cookie)
-    if account.viewer_token is None and _is_local(credentials):
-        # Whatever it shows: a revoked link locks nobody out of the board on their own machine.
+    if account.invented:
         return Granted()
-    if value is not None:
-        return "wrong_token"
-    return "not_loopback" if account.viewer_token is None and not screens else "no_token"
+    value = _cookie_value(account, credentials)
+    if value is None:
+        return "no_token"
+    cookie = value if credentials.token is not None else None
+    viewer_token = account.viewer_token
+    if viewer_token is not None and is_one_of(value, [cookie_value(account.id, viewer_token.value)]):
+        return Granted(cookie=cookie)
+    screen = _screen(value, screens)
+    return "wrong_token" if screen is None else Granted(screen, cookie)
 
 
 def cookie_name(account: Account) -> str:
@@ -126,32 +119,9 @@ def _digest(value: str) -> str:
 
 
 def _cookie(header: str, name: str) -> str | None:
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return None
-    return None if morsel is None else morsel.value
+    """The value of a cookie; of two, the first, which is the one of the longer path (RFC 6265, section 5.4).
 
-
-def _is_local(credentials: Credentials) -> bool:
-    """Whether a request comes from this machine and names it in the Host header. Another name that resolves
-    to loopback can be an attacker's (DNS rebinding)."""
-    return _is_loopback(credentials.client) and _is_loopback(_host(credentials.headers.get("host", "")))
-
-
-def _host(header: str) -> str:
-    """The host of a Host header."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host is None:
-        return False
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    Not by `http.cookies`, whose parser takes a time that grows with the square of the header.
+    """
+    found = re.search(rf"(?:^|;) *{re.escape(name)}=([^;]*)", header)
+    return found[1].strip() if found else None

@@ -59,9 +59,6 @@ _BEARER: Final = ((b"www-authenticate", b"Bearer"),)
 _REFUSALS: Final[Mapping[access.Refusal, Problem]] = {
     "no_token": Problem(401, "open the board by its link: the request has no token", _BEARER),
     "wrong_token": Problem(401, "the token is wrong or was revoked", _BEARER),
-    "not_loopback": Problem(
-        403, "without a viewer_token or a named screen the board is shown on the service's own machine only"
-    ),
 }
 
 
@@ -138,9 +135,8 @@ def _admit(request: Request, account: Account, screens: Collection[str]) -> ASGI
     """None when the request may see the board; else the response: a redirect that moves the token from the
     address into a cookie, or a problem. Sets `request.state.screen` to the digest of the named screen, if it
     is one."""
-    client = request.client.host if request.client else None
     token = request.query_params.get("token")
-    decision = access.decide(account, access.Credentials(client, request.headers, token), screens)
+    decision = access.decide(account, access.Credentials(request.headers, token), screens)
     if not isinstance(decision, access.Granted):
         return _REFUSALS[decision]
     request.state.screen = decision.screen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -43,14 +44,14 @@ class NoScreens(Screens):
     "path", [f"{name}{end}" for name in ("deals", "tasks", "troubles", "unpriced") for end in ("", ".csv")]
 )
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
-    clock, accounts, reader = StandingClock(NOW), {"office": OFFICE}, StubReader()
+    clock, accounts, reader = StandingClock(NOW), {"office": replace(OFFICE, invented=True)}, StubReader()
     reader.error = Unavailable("gone")
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
     app = Starlette(routes=routes.routes(hub, readers, accounts, screens, clock))
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
         answer = await browser.get(f"/boards/office/{path}")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,87 @@
+"""Makes sure that the programs and libraries are there that tests break things with; what the system does not
+have, it installs from Debian.
+
+It uses the network only if something is missing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PLACES: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+LIBRARIES: Final = ("/usr/lib/fiu", "/usr/local/lib/fiu", "/usr/lib64/fiu")
+
+
+def program(name: str) -> str | None:
+    """The path of a program: the one that LOSSBOARD_<NAME> in the environment names, or the system's; None if
+    there is none."""
+    return shutil.which(os.environ.get(f"LOSSBOARD_{name.upper()}", name), path=PLACES)
+
+
+def fault_library() -> str | None:
+    """The path of libfiu's library that stands before the system's calls; None if there is none."""
+    named = os.environ.get("LOSSBOARD_FIU")
+    paths = [named] if named else [f"{folder}/fiu_posix_preload.so" for folder in LIBRARIES]
+    return next((path for path in paths if Path(path).exists() and _loads("libfiu.so.0")), None)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Something that tests need, how it is found, and Debian's package that has it."""
+
+    name: str
+    find: Callable[[], str | None]
+    package: str
+
+
+NEEDED: Final = (
+    Needed("PgBouncer", lambda: program("pgbouncer"), "pgbouncer"),
+    Needed("strace", lambda: program("strace"), "strace"),
+    Needed("libfiu", fault_library, "libfiu0"),
+)
+
+
+def _missing() -> list[Needed]:
+    return [needed for needed in NEEDED if not needed.find()]
+
+
+def _install(packages: list[str]) -> None:
+    for command in (
+        ("apt-get", "update", "-q"),
+        ("apt-get", "install", "-y", "-q", "--no-install-recommends", *packages),
+    ):
+        print("+", " ".join(command), flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(command, check=False, timeout=600, env=environment)
+
+
+def main() -> int:
+    """Install what is missing; the exit code is 0 if everything is there now."""
+    missing = _missing()
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing for the tests: {', '.join(needed.name for needed in missing)}", flush=True)
+        _install([needed.package for needed in missing])
+    for needed in _missing():
+        variable = "LOSSBOARD_FIU" if needed.find is fault_library else f"LOSSBOARD_{needed.name.upper()}"
+        print(f"No {needed.name}: install it, or give its path with {variable}=PATH.", file=sys.stderr)
+    return 1 if _missing() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
