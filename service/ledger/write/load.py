@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -102,7 +102,7 @@ def _linked(connection: Connection, account: str, keys: Iterable[str]) -> Record
     for entity, fields in LINKS.items():
         table = STATE[entity]
         any_link = or_(*(in_list(table.c[name], linked) for name, linked in fields.items()))
-        ids = {linked: wanted.get(linked, ()) for linked in fields.values()}
+        ids: dict[str, Collection[str]] = {linked: wanted.get(linked, ()) for linked in fields.values()}
         statement = select(*state.columns(entity)).where(table.c.account == account, any_link)
         rows = connection.execute(statement, ids)
         found[entity] = {str(row[0]): state.record(entity, row) for row in rows}

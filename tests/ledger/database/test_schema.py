@@ -134,12 +134,12 @@ def test_a_value_that_its_column_cannot_mean_is_refused(
 ) -> None:
     def insert(row: Mapping[str, str]) -> None:
         names, values = ", ".join(row), ", ".join(row.values())
-        with engine.begin() as connection:
+        with opened.begin() as connection:
             connection.exec_driver_sql(f"INSERT INTO {table} (account, {names}) VALUES ('a', {values})")
             connection.rollback()
 
-    engine = open_engine(ledger_url, "writer")
+    opened = open_engine(ledger_url, "writer")
     insert(SOUND[table])
     with pytest.raises(DBAPIError):
         insert({**SOUND[table], column: value})
-    engine.dispose()
+    opened.dispose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -22,11 +22,12 @@ from service.model import (
     Instant,
     Need,
     Status,
+    Value,
     merger_id,
 )
 from service.projections import FLOW
 from service.projections.facts import Moment, Rules, deal_facts, task_facts
-from service.projections.flow import Contribution, EntitySums
+from service.projections.flow import Cells, Contribution, EntitySums, Relation
 from service.projections.merge import Record
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -47,7 +48,7 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 
 def deal(deal_id: str, amount: int | None, currency: str = "RUB", **fields: Any) -> Change:
-    told = {"known": True, "status": "open", "amount": amount, "currency": currency}
+    told: dict[str, Value] = {"known": True, "status": "open", "amount": amount, "currency": currency}
     return Change("deal", deal_id, NOW, {**told, **fields})
 
 
@@ -92,20 +93,26 @@ def every_contribution() -> Iterator[Contribution]:
     rules = Rules(OFFICE.zone, "RUB", RATES)
     ends = EARLIEST, LATEST
     for due_at, completed_at, now in itertools.product(ends, (None, *ends), ends):
-        told = {"deal_id": "1", "due_at": due_at, "completed": completed_at is not None}
+        told: dict[str, Value] = {"deal_id": "1", "due_at": due_at, "completed": completed_at is not None}
         task = task_facts("t", Record({**told, "completed_at": completed_at}), rules)
         assert task is not None
-        for today in {task.done_day, rules.day(now)} - {None}:
+        for today in {task.done_day or rules.day(now), rules.day(now)}:
             yield from FLOW.task(task, Moment(now, today))
-    sums = {
+    sums: Mapping[Relation, Mapping[str, Cells]] = {
         relation: {"1": {("",) * (len(relation.key) - 1): (1,) * len(relation.measures)}}
         for relation in FLOW.feeding["deal"]
     }
     for status, amount, currency in itertools.product(
         get_args(Status), (AMOUNT_LIMIT, COUNTED_LIMIT, -COUNTED_LIMIT), ("RUB", *RATES)
     ):
-        told = {"known": True, "status": status, "amount": amount, "currency": currency, "closed_at": NOW}
-        yield from FLOW.deal(deal_facts("1", Record(told), rules), EntitySums("1", sums))
+        said: dict[str, Value] = {
+            "known": True,
+            "status": status,
+            "amount": amount,
+            "currency": currency,
+            "closed_at": NOW,
+        }
+        yield from FLOW.deal(deal_facts("1", Record(said), rules), EntitySums("1", sums))
 
 
 def test_ids_and_texts_of_any_length_and_script_are_stored(ledger: Ledger) -> None:
@@ -114,7 +121,7 @@ def test_ids_and_texts_of_any_length_and_script_are_stored(ledger: Ledger) -> No
         links = {"client_id": other, "manager_id": third, "pipeline_id": one, "reason_id": other}
         assert ledger.say(deal(one, 100, status="lost", name=one, **links)).status == "applied"
         assert ledger.say(deal(one, 100, status="open", **links)).status == "applied"
-        told = {"deal_id": one, "manager_id": third, "due_at": EARLIEST, "text": other}
+        told: dict[str, Value] = {"deal_id": one, "manager_id": third, "due_at": EARLIEST, "text": other}
         assert ledger.say(Change("task", f"{one}{other}"[:200], NOW, told)).status == "applied"
     assert ledger.differences() == []
     assert {row.client_id for row in ledger.read().clients.values()} <= set(longest)
