@@ -65,7 +65,7 @@ _KNOWN = select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).whe
 )
 _APPEND = insert(DELIVERIES)
 _HOLD = insert(QUARANTINE)
-_ENCODER: Final = msgspec.json.Encoder()
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def known(connection: Connection, account: str, keys: Collection[str]) -> dict[str, Known]:
