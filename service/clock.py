@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Protocol
 
-from service.model import Instant
+from service.model import SECOND, Instant, Micros
 
 
 class Clock(Protocol):
@@ -23,6 +23,25 @@ class Clock(Protocol):
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """Return when `wake` is set, or after `seconds` by this clock, whichever comes first."""
         ...
+
+
+class Steps:
+    """Notices that the time of day was set, because a monotonic clock does not move with it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = self._measure()
+
+    def look(self) -> Micros:
+        """By how much the time of day was set since the last look. Negative: it was set back. A machine that
+        was suspended wakes as if its clock had been set forward."""
+        offset = self._measure()
+        step = Micros(offset - self._offset)
+        self._offset = offset
+        return step
+
+    def _measure(self) -> int:
+        return self._clock.now() - round(self._clock.monotonic() * SECOND)
 
 
 class SystemClock:

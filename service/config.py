@@ -161,9 +161,11 @@ class Config:
 
     Args:
         listen_url: The server at which commits are announced and listened for; None: that of `database_url`.
+        file: The path that it was read from; None: from nowhere, as the demo's.
     """
 
     database_url: str
     accounts: tuple[Account, ...]
     keep_bodies_days: int = 30
     listen_url: str | None = None
+    file: str | None = None

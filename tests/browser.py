@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, sync_playwright
 
 from scripts.browser import system_browser
 
@@ -42,6 +42,12 @@ def launched(*more: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def fits_in_width(page: Page, size: tuple[int, int]) -> bool:
+    """Whether the page needs no scrolling sideways once its window has this size."""
+    page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 def violations(page: Page) -> list[str]:

@@ -65,6 +65,11 @@ class Adapter(Protocol):
                 request.
         """
 
+    def without_secrets(self, body: bytes) -> bytes:
+        """An authentic body without the secrets that the CRM put into it, for the ledger to store. What
+        `decode` reads stays, apart from what only the key follows from."""
+        return body
+
     @abstractmethod
     def decode(self, request: Request, account: Account) -> Decoded:
         """What the body says. Reads the body, the kept headers and `received_at`, and nothing else of the

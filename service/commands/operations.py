@@ -6,12 +6,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
+from service.ledger.database import private_files
 from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
@@ -25,6 +27,7 @@ from service.ledger.write.heads import OtherRules
 from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
+from service.projections import stripped
 
 SCREEN_NAME_LENGTH: Final = 60
 """Characters in the longest name of a screen."""
@@ -48,6 +51,11 @@ def account_of(config: Config, account_id: str) -> Account:
     if account_id not in accounts:
         raise UnknownAccount(f"no account is called {account_id}; the accounts are: {', '.join(accounts)}")
     return accounts[account_id]
+
+
+def exposed_files(config: Config) -> Iterator[str]:
+    """A line for each file with secrets or people's names that others than its owner can read."""
+    return private_files.exposed(config.database_url, [Path(config.file)] if config.file else [])
 
 
 @contextmanager
@@ -94,6 +102,8 @@ def decode(stored: Stored, account: Account) -> Decoded:
     """
     if stored.body is None:
         raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
+    if stored.source == "forget":
+        return Decoded(stored.key, stripped.changes_in(stored.body))
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":

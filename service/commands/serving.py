@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -20,13 +21,15 @@ from service.config import Account, Config, ConfigError, Secret
 from service.config_file import parse
 from service.demo.postman import DeliveryError
 from service.demo.run import ACCOUNT, Simulation
-from service.http import supervisor
+from service.http import descriptors, supervisor
 from service.http.server import Companion, Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.engine import is_sqlite
 
 Rebuild = Callable[[Config, Account], None]
+
+_log = logging.getLogger(__name__)
 
 
 def serve_config(
@@ -46,6 +49,8 @@ def serve_config(
     shown = _shown(config)
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
+        for line in operations.exposed_files(config):
+            _log.warning("%s", line)
         if workers == 1:
             asyncio.run(_serve(shown.config, clock, host, port, shown.print_addresses))
         else:
@@ -102,8 +107,7 @@ def _serve_by_workers(shown: _Shown, clock: Clock, host: str, port: int, workers
 async def _work(
     config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, "", 0, service.hub.close, lambda _url: ready())
+    server = _server(config, clock, "", 0, lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -174,6 +178,11 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, host, port, service.hub.close, started)
-    await server.serve()
+    await _server(config, clock, host, port, started).serve()
+
+
+def _server(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> Server:
+    shares = descriptors.shares(descriptors.raise_limit())
+    service = create_app(config, clock, shares.streams)
+    on_closed = service.metrics.connection_closed
+    return Server(service.app, host, port, service.hub.close, started, shares.connections, on_closed)

@@ -6,7 +6,6 @@ import asyncio
 
 from service.adapters.api import Pace
 from service.clock import Clock
-from service.model import SECOND
 
 
 class TokenBucket:
@@ -16,7 +15,7 @@ class TokenBucket:
         self._pace = pace
         self._clock = clock
         self._tokens = float(pace.burst)
-        self._filled_at = clock.now()
+        self._filled_at = clock.monotonic()
 
     async def take(self) -> None:
         """Take a token, or wait until there is one."""
@@ -34,8 +33,7 @@ class TokenBucket:
         return max(0.0, (1 - self._tokens) / self._pace.per_second)
 
     def _fill(self) -> None:
-        now = self._clock.now()
-        # A clock that was set back adds no tokens and removes none.
-        gained = max(0, now - self._filled_at) / SECOND * self._pace.per_second
+        now = self._clock.monotonic()
+        gained = (now - self._filled_at) * self._pace.per_second
         self._tokens = min(float(self._pace.burst), self._tokens + gained)
         self._filled_at = now

@@ -17,15 +17,16 @@ from typing import Final
 import httpx
 
 from service.adapters.api import Api, Subscribing
-from service.clock import Clock
+from service.clock import Clock, Steps
 from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import needs, syncs
+from service.ledger.write.heads import CLOCK_SKEW
 from service.ledger.write.syncs import LEASE, Sync, SyncRun
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
-from service.model import SECOND, Instant, Micros, later
+from service.model import SECOND, Instant, Micros
 from service.sync.client import CallResult, Client
 from service.sync.crm import Crm
 from service.sync.needs import NeedFetcher, backoff
@@ -79,12 +80,13 @@ class AccountSync:
         self._troubles = Troubles(account.id, database, clock)
         on_repaired = partial(metrics.repaired, account.id)
         self._executor = RunExecutor(self._crm, self._fetcher, self._troubles, on_repaired)
-        self._lease_taken_at: Instant | None = None
+        self._lease_taken_at: float | None = None
+        self._steps = Steps(clock)
         self._wake = asyncio.Event()
-        self._back_off_until = Instant(0)
+        self._back_off_until = 0.0
         self._failures = 0
-        self._webhook_checked_at: Instant | None = None
-        self._field_checked_at: Instant | None = None
+        self._webhook_checked_at: float | None = None
+        self._field_checked_at: float | None = None
         self._is_run_next = False
         self._reconcile_after = GAP  # at first, because the service may have been down
 
@@ -120,9 +122,11 @@ class AccountSync:
         sync = await self._lease(now)
         if sync is None:
             return RENEW_EVERY / SECOND
-        if now < self._back_off_until:
+        if self._steps.look() <= -CLOCK_SKEW:
+            await self._crm.write(partial(needs.hasten, account=self._account.id, now=now))
+        if (left := self._back_off_until - self._clock.monotonic()) > 0:
             # On an event of its own: needs must not end this wait, because the CRM wants to be left alone.
-            await self._clock.wait(min(self._back_off_until - now, RENEW_EVERY) / SECOND, asyncio.Event())
+            await self._clock.wait(min(left, RENEW_EVERY / SECOND), asyncio.Event())
             return 0
         if not self._is_run_next and (batch := await self._fetcher.due()):
             result = await self._fetcher.fetch(batch)
@@ -132,7 +136,7 @@ class AccountSync:
             return 0
         self._is_run_next = False
         if self._is_due(self._field_checked_at, CHECK_FIELD_EVERY):
-            self._field_checked_at = now
+            self._field_checked_at = self._clock.monotonic()
             await self._check_field()
             return 0
         run = sync.run or await self._begin_due_run(sync, now)
@@ -140,23 +144,23 @@ class AccountSync:
             await self._note_result(await self._executor.step(run))
             return 0
         if self._is_due(self._webhook_checked_at, CHECK_WEBHOOK_EVERY):
-            self._webhook_checked_at = now
+            self._webhook_checked_at = self._clock.monotonic()
             await self._check_webhook()
             return 0
         return await self._idle_seconds(now)
 
-    def _is_due(self, last_at: Instant | None, every: Micros) -> bool:
-        return last_at is None or self._clock.now() - last_at >= every
+    def _is_due(self, last_at: float | None, every: Micros) -> bool:
+        return last_at is None or self._clock.monotonic() - last_at >= every / SECOND
 
     async def _lease(self, now: Instant) -> Sync | None:
         """Take or renew the lease; returns the account's state, or None while another process has it."""
         account_id = self._account.id
-        if self._lease_taken_at is not None and 0 <= now - self._lease_taken_at < RENEW_EVERY:
+        if not self._is_due(self._lease_taken_at, RENEW_EVERY):
             return await self._crm.read(lambda connection: syncs.read(connection, account_id))
         sync = await self._crm.write(
             lambda connection: syncs.take(connection, account_id, self._crm.holder, now)
         )
-        self._lease_taken_at = None if sync is None else now
+        self._lease_taken_at = None if sync is None else self._clock.monotonic()
         return sync
 
     async def _idle_seconds(self, now: Instant) -> float:
@@ -167,7 +171,8 @@ class AccountSync:
     async def _begin_due_run(self, sync: Sync, now: Instant) -> SyncRun | None:
         """Begin the first backfill, or a reconciliation that is due."""
         after, self._reconcile_after = self._reconcile_after, RECONCILE_EVERY
-        if sync.synced_at is None:
+        # A run that began in the future began before the clock was set back: nobody knows how long ago.
+        if sync.synced_at is None or sync.synced_at - now > CLOCK_SKEW:
             run = SyncRun("backfill", now)
         elif now - sync.synced_at >= after:
             run = SyncRun("reconcile", now, since=sync.synced_at)
@@ -186,7 +191,7 @@ class AccountSync:
         at_least = REFUSED_WAIT if result.meaning == "refused" else backoff(self._failures)
         wait = max(at_least, round(result.retry_seconds * SECOND))
         self._failures += 1
-        self._back_off_until = later(self._clock.now(), wait)
+        self._back_off_until = self._clock.monotonic() + wait / SECOND
 
     async def _check_field(self) -> None:
         """Ask the CRM whether it has the field that the configuration names as `reason_field`."""

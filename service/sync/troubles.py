@@ -15,13 +15,14 @@ from service.adapters.api import Call
 from service.clock import Clock
 from service.ledger.database.database import Database
 from service.ledger.write import troubles
-from service.model import SECOND, Instant, Micros, TroubleCode, earlier
+from service.ledger.write.heads import CLOCK_SKEW
+from service.model import SECOND, Instant, Micros, TroubleCode, earlier, later
 from service.sync.client import CallResult
 
 JUNK_TRIES: Final = 3
 """Answers that are not understood, before that is told: a proxy may have answered in the CRM's place."""
 
-SILENT_FOR: Final = Micros(3600 * SECOND)
+SILENT_SECONDS: Final = 3600.0
 """How long an API may be busy or out of reach before that is told: vendors' maintenance and a limit of calls
 are over sooner as a rule, and webhooks keep the board true meanwhile."""
 
@@ -32,9 +33,14 @@ fails, so that what still fails does not vanish and come back."""
 
 @dataclass(slots=True)
 class _Streak:
-    """Failed calls of one kind, without a success between them."""
+    """Failed calls of one kind, without a success between them.
+
+    Args:
+        began_at: By the monotonic clock.
+    """
 
     since: Instant
+    began_at: float
     tries: int = 0
 
 
@@ -58,7 +64,7 @@ class Troubles:
             if subject not in self._well:
                 await self.clear(subject)
             return
-        streak = self._streaks.setdefault(subject, _Streak(self._clock.now()))
+        streak = self._streaks.setdefault(subject, _Streak(self._clock.now(), self._clock.monotonic()))
         streak.tries += 1
         code = result.verdict.trouble
         if code is not None and self._is_worth_telling(result, streak):
@@ -79,9 +85,10 @@ class Troubles:
 
     async def complete(self) -> None:
         """Clear the troubles with the API that have not come again lately, because a run is complete."""
-        before = earlier(self._clock.now(), FRESH)
+        now = self._clock.now()
+        lately = earlier(now, FRESH), later(now, CLOCK_SKEW)
         await self._write(
-            lambda connection: troubles.clear(connection, self._account_id, troubles.API_CODES, before=before)
+            lambda connection: troubles.clear(connection, self._account_id, troubles.API_CODES, spared=lately)
         )
 
     async def webhook_off(self, *, is_off: bool) -> bool:
@@ -105,7 +112,7 @@ class Troubles:
             return True
         if result.verdict.trouble == "api_junk":
             return streak.tries >= JUNK_TRIES
-        return self._clock.now() - streak.since >= SILENT_FOR
+        return self._clock.monotonic() - streak.began_at >= SILENT_SECONDS
 
 
 def subject_of(call: Call) -> str:

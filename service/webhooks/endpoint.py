@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -17,16 +16,16 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from service.adapters import ADAPTERS, Adapter, NotAuthentic
-from service.adapters.fields import digest
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
-from service.model import Decoded, Delivery, Instant, Rejection, Request
+from service.model import Decoded, Delivery, Instant, Request
 from service.problems import Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body
+from service.webhooks.decoding import decode
 
 BODY_SECONDS: Final = 10.0
 """The time limit for a whole body."""
@@ -131,13 +130,12 @@ class WebhookEndpoint:
         self, request: Request, account: Account, adapter: Adapter
     ) -> tuple[str, Problem | bytes]:
         if len(request.body) > LARGE:
-            decoded = await asyncio.to_thread(_decode, request, account, adapter)
+            stored, decoded = await asyncio.to_thread(decode, request, account, adapter)
         else:
-            decoded = _decode(request, account, adapter)
-        kept = {name: request.headers[name] for name in adapter.kept_headers if name in request.headers}
+            stored, decoded = decode(request, account, adapter)
         try:
             outcome = await self._writer.submit(
-                Delivery(account.id, request.received_at, kept, request.body, decoded)
+                Delivery(account.id, stored.received_at, stored.headers, stored.body, decoded)
             )
         except Overloaded as overloaded:
             retry = ((b"retry-after", b"%d" % overloaded.retry_after),)
@@ -172,17 +170,6 @@ def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_a
     raw_path: bytes | None = scope.get("raw_path")
     path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
     return Request(scope["method"], path, query, headers, body, received_at, query_string)
-
-
-def _decode(request: Request, account: Account, adapter: Adapter) -> Decoded:
-    """Decode the body. Adapters never raise by contract; if one does, the delivery goes to quarantine."""
-    try:
-        return adapter.decode(request, account)
-    except Exception as error:
-        _log.error("%s: the %s adapter failed: %s", account.id, adapter.kind, type(error).__name__)
-        error_text = f"a defect: the {adapter.kind} adapter failed"
-        rejection = Rejection(0, error_text, traceback.format_exc())
-        return Decoded(digest(request.body, str(request.received_at)), (), (rejection,))
 
 
 def _answer(outcome: Outcome, decoded: Decoded) -> bytes:

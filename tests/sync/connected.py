@@ -51,13 +51,18 @@ VIEW: Final = BoardQuery("office", "quarter", "amount", "json", "ru")
 
 @dataclass
 class WaitingClock:
-    """The simulated office's clock as a `Clock`: each wait advances it."""
+    """The simulated office's clock as a `Clock`: each wait advances it.
+
+    Args:
+        set_back: Seconds that the service's time of day is behind the office's.
+    """
 
     still: StillClock
+    set_back: float = 0.0
 
     def now(self) -> Instant:
         """See `Clock`."""
-        return Instant(round(self.still() * SECOND))
+        return Instant(round((self.still() - self.set_back) * SECOND))
 
     def monotonic(self) -> float:
         """See `Clock`."""

@@ -19,7 +19,7 @@ from service.demo.office import Office
 from service.ledger.write import needs, state, syncs, troubles
 from service.ledger.write.apply import apply
 from service.ledger.write.syncs import SyncRun
-from service.model import SECOND, Entity, Instant, Trouble
+from service.model import Entity, Instant, Trouble
 from tests.demo.clock import StillClock
 from tests.sync.bad_answers import BAD, LATER, OF_LATER, TOLD, Meddler
 from tests.sync.connected import Connected, connected
@@ -102,7 +102,7 @@ class Tried:
         """Work until trouble is told, or there is nothing to do; returns whether it was told."""
         clock, sync = self.service.clock, self.service.sync
         for _ in range(STEPS):
-            clock.still.advance(max(0, sync._back_off_until - clock.now()) / SECOND)
+            clock.still.advance(max(0.0, sync._back_off_until - clock.monotonic()))
             idle = await sync.turn()
             if any(trouble.code.startswith("api_") for trouble in await self.troubles()):
                 return True

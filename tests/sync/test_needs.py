@@ -40,10 +40,10 @@ async def outlast(service: Connected, seconds: float) -> list[float]:
     ends, rests = service.clock.now() + round(seconds * SECOND), []
     while service.clock.now() < ends:
         await service.sync.turn()
-        rest = service.sync._back_off_until - service.clock.now()
+        rest = service.sync._back_off_until - service.clock.monotonic()
         if rest > 0:
-            rests.append(rest / SECOND)
-            service.clock.still.advance(rest / SECOND)
+            rests.append(rest)
+            service.clock.still.advance(rest)
     service.vendor.down = False
     return rests
 
@@ -103,6 +103,25 @@ async def test_an_outage_of_a_day_costs_a_hundred_calls_and_loses_nothing(servic
     assert await service.board() == service.truth()
 
 
+async def test_a_clock_that_is_set_back_prolongs_no_wait(service: Connected) -> None:
+    """Neither of a need that failed, nor of the account's lease, nor until the next run."""
+    await service.work()
+    await lost(service, DEAR)
+    service.vendor.fail_next(3, 503)
+    for _ in range(3):
+        await service.sync.turn()
+    service.clock.set_back = 12 * 3600
+    await service.sync.turn()
+    service.clock.still.advance(60)
+    await service.work()
+    assert await reasons(service) == [DEAR]
+    assert (await service.state()).synced_at <= service.clock.now()  # type: ignore[operator]
+    assert await service.board() == service.truth()
+    other = service.another()
+    service.clock.set_back = 24 * 3600
+    assert await other.turn() == 0, "a lease of the future holds"
+
+
 @pytest.mark.parametrize("status", [429, 503, 500])
 async def test_a_call_that_failed_is_made_again(service: Connected, status: int) -> None:
     await service.work()
@@ -122,7 +141,7 @@ async def test_the_vendors_own_wait_is_kept(service: Connected, monkeypatch: pyt
     monkeypatch.setattr(service.vendor, "hindrance", lambda _request: busy)
     await service.sync.turn()
     monkeypatch.undo()
-    assert service.sync._back_off_until - service.clock.now() == pytest.approx(1234 * SECOND, abs=SECOND)
+    assert service.sync._back_off_until - service.clock.monotonic() == pytest.approx(1234, abs=1)
     assert await wanted(service, 1230) == []
 
 

@@ -12,7 +12,7 @@ from service.adapters.api import ANSWERED, GONE, JUNK, Answer, Call, Verdict, bu
 from service.ledger.write import troubles
 from service.model import SECOND, Trouble
 from service.sync.client import CallResult
-from service.sync.troubles import FRESH, JUNK_TRIES, SILENT_FOR, Troubles
+from service.sync.troubles import FRESH, JUNK_TRIES, SILENT_SECONDS, Troubles
 from tests.demo.clock import StillClock
 from tests.ledger.offices import OFFICE, Ledger
 from tests.sync.connected import WaitingClock
@@ -76,7 +76,7 @@ async def test_an_answer_between_them_begins_the_tries_anew(told: Told) -> None:
 async def test_an_api_that_is_out_of_reach_is_told_after_some_time_with_since_when(told: Told) -> None:
     began_at = told.clock.now()
     assert await told.note(busy()) == []
-    told.clock.still.advance(SILENT_FOR / SECOND - 1)
+    told.clock.still.advance(SILENT_SECONDS - 1)
     assert await told.note(busy()) == []
     told.clock.still.advance(1)
     assert [code for code, _, _ in await told.note(busy())] == ["api_unreachable"]

@@ -9,19 +9,32 @@ Webhooks are not signed: each carries the token that Bitrix24 showed when the we
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote_plus
 
 from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, LEAD
+from service.adapters.cutting import CUT
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, Node, parse_form
 from service.adapters.parsed import rejected
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
 from service.model import Change, Decoded, Entity, Need, Request
+
+_SECRET: Final = re.compile("auth|access_token|refresh|application_token|app_sid|member_id", re.IGNORECASE)
+"""How the names of fields begin that prove who sends, or open the portal: the block `auth` of every event,
+and what other requests of Bitrix24 have outside such a block."""
+
+_NO_SECRETS: Final = frozenset(
+    f"auth[{name}]"
+    for name in ("client_endpoint", "domain", "expires_in", "scope", "server_endpoint", "status", "user_id")
+)
+"""The fields of `auth` that are kept. Whatever else it may have, now or later, is cut."""
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -102,6 +115,11 @@ class Bitrix24Adapter(Adapter):
             "Токен приложения, which is shown there, is the webhook_secret of the configuration.",
         ]
 
+    def without_secrets(self, body: bytes) -> bytes:
+        """See `Adapter`. The tokens of a webhook's `auth` let everybody post events, and those of an
+        application's open the portal's API."""
+        return b"&".join(_without_secret(field) for field in body.removeprefix(BOM_UTF8).split(b"&"))
+
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A deletion is dated by its arrival: `ts` is when the event was sent, not when it
         happened."""
@@ -152,6 +170,15 @@ def _object_id(form: Form, event: _Event) -> str:
             return object_id
     paths = " or ".join(f"data[{side}][{field}]" for side, field in event.paths)
     raise ValueError(f"{_text(form, 'event').upper()}: {paths} is missing or is not a number")
+
+
+def _without_secret(field: bytes) -> bytes:
+    """A field of a form, `name=value`, whose value is cut if it may be a secret."""
+    name, separator, _ = field.partition(b"=")
+    written = unquote_plus(name.decode("utf-8", "replace")).strip()
+    if not _SECRET.match(written) or written in _NO_SECRETS:
+        return field
+    return name + separator + CUT if separator else CUT
 
 
 def _sender(body: bytes) -> Node:

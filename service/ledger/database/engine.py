@@ -4,6 +4,8 @@ SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corr
 connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
 Only writing connections checkpoint.
 
+An error shows its statement without the parameters, which are people's names and raw bodies.
+
 PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
 transaction mode). A URL says so with `pooler=transaction` (`config_file` adds it). Then the service leaves
 neither prepared statements nor settings on a connection.
@@ -21,6 +23,8 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
+
+from service.ledger.database import private_files
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -70,6 +74,10 @@ CHECKPOINT_PAGES: Final = 4_000
 the disk twice, and writes a page once that many commits changed. One block of the log's index names 4 062
 pages, so with a larger log every read would look in two places."""
 
+LOG_BYTES: Final = 64 * 2**20
+"""Size to which the file of the write-ahead log is cut as it begins anew. It outgrows that only while
+somebody reads an old state of the database."""
+
 ANNOUNCERS: Final = 1
 """Connections of a serving process that notify other nodes. One more connection listens."""
 
@@ -110,13 +118,23 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
         raise RuntimeError(
             f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
         )
-    engine = create_engine(url, module=pysqlite3, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url, module=pysqlite3, connect_args={"check_same_thread": False}, hide_parameters=True
+    )
     _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
     if role == "writer":
         pragmas += [f"cache_size=-{WRITER_CACHE_KIB}", f"wal_autocheckpoint={CHECKPOINT_PAGES}"]
+        pragmas += [f"journal_size_limit={LOG_BYTES}", "secure_delete=ON"]
     else:
         pragmas += ["wal_autocheckpoint=0", "query_only=ON"]
+
+    file = private_files.sqlite_file(url)
+
+    @event.listens_for(engine, "do_connect")
+    def _create(*_connection: object) -> None:
+        if file is not None:
+            private_files.create(file)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -159,6 +177,7 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
         isolation_level=_ISOLATION[role],
         connect_args=arguments,
         pool_pre_ping=role == "reader",
+        hide_parameters=True,
         **(pool if serving else {}),
     )
     if pooled and serving:
@@ -193,8 +212,8 @@ class SqliteLock:
     """Keeps a second process from serving the same SQLite file. Does nothing on PostgreSQL."""
 
     def __init__(self, url: str) -> None:
-        database = make_url(url).database if is_sqlite(url) else None
-        self._path = Path(f"{database}.lock") if database and database != ":memory:" else None
+        database = private_files.sqlite_file(url)
+        self._path = None if database is None else Path(f"{database}.lock")
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
@@ -205,7 +224,7 @@ class SqliteLock:
         """
         if self._path is None:
             return
-        file = self._path.open("w")
+        file = private_files.open_to_write(self._path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -20,6 +20,7 @@ from service.clock import Clock
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import troubles
+from service.ledger.write.heads import CLOCK_SKEW
 from service.model import SECOND, Instant, Micros, TroubleCode
 
 STORE_SECONDS: Final = 5.0
@@ -67,7 +68,7 @@ class RefusedRequests:
             Unavailable: The database is away. What was not stored stays counted.
         """
         now = self._clock.now()
-        over = {account_id for account_id, last_at in self._told.items() if now - last_at > KEPT}
+        over = {account_id for account_id, last_at in self._told.items() if _is_over(last_at, now)}
         for account_id in sorted(over | self._counts.keys()):
             counted = self._counts.pop(account_id, Counter())
             try:
@@ -90,7 +91,13 @@ def _store(account_id: str, counted: Counter[str], now: Instant, connection: Con
         if trouble.code == _CODE
     }
     for cause, last_at in sorted(told.items()):
-        if now - last_at > KEPT:
+        if _is_over(last_at, now):
             troubles.clear(connection, account_id, [_CODE], cause)
             del told[cause]
     return max(told.values(), default=None)
+
+
+def _is_over(last_at: Instant, now: Instant) -> bool:
+    """Whether the board tells no more of what happened last at a moment: it is long ago, or the clock that
+    showed the moment was set back since."""
+    return not -CLOCK_SKEW <= now - last_at <= KEPT

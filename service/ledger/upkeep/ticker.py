@@ -2,7 +2,8 @@
 due or that midnight passed.
 
 It sleeps until the earliest moment at which some board changes by itself, or until a commit brings an earlier
-one, and then has the writer apply what fell due, so that this is ordered with webhooks like any change.
+one, and then has the writer apply what fell due, so that this is ordered with webhooks like any change. When
+the clock was set back, boards are ahead of it, and the writer takes them back in the same way.
 
 Every node of a service does so. The node that gets an account's lock brings its board up to now, and the
 others skip it. A node that comes later finds nothing due, because what is due is decided under the lock.
@@ -16,18 +17,25 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from service.clock import Clock
+from service.clock import Clock, Steps
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
 from service.ledger.write.heads import Head
 from service.ledger.write.outcome import Overloaded
 from service.ledger.write.writer import Writer
-from service.model import SECOND, Instant
+from service.model import SECOND, Instant, Micros
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
-"""After which the ticker looks again whatever it knows, because the machine may have been suspended, or its
-clock set."""
+"""After which the ticker reads again whatever it knows: another node may have brought an earlier moment."""
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks at the time of day while it sleeps, because the clock may be set, or the machine be
+suspended."""
+
+SET_BACK_SECONDS: Final = 5.0
+"""How long after its clock was set back this node takes every board back that is ahead. Later ones are ahead
+because another node's clock is."""
 
 RETRY_SECONDS: Final = 0.5
 """Before the next attempt when the database is away, or another transaction holds what is due."""
@@ -48,6 +56,8 @@ class Ticker:
         self._writer = writer
         self._clock = clock
         self._wake = asyncio.Event()
+        self._steps = Steps(clock)
+        self._set_back_at = float("-inf")
         self._sleeps_until: Instant | None = None
 
     def on_commit(self, new_heads: Mapping[str, Head]) -> None:
@@ -61,19 +71,43 @@ class Ticker:
         while True:
             self._wake.clear()
             try:
-                at = await self._database.read(partial(heads.earliest_tick, accounts=self._accounts))
-                if at is not None and at <= self._clock.now():
-                    if not await self._writer.tick():
+                bounds = await self._database.read(partial(heads.bounds, accounts=self._accounts))
+                skew = self._skew()
+                if bounds is not None and self._is_due(*bounds, skew):
+                    if not await self._writer.tick(skew):
                         await self._clock.wait(RETRY_SECONDS, asyncio.Event())
                     continue
             except (Unavailable, Overloaded) as error:
                 _log.warning("boards do not follow the clock now: %s", error)
                 await self._clock.wait(RETRY_SECONDS, asyncio.Event())
                 continue
-            self._sleeps_until = at
-            await self._clock.wait(self._sleep_seconds(at), self._wake)
+            self._sleeps_until = None if bounds is None else bounds[0]
+            await self._sleep(self._sleeps_until)
 
-    def _sleep_seconds(self, at: Instant | None) -> float:
-        if at is None:
-            return LONGEST_SLEEP_SECONDS
-        return min(LONGEST_SLEEP_SECONDS, max((at - self._clock.now()) / SECOND, 0.0))
+    def _is_due(self, next_tick_at: Instant, as_of: Instant, skew: Micros) -> bool:
+        """Whether a board is behind the clock, or ahead of it by more than `skew`."""
+        now = self._clock.now()
+        return next_tick_at <= now or as_of - now > skew
+
+    def _was_set_back(self) -> bool:
+        """Whether the clock was set back since the last look, by more than clocks of nodes differ."""
+        was_set_back = self._steps.look() <= -heads.CLOCK_SKEW
+        if was_set_back:
+            self._set_back_at = self._clock.monotonic()
+        return was_set_back
+
+    def _skew(self) -> Micros:
+        """How far a board may be ahead of the clock: not at all if it is because the clock was set back."""
+        lately = self._clock.monotonic() - self._set_back_at < SET_BACK_SECONDS
+        return Micros(0) if self._was_set_back() or lately else heads.CLOCK_SKEW
+
+    async def _sleep(self, at: Instant | None) -> None:
+        """Sleep until a moment, until the ticker is woken, or until the clock was set back."""
+        end = self._clock.monotonic() + LONGEST_SLEEP_SECONDS
+        while not self._wake.is_set() and not self._was_set_back():
+            left = end - self._clock.monotonic()
+            if at is not None:
+                left = min(left, (at - self._clock.now()) / SECOND)
+            if left <= 0:
+                return
+            await self._clock.wait(min(LOOK_SECONDS, left), self._wake)

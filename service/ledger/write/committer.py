@@ -12,6 +12,7 @@ import random
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
@@ -24,7 +25,7 @@ from service.ledger.write import heads, invalidations
 from service.ledger.write.apply import apply
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
-from service.model import SECOND, Decoded, Delivery, Instant, Micros, Rejection, later
+from service.model import Decoded, Delivery, Instant, Micros, Rejection
 
 BOARDS: Final = 64
 """Boards that one tick brings up to now at most, so that webhooks get their turn."""
@@ -32,11 +33,11 @@ BOARDS: Final = 64
 CANDIDATES: Final = 8 * BOARDS
 """Boards that one tick considers: other nodes hold some of them."""
 
-LOCKED_BACK_OFF: Final = Micros(2 * SECOND)
+LOCKED_SECONDS: Final = 2.0
 """After a lock timeout, reject the account's deliveries immediately for so long. An account that is being
 rebuilt, or whose lock a frozen node holds, must not stall the batches of all others."""
 
-FAILED_BACK_OFF: Final = Micros(60 * SECOND)
+FAILED_SECONDS: Final = 60.0
 """After a board failed to follow the clock, its ticks are left out for so long."""
 
 Result: TypeAlias = Outcome | Unavailable
@@ -52,20 +53,21 @@ class _BackOff:
     """Accounts that are left alone for a while after a failure.
 
     Args:
-        span: How long.
+        seconds: How long.
     """
 
-    def __init__(self, span: Micros) -> None:
-        self._span = span
-        self._until: dict[str, Instant] = {}
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._until: dict[str, float] = {}
 
-    def begin(self, account_id: str, now: Instant) -> None:
+    def begin(self, account_id: str) -> None:
         """Leave an account alone from now on."""
-        self._until[account_id] = later(now, self._span)
+        self._until[account_id] = self._clock.monotonic() + self._seconds
 
-    def covers(self, account_id: str, now: Instant) -> bool:
-        """Whether an account is still left alone. Not if the clock was set back meanwhile."""
-        return 0 < self._until.get(account_id, now) - now <= self._span
+    def covers(self, account_id: str) -> bool:
+        """Whether an account is still left alone."""
+        return account_id in self._until and self._clock.monotonic() < self._until[account_id]
 
 
 class Committer:
@@ -84,8 +86,8 @@ class Committer:
         self._database = database
         self._accounts = accounts
         self._clock = clock
-        self._locked = _BackOff(LOCKED_BACK_OFF)
-        self._failed = _BackOff(FAILED_BACK_OFF)
+        self._locked = _BackOff(LOCKED_SECONDS, clock)
+        self._failed = _BackOff(FAILED_SECONDS, clock)
 
     def commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit deliveries. Returns what became of each, in their order, and each account's new head.
@@ -104,8 +106,9 @@ class Committer:
             told = Unavailable if isinstance(error, Locked) else Away
             return [told(_AWAY) for _ in deliveries], {}
 
-    def tick(self) -> Heads:
-        """Bring boards that are due up to now. Those that another transaction holds are left to it.
+    def tick(self, skew: Micros = heads.CLOCK_SKEW) -> Heads:
+        """Bring boards that are due up to now, and back to now those that are ahead of it by more than
+        `skew`. Those that another transaction holds are left to it.
 
         Returns:
             The new heads of the boards that were brought up to now.
@@ -114,12 +117,12 @@ class Committer:
             Unavailable: The database is away.
         """
         try:
-            return self._retry_if_cut_short(self._tick)
+            return self._retry_if_cut_short(partial(self._tick, skew))
         except Unavailable:
             raise
         except Exception:
             _log.exception("a tick failed; trying each board by itself")
-        return self._tick_one_by_one()
+        return self._tick_one_by_one(skew)
 
     def probe(self, *, room: bool) -> None:
         """Commit what changes nothing, to find out whether anything can be stored.
@@ -141,12 +144,9 @@ class Committer:
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all deliveries but those of accounts whose lock another transaction holds."""
-        now = self._clock.now()
         results: list[Result] = [Unavailable("the account is being worked on") for _ in deliveries]
         free = [
-            index
-            for index, delivery in enumerate(deliveries)
-            if not self._locked.covers(delivery.account, now)
+            index for index, delivery in enumerate(deliveries) if not self._locked.covers(delivery.account)
         ]
         work = [deliveries[index] for index in free]
         try:
@@ -209,52 +209,52 @@ class Committer:
         except Exception as error:
             return self._transact([_rejected(delivery, error)])
 
-    def _tick(self) -> Heads:
+    def _tick(self, skew: Micros) -> Heads:
         """Bring boards up to now in one transaction."""
         now = self._clock.now()
         new_heads: Heads = {}
         with self._database.committing() as connection:
-            due = self._due(connection, now, CANDIDATES)
+            due = self._due(connection, now, CANDIDATES, skew)
             random.shuffle(due)  # nodes that wake at the same moment begin with different ones
             for account_id in due:
-                if head := self._bring_up(connection, account_id, now):
+                if head := self._bring_up(connection, account_id, now, skew):
                     new_heads[account_id] = head
                 if len(new_heads) == BOARDS:
                     break
         return new_heads
 
-    def _tick_one_by_one(self) -> Heads:
+    def _tick_one_by_one(self, skew: Micros) -> Heads:
         """Bring each board up to now in a transaction of its own."""
         now = self._clock.now()
         new_heads: Heads = {}
         with self._database.committing() as connection:
-            due = self._due(connection, now, BOARDS)
+            due = self._due(connection, now, BOARDS, skew)
         for account_id in due:
             try:
                 with self._database.committing() as connection:
-                    head = self._bring_up(connection, account_id, now)
+                    head = self._bring_up(connection, account_id, now, skew)
             except Unavailable:
                 raise
             except Exception:
                 _log.exception("the board of %s does not follow the clock", account_id)
-                self._failed.begin(account_id, now)
+                self._failed.begin(account_id)
                 continue
             if head is not None:
                 new_heads[account_id] = head
         return new_heads
 
-    def _due(self, connection: Connection, now: Instant, limit: int) -> list[str]:
+    def _due(self, connection: Connection, now: Instant, limit: int, skew: Micros) -> list[str]:
         """Accounts whose boards the clock alone has changed."""
         own = self._accounts.keys() - self.outdated
-        followed = [account_id for account_id in own if not self._failed.covers(account_id, now)]
-        return heads.due_accounts(connection, followed, now, limit)
+        followed = [account_id for account_id in own if not self._failed.covers(account_id)]
+        return heads.due_accounts(connection, followed, now, limit, skew)
 
-    def _bring_up(self, connection: Connection, account_id: str, now: Instant) -> Head | None:
-        """Bring a board up to now; None if another transaction holds it, or other rules computed it."""
+    def _bring_up(self, connection: Connection, account_id: str, now: Instant, skew: Micros) -> Head | None:
+        """Bring a board to now; None if another transaction holds it, or other rules computed it."""
         if not heads.lock_if_free(connection, account_id):
             return None
         try:
-            _, head = apply(connection, self._accounts[account_id], (), now)
+            _, head = apply(connection, self._accounts[account_id], (), now, skew)
         except OtherRules as error:
             self._note_outdated(account_id, error)
             return None
@@ -268,12 +268,11 @@ class Committer:
 
     def _back_off_locked(self, account_ids: Collection[str]) -> None:
         """Back off from those accounts whose lock another transaction holds."""
-        now = self._clock.now()
         with self._database.committing() as connection:
             locked = [one for one in sorted(account_ids) if not heads.lock_if_free(connection, one)]
         for account_id in locked:
             _log.warning("another transaction holds the account %s", account_id)
-            self._locked.begin(account_id, now)
+            self._locked.begin(account_id)
 
 
 def rejection_of(error: Exception) -> Rejection:

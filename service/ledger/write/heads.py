@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
 from service.calendar import next_midnight
 from service.config import Account, zone_version
@@ -14,13 +14,14 @@ from service.ledger.database import schema
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import HEADS, STATE, TASKS
-from service.model import SECOND, Day, Instant
+from service.model import SECOND, Day, Instant, Micros, later
 from service.projections import FINGERPRINT, REVISION
 from service.projections.facts import Rules
 
-CLOCK_SKEW: Final = 60 * SECOND
+CLOCK_SKEW: Final = Micros(60 * SECOND)
 """A clock that is up to so far behind the board's moment belongs to another node, and the board keeps its
-moment. A clock that is further behind was set back, and the board follows it."""
+moment. A clock that is further behind was set back, and the board follows it. So does it follow the clock of
+a process that has seen its own clock go back by so much."""
 
 
 class OtherRules(Exception):
@@ -77,7 +78,8 @@ _FREE_HEAD = (
     select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
 )
 _DUE = select(HEADS.c.account).where(
-    in_list(HEADS.c.account, "accounts"), HEADS.c.next_tick_at <= bindparam("now")
+    in_list(HEADS.c.account, "accounts"),
+    or_(HEADS.c.next_tick_at <= bindparam("now"), HEADS.c.as_of > bindparam("latest")),
 )
 
 
@@ -166,24 +168,35 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
     connection.execute(statement.on_conflict_do_nothing())
 
 
-def moment_after(as_of: Instant, now: Instant) -> Instant:
-    """The board's next moment, given its last one and the clock. It goes back only if the clock was set
-    back."""
-    return max(as_of, now) if as_of - now <= CLOCK_SKEW else now
+def moment_after(as_of: Instant, now: Instant, skew: Micros = CLOCK_SKEW) -> Instant:
+    """The board's next moment, given its last one and the clock. It goes back only if the clock was set back,
+    which a clock that is behind by `skew` at most was not."""
+    return max(as_of, now) if as_of - now <= skew else now
 
 
 def due_accounts(
-    connection: Connection, accounts: Collection[str], now: Instant, limit: int | None = None
+    connection: Connection,
+    accounts: Collection[str],
+    now: Instant,
+    limit: int | None = None,
+    skew: Micros = CLOCK_SKEW,
 ) -> list[str]:
-    """Those of some accounts whose boards time alone has changed by now, `limit` at most."""
-    parameters = {"accounts": accounts, "now": now}
+    """Those of some accounts whose boards time alone has changed by now, `limit` at most: what is due, and
+    those that are ahead because the clock was set back."""
+    parameters = {"accounts": accounts, "now": now, "latest": later(now, skew)}
     return list(connection.execute(_DUE.limit(limit), parameters).scalars())
 
 
-def earliest_tick(connection: Connection, accounts: Collection[str]) -> Instant | None:
-    """The next moment at which time alone changes some board; None without accounts."""
-    earliest = select(func.min(HEADS.c.next_tick_at)).where(in_list(HEADS.c.account, "accounts"))
-    return connection.execute(earliest, {"accounts": accounts}).scalar()
+_BOUNDS = select(func.min(HEADS.c.next_tick_at), func.max(HEADS.c.as_of)).where(
+    in_list(HEADS.c.account, "accounts")
+)
+
+
+def bounds(connection: Connection, accounts: Collection[str]) -> tuple[Instant, Instant] | None:
+    """The next moment at which time alone changes some board, and the latest that some board is true at; None
+    without accounts."""
+    next_tick_at, as_of = connection.execute(_BOUNDS, {"accounts": accounts}).one()
+    return None if as_of is None else (next_tick_at, as_of)
 
 
 def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:

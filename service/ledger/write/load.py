@@ -14,7 +14,7 @@ from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import STATE, TASKS
 from service.ledger.write import heads, state
 from service.ledger.write.heads import Head
-from service.model import Change, Delivery, Entity, Instant
+from service.model import Change, Delivery, Entity, Instant, Micros
 from service.projections.batch import Records
 from service.projections.facts import DealFacts, Moment, Rules, deal_facts
 from service.projections.merge import Record, merge
@@ -46,11 +46,16 @@ class AccountBatch:
 
 
 def account_batch(
-    account: Account, head: Head, now: Instant, numbered: Sequence[tuple[int, Delivery]]
+    account: Account,
+    head: Head,
+    now: Instant,
+    numbered: Sequence[tuple[int, Delivery]],
+    skew: Micros = heads.CLOCK_SKEW,
 ) -> AccountBatch:
-    """The batch of some deliveries and of the time since the account's last commit."""
+    """The batch of some deliveries and of the time since the account's last commit; `skew` as in
+    `heads.moment_after`."""
     rules = heads.rules_of(account)
-    moment = heads.moment_after(head.as_of, now)
+    moment = heads.moment_after(head.as_of, now, skew)
     return AccountBatch(
         account,
         rules,

@@ -15,8 +15,9 @@ from sqlalchemy import Column, Connection, or_, select, update
 from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import invalidations, troubles
+from service.ledger.write.heads import CLOCK_SKEW
 from service.ledger.write.troubles import API_CODES
-from service.model import SECOND, Day, Instant, Micros
+from service.model import SECOND, Day, Instant, Micros, later
 
 LEASE: Final = Micros(60 * SECOND)
 """How long a lease lasts unless it is renewed. When the process dies, the account's API is not used for so
@@ -79,11 +80,13 @@ def _ensure(connection: Connection, account: str) -> None:
 
 
 def take(connection: Connection, account: str, holder: str, now: Instant) -> Sync | None:
-    """Take or renew the lease of an account. Returns None while another process holds it."""
+    """Take or renew the lease of an account. Returns None while another process holds it. A lease that lasts
+    longer than any was given by a clock that has been set back since, and counts no more."""
     _ensure(connection, account)
+    is_over = or_(SYNCS.c.held_until <= now, SYNCS.c.held_until > later(now, Micros(LEASE + CLOCK_SKEW)))
     taken = connection.execute(
         update(SYNCS)
-        .where(SYNCS.c.account == account, or_(SYNCS.c.holder == holder, SYNCS.c.held_until <= now))
+        .where(SYNCS.c.account == account, or_(SYNCS.c.holder == holder, is_over))
         .values(holder=holder, held_until=now + LEASE)
     )
     return read(connection, account) if taken.rowcount else None

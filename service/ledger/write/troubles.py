@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, cast, get_args
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, not_, select
 
 from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import TROUBLES
@@ -80,19 +80,19 @@ def clear(
     account: str,
     codes: Collection[TroubleCode],
     subject: str | None = None,
-    before: Instant | None = None,
+    spared: tuple[Instant, Instant] | None = None,
 ) -> bool:
     """Delete troubles that are over. Returns whether there were any.
 
     Args:
         subject: Only those of this subject.
-        before: Only those that came last before this moment.
+        spared: Not those that came last within these two moments.
     """
     over = [TROUBLES.c.account == account, TROUBLES.c.code.in_(sorted(codes))]
     if subject is not None:
         over.append(TROUBLES.c.subject == subject)
-    if before is not None:
-        over.append(TROUBLES.c.last_at < before)
+    if spared is not None:
+        over.append(not_(TROUBLES.c.last_at.between(*spared)))
     gone = bool(connection.execute(delete(TROUBLES).where(*over)).rowcount)
     if gone:
         invalidations.refresh(connection, account)

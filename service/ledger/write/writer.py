@@ -20,13 +20,13 @@ from typing import Final, TypeAlias
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import DEADLINE_SECONDS, Database
+from service.ledger.database.database import Database
 from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
-from service.ledger.write.heads import Head
+from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
-from service.ledger.write.queue import Batch, Queue, answer
-from service.model import SECOND, Delivery
+from service.ledger.write.queue import ANSWER_SECONDS, Batch, Queue, answer
+from service.model import Delivery, Micros
 
 _WATCH_SECONDS: Final = 0.5
 """Between two looks at the thread."""
@@ -74,7 +74,7 @@ class Writer:
         accounts: By id.
         clock: Read once for each transaction.
         measure: See `Measure`.
-        patience: Seconds that a batch may take before those who wait are told to try again.
+        patience: Seconds that a sender may wait before it is told to try again.
 
     Attributes:
         on_commit: The subscribers; see `OnCommit`. They are called before the senders are answered.
@@ -88,17 +88,16 @@ class Writer:
         accounts: Mapping[str, Account],
         clock: Clock,
         measure: Measure = lambda _deliveries, _seconds: None,
-        patience: float = DEADLINE_SECONDS,
+        patience: float = ANSWER_SECONDS,
     ) -> None:
         self.on_commit: list[OnCommit] = []
         self.storing = True
         self.on_storing: list[Callable[[], None]] = []
-        self._shown_at = 0.0
         self._committer = Committer(database, accounts, clock)
-        self._patience = patience
         self._clock = clock
         self._measure = measure
-        self._queue = Queue()
+        self._queue = Queue(patience)
+        self._shown_at = self._queue.now()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._current: tuple[Batch, float] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -113,7 +112,7 @@ class Writer:
     async def stop(self) -> None:
         """Commit what is in the queues, and end. Do not wait for a database that does not answer."""
         self._queue.close()
-        await asyncio.to_thread(self._thread.join, 2 * self._patience)
+        await asyncio.to_thread(self._thread.join, 2 * self._queue.patience)
         if self._watching is not None:
             self._watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -133,13 +132,17 @@ class Writer:
         """Queue a delivery. The future resolves after the commit that holds all of its effects.
 
         Raises:
-            Overloaded: The queue is full, or the service is stopping; nothing was stored. (At once.)
+            Overloaded: The queue is full, or the service is stopping; nothing was stored. (At once, or from
+                the future as soon as it is known that it would take too long.)
             Unavailable: The database is away; the sender must try again. (From the future.)
         """
         return self._queue.add(delivery)
 
-    def tick(self) -> asyncio.Future[int]:
+    def tick(self, skew: Micros = CLOCK_SKEW) -> asyncio.Future[int]:
         """Queue a tick: boards that the clock alone has changed are brought up to now, some of them at once.
+
+        Args:
+            skew: See `Committer.tick`.
 
         Returns:
             How many there were, not counting those that another transaction holds.
@@ -148,11 +151,11 @@ class Writer:
             Overloaded: The service is stopping. (At once.)
             Unavailable: The database is away. (From the future.)
         """
-        return self._queue.add_tick()
+        return self._queue.add_tick(skew)
 
     def _run(self) -> None:
         while batch := self._queue.take():
-            self._current = batch, self._now()
+            self._current = batch, self._queue.now()
             committed = self._commit(batch) if batch.ticks or batch.deliveries else self._probe()
             self._current = None
             if self._loop is not None and not self._loop.is_closed():
@@ -160,16 +163,16 @@ class Writer:
 
     def _commit(self, batch: Batch) -> _Committed:
         """Commit the tick first: screens wait for it without knowing."""
-        began = self._clock.now()
+        began = self._clock.monotonic()
         deliveries = [waiting.delivery for waiting in batch.deliveries]
         try:
-            ticked, new_heads = self._tick() if batch.ticks else (0, {})
+            ticked, new_heads = self._tick(batch.skew) if batch.ticks else (0, {})
             results, changed = self._committer.commit(deliveries) if deliveries else ([], {})
         except Exception as error:  # any error: the senders must hear that nothing is stored
             _log.exception("a batch of %d deliveries could not be committed", len(deliveries))
             unavailable = Unavailable(str(error))
             return _Committed(unavailable, [unavailable] * len(deliveries), {})
-        self._measure(len(deliveries), (self._clock.now() - began) / SECOND)
+        self._measure(len(deliveries), self._clock.monotonic() - began)
         committed = _Committed(ticked, results, {**new_heads, **changed})
         return replace(committed, stored=_is_stored(committed))
 
@@ -187,10 +190,10 @@ class Writer:
             return _Committed(0, (), {})
         return _Committed(0, (), {}, stored=True)
 
-    def _tick(self) -> tuple[int | Unavailable, Heads]:
+    def _tick(self, skew: Micros) -> tuple[int | Unavailable, Heads]:
         """The result of a tick, which must not fail the deliveries behind it."""
         try:
-            new_heads = self._committer.tick()
+            new_heads = self._committer.tick(skew)
         except Unavailable as error:
             return error, {}
         return len(new_heads), new_heads
@@ -208,26 +211,29 @@ class Writer:
 
     def _show(self, *, storing: bool) -> None:
         """Note whether anything can be stored, as a batch has just shown."""
-        self._shown_at = self._now()
+        self._shown_at = self._queue.now()
         if storing != self.storing:
             self.storing = storing
             for subscriber in self.on_storing:
                 subscriber()
 
-    def _now(self) -> float:
-        return self._loop.time() if self._loop is not None else 0.0
-
     async def _watch(self) -> None:
-        """Answer for a batch that takes too long, and for everything that waits behind it. While nothing
-        comes, or nothing can be stored, have it probed whether anything can."""
+        """Answer for a batch that takes too long, and for what waits behind it in vain. While nothing comes,
+        or nothing can be stored, have it probed whether anything can."""
+        error = Unavailable("the database does not answer")
         while True:
-            await asyncio.sleep(min(_WATCH_SECONDS, self._patience / 4))
-            current = self._current
-            if current is None and (not self.storing or self._now() - self._shown_at >= PROBE_SECONDS):
-                self._queue.add_probe()
-            if current is None or self._now() - current[1] < self._patience:
+            patience = self._queue.patience
+            await asyncio.sleep(min(_WATCH_SECONDS, patience / 4))
+            current, now = self._current, self._queue.now()
+            if refused := self._queue.refuse_late():
+                _log.warning("commits are too slow: %d senders must try again", refused)
+            if current is None:
+                if not self.storing or now - self._shown_at >= PROBE_SECONDS:
+                    self._queue.add_probe()
                 continue
-            self._show(storing=False)
-            error = Unavailable("the database does not answer")
-            if failed := current[0].fail(error) + self._queue.clear().fail(error):
+            failed = current[0].fail(error, since=now - patience)
+            if now - current[1] >= patience:
+                self._show(storing=False)
+                failed += current[0].fail(error) + self._queue.clear().fail(error)
+            if failed:
                 _log.warning("the database does not answer: %d senders must try again", failed)

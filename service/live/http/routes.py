@@ -22,14 +22,14 @@ from service.ledger.database.database import in_time
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
-from service.live.board.query import BoardQuery, QueryError, parse_query
+from service.live.board.query import BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
 from service.live.http.list_routes import Handler, Lists, Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.page import list_page, render, spreadsheet
-from service.live.stream.hub import MAX_STREAMS, Hub
+from service.live.stream.hub import Hub
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.model import Day
@@ -90,6 +90,7 @@ class Boards:
                 instead = _admit(request, account, await self._screens.digests(account.id))
                 if instead is not None:
                     return instead
+                check_parameters(request.query_params.multi_items())
                 query = parse_query(request.query_params, account, self._today(account))
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
@@ -120,8 +121,9 @@ class Boards:
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
         if self._hub.is_full:
-            return Problem(503, f"{MAX_STREAMS} streams are open", RETRY)
+            return Problem(503, f"{self._hub.max_streams} streams are open", RETRY)
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
+        check_parameters([("Last-Event-ID", last_id or "")])
         screen: str | None = request.state.screen
 
         async def stream(send: StreamSend) -> None:

@@ -16,16 +16,16 @@ from typing import Final
 from service.clock import Clock
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.screens import Screens
-from service.model import SECOND, Instant
+from service.model import Instant
 
-FRESH: Final = 3 * SECOND
+FRESH_SECONDS: Final = 3.0
 """How long the screens that were read count as the current ones."""
 
 CHECK_SECONDS: Final = 5.0
-"""Between two checks whether the screen of an open stream was revoked. After this and `FRESH` together a
-revoked screen receives nothing."""
+"""Between two checks whether the screen of an open stream was revoked. After this and `FRESH_SECONDS` it
+receives nothing if it was."""
 
-NOTE_EVERY: Final = 60 * SECOND
+NOTE_SECONDS: Final = 60.0
 """How often the ledger notes that a screen is open, at most."""
 
 _log = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ class _Known:
 
     Args:
         digests: None until a read has succeeded.
-        tried_at: When the last read ended, be it with success or not.
+        tried_at: When the last read ended, be it with success or not, by the monotonic clock.
     """
 
     digests: frozenset[str] | None = None
-    tried_at: Instant | None = None
+    tried_at: float | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -52,24 +52,24 @@ class NamedScreens:
         self._ledger = ledger
         self._clock = clock
         self._known: dict[str, _Known] = {}
-        self._noted: dict[tuple[str, str], Instant] = {}
+        self._noted: dict[tuple[str, str], float] = {}
         self._to_note: dict[tuple[str, str], Instant] = {}
         self._noting: asyncio.Task[None] | None = None
 
     async def digests(self, account_id: str) -> frozenset[str]:
-        """The digests of an account's screens, at most `FRESH` old while the database answers.
+        """The digests of an account's screens, at most `FRESH_SECONDS` old while the database answers.
 
         Raises:
             Unavailable: The database has been away since this process started.
         """
         known = self._known.setdefault(account_id, _Known())
         async with known.reading:
-            if not self._is_within(known.tried_at, FRESH):
+            if not self._is_within(known.tried_at, FRESH_SECONDS):
                 try:
                     known.digests = await self._ledger.digests(account_id)
                 except Unavailable as error:
                     _log.warning("cannot read the screens of %s now: %s", account_id, error)
-                known.tried_at = self._clock.now()
+                known.tried_at = self._clock.monotonic()
         if known.digests is None:
             raise Unavailable("the named screens are not known yet")
         return known.digests
@@ -94,10 +94,10 @@ class NamedScreens:
 
     def _note(self, account_id: str, digest: str) -> None:
         """Note in the background that a screen is open, unless that was noted a moment ago."""
-        now, screen = self._clock.now(), (account_id, digest)
-        if self._is_within(self._noted.get(screen), NOTE_EVERY):
+        screen = account_id, digest
+        if self._is_within(self._noted.get(screen), NOTE_SECONDS):
             return
-        self._noted[screen] = self._to_note[screen] = now
+        self._noted[screen], self._to_note[screen] = self._clock.monotonic(), self._clock.now()
         if self._noting is None or self._noting.done():
             self._noting = asyncio.create_task(self._note_all())
 
@@ -110,6 +110,6 @@ class NamedScreens:
             except Exception:  # any error: the next minute tries again
                 _log.warning("cannot note that a screen of %s is open", account_id, exc_info=True)
 
-    def _is_within(self, moment: Instant | None, span: int) -> bool:
-        """Whether a moment lies at most `span` back. A later one does not: the clock was set back."""
-        return moment is not None and 0 <= self._clock.now() - moment < span
+    def _is_within(self, moment: float | None, seconds: float) -> bool:
+        """Whether a moment of the monotonic clock lies less than so many seconds back."""
+        return moment is not None and self._clock.monotonic() - moment < seconds

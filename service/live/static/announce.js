@@ -10,7 +10,7 @@ export class Announcer {
   #arrived = [];
   #saved = [];
   #timer = null;
-  #announcedAt = 0;
+  #announcedAt = -PAUSE_MS;
 
   constructor(messages) {
     this.messages = messages;
@@ -22,7 +22,7 @@ export class Announcer {
     this.#arrived.push(...arrived);
     this.#saved.push(...saved);
     if (this.#timer !== null || !(this.#arrived.length + this.#saved.length)) return;
-    this.#timer = setTimeout(() => this.#announce(), Math.max(0, this.#announcedAt + PAUSE_MS - Date.now()));
+    this.#timer = setTimeout(() => this.#announce(), Math.max(0, this.#announcedAt + PAUSE_MS - performance.now()));
   }
 
   #announce() {
@@ -36,7 +36,7 @@ export class Announcer {
     this.#arrived = [];
     this.#saved = [];
     this.#timer = null;
-    this.#announcedAt = Date.now();
+    this.#announcedAt = performance.now();
   }
 }
 

@@ -39,7 +39,7 @@ function receive(name, frame, first) {
 
 function showFrame(name, frame, first) {
   upgrade.notice(frame.version);
-  recent.push(Date.now());
+  recent.push(performance.now());
   detectStorm();
   const switched = first && "loading" in document.body.dataset;
   const highlight = !switched && !document.hidden && !frame.silent;
@@ -64,7 +64,7 @@ function checkSeq(seq) {
 }
 
 function detectStorm() {
-  recent = recent.filter((at) => Date.now() - at < 1_000);
+  recent = recent.filter((at) => performance.now() - at < 1_000);
   page.toggleAttribute("data-storm", recent.length > STORM);
 }
 
@@ -86,8 +86,14 @@ function nameState() {
   write(document.getElementById("connection"), messages[live] ?? "");
 }
 
+/** Check the connection. After a sleep it counts as dead, whatever it claims. */
+function checkStream(now) {
+  if (clock.slept()) stream.open();
+  else stream.check(now);
+}
+
 setInterval(() => {
-  stream.check();
+  checkStream();
   detectStorm();
   clock.tick();
   upgrade.check();
@@ -95,7 +101,7 @@ setInterval(() => {
 
 const checkNow = () => {
   if (document.hidden) return;
-  stream.check(true);
+  checkStream(true);
   clock.tick();
 };
 document.addEventListener("visibilitychange", checkNow);

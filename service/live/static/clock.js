@@ -2,13 +2,15 @@
 
 import { duration, fill, localIso, moment } from "./format.js";
 
+const SLEPT_MS = 5_000; // a shorter sleep costs no frame: heartbeats tell of what it missed
 const page = document.documentElement;
 
-/** The server's clock, as the stream's frames tell it. */
+/** The server's clock, as the stream's frames tell it. Between them it goes on by a clock that nobody sets. */
 export class Clock {
   // The frame with the latest `as_of`; the page itself stands for the first.
   #newest = { as_of: page.dataset.asOf, last_delivery_at: page.dataset.lastDelivery || null };
-  #ahead = Date.parse(page.dataset.asOf) - Date.now(); // milliseconds that the server's clock is ahead of the screen's
+  #ahead = Date.parse(page.dataset.asOf) - performance.now(); // milliseconds from the page's beginning to the server's time
+  #offset = Date.now() - performance.now();
 
   constructor(messages) {
     this.messages = messages;
@@ -16,14 +18,28 @@ export class Clock {
 
   /** Set the clock by a frame. Only a heartbeat can set it back: other frames may have waited after their `as_of`. */
   set(frame, isHeartbeat) {
-    const ahead = Date.parse(frame.as_of) - Date.now();
+    const ahead = Date.parse(frame.as_of) - performance.now();
     this.#ahead = isHeartbeat ? ahead : Math.max(this.#ahead, ahead);
-    if (Date.parse(frame.as_of) >= Date.parse(this.#newest.as_of)) this.#newest = frame;
+    if (isHeartbeat || Date.parse(frame.as_of) >= Date.parse(this.#newest.as_of)) this.#newest = frame;
+  }
+
+  /**
+   * Look whether the screen slept since the last look; called every second. Its time of day has then gone on and its
+   * other clock may have stood still, as if the time of day had been set forward: nobody can tell which, so the figures
+   * are taken for old until a frame tells better.
+   */
+  slept() {
+    const offset = Date.now() - performance.now();
+    const missed = offset - this.#offset;
+    this.#offset = offset;
+    if (missed < SLEPT_MS) return false;
+    this.#ahead += missed;
+    return true;
   }
 
   /** Update how long tasks are overdue, the moments of the figures, and the age of figures that are stale. */
   tick() {
-    const now = Date.now() + this.#ahead;
+    const now = performance.now() + this.#ahead;
     const { as_of: asOf } = this.#newest;
     const today = localIso(now, asOf);
     for (const time of document.querySelectorAll("time[data-due]")) {

@@ -36,10 +36,10 @@ export function count(element, from) {
   const text = element.textContent;
   const to = Number(element.dataset.value);
   if (still() || element.childElementCount || !Number.isFinite(from) || !Number.isFinite(to)) return;
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const step = () => {
     if (!element.isConnected) return;
-    const left = (1 - Math.min(1, (Date.now() - startedAt) / COUNT_MS)) ** 3;
+    const left = (1 - Math.min(1, (performance.now() - startedAt) / COUNT_MS)) ** 3;
     element.textContent = left ? formatLike(text, Math.round(Math.abs(to + (from - to) * left))) : text;
     if (left) setTimeout(step, STEP_MS);
   };

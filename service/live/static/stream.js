@@ -8,7 +8,7 @@ const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000]; // pauses before our o
 export class Stream {
   #source = null;
   #openedAt = 0;
-  #lastFrameAt = Date.now();
+  #lastFrameAt = performance.now();
   #failures = 0;
   #retry = null;
   #state = null;
@@ -25,7 +25,7 @@ export class Stream {
   open(address = this.address) {
     this.#close();
     this.address = address;
-    this.#openedAt = Date.now();
+    this.#openedAt = performance.now();
     this.#first = true;
     const source = new EventSource(address);
     this.#source = source;
@@ -38,8 +38,8 @@ export class Stream {
 
   /** Check the connection; called every second. With `now`, reconnect a dead one without a pause. */
   check(now = false) {
-    const silent = Date.now() - this.#lastFrameAt > SILENCE_MS;
-    const stuck = Date.now() - Math.max(this.#lastFrameAt, this.#openedAt) > SILENCE_MS;
+    const silent = performance.now() - this.#lastFrameAt > SILENCE_MS;
+    const stuck = performance.now() - Math.max(this.#lastFrameAt, this.#openedAt) > SILENCE_MS;
     const dead = stuck || this.#source.readyState === EventSource.CLOSED;
     if (dead && now) return this.open();
     if (dead && this.#retry === null) this.#openLater();
@@ -48,7 +48,7 @@ export class Stream {
   }
 
   #receive(name, data) {
-    this.#lastFrameAt = Date.now();
+    this.#lastFrameAt = performance.now();
     this.#failures = 0;
     const first = this.#first && name === "snapshot";
     if (first) this.#first = false;

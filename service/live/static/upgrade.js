@@ -8,7 +8,7 @@ const RELOADED = "lossboard.reloaded"; // the sessionStorage key of the version 
 export class Upgrade {
   #version = null;
   #noticedAt = 0;
-  #usedAt = Date.now();
+  #usedAt = performance.now();
 
   constructor() {
     for (const event of ["pointerdown", "keydown", "wheel"]) {
@@ -18,22 +18,22 @@ export class Upgrade {
 
   /** Something happened on the page. */
   keepFromReloading() {
-    this.#usedAt = Date.now();
+    this.#usedAt = performance.now();
   }
 
   /** Compare the version that a frame names, if it names one, with the page's own. */
   notice(version) {
     if (!version || version === document.documentElement.dataset.version || this.#version) return;
     this.#version = version;
-    this.#noticedAt = Date.now();
+    this.#noticedAt = performance.now();
   }
 
   /** Reload at a quiet moment; called every second. Once for each version: a stale cache must not cause a loop. */
   check() {
     if (!this.#version || sessionStorage.getItem(RELOADED) === this.#version) return;
     const inUse = document.querySelector("dialog[open], details[open], select:focus, input:focus");
-    const quiet = Date.now() - this.#usedAt > QUIET_MS && !inUse;
-    if (!quiet && Date.now() - this.#noticedAt < PATIENCE_MS) return;
+    const quiet = performance.now() - this.#usedAt > QUIET_MS && !inUse;
+    if (!quiet && performance.now() - this.#noticedAt < PATIENCE_MS) return;
     sessionStorage.setItem(RELOADED, this.#version);
     location.reload();
   }

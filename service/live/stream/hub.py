@@ -31,10 +31,9 @@ from service.live.board.ranges import ranges
 from service.live.stream.feed import Feed, Update
 from service.live.stream.frames import event
 from service.live.stream.subscriber import StreamSend, Subscriber
-from service.model import SECOND, Instant
 
-HEARTBEAT_SECONDS: Final = 5.0
-"""Between two heartbeats."""
+HEARTBEAT_SECONDS: Final = 4.0
+"""Between two heartbeats: screens hear of a clock that was set within five seconds of it."""
 
 FRAMES_PER_SECOND: Final = 20
 """Patches of one account at most."""
@@ -42,11 +41,11 @@ FRAMES_PER_SECOND: Final = 20
 RETRY_SECONDS: Final = 1.0
 """Until a board that could not be read is read again."""
 
-LINGER: Final = 60 * SECOND
+LINGER_SECONDS: Final = 60.0
 """How long a board is still read after its last subscriber left, so that a reload finds it ready."""
 
 MAX_STREAMS: Final = 5_000
-"""Streams that one process holds open."""
+"""Streams that one process holds open, if there are descriptors for them."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class _Watch:
 
     Args:
         rows: The newest read, from which the next one takes what did not change.
-        idle_since: When the last subscriber was found to have left.
+        idle_since: When the last subscriber was found to have left, by the monotonic clock.
     """
 
     account: Account
@@ -65,7 +64,7 @@ class _Watch:
     feeds: dict[BoardQuery, Feed] = field(default_factory=dict)
     rows: BoardRows | None = None
     task: asyncio.Task[None] | None = None
-    idle_since: Instant | None = None
+    idle_since: float | None = None
 
     @property
     def subscribers(self) -> list[Subscriber]:
@@ -78,6 +77,7 @@ class Hub:
     Args:
         accounts: By id.
         is_storing: Whether the service can store what comes in.
+        streams: How many streams there are file descriptors for.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Hub:
         accounts: Mapping[str, Account],
         clock: Clock,
         is_storing: Callable[[], bool] = lambda: True,
+        streams: int = MAX_STREAMS,
     ) -> None:
         self._reader = reader
         self.is_storing = is_storing
@@ -94,6 +95,8 @@ class Hub:
         self._watches: dict[str, _Watch] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lossboard-boards")
         self._closing = False
+        self.max_streams = min(streams, MAX_STREAMS)
+        """How many streams this process holds open."""
 
     @property
     def streams(self) -> int:
@@ -103,7 +106,7 @@ class Hub:
     @property
     def is_full(self) -> bool:
         """Whether this process holds as many streams open as it may."""
-        return self.streams >= MAX_STREAMS
+        return self.streams >= self.max_streams
 
     @property
     def watched(self) -> Collection[str]:
@@ -170,9 +173,9 @@ class Hub:
 
     async def _follow(self, watch: _Watch) -> None:
         """Read the board whenever it may have changed, and at every heartbeat, while somebody watches."""
-        last_beat = self._clock.now()
+        last_beat = self._clock.monotonic()
         while not self._forget_if_idle(watch):
-            until_beat = HEARTBEAT_SECONDS - (self._clock.now() - last_beat) / SECOND
+            until_beat = last_beat + HEARTBEAT_SECONDS - self._clock.monotonic()
             await self._clock.wait(max(0.0, until_beat), watch.wake)
             watch.wake.clear()
             pause_seconds = RETRY_SECONDS  # without heartbeats, subscribers see the age of their figures
@@ -185,14 +188,14 @@ class Hub:
                 _log.exception("cannot read the board of %s", watch.account.id)
             else:
                 pause_seconds = 1 / FRAMES_PER_SECOND
-                if self._clock.now() - last_beat >= HEARTBEAT_SECONDS * SECOND:
-                    last_beat = self._clock.now()
+                if self._clock.monotonic() - last_beat >= HEARTBEAT_SECONDS:
+                    last_beat = self._clock.monotonic()
                     _beat(watch)
             await self._clock.wait(pause_seconds, asyncio.Event())
 
     def _forget_if_idle(self, watch: _Watch) -> bool:
         """Forget the board if nobody has watched it for a while, and queries that nobody watches at once."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         for query in [query for query, feed in watch.feeds.items() if not feed.subscribers]:
             if len(watch.feeds) > 1:
                 del watch.feeds[query]
@@ -200,7 +203,7 @@ class Hub:
             watch.idle_since = None
         elif watch.idle_since is None:
             watch.idle_since = now
-        elif now - watch.idle_since > LINGER:
+        elif now - watch.idle_since > LINGER_SECONDS:
             del self._watches[watch.account.id]
             return True
         return False

@@ -84,7 +84,7 @@ def test_no_statement_takes_a_long_way(sqlite: Ledger) -> None:
         sqlite.tick(Instant(NOW + DAY))
         with sqlite.readers.begin() as connection:
             heads.due_accounts(connection, [OFFICE.id], Instant(NOW + DAY))
-            heads.earliest_tick(connection, [OFFICE.id])
+            heads.bounds(connection, [OFFICE.id])
     assert later.closed == {"t", "own"}
     assert len({statement for statement, _ in statements}) > 25
     assert list(long_ways(sqlite.engine, statements)) == []

@@ -24,12 +24,13 @@ from service.ledger.write.apply import apply
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import OtherRules
 from service.ledger.write.outcome import Outcome
-from service.model import SECOND, Change, Decoded, Delivery, Instant
+from service.model import SECOND, Change, Decoded, Delivery, Instant, later
 from service.projections import REVISION
+from tests.clocks import StandingClock
 from tests.databases import PostgresDatabases, own_postgres
 from tests.histories import HOUR, MINUTE, at
 from tests.ledger.lossy import lossy
-from tests.ledger.offices import OFFICE, FixedClock, Ledger
+from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")
 SHOP = replace(OFFICE, id="shop")
@@ -48,9 +49,13 @@ def overdue_at(moment: int) -> Delivery:
     return Delivery("office", NOW, {}, b"task", Decoded("task", changes))
 
 
-def committer(database: Database, *accounts: Account, now: int = NOW) -> Committer:
+def committer(
+    database: Database, *accounts: Account, now: int = NOW, clock: StandingClock | None = None
+) -> Committer:
     return Committer(
-        database, {account.id: account for account in accounts or (OFFICE,)}, FixedClock(Instant(now))
+        database,
+        {account.id: account for account in accounts or (OFFICE,)},
+        clock or StandingClock(Instant(now)),
     )
 
 
@@ -122,7 +127,8 @@ def test_a_connection_that_was_lost_meanwhile_costs_nobody_an_error(database: Da
 def test_an_account_that_another_transaction_locks_stalls_no_other(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    working = committer(database, OFFICE, SHOP)
+    clock = StandingClock(NOW)
+    working = committer(database, OFFICE, SHOP, clock=clock)
     with database.committing() as holding:
         heads.prepared(holding, "office", lock=True)
         results, new_heads = working.commit([delivery("a"), delivery("b", "shop")])
@@ -133,7 +139,9 @@ def test_an_account_that_another_transaction_locks_stalls_no_other(
         results, _ = working.commit([delivery("a"), delivery("c", "shop")])
         assert isinstance(results[0], Unavailable)
         assert len(caplog.records) == waits, "it waited for the lock again"
-    working._clock = FixedClock(Instant(NOW + committer_module.LOCKED_BACK_OFF))
+    clock.step(-HOUR / SECOND)
+    assert isinstance(working.commit([delivery("a")])[0][0], Unavailable), "the time of day let it in"
+    clock.advance(committer_module.LOCKED_SECONDS)
     assert working.commit([delivery("a")])[0] == [Outcome("applied", 1, 1, frozenset({"deal a"}))]
 
 
@@ -220,11 +228,11 @@ def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(database: Database, p
 
 def test_a_tick_passes_over_a_board_that_another_node_holds(database: Database) -> None:
     committer(database).commit([overdue_at(NOW + MINUTE)])
-    later = committer(database, now=NOW + MINUTE)
+    next_one = committer(database, now=NOW + MINUTE)
     with database.committing() as holding:
         heads.prepared(holding, "office", lock=True)
-        assert later.tick() == {}
-    assert list(later.tick()) == ["office"]
+        assert next_one.tick() == {}
+    assert list(next_one.tick()) == ["office"]
 
 
 def test_a_tick_takes_some_boards_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,11 +257,12 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
         return apply(connection, account, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(committer_module, "apply", fails_for_the_shop)
-    node = committer(ledger.database, OFFICE, SHOP, now=NOW + 24 * HOUR)
+    clock = StandingClock(later(NOW, 24 * HOUR))
+    node = committer(ledger.database, OFFICE, SHOP, clock=clock)
     assert list(node.tick()) == ["office"]
     logged = len(caplog.records)
     assert node.tick() == {}
     assert len(caplog.records) == logged, "it was tried again at once"
     monkeypatch.setattr(committer_module, "apply", apply)
-    node._clock = FixedClock(Instant(NOW + 24 * HOUR + 61 * SECOND))
+    clock.advance(committer_module.FAILED_SECONDS)
     assert list(node.tick()) == ["shop"]

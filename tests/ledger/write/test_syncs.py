@@ -8,6 +8,7 @@ import msgspec
 
 from service.config import Api, Secret
 from service.ledger.write import syncs, troubles
+from service.ledger.write.heads import CLOCK_SKEW
 from service.ledger.write.syncs import LEASE, Sync, SyncPage, SyncRun
 from service.model import SECOND, Instant, earlier, later
 from tests.histories import at
@@ -56,6 +57,8 @@ def test_a_lease_is_held_renewed_lost_and_released(ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
         syncs.release(connection, "office", "b")
     assert take(ledger, "a", later(NOW, 2 * LEASE)) is not None
+    assert take(ledger, "b", earlier(later(NOW, 2 * LEASE), CLOCK_SKEW)) is None
+    assert take(ledger, "b", earlier(later(NOW, 2 * LEASE), CLOCK_SKEW + 1)) is not None  # set back
 
 
 def test_there_is_one_run_at_a_time_and_a_backfill_comes_first(ledger: Ledger) -> None:

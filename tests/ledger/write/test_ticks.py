@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from service.ledger.write import heads
-from service.model import DAY, SECOND, Change, later
+from service.model import DAY, SECOND, Change, Micros, earlier, later
 from tests.histories import HOUR, MINUTE, at
 from tests.ledger.offices import Ledger
 
@@ -85,6 +85,18 @@ def test_a_clock_a_little_behind_does_not(ledger: Ledger) -> None:
 def test_boards_that_are_due_are_found(ledger: Ledger) -> None:
     ledger.say(deal(), task(NOW + MINUTE))
     with ledger.readers.begin() as connection:
-        assert heads.earliest_tick(connection, ["office"]) == NOW + MINUTE
+        assert heads.bounds(connection, ["office"]) == (NOW + MINUTE, NOW)
         assert heads.due_accounts(connection, ["office"], later(NOW, MINUTE - 1)) == []
         assert heads.due_accounts(connection, ["office"], later(NOW, MINUTE)) == ["office"]
+        assert heads.bounds(connection, ["nobody"]) is None
+
+
+def test_boards_that_are_ahead_because_the_clock_was_set_back_are_found(ledger: Ledger) -> None:
+    with ledger.readers.begin() as connection:
+        for behind, skew, found in (
+            (heads.CLOCK_SKEW, heads.CLOCK_SKEW, []),
+            (heads.CLOCK_SKEW + 1, heads.CLOCK_SKEW, ["office"]),
+            (1, Micros(0), ["office"]),
+            (0, Micros(0), []),
+        ):
+            assert heads.due_accounts(connection, ["office"], earlier(NOW, behind), skew=skew) == found

@@ -54,14 +54,14 @@ def test_a_subject_has_one_trouble_with_the_api(ledger: Ledger) -> None:
 
 
 def test_what_is_over_is_cleared_by_subject_by_age_or_in_all(ledger: Ledger) -> None:
-    for subject, when in (("leads", NOW), ("tasks", NOW), ("users", SOON)):
+    for subject, when in (("leads", NOW), ("tasks", NOW), ("users", SOON), ("ahead", later(SOON, 1))):
         tell(ledger, "api_token", subject, when)
     tell(ledger, "webhook_off")
     assert clear(ledger, troubles.API_CODES, "leads")
     assert not clear(ledger, troubles.API_CODES, "leads")
     assert not clear(ledger, ["api_junk"])
     with ledger.engine.begin() as connection:
-        troubles.clear(connection, "office", troubles.API_CODES, before=SOON)
+        troubles.clear(connection, "office", troubles.API_CODES, spared=(SOON, SOON))
     assert [(told.code, told.subject) for told in read(ledger)] == [
         ("api_token", "users"),
         ("webhook_off", ""),

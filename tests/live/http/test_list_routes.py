@@ -18,26 +18,13 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
-from service.ledger.upkeep.screens import Screens
 from service.live.http import routes
 from service.live.http.list_routes import AT_ONCE, Lists, Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE, StubReader
-
-
-class NoScreens(Screens):
-    """An account without named screens."""
-
-    def __init__(self) -> None:
-        pass
-
-    async def digests(self, account_id: str) -> frozenset[str]:
-        return frozenset()
-
-    async def seen(self, account_id: str, digest: str, now: int) -> None:
-        """Nothing to note."""
+from tests.live.http.apps import NoScreens
 
 
 @pytest.mark.parametrize(

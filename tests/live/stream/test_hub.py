@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from service.app import create_app
+from service.calendar import iso
 from service.config import Config
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import ClientRow
 from service.live.board.query import BoardQuery
-from service.live.stream import hub as hub_module
-from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER, Hub
+from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER_SECONDS, Hub
 from service.model import SECOND, later
 from service.problems import Message
 from tests.clocks import StandingClock
@@ -187,7 +187,7 @@ async def test_queries_differ_in_order_and_period(office: Office) -> None:
         assert screen.board["at_risk"]["list"][0]["client_id"] == first
 
 
-async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(office: Office) -> None:
+async def test_a_heartbeat_comes_within_five_seconds_with_the_moment_of_the_read(office: Office) -> None:
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 5 * SECOND))
@@ -196,6 +196,18 @@ async def test_a_heartbeat_comes_every_five_seconds_with_the_moment_of_the_read(
     data = screen.events[-1][2]
     assert data["seq"] == 1
     assert data["as_of"].startswith("2026-11-23T10:00:05")
+
+
+@pytest.mark.parametrize("hours", [-12, 12])
+async def test_heartbeats_go_on_when_the_clock_is_set(office: Office, hours: int) -> None:
+    screen = await office.watch()
+    await office.settle(lambda: screen.names == ["snapshot"])
+    office.clock.step(hours * 3600)
+    office.reader.board = replace(office.reader.board, as_of=office.clock.moment)
+    for beats in (1, 2, 3):
+        await office.beats(1)
+        assert screen.names.count("heartbeat") == beats
+        assert screen.events[-1][2]["as_of"] == iso(office.reader.board.as_of, OFFICE.zone)
 
 
 async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(office: Office) -> None:
@@ -274,7 +286,7 @@ async def test_a_board_that_nobody_watches_is_forgotten_after_a_while(office: Of
     await office.settle(lambda: bool(screen.board))
     office.leave()
     await office.settle(lambda: office.hub.streams == 0)
-    await office.beats(int(LINGER / SECOND / HEARTBEAT_SECONDS) + 3)
+    await office.beats(int(LINGER_SECONDS / HEARTBEAT_SECONDS) + 3)
     reads = office.reader.reads
     await office.beats(10)
     assert office.reader.reads == reads
@@ -290,11 +302,8 @@ async def test_closing_ends_every_stream(office: Office) -> None:
     assert office.hub.streams == 0
 
 
-async def test_no_more_streams_are_admitted_than_the_limit(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub_module, "MAX_STREAMS", 1)
-
+async def test_no_more_streams_are_admitted_than_the_limit(office: Office) -> None:
+    office.hub.max_streams = 1
     assert not office.hub.is_full
     await office.watch()
     assert office.hub.is_full
