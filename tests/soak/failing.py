@@ -165,7 +165,7 @@ class Bench:
     def _try_to_migrate(self, config: Config) -> None:
         try:
             self._prepare(config)
-        except Unavailable:
+        except (Unavailable, OSError):  # the latter where a migration cannot be read
             return
 
     async def _serve(self, config: Config, fault: Fault, sent: Sent) -> bool:
@@ -224,7 +224,7 @@ async def _post(client: httpx.AsyncClient, sent: Sent, key: str) -> bool:
     return answer.status_code == 200
 
 
-def run(seed: int, scale: float) -> dict[str, int | float | str]:
+def fail_calls(seed: int, scale: float) -> dict[str, int | float | str]:
     """Fail each call in every way; with a smaller scale only every few calls, and in some ways."""
     step = max(1, round(1 / scale))
     ways = [
@@ -261,4 +261,4 @@ if __name__ == "__main__":
     engine.CHECKPOINT_PAGES = 20  # type: ignore[misc]
     # No call leaves this process, and to read all certificates takes longer than a run.
     ssl.create_default_context = lambda *_, **__: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    sys.stdout.write(json.dumps(run(int(sys.argv[1]), float(sys.argv[2]))))
+    sys.stdout.write(json.dumps(fail_calls(int(sys.argv[1]), float(sys.argv[2]))))
