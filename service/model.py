@@ -187,23 +187,32 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """An HTTP request, as adapters get it.
+class Head:
+    """What comes before the body of an HTTP request.
 
     Args:
         method: In upper case.
         path: As received, without the query string.
         query: The decoded query parameters; of a repeated one, the first.
         headers: Names in lower case; of a repeated one, the last.
-        body: The raw bytes.
-        received_at: When the service had read the whole body.
-        query_string: The part after the question mark, as received.
     """
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Head):
+    """An HTTP request, as adapters get it.
+
+    Args:
+        body: The raw bytes.
+        received_at: When the service had read the whole body.
+        query_string: The part after the question mark, as received.
+    """
+
     body: bytes
     received_at: Instant
     query_string: str = ""
