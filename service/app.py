@@ -68,7 +68,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     }
     runner = Runner(syncs, http)
     refused = RefusedRequests(database, accounts, clock)
-    retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
+    retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams)
 
