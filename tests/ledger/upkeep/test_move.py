@@ -32,7 +32,7 @@ def full(sqlite_ledgers: Callable[[], str]) -> Ledger:
         heads.ensure(connection, REMOVED, NOW)
         changes = (
             Change(
-                "deal", "1", NOW, {"known": True, "client_id": "7", "amount": 2**53 + 1, "name": "Ё\u2028"}
+                "deal", "1", NOW, {"known": True, "client_id": "7", "amount": 10**13 - 1, "name": "Ё\u2028"}
             ),
             Change("deal", "2", NOW, {"known": True, "status": "lost", "reason_id": "r", "amount": 5}),
             Change("task", "t", NOW, {"deal_id": "1", "due_at": NOW - HOUR, "completed": False}),
