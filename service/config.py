@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Final, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ def _encoded(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
 
 
-@cache
+@lru_cache(maxsize=1024)  # there are some 600
 def zone(key: str) -> ZoneInfo:
     """A time zone by its IANA name, from the `tzdata` wheel, so that every machine has the same rules.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cache
 from typing import Final
 from urllib.parse import urlencode
 
@@ -159,29 +158,29 @@ def _sequence_number(text: str | None) -> int | None:
     return int(text)
 
 
-@cache
-def _file(name: str) -> tuple[bytes, str] | None:
-    """A file of the page and a digest of its content; None if there is no such file."""
-    if name not in {path.name for path in render.STATIC.iterdir() if path.is_file()}:
-        return None
-    content = (render.STATIC / name).read_bytes()
-    return content, hashlib.sha256(content).hexdigest()[:16]
+def _page_files() -> Mapping[str, tuple[bytes, str]]:
+    """The page's files by name, each with a digest of its content."""
+    contents = {path.name: path.read_bytes() for path in render.STATIC.iterdir() if path.is_file()}
+    return {name: (content, hashlib.sha256(content).hexdigest()[:16]) for name, content in contents.items()}
 
 
-async def _static(request: Request) -> ASGIApp:
-    """A file of the page. Browsers keep it and ask each time whether it changed, so that all files are always
-    of one version."""
-    name = request.path_params["name"]
-    file = _file(name)
-    if file is None:
-        return Problem(404, "there is no such file")
-    content, digest = file
-    tag = f'"{digest}"'
-    headers = {**SECURITY, "cache-control": "no-cache", "etag": tag}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(content, media_type=media_type, headers=headers)
+def _static(files: Mapping[str, tuple[bytes, str]]) -> Callable[[Request], Awaitable[Response]]:
+    """The handler of the page's files. Browsers keep them and ask each time whether they changed, so that all
+    are always of one version."""
+
+    async def static(request: Request) -> ASGIApp:
+        name = request.path_params["name"]
+        if name not in files:
+            return Problem(404, "there is no such file")
+        content, digest = files[name]
+        tag = f'"{digest}"'
+        headers = {**SECURITY, "cache-control": "no-cache", "etag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(content, media_type=media_type, headers=headers)
+
+    return static  # type: ignore[return-value]  # Starlette awaits any ASGI app that comes back
 
 
 def routes(
@@ -206,5 +205,5 @@ def routes(
         Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
         Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
-        Route("/static/{name}", _static),
+        Route("/static/{name}", _static(_page_files())),
     ]

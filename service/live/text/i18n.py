@@ -8,7 +8,7 @@ from __future__ import annotations
 import gettext
 import io
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, get_args
 
@@ -97,7 +97,7 @@ class Translations:
         return [self.catalogue.ngettext(singular, plural, count) for count in (1, 2, 5)]
 
 
-@cache
+@lru_cache(maxsize=4096)
 def same_reason(name: str, language: Language) -> str:
     """A reason's name in another language, if the board itself gives that name; else the name as it is."""
     for message in (NO_REASON, PENDING_REASON):
