@@ -80,7 +80,7 @@ def check_config(config: Config, online: bool) -> None:
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
-            f"webhooks to /webhooks/{account.id}"
+            f"webhooks to {account.webhook_address}"
         )
         if online and account.api is not None:
             wrong = asyncio.run(crm_api.wrong(account, SystemClock()))
