@@ -76,22 +76,13 @@ class Lists:
     """The handlers of lists, to be guarded as the board's are. They raise `QueryError`, `Crowded` and
     `Unavailable`.
 
-    Args:
-        headers: Those of every response that shows figures.
-
     Attributes:
         turns: The threads in which lists are made.
     """
 
-    def __init__(
-        self,
-        readers: Readers,
-        clock: Clock,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, readers: Readers, clock: Clock) -> None:
         self._readers = readers
         self._clock = clock
-        self._headers = headers
         self.turns = Turns("lossboard-lists", AT_ONCE, WAITING)
 
     def refusals(self, make: Callable[[RefusalList, Account, BoardQuery], str | Sheet]) -> Handler:
@@ -154,6 +145,6 @@ class Lists:
     ) -> Response:
         content = await made(self.turns, request, account, read, PATIENCE_SECONDS)
         if isinstance(content, str):
-            return HTMLResponse(content, headers=self._headers)
-        headers = {**self._headers, "content-disposition": content.disposition}
+            return HTMLResponse(content)
+        headers = {"content-disposition": content.disposition}
         return Response(content.content, media_type="text/csv", headers=headers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -30,17 +30,13 @@ class EventStream(EventSourceResponse):
 
     Args:
         stream: Writes the stream through ASGI's `send`, and returns when it has ended.
-        headers: Besides those of every event stream.
         place: Held from the moment that the response begins until it has ended.
     """
 
     def __init__(
-        self,
-        stream: Callable[[StreamSend], Awaitable[None]],
-        headers: Mapping[str, str],
-        place: AbstractContextManager[None],
+        self, stream: Callable[[StreamSend], Awaitable[None]], place: AbstractContextManager[None]
     ) -> None:
-        super().__init__(iter(()), headers=headers, ping=0)
+        super().__init__(iter(()), ping=0)
         self._stream = stream
         self._place = place
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from service.brake import Brake
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.deal_rows import RefusalReader
@@ -31,7 +32,7 @@ async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) 
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
-    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, clock))
+    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
         answer = await browser.get(f"/boards/office/{path}")
