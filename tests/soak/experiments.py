@@ -14,6 +14,7 @@ from typing import Final
 
 EXPERIMENTS: Final = (
     "kills",
+    "migrations",
     "storm",
     "power",
     "io_faults",
