@@ -19,4 +19,5 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "fuzz",
 )
