@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from service.http.room import Room
+from service.http.security import SECURITY
 from service.problems import Message, Problem, Receive, Send
 
 HEAD_SECONDS: Final = 10.0
@@ -148,11 +149,11 @@ class Connection(HttpToolsProtocol):
         """
         if len(self.headers) > MAX_FIELDS:
             raise _TooMuch
+        super().on_headers_complete()  # fails on a target without a path
+        self.headers = []
         self._cancel("head")
         self._in_head = False
         self._overhead = 0
-        super().on_headers_complete()
-        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """Leave the body to the application, which has limits of its own."""
@@ -256,7 +257,7 @@ class Connection(HttpToolsProtocol):
             f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
             "content-type: application/problem+json",
             f"content-length: {len(body)}",
-            "cache-control: no-store",
+            *(f"{name}: {value}" for name, value in SECURITY.items()),
             "connection: close",
             "\r\n",
         ]
