@@ -26,6 +26,7 @@ from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
+from service.ledger.upkeep.soundness import Soundness
 from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
@@ -70,12 +71,14 @@ def create_app(config: Config, clock: Clock) -> Service:
     refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
-    metrics.watch(lambda: writer.depth, lambda: hub.streams)
+    soundness = Soundness(database)
+    metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
-    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run]
+    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
+    writer.on_fault.append(soundness.on_fault)
     if follower is not None:
         follower.on_seq += on_seq
         writer.on_commit.append(_seqs_to([follower.announce]))
@@ -85,7 +88,7 @@ def create_app(config: Config, clock: Clock) -> Service:
     routes = [
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, clock),
-        *_health(database, writer, metrics),
+        *_health(database, writer, soundness, metrics),
     ]
     lifespan = _lifespan(writer, hub, runs, database)
     app = Starlette(routes=routes, middleware=[Middleware(TrailingSlash)], lifespan=lifespan)
@@ -150,9 +153,9 @@ def _apis(config: Config) -> list[tuple[Account, Api]]:
     return [(account, api) for account, api in apis if api is not None]
 
 
-def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]:
-    """`/healthz`: the process is up. `/readyz`: the database can be used, this version can work on its
-    schema, and no account was left to nodes with newer rules."""
+def _health(database: Database, writer: Writer, soundness: Soundness, metrics: Metrics) -> list[Route]:
+    """`/healthz`: the process is up. `/readyz`: the database can be used and is sound, this version can work
+    on its schema, and no account was left to nodes with newer rules."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
@@ -166,6 +169,8 @@ def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]
             return _not_ready("the database is away")
         if not writer.storing:
             return _not_ready("nothing can be stored")
+        if soundness.is_damaged:
+            return _not_ready("the database is damaged: restore a backup, or see lossboard check-database")
         if outdated := writer.outdated:
             return _not_ready(
                 f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
