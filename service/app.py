@@ -33,7 +33,7 @@ from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
 from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
-from service.live.stream.hub import Hub
+from service.live.stream.hub import MAX_STREAMS, Hub
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model import SECOND
 from service.sync.runner import AccountSync, Runner
@@ -53,15 +53,16 @@ class Service:
     metrics: Metrics
 
 
-def create_app(config: Config, clock: Clock) -> Service:
-    """Put a service together on a database that is migrated and prepared."""
+def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Service:
+    """Put a service together on a database that is migrated and prepared. There are file descriptors for so
+    many `streams` of events."""
     accounts = {account.id: account for account in config.accounts}
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
     readers = Readers.of(database, accounts, clock)
-    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing)
+    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
     syncs = {
         account.id: AccountSync(account, api, database, writer, http, clock, metrics)

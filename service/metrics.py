@@ -42,6 +42,11 @@ class Metrics:
             "lossboard_last_delivery_timestamp_seconds", "When an account's last delivery came", account
         )
         self._depth = gauge("lossboard_queue_depth", "Deliveries waiting for a commit")
+        self._closed = counter(
+            "lossboard_connections_closed",
+            "Connections closed for what they sent or for want of room",
+            ("cause",),
+        )
         self._streams = gauge("lossboard_screens", "Open event streams")
         self._storing = gauge("lossboard_storing", "1 while deliveries can be stored, else 0")
         self._sound = gauge("lossboard_database_sound", "0 once damage of the database is known")
@@ -74,6 +79,10 @@ class Metrics:
     def conflict(self, account_id: str) -> None:
         """Count a webhook whose id came before with another body."""
         self._conflicts.labels(account_id).inc()
+
+    def connection_closed(self, cause: str) -> None:
+        """Count a connection that was closed because of what it sent, or because there were too many."""
+        self._closed.labels(cause).inc()
 
     def commit(self, deliveries: int, seconds: float) -> None:
         """Count one commit."""

@@ -34,9 +34,11 @@ Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipe
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
-Source: TypeAlias = Literal["webhook", "answer", "sync", "import"]
+Source: TypeAlias = Literal["webhook", "answer", "sync", "import", "forget"]
 """How a delivery arrived: posted by the CRM, fetched from its API for a need, read from its API by a backfill
-or reconciliation, or imported from a file. The page does not announce changes of the last two sources."""
+or reconciliation, or imported from a file. `forget`: it has no raw body, but the changes themselves, because
+a person in it was forgotten, or because it is what clears that person's names from state. The page does not
+announce changes of the last three sources."""
 
 TroubleCode: TypeAlias = Literal[
     "api_token",
@@ -92,6 +94,9 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
     "merger": {"into_id": str},  # the deal or client that is left
 }
 """The fields of each entity and their types. State has one column for each field."""
+
+PERSONAL: Final[Mapping[Entity, str]] = {"client": "name", "deal": "name", "task": "text"}
+"""By entity, the field that names a client, or in which people write a client's name."""
 
 ID_LENGTH: Final = 200
 """Characters in the longest valid id. A longer one is an error, because ids are keys in the database."""

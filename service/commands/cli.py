@@ -14,7 +14,9 @@ import click
 from service.clock import SystemClock
 from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
+from service.commands.database import backup, restore
 from service.commands.options import accounts, bar, plain_errors, with_config
+from service.commands.people import forget, purge
 from service.commands.screens import screens
 from service.commands.serving import serve_config, serve_demo
 from service.config import Account, Config
@@ -133,7 +135,7 @@ def _rebuild_at_start(config: Config, account: Account) -> None:
     _rebuild(config, account, from_log=False)
 
 
-for _command in (screens, sync, subscribe, import_file):
+for _command in (screens, sync, subscribe, import_file, backup, restore, forget, purge):
     main.add_command(_command)
 
 

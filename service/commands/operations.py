@@ -23,6 +23,7 @@ from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
+from service.projections import stripped
 
 SCREEN_NAME_LENGTH: Final = 60
 """Characters in the longest name of a screen."""
@@ -97,6 +98,8 @@ def decode(stored: Stored, account: Account) -> Decoded:
     """
     if stored.body is None:
         raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
+    if stored.source == "forget":
+        return Decoded(stored.key, stripped.changes_in(stored.body))
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":

@@ -15,7 +15,7 @@ import click
 from service.commands import crm_api, import_csv, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
-from service.ledger.database import schema
+from service.ledger.database import files, schema
 from service.ledger.database.engine import AlreadyServed
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.recompute import LogPruned, Progress
@@ -36,6 +36,7 @@ def plain_errors() -> Iterator[None]:
     except (
         ConfigError,
         AlreadyServed,
+        files.FileRefused,
         schema.SchemaError,
         operations.UnknownAccount,
         operations.ScreenError,

@@ -21,7 +21,7 @@ from service.config import Account, Config, ConfigError, Secret
 from service.config_file import parse
 from service.demo.postman import DeliveryError
 from service.demo.run import ACCOUNT, Simulation
-from service.http import supervisor
+from service.http import descriptors, supervisor
 from service.http.server import Companion, Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
@@ -107,8 +107,7 @@ def _serve_by_workers(shown: _Shown, clock: Clock, host: str, port: int, workers
 async def _work(
     config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, "", 0, service.hub.close, lambda _url: ready())
+    server = _server(config, clock, "", 0, lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -179,6 +178,11 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, host, port, service.hub.close, started)
-    await server.serve()
+    await _server(config, clock, host, port, started).serve()
+
+
+def _server(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> Server:
+    shares = descriptors.shares(descriptors.raise_limit())
+    service = create_app(config, clock, shares.streams)
+    on_closed = service.metrics.connection_closed
+    return Server(service.app, host, port, service.hub.close, started, shares.connections, on_closed)

@@ -15,4 +15,5 @@ from typing import Final
 EXPERIMENTS: Final = (
     "storm",
     "power",
+    "strangers",
 )

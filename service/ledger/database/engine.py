@@ -74,6 +74,10 @@ CHECKPOINT_PAGES: Final = 4_000
 the disk twice, and writes a page once that many commits changed. One block of the log's index names 4 062
 pages, so with a larger log every read would look in two places."""
 
+LOG_BYTES: Final = 64 * 2**20
+"""Size to which the file of the write-ahead log is cut as it begins anew. It outgrows that only while
+somebody reads an old state of the database."""
+
 ANNOUNCERS: Final = 1
 """Connections of a serving process that notify other nodes. One more connection listens."""
 
@@ -121,6 +125,7 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
     if role == "writer":
         pragmas += [f"cache_size=-{WRITER_CACHE_KIB}", f"wal_autocheckpoint={CHECKPOINT_PAGES}"]
+        pragmas += [f"journal_size_limit={LOG_BYTES}", "secure_delete=ON"]
     else:
         pragmas += ["wal_autocheckpoint=0", "query_only=ON"]
 

@@ -55,6 +55,11 @@ def newest() -> str:
     return _revisions(migrations())[0]
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version of the service has the migrations of a revision."""
+    return revision in _revisions(migrations())
+
+
 def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
@@ -109,7 +114,7 @@ def _current(connection: Connection) -> str | None:
 def is_newer(connection: Connection) -> bool:
     """Whether a newer version of the service migrated the database."""
     have = _current(connection)
-    return have is not None and have not in _revisions(migrations())
+    return have is not None and not is_known(have)
 
 
 def check(connection: Connection) -> None:

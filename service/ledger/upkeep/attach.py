@@ -62,6 +62,15 @@ def writing(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
+@contextlib.contextmanager
+def opened(database_url: str) -> Iterator[Database]:
+    """The database of a command that goes through it in several transactions; raises as `reading` does."""
+    with contextlib.closing(Database(database_url)) as database:
+        with database.reading() as connection:
+            schema.check(connection)
+        yield database
+
+
 @contextlib.asynccontextmanager
 async def attach(database_url: str, account: Account, clock: Clock) -> AsyncIterator[AttachedLedger]:
     """Open the ledger of an account, and make its head row if there is none.

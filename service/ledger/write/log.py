@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,9 +73,9 @@ def known(connection: Connection, account: str, keys: Collection[str]) -> dict[s
     return {key: Known(number, content) for key, number, content in rows}
 
 
-def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
+def append(connection: Connection, numbered: Iterable[tuple[int, Delivery, Changed]]) -> None:
     """Store deliveries with their numbers, and their rejections in quarantine."""
-    if not deliveries:
+    if not (deliveries := list(numbered)):
         return
     connection.execute(
         _APPEND,
@@ -196,12 +196,24 @@ def one(connection: Connection, account: str, number: int) -> Stored | None:
     return page[0] if page and page[0].number == number else None
 
 
-def everything(connection: Connection, account: str) -> Iterator[Stored]:
-    """The whole log of an account in order, read page by page."""
-    after = 0
+def everything(connection: Connection, account: str, after: int = 0) -> Iterator[Stored]:
+    """The log of an account in order, or what comes after a number, read page by page."""
     while page := stored(connection, account, after):
         yield from page
         after = page[-1].number
+
+
+def strip(connection: Connection, account: str, number: int, body: bytes, changed: Changed) -> None:
+    """Replace what a delivery has changed, and its raw body, if retention has not dropped that.
+
+    Args:
+        body: See `stripped.body_of`.
+    """
+    of_delivery = DELIVERIES.c.account == account, DELIVERIES.c.number == number
+    shown = update(DELIVERIES).where(*of_delivery).values(changed=_ENCODER.encode(changed).decode())
+    connection.execute(shown)
+    kept = update(DELIVERIES).where(*of_delivery, DELIVERIES.c.body.is_not(None))
+    connection.execute(kept.values(body=body, headers="{}", source="forget"))
 
 
 def prunable(

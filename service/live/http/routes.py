@@ -29,7 +29,7 @@ from service.live.http import access
 from service.live.http.list_routes import Handler, Lists, Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.page import list_page, render, spreadsheet
-from service.live.stream.hub import MAX_STREAMS, Hub
+from service.live.stream.hub import Hub
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.model import Day
@@ -121,7 +121,7 @@ class Boards:
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
         if self._hub.is_full:
-            return Problem(503, f"{MAX_STREAMS} streams are open", RETRY)
+            return Problem(503, f"{self._hub.max_streams} streams are open", RETRY)
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         check_parameters([("Last-Event-ID", last_id or "")])
         screen: str | None = request.state.screen

@@ -45,7 +45,7 @@ LINGER_SECONDS: Final = 60.0
 """How long a board is still read after its last subscriber left, so that a reload finds it ready."""
 
 MAX_STREAMS: Final = 5_000
-"""Streams that one process holds open."""
+"""Streams that one process holds open, if there are descriptors for them."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Hub:
     Args:
         accounts: By id.
         is_storing: Whether the service can store what comes in.
+        streams: How many streams there are file descriptors for.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Hub:
         accounts: Mapping[str, Account],
         clock: Clock,
         is_storing: Callable[[], bool] = lambda: True,
+        streams: int = MAX_STREAMS,
     ) -> None:
         self._reader = reader
         self.is_storing = is_storing
@@ -93,6 +95,8 @@ class Hub:
         self._watches: dict[str, _Watch] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lossboard-boards")
         self._closing = False
+        self.max_streams = min(streams, MAX_STREAMS)
+        """How many streams this process holds open."""
 
     @property
     def streams(self) -> int:
@@ -102,7 +106,7 @@ class Hub:
     @property
     def is_full(self) -> bool:
         """Whether this process holds as many streams open as it may."""
-        return self.streams >= MAX_STREAMS
+        return self.streams >= self.max_streams
 
     @property
     def watched(self) -> Collection[str]:

@@ -17,7 +17,6 @@ from service.config import Config
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import ClientRow
 from service.live.board.query import BoardQuery
-from service.live.stream import hub as hub_module
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER_SECONDS, Hub
 from service.model import SECOND, later
 from service.problems import Message
@@ -303,11 +302,8 @@ async def test_closing_ends_every_stream(office: Office) -> None:
     assert office.hub.streams == 0
 
 
-async def test_no_more_streams_are_admitted_than_the_limit(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub_module, "MAX_STREAMS", 1)
-
+async def test_no_more_streams_are_admitted_than_the_limit(office: Office) -> None:
+    office.hub.max_streams = 1
     assert not office.hub.is_full
     await office.watch()
     assert office.hub.is_full

@@ -1,0 +1,266 @@
+"""One HTTP/1.1 connection: uvicorn's, plus the limits that it lacks.
+
+uvicorn has no deadline for a request's head, so that a client can hold a connection by sending a byte now and
+then. It has none for a client that does not read its response. Neither it nor its parser has a limit for what
+they collect: header fields, trailers, and requests that a client sends before it has the answer to the first.
+And it logs a line for each request that is no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Final, Literal, TypeAlias
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service.http.room import Room
+from service.problems import Message, Problem, Receive, Send
+
+HEAD_SECONDS: Final = 10.0
+"""The time limit for a request's head: from the opening of the connection, or, on a kept-alive connection,
+from the head's first byte."""
+
+WRITE_SECONDS: Final = 20.0
+"""How long a full connection may accept no bytes before it is aborted, as of a screen that lost its power."""
+
+LEAVE_SECONDS: Final = 1.0
+"""The same at shutdown, because somebody waits for the process to end; and the time that a refused client has
+to read why."""
+
+MAX_HEAD: Final = 16 * 1024
+"""Bytes before a body, and again of all that frames it: sizes and extensions of chunks, and trailers. The end
+of the request before may add as much."""
+
+READ_SIZE: Final = 64 * 1024
+"""Bytes that are read from a connection at once. asyncio reads 256 KiB, of every connection that has them,
+before the application sees the first of them and can refuse it."""
+
+MAX_FIELDS: Final = 100
+"""Header fields of a request, trailers included."""
+
+MAX_PIPELINED: Final = 8
+"""Requests that may wait for the answer to the one before."""
+
+OnRefused: TypeAlias = Callable[[str], None]
+"""Called with the cause when a connection is closed because of what it sent."""
+
+_TOO_LARGE: Final = Problem(431, f"the head is over {MAX_HEAD // 1024} KiB or {MAX_FIELDS} fields")
+_NOT_HTTP: Final = Problem(400, "the request is not HTTP/1.1")
+
+_Deadline: TypeAlias = Literal["head", "write"]
+
+
+class _TooMuch(Exception):
+    """A client sends more than is collected for it."""
+
+
+class Connection(HttpToolsProtocol):
+    """HTTP/1.1 within limits of size and time.
+
+    Only the connection can set them: an application sees a request when its head is complete, and can only
+    wait for a client that does not read.
+
+    Args:
+        room: Knows all connections of the process.
+        on_refused: See there.
+    """
+
+    head_seconds = HEAD_SECONDS
+    write_seconds = WRITE_SECONDS
+    leave_seconds = LEAVE_SECONDS
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        room: Room,
+        on_refused: OnRefused,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._room = room
+        self._on_refused = on_refused
+        self._timers: dict[_Deadline, asyncio.TimerHandle] = {}
+        self._proven = False
+        self._in_head = True
+        self._ignoring = False
+        self._overhead = 0
+        self._fields = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the deadline of the first request's head."""
+        super().connection_made(transport)
+        transport.max_size = READ_SIZE  # type: ignore[attr-defined]  # asyncio's transport has it
+        self._start("head", self.head_seconds)
+        self._room.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Start the deadline of the next head with the first byte after a finished request; parse.
+
+        The parser gets parts, because between two of them it can be seen how much it has collected.
+        """
+        if "head" not in self._timers and self._is_idle():
+            self._start("head", self.head_seconds)
+        self._unset_keepalive_if_required()
+        self._room.heard(self)
+        parts = memoryview(data)
+        for begin in range(0, len(data), MAX_HEAD):
+            if not self._ignoring and not self.transport.is_closing():
+                self._parse(parts[begin : begin + MAX_HEAD])
+
+    def _parse(self, part: memoryview) -> None:
+        self._overhead += len(part)
+        try:
+            self.parser.feed_data(part)
+        except httptools.HttpParserUpgrade:  # nothing to change to: the answer is HTTP/1.1, and the last one
+            self._ignoring = True
+            self.cycle.keep_alive = False
+        except httptools.HttpParserCallbackError as error:
+            self._refuse(_TOO_LARGE if isinstance(error.__context__, _TooMuch) else _NOT_HTTP)
+        except httptools.HttpParserError:
+            self._refuse(_NOT_HTTP)
+        else:
+            if self._overhead > MAX_HEAD:
+                self._refuse(_TOO_LARGE)
+            self._room.holds(self, max(0, self._overhead) if self._in_head else 0)
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise _TooMuch
+        self._in_head = True
+        self._fields = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a field. A trailer counts too, but may not pass for a field of the head (RFC 9110, 6.5.1)."""
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise _TooMuch
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Cancel the head's deadline; begin to count what frames the body."""
+        self._cancel("head")
+        self._in_head = False
+        self._overhead = 0
+        super().on_headers_complete()
+        self._tell_room()
+
+    def on_body(self, body: bytes) -> None:
+        """Leave the body to the application, which has limits of its own."""
+        self._overhead -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Begin to count the next head."""
+        super().on_message_complete()
+        self._in_head = True
+        self._overhead = 0
+        self._tell_room()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request. What the application did not read of the body is not kept for it."""
+        if self.cycle.response_complete:
+            self.cycle.body = bytearray()
+        super().on_response_complete()
+        self._tell_room()
+
+    def pause_writing(self) -> None:
+        """Start the write deadline: the connection is full."""
+        super().pause_writing()
+        self._start("write", self.write_seconds)
+
+    def resume_writing(self) -> None:
+        """Cancel the write deadline: the client reads again."""
+        self._cancel("write")
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Finish the current request; a full connection gets the shorter deadline."""
+        super().shutdown()
+        if "write" in self._timers:
+            self._start("write", self.leave_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel both deadlines."""
+        self._cancel("head")
+        self._cancel("write")
+        self._room.leave(self)
+        super().connection_lost(exc)
+
+    def cut(self) -> None:
+        """Close the connection at once, whatever is left to send."""
+        self.transport.abort()
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
+        return cycle is None or cycle.response_complete
+
+    def _tell_room(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._is_idle() or self.cycle.more_body:
+            self._room.waits(self, proven=self._proven)
+        else:
+            self._room.owed(self)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
+        async def noted(scope: Message, receive: Receive, send: Send) -> None:
+            await app(scope, receive, self._noting(send))
+
+        super()._start_asgi_task(cycle, noted)  # type: ignore[arg-type]  # uvicorn types each message
+
+    def _noting(self, send: Send) -> Send:
+        """A `send` that notes whether the answer is 2xx."""
+
+        def noting(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start" and 200 <= message["status"] < 300:
+                self._proven = True
+            return send(message)
+
+        return noting
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer what cannot be a request, unless other answers come first, and end the connection.
+
+        It is closed a moment later: closed with bytes unread, the client would lose the answer.
+        """
+        self._on_refused(HTTPStatus(problem.status).name.lower())
+        self._ignoring = True
+        behind = self._in_head or self.cycle.response_started or bool(self.pipeline)
+        if not self._is_idle() and behind:
+            self.cut()
+            return
+        if not self._is_idle():
+            self.cycle.disconnected = True  # the application is too late to answer
+            self.cycle.message_event.set()
+        body = problem.body()
+        head = [
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+            "content-type: application/problem+json",
+            f"content-length: {len(body)}",
+            "cache-control: no-store",
+            "connection: close",
+            "\r\n",
+        ]
+        self.transport.write("\r\n".join(head).encode() + body)
+        self.transport.write_eof()
+        self.flow.pause_reading()
+        self._start("head", self.leave_seconds)
+
+    def _start(self, deadline: _Deadline, seconds: float) -> None:
+        self._cancel(deadline)
+        self._timers[deadline] = self.loop.call_later(seconds, self.transport.abort)
+
+    def _cancel(self, deadline: _Deadline) -> None:
+        if (timer := self._timers.pop(deadline, None)) is not None:
+            timer.cancel()
