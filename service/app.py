@@ -63,12 +63,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     ticker = Ticker(database, list(accounts), writer, clock)
     readers = Readers.of(database, accounts, clock)
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
-    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
-    syncs = {
-        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
-        for account, api in _apis(config)
-    }
-    runner = Runner(syncs, http)
+    runner = _runner(config, database, writer, clock, metrics)
     refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
@@ -146,6 +141,16 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     if database.is_sqlite:
         return None
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
+
+
+def _runner(config: Config, database: Database, writer: Writer, clock: Clock, metrics: Metrics) -> Runner:
+    """The sync of every account whose CRM is asked."""
+    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
+    syncs = {
+        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
+        for account, api in _apis(config)
+    }
+    return Runner(syncs, http)
 
 
 def _apis(config: Config) -> list[tuple[Account, Api]]:

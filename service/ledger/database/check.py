@@ -1,13 +1,13 @@
-"""Whether a database is sound: what SQLite finds in its own file, or whether PostgreSQL can read every row."""
+"""What is wrong with a database: what SQLite finds in its file, or the tables that PostgreSQL cannot read."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Text, cast, func, literal_column, select, text
 
 from service.ledger.database.database import Database
-from service.ledger.database.errors import Unavailable
+from service.ledger.database.errors import Corrupt, Unavailable
 from service.ledger.database.tables import METADATA
 
 LINES: Final = 20
@@ -20,14 +20,14 @@ def quick(connection: Connection) -> list[str]:
 
 
 def thorough(database: Database) -> list[str]:
-    """What is wrong with a database: of SQLite everything, of PostgreSQL each table that has an unreadable row.
-
-    Raises:
-        Unavailable: The database is away.
-    """
+    """What is wrong with a database: with SQLite anything, with PostgreSQL each table with a row that cannot
+    be read."""
     if database.is_sqlite:
-        with database.reading() as connection:
-            return _findings(connection, "integrity_check")
+        try:
+            with database.reading() as connection:
+                return _findings(connection, "integrity_check")
+        except Corrupt as damage:  # it cannot even be looked through
+            return [str(damage)]
     return [line for table in sorted(METADATA.tables) for line in _unreadable(database, table)]
 
 
@@ -37,11 +37,11 @@ def _findings(connection: Connection, check: str) -> list[str]:
 
 
 def _unreadable(database: Database, table: str) -> list[str]:
-    with database.reading() as connection:
-        connection.exec_driver_sql("SELECT 1")  # whether the database is away
     try:
         with database.reading() as connection:
-            connection.exec_driver_sql(f"SELECT sum(length(CAST(row AS text))) FROM {table} AS row")
-    except Unavailable as error:
+            connection.execute(
+                select(func.sum(func.length(cast(literal_column(table), Text)))).select_from(text(table))
+            )
+    except Unavailable as error:  # it cannot be read, or not at the moment
         return [f"{table}: {error}"]
     return []

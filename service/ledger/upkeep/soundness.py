@@ -1,5 +1,6 @@
-"""Whether the database is sound, as far as this process knows: it looks through an SQLite file once after each
-start, while it serves, and it notes each damaged page that a commit meets. PostgreSQL looks after its own.
+"""Whether the database is sound, as far as this process knows. It looks through an SQLite file once after
+each start, while it serves, and it notes each damaged page that a commit meets. PostgreSQL looks after its
+own files.
 
 Damage does not pass by itself, so what was found stays until the process is started again.
 """
