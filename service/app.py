@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from service.adapters import ADAPTERS
 from service.adapters.api import Api
+from service.brake import Brake
 from service.clock import Clock
 from service.config import Account, Config
 from service.http.trailing_slash import TrailingSlash
@@ -80,7 +81,8 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
         writer.on_commit.append(_seqs_to([follower.announce]))
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
-    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, on_refused=refused.note)
+    brake = Brake(clock, metrics.failed_proof)
+    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, clock),

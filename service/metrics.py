@@ -24,6 +24,9 @@ class Metrics:
         self._conflicts = counter(
             "lossboard_conflicts", "Webhooks whose id came before with another body", account
         )
+        self._failed_proofs = counter(
+            "lossboard_failed_proofs", "Requests that were not authentic", (*account, "cause", "braked")
+        )
         self._calls = counter("lossboard_api_calls", "Calls to CRMs' APIs by verdict", (*account, "verdict"))
         self._repaired = counter(
             "lossboard_missed", "Deals and tasks that a reconciliation repaired", account
@@ -75,6 +78,10 @@ class Metrics:
     def webhook(self, account_id: str, result: str) -> None:
         """Count one webhook request. `account_id` is empty if there is no such account."""
         self._webhooks.labels(account_id, result).inc()
+
+    def failed_proof(self, account_id: str, cause: str, braked: bool) -> None:
+        """Count a request that was not authentic; `braked` if its address had too many of them."""
+        self._failed_proofs.labels(account_id, cause, "yes" if braked else "no").inc()
 
     def conflict(self, account_id: str) -> None:
         """Count a webhook whose id came before with another body."""

@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
 from service.config import Account, Options, Secret, is_one_of
-from service.model import SECOND, Decoded, Instant, Micros, Request
+from service.model import SECOND, Decoded, Head, Instant, Micros, Request
 
 TOLERANCE: Final = Micros(300 * SECOND)
 """How far the signed time of an attempt may lie before or after the time received."""
@@ -57,8 +57,23 @@ class Adapter(Protocol):
         Names the secret by its key, never by its value."""
 
     @abstractmethod
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """Whether the head of a request proves that its sender has one of the account's secrets. False: only
+        the body can prove it.
+
+        It is asked before the body is read, so that strangers cost nothing where the head tells them apart,
+        and of a signature, whether one is there, of the right form and within the tolerance.
+
+        Raises:
+            NotAuthentic: Whatever the body, `authenticate` would refuse the request.
+        """
+
+    @abstractmethod
     def authenticate(self, request: Request, account: Account) -> None:
-        """Return if the request comes from the account's CRM (SPEC section 6).
+        """Return if the request comes from the account's CRM (SPEC section 6); begins with `admit`.
+
+        Where the head proves nothing, it does a bounded amount of work for a stranger: a signature over the
+        body, or a bounded search in it, and never a whole body parsed.
 
         Raises:
             NotAuthentic: It does not, or does not prove it. Nothing else is ever raised, whatever the

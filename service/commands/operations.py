@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +16,14 @@ from service.config import Account, Config
 from service.ledger.database import private_files, wal
 from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
+from service.ledger.database.errors import Unavailable
+from service.ledger.database.schema import SchemaError
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
+from service.ledger.write.committer import rejection_of
+from service.ledger.write.heads import OtherRules
 from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
@@ -171,21 +175,27 @@ def rebuild(
 
 
 def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
-    """Decode and apply a quarantined delivery again; parts that are rejected again stay in quarantine.
+    """Decode and apply a quarantined delivery again. Parts that are rejected again stay in quarantine, and so
+    does a delivery that cannot be applied.
 
     Raises:
         LookupError: No such delivery.
     """
-    with attach.writing(config.database_url) as connection:
-        stored = log.one(connection, account.id, number)
-        if stored is None:
-            raise LookupError(f"no such delivery: {number}")
-        decoded = decode(stored, account)
-        again = Delivery(
-            account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
-        )
-        reapply(connection, account, number, again, clock.now())
-        return decoded
+    stored = attach.read(config.database_url, log.one, account.id, number)
+    if stored is None:
+        raise LookupError(f"no such delivery: {number}")
+    decoded = decode(stored, account)
+    again = Delivery(
+        account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
+    )
+    try:
+        with attach.writing(config.database_url, isolate_data=True) as connection:
+            reapply(connection, account, number, again, clock.now())
+    except (Unavailable, OtherRules, SchemaError, LookupError):
+        raise
+    except Exception as error:  # whatever its content does, the command says so and goes on
+        return replace(decoded, rejections=(rejection_of(error),))
+    return decoded
 
 
 def drop(config: Config, account: Account, number: int) -> int:

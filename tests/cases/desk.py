@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from service.adapters import ADAPTERS
+from service.brake import Brake
 from service.calendar import local_day
 from service.config import Account
 from service.config_file import parse
@@ -147,7 +148,9 @@ async def desk(
     writer.start()
     metrics = Metrics()
     service = Starlette(
-        routes=[Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics))],
+        routes=[
+            Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics, Brake(clock)))
+        ],
         middleware=[Middleware(TrailingSlash)],
     )
     asked: list[httpx.Request] = []

@@ -13,7 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 EXPERIMENTS: Final = (
+    "kills",
     "storm",
     "power",
+    "io_faults",
     "strangers",
 )

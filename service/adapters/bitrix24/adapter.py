@@ -20,11 +20,11 @@ from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, LEAD
 from service.adapters.cutting import CUT
 from service.adapters.fields import digest
-from service.adapters.forms import Form, FormError, Node, parse_form
+from service.adapters.forms import Form, Node, parse_form, value_in
 from service.adapters.parsed import rejected
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
-from service.model import Change, Decoded, Entity, Need, Request
+from service.model import Change, Decoded, Entity, Head, Instant, Need, Request
 
 _SECRET: Final = re.compile("auth|access_token|refresh|application_token|app_sid|member_id", re.IGNORECASE)
 """How the names of fields begin that prove who sends, or open the portal: the block `auth` of every event,
@@ -95,14 +95,17 @@ class Bitrix24Adapter(Adapter):
         if account.api is None:
             raise ValueError('crm = "bitrix24" needs [accounts.api]: its webhooks carry nothing but ids')
 
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """See `Adapter`. Bitrix24 puts nothing into the head that could tell."""
+        return False
+
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `auth[application_token]` is a secret, and `auth[domain]` is the configured domain,
         if there is one. The time of sending proves nothing, because nothing protects it."""
-        sender = _sender(request.body)
-        if not is_secret(_text(sender, "application_token"), account.webhook_secrets):
+        if not is_secret(value_in(request.body, "auth", "application_token"), account.webhook_secrets):
             raise NotAuthentic("token")
         domain = Bitrix24Options.of(account).domain
-        if domain is not None and _text(sender, "domain").casefold() != domain.casefold():
+        if domain is not None and value_in(request.body, "auth", "domain").casefold() != domain.casefold():
             raise NotAuthentic("account")
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -179,15 +182,6 @@ def _without_secret(field: bytes) -> bytes:
     if not _SECRET.match(written) or written in _NO_SECRETS:
         return field
     return name + separator + CUT if separator else CUT
-
-
-def _sender(body: bytes) -> Node:
-    """The `auth` block. Only its fields are parsed, because every request is checked before it is decoded."""
-    try:
-        form = parse_form(b"&".join(field for field in body.split(b"&") if field.startswith(b"auth")))
-    except FormError:
-        return {}
-    return form.get("auth", {})
 
 
 def _text(node: Node | None, name: str) -> str:

@@ -281,9 +281,15 @@ class Committer:
             self._locked.begin(account_id)
 
 
+def rejection_of(error: Exception) -> Rejection:
+    """What stands in place of a delivery's content that could not be applied."""
+    detail = "".join(traceback.format_exception(error))
+    return Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
+
+
 def _rejected(delivery: Delivery, error: Exception) -> Delivery:
     """The same delivery with a rejection in place of what could not be applied."""
-    detail = "".join(traceback.format_exception(error))
-    rejection = Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
-    decoded = Decoded(delivery.decoded.key, rejections=(rejection,), content=delivery.decoded.content)
-    return replace(delivery, decoded=decoded)
+    decoded = Decoded(
+        delivery.decoded.key, rejections=(rejection_of(error),), content=delivery.decoded.content
+    )
+    return replace(delivery, decoded=decoded, applied=False)

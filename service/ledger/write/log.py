@@ -25,7 +25,7 @@ class Stored:
 
     Args:
         body: None once it is pruned.
-        conflicts_with: See `Delivery`.
+        conflicts_with: See `Delivery`; so is `applied`.
     """
 
     account: str
@@ -37,6 +37,7 @@ class Stored:
     changed: Changed
     source: Source
     conflicts_with: int | None
+    applied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ _KNOWN = select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).whe
 )
 _APPEND = insert(DELIVERIES)
 _HOLD = insert(QUARANTINE)
-_ENCODER: Final = msgspec.json.Encoder()
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def known(connection: Connection, account: str, keys: Collection[str]) -> dict[str, Known]:
@@ -91,6 +92,7 @@ def append(connection: Connection, numbered: Iterable[tuple[int, Delivery, Chang
                 "body": delivery.body,
                 "changed": _ENCODER.encode(changed).decode(),
                 "source": delivery.source,
+                "applied": delivery.applied,
             }
             for number, delivery, changed in deliveries
         ],
@@ -105,7 +107,10 @@ def append(connection: Connection, numbered: Iterable[tuple[int, Delivery, Chang
 
 
 def hold(connection: Connection, account: str, number: int, rejections: Sequence[Rejection]) -> None:
-    """Replace a delivery's rejections in quarantine; without any, release it."""
+    """Note that a delivery was applied after all, but for these rejections: they replace those in quarantine.
+    Without any, release it."""
+    the_delivery = DELIVERIES.c.account == account, DELIVERIES.c.number == number
+    connection.execute(update(DELIVERIES).where(*the_delivery).values(applied=True))
     if not rejections:
         release(connection, account, number)
         return
@@ -185,6 +190,7 @@ def stored(connection: Connection, account: str, after: int, limit: int = 500) -
             changed=msgspec.json.decode(row.changed, type=dict[str, dict[str, tuple[Value, Value]]]),
             source=row.source,
             conflicts_with=row.conflicts_with,
+            applied=row.applied,
         )
         for row in rows
     ]

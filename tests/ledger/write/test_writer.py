@@ -91,6 +91,7 @@ async def test_one_delivery_that_fails_is_quarantined_and_its_neighbours_are_app
     assert "Traceback" in quarantined.detail
     assert stored is not None
     assert stored.body == b"b"
+    assert not stored.applied
     assert ledger.differences() == []
 
 
