@@ -18,4 +18,5 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "clock_steps",
 )
