@@ -39,6 +39,11 @@ class StandingClock:
                 self._sleepers.remove(sleeper)
 
     @property
+    def sleeping(self) -> bool:
+        """Whether somebody waits for a later moment."""
+        return bool(self._sleepers)
+
+    @property
     def sleepers(self) -> int:
         """How many wait for a later moment."""
         return len(self._sleepers)

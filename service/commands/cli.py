@@ -14,7 +14,7 @@ import click
 from service.clock import SystemClock
 from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
-from service.commands.database import backup, check_database, restore
+from service.commands.database import backup, check_database, move_to, restore
 from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.people import forget, purge
 from service.commands.screens import screens
@@ -80,7 +80,7 @@ def check_config(config: Config, online: bool) -> None:
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
-            f"webhooks to /webhooks/{account.id}"
+            f"webhooks to {account.webhook_address}"
         )
         if online and account.api is not None:
             wrong = asyncio.run(crm_api.wrong(account, SystemClock()))
@@ -142,6 +142,7 @@ for _command in (
     import_file,
     backup,
     restore,
+    move_to,
     check_database,
     forget,
     purge,

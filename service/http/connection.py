@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from service.http.room import Room
+from service.http.security import SECURITY
 from service.problems import Message, Problem, Receive, Send
 
 HEAD_SECONDS: Final = 10.0
@@ -149,10 +150,10 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Cancel the head's deadline; begin to count what frames the body."""
+        super().on_headers_complete()  # fails on a target without a path
         self._cancel("head")
         self._in_head = False
         self._overhead = 0
-        super().on_headers_complete()
         self._tell_room()
 
     def on_body(self, body: bytes) -> None:
@@ -248,7 +249,7 @@ class Connection(HttpToolsProtocol):
             f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
             "content-type: application/problem+json",
             f"content-length: {len(body)}",
-            "cache-control: no-store",
+            *(f"{name}: {value}" for name, value in SECURITY.items()),
             "connection: close",
             "\r\n",
         ]

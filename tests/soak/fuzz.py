@@ -21,6 +21,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from service.adapters import ADAPTERS
+from service.brake import Brake
 from service.commands import operations
 from service.config import Account, Config
 from service.ledger.database.database import Database
@@ -29,7 +30,8 @@ from service.ledger.write import heads, log
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.problems import Message
-from service.webhooks.endpoint import LARGE, WebhookEndpoint
+from service.webhooks.door import LARGE
+from service.webhooks.endpoint import WebhookEndpoint
 from tests.adapters.posts import NOW
 from tests.clocks import StandingClock
 from tests.databases import PostgresDatabases, SqliteFiles, postgres_server
@@ -37,7 +39,7 @@ from tests.soak.mutation import Mutator
 from tests.soak.proofs import KINDS, Post, accounts, proven, samples
 
 WEBHOOKS: Final = 200_000
-TOGETHER: Final = 50
+TOGETHER: Final = 250
 """Webhooks that are posted at once."""
 
 WORK_RATIO: Final = 1.0
@@ -100,7 +102,8 @@ async def serving(config: Config) -> AsyncIterator[Service]:
     by_id = {one.id: one for one in config.accounts}
     writer = Writer(database, by_id, clock)
     writer.start()
-    yield Service(config, database, WebhookEndpoint(by_id, writer, clock, Metrics()), clock)
+    endpoint = WebhookEndpoint(by_id, writer, clock, Metrics(), Brake(clock))
+    yield Service(config, database, endpoint, clock)
     await writer.stop()
     database.close()
 

@@ -136,7 +136,7 @@ class Ticking:
     async def rest(self) -> None:
         """Let the ticker work until it sleeps."""
         async with asyncio.timeout(20):
-            while not self.clock.sleepers:
+            while not self.clock.sleeping:
                 await asyncio.sleep(0.001)
 
     async def passes(self, seconds: float) -> None:
