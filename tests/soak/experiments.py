@@ -19,5 +19,6 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "clock_steps",
     "fuzz",
 )
