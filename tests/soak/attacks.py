@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.http.descriptors import shares
-from tests.e2e.running import VIEWER
+from tests.e2e.running import VIEWER, signed
 
 DESCRIPTORS: Final = 1024
 """The service's hard limit, so that strangers can meet it; fewer at a small scale."""
@@ -82,17 +82,23 @@ def pipelines(stranger: Stranger) -> int:
 
 
 def bodies(stranger: Stranger) -> int:
-    """Hold bodies of 1 MiB open that lack their last byte."""
+    """Hold bodies of 1 MiB open that lack their last byte, with a head that proves nothing and disproves
+    nothing; every other one does not say how long it is."""
     number = stranger.part(600)
-    head = b"POST /webhooks/office HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\n"
-    begun = head + b"content-length: %d\r\n\r\n" % 2**20 + b"x" * (2**20 - 1)
+    sized = _forged(b"content-length: %d\r\n\r\n" % 2**20) + b"x" * (2**20 - 1)
+    unsized = _forged(b"transfer-encoding: chunked\r\n\r\n%x\r\n" % 2**20) + b"x" * (2**20 - 1)
     with contextlib.ExitStack() as stack:
-        for _ in range(number):
+        for turn in range(number):
             connection = stack.enter_context(stranger.connect())
             connection.settimeout(0.5)  # a service that has enough does not read on
             with contextlib.suppress(OSError):
-                connection.sendall(begun)
+                connection.sendall(unsized if turn % 2 else sized)
     return number
+
+
+def forgeries(stranger: Stranger) -> int:
+    """Send whole bodies of 1 MiB, of which only a signature over all of it tells that they are forged."""
+    return _pour(stranger, b"", _forged(b"content-length: %d\r\n\r\n" % 2**20) + b"x" * 2**20)
 
 
 def deaf(stranger: Stranger) -> int:
@@ -158,12 +164,19 @@ ATTACKS: Final[dict[Callable[[Stranger], int], int]] = {
     extensions: 120,
     pipelines: 120,
     bodies: 250,
+    forgeries: 120,
     deaf: 60,
     descriptors: 60,
     screens: 120,
     guesses: 60,
 }
 """Each with the megabytes that it may cost."""
+
+
+def _forged(rest: bytes) -> bytes:
+    """The head of a request to the office that is signed, but not for the body that follows."""
+    headers = "".join(f"{name}: {value}\r\n" for name, value in signed("forged", "another body").items())
+    return f"POST /webhooks/office HTTP/1.1\r\nHost: localhost\r\n{headers}".encode() + rest
 
 
 def _read_answer(answers: object) -> int:

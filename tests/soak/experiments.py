@@ -14,8 +14,11 @@ from typing import Final
 
 EXPERIMENTS: Final = (
     "kills",
+    "migrations",
     "storm",
     "power",
     "io_faults",
     "strangers",
+    "clock_steps",
+    "fuzz",
 )
