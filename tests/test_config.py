@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[1] / "lossboard.example.toml"
 ENVIRONMENT = {
     "OFFICE_SECRET": SECRET,
     "OFFICE_VIEWER": "a-token-that-is-hard-to-guess",
-    "AMO_SECRET": "long-and-random",
+    "AMO_SECRET": "long-and-quite-random",
     "AMO_TOKEN": "a-long-lived-token",
 }
 
@@ -71,7 +71,7 @@ def test_the_example_shows_every_option_under_its_own_crm(kind: str) -> None:
     shown = tomllib.loads("\n".join(re.findall(r"^(?:# )?(\w+ = .+)$", table, re.MULTILINE)))
     assert sorted(shown) == sorted(ADAPTERS[kind].options.__struct_fields__)
     api = {"token": "x", "url": "https://crm.example"}
-    read(crm=kind, webhook_secret="user:password", api=api, **{kind: shown})
+    read(crm=kind, webhook_secret="user:a-password-of-sixteen", api=api, **{kind: shown})
 
 
 def test_options_of_another_crm_are_a_programming_error() -> None:
@@ -110,6 +110,18 @@ def test_several_secrets_let_one_be_replaced() -> None:
             {"crm": "pipedrive", "webhook_secret": "user:"},
             r"accounts\[0\].webhook_secret: expected user:pass",
         ),
+        (
+            {"crm": "amocrm", "webhook_secret": "fifteen-letters"},
+            r"\.webhook_secret: expected at least 16 char",
+        ),
+        (
+            {"crm": "amocrm", "webhook_secret": ["a-token-of-sixteen", "short"]},
+            r"\.webhook_secret: .*token_urlsafe",
+        ),
+        (
+            {"crm": "pipedrive", "webhook_secret": "a-long-name-of-a-user:fifteen-letters"},
+            r"\.webhook_secret: the password: expected at least 16",
+        ),
         ({"webhook_secret": "whsec_***"}, r"accounts\[0\].webhook_secret: expected whsec_"),
         ({"timezone": "Europe/Atlantis"}, r"accounts\[0\].timezone: .*Europe/Atlantis"),
         ({"timezone": "../../etc/passwd"}, r"accounts\[0\].timezone"),
@@ -137,7 +149,11 @@ def test_several_secrets_let_one_be_replaced() -> None:
             r"\.amocrm: the account's crm is bitrix24; its options stand in \[accounts.bitrix24\]: domain",
         ),
         (
-            {"crm": "pipedrive", "webhook_secret": "a:b", "pipedrive": {"signature": "v1"}},
+            {
+                "crm": "pipedrive",
+                "webhook_secret": "user:a-password-of-sixteen",
+                "pipedrive": {"signature": "v1"},
+            },
             r"accounts\[0\].pipedrive.signature: unknown key; known are: users, account$",
         ),
         ({"domain": "office.bitrix24.ru"}, r"accounts\[0\].domain: unknown key"),
