@@ -31,6 +31,7 @@ from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
+from service.ledger.upkeep.soundness import Soundness
 from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
@@ -71,21 +72,18 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     ticker = Ticker(database, list(accounts), writer, clock)
     readers = Readers.of(database, accounts, clock)
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
-    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
-    syncs = {
-        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
-        for account, api in _apis(config)
-    }
-    runner = Runner(syncs, http)
+    runner = _runner(config, database, writer, clock, metrics)
     refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
-    metrics.watch(lambda: writer.depth, lambda: hub.streams)
+    soundness = Soundness(database)
+    metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
-    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run]
+    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
+    writer.on_fault.append(soundness.on_fault)
     if follower is not None:
         follower.on_seq += on_seq
         writer.on_commit.append(_seqs_to([follower.announce]))
@@ -97,7 +95,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, brake, clock),
         metrics_route(metrics, config.metrics_token, brake),
-        *_health(database, writer),
+        *_health(database, writer, soundness),
     ]
     app = application(routes, config.root_path, _lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)
@@ -181,15 +179,25 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
 
 
+def _runner(config: Config, database: Database, writer: Writer, clock: Clock, metrics: Metrics) -> Runner:
+    """The sync of every account whose CRM is asked."""
+    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
+    syncs = {
+        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
+        for account, api in _apis(config)
+    }
+    return Runner(syncs, http)
+
+
 def _apis(config: Config) -> list[tuple[Account, Api]]:
     """The accounts whose CRM is asked, each with its adapter's API."""
     apis = [(account, ADAPTERS[account.crm].api) for account in config.accounts if account.api]
     return [(account, api) for account, api in apis if api is not None]
 
 
-def _health(database: Database, writer: Writer) -> list[Route]:
-    """`/healthz`: the process is up. `/readyz`: the database can be used, this version can work on its
-    schema, and no account was left to nodes with newer rules."""
+def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Route]:
+    """`/healthz`: the process is up. `/readyz`: the database can be used and is sound, this version can work
+    on its schema, and no account was left to nodes with newer rules."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
@@ -203,6 +211,8 @@ def _health(database: Database, writer: Writer) -> list[Route]:
             return _not_ready("the database is away")
         if not writer.storing:
             return _not_ready("nothing can be stored")
+        if soundness.is_damaged:
+            return _not_ready("the database is damaged: restore a backup, or see lossboard check-database")
         if outdated := writer.outdated:
             return _not_ready(
                 f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"

@@ -20,5 +20,6 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "clock_steps",
     "fuzz",
 )

@@ -86,17 +86,36 @@ def pipelines(stranger: Stranger) -> int:
 
 
 def bodies(stranger: Stranger) -> int:
-    """Hold bodies of 1 MiB open that lack their last byte."""
+    """Hold bodies of 1 MiB open that lack their last byte, with a head that proves nothing and disproves
+    nothing; every other one does not say how long it is."""
     number = stranger.part(600)
-    head = b"POST /webhooks/office HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\n"
-    begun = head + b"content-length: %d\r\n\r\n" % 2**20 + b"x" * (2**20 - 1)
+    sized = _forged(b"content-length: %d\r\n\r\n" % 2**20) + b"x" * (2**20 - 1)
+    unsized = _forged(b"transfer-encoding: chunked\r\n\r\n%x\r\n" % 2**20) + b"x" * (2**20 - 1)
     with contextlib.ExitStack() as stack:
-        for _ in range(number):
+        for turn in range(number):
             connection = stack.enter_context(stranger.connect())
             connection.settimeout(0.5)  # a service that has enough does not read on
             with contextlib.suppress(OSError):
-                connection.sendall(begun)
+                connection.sendall(unsized if turn % 2 else sized)
     return number
+
+
+def forgeries(stranger: Stranger) -> int:
+    """Send whole bodies of 1 MiB, of which only a signature over all of it tells that they are forged."""
+    return _pour(stranger, b"", _forged(b"content-length: %d\r\n\r\n" % 2**20) + b"x" * 2**20)
+
+
+def guesses(stranger: Stranger) -> int:
+    """Guess the token of an address, over a connection for each guess. Returns how many were answered."""
+    end, answered = time.monotonic() + 10 * stranger.scale, 0
+    while time.monotonic() < end:
+        token = f"{stranger.rng.getrandbits(128):032x}"
+        head = f"POST /webhooks/amo?token={token} HTTP/1.1\r\nHost: localhost\r\ncontent-length: 3\r\n"
+        with stranger.connect() as connection, connection.makefile("rb") as answers:
+            connection.sendall(f"{head}content-type: application/x-www-form-urlencoded\r\n\r\na=1".encode())
+            assert _read_answer(answers) in (401, 429)
+            answered += 1
+    return answered
 
 
 def descriptors(stranger: Stranger) -> int:
@@ -116,9 +135,17 @@ ATTACKS: Final[dict[Callable[[Stranger], int], int]] = {
     extensions: 120,
     pipelines: 120,
     bodies: 250,
+    forgeries: 120,
+    guesses: 60,
     descriptors: 60,
 }
 """Each with the megabytes that it may cost."""
+
+
+def _forged(rest: bytes) -> bytes:
+    """The head of a request to the office that is signed, but not for the body that follows."""
+    headers = "".join(f"{name}: {value}\r\n" for name, value in signed("forged", "another body").items())
+    return f"POST /webhooks/office HTTP/1.1\r\nHost: localhost\r\n{headers}".encode() + rest
 
 
 def _read_answer(answers: object) -> int:
