@@ -20,5 +20,6 @@ EXPERIMENTS: Final = (
     "io_faults",
     "strangers",
     "clock_steps",
+    "full_disk",
     "fuzz",
 )
