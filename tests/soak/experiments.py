@@ -16,6 +16,7 @@ EXPERIMENTS: Final = (
     "kills",
     "migrations",
     "storm",
+    "network",
     "power",
     "io_faults",
     "strangers",
