@@ -16,9 +16,11 @@ EXPERIMENTS: Final = (
     "kills",
     "migrations",
     "storm",
+    "network",
     "power",
     "io_faults",
     "strangers",
     "clock_steps",
+    "full_disk",
     "fuzz",
 )
