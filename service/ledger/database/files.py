@@ -15,12 +15,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pysqlite3
-from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from service.ledger.database import schema
 from service.ledger.database.engine import BUSY_TIMEOUT_MS, is_sqlite
-from service.ledger.database.errors import Away
 
 OWNER_ONLY: Final = 0o600
 """The mode of every file that holds a database."""
@@ -137,27 +135,6 @@ def wipe_old(url: str) -> bool:
     with _opened(path_of(url), "rw") as connection:
         connection.execute("VACUUM")
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-
-
-def empty_log(engine: Engine) -> bool:
-    """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
-    for nobody; returns whether the log is empty.
-
-    Raises:
-        Away: The file cannot be written.
-    """
-    pooled = engine.raw_connection()
-    try:
-        cursor: Any = pooled.cursor()
-        cursor.execute("PRAGMA busy_timeout=0")
-        try:
-            return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    except pysqlite3.Error as error:
-        raise Away(f"the write-ahead log cannot be emptied: {error}") from error
-    finally:
-        pooled.close()
 
 
 def _beside(path: Path, ending: str) -> Path:
