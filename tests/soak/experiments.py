@@ -18,4 +18,6 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "backups",
+    "people",
 )
