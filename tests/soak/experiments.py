@@ -14,10 +14,13 @@ from typing import Final
 
 EXPERIMENTS: Final = (
     "kills",
+    "migrations",
     "storm",
     "power",
     "io_faults",
     "strangers",
     "backups",
     "people",
+    "clock_steps",
+    "fuzz",
 )

@@ -63,8 +63,9 @@ minutes."""
 WRITERS: Final = 2
 """Connections in each of a serving process's two pools for writing; the writer's thread has its own pool."""
 
-READERS: Final = 6
-"""Connections in a serving process's pool for reading, which boards, the ticker and requests share."""
+READERS: Final = 8
+"""Connections in a serving process's pool for reading: two for streams, two for pages, two for lists, and two
+for everything else."""
 
 WRITER_CACHE_KIB: Final = 64 * 1024
 """Pages that a writing connection keeps. A webhook touches a few rows anywhere in a year of deals, and with

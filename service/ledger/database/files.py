@@ -19,9 +19,7 @@ from sqlalchemy.engine import make_url
 
 from service.ledger.database import schema
 from service.ledger.database.engine import BUSY_TIMEOUT_MS, is_sqlite
-
-OWNER_ONLY: Final = 0o600
-"""The mode of every file that holds a database."""
+from service.ledger.database.private_files import PRIVATE
 
 _STEPS: Final = 20_000
 """Instructions of SQLite between two reports of progress."""
@@ -85,7 +83,7 @@ def back_up(url: str, target: Path, on_bytes: OnBytes) -> str:
     """
     source = path_of(url)
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     except FileExistsError:
         raise FileRefused(f"{target} exists already; nothing is overwritten") from None
     except OSError as error:
@@ -166,7 +164,7 @@ def _copied(source: Path, part: Path, on_bytes: OnBytes) -> Iterator[Path]:
         on_bytes(size - written)
         written = size
 
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     try:
         with _opened(source, "ro") as connection:
             connection.set_progress_handler(report, _STEPS)
@@ -184,7 +182,7 @@ def _set_aside(path: Path, aside: Path) -> Path:
     with suppress(FileRefused), _opened(path, "rw") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     os.link(path, aside)
-    aside.chmod(OWNER_ONLY)
+    aside.chmod(PRIVATE)
     for ending in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             _beside(path, ending).rename(_beside(aside, ending))

@@ -106,6 +106,17 @@ def same_reason(name: str, language: Language) -> str:
     return name
 
 
+def preferred_language(accepted: str) -> Language:
+    """The first of our languages in an Accept-Language header, where browsers put the preferred one first;
+    else the source's."""
+    for tag in accepted.split(","):
+        primary = tag.partition(";")[0].strip().partition("-")[0].lower()
+        for language in get_args(Language):
+            if primary == language:
+                return language  # type: ignore[no-any-return]
+    return SOURCE
+
+
 @cache
 def translations_of(language: Language) -> Translations:
     """The messages in a language."""
