@@ -20,6 +20,8 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "backups",
+    "people",
     "clock_steps",
     "full_disk",
     "fuzz",
