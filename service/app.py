@@ -76,7 +76,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
-    soundness = Soundness(database)
+    soundness = Soundness(database, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
