@@ -131,9 +131,7 @@ async def test_a_file_that_could_not_be_read_for_a_moment_is_sound_again(
     with closing(Ledger(sqlite_ledgers(), NOW)) as ledger:
         clock = StandingClock(NOW)
         soundness = Soundness(ledger.database, clock)
-        monkeypatch.setattr(
-            check, "quick", lambda _: ["unable to get the page. error code=266"]
-        )
+        monkeypatch.setattr(check, "quick", lambda _: ["unable to get the page. error code=266"])
         running = asyncio.create_task(soundness.run())
         async with asyncio.timeout(20):
             while not clock.sleeping:
