@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from service.adapters import ADAPTERS
 from service.adapters.api import Api
@@ -202,7 +202,7 @@ def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Ro
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(_request: Request) -> ASGIApp:
         try:
             await database.read(schema.check)
         except schema.SchemaError as error:
@@ -213,14 +213,12 @@ def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Ro
             return _not_ready("nothing can be stored")
         if soundness.is_damaged:
             return _not_ready("the database is damaged: restore a backup, or see lossboard check-database")
-        if outdated := writer.outdated:
-            return _not_ready(
-                f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
-            )
+        if writer.outdated:  # the log names the accounts, and strangers need not know which there are
+            return _not_ready("another node has other rules for some accounts: restart this one")
         return PlainTextResponse("ready")
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def _not_ready(reason: str) -> Response:
-    return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+def _not_ready(reason: str) -> Problem:
+    return Problem(503, reason, live.RETRY)
