@@ -21,5 +21,6 @@ EXPERIMENTS: Final = (
     "io_faults",
     "strangers",
     "clock_steps",
+    "full_disk",
     "fuzz",
 )

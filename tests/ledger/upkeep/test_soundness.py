@@ -12,9 +12,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import event
 
+from service.app import create_app
+from service.clock import SystemClock
+from service.config import Config, Secret
 from service.ledger.database import check
 from service.ledger.database.errors import Corrupt, Moved, Unavailable
 from service.ledger.upkeep.soundness import Soundness
@@ -86,6 +90,22 @@ async def test_a_damaged_file_is_found_in_the_background_and_stays_known(
     await soundness.run()
     assert len(caplog.records) == 1
     assert check.thorough(damaged.database) != []
+
+
+async def test_a_service_with_a_damaged_file_is_not_ready_and_says_why(damaged: Ledger) -> None:
+    config = Config(str(damaged.database._readers.url), (OFFICE,), metrics_token=Secret("x" * 16))
+    service = create_app(config, SystemClock())
+    transport = httpx.ASGITransport(service.app, client=("127.0.0.1", 1))
+    async with (
+        service.app.router.lifespan_context(service.app),
+        httpx.AsyncClient(transport=transport, base_url="http://board.example") as client,
+        asyncio.timeout(20),
+    ):
+        while "damaged" not in (answer := await client.get("/readyz")).text:
+            await asyncio.sleep(0.01)
+        metrics = await client.get("/metrics", headers={"authorization": f"Bearer {'x' * 16}"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "lossboard_database_sound 0.0" in metrics.text
 
 
 async def test_a_sound_file_is_sound_until_a_commit_meets_a_damaged_page(
