@@ -26,11 +26,7 @@ class ErrorPages:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if (
-            scope["type"] != "http"
-            or scope["method"] != "GET"
-            or b"text/html" not in _header(scope, b"accept")
-        ):
+        if not _is_from_a_person(scope):
             await self._app(scope, receive, send)
             return
         held: list[Message] = []
@@ -64,6 +60,12 @@ class ErrorPages:
             *((name, value) for name, value in start["headers"] if name not in _REPLACED),
         ]
         return {**start, "headers": headers}, {"type": "http.response.body", "body": page}
+
+
+def _is_from_a_person(scope: Message) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    return b"text/html" in _header(scope, b"accept")
 
 
 def _header(scope: Message, wanted: bytes) -> bytes:
