@@ -6,20 +6,24 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import httpx
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from service.adapters import ADAPTERS
 from service.adapters.api import Api
 from service.brake import Brake
 from service.clock import Clock
 from service.config import Account, Config
-from service.http.trailing_slash import TrailingSlash
+from service.http.address import Address
+from service.http.security import SecurityHeaders
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
@@ -32,12 +36,16 @@ from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
 from service.live.http.list_routes import Readers
+from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import MAX_STREAMS, Hub
-from service.metrics import CONTENT_TYPE, Metrics
+from service.metrics import Metrics
 from service.model import SECOND
+from service.problems import Problem
 from service.sync.runner import AccountSync, Runner
 from service.webhooks.endpoint import WebhookEndpoint
+
+_REFUSED: Final = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
 Run = Callable[[], Coroutine[None, None, None]]
 """Runs a part until it is cancelled."""
@@ -70,7 +78,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     }
     runner = Runner(syncs, http)
     refused = RefusedRequests(database, accounts, clock)
-    retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
+    retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams)
 
@@ -87,12 +95,38 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, clock),
-        *_health(database, writer, metrics),
+        *live.routes(hub, readers, accounts, screens, brake, clock),
+        metrics_route(metrics, config.metrics_token, brake),
+        *_health(database, writer),
     ]
-    lifespan = _lifespan(writer, hub, runs, database)
-    app = Starlette(routes=routes, middleware=[Middleware(TrailingSlash)], lifespan=lifespan)
+    app = application(routes, config.root_path, _lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)
+
+
+def application(
+    routes: Sequence[Route], root_path: str = "", lifespan: Lifespan[Starlette] | None = None
+) -> Starlette:
+    """The routes, with everything around them that holds for all of them."""
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders), Middleware(Address, root_path)],
+        exception_handlers={HTTPException: _on_http_exception, Exception: _on_defect},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # `Address` takes the slash off
+    return app
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    """The response where Starlette itself refuses: no such address, or not this method."""
+    assert isinstance(error, HTTPException)
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items())
+    return Problem(error.status_code, _REFUSED.get(error.status_code, error.detail), headers)  # type: ignore[return-value]
+
+
+async def _on_defect(_request: Request, _error: Exception) -> Response:
+    """The response where the service has a defect, which the server logs. It is sent past all middleware."""
+    return SecurityHeaders(Problem(500, "the service has failed here; its log says how"))  # type: ignore[return-value]
 
 
 def _seqs_to(subscribers: Sequence[OnSeq]) -> OnCommit:
@@ -153,7 +187,7 @@ def _apis(config: Config) -> list[tuple[Account, Api]]:
     return [(account, api) for account, api in apis if api is not None]
 
 
-def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]:
+def _health(database: Database, writer: Writer) -> list[Route]:
     """`/healthz`: the process is up. `/readyz`: the database can be used, this version can work on its
     schema, and no account was left to nodes with newer rules."""
 
@@ -175,10 +209,7 @@ def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]
             )
         return PlainTextResponse("ready")
 
-    async def metrics_text(_request: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
-
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_text)]
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
 def _not_ready(reason: str) -> Response:

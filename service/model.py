@@ -200,7 +200,7 @@ class Head:
 
     Args:
         method: In upper case.
-        path: As received, without the query string.
+        path: As received, without the root path and the query string.
         query: The decoded query parameters; of a repeated one, the first.
         headers: Names in lower case; of a repeated one, the last.
     """
@@ -219,11 +219,13 @@ class Request(Head):
         body: The raw bytes.
         received_at: When the service had read the whole body.
         query_string: The part after the question mark, as received.
+        root_path: The path under which a proxy serves the service.
     """
 
     body: bytes
     received_at: Instant
     query_string: str = ""
+    root_path: str = ""
 
     @property
     def json(self) -> bytes:

@@ -69,6 +69,7 @@ def _heads() -> None:
         ),
         sa.Column("known_from", sa.Integer, comment="the first day of which the losses are complete"),
         sa.Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
+        sa.Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
         sa.PrimaryKeyConstraint("account", name="heads_pkey"),
         _check("seq", "seq >= 0"),
         _check("deliveries", "deliveries >= 0"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -41,7 +41,7 @@ def _secrets(account: Account) -> Iterator[str]:
         yield account.api.token.value
 
 
-@cache  # of what the configuration holds, and nothing else
+@lru_cache(maxsize=4096)  # of what the configuration holds, and nothing else
 def _forms(secret: str) -> tuple[bytes, ...]:
     """How a body can write a secret; none for one that is too short."""
     if len(secret) < SHORTEST:

@@ -13,6 +13,10 @@ from service.model import SECOND, Decoded, Head, Instant, Micros, Request
 TOLERANCE: Final = Micros(300 * SECOND)
 """How far the signed time of an attempt may lie before or after the time received."""
 
+MIN_SECRET: Final = 16
+"""Characters of the shortest secret that an operator may choose: 16 random ones cannot be guessed through the
+brake, which gives each address ten guesses a minute."""
+
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
 """Why a request is not authentic. For the metrics and the board, never for the sender."""
 
@@ -44,7 +48,8 @@ class Adapter(Protocol):
     api: Api | None = None
 
     def check_secret(self, secret: str) -> None:
-        """Return if the secret has the CRM's form. Raises `ValueError`, which says what is expected."""
+        """Return if the secret has the CRM's form, and, where the operator chooses it, is long enough. Raises
+        `ValueError`, which says what is expected."""
         return
 
     def check(self, account: Account) -> None:
@@ -93,6 +98,14 @@ class Adapter(Protocol):
         Total: what cannot be decoded becomes a `Rejection`. Repeatable: the same stored delivery gives the
         same changes at any time. What the body leaves out and the API can tell becomes a `Need`.
         """
+
+
+def check_chosen(secret: str) -> None:
+    """Return if a secret that the operator chose is long enough. Raises `ValueError`, which says how to make
+    one."""
+    if len(secret) < MIN_SECRET:
+        make = "python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
+        raise ValueError(f"expected at least {MIN_SECRET} characters, hard to guess; to make some: {make}")
 
 
 def is_secret(given: str | bytes, secrets: Iterable[Secret]) -> bool:

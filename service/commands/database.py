@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -11,8 +14,11 @@ from service.calendar import iso
 from service.clock import SystemClock
 from service.commands import operations
 from service.commands.options import bar, with_config
-from service.config import Config, zone
-from service.ledger.database import files
+from service.config import Account, Config, ConfigError, zone
+from service.ledger.database import files, schema
+from service.ledger.upkeep import attach, move
+
+POSTGRESQL: Final = "postgresql+psycopg://"
 
 
 @click.command()
@@ -40,3 +46,38 @@ def restore(config: Config, file: Path) -> None:
         aside = files.restore(config.database_url, file, stamp, progress)
     kept = "" if aside is None else f"; the old database is {aside}"
     click.echo(f"restored from {file}{kept}")
+
+
+@click.command("move-to")
+@click.argument("url")
+@with_config
+def move_to(config: Config, url: str) -> None:
+    """Copy everything from the SQLite database into an empty PostgreSQL database at URL, and verify it there.
+
+    Refuses while the database is served. It stays as it is; afterwards set database_url to URL.
+    """
+    files.path_of(config.database_url)
+    if not url.startswith(POSTGRESQL):
+        raise ConfigError(f"move-to needs the URL of a PostgreSQL database, like {POSTGRESQL}host/name")
+    with operations.alone(config):
+        schema.migrate(url)
+        with (
+            attach.opened(config.database_url) as source,
+            attach.opened(url) as target,
+            bar(move.size(source), "Moving") as progress,
+        ):
+            moved = move.move(source, target, progress)
+    click.echo(f"moved {moved} rows, and read each one back")
+    differences = [_differences(replace(config, database_url=url), account) for account in config.accounts]
+    if any(differences):
+        sys.exit(1)
+    click.echo("now set database_url to that database; the SQLite file is as it was")
+
+
+def _differences(config: Config, account: Account) -> int:
+    """Verify an account, and tell of it; returns how many differences there are."""
+    length = operations.size(config, account, with_log=True)
+    with bar(length, f"Checking {account.id}") as progress:
+        result = operations.verify(config, account, progress)
+    click.echo(f"{account.id}: {len(result.differences)} differences")
+    return len(result.differences)

@@ -18,6 +18,7 @@ from service.config_file import load
 from service.ledger.database import files, schema
 from service.ledger.database.engine import AlreadyServed
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.move import NotMoved
 from service.ledger.upkeep.recompute import LogPruned, Progress
 from service.ledger.write.heads import OtherRules
 
@@ -37,6 +38,7 @@ def plain_errors() -> Iterator[None]:
         ConfigError,
         AlreadyServed,
         files.FileRefused,
+        NotMoved,
         schema.SchemaError,
         operations.UnknownAccount,
         operations.ScreenError,

@@ -46,18 +46,18 @@ def serve_config(
         raise ConfigError(
             "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
         )
-    shown = _shown(config)
+    linked = with_links(config)
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
         for line in operations.exposed_files(config):
             _log.warning("%s", line)
         if workers == 1:
-            asyncio.run(_serve(shown.config, clock, host, port, shown.print_addresses))
+            asyncio.run(_serve(linked.config, clock, host, port, linked.print_addresses))
         else:
-            _serve_by_workers(shown, clock, host, port, workers)
+            _serve_by_workers(linked, clock, host, port, workers)
 
 
-class _Shown(NamedTuple):
+class Linked(NamedTuple):
     """A configuration in which every account has a viewer token.
 
     Args:
@@ -69,6 +69,7 @@ class _Shown(NamedTuple):
 
     def print_addresses(self, url: str) -> None:
         """Print where the boards are, and where webhooks go."""
+        url = f"{url}{self.config.root_path}"
         for account in self.config.accounts:
             board = f"{url}/boards/{account.id}{self.links.get(account.id, '')}"
             click.echo(f"{account.title}: {board}; webhooks to {url}/webhooks/{account.id}")
@@ -78,7 +79,7 @@ class _Shown(NamedTuple):
             )
 
 
-def _shown(config: Config) -> _Shown:
+def with_links(config: Config) -> Linked:
     """The configuration, with a token made for each account that has none: whoever reads what the service
     prints may see its boards, and nobody else."""
     links: dict[str, str] = {}
@@ -89,17 +90,17 @@ def _shown(config: Config) -> _Shown:
             token = Secret(secrets.token_urlsafe(24))
             links[account.id] = f"?{urlencode({'token': token.value})}"
         accounts.append(replace(account, viewer_token=token))
-    return _Shown(replace(config, accounts=tuple(accounts)), links)
+    return Linked(replace(config, accounts=tuple(accounts)), links)
 
 
-def _serve_by_workers(shown: _Shown, clock: Clock, host: str, port: int, workers: int) -> None:
+def _serve_by_workers(linked: Linked, clock: Clock, host: str, port: int, workers: int) -> None:
     with supervisor.listen(host, port) as listening:
 
         def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
-            asyncio.run(_work(shown.config, clock, shared, parent_gone, ready))
+            asyncio.run(_work(linked.config, clock, shared, parent_gone, ready))
 
         def ready() -> None:
-            shown.print_addresses(address(host, listening))
+            linked.print_addresses(address(host, listening))
 
         supervisor.Supervisor(workers, listening, work, ready).run()
 
@@ -184,5 +185,13 @@ async def _serve(config: Config, clock: Clock, host: str, port: int, started: Ca
 def _server(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> Server:
     shares = descriptors.shares(descriptors.raise_limit())
     service = create_app(config, clock, shares.streams)
-    on_closed = service.metrics.connection_closed
-    return Server(service.app, host, port, service.hub.close, started, shares.connections, on_closed)
+    return Server(
+        service.app,
+        host,
+        port,
+        service.hub.close,
+        started,
+        shares.connections,
+        service.metrics.connection_closed,
+        config.trusted_proxies,
+    )

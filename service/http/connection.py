@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from service.http.room import Room
+from service.http.security import SECURITY
 from service.problems import Message, Problem, Receive, Send
 
 HEAD_SECONDS: Final = 10.0
@@ -41,7 +42,10 @@ READ_SIZE: Final = 64 * 1024
 before the application sees the first of them and can refuse it."""
 
 MAX_FIELDS: Final = 100
-"""Header fields of a request, trailers included."""
+"""Header fields of a request, and again trailers."""
+
+MAX_UNREAD: Final = 128 * 1024
+"""As much of an unread answer counts as held, because a stranger gets no larger one."""
 
 MAX_PIPELINED: Final = 8
 """Requests that may wait for the answer to the one before."""
@@ -89,10 +93,11 @@ class Connection(HttpToolsProtocol):
         self._on_refused = on_refused
         self._timers: dict[_Deadline, asyncio.TimerHandle] = {}
         self._proven = False
+        self._is_stream = False
         self._in_head = True
         self._ignoring = False
         self._overhead = 0
-        self._fields = 0
+        self.headers = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline of the first request's head."""
@@ -109,7 +114,6 @@ class Connection(HttpToolsProtocol):
         if "head" not in self._timers and self._is_idle():
             self._start("head", self.head_seconds)
         self._unset_keepalive_if_required()
-        self._room.heard(self)
         parts = memoryview(data)
         for begin in range(0, len(data), MAX_HEAD):
             if not self._ignoring and not self.transport.is_closing():
@@ -127,33 +131,29 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(_NOT_HTTP)
         else:
-            if self._overhead > MAX_HEAD:
+            if self._overhead > MAX_HEAD or len(self.headers) > MAX_FIELDS:
                 self._refuse(_TOO_LARGE)
-            self._room.holds(self, max(0, self._overhead) if self._in_head else 0)
+        self._tell_room()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise _TooMuch
         self._in_head = True
-        self._fields = 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a field. A trailer counts too, but may not pass for a field of the head (RFC 9110, 6.5.1)."""
-        self._fields += 1
-        if self._fields > MAX_FIELDS:
-            raise _TooMuch
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """Cancel the head's deadline; begin to count what frames the body."""
+        """Cancel the head's deadline; begin to count what frames the body.
+
+        Trailers get a list that nobody reads: none may pass for a field of the head (RFC 9110, 6.5.1).
+        """
+        if len(self.headers) > MAX_FIELDS:
+            raise _TooMuch
+        super().on_headers_complete()  # fails on a target without a path
+        self.headers = []
         self._cancel("head")
         self._in_head = False
         self._overhead = 0
-        super().on_headers_complete()
-        self._tell_room()
 
     def on_body(self, body: bytes) -> None:
         """Leave the body to the application, which has limits of its own."""
@@ -165,7 +165,6 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head = True
         self._overhead = 0
-        self._tell_room()
 
     def on_response_complete(self) -> None:
         """Wait for the next request. What the application did not read of the body is not kept for it."""
@@ -178,11 +177,13 @@ class Connection(HttpToolsProtocol):
         """Start the write deadline: the connection is full."""
         super().pause_writing()
         self._start("write", self.write_seconds)
+        self._tell_room()
 
     def resume_writing(self) -> None:
         """Cancel the write deadline: the client reads again."""
         self._cancel("write")
         super().resume_writing()
+        self._tell_room()
 
     def shutdown(self) -> None:
         """Finish the current request; a full connection gets the shorter deadline."""
@@ -206,28 +207,36 @@ class Connection(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def _tell_room(self) -> None:
+        """Say whose turn it is, the client's or the service's, and what is kept until then."""
         if self.transport.is_closing():
             return
-        if self._is_idle() or self.cycle.more_body:
-            self._room.waits(self, proven=self._proven)
+        unread = self.flow.write_paused and not self._is_stream
+        if self._is_idle() or self.cycle.more_body or unread:
+            self._room.waits(self, proven=self._proven and not unread)
         else:
             self._room.owed(self)
+        held = max(0, self._overhead) if self._in_head else 0
+        if unread:
+            held += min(self.transport.get_write_buffer_size(), MAX_UNREAD)
+        self._room.holds(self, held)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
+        """Note how the application's answer begins."""
+
         async def noted(scope: Message, receive: Receive, send: Send) -> None:
-            await app(scope, receive, self._noting(send))
+            def noting(message: Message) -> Awaitable[None]:
+                if message["type"] == "http.response.start":
+                    self._note(message)
+                return send(message)
+
+            await app(scope, receive, noting)
 
         super()._start_asgi_task(cycle, noted)  # type: ignore[arg-type]  # uvicorn types each message
 
-    def _noting(self, send: Send) -> Send:
-        """A `send` that notes whether the answer is 2xx."""
-
-        def noting(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start" and 200 <= message["status"] < 300:
-                self._proven = True
-            return send(message)
-
-        return noting
+    def _note(self, start: Message) -> None:
+        self._proven |= 200 <= start["status"] < 300
+        types = [value for name, value in start.get("headers", ()) if name == b"content-type"]
+        self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what cannot be a request, unless other answers come first, and end the connection.
@@ -248,7 +257,7 @@ class Connection(HttpToolsProtocol):
             f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
             "content-type: application/problem+json",
             f"content-length: {len(body)}",
-            "cache-control: no-store",
+            *(f"{name}: {value}" for name, value in SECURITY.items()),
             "connection: close",
             "\r\n",
         ]

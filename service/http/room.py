@@ -1,20 +1,24 @@
 """Which connections a process keeps when there are more of them than it has room for.
 
 A stranger is a connection on which no request has been answered with 2xx. The most idle stranger goes first,
-then the most idle of the others that wait for their next request. A connection that the service owes an
-answer is never closed, nor is an event stream. Addresses do not count, because behind a proxy all clients
-have one.
+then the most idle of the others that wait for their next request, and last the strangers that have only just
+come, for the next honest client is one of them. A connection that the service owes an answer is never closed,
+nor is an event stream. Addresses do not count, because behind a proxy all clients have one.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol
 
-MAX_HEADS: Final = 32 * 1024 * 1024
-"""Bytes of all unfinished heads together."""
+MAX_HELD: Final = 32 * 1024 * 1024
+"""Bytes of all unfinished heads and unread answers together."""
+
+NEW_SECONDS: Final = 1.0
+"""How long a stranger that sends nothing may still be a client whose request is on its way."""
 
 TOLD_SECONDS: Final = 60.0
 """The least time between two log lines of one cause."""
@@ -66,10 +70,11 @@ class Room:
         self._on_closed = on_closed
         self._crowded = Seldom(now)
         self._open = 0
-        self._strangers: OrderedDict[Guest, None] = OrderedDict()
-        self._waiting: OrderedDict[Guest, None] = OrderedDict()
-        self._heads: OrderedDict[Guest, int] = OrderedDict()
-        self._head_bytes = 0
+        self._now = now
+        self._strangers: OrderedDict[Guest, float] = OrderedDict()
+        self._waiting: OrderedDict[Guest, float] = OrderedDict()
+        self._holding: OrderedDict[Guest, int] = OrderedDict()
+        self._held = 0
 
     def enter(self, guest: Guest) -> None:
         """Take in a new connection. If there is no room, another one goes, or this one if none may."""
@@ -77,13 +82,7 @@ class Room:
         if self._open > self._limit and not self.close_most_idle():
             self._close(guest)
         else:
-            self._strangers[guest] = None
-
-    def heard(self, guest: Guest) -> None:
-        """Note that bytes have come from a connection."""
-        for idle in (self._strangers, self._waiting):
-            if guest in idle:
-                idle.move_to_end(guest)
+            self._strangers[guest] = self._now()
 
     def owed(self, guest: Guest) -> None:
         """Note that a request is complete, and that its answer is not."""
@@ -91,18 +90,19 @@ class Room:
         self._waiting.pop(guest, None)
 
     def waits(self, guest: Guest, *, proven: bool) -> None:
-        """Note that a connection is owed nothing, and whether a request was answered with 2xx on it."""
+        """Note that it is a client's turn, as of now, and whether a request was answered with 2xx on its
+        connection."""
         self.owed(guest)
-        (self._waiting if proven else self._strangers)[guest] = None
+        (self._waiting if proven else self._strangers)[guest] = self._now()
 
     def holds(self, guest: Guest, size: int) -> None:
-        """Note the size of a connection's unfinished head: 0 if it has none. Over the total the connection
-        that has added nothing to its head for the longest time is closed."""
-        self._head_bytes += size - self._heads.pop(guest, 0)
+        """Note the size of what is kept for a connection until its client goes on: 0 if nothing is. Over the
+        total the connection of which this was not noted for the longest time is closed."""
+        self._held += size - self._holding.pop(guest, 0)
         if size:
-            self._heads[guest] = size
-        while self._head_bytes > MAX_HEADS:
-            self._close(next(iter(self._heads)))
+            self._holding[guest] = size
+        while self._held > MAX_HELD:
+            self._close(next(iter(self._holding)))
 
     def leave(self, guest: Guest) -> None:
         """Note that a connection has ended."""
@@ -111,9 +111,15 @@ class Room:
 
     def close_most_idle(self) -> bool:
         """Close one connection; False if none may be closed."""
-        for idle in (self._strangers, self._waiting):
-            if idle:
-                self._close(next(iter(idle)))
+        latest = self._now() - NEW_SECONDS
+        for idle, since in (
+            (self._strangers, latest),
+            (self._waiting, math.inf),
+            (self._strangers, math.inf),
+        ):
+            guest = next(iter(idle), None)
+            if guest is not None and idle[guest] <= since:
+                self._close(guest)
                 return True
         return False
 
@@ -126,4 +132,4 @@ class Room:
 
     def _forget(self, guest: Guest) -> None:
         self.owed(guest)
-        self._head_bytes -= self._heads.pop(guest, 0)
+        self._held -= self._holding.pop(guest, 0)

@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -49,6 +49,7 @@ class Server(uvicorn.Server):
         connections: How many may be open at once.
         on_closed: Called with the cause when a connection is closed because of what it sent, or because
             there are too many.
+        trusted_proxies: As `Config.trusted_proxies`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Server(uvicorn.Server):
         on_started: Callable[[str], None],
         connections: int = FEW,
         on_closed: Callable[[str], None] = lambda _cause: None,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         now = time.monotonic
         self._room = Room(connections, now, lambda: on_closed("no_room"))
@@ -73,6 +75,8 @@ class Server(uvicorn.Server):
             access_log=False,  # addresses contain tokens
             log_config=None,
             server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=AT_ONCE,
         )

@@ -58,7 +58,14 @@ class Door:
             held.grow(sum(_HEADER_BYTES + len(name) + len(value) for name, value in scope["headers"]))
             body = await read_body(receive, headers.get("content-length", ""), self._seconds, held)
             request = Request(
-                head.method, head.path, head.query, headers, body, self._clock.now(), query_string
+                head.method,
+                head.path,
+                head.query,
+                headers,
+                body,
+                self._clock.now(),
+                query_string,
+                _root_path(scope),
             )
             if not is_proven:
                 adapter.authenticate(request, account)
@@ -74,7 +81,13 @@ def client_of(scope: Message) -> str:
 
 def _path(scope: Message) -> str:
     raw_path: bytes | None = scope.get("raw_path")
-    return raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
+    path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
+    return path.removeprefix(_root_path(scope))
+
+
+def _root_path(scope: Message) -> str:
+    root_path: str = scope.get("root_path", "")
+    return root_path
 
 
 def _query(query_string: str) -> Mapping[str, str]:

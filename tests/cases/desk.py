@@ -22,7 +22,7 @@ from service.brake import Brake
 from service.calendar import local_day
 from service.config import Account
 from service.config_file import parse
-from service.http.trailing_slash import TrailingSlash
+from service.http.address import Address
 from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
@@ -151,7 +151,7 @@ async def desk(
         routes=[
             Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics, Brake(clock)))
         ],
-        middleware=[Middleware(TrailingSlash)],
+        middleware=[Middleware(Address)],
     )
     asked: list[httpx.Request] = []
 

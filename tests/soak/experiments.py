@@ -14,8 +14,10 @@ from typing import Final
 
 EXPERIMENTS: Final = (
     "kills",
+    "migrations",
     "storm",
     "power",
     "io_faults",
     "strangers",
+    "fuzz",
 )

@@ -15,6 +15,7 @@ import shutil
 import ssl
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -121,6 +122,7 @@ class Sent:
     tried: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
     answers: Counter[int] = field(default_factory=Counter)
+    last: list[str] = field(default_factory=list)
 
 
 class Bench:
@@ -185,8 +187,9 @@ class Bench:
             met = self._calls.made >= fault.nth
         if fault.phase == "serving":
             async with _client(service.app) as client:
-                await _post_all(client, sent)
+                recovered = await _post_all(client, sent)
             await lifespan.__aexit__(None, None, None)
+            assert recovered, f"{fault}: nothing is as before: {sent}"
         return met
 
     async def _serve_well(self, config: Config, sent: Sent) -> None:
@@ -194,7 +197,7 @@ class Bench:
         service = create_app(config, SystemClock())
         async with service.app.router.lifespan_context(service.app), _client(service.app) as client:
             sent.tried.add("last")
-            await _post_all(client, sent)
+            assert await _post_all(client, sent), f"a new start does not help: {sent}"
 
 
 def _client(app: Any) -> httpx.AsyncClient:
@@ -202,15 +205,19 @@ def _client(app: Any) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=DEADLINE_SECONDS)
 
 
-async def _post_all(client: httpx.AsyncClient, sent: Sent) -> None:
-    """Post what is not acknowledged, until it is; and wait until the service is ready and shows the board."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
+async def _post_all(client: httpx.AsyncClient, sent: Sent) -> bool:
+    """Post what is not acknowledged, until it is, the service is ready, and it shows the board. Returns
+    whether all of that happened in time."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < end:
         for key in sorted(sent.tried - sent.acknowledged):
-            while not await _post(client, sent, key):
-                await asyncio.sleep(0.05)
-        for path in ("/readyz", BOARD):
-            while (await client.get(path, headers=BEARER)).status_code != 200:
-                await asyncio.sleep(0.05)
+            await _post(client, sent, key)
+        answers = [await client.get(path, headers=BEARER) for path in ("/readyz", BOARD)]
+        sent.last = [f"{answer.status_code} {answer.text[:200]}" for answer in answers]
+        if sent.tried == sent.acknowledged and all(answer.status_code == 200 for answer in answers):
+            return True
+        await asyncio.sleep(0.05)
+    return False
 
 
 async def _post(client: httpx.AsyncClient, sent: Sent, key: str) -> bool:

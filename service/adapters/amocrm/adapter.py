@@ -17,7 +17,7 @@ from service.adapters.amocrm.webhook_items import Item, parse_item
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, parse_form
 from service.adapters.parsed import parse_body
-from service.adapters.protocol import Adapter, NotAuthentic, is_secret
+from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
 from service.config import Account
 from service.model import Decoded, Head, Instant, Request
 
@@ -43,6 +43,8 @@ class AmoCRMAdapter(Adapter):
             "Contacts and companies: added, changed, deleted, restored.",
             "Incoming leads («Неразобранное»): deleted.",
         ]
+
+    check_secret = staticmethod(check_chosen)
 
     def admit(self, head: Head, account: Account, now: Instant) -> bool:
         """See `Adapter`: `?token=` is one of the secrets."""

@@ -94,7 +94,7 @@ def address(request: Request, public_url: str | None) -> str:
     if public_url is None:
         scheme = _first(request.headers.get("x-forwarded-proto", "")) or "https"
         host = _first(request.headers.get("x-forwarded-host", "")) or request.headers.get("host", "")
-        public_url = f"{scheme}://{host}"
+        public_url = f"{scheme}://{host}{request.root_path}"
     query = f"?{request.query_string}" if request.query_string else ""
     called = _SIGNED_DECODED.sub(lambda escape: chr(int(escape[0][1:], 16)), request.path + query)
     return public_url.rstrip("/") + called

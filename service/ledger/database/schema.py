@@ -11,7 +11,7 @@ process serves at a time, nothing is kept.
 from __future__ import annotations
 
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,7 @@ def migrations() -> Path:
     return beside if (beside / "env.py").exists() else _PACKAGE / "migrations"
 
 
-@cache
+@lru_cache(maxsize=8)
 def _revisions(folder: Path) -> tuple[str, ...]:
     """The revisions that a folder's migrations bring, newest first; read once in a process."""
     scripts = ScriptDirectory(str(folder)).walk_revisions()

@@ -72,6 +72,7 @@ HEADS: Final = _table(
     Column("rules_fingerprint", Text, nullable=False, comment="the rules that they were computed by"),
     Column("known_from", Integer, comment="the first day of which the losses are complete"),
     Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
+    Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
     _at_least("seq", 0),
     _at_least("deliveries", 0),
     CheckConstraint("pruned BETWEEN 0 AND deliveries", name="pruned"),

@@ -225,36 +225,39 @@ def strip(connection: Connection, account: str, number: int, body: bytes, change
 def prunable(
     connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
 ) -> Sequence[str]:
-    """Those of some accounts whose oldest body is older than `keep_days`."""
+    """Those of some accounts whose oldest body may be dropped: it is older than `keep_days`, or came while
+    the clock ran ahead."""
     oldest = (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1)
     statement = select(HEADS.c.account).join(DELIVERIES, oldest)
-    old = in_list(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < earlier(now, keep_days * DAY)
-    return connection.execute(statement.where(*old), {"accounts": accounts}).scalars().all()
+    recent = DELIVERIES.c.received_at.between(earlier(now, keep_days * DAY), now)
+    return (
+        connection.execute(
+            statement.where(in_list(HEADS.c.account, "accounts"), ~recent), {"accounts": accounts}
+        )
+        .scalars()
+        .all()
+    )
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
-    """Drop the bodies of deliveries older than `keep_days`, except of those in quarantine. Returns the number
-    up to which bodies are dropped now."""
-    before = earlier(now, keep_days * DAY)
-    old = connection.execute(
-        select(DELIVERIES.c.number, DELIVERIES.c.received_at)
-        .where(DELIVERIES.c.account == account, DELIVERIES.c.number > pruned)
-        .order_by(DELIVERIES.c.number)
-        .limit(PRUNE_AT_ONCE)
-    ).all()
-    last: int = max((number for number, received_at in old if received_at < before), default=pruned)
-    if last == pruned:
+    """Drop bodies that are older than `keep_days`, except those in quarantine. Returns the number up to which
+    bodies are dropped now.
+
+    Numbers tell the order; times only bound it. Bodies are dropped up to the last old one before the first
+    that is recent, so a time from a clock that ran ahead stands in nobody's way, and drops nothing.
+    """
+    before, number = earlier(now, keep_days * DAY), DELIVERIES.c.number
+    left = DELIVERIES.c.account == account, number > pruned
+    is_recent = DELIVERIES.c.received_at.between(before, now)
+    recent = connection.execute(select(number).where(*left, is_recent).order_by(number).limit(1)).scalar()
+    old = [*left, DELIVERIES.c.received_at < before, *([] if recent is None else [number < recent])]
+    last: int | None = connection.execute(select(func.max(number)).where(*old)).scalar()
+    if last is None:
         return pruned
+    upto = min(last, pruned + PRUNE_AT_ONCE)
     quarantined = select(QUARANTINE.c.number).where(QUARANTINE.c.account == account)
     connection.execute(
-        update(DELIVERIES)
-        .where(
-            DELIVERIES.c.account == account,
-            DELIVERIES.c.number > pruned,
-            DELIVERIES.c.number <= last,
-            DELIVERIES.c.number.not_in(quarantined),
-        )
-        .values(body=None)
+        update(DELIVERIES).where(*left, number <= upto, number.not_in(quarantined)).values(body=None)
     )
-    connection.execute(update(HEADS).where(HEADS.c.account == account).values(pruned=last))
-    return last
+    connection.execute(update(HEADS).where(HEADS.c.account == account).values(pruned=upto))
+    return upto

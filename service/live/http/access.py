@@ -87,13 +87,20 @@ def screen_digest(account_id: str, token: str) -> str:
     return _digest(cookie_value(account_id, token))
 
 
+def bearer_token(headers: Mapping[str, str]) -> str | None:
+    """The token of an Authorization header; None without one."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def set_cookie(account: Account, value: str, *, secure: bool) -> str:
-    """The Set-Cookie header that makes a browser keep `value` in place of the token.
+    """The Set-Cookie header that makes a browser keep `value` in place of the token. The browser sends it to
+    every address of the service, because the one without a board lists the boards that are open to it.
 
     Lax, because with Strict the browser would withhold the cookie after the redirect of a link that is
     followed from another site. The cookie opens nothing that can be changed.
     """
-    attributes = f"Path=/boards/{account.id}; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
+    attributes = f"Path={account.root_path}/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
     return f"{cookie_name(account)}={value}; {attributes}" + ("; Secure" if secure else "")
 
 
@@ -101,9 +108,9 @@ def _cookie_value(account: Account, credentials: Credentials) -> str | None:
     """The value of the request's cookie, or that of the cookie that would replace the request's token."""
     if credentials.token is not None:
         return cookie_value(account.id, credentials.token)
-    scheme, _, bearer = credentials.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return cookie_value(account.id, bearer.strip())
+    bearer = bearer_token(credentials.headers)
+    if bearer is not None:
+        return cookie_value(account.id, bearer)
     return _cookie(credentials.headers.get("cookie", ""), cookie_name(account))
 
 

@@ -52,21 +52,11 @@ class Readers(NamedTuple):
 
 
 class Lists:
-    """The handlers of lists, to be guarded as the board's are. They raise `QueryError` and `Unavailable`.
+    """The handlers of lists, to be guarded as the board's are. They raise `QueryError` and `Unavailable`."""
 
-    Args:
-        headers: Those of every response that shows figures.
-    """
-
-    def __init__(
-        self,
-        readers: Readers,
-        clock: Clock,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, readers: Readers, clock: Clock) -> None:
         self._readers = readers
         self._clock = clock
-        self._headers = headers
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     def refusals(self, make: Callable[[RefusalList, Account, BoardQuery], str | Sheet]) -> Handler:
@@ -128,6 +118,6 @@ class Lists:
         async with self._turns:
             content = await in_time(read, PATIENCE_SECONDS)
         if isinstance(content, str):
-            return HTMLResponse(content, headers=self._headers)
-        headers = {**self._headers, "content-disposition": content.disposition}
+            return HTMLResponse(content)
+        headers = {"content-disposition": content.disposition}
         return Response(content.content, media_type="text/csv", headers=headers)

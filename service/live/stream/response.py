@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from sse_starlette import EventSourceResponse
@@ -29,11 +29,10 @@ class EventStream(EventSourceResponse):
 
     Args:
         stream: Writes the stream through ASGI's `send`, and returns when it has ended.
-        headers: Besides those of every event stream.
     """
 
-    def __init__(self, stream: Callable[[StreamSend], Awaitable[None]], headers: Mapping[str, str]) -> None:
-        super().__init__(iter(()), headers=headers, ping=0)
+    def __init__(self, stream: Callable[[StreamSend], Awaitable[None]]) -> None:
+        super().__init__(iter(()), ping=0)
         self._stream = stream
 
     async def _stream_response(self, send: Send) -> None:

@@ -92,6 +92,23 @@ def test_a_restored_copy_takes_the_place_and_the_old_one_is_kept_with_its_log(
     assert told(files.path_of(url)) == 2
 
 
+def test_a_database_too_damaged_to_be_opened_is_kept_as_it_is(url: str, tmp_path: Path) -> None:
+    say(url, "a")
+    files.back_up(url, tmp_path / "copy.db", nothing)
+    killed = Ledger(url, NOW)
+    killed.say(Change("client", "7", NOW, {"name": "b"}))
+    log_bytes = (tmp_path / "board.db-wal").read_bytes()
+    killed.close()
+    (tmp_path / "board.db").write_bytes(b"lost" * 2_000)
+    (tmp_path / "board.db-wal").write_bytes(log_bytes)
+    aside = files.restore(url, tmp_path / "copy.db", "1", nothing)
+    assert aside is not None
+    assert aside.read_bytes() == b"lost" * 2_000
+    assert (tmp_path / "board.db.before-1-wal").read_bytes() == log_bytes
+    assert told(files.path_of(url)) == 1
+    assert files.check(files.path_of(url)) == "0001"
+
+
 def test_a_copy_that_was_made_with_its_log_beside_it_is_restored_with_it(url: str, tmp_path: Path) -> None:
     open_ = Ledger(url, NOW)
     open_.say(Change("client", "7", NOW, {"name": "a"}))

@@ -223,8 +223,11 @@ def test_a_deal_without_a_client_is_forgotten_by_its_own_id(ledger: Ledger) -> N
 
 def test_a_namesake_stays(ledger: Ledger) -> None:
     take(ledger, deal("60", {"id": "9", "name": PETROV}))
+    take(ledger, deal("61", {"id": "10", "name": f"{PETROV} Ильич"}))
     forget(ledger)
     with ledger.readers.begin() as connection:
+        clients = state.load(connection, "office", "client", ["10"])
+        assert clients["10"].values["name"] == f"{PETROV} Ильич"
         assert state.load(connection, "office", "client", ["9"])["9"].values["name"] == PETROV
         assert state.load(connection, "office", "task", ["t3"])["t3"].values["text"] is not None
     assert_whole(ledger)

@@ -9,6 +9,8 @@ from typing import Final
 import httpx
 from starlette.applications import Starlette
 
+from service.app import application
+from service.brake import Brake
 from service.config import Account, Secret
 from service.ledger.database.database import Database
 from service.ledger.read.deal_rows import RefusalReader
@@ -47,7 +49,7 @@ def boards_app(reader: BoardReader, accounts: Sequence[Account] = (GUARDED,)) ->
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
     hub = Hub(reader, by_id, clock)
     screens = NamedScreens(NoScreens(), clock)
-    return Starlette(routes=routes.routes(hub, readers, by_id, screens, clock)), hub
+    return application(routes.routes(hub, readers, by_id, screens, Brake(clock), clock)), hub
 
 
 def browser(app: Starlette, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:

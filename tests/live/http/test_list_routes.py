@@ -12,6 +12,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from service.brake import Brake
 from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
@@ -36,7 +37,7 @@ async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) 
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
-    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, clock))
+    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
         answer = await browser.get(f"/boards/office/{path}")
@@ -70,7 +71,7 @@ async def test_lists_are_made_in_threads_and_only_a_few_at_a_time() -> None:
     readers = Readers(
         StubReader(), RefusalReader(*nothing), TroubleReader(*nothing), UnpricedReader(*nothing)
     )
-    lists = Lists(readers, clock, {})
+    lists = Lists(readers, clock)
     tasks = [asyncio.create_task(lists._response(make)) for _ in range(AT_ONCE * 3)]
     for _ in range(20):
         await asyncio.sleep(0)
