@@ -51,11 +51,21 @@ class Metrics:
             ("cause",),
         )
         self._streams = gauge("lossboard_screens", "Open event streams")
+        self._storing = gauge("lossboard_storing", "1 while deliveries can be stored, else 0")
+        self._sound = gauge("lossboard_database_sound", "0 once damage of the database is known")
 
-    def watch(self, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
-        """Read these two figures whenever the metrics are asked for."""
+    def watch(
+        self,
+        queue_depth: Callable[[], int],
+        streams: Callable[[], int],
+        storing: Callable[[], bool],
+        sound: Callable[[], float],
+    ) -> None:
+        """Read these figures whenever the metrics are asked for."""
         self._depth.set_function(queue_depth)
         self._streams.set_function(streams)
+        self._storing.set_function(storing)
+        self._sound.set_function(sound)
 
     def api_call(self, account_id: str, verdict: str) -> None:
         """Count one call to a CRM's API."""

@@ -14,7 +14,7 @@ import click
 from service.clock import SystemClock
 from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
-from service.commands.database import backup, move_to, restore
+from service.commands.database import backup, check_database, move_to, restore
 from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.people import forget, purge
 from service.commands.screens import screens
@@ -135,7 +135,18 @@ def _rebuild_at_start(config: Config, account: Account) -> None:
     _rebuild(config, account, from_log=False)
 
 
-for _command in (screens, sync, subscribe, import_file, backup, restore, move_to, forget, purge):
+for _command in (
+    screens,
+    sync,
+    subscribe,
+    import_file,
+    backup,
+    restore,
+    move_to,
+    check_database,
+    forget,
+    purge,
+):
     main.add_command(_command)
 
 

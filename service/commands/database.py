@@ -1,7 +1,8 @@
-"""`lossboard backup`, `restore` and `move-to`: the database as a whole."""
+"""`lossboard backup`, `restore`, `move-to` and `check-database`: the database as a whole."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from dataclasses import replace
@@ -15,7 +16,9 @@ from service.clock import SystemClock
 from service.commands import operations
 from service.commands.options import bar, with_config
 from service.config import Account, Config, ConfigError, zone
-from service.ledger.database import files, schema
+from service.ledger.database import check, files, schema
+from service.ledger.database.database import Database
+from service.ledger.database.engine import AlreadyServed
 from service.ledger.upkeep import attach, move
 
 POSTGRESQL: Final = "postgresql+psycopg://"
@@ -30,6 +33,26 @@ def backup(config: Config, file: Path) -> None:
     with bar(files.size_of(source), "Copying") as progress:
         revision = files.back_up(config.database_url, file, progress)
     click.echo(f"{file}: {file.stat().st_size} bytes, schema {revision}, checked")
+
+
+@click.command("check-database")
+@with_config
+def check_database(config: Config) -> None:
+    """Check every page, index and row of the database, also while it is served; exit code 1 if it is damaged.
+
+    While it is served, what its log may have lacked at the start is not seen: see the service's log.
+    """
+    lines: list[str] = []
+    with contextlib.suppress(AlreadyServed), operations.alone(config):
+        lines += operations.lacking(config)
+    with contextlib.closing(Database(config.database_url)) as database:
+        with database.reading() as connection:
+            schema.check(connection)
+        lines += check.thorough(database)
+    for line in lines or ["the database is sound"]:
+        click.echo(line)
+    if lines:
+        sys.exit(1)
 
 
 @click.command()

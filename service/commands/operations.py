@@ -13,7 +13,7 @@ from service.adapters import ADAPTERS
 from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
-from service.ledger.database import private_files
+from service.ledger.database import private_files, wal
 from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
@@ -71,6 +71,18 @@ def alone(config: Config) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def lacking(config: Config) -> list[str]:
+    """What the log of an SQLite database that nobody serves lacks. Opening the database ends the log, so look
+    before.
+
+    Raises:
+        Corrupt: The database cannot be read at all.
+        Moved: There is a log without its database.
+    """
+    path = private_files.sqlite_file(config.database_url)
+    return [] if path is None else wal.lacking(path)
 
 
 def accounts_to_rebuild(database: Database, config: Config) -> list[Account]:

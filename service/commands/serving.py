@@ -26,6 +26,8 @@ from service.http.server import Companion, Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.engine import is_sqlite
+from service.ledger.database.errors import Moved
+from service.ledger.write.writer import Fault
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -40,6 +42,7 @@ def serve_config(
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
         ConfigError: Several workers are wanted with SQLite.
+        Moved: The database's file is missing, or is not the one at its path any more.
         OSError: The address is in use, or not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
@@ -170,6 +173,8 @@ async def _serve_demo(
 
 
 def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
+    for line in operations.lacking(config):
+        _log.error("%s", line)
     schema.migrate(config.database_url)
     with closing(Database(config.database_url)) as database:
         operations.prepare(database, config, clock)
@@ -179,12 +184,36 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
-    await _server(config, clock, host, port, started).serve()
+    """Serve until a signal.
+
+    Raises:
+        Moved: The database's file is not the one at its path any more.
+    """
+    moved: list[Moved] = []
+
+    def stop_if_moved(fault: Fault) -> None:
+        if isinstance(fault, Moved) and not moved:
+            moved.append(fault)
+            _log.critical("%s", fault)
+            server.stop()
+
+    server = _server(config, clock, host, port, started, stop_if_moved)
+    await server.serve()
+    if moved:
+        raise moved[0]
 
 
-def _server(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> Server:
+def _server(
+    config: Config,
+    clock: Clock,
+    host: str,
+    port: int,
+    started: Callable[[str], None],
+    on_fault: Callable[[Fault], None] = lambda _fault: None,
+) -> Server:
     shares = descriptors.shares(descriptors.raise_limit())
     service = create_app(config, clock, shares.streams)
+    service.writer.on_fault.append(on_fault)
     return Server(
         service.app,
         host,

@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
-from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Unavailable
+from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Moved, Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
 from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
@@ -39,6 +39,9 @@ _log = logging.getLogger(__name__)
 Measure: TypeAlias = Callable[[int, float], None]
 """Called from the writer's thread with the number of deliveries in a commit and the seconds that it took."""
 
+Fault: TypeAlias = Corrupt | Moved
+"""What is wrong with the database itself, and does not pass."""
+
 OnCommit: TypeAlias = Callable[[Mapping[str, Head]], None]
 """Called on the event loop after each commit, with the new head of each account in it."""
 
@@ -49,12 +52,14 @@ class _Committed:
 
     Args:
         stored: Whether anything could be stored; None where nothing shows it.
+        fault: See `Writer.on_fault`.
     """
 
     ticked: int | Unavailable
     results: Sequence[Result]
     new_heads: Heads
     stored: bool | None = None
+    fault: Fault | None = None
 
 
 def _is_stored(committed: _Committed) -> bool | None:
@@ -80,6 +85,8 @@ class Writer:
         on_commit: The subscribers; see `OnCommit`. They are called before the senders are answered.
         storing: False while nothing can be stored: the disk is full, or the database is away.
         on_storing: Called on the event loop after `storing` changed.
+        on_fault: Called on the event loop with what is wrong with the database itself: a page is damaged, or
+            its file is no longer at its path.
     """
 
     def __init__(
@@ -93,6 +100,7 @@ class Writer:
         self.on_commit: list[OnCommit] = []
         self.storing = True
         self.on_storing: list[Callable[[], None]] = []
+        self.on_fault: list[Callable[[Fault], None]] = []
         self._committer = Committer(database, accounts, clock)
         self._clock = clock
         self._measure = measure
@@ -174,7 +182,8 @@ class Writer:
             return _Committed(unavailable, [unavailable] * len(deliveries), {})
         self._measure(len(deliveries), self._clock.monotonic() - began)
         committed = _Committed(ticked, results, {**new_heads, **changed})
-        return replace(committed, stored=_is_stored(committed))
+        fault = next((told for told in (*results, ticked) if isinstance(told, Fault)), None)
+        return replace(committed, stored=_is_stored(committed), fault=fault)
 
     def _probe(self) -> _Committed:
         """Find out whether anything can be stored, while nothing comes that would show it."""
@@ -184,7 +193,7 @@ class Writer:
             return _Committed(0, (), {})
         except Unavailable as error:
             _log.warning("nothing can be stored: %s", error)
-            return _Committed(0, (), {}, stored=False)
+            return _Committed(0, (), {}, stored=False, fault=error if isinstance(error, Fault) else None)
         except Exception:
             _log.exception("it cannot be found out whether anything can be stored")
             return _Committed(0, (), {})
@@ -201,6 +210,9 @@ class Writer:
     def _resolve(self, batch: Batch, committed: _Committed) -> None:
         if committed.stored is not None:
             self._show(storing=committed.stored)
+        if committed.fault is not None:
+            for told in self.on_fault:
+                told(committed.fault)
         if committed.new_heads:
             for subscriber in self.on_commit:
                 subscriber(committed.new_heads)

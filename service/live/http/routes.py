@@ -18,7 +18,7 @@ from service.brake import Brake
 from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import in_time
+from service.ledger.database.database import DEADLINE_SECONDS
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
@@ -27,13 +27,15 @@ from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
 from service.live.http.index import index_route
-from service.live.http.list_routes import Handler, Lists, Readers
+from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
 from service.live.http.screen_links import NamedScreens
 from service.live.page import list_page, render, spreadsheet
 from service.live.stream.hub import Hub
+from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
+from service.live.stream.turns import Crowded, Turns
 from service.model import Day
 from service.problems import Problem
 
@@ -42,6 +44,21 @@ RETRY: Final = ((b"retry-after", b"5"),)
 
 AWAY: Final = Problem(503, "the database is away", RETRY)
 
+AT_ONCE: Final = 2
+"""Pages and snapshots that are made at a time, each of another account."""
+
+WAITING: Final = 100
+"""Pages and snapshots of one account that may wait; those of the same address count once."""
+
+_CROWDED: Final = Problem(429, "too many pages and lists of this account are being made", RETRY)
+_FULL: Final[Mapping[Limit, Problem]] = {
+    "process": Problem(503, "as many streams are open as may be", RETRY),
+    "account": Problem(429, "as many streams of this account are open as may be", RETRY),
+    "screen": Problem(429, "as many streams are open with this token as may be", RETRY),
+    "account_views": Problem(429, f"{VIEWS} different boards of this account are open", RETRY),
+    "screen_views": Problem(429, "too many different boards are open with this token", RETRY),
+}
+
 VIEW: Final = frozenset(
     "period sort mode lang theme form manager pipeline kind reason pending currency last_event_id".split()
 )
@@ -49,7 +66,11 @@ VIEW: Final = frozenset(
 
 
 class Boards:
-    """The handlers of boards. `reader` reads for requests; the hub reads for streams."""
+    """The handlers of boards. `reader` reads for requests; the hub reads for streams.
+
+    Attributes:
+        turns: The threads in which pages and snapshots are made.
+    """
 
     def __init__(
         self,
@@ -66,6 +87,7 @@ class Boards:
         self._screens = screens
         self._brake = brake
         self._clock = clock
+        self.turns = Turns("lossboard-pages", AT_ONCE, WAITING)
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """The handler behind the checks of the account, the access and the parameters."""
@@ -83,6 +105,8 @@ class Boards:
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
+            except Crowded:
+                return _CROWDED
             except Unavailable:
                 return AWAY
 
@@ -96,41 +120,50 @@ class Boards:
         if not isinstance(decision, access.Granted):
             return refused(self._brake, request, account.id, decision)
         request.state.screen = decision.screen
-        if decision.cookie is None and not _has_slash(request):
+        if token is None and not _has_slash(request):
             return None
         return _same_view(request, account, decision.cookie)
 
     def _today(self, account: Account) -> Day:
         return local_day(self._clock.now(), account.zone)
 
-    async def _read(self, account: Account, query: BoardQuery) -> Snapshot:
+    def _read(self, account: Account, query: BoardQuery) -> Snapshot:
         days = ranges(query, self._today(account))
-        rows = await in_time(lambda: self._reader.read(account.id, days.selections))
+        rows = self._reader.read(account.id, days.selections)
         return build_snapshot(rows, account, query, days, storing=self._hub.is_storing())
 
-    async def page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+    async def page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""
-        board = await self._read(account, query)
-        return HTMLResponse(render.page(board, account, query))
 
-    async def snapshot(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+        def make() -> str:
+            return render.page(self._read(account, query), account, query)
+
+        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
+        return HTMLResponse(content)
+
+    async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
-        board = await self._read(account, query)
-        return Response(msgspec.json.encode(board), media_type="application/json")
+
+        def make() -> bytes:
+            return msgspec.json.encode(self._read(account, query))
+
+        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
+        return Response(content, media_type="application/json")
 
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
-        if self._hub.is_full:
-            return Problem(503, f"{self._hub.max_streams} streams are open", RETRY)
+        screen: str | None = request.state.screen
+        full = self._hub.places.full(query, screen)
+        if full is not None:
+            return _FULL[full]
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         check_parameters([("Last-Event-ID", last_id or "")])
-        screen: str | None = request.state.screen
 
         async def stream(send: StreamSend) -> None:
             streaming = self._hub.stream(query, _sequence_number(last_id), send)
             await (streaming if screen is None else self._screens.attend(account.id, screen, streaming))
 
-        return EventStream(stream)
+        return EventStream(stream, self._hub.places.taken(query, screen))
 
 
 def _same_view(request: Request, account: Account, cookie: str | None) -> Response:

@@ -21,7 +21,7 @@ from service.ledger.upkeep.screens import Screens
 from service.live.http import routes
 from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
-from service.live.stream.hub import Hub
+from service.live.stream.hub import MAX_STREAMS, Hub
 from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE
 
@@ -42,12 +42,14 @@ class NoScreens(Screens):
         """Nothing to note."""
 
 
-def boards_app(reader: BoardReader, accounts: Sequence[Account] = (GUARDED,)) -> tuple[Starlette, Hub]:
+def boards_app(
+    reader: BoardReader, accounts: Sequence[Account] = (GUARDED,), streams: int = MAX_STREAMS
+) -> tuple[Starlette, Hub]:
     """The routes of some accounts' boards; lists other than that of the tasks find no database."""
     clock, by_id = StandingClock(NOW), {account.id: account for account in accounts}
     away = Database("sqlite:////nowhere/at/all.db"), by_id, clock
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
-    hub = Hub(reader, by_id, clock)
+    hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(NoScreens(), clock)
     return application(routes.routes(hub, readers, by_id, screens, Brake(clock), clock)), hub
 
