@@ -13,19 +13,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from starlette.applications import Starlette
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message
 
 import service
-from service.brake import Brake
-from service.ledger.database.database import Database
-from service.ledger.read.reader import BoardReader
 from service.metrics import Metrics
-from service.webhooks.endpoint import WebhookEndpoint
-from tests.adapters.posts import NOW
-from tests.clocks import StandingClock
-from tests.live.http.apps import boards_app
-from tests.webhooks.wire import ACCOUNTS, FakeWriter
+from tests.strangers import ask, stranger_app
 
 FEW: Final = frozenset({"Language", "Entity", "Relation", "bool", "type[Figure]"})
 """Types that have a few values, all of them in the code. A text or a number has as many as anybody sends."""
@@ -86,57 +77,17 @@ NAME: Final = 400
 """Characters of such a name."""
 
 
-def requests(numbers: range) -> Iterator[tuple[str, str, str]]:
-    """Method, path and query of requests that no other request is like."""
+def requests(numbers: range) -> Iterator[tuple[str, str, str, str]]:
+    """Method, path, query and a name of requests that no other request is like."""
     for number in numbers:
         for address in STRANGE:
             path, _, query = address.format(f"{number:0{NAME}}").partition("?")
-            yield "POST" if path.startswith("/webhooks") else "GET", path, query
-
-
-async def ask(app: ASGIApp, method: str, path: str, query: str) -> None:
-    """One request, from an address of its own, that nobody reads the response of."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_message: Message) -> None:
-        return
-
-    name = (query or path)[-8:]
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "scheme": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": query.encode(),
-        "headers": [
-            (b"host", name.encode() + b".example"),
-            (b"content-type", b"application/x-www-form-urlencoded"),
-            (b"cookie", f"lossboard_office={name}".encode()),
-            (b"if-none-match", name.encode()),
-        ],
-        "client": ("127.0.0.1", 40_000),
-        "server": ("127.0.0.1", 8_000),
-        "state": {},
-    }
-    await app(scope, receive, send)
-
-
-def stranger_app(metrics: Metrics) -> Starlette:
-    """Boards and webhooks of some accounts, without a database: no stranger gets that far."""
-    clock = StandingClock(NOW)
-    boards, _ = boards_app(BoardReader(Database("sqlite:////nowhere/at/all.db"), {}, clock))
-    endpoint = WebhookEndpoint(ACCOUNTS, FakeWriter(), clock, metrics, Brake(clock, metrics.failed_proof))
-    return Starlette(routes=[*boards.routes, Route("/webhooks/{account}", endpoint)])
+            yield "POST" if path.startswith("/webhooks") else "GET", path, query, f"{number:08}"
 
 
 async def ask_all(app: Starlette, numbers: range) -> None:
-    for request in requests(numbers):
-        await ask(app, *request)
+    for method, path, query, name in requests(numbers):
+        await ask(app, method, path, query, {"host": f"{name}.example", "cookie": f"lossboard_office={name}"})
 
 
 def test_names_that_strangers_make_up_cost_no_memory() -> None:

@@ -27,8 +27,9 @@ STILL_READ: Final = (
 @click.command()
 @click.argument("account_id")
 @click.argument("client_id")
+@click.option("--name", "names", multiple=True, help="Look for this name, too: a former or a declined one.")
 @with_config
-def forget(config: Config, account_id: str, client_id: str) -> None:
+def forget(config: Config, account_id: str, client_id: str, names: tuple[str, ...]) -> None:
     """Delete a client's names and texts, everywhere: state, log, quarantine. Delete the client in the CRM
     first, because what the CRM sends afterwards is taken.
 
@@ -46,7 +47,7 @@ def forget(config: Config, account_id: str, client_id: str) -> None:
                 clock.now(),
                 progress,
             )
-            done = forgetting.run(client_id)
+            done = forgetting.run(client_id, names)
     click.echo(
         f"{account.id}: client {client_id} is forgotten: {done.texts} names and texts cleared, "
         f"{done.deliveries} deliveries stripped, {done.released} of them out of quarantine"

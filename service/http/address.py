@@ -12,6 +12,17 @@ from urllib.parse import unquote_to_bytes
 
 from service.problems import Message, Problem, Receive, Send
 
+MAX_QUERY: Final = 4 * 1024
+"""Bytes of the longest query string: the longest text of a board, escaped, and what is beside it."""
+
+MAX_PARAMETERS: Final = 64
+"""Parameters of an address. To parse thousands takes longer than a stranger may hold the event loop."""
+
+_TOO_LONG: Final = Problem(
+    414,
+    f"the query string is over {MAX_QUERY} bytes or {MAX_PARAMETERS} parameters",
+    ((b"connection", b"close"),),
+)
 _NO_HOST: Final = Problem(400, "the request must have one Host header")
 _TOKENS: Final = Problem(400, "the address must have one token at most")
 
@@ -55,6 +66,8 @@ def _problem(scope: Message) -> Problem | None:
     hosts = sum(name == b"host" for name, _ in scope["headers"])
     if hosts > 1 or (hosts == 0 and scope["http_version"] != "1.0"):
         return _NO_HOST
+    if len(scope["query_string"]) > MAX_QUERY or scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+        return _TOO_LONG
     names = [part.partition(b"=")[0] for part in scope["query_string"].split(b"&")]
     if sum(name == b"token" or (b"%" in name and unquote_to_bytes(name) == b"token") for name in names) > 1:
         return _TOKENS

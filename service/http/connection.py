@@ -30,8 +30,14 @@ WRITE_SECONDS: Final = 20.0
 """How long a full connection may accept no bytes before it is aborted, as of a screen that lost its power."""
 
 LEAVE_SECONDS: Final = 1.0
-"""The same at shutdown, because somebody waits for the process to end; and the time that a refused client has
-to read why."""
+"""The same at shutdown, because somebody waits for the process to end."""
+
+LINGER_SECONDS: Final = 5.0
+"""How long a client may go on sending a request that was answered before its end. A connection that is closed
+with bytes unread is reset, and the client loses the answer."""
+
+MAX_LINGER: Final = 2 * 1024 * 1024
+"""Bytes that are read, and thrown away, in that time."""
 
 MAX_HEAD: Final = 16 * 1024
 """Bytes before a body, and again of all that frames it: sizes and extensions of chunks, and trailers. The end
@@ -77,6 +83,7 @@ class Connection(HttpToolsProtocol):
     head_seconds = HEAD_SECONDS
     write_seconds = WRITE_SECONDS
     leave_seconds = LEAVE_SECONDS
+    linger_seconds = LINGER_SECONDS
 
     def __init__(
         self,
@@ -96,6 +103,8 @@ class Connection(HttpToolsProtocol):
         self._is_stream = False
         self._in_head = True
         self._ignoring = False
+        self._ignored = 0
+        self._answered_early = False
         self._overhead = 0
         self.headers = []
 
@@ -118,6 +127,10 @@ class Connection(HttpToolsProtocol):
         for begin in range(0, len(data), MAX_HEAD):
             if not self._ignoring and not self.transport.is_closing():
                 self._parse(parts[begin : begin + MAX_HEAD])
+        if self._ignoring:
+            self._ignored += len(data)
+            if self._ignored > MAX_LINGER:
+                self.flow.pause_reading()
 
     def _parse(self, part: memoryview) -> None:
         self._overhead += len(part)
@@ -171,6 +184,8 @@ class Connection(HttpToolsProtocol):
         if self.cycle.response_complete:
             self.cycle.body = bytearray()
         super().on_response_complete()
+        if self._answered_early:
+            self._linger()
         self._tell_room()
 
     def pause_writing(self) -> None:
@@ -227,6 +242,8 @@ class Connection(HttpToolsProtocol):
             def noting(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
                     self._note(message)
+                elif cycle.more_body and not cycle.keep_alive and not message.get("more_body"):
+                    self._answered_early = cycle.keep_alive = True  # this class closes, and not at once
                 return send(message)
 
             await app(scope, receive, noting)
@@ -239,12 +256,8 @@ class Connection(HttpToolsProtocol):
         self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer what cannot be a request, unless other answers come first, and end the connection.
-
-        It is closed a moment later: closed with bytes unread, the client would lose the answer.
-        """
+        """Answer what cannot be a request, unless other answers come first, and end the connection."""
         self._on_refused(HTTPStatus(problem.status).name.lower())
-        self._ignoring = True
         behind = self._in_head or self.cycle.response_started or bool(self.pipeline)
         if not self._is_idle() and behind:
             self.cut()
@@ -262,9 +275,14 @@ class Connection(HttpToolsProtocol):
             "\r\n",
         ]
         self.transport.write("\r\n".join(head).encode() + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close when the client has had time to read the answer."""
+        self._ignoring = True
+        self.headers.clear()
         self.transport.write_eof()
-        self.flow.pause_reading()
-        self._start("head", self.leave_seconds)
+        self._start("head", self.linger_seconds)
 
     def _start(self, deadline: _Deadline, seconds: float) -> None:
         self._cancel(deadline)

@@ -30,12 +30,6 @@ from service.webhooks.door import Door, client_of
 BODY_SECONDS: Final = 10.0
 """The time limit for a whole body."""
 
-MAX_QUERY: Final = 2048
-"""Bytes of the longest query string. A token has some tens."""
-
-MAX_PARAMETERS: Final = 64
-"""Parameters in a query string."""
-
 RETRY_SECONDS: Final = 5
 """The Retry-After of a response while the database is away, or too many bodies are under way."""
 
@@ -49,7 +43,6 @@ _CONTENT_TYPE: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _METHOD = Problem(405, "a webhook is a POST", ((b"allow", b"POST"), *_CLOSE))
 _NO_ACCOUNT = Problem(404, "no such account", _CLOSE)
-_TOO_LONG = Problem(414, "the query string is too long", _CLOSE)
 _TOO_LARGE = Problem(413, "the body is larger than 1 MiB", _CLOSE)
 _TOO_SLOW = Problem(408, f"the body was not complete within {BODY_SECONDS:.0f} seconds", _CLOSE)
 _ENCODED = Problem(415, "the body must not be compressed", ((b"accept-encoding", b"identity"), *_CLOSE))
@@ -117,8 +110,6 @@ class WebhookEndpoint:
         if known is None:
             return "no_account", _NO_ACCOUNT
         account, adapter = known
-        if len(scope["query_string"]) > MAX_QUERY or scope["query_string"].count(b"&") >= MAX_PARAMETERS:
-            return "too_long", _TOO_LONG
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         unsupported = _unsupported(headers, adapter)
         if unsupported:

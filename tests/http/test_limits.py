@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service.http.connection import MAX_FIELDS, MAX_HEAD, MAX_PIPELINED
+from service.http.connection import (
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINGER,
+    MAX_PIPELINED,
+    READ_SIZE,
+    Connection,
+)
 from tests.http.served import REQUEST, hello, served
 
 GET = b"GET / HTTP/1.1\r\n"
@@ -201,4 +208,36 @@ async def test_a_body_that_nobody_read_is_not_kept_with_the_connection() -> None
         await reader.readuntil(b"hi")
         (connection,) = server.server_state.connections
         assert connection.cycle.body == b""  # type: ignore[union-attr]
+        writer.close()
+
+
+async def test_an_answer_before_the_end_of_the_request_is_not_lost() -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [(b"content-length", b"2"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 413, "headers": headers})
+            await send({"type": "http.response.body", "body": b"no"})
+
+    async with served(refuse) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % (2 * MAX_LINGER))
+        writer.write(b"x" * (MAX_LINGER - READ_SIZE))
+        await writer.drain()
+        got = await reader.read()
+        assert got.startswith(b"HTTP/1.1 413 ")
+        assert got.endswith(b"\r\n\r\nno")
+        writer.close()
+
+
+async def test_a_client_that_goes_on_after_its_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "linger_seconds", 0.05)
+    async with served(hello) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"no HTTP\r\n\r\n")
+        await reader.read()
+        (connection,) = server.server_state.connections
+        writer.write(b"x" * 4 * MAX_LINGER)
+        while server.server_state.connections:
+            await asyncio.sleep(0)
+        assert connection._ignored <= MAX_LINGER + READ_SIZE  # type: ignore[union-attr]
         writer.close()

@@ -16,9 +16,13 @@ EXPERIMENTS: Final = (
     "kills",
     "migrations",
     "storm",
+    "network",
     "power",
     "io_faults",
     "strangers",
+    "backups",
+    "people",
     "clock_steps",
+    "full_disk",
     "fuzz",
 )

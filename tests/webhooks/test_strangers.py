@@ -16,7 +16,6 @@ from service.brake import BURST
 from service.model import SECOND, earlier
 from service.webhooks.body import MAX_BODY
 from service.webhooks.budget import ADDRESS_BYTES, STRANGER_BYTES
-from service.webhooks.endpoint import MAX_PARAMETERS, MAX_QUERY
 from tests.adapters.hubspot.posts import signed as hubspot_signed
 from tests.adapters.posts import NOW, TOKEN, signed
 from tests.webhooks.wire import FORM, LEAD, Answer, Service, Wire, assert_problem, chunks
@@ -72,13 +71,6 @@ def test_a_request_that_its_head_disproves_is_refused_before_its_body_is_read(na
     assert wire.answer().headers["connection"] == "close"
     assert wire.read == 0
     assert service.refused == [(account_id, cause)]
-
-
-@pytest.mark.parametrize("query", ["a" * (MAX_QUERY + 1), "&" * MAX_PARAMETERS])
-def test_a_query_string_is_bounded_in_length_and_parameters(query: str) -> None:
-    wire = Service().call(Wire(chunks(LEAD)), "amo", headers={"content-type": FORM}, query=query)
-    assert_problem(wire.answer(), 414)
-    assert wire.read == 0
 
 
 def unfinished(size: int = MAX_BODY - 1, piece: int = MIB) -> Wire:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.ledger.database import private_files
-from service.ledger.database.engine import is_sqlite, open_engine
+from service.ledger.database.engine import empty_log, is_sqlite, open_engine
 from service.ledger.database.errors import Away, Unavailable, classify
 from service.ledger.database.opened_files import OpenedFiles
 
@@ -53,6 +53,15 @@ class Database:
         """A transaction of the writer's thread. It has connections of its own, so that it never waits for
         `writing`. An error that the statement or its data is at fault for is raised as it is."""
         return transaction(self._committers, isolate_data=True, files=self._files)
+
+    def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, unless somebody reads from it; waits for nobody.
+
+        Raises:
+            Away: The file cannot be written.
+        """
+        if self.is_sqlite:
+            empty_log(self._committers)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Read in a thread, within `DEADLINE_SECONDS`."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pysqlite3
 from psycopg.conninfo import make_conninfo
@@ -25,6 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
+from service.ledger.database.errors import Away
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -207,6 +208,27 @@ def _set_deadlines(engine: Engine) -> None:
 def insert_into(dialect: str, table: Table) -> Upsert:
     """An INSERT that knows ON CONFLICT."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def empty_log(engine: Engine) -> bool:
+    """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
+    for nobody; returns whether the log is empty.
+
+    Raises:
+        Away: The file cannot be written.
+    """
+    pooled = engine.raw_connection()
+    try:
+        cursor: Any = pooled.cursor()
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    except pysqlite3.Error as error:
+        raise Away(f"the write-ahead log cannot be emptied: {error}") from error
+    finally:
+        pooled.close()
 
 
 class SqliteLock:

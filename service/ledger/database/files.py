@@ -15,15 +15,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pysqlite3
-from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from service.ledger.database import schema
 from service.ledger.database.engine import BUSY_TIMEOUT_MS, is_sqlite
-from service.ledger.database.errors import Away
-
-OWNER_ONLY: Final = 0o600
-"""The mode of every file that holds a database."""
+from service.ledger.database.private_files import PRIVATE
 
 _STEPS: Final = 20_000
 """Instructions of SQLite between two reports of progress."""
@@ -87,7 +83,7 @@ def back_up(url: str, target: Path, on_bytes: OnBytes) -> str:
     """
     source = path_of(url)
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     except FileExistsError:
         raise FileRefused(f"{target} exists already; nothing is overwritten") from None
     except OSError as error:
@@ -139,27 +135,6 @@ def wipe_old(url: str) -> bool:
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
 
-def empty_log(engine: Engine) -> bool:
-    """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
-    for nobody; returns whether the log is empty.
-
-    Raises:
-        Away: The file cannot be written.
-    """
-    pooled = engine.raw_connection()
-    try:
-        cursor: Any = pooled.cursor()
-        cursor.execute("PRAGMA busy_timeout=0")
-        try:
-            return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    except pysqlite3.Error as error:
-        raise Away(f"the write-ahead log cannot be emptied: {error}") from error
-    finally:
-        pooled.close()
-
-
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
@@ -189,7 +164,7 @@ def _copied(source: Path, part: Path, on_bytes: OnBytes) -> Iterator[Path]:
         on_bytes(size - written)
         written = size
 
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     try:
         with _opened(source, "ro") as connection:
             connection.set_progress_handler(report, _STEPS)
@@ -207,7 +182,7 @@ def _set_aside(path: Path, aside: Path) -> Path:
     with suppress(FileRefused), _opened(path, "rw") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     os.link(path, aside)
-    aside.chmod(OWNER_ONLY)
+    aside.chmod(PRIVATE)
     for ending in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             _beside(path, ending).rename(_beside(aside, ending))

@@ -74,14 +74,17 @@ class Forgetting:
     progress: Progress
     done: Forgotten = field(default_factory=Forgotten)
 
-    def run(self, client_id: str) -> Forgotten:
+    def run(self, client_id: str, names: Sequence[str] = ()) -> Forgotten:
         """Forget a client.
+
+        Args:
+            names: Names to look for besides those that the CRM told of.
 
         Raises:
             UnknownClient: There is nothing to forget.
             OtherRules: Other rules computed the account's figures; nothing was changed.
         """
-        person = self._person(client_id)
+        person = self._person(client_id, names)
         newest = 0
         for page in self._pages(0):
             if about := [stored for stored in page if self._is_about(person, stored)]:
@@ -105,9 +108,9 @@ class Forgetting:
             heads.check_rules(heads.prepared(connection, self.account.id, lock=True), self.account)
             yield connection
 
-    def _person(self, client_id: str) -> Person:
+    def _person(self, client_id: str, names: Sequence[str]) -> Person:
         """Everything that state and log know the person by."""
-        person = Person.of(client_id)
+        person = Person.of(client_id, names)
         with self._locked() as connection:
             _merge_family(connection, self.account.id, person)
             known = _learn_state(connection, self.account.id, person)

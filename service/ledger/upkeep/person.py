@@ -30,6 +30,7 @@ class Person:
     Args:
         names: Each name that the CRM has had for it, as a set of words.
         shared: Those of them that other clients have, too: namesakes, or "New client".
+        given: Names that the operator says are the person's, in the same form.
     """
 
     clients: set[str] = field(default_factory=set)
@@ -37,13 +38,15 @@ class Person:
     tasks: set[str] = field(default_factory=set)
     names: set[frozenset[str]] = field(default_factory=set)
     shared: set[frozenset[str]] = field(default_factory=set)
+    given: frozenset[frozenset[str]] = frozenset()
 
     @classmethod
-    def of(cls, client_id: str) -> Person:
+    def of(cls, client_id: str, names: Iterable[str] = ()) -> Person:
         """The person with a client id; one that begins with `deal:` is a deal without a client."""
+        given = frozenset(found for name in names if (found := words(name)))
         if client_id.startswith(DEAL_CLIENT):
-            return cls(deals={client_id.removeprefix(DEAL_CLIENT)})
-        return cls(clients={client_id})
+            return cls(deals={client_id.removeprefix(DEAL_CLIENT)}, given=given)
+        return cls(clients={client_id}, given=given)
 
     def learn(self, change: Change) -> None:
         """Take in what a change says of the person: names, and links to deals and tasks."""
@@ -82,9 +85,11 @@ class Person:
             self.shared.add(found)
 
     def is_named_in(self, text: str) -> bool:
-        """Whether a text has all words of a full name, in any order, and the person alone has it."""
+        """Whether a text has all words of a full name that the person alone has, or of a given name, in any
+        order."""
         found = words(text)
-        return any(len(name) >= FULL and name <= found for name in self.names - self.shared)
+        full = {name for name in self.names - self.shared if len(name) >= FULL}
+        return any(name <= found for name in self.given | full)
 
     def owns(self, entity: Entity, entity_id: str, text: Value) -> bool:
         """Whether the text in the personal field of an entity is to be forgotten. Another client of the same
@@ -118,8 +123,9 @@ class Person:
         """Whether a raw body has all words of a full name, however the CRM encodes it. Of a delivery in
         quarantine nothing else tells whom it is about, so there one word may be enough."""
         found = words(_text_in(body))
+        full = {name for name in self.names if len(name) >= FULL}
         single = self.names - self.shared if quarantined else frozenset()
-        return any(name <= found for name in self.names if len(name) >= FULL or name in single)
+        return any(name <= found for name in self.given | full | single)
 
 
 def words(text: str) -> frozenset[str]:

@@ -127,7 +127,8 @@ class Committer:
         return self._tick_one_by_one(skew)
 
     def probe(self, *, room: bool) -> None:
-        """Commit what changes nothing, to find out whether anything can be stored.
+        """Commit what changes nothing, to find out whether anything can be stored. Nobody waits then, so the
+        write-ahead log of SQLite is emptied, too.
 
         Args:
             room: Find out whether there is room for a webhook, too; which costs more.
@@ -143,6 +144,7 @@ class Committer:
         if room and account_id is not None:
             with self._database.committing() as connection:
                 invalidations.empty(connection, account_id)
+        self._database.empty_log()
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all deliveries but those of accounts whose lock another transaction holds."""

@@ -120,7 +120,7 @@ class Boards:
         if not isinstance(decision, access.Granted):
             return refused(self._brake, request, account.id, decision)
         request.state.screen = decision.screen
-        if decision.cookie is None and not _has_slash(request):
+        if token is None and not _has_slash(request):
             return None
         return _same_view(request, account, decision.cookie)
 

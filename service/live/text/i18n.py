@@ -106,10 +106,14 @@ def same_reason(name: str, language: Language) -> str:
     return name
 
 
+_TAGS: Final = 32
+"""Languages of an Accept-Language header that are looked at; a browser sends a handful."""
+
+
 def preferred_language(accepted: str) -> Language:
     """The first of our languages in an Accept-Language header, where browsers put the preferred one first;
     else the source's."""
-    for tag in accepted.split(","):
+    for tag in accepted.split(",", _TAGS)[:_TAGS]:
         primary = tag.partition(";")[0].strip().partition("-")[0].lower()
         for language in get_args(Language):
             if primary == language:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
@@ -67,10 +67,10 @@ def take(
     return ledger.deliver(delivery)[0].number
 
 
-def forget(ledger: Ledger, client_id: str = "7", account: Account = OFFICE) -> Forgotten:
+def forget(ledger: Ledger, client_id: str = "7", *names: str, account: Account = OFFICE) -> Forgotten:
     return Forgetting(
         ledger.database, account, lambda stored: decode(stored, account), ledger.clock.moment, lambda _: None
-    ).run(client_id)
+    ).run(client_id, names)
 
 
 def everywhere(ledger: Ledger) -> str:
@@ -93,9 +93,16 @@ def assert_whole(ledger: Ledger) -> None:
         assert list(found) == []
 
 
-@pytest.fixture(autouse=True)
-def _office(ledger: Ledger) -> None:
-    """Two clients, each with an overdue promise, and a webhook that nobody understood."""
+@pytest.fixture
+def ledger(sqlite_ledgers: Callable[[], str]) -> Iterator[Ledger]:
+    """An office with two clients, each with an overdue promise."""
+    opened = Ledger(sqlite_ledgers(), NOW)
+    play(opened)
+    yield opened
+    opened.close()
+
+
+def play(ledger: Ledger) -> None:
     person = {"id": "7", "name": PETROV}
     take(ledger, deal("42", person, name=f"Абонемент, {PETROV}", amount="5184.00"))
     take(ledger, task("t1", deal_id="42", text="позвонить Петру", due_at=said(earlier(NOW, HOUR))))
@@ -117,6 +124,18 @@ def test_nothing_is_left_of_a_person_and_every_figure_stays(ledger: Ledger) -> N
         assert kept in left
     assert ledger.tables() == before
     assert_whole(ledger)
+
+
+def test_nothing_is_left_of_a_person_on_postgresql_either(postgres_ledgers: Callable[[], str]) -> None:
+    ledger = Ledger(postgres_ledgers(), NOW)
+    play(ledger)
+    take(ledger, raw=PETROV.encode())
+    ledger.clock.moment = later(NOW, HOUR)
+    assert forget(ledger).released == 1
+    take(ledger, deal("42", {"id": "7", "name": PETROV}, name=PETROV))
+    assert PETROV not in everywhere(ledger)
+    assert_whole(ledger)
+    ledger.close()
 
 
 def test_the_board_shows_ids_in_place_of_what_was_forgotten(ledger: Ledger) -> None:
@@ -218,6 +237,14 @@ def test_a_deal_without_a_client_is_forgotten_by_its_own_id(ledger: Ledger) -> N
     left = everywhere(ledger)
     assert "Козлов" not in left
     assert PETROV in left
+    assert_whole(ledger)
+
+
+def test_a_name_that_the_operator_gives_is_looked_for_everywhere(ledger: Ledger) -> None:
+    take(ledger, raw="что-то о ПЕТРЕ".encode())
+    assert forget(ledger, "7", "Петра Секретова", "Петре").released == 1
+    left = everywhere(ledger)
+    assert not any(name in left for name in ("ПЕТР", "Пётр", "СЕКРЕТ"))
     assert_whole(ledger)
 
 

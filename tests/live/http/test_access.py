@@ -74,6 +74,16 @@ def test_the_viewer_token_may_come_as_a_bearer_token() -> None:
     assert decide(GUARDED, credentials(authorization=f"Bearer {TOKEN}"), ()) == Granted()
 
 
+def test_one_right_proof_is_enough() -> None:
+    right = cookie_value("office", TOKEN)
+    cookie = {"cookie": f"{cookie_name(GUARDED)}={right}"}
+    assert decide(GUARDED, credentials("an-old-link", **cookie), ()) == Granted()
+    assert decide(GUARDED, credentials(authorization="Bearer the-proxys", **cookie), ()) == Granted()
+    assert decide(GUARDED, credentials(TOKEN, cookie=f"{cookie_name(GUARDED)}=old"), ()) == Granted(
+        cookie=right
+    )
+
+
 BOARDS = pytest.mark.parametrize("board", [OFFICE, GUARDED], ids=["no viewer_token", "viewer_token"])
 
 

@@ -54,6 +54,15 @@ async def test_the_token_of_a_link_leaves_the_address_and_the_view_stays(
         assert opened.tokens["right"] not in str(shown.url)
 
 
+async def test_an_old_link_leaves_the_address_of_a_browser_that_has_a_cookie(opened: Door) -> None:
+    async with opened.client() as browser:
+        await browser.get(f"/boards/office?token={opened.tokens['right']}")
+        old = opened.tokens["a revoked screen's"]
+        got = await browser.get(f"/boards/office?token={old}&lang=en")
+        assert (got.status_code, got.headers["location"]) == (303, "office?lang=en")
+        assert "set-cookie" not in got.headers
+
+
 async def test_a_browser_leaves_a_trailing_slash_and_what_is_no_view(opened: Door) -> None:
     async with opened.client() as browser:
         proof = {"authorization": f"Bearer {opened.tokens['right']}"}
