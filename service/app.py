@@ -6,19 +6,24 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import httpx
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Lifespan
 
 from service.adapters import ADAPTERS
 from service.adapters.api import Api
+from service.brake import Brake
 from service.clock import Clock
 from service.config import Account, Config
-from service.http.trailing_slash import TrailingSlash
+from service.http.address import Address
+from service.http.security import SecurityHeaders
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
@@ -26,17 +31,23 @@ from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
+from service.ledger.upkeep.soundness import Soundness
 from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
+from service.live.http.error_pages import ErrorPages
 from service.live.http.list_routes import Readers
+from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
-from service.live.stream.hub import Hub
-from service.metrics import CONTENT_TYPE, Metrics
+from service.live.stream.hub import MAX_STREAMS, Hub
+from service.metrics import Metrics
 from service.model import SECOND
+from service.problems import Problem
 from service.sync.runner import AccountSync, Runner
 from service.webhooks.endpoint import WebhookEndpoint
+
+_REFUSED: Final = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
 Run = Callable[[], Coroutine[None, None, None]]
 """Runs a part until it is cancelled."""
@@ -52,44 +63,75 @@ class Service:
     metrics: Metrics
 
 
-def create_app(config: Config, clock: Clock) -> Service:
-    """Put a service together on a database that is migrated and prepared."""
+def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Service:
+    """Put a service together on a database that is migrated and prepared. There are file descriptors for so
+    many `streams` of events."""
     accounts = {account.id: account for account in config.accounts}
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
     writer = Writer(database, accounts, clock, metrics.commit)
     ticker = Ticker(database, list(accounts), writer, clock)
     readers = Readers.of(database, accounts, clock)
-    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing)
-    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
-    syncs = {
-        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
-        for account, api in _apis(config)
-    }
-    runner = Runner(syncs, http)
+    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
+    runner = _runner(config, database, writer, clock, metrics)
     refused = RefusedRequests(database, accounts, clock)
-    retention = Retention(database, list(accounts), config.keep_bodies_days, clock)
+    retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
-    metrics.watch(lambda: writer.depth, lambda: hub.streams)
+    soundness = Soundness(database, clock)
+    metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
-    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run]
+    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
+    writer.on_fault.append(soundness.on_fault)
     if follower is not None:
         follower.on_seq += on_seq
         writer.on_commit.append(_seqs_to([follower.announce]))
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
-    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, on_refused=refused.note)
+    brake = Brake(clock, metrics.failed_proof)
+    runs.append(brake.run)
+    endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, clock),
-        *_health(database, writer, metrics),
+        *live.routes(hub, readers, accounts, screens, brake, clock),
+        metrics_route(metrics, config.metrics_token, brake),
+        *_health(database, writer, soundness),
     ]
-    lifespan = _lifespan(writer, hub, runs, database)
-    app = Starlette(routes=routes, middleware=[Middleware(TrailingSlash)], lifespan=lifespan)
+    app = application(routes, config.root_path, _lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)
+
+
+def application(
+    routes: Sequence[Route], root_path: str = "", lifespan: Lifespan[Starlette] | None = None
+) -> Starlette:
+    """The routes, with everything around them that holds for all of them."""
+
+    async def on_defect(_request: Request, _error: Exception) -> Response:
+        # The server logs it. What is returned here is sent past all middleware.
+        defect = Problem(500, "the service has failed here; its log says how")
+        return SecurityHeaders(ErrorPages(defect, root_path))  # type: ignore[return-value]
+
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(ErrorPages, root_path),
+            Middleware(Address, root_path),
+        ],
+        exception_handlers={HTTPException: _on_http_exception, Exception: on_defect},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # `Address` takes the slash off
+    return app
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    """The response where Starlette itself refuses: no such address, or not this method."""
+    assert isinstance(error, HTTPException)
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items())
+    return Problem(error.status_code, _REFUSED.get(error.status_code, error.detail), headers)  # type: ignore[return-value]
 
 
 def _seqs_to(subscribers: Sequence[OnSeq]) -> OnCommit:
@@ -144,20 +186,30 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
 
 
+def _runner(config: Config, database: Database, writer: Writer, clock: Clock, metrics: Metrics) -> Runner:
+    """The sync of every account whose CRM is asked."""
+    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
+    syncs = {
+        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
+        for account, api in _apis(config)
+    }
+    return Runner(syncs, http)
+
+
 def _apis(config: Config) -> list[tuple[Account, Api]]:
     """The accounts whose CRM is asked, each with its adapter's API."""
     apis = [(account, ADAPTERS[account.crm].api) for account in config.accounts if account.api]
     return [(account, api) for account, api in apis if api is not None]
 
 
-def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]:
-    """`/healthz`: the process is up. `/readyz`: the database can be used, this version can work on its
-    schema, and no account was left to nodes with newer rules."""
+def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Route]:
+    """`/healthz`: the process is up. `/readyz`: the database can be used and is sound, this version can work
+    on its schema, and no account was left to nodes with newer rules."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(_request: Request) -> ASGIApp:
         try:
             await database.read(schema.check)
         except schema.SchemaError as error:
@@ -166,17 +218,14 @@ def _health(database: Database, writer: Writer, metrics: Metrics) -> list[Route]
             return _not_ready("the database is away")
         if not writer.storing:
             return _not_ready("nothing can be stored")
-        if outdated := writer.outdated:
-            return _not_ready(
-                f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
-            )
+        if soundness.is_damaged:
+            return _not_ready("the database is damaged: restore a backup, or see lossboard check-database")
+        if writer.outdated:  # the log names the accounts, and strangers need not know which there are
+            return _not_ready("another node has other rules for some accounts: restart this one")
         return PlainTextResponse("ready")
 
-    async def metrics_text(_request: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
-
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_text)]
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def _not_ready(reason: str) -> Response:
-    return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+def _not_ready(reason: str) -> Problem:
+    return Problem(503, reason, live.RETRY)

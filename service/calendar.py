@@ -17,8 +17,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _YEARS: Final = range(2000, 2101)
 _HOUR: Final = 3600 * SECOND
-_FIRST: Final = (datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_END: Final = (datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+EARLIEST: Final = Instant((datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND)
+LATEST: Final = Instant((datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND - 1)
+"""The first and the last moment that a CRM can tell: the years 2000 to 2100, in UTC."""
+
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 
@@ -195,7 +197,7 @@ def parse_instant(text: str) -> Instant:
 
 def is_plausible(moment: Instant) -> bool:
     """Whether a moment is within the years 2000 to 2100."""
-    return _FIRST <= moment < _END
+    return EARLIEST <= moment <= LATEST
 
 
 def iso_day(day: Day) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Final, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ def _encoded(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
 
 
-@cache
+@lru_cache(maxsize=1024)  # there are some 600
 def zone(key: str) -> ZoneInfo:
     """A time zone by its IANA name, from the `tzdata` wheel, so that every machine has the same rules.
 
@@ -119,6 +119,8 @@ class Account:
     """One CRM connection, and the board that it feeds.
 
     Args:
+        public_url: Where the outside reaches the service, with the root path; None: not known.
+        root_path: As `Config.root_path`.
         viewer_token: Lets a screen see the board; None: only named screens see it.
         invented: The office is made up (the demo's), and its board hides nothing from anybody.
     """
@@ -137,7 +139,13 @@ class Account:
     mask_clients: bool = False
     options: Options = field(default_factory=Options)
     api: Api | None = None
+    root_path: str = ""
     invented: bool = False
+
+    @property
+    def webhook_address(self) -> str:
+        """Where the account's CRM posts to; without `public_url` only the path is known."""
+        return f"{(self.public_url or self.root_path).rstrip('/')}/webhooks/{self.id}"
 
     @property
     def timezone(self) -> str:
@@ -161,9 +169,17 @@ class Config:
 
     Args:
         listen_url: The server at which commits are announced and listened for; None: that of `database_url`.
+        file: The path that it was read from; None: from nowhere, as the demo's.
+        root_path: The path under which a proxy serves the service, such as `/lossboard`; empty: under none.
+        trusted_proxies: Addresses and networks whose X-Forwarded-For and -Proto are believed.
+        metrics_token: Opens `/metrics`; None: nothing does.
     """
 
     database_url: str
     accounts: tuple[Account, ...]
     keep_bodies_days: int = 30
     listen_url: str | None = None
+    file: str | None = None
+    root_path: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    metrics_token: Secret | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +22,9 @@ from service.reasons import DEFAULT_REASONS, Kind, ReasonTable, reason_key
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
 _API_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
+_ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_OWN_PATHS: Final = frozenset({"boards", "healthz", "metrics", "readyz", "static", "webhooks"})
+"""What the paths inside the service begin with. One that began with the root path would be ambiguous."""
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _LISTED_KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "excluded")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
@@ -58,6 +63,9 @@ class _File(msgspec.Struct):
     database_url: str = "sqlite:///lossboard.db"
     listen_url: str | None = None
     keep_bodies_days: int = 30
+    root_path: str = ""
+    trusted_proxies: list[str] = []
+    metrics_token: str | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -69,7 +77,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     try:
-        return parse(raw, environ)
+        return replace(parse(raw, environ), file=str(path))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -78,7 +86,10 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     """Check a configuration that was read already. Raises `ConfigError`."""
     file = _table(_resolved(dict(raw), environ, ""), _File, "")
     keys = [f"accounts[{index}]" for index in range(len(file.accounts))]
-    accounts = tuple(_working(_account(raw, key), key) for raw, key in zip(file.accounts, keys, strict=True))
+    root_path = _root_path(file.root_path)
+    accounts = tuple(
+        _working(_account(raw, root_path, key), key) for raw, key in zip(file.accounts, keys, strict=True)
+    )
     ids = [account.id for account in accounts]
     _check(accounts, "accounts", "at least one is needed")
     for index, account_id in enumerate(ids):
@@ -93,6 +104,9 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         accounts=accounts,
         keep_bodies_days=file.keep_bodies_days,
         listen_url=listen_url,
+        root_path=root_path,
+        trusted_proxies=_proxies(file.trusted_proxies),
+        metrics_token=_token(file.metrics_token, "metrics_token"),
     )
 
 
@@ -148,7 +162,27 @@ def _through_pooler(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}pooler=transaction"
 
 
-def _account(raw: Mapping[str, object], key: str) -> Account:
+def _root_path(given: str) -> str:
+    """The root path: nothing, or segments that each begin with a slash."""
+    path = given.rstrip("/")
+    _check(not path or _ROOT_PATH.fullmatch(path), "root_path", "expected a path such as /lossboard")
+    own = path.split("/")[1:2]
+    _check(not _OWN_PATHS.intersection(own), "root_path", f"the service itself has addresses below {path}")
+    return path
+
+
+def _proxies(given: Sequence[str]) -> tuple[str, ...]:
+    """Addresses and networks. Nothing stands for everybody: then anybody could say who they are."""
+    for index, proxy in enumerate(given):
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            expected = "expected an address, or a network such as 10.0.0.0/8"
+            raise ConfigError(f"trusted_proxies[{index}]: {expected}: {error}") from None
+    return tuple(given)
+
+
+def _account(raw: Mapping[str, object], root_path: str, key: str) -> Account:
     tables = ADAPTERS.keys() & raw.keys()
     kind = raw.get("crm")
     if isinstance(kind, str) and kind not in ADAPTERS:
@@ -161,6 +195,9 @@ def _account(raw: Mapping[str, object], key: str) -> Account:
     _check(_ACCOUNT_ID.fullmatch(section.id), f"{key}.id", "expected 1 to 40 of a-z, 0-9 and -")
     _check(section.title.strip(), f"{key}.title", "expected a title")
     _check(currency_code(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB")
+    public_url = None if section.public_url is None else section.public_url.rstrip("/")
+    is_below = public_url is None or public_url.endswith(root_path)
+    _check(is_below, f"{key}.public_url", f"expected to end with the root_path, {root_path}")
     return Account(
         id=section.id,
         title=section.title.strip(),
@@ -169,12 +206,13 @@ def _account(raw: Mapping[str, object], key: str) -> Account:
         zone=section.timezone,
         currency=section.currency,
         language=section.language,
-        viewer_token=_viewer_token(section.viewer_token, f"{key}.viewer_token"),
+        viewer_token=_token(section.viewer_token, f"{key}.viewer_token"),
         reasons=DEFAULT_REASONS[section.language]
         if section.reasons is None
         else _reasons(section.reasons, f"{key}.reasons"),
         rates=_rates(section.rates, f"{key}.rates"),
-        public_url=section.public_url,
+        public_url=public_url,
+        root_path=root_path,
         mask_clients=section.mask_clients,
         options=_table(raw.get(section.crm, {}), adapter.options, f"{key}.{section.crm}"),
         api=None if section.api is None else _api(section.api, adapter, f"{key}.api"),
@@ -208,7 +246,7 @@ def _api(raw: Mapping[str, object], adapter: Adapter, key: str) -> Api:
     return Api(Secret(section.token), section.url.rstrip("/") if section.url else None, pace)
 
 
-def _viewer_token(token: str | None, key: str) -> Secret | None:
+def _token(token: str | None, key: str) -> Secret | None:
     if token is None:
         return None
     _check(len(token) >= 16, key, "expected at least 16 characters, hard to guess")

@@ -24,6 +24,9 @@ class Metrics:
         self._conflicts = counter(
             "lossboard_conflicts", "Webhooks whose id came before with another body", account
         )
+        self._failed_proofs = counter(
+            "lossboard_failed_proofs", "Requests that were not authentic", (*account, "cause", "braked")
+        )
         self._calls = counter("lossboard_api_calls", "Calls to CRMs' APIs by verdict", (*account, "verdict"))
         self._repaired = counter(
             "lossboard_missed", "Deals and tasks that a reconciliation repaired", account
@@ -42,12 +45,27 @@ class Metrics:
             "lossboard_last_delivery_timestamp_seconds", "When an account's last delivery came", account
         )
         self._depth = gauge("lossboard_queue_depth", "Deliveries waiting for a commit")
+        self._closed = counter(
+            "lossboard_connections_closed",
+            "Connections closed for what they sent or for want of room",
+            ("cause",),
+        )
         self._streams = gauge("lossboard_screens", "Open event streams")
+        self._storing = gauge("lossboard_storing", "1 while deliveries can be stored, else 0")
+        self._sound = gauge("lossboard_database_sound", "0 once damage of the database is known")
 
-    def watch(self, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
-        """Read these two figures whenever the metrics are asked for."""
+    def watch(
+        self,
+        queue_depth: Callable[[], int],
+        streams: Callable[[], int],
+        storing: Callable[[], bool],
+        sound: Callable[[], float],
+    ) -> None:
+        """Read these figures whenever the metrics are asked for."""
         self._depth.set_function(queue_depth)
         self._streams.set_function(streams)
+        self._storing.set_function(storing)
+        self._sound.set_function(sound)
 
     def api_call(self, account_id: str, verdict: str) -> None:
         """Count one call to a CRM's API."""
@@ -61,9 +79,17 @@ class Metrics:
         """Count one webhook request. `account_id` is empty if there is no such account."""
         self._webhooks.labels(account_id, result).inc()
 
+    def failed_proof(self, account_id: str, cause: str, braked: bool) -> None:
+        """Count a request that was not authentic; `braked` if its address had too many of them."""
+        self._failed_proofs.labels(account_id, cause, "yes" if braked else "no").inc()
+
     def conflict(self, account_id: str) -> None:
         """Count a webhook whose id came before with another body."""
         self._conflicts.labels(account_id).inc()
+
+    def connection_closed(self, cause: str) -> None:
+        """Count a connection that was closed because of what it sent, or because there were too many."""
+        self._closed.labels(cause).inc()
 
     def commit(self, deliveries: int, seconds: float) -> None:
         """Count one commit."""

@@ -34,9 +34,11 @@ Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipe
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
-Source: TypeAlias = Literal["webhook", "answer", "sync", "import"]
+Source: TypeAlias = Literal["webhook", "answer", "sync", "import", "forget"]
 """How a delivery arrived: posted by the CRM, fetched from its API for a need, read from its API by a backfill
-or reconciliation, or imported from a file. The page does not announce changes of the last two sources."""
+or reconciliation, or imported from a file. `forget`: it has no raw body, but the changes themselves, because
+a person in it was forgotten, or because it is what clears that person's names from state. The page does not
+announce changes of the last three sources."""
 
 TroubleCode: TypeAlias = Literal[
     "api_token",
@@ -93,6 +95,9 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
 }
 """The fields of each entity and their types. State has one column for each field."""
 
+PERSONAL: Final[Mapping[Entity, str]] = {"client": "name", "deal": "name", "task": "text"}
+"""By entity, the field that names a client, or in which people write a client's name."""
+
 ID_LENGTH: Final = 200
 """Characters in the longest valid id. A longer one is an error, because ids are keys in the database."""
 
@@ -100,7 +105,15 @@ TEXT_LENGTH: Final = 500
 """Characters of a name or text that state keeps. The rest is cut; the raw body still has it."""
 
 AMOUNT_LIMIT: Final = 10**14
-"""The largest amount of one deal, in minor units. The sum of 90 000 such deals still fits 64 bits."""
+"""The largest amount of a deal that state keeps, in minor units of the deal's own currency. A larger one is
+not known (SPEC section 2.8)."""
+
+COUNTED_LIMIT: Final = 10**13
+"""The largest amount of a deal that counts, in minor units of the account's currency, after the conversion. A
+larger one is not known, because sums are 64-bit integers: they hold `SUMMANDS` such deals."""
+
+SUMMANDS: Final = 900_000
+"""So many contributions of one sign can be summed up, whatever each of them is."""
 
 
 UNDATED: Final = Instant(946_684_800 * SECOND)
@@ -182,26 +195,37 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """An HTTP request, as adapters get it.
+class Head:
+    """What comes before the body of an HTTP request.
 
     Args:
         method: In upper case.
-        path: As received, without the query string.
+        path: As received, without the root path and the query string.
         query: The decoded query parameters; of a repeated one, the first.
         headers: Names in lower case; of a repeated one, the last.
-        body: The raw bytes.
-        received_at: When the service had read the whole body.
-        query_string: The part after the question mark, as received.
     """
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Head):
+    """An HTTP request, as adapters get it.
+
+    Args:
+        body: The raw bytes.
+        received_at: When the service had read the whole body.
+        query_string: The part after the question mark, as received.
+        root_path: The path under which a proxy serves the service.
+    """
+
     body: bytes
     received_at: Instant
     query_string: str = ""
+    root_path: str = ""
 
     @property
     def json(self) -> bytes:
@@ -223,6 +247,8 @@ class Delivery:
             API was called. A need that a newer delivery wants stays open.
         conflicts_with: The number of the delivery that had its id before, with another content, which is a
             mistake of the sender (SPEC section 4). The ledger finds that out.
+        applied: False for one whose content could not be applied: it is in quarantine whole, and what can be
+            decoded of it is not in state.
     """
 
     account: str
@@ -233,6 +259,7 @@ class Delivery:
     source: Source = "webhook"
     settles: Mapping[Need, int] = field(default_factory=dict)
     conflicts_with: int | None = None
+    applied: bool = True
 
 
 class Trouble(msgspec.Struct, frozen=True):

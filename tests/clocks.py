@@ -26,7 +26,8 @@ class StandingClock:
             await asyncio.sleep(0)
             return
         due = asyncio.Event()
-        self._sleepers.append((self._elapsed + seconds, due))
+        sleeper = self._elapsed + seconds, due
+        self._sleepers.append(sleeper)
         waits = [asyncio.create_task(event.wait()) for event in (due, wake)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -34,11 +35,18 @@ class StandingClock:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
+            if sleeper in self._sleepers:
+                self._sleepers.remove(sleeper)
 
     @property
     def sleeping(self) -> bool:
         """Whether somebody waits for a later moment."""
         return bool(self._sleepers)
+
+    @property
+    def sleepers(self) -> int:
+        """How many wait for a later moment."""
+        return len(self._sleepers)
 
     def step(self, seconds: float) -> None:
         """Set the time of day, by so much. No time passes."""

@@ -134,7 +134,9 @@ TASKS: Final = ("t1", "t2", "t3", "t4", "t5")
 CLIENTS: Final = ("c1", "c2")
 MANAGERS: Final = ("m1", "m2")
 REASONS: Final = ("r1", "r2", "r3")
-AMOUNTS: Final = (518_400, 1, 3, 100, 0, 250_005, 11_119_700, -205)
+AMOUNTS: Final = (518_400, 1, 3, 100, 0, 250_005, 11_119_700, -205, 10**13, 10**13 + 1, -(10**14))
+"""In minor units: plain ones, and those at the bound of what counts and of what is kept."""
+
 CURRENCIES: Final = ("RUB", "USD", "RUB", "EUR", "RUB", "JPY", "KWD", "XXX")
 
 

@@ -243,6 +243,9 @@ def deal_of(deal_id: str, changes: Sequence[Change], account: Terms, merged: Map
     # 2.8: what was never sent, or has no currency, is unknown, and 0 in the sums.
     currency = text(changes, "currency") or account.currency
     sent = None if currency == "XXX" else number(changes, "amount")
+    # And so is what is too large to be summed up: more than 100 thousand million roubles.
+    if sent is not None and abs(in_currency_of(account, sent, currency) or 0) > 10**13:
+        sent = None
     amount = sent or 0
     converted = in_currency_of(account, amount, currency)
     return Deal(
@@ -478,7 +481,7 @@ def late(truth: Truth, manager_id: str | None, days: int) -> Late:
         if is_overdue(truth, task):
             spans.append(truth.now - task.due_at)
         elif task.completed_at is not None and task.completed_at > task.due_at:
-            spans.append(task.completed_at - task.due_at)
+            spans.append((task.completed_at - task.due_at) // SECOND * SECOND)  # counted in whole seconds
     return Late(len(spans), sum(spans) // (len(spans) * SECOND)) if spans else Late()
 
 

@@ -24,8 +24,10 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 2
+server_login_retry = 1
 """
-"""Two connections to the server for all: they change hands all the time."""
+"""Two connections to the server for all: they change hands all the time. A server that was away is looked for
+every second."""
 
 
 @contextlib.contextmanager

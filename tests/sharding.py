@@ -24,7 +24,10 @@ ALLOWED: Final = re.compile(
     r"BEGIN|PRAGMA |SELECT pg_catalog\.version|show standard_conforming_strings"
     r"|SELECT pg_catalog\.pg_class|SELECT alembic_version\.|SELECT obj_description"  # the schema's version
     r"|ANALYZE |(?:DELETE FROM|INSERT INTO) sqlite_stat1|SELECT name FROM sqlite_"  # SQLite's statistics
+    r"|SELECT sum\(length\(CAST"  # check-database reads every row
     r"|COMMENT ON TABLE alembic_version|SELECT pg_advisory_xact_lock"  # one migration at a time
+    r"|SAVEPOINT |RELEASE SAVEPOINT |ROLLBACK TO SAVEPOINT "  # within a transaction
+    r"|SELECT heads\.account, heads\.looked_at \nFROM heads$"  # which accounts there are, asked of each shard
     r"|SELECT set_config"  # deadlines; notifications, too
 )
 """Statements that have no account by their nature."""

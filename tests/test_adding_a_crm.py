@@ -49,7 +49,7 @@ async def main():
         httpx.AsyncClient(transport=transport, base_url="http://board.example") as client,
     ):
         for path in sys.argv[2:]:
-            for token in ("a guess", "hush"):
+            for token in ("a guess", "hush-and-tell-nobody"):
                 headers = {"content-type": "application/json", "x-acme-token": token}
                 body = pathlib.Path(path).read_bytes()
                 answer = await client.post("/webhooks/office", content=body, headers=headers)
@@ -84,7 +84,7 @@ def test_what_the_crm_sends_is_on_its_board(copy: Copy, tmp_path: Path) -> None:
     (account,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     account += 'viewer_token = "whoever-has-this-sees-the-board"\n'
     config.write_text(f'database_url = "sqlite:///{tmp_path}/lossboard.db"\n{account}', encoding="utf-8")
-    printed = copy.run("-c", SERVE, str(config), *blocks(PAGE, "json"), ACME_SECRET="hush")
+    printed = copy.run("-c", SERVE, str(config), *blocks(PAGE, "json"), ACME_SECRET="hush-and-tell-nobody")
     *answers, board = map(json.loads, printed.splitlines())
     assert [answer["status"] for answer in answers] == [401, "applied"] * 2
     assert [answer["errors"] for answer in answers[1::2]] == [[], []]

@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[1] / "lossboard.example.toml"
 ENVIRONMENT = {
     "OFFICE_SECRET": SECRET,
     "OFFICE_VIEWER": "a-token-that-is-hard-to-guess",
-    "AMO_SECRET": "long-and-random",
+    "AMO_SECRET": "long-and-quite-random",
     "AMO_TOKEN": "a-long-lived-token",
 }
 
@@ -71,7 +71,7 @@ def test_the_example_shows_every_option_under_its_own_crm(kind: str) -> None:
     shown = tomllib.loads("\n".join(re.findall(r"^(?:# )?(\w+ = .+)$", table, re.MULTILINE)))
     assert sorted(shown) == sorted(ADAPTERS[kind].options.__struct_fields__)
     api = {"token": "x", "url": "https://crm.example"}
-    read(crm=kind, webhook_secret="user:password", api=api, **{kind: shown})
+    read(crm=kind, webhook_secret="user:a-password-of-sixteen", api=api, **{kind: shown})
 
 
 def test_options_of_another_crm_are_a_programming_error() -> None:
@@ -110,6 +110,18 @@ def test_several_secrets_let_one_be_replaced() -> None:
             {"crm": "pipedrive", "webhook_secret": "user:"},
             r"accounts\[0\].webhook_secret: expected user:pass",
         ),
+        (
+            {"crm": "amocrm", "webhook_secret": "fifteen-letters"},
+            r"\.webhook_secret: expected at least 16 char",
+        ),
+        (
+            {"crm": "amocrm", "webhook_secret": ["a-token-of-sixteen", "short"]},
+            r"\.webhook_secret: .*token_urlsafe",
+        ),
+        (
+            {"crm": "pipedrive", "webhook_secret": "a-long-name-of-a-user:fifteen-letters"},
+            r"\.webhook_secret: the password: expected at least 16",
+        ),
         ({"webhook_secret": "whsec_***"}, r"accounts\[0\].webhook_secret: expected whsec_"),
         ({"timezone": "Europe/Atlantis"}, r"accounts\[0\].timezone: .*Europe/Atlantis"),
         ({"timezone": "../../etc/passwd"}, r"accounts\[0\].timezone"),
@@ -137,7 +149,11 @@ def test_several_secrets_let_one_be_replaced() -> None:
             r"\.amocrm: the account's crm is bitrix24; its options stand in \[accounts.bitrix24\]: domain",
         ),
         (
-            {"crm": "pipedrive", "webhook_secret": "a:b", "pipedrive": {"signature": "v1"}},
+            {
+                "crm": "pipedrive",
+                "webhook_secret": "user:a-password-of-sixteen",
+                "pipedrive": {"signature": "v1"},
+            },
             r"accounts\[0\].pipedrive.signature: unknown key; known are: users, account$",
         ),
         ({"domain": "office.bitrix24.ru"}, r"accounts\[0\].domain: unknown key"),
@@ -172,11 +188,45 @@ def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:
         ({"accounts": [account()], "keep_bodies_days": 0}, "keep_bodies_days"),
         ({"accounts": [account()], "database_url": "mysql://x"}, "database_url"),
         ({"accounts": [account()], "database_url": "lossboard.db"}, "database_url"),
+        ({"accounts": [account()], "metrics_token": "short"}, "metrics_token: expected at least 16"),
+        ({"accounts": [account()], "root_path": "lossboard"}, "root_path: expected a path such as"),
+        ({"accounts": [account()], "root_path": "/a//b"}, "root_path: expected a path such as"),
+        ({"accounts": [account()], "root_path": "/a?b"}, "root_path: expected a path such as"),
+        ({"accounts": [account()], "root_path": "/boards"}, "root_path: the service itself has addresses"),
+        ({"accounts": [account()], "root_path": "/metrics/x"}, "root_path: the service itself has addresses"),
+        ({"accounts": [account()], "trusted_proxies": ["*"]}, r"trusted_proxies\[0\]: expected an address"),
+        ({"accounts": [account()], "trusted_proxies": ["::1", "proxy.local"]}, r"trusted_proxies\[1\]: exp"),
+        ({"accounts": [account()], "trusted_proxies": ["10.0.0.1/8"]}, r"trusted_proxies\[0\]: .*host bits"),
+        ({"accounts": [account()], "trusted_proxies": "127.0.0.1"}, "trusted_proxies: Expected `array`"),
+        (
+            {"accounts": [account(public_url="https://board.example")], "root_path": "/lossboard"},
+            r"accounts\[0\].public_url: expected to end with the root_path, /lossboard",
+        ),
     ],
 )
 def test_a_mistake_outside_the_accounts_names_its_key_too(raw: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse(raw, {})
+
+
+def test_nothing_is_trusted_and_nothing_is_open_unless_the_file_says_so() -> None:
+    config = read()
+    assert (config.trusted_proxies, config.metrics_token, config.root_path) == ((), None, "")
+    said = {"trusted_proxies": ["127.0.0.1", "10.0.0.0/8", "fd00::/8"], "root_path": "/crm/board/"}
+    config = parse({"accounts": [account()], "metrics_token": "env:TOKEN", **said}, {"TOKEN": SECRET})
+    assert config.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
+    assert (config.metrics_token, config.root_path) == (Secret(SECRET), "/crm/board")
+
+
+def test_the_address_of_a_webhook_is_as_much_of_it_as_the_file_says() -> None:
+    def address(root_path: str, **fields: object) -> str:
+        config = parse({"accounts": [account(**fields)], "root_path": root_path}, {})
+        return config.accounts[0].webhook_address
+
+    assert address("") == "/webhooks/office"
+    assert address("/crm") == "/crm/webhooks/office"
+    assert address("", public_url="https://board.example/") == "https://board.example/webhooks/office"
+    assert address("/crm", public_url="https://b.example/crm/") == "https://b.example/crm/webhooks/office"
 
 
 def test_a_file_that_is_not_there_or_is_no_toml_is_named(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-_TURNS: Final = 3
+_TURNS: Final = 4
 
 
 def _fixed_work() -> None:
@@ -24,13 +24,11 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.thread_time() - began
 
 
-def holds(work: Callable[[], object]) -> float:
-    """The time that a piece of work takes, with the fixed work as the unit. Of some turns the quickest
-    counts, because the others were disturbed; what takes many times as long is not repeated."""
+def too_long(works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Those works that take longer than the fixed work, and how many times as long. One that takes less in
+    one of a few turns is not among them, because a turn may be disturbed."""
     unit = min(_seconds(_fixed_work) for _ in range(_TURNS))
-    quickest = _seconds(work)
-    for _ in range(_TURNS):
-        if not unit / 2 < quickest < 4 * unit:
-            break
-        quickest = min(quickest, _seconds(work))
-    return quickest / unit
+    ratios = {name: _seconds(work) / unit for name, work in works.items()}
+    for name in [name for name, ratio in ratios.items() if 1 <= ratio < 10]:
+        ratios[name] = min(_seconds(works[name]) / unit for _ in range(_TURNS))
+    return {name: ratio for name, ratio in ratios.items() if ratio >= 1}

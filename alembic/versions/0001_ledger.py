@@ -29,7 +29,7 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("stakes", ("client_id",), ("tasks", "amount", "open_amount")),
     ("manager_stakes", ("manager_id",), ("tasks", "amount")),
     ("at_risk", (), ("clients", "amount", "tasks")),
-    ("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us")),
+    ("habits", ("day", "manager_id"), ("late_tasks", "late_s", "overdue_tasks", "overdue_us")),
     ("no_next_step", (), ("deals", "amount")),
     ("deal_saves", ("deal_id",), ("tasks",)),
     ("client_saves", ("client_id",), ("deals", "open_amount", "won_amount", "own_tasks")),
@@ -44,6 +44,11 @@ SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 def _check(name: str, condition: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(condition, name=name)
+
+
+def _moment(column: str) -> sa.CheckConstraint:
+    """The years 2000 to 2100, in microseconds since 1970."""
+    return _check(column, f"{column} BETWEEN 946684800000000 AND 4133980799999999")
 
 
 def _heads() -> None:
@@ -64,6 +69,7 @@ def _heads() -> None:
         ),
         sa.Column("known_from", sa.Integer, comment="the first day of which the losses are complete"),
         sa.Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
+        sa.Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
         sa.PrimaryKeyConstraint("account", name="heads_pkey"),
         _check("seq", "seq >= 0"),
         _check("deliveries", "deliveries >= 0"),
@@ -91,10 +97,16 @@ def _log() -> None:
         sa.Column("body", sa.LargeBinary, comment="raw; null once pruned"),
         sa.Column("changed", sa.Text, nullable=False, comment="JSON; what it changed, for people"),
         sa.Column("source", sa.Text, nullable=False, comment="how it came"),
+        sa.Column(
+            "applied",
+            Flag(create_constraint=True, name="applied"),
+            nullable=False,
+            comment="whether state has what can be decoded of it",
+        ),
         sa.PrimaryKeyConstraint("account", "number", name="deliveries_pkey"),
         sa.UniqueConstraint("account", "key", name="deliveries_account_key_key"),
         _check("number", "number >= 1"),
-        _check("source", "source IN ('webhook', 'answer', 'sync', 'import')"),
+        _check("source", "source IN ('webhook', 'answer', 'sync', 'import', 'forget')"),
         **STRICT,
     )
     op.create_table(
@@ -218,6 +230,9 @@ def _deals_and_tasks() -> None:
         sa.Column("pipeline_id", sa.Text),
         sa.Column("lost_at", Number),
         _check("status", "status IN ('open', 'won', 'lost')"),
+        _check("amount", "amount BETWEEN -100000000000000 AND 100000000000000"),
+        _check("currency", "length(currency) = 3"),
+        _moment("closed_at"),
     )
     _state(
         "tasks",
@@ -231,6 +246,8 @@ def _deals_and_tasks() -> None:
         sa.Column("url", sa.Text),
         sa.Column("done_at", Number),
         sa.Column("open_due_at", Number),
+        _moment("due_at"),
+        _moment("completed_at"),
     )
     for name, table, column, where in (
         ("deals_lost", "deals", "lost_at", "lost_at IS NOT NULL"),

@@ -21,6 +21,13 @@ MAX_DEPTH: Final = 8
 all 8."""
 
 
+LONGEST_FIELD: Final = 1024
+"""Bytes of the longest field that `value_in` reads, as sent; one with a secret is shorter."""
+
+_MAX_SEEN: Final = 8
+"""In how many fields a name may stand before `value_in` gives up."""
+
+
 class FormError(ValueError):
     """The form is not taken; the text says why."""
 
@@ -48,6 +55,28 @@ def parse_form(body: bytes) -> Form:
         if path:
             _put(form, path, value)
     return form
+
+
+def value_in(body: bytes, block: str, name: str) -> str:
+    """The value of `block[name]` in a body; empty if it is not found. Of two values the last counts.
+
+    For a body of which nothing is known yet: whatever it is, it is searched for the name, and no more than a
+    few short fields of it are parsed.
+    """
+    end = len(body)
+    for _ in range(_MAX_SEEN):
+        at = body.rfind(name.encode(), 0, end)
+        if at < 0:
+            break
+        begin, next_field = body.rfind(b"&", 0, at) + 1, body.find(b"&", at, end)
+        field = body[begin : end if next_field < 0 else next_field]
+        if len(field) <= LONGEST_FIELD:
+            branch = parse_form(field).get(block)
+            value = branch.get(name) if isinstance(branch, dict) else None
+            if isinstance(value, str):
+                return value
+        end = begin
+    return ""
 
 
 def key_path(key: str) -> list[str]:

@@ -8,10 +8,14 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
 from service.config import Account, Options, Secret, is_one_of
-from service.model import SECOND, Decoded, Instant, Micros, Request
+from service.model import SECOND, Decoded, Head, Instant, Micros, Request
 
 TOLERANCE: Final = Micros(300 * SECOND)
 """How far the signed time of an attempt may lie before or after the time received."""
+
+MIN_SECRET: Final = 16
+"""Characters of the shortest secret that an operator may choose. 16 random ones cannot be found at any pace
+at which a service answers. The brake does not keep a shorter one, because a right proof is never braked."""
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
 """Why a request is not authentic. For the metrics and the board, never for the sender."""
@@ -44,7 +48,8 @@ class Adapter(Protocol):
     api: Api | None = None
 
     def check_secret(self, secret: str) -> None:
-        """Return if the secret has the CRM's form. Raises `ValueError`, which says what is expected."""
+        """Return if the secret has the CRM's form, and, where the operator chooses it, is long enough. Raises
+        `ValueError`, which says what is expected."""
         return
 
     def check(self, account: Account) -> None:
@@ -57,13 +62,33 @@ class Adapter(Protocol):
         Names the secret by its key, never by its value."""
 
     @abstractmethod
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """Whether the head of a request proves that its sender has one of the account's secrets. False: only
+        the body can prove it.
+
+        It is asked before the body is read, so that strangers cost nothing where the head tells them apart,
+        and of a signature, whether one is there, of the right form and within the tolerance.
+
+        Raises:
+            NotAuthentic: Whatever the body, `authenticate` would refuse the request.
+        """
+
+    @abstractmethod
     def authenticate(self, request: Request, account: Account) -> None:
-        """Return if the request comes from the account's CRM (SPEC section 6).
+        """Return if the request comes from the account's CRM (SPEC section 6); begins with `admit`.
+
+        Where the head proves nothing, it does a bounded amount of work for a stranger: a signature over the
+        body, or a bounded search in it, and never a whole body parsed.
 
         Raises:
             NotAuthentic: It does not, or does not prove it. Nothing else is ever raised, whatever the
                 request.
         """
+
+    def without_secrets(self, body: bytes) -> bytes:
+        """An authentic body without the secrets that the CRM put into it, for the ledger to store. What
+        `decode` reads stays, apart from what only the key follows from."""
+        return body
 
     @abstractmethod
     def decode(self, request: Request, account: Account) -> Decoded:
@@ -73,6 +98,14 @@ class Adapter(Protocol):
         Total: what cannot be decoded becomes a `Rejection`. Repeatable: the same stored delivery gives the
         same changes at any time. What the body leaves out and the API can tell becomes a `Need`.
         """
+
+
+def check_chosen(secret: str) -> None:
+    """Return if a secret that the operator chose is long enough. Raises `ValueError`, which says how to make
+    one."""
+    if len(secret) < MIN_SECRET:
+        make = "python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
+        raise ValueError(f"expected at least {MIN_SECRET} characters, hard to guess; to make some: {make}")
 
 
 def is_secret(given: str | bytes, secrets: Iterable[Secret]) -> bool:

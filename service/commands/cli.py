@@ -14,7 +14,9 @@ import click
 from service.clock import SystemClock
 from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
+from service.commands.database import backup, check_database, move_to, restore
 from service.commands.options import accounts, bar, plain_errors, with_config
+from service.commands.people import forget, purge
 from service.commands.screens import screens
 from service.commands.serving import serve_config, serve_demo
 from service.config import Account, Config
@@ -73,10 +75,12 @@ def migrate(config: Config) -> None:
 def check_config(config: Config, online: bool) -> None:
     """Check the configuration and print each account; exit code 1 if a CRM does not answer as it should."""
     clean = True
+    for line in operations.exposed_files(config):
+        click.echo(f"warning: {line}", err=True)
     for account in config.accounts:
         click.echo(
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
-            f"webhooks to /webhooks/{account.id}"
+            f"webhooks to {account.webhook_address}"
         )
         if online and account.api is not None:
             wrong = asyncio.run(crm_api.wrong(account, SystemClock()))
@@ -131,7 +135,18 @@ def _rebuild_at_start(config: Config, account: Account) -> None:
     _rebuild(config, account, from_log=False)
 
 
-for _command in (screens, sync, subscribe, import_file):
+for _command in (
+    screens,
+    sync,
+    subscribe,
+    import_file,
+    backup,
+    restore,
+    move_to,
+    check_database,
+    forget,
+    purge,
+):
     main.add_command(_command)
 
 

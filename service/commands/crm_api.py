@@ -21,7 +21,7 @@ from service.ledger.write.syncs import SyncRun
 from service.metrics import Metrics
 from service.sync.client import CallResult, Client
 from service.sync.reason_field import look_up
-from service.sync.runner import AccountSync, webhook_address
+from service.sync.runner import AccountSync
 
 POLL_SECONDS: Final = 0.2
 """How often the progress of a backfill is read."""
@@ -107,7 +107,7 @@ async def subscribe(account: Account, clock: Clock) -> Subscription:
         raise CrmApiError(
             f"account {account.id}: the configuration needs public_url, the address that the CRM posts to"
         )
-    address = webhook_address(account)
+    address = account.webhook_address
     adapter = ADAPTERS[account.crm]
     api = adapter.api
     if not isinstance(api, Subscribing) or account.api is None:

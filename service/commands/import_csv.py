@@ -7,6 +7,7 @@ from typing import Final
 
 from service.adapters.csv import file
 from service.adapters.csv.file import ParsedFile, Progress
+from service.adapters.cutting import without_secrets
 from service.adapters.fields import digest
 from service.clock import Clock
 from service.config import Account, Config
@@ -44,7 +45,7 @@ def read(body: bytes, account: Account, clock: Clock, on_lines: Progress) -> tup
     if len(body) > MAX_FILE:
         raise ImportFailed(f"the file is larger than {MAX_FILE // 2**20} MiB; split it")
     headers = {file.TIMEZONE: account.timezone}
-    request = Request("POST", "", {}, headers, body, clock.now())
+    request = Request("POST", "", {}, headers, without_secrets(body, account), clock.now())
     parsed = file.read(request, account, on_lines)
     if parsed.bad_lines:
         more = parsed.bad_lines - len(parsed.bad)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
+from service.ledger.database import private_files, wal
 from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
+from service.ledger.database.errors import Unavailable
+from service.ledger.database.schema import SchemaError
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
+from service.ledger.write.committer import rejection_of
+from service.ledger.write.heads import OtherRules
 from service.ledger.write.log import Stored
 from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
+from service.projections import stripped
 
 SCREEN_NAME_LENGTH: Final = 60
 """Characters in the longest name of a screen."""
@@ -46,6 +53,11 @@ def account_of(config: Config, account_id: str) -> Account:
     return accounts[account_id]
 
 
+def exposed_files(config: Config) -> Iterator[str]:
+    """A line for each file with secrets or people's names that others than its owner can read."""
+    return private_files.exposed(config.database_url, [Path(config.file)] if config.file else [])
+
+
 @contextmanager
 def alone(config: Config) -> Iterator[None]:
     """Keep other processes from serving the same SQLite file meanwhile.
@@ -59,6 +71,18 @@ def alone(config: Config) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def lacking(config: Config) -> list[str]:
+    """What the log of an SQLite database that nobody serves lacks. Opening the database ends the log, so look
+    before.
+
+    Raises:
+        Corrupt: The database cannot be read at all.
+        Moved: There is a log without its database.
+    """
+    path = private_files.sqlite_file(config.database_url)
+    return [] if path is None else wal.lacking(path)
 
 
 def accounts_to_rebuild(database: Database, config: Config) -> list[Account]:
@@ -90,6 +114,8 @@ def decode(stored: Stored, account: Account) -> Decoded:
     """
     if stored.body is None:
         raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
+    if stored.source == "forget":
+        return Decoded(stored.key, stripped.changes_in(stored.body))
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
     if stored.source == "webhook":
@@ -149,21 +175,27 @@ def rebuild(
 
 
 def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
-    """Decode and apply a quarantined delivery again; parts that are rejected again stay in quarantine.
+    """Decode and apply a quarantined delivery again. Parts that are rejected again stay in quarantine, and so
+    does a delivery that cannot be applied.
 
     Raises:
         LookupError: No such delivery.
     """
-    with attach.writing(config.database_url) as connection:
-        stored = log.one(connection, account.id, number)
-        if stored is None:
-            raise LookupError(f"no such delivery: {number}")
-        decoded = decode(stored, account)
-        again = Delivery(
-            account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
-        )
-        reapply(connection, account, number, again, clock.now())
-        return decoded
+    stored = attach.read(config.database_url, log.one, account.id, number)
+    if stored is None:
+        raise LookupError(f"no such delivery: {number}")
+    decoded = decode(stored, account)
+    again = Delivery(
+        account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
+    )
+    try:
+        with attach.writing(config.database_url, isolate_data=True) as connection:
+            reapply(connection, account, number, again, clock.now())
+    except (Unavailable, OtherRules, SchemaError, LookupError):
+        raise
+    except Exception as error:  # whatever its content does, the command says so and goes on
+        return replace(decoded, rejections=(rejection_of(error),))
+    return decoded
 
 
 def drop(config: Config, account: Account, number: int) -> int:

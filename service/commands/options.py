@@ -15,17 +15,27 @@ import click
 from service.commands import crm_api, import_csv, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
-from service.ledger.database import schema
+from service.ledger.database import files, schema
 from service.ledger.database.engine import AlreadyServed
-from service.ledger.database.errors import Unavailable
+from service.ledger.database.errors import Moved, Unavailable
+from service.ledger.upkeep.move import NotMoved
 from service.ledger.upkeep.recompute import LogPruned, Progress
 from service.ledger.write.heads import OtherRules
 
 CONFIG: Final = "lossboard.toml"
 
 
+MOVED_CODE: Final = 66
+"""The exit code when the database's file is not at its path: a service manager must not start the service
+anew, because it would begin an empty database (sysexits.h: the input is missing)."""
+
+
 class _PlainError(click.ClickException):
     """An error for the operator: one line, exit code 1."""
+
+
+class _MovedError(_PlainError):
+    exit_code = MOVED_CODE
 
 
 @contextmanager
@@ -33,9 +43,13 @@ def plain_errors() -> Iterator[None]:
     """Print errors that the operator can solve as one line, without a traceback."""
     try:
         yield
+    except Moved as error:
+        raise _MovedError(str(error)) from None
     except (
         ConfigError,
         AlreadyServed,
+        files.FileRefused,
+        NotMoved,
         schema.SchemaError,
         operations.UnknownAccount,
         operations.ScreenError,

@@ -39,10 +39,11 @@ def screens() -> None:
 def add(config: Config, account_id: str, name: str, url: str | None) -> None:
     """Add a screen and print its link, once: the database keeps only a digest of it."""
     account = operations.account_of(config, account_id)
-    origin = _origin(url, "--url") or _origin(account.public_url, "public_url") or LOCAL_URL
+    known = _address(url, "--url", config) or _address(account.public_url, "public_url", config)
+    address = known or f"{LOCAL_URL}{config.root_path}"
     token = operations.add_screen(config, account, name, SystemClock())
-    link = f"{origin}/boards/{account.id}?{urlencode({'mode': 'wall', 'token': token})}"
-    if origin == LOCAL_URL:
+    link = f"{address}/boards/{account.id}?{urlencode({'mode': 'wall', 'token': token})}"
+    if known is None:
         click.echo(
             "This link works on this machine only; give --url, or public_url in the configuration.", err=True
         )
@@ -75,8 +76,9 @@ def revoke(config: Config, account_id: str, name: str) -> None:
     click.echo(f"{account.id} {name}: revoked")
 
 
-def _origin(address: str | None, key: str) -> str | None:
-    """The scheme and host of an address; None for None.
+def _address(address: str | None, key: str, config: Config) -> str | None:
+    """An address without what belongs to a person or a page: user, query, fragment, last slash. The root path
+    is added if it is not there. None for None.
 
     Raises:
         ScreenError: The text is no address.
@@ -90,7 +92,9 @@ def _origin(address: str | None, key: str) -> str | None:
         host = None
     if not host or parts.scheme not in {"http", "https"}:
         raise operations.ScreenError(f"{key}: {address!r} is no address like https://board.example")
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    path = parts.path.rstrip("/")
+    root = "" if path.endswith(config.root_path) else config.root_path
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}{root}"
 
 
 def _line(screen: NamedScreen, account: Account) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -20,13 +21,17 @@ from service.config import Account, Config, ConfigError, Secret
 from service.config_file import parse
 from service.demo.postman import DeliveryError
 from service.demo.run import ACCOUNT, Simulation
-from service.http import supervisor
+from service.http import descriptors, supervisor
 from service.http.server import Companion, Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.engine import is_sqlite
+from service.ledger.database.errors import Moved
+from service.ledger.write.writer import Fault
 
 Rebuild = Callable[[Config, Account], None]
+
+_log = logging.getLogger(__name__)
 
 
 def serve_config(
@@ -37,22 +42,25 @@ def serve_config(
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
         ConfigError: Several workers are wanted with SQLite.
+        Moved: The database's file is missing, or is not the one at its path any more.
         OSError: The address is in use, or not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
         raise ConfigError(
             "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
         )
-    shown = _shown(config)
+    linked = with_links(config)
     with operations.alone(config):
         _make_ready(config, clock, rebuild)
+        for line in operations.exposed_files(config):
+            _log.warning("%s", line)
         if workers == 1:
-            asyncio.run(_serve(shown.config, clock, host, port, shown.print_addresses))
+            asyncio.run(_serve(linked.config, clock, host, port, linked.print_addresses))
         else:
-            _serve_by_workers(shown, clock, host, port, workers)
+            _serve_by_workers(linked, clock, host, port, workers)
 
 
-class _Shown(NamedTuple):
+class Linked(NamedTuple):
     """A configuration in which every account has a viewer token.
 
     Args:
@@ -64,6 +72,7 @@ class _Shown(NamedTuple):
 
     def print_addresses(self, url: str) -> None:
         """Print where the boards are, and where webhooks go."""
+        url = f"{url}{self.config.root_path}"
         for account in self.config.accounts:
             board = f"{url}/boards/{account.id}{self.links.get(account.id, '')}"
             click.echo(f"{account.title}: {board}; webhooks to {url}/webhooks/{account.id}")
@@ -73,7 +82,7 @@ class _Shown(NamedTuple):
             )
 
 
-def _shown(config: Config) -> _Shown:
+def with_links(config: Config) -> Linked:
     """The configuration, with a token made for each account that has none: whoever reads what the service
     prints may see its boards, and nobody else."""
     links: dict[str, str] = {}
@@ -84,17 +93,17 @@ def _shown(config: Config) -> _Shown:
             token = Secret(secrets.token_urlsafe(24))
             links[account.id] = f"?{urlencode({'token': token.value})}"
         accounts.append(replace(account, viewer_token=token))
-    return _Shown(replace(config, accounts=tuple(accounts)), links)
+    return Linked(replace(config, accounts=tuple(accounts)), links)
 
 
-def _serve_by_workers(shown: _Shown, clock: Clock, host: str, port: int, workers: int) -> None:
+def _serve_by_workers(linked: Linked, clock: Clock, host: str, port: int, workers: int) -> None:
     with supervisor.listen(host, port) as listening:
 
         def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
-            asyncio.run(_work(shown.config, clock, shared, parent_gone, ready))
+            asyncio.run(_work(linked.config, clock, shared, parent_gone, ready))
 
         def ready() -> None:
-            shown.print_addresses(address(host, listening))
+            linked.print_addresses(address(host, listening))
 
         supervisor.Supervisor(workers, listening, work, ready).run()
 
@@ -102,8 +111,7 @@ def _serve_by_workers(shown: _Shown, clock: Clock, host: str, port: int, workers
 async def _work(
     config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, "", 0, service.hub.close, lambda _url: ready())
+    server = _server(config, clock, "", 0, lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -165,6 +173,8 @@ async def _serve_demo(
 
 
 def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
+    for line in operations.lacking(config):
+        _log.error("%s", line)
     schema.migrate(config.database_url)
     with closing(Database(config.database_url)) as database:
         operations.prepare(database, config, clock)
@@ -174,6 +184,43 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
-    service = create_app(config, clock)
-    server = Server(service.app, host, port, service.hub.close, started)
+    """Serve until a signal.
+
+    Raises:
+        Moved: The database's file is not the one at its path any more.
+    """
+    moved: list[Moved] = []
+
+    def stop_if_moved(fault: Fault) -> None:
+        if isinstance(fault, Moved) and not moved:
+            moved.append(fault)
+            _log.critical("%s", fault)
+            server.stop()
+
+    server = _server(config, clock, host, port, started, stop_if_moved)
     await server.serve()
+    if moved:
+        raise moved[0]
+
+
+def _server(
+    config: Config,
+    clock: Clock,
+    host: str,
+    port: int,
+    started: Callable[[str], None],
+    on_fault: Callable[[Fault], None] = lambda _fault: None,
+) -> Server:
+    shares = descriptors.shares(descriptors.raise_limit())
+    service = create_app(config, clock, shares.streams)
+    service.writer.on_fault.append(on_fault)
+    return Server(
+        service.app,
+        host,
+        port,
+        service.hub.close,
+        started,
+        shares.connections,
+        service.metrics.connection_closed,
+        config.trusted_proxies,
+    )

@@ -1,100 +1,36 @@
-"""The HTTP server: uvicorn plus three things that it lacks.
-
-uvicorn has no deadline for a request's head, so that a client can hold a connection by sending a byte now and
-then. It has none for a client that does not read its response. And at shutdown it waits for open streams,
-which only the application can end.
+"""The HTTP server: uvicorn plus what it lacks. It ends the open streams at shutdown, where uvicorn waits for
+them; and it has only as many connections as there are file descriptors for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FrameType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-HEAD_SECONDS: Final = 10.0
-"""The time limit for a request's head: from the opening of the connection, or, on a kept-alive connection,
-from the head's first byte."""
-
-WRITE_SECONDS: Final = 20.0
-"""How long a full connection may accept no bytes before it is aborted, as of a screen that lost its power."""
-
-LEAVE_SECONDS: Final = 1.0
-"""The same at shutdown, because somebody waits for the process to end."""
+from service.http.connection import Connection
+from service.http.room import Room, Seldom
+from service.http.supervisor import BACKLOG
 
 GRACE_SECONDS: Final = 10
 """How long requests may take to finish at shutdown. An int, because uvicorn wants one."""
 
+FEW: Final = 100
+"""Connections of a server that nobody gave more."""
 
-_Deadline: TypeAlias = Literal["head", "write"]
+AT_ONCE: Final = 32
+"""Connections that are accepted before others get their turn. asyncio takes the backlog for this number."""
 
-
-class DeadlineProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that aborts a connection with a late request head, or with a client that reads nothing.
-
-    Only the connection can do this: an application whose client does not read can only wait for it.
-    """
-
-    head_seconds = HEAD_SECONDS
-    write_seconds = WRITE_SECONDS
-    leave_seconds = LEAVE_SECONDS
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the deadline of the first request's head."""
-        super().connection_made(transport)
-        self._timers: dict[_Deadline, asyncio.TimerHandle] = {}
-        self._start("head", self.head_seconds)
-
-    def data_received(self, data: bytes) -> None:
-        """Start the deadline of the next head with the first byte after a finished request."""
-        if "head" not in self._timers and self._is_idle():
-            self._start("head", self.head_seconds)
-        super().data_received(data)
-
-    def on_headers_complete(self) -> None:
-        """Cancel the head's deadline."""
-        self._cancel("head")
-        super().on_headers_complete()
-
-    def pause_writing(self) -> None:
-        """Start the write deadline: the connection is full."""
-        super().pause_writing()
-        self._start("write", self.write_seconds)
-
-    def resume_writing(self) -> None:
-        """Cancel the write deadline: the client reads again."""
-        self._cancel("write")
-        super().resume_writing()
-
-    def shutdown(self) -> None:
-        """Finish the current request; a full connection gets the shorter deadline."""
-        super().shutdown()
-        if "write" in self._timers:
-            self._start("write", self.leave_seconds)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel both deadlines."""
-        self._cancel("head")
-        self._cancel("write")
-        super().connection_lost(exc)
-
-    def _is_idle(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
-        return cycle is None or cycle.response_complete
-
-    def _start(self, deadline: _Deadline, seconds: float) -> None:
-        self._cancel(deadline)
-        self._timers[deadline] = self.loop.call_later(seconds, self.transport.abort)
-
-    def _cancel(self, deadline: _Deadline) -> None:
-        if (timer := self._timers.pop(deadline, None)) is not None:
-            timer.cancel()
+_log = logging.getLogger(__name__)
 
 
 def address(host: str, listening: socket.socket) -> str:
@@ -110,6 +46,10 @@ class Server(uvicorn.Server):
         app: The ASGI application.
         end_streams: Ends every open stream; called on the event loop.
         on_started: Called with the URL once the server accepts requests.
+        connections: How many may be open at once.
+        on_closed: Called with the cause when a connection is closed because of what it sent, or because
+            there are too many.
+        trusted_proxies: As `Config.trusted_proxies`.
     """
 
     def __init__(
@@ -119,17 +59,26 @@ class Server(uvicorn.Server):
         port: int,
         end_streams: Callable[[], None],
         on_started: Callable[[str], None],
+        connections: int = FEW,
+        on_closed: Callable[[str], None] = lambda _cause: None,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
+        now = time.monotonic
+        self._room = Room(connections, now, lambda: on_closed("no_room"))
+        self._accept_failed = Seldom(now)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
-            http=DeadlineProtocol,
+            http=partial(Connection, room=self._room, on_refused=on_closed),  # type: ignore[arg-type]
             ws="none",
             access_log=False,  # addresses contain tokens
             log_config=None,
             server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=AT_ONCE,
         )
         super().__init__(config)
         self._end_streams = end_streams
@@ -143,10 +92,24 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen, then report the URL."""
-        await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._on_loop_error)
+        await super().startup(sockets)
         if self.started:
+            for listening in self.servers[0].sockets:
+                with listening.dup() as same:
+                    same.listen(BACKLOG)
             self._on_started(address(self.config.host, self.servers[0].sockets[0]))
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Make room when a connection cannot be accepted. asyncio reports this for each try, and tries again
+        after a second."""
+        if "accept()" not in context["message"]:
+            loop.default_exception_handler(context)
+            return
+        self._room.close_most_idle()
+        if count := self._accept_failed.count():
+            _log.error("connections cannot be accepted (%d times): %s", count, context.get("exception"))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's two
         """End the streams before the server waits for its connections. The exit code is 0: a requested stop

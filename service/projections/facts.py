@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from service.calendar import local_day
-from service.model import UNDATED, Day, Entity, Instant, Value
+from service.model import COUNTED_LIMIT, UNDATED, Day, Entity, Instant, Value
 from service.money import NO_CURRENCY, convert
 from service.projections.merge import Record
 
@@ -95,7 +95,8 @@ class DealFacts(msgspec.Struct, frozen=True):
 
     Args:
         amount: In minor units of the account's currency; 0 without a rate, or if it is unknown.
-        amount_unknown: The amount was never sent or cannot be read, or its currency is no code.
+        amount_unknown: The amount was never sent or cannot be read, its currency is no code, or it is over
+            `COUNTED_LIMIT`.
         unconverted: The currency that has no rate, unless the amount is 0 anyway.
         lost_day: The local day on which it was lost (an ordinal); None unless it is lost.
         client_id: `deal:<id>` for a deal that has no client or is not known yet.
@@ -167,12 +168,13 @@ def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
     sent = None if currency == NO_CURRENCY else _number(record, "amount")
     amount = sent or 0
     converted = convert(amount, currency, rules.currency, rules.rates)
+    too_large = converted is not None and abs(converted) > COUNTED_LIMIT
     lost_at = lost_moment(record)
     return DealFacts(
         id=deal_id,
         phase=phase,
-        amount=converted or 0,
-        amount_unknown=sent is None,
+        amount=0 if converted is None or too_large else converted,
+        amount_unknown=sent is None or too_large,
         unconverted=currency if converted is None and amount else None,
         lost_day=None if lost_at is None else rules.day(lost_at),
         reason_id=_text(record, "reason_id")

@@ -34,8 +34,8 @@ class Relation:
     Args:
         name: The table's name.
         key: The columns of its key, after `account`. A column called `day` holds an ordinal, the others text.
-        measures: The columns that are summed: of money (`…amount`), of time (`…_us`), and counts. A row that
-            has no count above zero has no sums either, and does not exist.
+        measures: The columns that are summed: of money (`…amount`), of time (`…_us`, `…_s`), and counts.
+            A row that has no count above zero has no sums either, and does not exist.
         feeds: The entity that the sums are about and that contributes further by them. Its id is the first
             column of the key.
     """
@@ -54,7 +54,7 @@ class Relation:
     def counts(self) -> tuple[int, ...]:
         """The indexes of the measures that count: only with one of them can a row come to nothing."""
         return tuple(
-            index for index, name in enumerate(self.measures) if not name.endswith(("amount", "_us"))
+            index for index, name in enumerate(self.measures) if not name.endswith(("amount", "_us", "_s"))
         )
 
     @cached_property

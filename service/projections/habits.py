@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from service.model import DAY, Day, Instant, Micros
+from service.model import DAY, SECOND, Day, Instant, Micros
 from service.projections.facts import Moment, TaskFacts
 from service.projections.flow import Contribution, Projection, Relation
 
-HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_us", "overdue_tasks", "overdue_us"))
-"""The tasks due on a day: those completed late, and by how many microseconds in all; those still open past
+HABITS = Relation("habits", ("day", "manager_id"), ("late_tasks", "late_s", "overdue_tasks", "overdue_us"))
+"""The tasks due on a day: those completed late, and by how many whole seconds in all (in microseconds, a few
+thousand tasks that a CRM says were completed a century late would overflow the sum); those still open past
 their due time, and the sum of their due times in microseconds after `day_origin`."""
 
 _EPOCH_DAY: Final = 719_163  # date(1970, 1, 1).toordinal()
@@ -36,7 +37,7 @@ def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
     if task.due_day is None or task.due_at is None:
         return
     if task.late and task.done_at is not None:
-        yield HABITS, (task.due_day, task.manager_id), (1, task.done_at - task.due_at, 0, 0)
+        yield HABITS, (task.due_day, task.manager_id), (1, (task.done_at - task.due_at) // SECOND, 0, 0)
     elif task.overdue(moment.now):
         yield HABITS, (task.due_day, task.manager_id), (0, 0, 1, task.due_at - day_origin(task.due_day))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.adapters.api import ASKED, RESOURCE, Api, Call
+from service.adapters.cutting import without_secrets
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
@@ -61,7 +62,7 @@ class Crm:
         headers = {RESOURCE: call.resource}
         if call.asked:
             headers[ASKED] = " ".join(call.asked)
-        body = result.answer.body if result.meaning == "answered" else b""
+        body = without_secrets(result.answer.body, self.account) if result.meaning == "answered" else b""
         request = Request("GET", "", {}, headers, body, result.true_at)
         if len(body) > LARGE:
             return request, await asyncio.to_thread(self.api.decode, request, self.account)

@@ -212,7 +212,7 @@ class AccountSync:
         await self._note_result(result)
         if result.meaning != "answered":
             return
-        is_off = self._api.is_off(result.answer, webhook_address(self._account)) is not False
+        is_off = self._api.is_off(result.answer, self._account.webhook_address) is not False
         if await self._troubles.webhook_off(is_off=is_off) and not is_off:
             self._reconcile_after = Micros(0)
 
@@ -240,8 +240,3 @@ class Runner:
         async with self._http, asyncio.TaskGroup() as group:
             for sync in self._syncs.values():
                 group.create_task(sync.run())
-
-
-def webhook_address(account: Account) -> str:
-    """The URL that an account's CRM posts to, as the outside world reaches the service."""
-    return f"{(account.public_url or '').rstrip('/')}/webhooks/{account.id}"

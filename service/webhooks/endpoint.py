@@ -7,52 +7,51 @@ secret.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from service.adapters import ADAPTERS, Adapter, NotAuthentic
-from service.adapters.fields import digest
+from service.brake import Brake
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
-from service.model import Decoded, Delivery, Instant, Rejection, Request
+from service.model import Decoded, Delivery, Request
 from service.problems import Message, Problem, Receive, Send
-from service.webhooks.body import Disconnected, TooLarge, TooSlow, read_body
+from service.webhooks.body import Disconnected, TooLarge, TooSlow
+from service.webhooks.budget import OverBudget
+from service.webhooks.door import Door, client_of
 
 BODY_SECONDS: Final = 10.0
 """The time limit for a whole body."""
 
-LARGE: Final = 64 * 1024
-"""Bytes above which a body is decoded in a thread, because decoding it would delay other requests."""
-
 RETRY_SECONDS: Final = 5
-"""The Retry-After of a response while the database is away."""
+"""The Retry-After of a response while the database is away, or too many bodies are under way."""
 
 MAX_ERRORS: Final = 100
 """Errors listed in a response; quarantine has all of them."""
 
+_RETRY: Final = ((b"retry-after", b"%d" % RETRY_SECONDS),)
+# Of a request that is refused before its body was read, the rest would be awaited for ever.
 _CLOSE: Final = ((b"connection", b"close"),)
 _CONTENT_TYPE: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
-_METHOD = Problem(405, "a webhook is a POST", ((b"allow", b"POST"),))
-_NO_ACCOUNT = Problem(404, "no such account")
+_METHOD = Problem(405, "a webhook is a POST", ((b"allow", b"POST"), *_CLOSE))
+_NO_ACCOUNT = Problem(404, "no such account", _CLOSE)
 _TOO_LARGE = Problem(413, "the body is larger than 1 MiB", _CLOSE)
 _TOO_SLOW = Problem(408, f"the body was not complete within {BODY_SECONDS:.0f} seconds", _CLOSE)
-_ENCODED = Problem(415, "the body must not be compressed", ((b"accept-encoding", b"identity"),))
+_ENCODED = Problem(415, "the body must not be compressed", ((b"accept-encoding", b"identity"), *_CLOSE))
 # The same for every cause, so that a guesser learns nothing from it.
-_NOT_AUTHENTIC = Problem(401, "not authentic", ((b"www-authenticate", b'Webhook realm="lossboard"'),))
-_UNAVAILABLE = Problem(
-    503, "the database is away; nothing was stored", ((b"retry-after", b"%d" % RETRY_SECONDS),)
-)
+_CHALLENGE: Final = ((b"www-authenticate", b'Webhook realm="lossboard"'),)
+_NOT_AUTHENTIC = Problem(401, "not authentic", (*_CHALLENGE, *_CLOSE))
+_GUESSING: Final = "too many requests from this address were not authentic"
+_UNAVAILABLE = Problem(503, "the database is away; nothing was stored", _RETRY)
+_OVER_BUDGET = Problem(503, "too many bodies are under way; nothing was stored", (*_RETRY, *_CLOSE))
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +61,7 @@ class WebhookEndpoint:
 
     Args:
         accounts: By id.
+        brake: Charged with each request that is not authentic.
         body_seconds: See `BODY_SECONDS`.
         on_refused: Called with the account's id and the cause when a request is not authentic.
 
@@ -75,15 +75,16 @@ class WebhookEndpoint:
         writer: Writer,
         clock: Clock,
         metrics: Metrics,
+        brake: Brake,
         body_seconds: float = BODY_SECONDS,
         on_refused: Callable[[str, str], None] = lambda _account_id, _cause: None,
     ) -> None:
         self._accounts = {key: (account, ADAPTERS[account.crm]) for key, account in accounts.items()}
         self._writer = writer
-        self._clock = clock
         self._metrics = metrics
+        self._brake = brake
+        self._door = Door(clock, body_seconds)
         self._on_refused = on_refused
-        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -114,30 +115,32 @@ class WebhookEndpoint:
         if unsupported:
             return "wrong_type", unsupported
         try:
-            body = await read_body(receive, headers.get("content-length", ""), self._body_seconds)
+            stored, decoded = await self._door.take(scope, receive, headers, account, adapter)
+        except NotAuthentic as refusal:
+            return self._refuse(client_of(scope), account.id, refusal.cause)
         except TooLarge:
             return "too_large", _TOO_LARGE
         except TooSlow:
             return "too_slow", _TOO_SLOW
-        request = _request(scope, headers, body, self._clock.now())
-        try:
-            adapter.authenticate(request, account)
-        except NotAuthentic as refusal:
-            self._on_refused(account.id, refusal.cause)
-            return f"not_authentic_{refusal.cause}", _NOT_AUTHENTIC
-        return await self._store(request, account, adapter)
+        except OverBudget:
+            return "over_budget", _OVER_BUDGET
+        return await self._store(account, stored, decoded)
+
+    def _refuse(self, address: str, account_id: str, cause: str) -> tuple[str, Problem]:
+        """The answer to a request that is not authentic: 401, or 429 where its address brought too many."""
+        seconds = self._brake.refusal(address)
+        self._brake.failed(address, account_id, cause)
+        self._on_refused(account_id, cause)
+        if seconds is None:
+            return f"not_authentic_{cause}", _NOT_AUTHENTIC
+        return "braked", Problem(429, _GUESSING, ((b"retry-after", b"%d" % seconds), *_CLOSE))
 
     async def _store(
-        self, request: Request, account: Account, adapter: Adapter
+        self, account: Account, stored: Request, decoded: Decoded
     ) -> tuple[str, Problem | bytes]:
-        if len(request.body) > LARGE:
-            decoded = await asyncio.to_thread(_decode, request, account, adapter)
-        else:
-            decoded = _decode(request, account, adapter)
-        kept = {name: request.headers[name] for name in adapter.kept_headers if name in request.headers}
         try:
             outcome = await self._writer.submit(
-                Delivery(account.id, request.received_at, kept, request.body, decoded)
+                Delivery(account.id, stored.received_at, stored.headers, stored.body, decoded)
             )
         except Overloaded as overloaded:
             retry = ((b"retry-after", b"%d" % overloaded.retry_after),)
@@ -162,27 +165,7 @@ def _unsupported(headers: Mapping[str, str], adapter: Adapter) -> Problem | None
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in adapter.content_types:
         return None
-    return Problem(415, f"the content type must be {' or '.join(sorted(adapter.content_types))}")
-
-
-def _request(scope: Message, headers: Mapping[str, str], body: bytes, received_at: Instant) -> Request:
-    query_string = scope["query_string"].decode("latin-1")
-    # Of a repeated parameter the first value counts.
-    query = dict(reversed(parse_qsl(query_string, keep_blank_values=True)))
-    raw_path: bytes | None = scope.get("raw_path")
-    path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
-    return Request(scope["method"], path, query, headers, body, received_at, query_string)
-
-
-def _decode(request: Request, account: Account, adapter: Adapter) -> Decoded:
-    """Decode the body. Adapters never raise by contract; if one does, the delivery goes to quarantine."""
-    try:
-        return adapter.decode(request, account)
-    except Exception as error:
-        _log.error("%s: the %s adapter failed: %s", account.id, adapter.kind, type(error).__name__)
-        error_text = f"a defect: the {adapter.kind} adapter failed"
-        rejection = Rejection(0, error_text, traceback.format_exc())
-        return Decoded(digest(request.body, str(request.received_at)), (), (rejection,))
+    return Problem(415, f"the content type must be {' or '.join(sorted(adapter.content_types))}", _CLOSE)
 
 
 def _answer(outcome: Outcome, decoded: Decoded) -> bytes:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.adapters import ADAPTERS, NotAuthentic
@@ -218,6 +218,17 @@ def test_decoding_is_repeatable_from_what_is_stored(
     kept = {key: value for key, value in headers.items() if key in adapter.kept_headers}
     stored = dataclasses.replace(request, method="", path="", query={}, headers=kept)
     assert adapter.decode(request, own) == adapter.decode(stored, own)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "without_secrets" in vars(type(ADAPTERS[kind]))])
+@settings(max_examples=50)
+@given(data=st.data())
+def test_a_body_says_the_same_without_its_secrets(kind: str, data: st.DataObject) -> None:
+    body = data.draw(any_body(kind))
+    cut = ADAPTERS[kind].without_secrets(body)
+    assert ADAPTERS[kind].without_secrets(cut) == cut
+    said, left = decode(kind, body), decode(kind, cut)
+    assert dataclasses.replace(left, key=said.key, content=said.content) == said
 
 
 @pytest.mark.parametrize("kind", KINDS)

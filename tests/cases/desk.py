@@ -18,10 +18,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from service.adapters import ADAPTERS
+from service.brake import Brake
 from service.calendar import local_day
 from service.config import Account
 from service.config_file import parse
-from service.http.trailing_slash import TrailingSlash
+from service.http.address import Address
 from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs
@@ -147,8 +148,10 @@ async def desk(
     writer.start()
     metrics = Metrics()
     service = Starlette(
-        routes=[Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics))],
-        middleware=[Middleware(TrailingSlash)],
+        routes=[
+            Route("/webhooks/{account}", WebhookEndpoint(accounts, writer, clock, metrics, Brake(clock)))
+        ],
+        middleware=[Middleware(Address)],
     )
     asked: list[httpx.Request] = []
 

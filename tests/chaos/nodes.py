@@ -4,15 +4,20 @@ exits."""
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from tests.e2e.running import environment
 
 READY_SECONDS: Final = 60.0
+
+STOP_SECONDS: Final = 60.0
 
 POLL_SECONDS: Final = 0.2
 """How often a node is checked for having exited."""
@@ -97,11 +102,17 @@ class Node:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def kill_worker(self, dice: random.Random) -> None:
+        """Kill one of its workers with SIGKILL; the node must replace it."""
+        assert self._process is not None
+        dice.choice(psutil.Process(self._process.pid).children()).kill()
+
     def stop(self) -> int:
         """Stop it as an operator does; returns its exit code."""
-        assert self._process is not None
-        self._process.terminate()
-        return self._process.wait(60)
+        process = self._process
+        assert process is not None
+        process.terminate()
+        return process.wait(STOP_SECONDS)
 
 
 def _free_port() -> int:

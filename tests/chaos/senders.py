@@ -38,16 +38,27 @@ class Sent:
 
 
 class Sender:
-    """One connection of a CRM. `run` goes on until `stopped` is set."""
+    """One connection of a CRM. `run` goes on until `stopped` is set.
+
+    Args:
+        tries: How often it posts a delivery that is not acknowledged.
+    """
 
     def __init__(
-        self, name: str, accounts: Sequence[str], urls: Sequence[str], sent: Sent, dice: random.Random
+        self,
+        name: str,
+        accounts: Sequence[str],
+        urls: Sequence[str],
+        sent: Sent,
+        dice: random.Random,
+        tries: int = TRIES,
     ) -> None:
         self._name = name
         self._accounts = accounts
         self._urls = urls
         self._sent = sent
         self._dice = dice
+        self._tries = tries
 
     async def run(self, stopped: asyncio.Event, pause: float) -> None:
         """Post one event after another, each until it is acknowledged or all tries have failed."""
@@ -81,7 +92,7 @@ class Sender:
     async def _post(self, client: httpx.AsyncClient, account: str, key: str, body: str) -> bool:
         """Post until it is acknowledged; returns whether it was."""
         loop = asyncio.get_running_loop()
-        for _ in range(TRIES):
+        for _ in range(self._tries):
             url = f"{self._dice.choice(self._urls)}/webhooks/{account}"
             began = loop.time()
             try:

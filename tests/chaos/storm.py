@@ -1,6 +1,7 @@
-"""A storm: several nodes on one PostgreSQL with senders and screens, while processes are killed, frozen and
-restarted. Afterwards the ledger is checked (`checker`), no screen ever went back to an older state, and each
-shows the same as a snapshot."""
+"""A storm: several nodes on one PostgreSQL with senders and screens, while processes are killed, frozen,
+stopped and restarted. One node has several workers, and one reaches the database through PgBouncer. All begin
+on an empty database, which they migrate at once. Afterwards the ledger is checked (`checker`), no screen ever
+went back to an older state, and each shows the same as a snapshot."""
 
 from __future__ import annotations
 
@@ -12,20 +13,17 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-import httpx
+from typing import Final
 
 from service.config_file import load
+from tests.chaos.agreement import disagreements
 from tests.chaos.checker import check
 from tests.chaos.nodes import Node
 from tests.chaos.senders import Sender, Sent
 from tests.chaos.streams import Screen
 from tests.databases import Postgres, own_postgres
-from tests.e2e.running import BEARER, SECRET, VIEWER
-
-AGREE_SECONDS: Final = 60.0
-"""How long the screens may take to agree with the snapshots."""
+from tests.e2e.running import SECRET, VIEWER
+from tests.pooling import pooled
 
 FREEZE_SECONDS: Final = (0.5, 3.0)
 """How long a node or the database is frozen."""
@@ -34,17 +32,22 @@ BETWEEN_SECONDS: Final = (0.2, 1.2)
 """The time between two strokes."""
 
 
+WITH_WORKERS: Final = 1
+"""Which node has workers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The size of a storm. `pause_seconds` is the time between two webhooks of a sender."""
 
     seed: int
-    nodes: int = 3
     accounts: int = 12
     screens: int = 24
     senders: int = 6
     node_kills: int = 4
     node_freezes: int = 1
+    node_stops: int = 1
+    worker_kills: int = 1
     database_kills: int = 1
     database_freezes: int = 0
     pause_seconds: float = 0.03
@@ -54,6 +57,8 @@ class Plan:
         strokes = (
             ["kill a node"] * self.node_kills
             + ["freeze a node"] * self.node_freezes
+            + ["stop a node"] * self.node_stops
+            + ["kill a worker"] * self.worker_kills
             + ["kill the database"] * self.database_kills
             + ["freeze the database"] * self.database_freezes
         )
@@ -73,6 +78,7 @@ class Result:
     applied: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
+    slowest_stop: float = 0.0
     streams: int = 0
     events: int = 0
     screens_agree: float = 0.0
@@ -87,9 +93,10 @@ def run(plan: Plan) -> Result:
     ):
         folder = Path(name)
         (folder / "lossboard.toml").write_text(_config(plan), encoding="utf-8")
-        url = server.databases.migrated()
+        url = server.databases.empty()
         result = Result(plan)
-        sent = asyncio.run(_storm(plan, folder, url, server, result))
+        with pooled(url) as through:
+            sent = asyncio.run(_storm(plan, _nodes(folder, url, through), server, result))
         result.tried, result.acknowledged = sent.count(sent.tried), sent.count(sent.acknowledged)
         result.answers, result.slowest = sent.answers, sent.slowest
         result.problems += sent.wrong
@@ -106,13 +113,25 @@ def _config(plan: Plan) -> str:
     )
 
 
+def _nodes(folder: Path, url: str, through: str) -> list[Node]:
+    """A plain node, one with workers (see `WITH_WORKERS`), and one that goes through a pooler."""
+    behind = folder / "behind"
+    behind.mkdir()
+    config = (folder / "lossboard.toml").read_text(encoding="utf-8")
+    (behind / "lossboard.toml").write_text(f'listen_url = "{url}"\n{config}', encoding="utf-8")
+    return [
+        Node(folder, "plain", url),
+        Node(folder, "workers", url, "--workers", "2"),
+        Node(behind, "pooled", through),
+    ]
+
+
 def _accounts(plan: Plan) -> list[str]:
     return [f"office-{number}" for number in range(plan.accounts)]
 
 
-async def _storm(plan: Plan, folder: Path, url: str, server: Postgres, result: Result) -> Sent:
+async def _storm(plan: Plan, nodes: list[Node], server: Postgres, result: Result) -> Sent:
     dice = random.Random(plan.seed)
-    nodes = [Node(folder, f"node-{number}", url) for number in range(plan.nodes)]
     keeping = [asyncio.create_task(node.keep()) for node in nodes]
     try:
         await asyncio.gather(*(node.ready() for node in nodes))
@@ -145,12 +164,14 @@ async def _rage(plan: Plan, nodes: list[Node], server: Postgres, dice: random.Ra
     sending = [asyncio.create_task(sender.run(stopped, plan.pause_seconds)) for sender in senders]
     for stroke in plan.strokes(dice):
         await asyncio.sleep(dice.uniform(*BETWEEN_SECONDS))
-        await _strike(stroke, dice.choice(nodes), server, dice)
+        await _strike(stroke, nodes, server, dice, result)
         result.strokes[stroke] += 1
     await asyncio.gather(*(node.ready() for node in nodes))
     stopped.set()
     await asyncio.gather(*sending)
-    result.screens_agree = await _agreement(screens, nodes, result)
+    began = time.monotonic()
+    result.problems += await disagreements(screens, urls)
+    result.screens_agree = time.monotonic() - began
     await _cancelled(following)
     result.streams = sum(screen.streams for screen in screens)
     result.events = sum(screen.events for screen in screens)
@@ -170,9 +191,17 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
             raise ended
 
 
-async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random) -> None:
+async def _strike(
+    stroke: str, nodes: list[Node], server: Postgres, dice: random.Random, result: Result
+) -> None:
+    node = dice.choice(nodes)
     if stroke == "kill a node":
         node.kill()
+    elif stroke == "stop a node":
+        await _stop(node, result)
+    elif stroke == "kill a worker":
+        await nodes[WITH_WORKERS].ready()
+        nodes[WITH_WORKERS].kill_worker(dice)
     elif stroke == "freeze a node":
         node.signal(signal.SIGSTOP)
         await asyncio.sleep(dice.uniform(*FREEZE_SECONDS))
@@ -187,51 +216,13 @@ async def _strike(stroke: str, node: Node, server: Postgres, dice: random.Random
         await asyncio.to_thread(server.start)
 
 
-async def _agreement(screens: list[Screen], nodes: list[Node], result: Result) -> float:
-    """Wait until each screen shows the same as a node's snapshot; returns the seconds that took."""
+async def _stop(node: Node, result: Result) -> None:
+    """Stop a node in order, while senders post to it and screens are open on it."""
+    await node.ready()
     began = time.monotonic()
-    async with httpx.AsyncClient(headers=BEARER, timeout=30, trust_env=False) as client:
-        while True:
-            wrong = []
-            for number, screen in enumerate(screens):
-                address = f"{nodes[number % len(nodes)].url}/boards/{screen.account}/snapshot"
-                there, here = await _shown(client, address), _lasting(screen.board)
-                if there != here:
-                    wrong.append((screen.account, _differing(here, there or {})))
-            if not wrong:
-                return time.monotonic() - began
-            if time.monotonic() - began > AGREE_SECONDS:
-                result.problems.append(f"{len(wrong)} screens differ from the snapshot: {wrong[:5]}")
-                return time.monotonic() - began
-            await asyncio.sleep(0.2)
-
-
-def _differing(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
-    """The parts of two boards that differ."""
-    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-
-
-async def _shown(client: httpx.AsyncClient, address: str) -> dict[str, Any] | None:
-    """The content of a snapshot; None if the request fails, as when a server closes an idle connection while
-    it is used again."""
-    try:
-        answer = await client.get(address)
-    except httpx.HTTPError:
-        return None
-    return _lasting(answer.json()) if answer.status_code == 200 else None
-
-
-def _lasting(board: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a board that do not change with time alone: all but `as_of` and the mean delays of
-    tasks."""
-    if not board:
-        return {}
-    managers = [
-        {name: value for name, value in manager.items() if not name.startswith("late_")}
-        for manager in board["at_risk"]["managers"]
-    ]
-    rest = {name: value for name, value in board.items() if name != "as_of"}
-    return {**rest, "at_risk": {**board["at_risk"], "managers": managers}}
+    if code := await asyncio.to_thread(node.stop):
+        result.problems.append(f"a node that was stopped ended with {code}")
+    result.slowest_stop = max(result.slowest_stop, time.monotonic() - began)
 
 
 def _check_ledger(folder: Path, url: str, sent: Sent, result: Result) -> None:
@@ -249,10 +240,11 @@ def report(result: Result) -> str:
     strokes = ", ".join(f"{name} {times} times" for name, times in sorted(result.strokes.items()))
     answers = ", ".join(f"{name}: {times:,}" for name, times in result.answers.most_common())
     return f"""\
-seed {plan.seed}: {plan.nodes} nodes, {plan.accounts} accounts, {plan.screens} screens, {plan.senders} senders
+seed {plan.seed}: {plan.accounts} accounts, {plan.screens} screens, {plan.senders} senders
 {result.seconds:.0f} s: {strokes}
 deliveries: {result.tried:,} tried, {result.acknowledged:,} acknowledged, {result.applied:,} applied
 answers: {answers}; the slowest took {result.slowest:.1f} s
+the slowest stop of a node took {result.slowest_stop:.1f} s
 screens: {result.streams:,} streams, {result.events:,} events; all agreed after {result.screens_agree:.1f} s
 problems: {len(result.problems)}
 """ + "\n".join(result.problems[:20])

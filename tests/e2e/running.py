@@ -31,13 +31,15 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
 VIEWER: Final = "whoever-has-this-sees-the-boards"
 BEARER: Final = {"authorization": f"Bearer {VIEWER}"}
-"""The header of a program that sees the boards."""
+"""The header of a program that sees the boards and the metrics."""
 T = TypeVar("T")
 
 DEADLINE_SECONDS: Final = 30.0
 """The time after which an expected event counts as missing."""
 
 CONFIG: Final = f"""
+metrics_token = "{VIEWER}"
+
 [[accounts]]
 id = "office"
 title = "Отдел продаж"

@@ -34,7 +34,7 @@ CONFIG: Final = """
 id = "office"
 title = "amoCRM"
 crm = "amocrm"
-webhook_secret = "long-and-random"
+webhook_secret = "long-and-quite-random"
 timezone = "Europe/Moscow"
 currency = "RUB"
 

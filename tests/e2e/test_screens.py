@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import pty
 import re
@@ -21,15 +22,12 @@ import segno
 from service.calendar import parse_instant
 from tests.e2e.running import CONFIG, DEADLINE_SECONDS, Service, browser_of, lossboard, running, until
 
-REMOTE: Final = {"x-forwarded-for": "203.0.113.9"}
-"""The header of a request from another machine."""
-
 GUARDED: Final = """
 [[accounts]]
 id = "guarded"
 title = "Guarded"
 crm = "amocrm"
-webhook_secret = "long-and-random"
+webhook_secret = "long-and-quite-random"
 timezone = "Asia/Vladivostok"
 currency = "RUB"
 language = "en"
@@ -40,17 +38,21 @@ public_url = "https://somebody@board.example:8443/behind/a/proxy"
 id = "bare"
 title = "Bare"
 crm = "amocrm"
-webhook_secret = "long-and-random-too"
+webhook_secret = "long-and-quite-random-too"
 timezone = "Europe/Moscow"
 currency = "RUB"
 """
+PROXY: Final = """
+trusted_proxies = ["127.0.0.1"]
+"""
+ADDRESSES: Final = itertools.count(1)
 HEARTBEATS: Final = 10
 """Heartbeats, five seconds apart, after which a stream that should have ended will not end."""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("screens"), config=CONFIG + GUARDED) as started:
+    with running(tmp_path_factory.mktemp("screens"), config=PROXY + CONFIG + GUARDED) as started:
         yield started
 
 
@@ -64,8 +66,8 @@ def folder(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def television() -> Iterator[httpx.Client]:
-    """A browser with cookies on another machine."""
-    with httpx.Client(headers=REMOTE, timeout=DEADLINE_SECONDS, trust_env=False) as browser:
+    """A browser with cookies and an address of its own, as the proxy says."""
+    with browser_of(**{"x-forwarded-for": f"203.0.113.{next(ADDRESSES)}"}) as browser:
         yield browser
 
 
@@ -78,12 +80,9 @@ def added(service: Service, account: str, name: str) -> str:
 
 def admitted(browser: httpx.Client, link: str) -> httpx.Response:
     """The answer to a new link as soon as the service knows it."""
-
-    def opened() -> httpx.Response | None:
-        answer = browser.get(link)
-        return answer if answer.status_code != 401 else None
-
-    return until(opened)
+    with television() as scout:
+        until(lambda: scout.get(link).status_code == 303)
+    return browser.get(link)
 
 
 def to_its_end(lines: Iterator[str]) -> list[str]:
@@ -104,8 +103,8 @@ def test_a_link_becomes_a_cookie_that_shows_the_board_until_it_is_revoked(
     with television() as browser:
         welcome = admitted(browser, link)
         assert welcome.status_code == 303
-        assert welcome.headers["location"] == f"/boards/{account}?mode=wall"
-        page = browser.get(f"{service.url}{welcome.headers['location']}")
+        assert welcome.headers["location"] == f"{account}?mode=wall"
+        page = browser.get(f"{service.url}/boards/{welcome.headers['location']}")
         assert page.status_code == 200
         assert parse_qs(urlsplit(link).query)["token"][0] not in page.text
         with browser.stream("GET", f"{board}/events") as stream:
@@ -178,7 +177,8 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     first = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert first.returncode == 0
     [link] = first.stdout.splitlines()
-    assert re.fullmatch(r"https://board\.example:8443/boards/guarded\?mode=wall&token=[\w-]{32}", link)
+    address = "https://board.example:8443/behind/a/proxy/boards/guarded?mode=wall&token="
+    assert re.fullmatch(re.escape(address) + r"[\w-]{32}", link)
     listed = lossboard(folder, "screens", "list", "guarded").stdout
     line = re.fullmatch(r"guarded Цех № 2: added (\S+\+10:00), never seen\n", listed)
     assert line is not None
@@ -207,6 +207,20 @@ def test_the_link_begins_with_the_option_or_the_configured_address_or_this_machi
     given = lossboard(folder, "screens", "add", "guarded", "given", "--url", "http://192.168.0.7:8000/")
     assert given.stdout.startswith("http://192.168.0.7:8000/boards/guarded?mode=wall&token=")
     assert given.stderr == ""
+
+
+def test_the_link_has_the_root_path_once(tmp_path: Path) -> None:
+    (tmp_path / "lossboard.toml").write_text(f'root_path = "/lossboard"\n{CONFIG}', encoding="utf-8")
+    assert lossboard(tmp_path, "migrate").returncode == 0
+    board = "/lossboard/boards/office?mode=wall&token="
+    for name, url, origin in (
+        ("here", (), "http://127.0.0.1:8000"),
+        ("origin", ("--url", "https://board.example"), "https://board.example"),
+        ("whole", ("--url", "https://board.example/lossboard/"), "https://board.example"),
+        ("below", ("--url", "https://board.example/crm/lossboard"), "https://board.example/crm"),
+    ):
+        link = lossboard(tmp_path, "screens", "add", "office", name, *url).stdout
+        assert link.startswith(origin + board), link
 
 
 @pytest.mark.parametrize(

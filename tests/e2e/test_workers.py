@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,19 @@ import psutil
 import pytest
 
 from tests.databases import PostgresDatabases
-from tests.e2e.running import BEARER, Service, browser_of, events, lossboard, running, start, until
+from tests.e2e.running import (
+    BEARER,
+    CONFIG,
+    PROGRAM,
+    VIEWER,
+    Service,
+    browser_of,
+    events,
+    lossboard,
+    running,
+    start,
+    until,
+)
 
 
 @pytest.fixture
@@ -32,16 +45,23 @@ def serving(service: Service) -> int:
 
 
 def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path, postgres: str) -> None:
-    with running(tmp_path, "serve", "--workers", "2", url=postgres) as service:
+    bare = CONFIG.replace(f'viewer_token = "{VIEWER}"\n', "").replace('id = "amo"', 'id = "bare"')
+    config = CONFIG + bare[bare.rindex("[[accounts]]") :]
+    few = ("sh", "-c", 'ulimit -S -n 256 && exec "$@"', "sh", *PROGRAM)
+    with running(tmp_path, "serve", "--workers", "2", url=postgres, config=config, program=few) as service:
         until(lambda: serving(service) == 2)
+        limits = [worker.rlimit(psutil.RLIMIT_NOFILE) for worker in workers(service)]
+        assert [soft for soft, _ in limits] == [hard for _, hard in limits]
         before = {worker.pid for worker in workers(service)}
         assert len(before) == 2
+        (link,) = re.findall(r"\S+/boards/bare\?token=[\w-]+", "".join(service.lines))
         with events(f"{service.url}/boards/office/events") as stream:
             assert next(stream).name == "snapshot"
             for number in range(8):  # each over a connection of its own, to whichever worker takes it
                 service.client.close()
                 service.client = browser_of(**BEARER)
                 service.deal(f"d{number}", status="lost", amount="1.00", reason="Выбрал других")
+                assert service.client.get(link).status_code == 303
             seqs: list[int] = []
             while not seqs or seqs[-1] < 8:
                 event = next(stream)

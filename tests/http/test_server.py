@@ -13,12 +13,12 @@ from typing import Literal
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service.http.server import DeadlineProtocol, Server
+from service.http.connection import Connection
+from service.http.server import Server
+from tests.http.served import REQUEST, hello, served
 
 FLOOD = 64 * 2**20
 """Bytes, more than the sockets of one connection hold."""
-
-REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @dataclass
@@ -39,25 +39,6 @@ class Flood:
         self.disconnected.set()
 
 
-async def hello(scope: Scope, _receive: Receive, send: Send) -> None:
-    """An application whose response is complete at once."""
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"hi"})
-
-
-@asynccontextmanager
-async def served(app: object) -> AsyncIterator[tuple[Server, int]]:
-    """A server and its port."""
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    server = Server(app, "127.0.0.1", 0, lambda: None, address.set_result)  # type: ignore[arg-type]
-    async with asyncio.timeout(20):
-        serving = asyncio.create_task(server.serve())
-        yield server, int((await address).rpartition(":")[2])
-        server.should_exit = True
-        await serving
-
-
 @asynccontextmanager
 async def deaf_client(flood: Flood) -> AsyncIterator[Server]:
     """A server with a client that reads nothing of the response to its request."""
@@ -69,7 +50,7 @@ async def deaf_client(flood: Flood) -> AsyncIterator[Server]:
 
 
 async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DeadlineProtocol, "write_seconds", 0.05)
+    monkeypatch.setattr(Connection, "write_seconds", 0.05)
     flood = Flood()
     async with deaf_client(flood):
         await flood.disconnected.wait()
@@ -78,7 +59,7 @@ async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.Monkey
 async def test_a_client_that_reads_nothing_delays_no_shutdown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(DeadlineProtocol, "leave_seconds", 0.05)
+    monkeypatch.setattr(Connection, "leave_seconds", 0.05)
     flood = Flood()
     async with deaf_client(flood) as server:
         assert not flood.disconnected.is_set()
@@ -89,15 +70,15 @@ async def test_a_client_that_reads_nothing_delays_no_shutdown(
 
 async def test_a_client_that_has_read_everything_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     timers: list[asyncio.TimerHandle] = []
-    monkeypatch.setattr(DeadlineProtocol, "write_seconds", 3600.0)
-    start = DeadlineProtocol._start
+    monkeypatch.setattr(Connection, "write_seconds", 3600.0)
+    start = Connection._start
 
-    def started(self: DeadlineProtocol, deadline: Literal["head", "write"], seconds: float) -> None:
+    def started(self: Connection, deadline: Literal["head", "write"], seconds: float) -> None:
         start(self, deadline, seconds)
         if deadline == "write":
             timers.append(self._timers[deadline])
 
-    monkeypatch.setattr(DeadlineProtocol, "_start", started)
+    monkeypatch.setattr(Connection, "_start", started)
     flood = Flood()
     async with served(flood) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -119,7 +100,7 @@ async def test_a_request_head_must_be_complete_in_time(
     requests: int, rest: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also before its first byte: a client could hold connections by sending nothing."""
-    monkeypatch.setattr(DeadlineProtocol, "head_seconds", 0.05)
+    monkeypatch.setattr(Connection, "head_seconds", 0.05)
     async with served(hello) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(requests):
@@ -134,13 +115,13 @@ async def test_a_kept_alive_connection_may_wait_longer_for_its_next_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deadlines: list[asyncio.TimerHandle | None] = []
-    complete = DeadlineProtocol.on_headers_complete
+    complete = Connection.on_headers_complete
 
-    def completed(self: DeadlineProtocol) -> None:
+    def completed(self: Connection) -> None:
         complete(self)
         deadlines.append(self._timers.get("head"))
 
-    monkeypatch.setattr(DeadlineProtocol, "on_headers_complete", completed)
+    monkeypatch.setattr(Connection, "on_headers_complete", completed)
     async with served(hello) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(2):

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from service.http.security import SECURITY
 from service.ledger.read.board import BoardRows
 from service.live.board.build import build_snapshot
 from service.live.board.patch import Json
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Snapshot, Sort
-from service.live.http.routes import SECURITY
 from service.live.page import render
 from service.model import SECOND, Instant
 from tests.e2e.running import until

@@ -13,6 +13,17 @@ from __future__ import annotations
 from typing import Final
 
 EXPERIMENTS: Final = (
+    "kills",
+    "migrations",
     "storm",
+    "network",
     "power",
+    "io_faults",
+    "strangers",
+    "viewers",
+    "backups",
+    "people",
+    "clock_steps",
+    "full_disk",
+    "fuzz",
 )

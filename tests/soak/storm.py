@@ -19,6 +19,8 @@ def plan(seed: int, scale: float) -> Plan:
         senders=part(16, 6),
         node_kills=part(50),
         node_freezes=part(10),
+        node_stops=part(10),
+        worker_kills=part(10),
         database_kills=part(10),
         database_freezes=part(5),
     )
@@ -30,7 +32,6 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
     result = run_plan(planned)
     assert not result.problems, report(result)
     return {
-        "nodes": planned.nodes,
         "accounts": planned.accounts,
         "screens": planned.screens,
         "senders": planned.senders,
@@ -41,5 +42,6 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
         "streams opened": result.streams,
         "events on screens": result.events,
         "slowest answer, s": round(result.slowest, 1),
+        "slowest stop, s": round(result.slowest_stop, 1),
         "problems": len(result.problems),
     }

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from service.adapters import ADAPTERS
+from service.brake import Brake
 from service.calendar import local_day
 from service.config import Account
 from service.demo.crms.crm import SimulatedCRM
@@ -201,7 +202,7 @@ async def connected(
     accounts = {account.id: account}
     writer = Writer(database, accounts, waiting)
     writer.start()
-    endpoint = WebhookEndpoint(accounts, writer, waiting, metrics)
+    endpoint = WebhookEndpoint(accounts, writer, waiting, metrics, Brake(waiting))
     service = Starlette(routes=[Route("/webhooks/{account}", endpoint)])
     api = ADAPTERS[account.crm].api
     assert api is not None

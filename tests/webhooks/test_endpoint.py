@@ -1,13 +1,8 @@
-"""The webhook endpoint over raw ASGI, with a writer that only records the deliveries."""
+"""What the webhook endpoint answers."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,167 +10,27 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from service.adapters.amocrm.options import AmoCRMOptions
 from service.adapters.standard.adapter import StandardAdapter
-from service.clock import Clock
+from service.brake import Brake
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
-from service.ledger.write.writer import Writer
-from service.metrics import Metrics
-from service.model import Decoded, Delivery, Instant, earlier
-from service.problems import Message
+from service.model import Decoded, earlier
 from service.webhooks.body import MAX_BODY
-from service.webhooks.endpoint import LARGE, MAX_ERRORS, WebhookEndpoint
-from tests.adapters.posts import NOW, TOKEN, account, signed
-
-FORM = "application/x-www-form-urlencoded"
-LEAD = (Path(__file__).parents[1] / "adapters" / "amocrm" / "samples" / "lead_update.txt").read_bytes()
-ACCOUNTS = {
-    "office": account("standard"),
-    "amo": account("amocrm", options=AmoCRMOptions(account="zerno")),
-}
-
-
-class StoppedClock:
-    def now(self) -> Instant:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
-        await wake.wait()
-
-
-@dataclass
-class FakeWriter(Writer):
-    outcome: Outcome | Exception = field(default_factory=lambda: Outcome("applied", 7, 12))
-    refusal: Overloaded | None = None
-    deliveries: list[Delivery] = field(default_factory=list)
-
-    def submit(self, delivery: Delivery) -> asyncio.Future[Outcome]:
-        if self.refusal:
-            raise self.refusal
-        self.deliveries.append(delivery)
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        if isinstance(self.outcome, Outcome):
-            future.set_result(self.outcome)
-        else:
-            future.set_exception(self.outcome)
-        return future
-
-
-@dataclass
-class Counted(Metrics):
-    results: list[tuple[str, str]] = field(default_factory=list)
-
-    def webhook(self, account_id: str, result: str) -> None:
-        self.results.append((account_id, result))
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        document = json.loads(self.body)
-        assert isinstance(document, dict)
-        return document
-
-
-class Wire:
-    """The client's side of one ASGI call: it sends the messages and records the response."""
-
-    def __init__(self, messages: Iterable[Message], then_hang: bool = False) -> None:
-        self._messages: Iterator[Message] = iter(messages)
-        self._then_hang = then_hang
-        self.sent: list[Message] = []
-        self.read = 0
-
-    async def receive(self) -> Message:
-        for message in self._messages:
-            self.read += 1
-            return message
-        assert self._then_hang, "read past the end of the body"
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def answer(self) -> Answer:
-        start, body = self.sent
-        headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert headers["cache-control"] == "no-store"
-        return Answer(start["status"], headers, body["body"])
-
-
-def chunks(*parts: bytes, complete: bool = True) -> list[Message]:
-    last = len(parts) - 1
-    return [
-        {"type": "http.request", "body": part, "more_body": index < last or not complete}
-        for index, part in enumerate(parts)
-    ]
-
-
-class Service:
-    """One endpoint with its fakes."""
-
-    def __init__(self, writer: FakeWriter | None = None, body_seconds: float = 10.0) -> None:
-        self.writer = writer or FakeWriter()
-        self.counted = Counted()
-        clock: Clock = StoppedClock()
-        self.refused: list[tuple[str, str]] = []
-        self.endpoint = WebhookEndpoint(
-            ACCOUNTS,
-            self.writer,
-            clock,
-            self.counted,
-            body_seconds,
-            on_refused=lambda account_id, cause: self.refused.append((account_id, cause)),
-        )
-
-    def call(
-        self,
-        wire: Wire,
-        account_id: str = "office",
-        method: str = "POST",
-        headers: dict[str, str] | None = None,
-        query: str = "",
-    ) -> Wire:
-        scope: Message = {
-            "type": "http",
-            "method": method,
-            "path": f"/webhooks/{account_id}",
-            "raw_path": f"/webhooks/{account_id}".encode(),
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()],
-            "path_params": {"account": account_id},
-        }
-        asyncio.run(self.endpoint(scope, wire.receive, wire.send))
-        return wire
-
-    def post(self, body: str, **headers: str) -> Answer:
-        """A genuine request to the standard account; a header given as `x_y` is sent as `x-y`."""
-        sent = {"content-type": "application/json", **signed(body)}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.call(Wire(chunks(body.encode())), headers=sent).answer()
-
-    def post_lead(self, query: str = f"token={TOKEN}") -> Answer:
-        return self.call(Wire(chunks(LEAD)), "amo", headers={"content-type": FORM}, query=query).answer()
-
-
-def assert_problem(answer: Answer, status: int) -> None:
-    assert answer.status == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert int(answer.headers["content-length"]) == len(answer.body)
-    problem = answer.json()
-    assert (problem["type"], problem["status"]) == ("about:blank", status)
-    assert problem["title"]
-    assert problem["detail"]
-
+from service.webhooks.door import LARGE
+from service.webhooks.endpoint import MAX_ERRORS, WebhookEndpoint
+from tests.adapters.posts import NOW, TOKEN, signed
+from tests.webhooks.wire import (
+    ACCOUNTS,
+    FORM,
+    LEAD,
+    Counted,
+    FakeWriter,
+    Service,
+    StoppedClock,
+    Wire,
+    assert_problem,
+    chunks,
+)
 
 GONE = '{"type":"deal.deleted","timestamp":"2026-11-23T09:00:00Z","data":{"id":"42"}}'
 TASK = '{"id": "t1"}'
@@ -294,7 +149,7 @@ def test_a_compressed_body_is_answered_415(encoding: str) -> None:
     assert Service().post(GONE, content_encoding="identity").status == 200
 
 
-JSON = {"content-type": "application/json"}
+JSON = {"content-type": "application/json", **signed("")}
 
 
 @pytest.mark.parametrize("length", [str(MAX_BODY + 1), "9" * 5000])
@@ -444,4 +299,4 @@ def test_an_account_of_a_kind_without_an_adapter_is_refused_at_the_start(
 ) -> None:
     monkeypatch.setattr("service.webhooks.endpoint.ADAPTERS", {})
     with pytest.raises(KeyError, match="standard"):
-        WebhookEndpoint(ACCOUNTS, FakeWriter(), StoppedClock(), Counted())
+        WebhookEndpoint(ACCOUNTS, FakeWriter(), StoppedClock(), Counted(), Brake(StoppedClock()))

@@ -17,9 +17,9 @@ from service.adapters.amocrm.webhook_items import Item, parse_item
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, parse_form
 from service.adapters.parsed import parse_body
-from service.adapters.protocol import Adapter, NotAuthentic, is_secret
+from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
 from service.config import Account
-from service.model import Decoded, Request
+from service.model import Decoded, Head, Instant, Request
 
 _REQUEST_ID = "x-amocrm-requestid"
 
@@ -44,11 +44,17 @@ class AmoCRMAdapter(Adapter):
             "Incoming leads («Неразобранное»): deleted.",
         ]
 
-    def authenticate(self, request: Request, account: Account) -> None:
-        """See `Adapter`: `?token=` is one of the secrets, and the body names the configured account, if there
-        is one."""
-        if not is_secret(request.query.get("token", ""), account.webhook_secrets):
+    check_secret = staticmethod(check_chosen)
+
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """See `Adapter`: `?token=` is one of the secrets."""
+        if not is_secret(head.query.get("token", ""), account.webhook_secrets):
             raise NotAuthentic("token")
+        return True
+
+    def authenticate(self, request: Request, account: Account) -> None:
+        """See `Adapter`: the body names the configured account too, if there is one."""
+        self.admit(request, account, request.received_at)
         wanted = AmoCRMOptions.of(account).account
         if wanted is not None and wanted not in _senders(request.body):
             raise NotAuthentic("account")
@@ -101,7 +107,7 @@ def _senders(body: bytes) -> set[str]:
     """The accounts that the body names: the id and subdomain in its account block, or without such a block
     each item's account.
 
-    Only the fields that can name one are parsed, because every request is checked before it is decoded.
+    Only the fields that can name one are parsed, because the whole body is parsed later.
     """
     try:
         form = parse_form(b"&".join(field for field in body.split(b"&") if b"account" in field))

@@ -9,19 +9,32 @@ Webhooks are not signed: each carries the token that Bitrix24 showed when the we
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote_plus
 
 from service.adapters.bitrix24.api import Bitrix24Api
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, LEAD
+from service.adapters.cutting import CUT
 from service.adapters.fields import digest
-from service.adapters.forms import Form, FormError, Node, parse_form
+from service.adapters.forms import Form, Node, parse_form, value_in
 from service.adapters.parsed import rejected
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
-from service.model import Change, Decoded, Entity, Need, Request
+from service.model import Change, Decoded, Entity, Head, Instant, Need, Request
+
+_SECRET: Final = re.compile("auth|access_token|refresh|application_token|app_sid|member_id", re.IGNORECASE)
+"""How the names of fields begin that prove who sends, or open the portal: the block `auth` of every event,
+and what other requests of Bitrix24 have outside such a block."""
+
+_NO_SECRETS: Final = frozenset(
+    f"auth[{name}]"
+    for name in ("client_endpoint", "domain", "expires_in", "scope", "server_endpoint", "status", "user_id")
+)
+"""The fields of `auth` that are kept. Whatever else it may have, now or later, is cut."""
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -82,14 +95,17 @@ class Bitrix24Adapter(Adapter):
         if account.api is None:
             raise ValueError('crm = "bitrix24" needs [accounts.api]: its webhooks carry nothing but ids')
 
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """See `Adapter`. Bitrix24 puts nothing into the head that could tell."""
+        return False
+
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: `auth[application_token]` is a secret, and `auth[domain]` is the configured domain,
         if there is one. The time of sending proves nothing, because nothing protects it."""
-        sender = _sender(request.body)
-        if not is_secret(_text(sender, "application_token"), account.webhook_secrets):
+        if not is_secret(value_in(request.body, "auth", "application_token"), account.webhook_secrets):
             raise NotAuthentic("token")
         domain = Bitrix24Options.of(account).domain
-        if domain is not None and _text(sender, "domain").casefold() != domain.casefold():
+        if domain is not None and value_in(request.body, "auth", "domain").casefold() != domain.casefold():
             raise NotAuthentic("account")
 
     def steps(self, account: Account, address: str) -> Sequence[str]:
@@ -101,6 +117,11 @@ class Bitrix24Adapter(Adapter):
             f"Событие, each of these: {', '.join(name for name in _EVENTS if 'COMMENT' not in name)}.",
             "Токен приложения, which is shown there, is the webhook_secret of the configuration.",
         ]
+
+    def without_secrets(self, body: bytes) -> bytes:
+        """See `Adapter`. The tokens of a webhook's `auth` let everybody post events, and those of an
+        application's open the portal's API."""
+        return b"&".join(_without_secret(field) for field in body.removeprefix(BOM_UTF8).split(b"&"))
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A deletion is dated by its arrival: `ts` is when the event was sent, not when it
@@ -154,13 +175,13 @@ def _object_id(form: Form, event: _Event) -> str:
     raise ValueError(f"{_text(form, 'event').upper()}: {paths} is missing or is not a number")
 
 
-def _sender(body: bytes) -> Node:
-    """The `auth` block. Only its fields are parsed, because every request is checked before it is decoded."""
-    try:
-        form = parse_form(b"&".join(field for field in body.split(b"&") if field.startswith(b"auth")))
-    except FormError:
-        return {}
-    return form.get("auth", {})
+def _without_secret(field: bytes) -> bytes:
+    """A field of a form, `name=value`, whose value is cut if it may be a secret."""
+    name, separator, _ = field.partition(b"=")
+    written = unquote_plus(name.decode("utf-8", "replace")).strip()
+    if not _SECRET.match(written) or written in _NO_SECRETS:
+        return field
+    return name + separator + CUT if separator else CUT
 
 
 def _text(node: Node | None, name: str) -> str:

@@ -19,11 +19,11 @@ from service.adapters.hubspot.api import HubSpotApi
 from service.adapters.hubspot.events import EventHead, parse_event
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
-from service.adapters.hubspot.signature import verify_v1, verify_v3
+from service.adapters.hubspot.signature import check_head_v1, check_head_v3, verify_v1, verify_v3
 from service.adapters.parsed import parse_body
 from service.adapters.protocol import Adapter, NotAuthentic
 from service.config import Account
-from service.model import Decoded, Request
+from service.model import Decoded, Head, Instant, Request
 
 MAX_EVENTS: Final = 1_000
 """Events in the longest array that is accepted; HubSpot sends fewer than 100."""
@@ -42,6 +42,14 @@ class HubSpotAdapter(Adapter):
     content_types = frozenset({"application/json"})
     options = HubSpotOptions
     api = HubSpotApi()
+
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """See `Adapter`."""
+        if HubSpotOptions.of(account).signature == "v1":
+            check_head_v1(head)
+        else:
+            check_head_v3(head, now)
+        return False
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: a signature made with the app's client secret. The configured portal must be among

@@ -17,11 +17,45 @@ from typing import Final
 
 from service.adapters.protocol import NotAuthentic, check_signed_time
 from service.config import Secret, is_one_of
-from service.model import SECOND, Micros, Request
+from service.model import SECOND, Head, Instant, Micros, Request
 
 _MILLISECOND: Final = Micros(SECOND // 1000)
 _SIGNED_DECODED: Final = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 """The escapes that HubSpot decodes in the address before it signs it."""
+
+_BASE64: Final = re.compile("[A-Za-z0-9+/]{43}=")
+_HEX: Final = re.compile("[0-9a-f]{64}")
+
+
+def check_head_v3(head: Head, now: Instant) -> tuple[str, str]:
+    """The signature of version 3, which has the form of one, and the time that it covers, which is within the
+    tolerance.
+
+    Raises:
+        NotAuthentic: The cause is `headers`, `stale` or `signature`.
+    """
+    signature = head.headers.get("x-hubspot-signature-v3", "")
+    timestamp = head.headers.get("x-hubspot-request-timestamp", "")
+    if not signature:
+        raise NotAuthentic("headers")
+    check_signed_time(timestamp, _MILLISECOND, now)
+    if not _BASE64.fullmatch(signature):
+        raise NotAuthentic("signature")
+    return signature, timestamp
+
+
+def check_head_v1(head: Head) -> str:
+    """The signature of version 1, which has the form of one.
+
+    Raises:
+        NotAuthentic: The cause is `headers` or `signature`.
+    """
+    signature = head.headers.get("x-hubspot-signature", "")
+    if not signature:
+        raise NotAuthentic("headers")
+    if not _HEX.fullmatch(signature):
+        raise NotAuthentic("signature")
+    return signature
 
 
 def verify_v3(request: Request, secrets: Iterable[Secret], public_url: str | None) -> None:
@@ -34,11 +68,7 @@ def verify_v3(request: Request, secrets: Iterable[Secret], public_url: str | Non
     Raises:
         NotAuthentic: The cause is `headers`, `stale` or `signature`.
     """
-    signature = request.headers.get("x-hubspot-signature-v3", "")
-    timestamp = request.headers.get("x-hubspot-request-timestamp", "")
-    if not signature:
-        raise NotAuthentic("headers")
-    check_signed_time(timestamp, _MILLISECOND, request.received_at)
+    signature, timestamp = check_head_v3(request, request.received_at)
     called = f"{request.method}{address(request, public_url)}".encode("utf-8", "replace")
     signed = called + request.body + timestamp.encode()
     digests = (hmac.digest(secret.value.encode(), signed, "sha256") for secret in secrets)
@@ -51,9 +81,7 @@ def verify_v1(request: Request, secrets: Iterable[Secret]) -> None:
     Raises:
         NotAuthentic: The cause is `headers` or `signature`.
     """
-    signature = request.headers.get("x-hubspot-signature", "")
-    if not signature:
-        raise NotAuthentic("headers")
+    signature = check_head_v1(request)
     digests = (hashlib.sha256(secret.value.encode() + request.body) for secret in secrets)
     _match(signature, (digest.hexdigest().encode() for digest in digests))
 
@@ -66,7 +94,7 @@ def address(request: Request, public_url: str | None) -> str:
     if public_url is None:
         scheme = _first(request.headers.get("x-forwarded-proto", "")) or "https"
         host = _first(request.headers.get("x-forwarded-host", "")) or request.headers.get("host", "")
-        public_url = f"{scheme}://{host}"
+        public_url = f"{scheme}://{host}{request.root_path}"
     query = f"?{request.query_string}" if request.query_string else ""
     called = _SIGNED_DECODED.sub(lambda escape: chr(int(escape[0][1:], 16)), request.path + query)
     return public_url.rstrip("/") + called

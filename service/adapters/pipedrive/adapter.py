@@ -18,9 +18,9 @@ from service.adapters.pipedrive.api import PipedriveApi
 from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, merger, origin_of, parse_item
 from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, moment, parse
-from service.adapters.protocol import Adapter, NotAuthentic, is_secret
+from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
 from service.config import Account
-from service.model import ID_LENGTH, Decoded, Instant, Request
+from service.model import ID_LENGTH, Decoded, Head, Instant, Request
 
 _CHANGES: Final = frozenset({"create", "change", "added", "updated", "merged"})
 _DELETIONS: Final = frozenset({"delete", "deleted"})
@@ -47,10 +47,9 @@ class PipedriveAdapter(Adapter):
             "User permission level: an administrator, because a webhook only reports what that user may see.",
         ]
 
-    def authenticate(self, request: Request, account: Account) -> None:
-        """See `Adapter`: HTTP Basic's `user:password` is a secret, and `meta.company_id` is the configured
-        account, if there is one. A body that says nothing names no other company: `decode` rejects it."""
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """See `Adapter`: HTTP Basic's `user:password` is a secret."""
+        scheme, _, credentials = head.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             raise NotAuthentic("headers")
         try:
@@ -59,6 +58,12 @@ class PipedriveAdapter(Adapter):
             raise NotAuthentic("headers") from None
         if not is_secret(given, account.webhook_secrets):
             raise NotAuthentic("token")
+        return True
+
+    def authenticate(self, request: Request, account: Account) -> None:
+        """See `Adapter`: `meta.company_id` is the configured account too, if there is one. A body that says
+        nothing names no other company: `decode` rejects it."""
+        self.admit(request, account, request.received_at)
         company = PipedriveOptions.of(account).account
         if company is not None and company != _sender(request.json, company):
             raise NotAuthentic("account")
@@ -67,6 +72,10 @@ class PipedriveAdapter(Adapter):
         """See `Adapter`."""
         if not all(secret.partition(":")):
             raise ValueError("expected user:password, as HTTP Basic sends them")
+        try:
+            check_chosen(secret.partition(":")[2])
+        except ValueError as error:
+            raise ValueError(f"the password: {error}") from None
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A body is about one object."""

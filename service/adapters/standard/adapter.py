@@ -18,9 +18,9 @@ from service.adapters.parsed import Parsed, parse_body
 from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
 from service.adapters.standard.events import TYPES, Event, changes_of, refuse_repeated_keys
-from service.adapters.standard.signature import PREFIXES, check_secret, message_id, verify
+from service.adapters.standard.signature import PREFIXES, check_head, check_secret, message_id, verify
 from service.config import Account
-from service.model import ID_LENGTH, Decoded, Request
+from service.model import ID_LENGTH, Decoded, Head, Instant, Request
 
 MAX_EVENTS: Final = 10_000
 """Events in the longest array that is taken: as many as a body of the largest size can reasonably hold."""
@@ -59,6 +59,11 @@ class StandardAdapter(Adapter):
         ]
 
     check_secret = staticmethod(check_secret)
+
+    def admit(self, head: Head, account: Account, now: Instant) -> bool:
+        """See `Adapter`."""
+        check_head(head, now)
+        return False
 
     def authenticate(self, request: Request, account: Account) -> None:
         """See `Adapter`: one of the signatures was made with one of the account's secrets."""

@@ -12,16 +12,25 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from service.adapters.protocol import NotAuthentic, check_signed_time
 from service.config import Secret, is_one_of
-from service.model import SECOND, Request
+from service.model import SECOND, Head, Instant, Request
 
 PREFIXES: Final = ("webhook", "svix")
 """How the names of the three headers begin: in the scheme, and as Svix sends them unless it is told otherwise
 (docs.svix.com/receiving/verifying-payloads/how-manual). The signatures are the same."""
+
+MAX_SIGNATURES: Final = 16
+"""Signatures of one request that are compared. While a secret is rotated there are two."""
+
+_LONGEST: Final = 4096
+"""Characters of a signature header, with signatures of other schemes in it."""
+
+_FORM: Final = re.compile("v1,[A-Za-z0-9+/]{43}=")
 
 _MIN_KEY: Final = 16
 
@@ -36,33 +45,46 @@ def check_secret(secret: str) -> None:
         raise ValueError(f"expected whsec_ followed by at least {_MIN_KEY} bytes in base64")
 
 
+def check_head(head: Head, now: Instant) -> tuple[str, list[str]]:
+    """What the body is signed with: id and time as they are signed, and the signatures that have the form.
+
+    Raises:
+        NotAuthentic: The cause is `headers`, `stale` or `signature`.
+    """
+    prefix, sent_id = _prefix(head), message_id(head)
+    timestamp = head.headers.get(f"{prefix}-timestamp", "")
+    sent = head.headers.get(f"{prefix}-signature", "")
+    if not (sent_id and sent and sent_id.isascii()):
+        raise NotAuthentic("headers")
+    check_signed_time(timestamp, SECOND, now)
+    signatures = [part for part in sent[:_LONGEST].split(" ") if _FORM.fullmatch(part)]
+    if not 0 < len(signatures) <= MAX_SIGNATURES:
+        raise NotAuthentic("signature")
+    return f"{sent_id}.{timestamp}.", signatures
+
+
 def verify(request: Request, secrets: Iterable[Secret]) -> None:
     """Return if one of the request's signatures was made with one of the secrets, within the tolerance.
 
     Raises:
         NotAuthentic: The cause is `headers`, `stale` or `signature`.
     """
-    prefix, sent_id = _prefix(request), message_id(request)
-    timestamp = request.headers.get(f"{prefix}-timestamp", "")
-    signatures = request.headers.get(f"{prefix}-signature", "")
-    if not (sent_id and signatures and sent_id.isascii()):
-        raise NotAuthentic("headers")
-    check_signed_time(timestamp, SECOND, request.received_at)
-    signed = f"{sent_id}.{timestamp}.".encode() + request.body
+    begin, signatures = check_head(request, request.received_at)
+    signed = begin.encode() + request.body
     digests = (hmac.digest(key, signed, "sha256") for key in map(_key, secrets) if key)
     expected = [b"v1," + base64.b64encode(digest) for digest in digests]
-    if not any(is_one_of(signature, expected) for signature in signatures.split(" ")):
+    if not any(is_one_of(signature, expected) for signature in signatures):
         raise NotAuthentic("signature")
 
 
-def message_id(request: Request) -> str:
+def message_id(head: Head) -> str:
     """The id that the signature covers; empty without one."""
-    return request.headers.get(f"{_prefix(request)}-id", "")
+    return head.headers.get(f"{_prefix(head)}-id", "")
 
 
-def _prefix(request: Request) -> str:
+def _prefix(head: Head) -> str:
     """Which of `PREFIXES` counts. The id decides it, so that no unsigned id is taken beside a signed one."""
-    return next((prefix for prefix in PREFIXES if f"{prefix}-id" in request.headers), PREFIXES[0])
+    return next((prefix for prefix in PREFIXES if f"{prefix}-id" in head.headers), PREFIXES[0])
 
 
 def _key(secret: Secret) -> bytes:

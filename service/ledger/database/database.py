@@ -11,8 +11,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.ledger.database.engine import is_sqlite, open_engine
+from service.ledger.database import private_files
+from service.ledger.database.engine import empty_log, is_sqlite, open_engine
 from service.ledger.database.errors import Away, Unavailable, classify
+from service.ledger.database.opened_files import OpenedFiles
 
 T = TypeVar("T")
 
@@ -33,6 +35,8 @@ class Database:
 
     def __init__(self, url: str, *, serving: bool = False) -> None:
         self.is_sqlite = is_sqlite(url)
+        file = private_files.sqlite_file(url)
+        self._files = None if file is None else OpenedFiles(file)
         self._readers = open_engine(url, "reader", serving=serving)
         self._writers = open_engine(url, "writer", serving=serving)
         self._committers = open_engine(url, "writer", serving=serving)
@@ -43,12 +47,21 @@ class Database:
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at the end of the block."""
-        return transaction(self._writers)
+        return transaction(self._writers, files=self._files)
 
     def committing(self) -> AbstractContextManager[Connection]:
         """A transaction of the writer's thread. It has connections of its own, so that it never waits for
         `writing`. An error that the statement or its data is at fault for is raised as it is."""
-        return transaction(self._committers, isolate_data=True)
+        return transaction(self._committers, isolate_data=True, files=self._files)
+
+    def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, unless somebody reads from it; waits for nobody.
+
+        Raises:
+            Away: The file cannot be written.
+        """
+        if self.is_sqlite:
+            empty_log(self._committers)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Read in a thread, within `DEADLINE_SECONDS`."""
@@ -65,16 +78,24 @@ class Database:
 
 
 @contextmanager
-def transaction(engine: Engine, *, isolate_data: bool = False) -> Iterator[Connection]:
+def transaction(
+    engine: Engine, *, isolate_data: bool = False, files: OpenedFiles | None = None
+) -> Iterator[Connection]:
     """A transaction, committed at the end of the block.
 
     Args:
+        files: Raise `Moved` unless they are still those that the connection has open, also after the commit.
         isolate_data: Raise an error that the statement or its data is at fault for as it is, because the
             caller looks for the faulty part. Otherwise it is `Away`, too.
     """
     try:
         with engine.begin() as connection:
+            opened = {} if files is None else files.of(connection)
+            if files is not None:
+                files.check(opened)
             yield connection
+        if files is not None:
+            files.check(opened)
     except PoolTimeout as error:
         raise Away(f"no connection to the database is free: {error}") from error
     except DBAPIError as error:

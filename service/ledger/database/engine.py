@@ -4,6 +4,8 @@ SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corr
 connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
 Only writing connections checkpoint.
 
+An error shows its statement without the parameters, which are people's names and raw bodies.
+
 PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
 transaction mode). A URL says so with `pooler=transaction` (`config_file` adds it). Then the service leaves
 neither prepared statements nor settings on a connection.
@@ -14,13 +16,16 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pysqlite3
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
+
+from service.ledger.database import private_files
+from service.ledger.database.errors import Away
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -58,8 +63,9 @@ minutes."""
 WRITERS: Final = 2
 """Connections in each of a serving process's two pools for writing; the writer's thread has its own pool."""
 
-READERS: Final = 6
-"""Connections in a serving process's pool for reading, which boards, the ticker and requests share."""
+READERS: Final = 8
+"""Connections in a serving process's pool for reading: two for streams, two for pages, two for lists, and two
+for everything else."""
 
 WRITER_CACHE_KIB: Final = 64 * 1024
 """Pages that a writing connection keeps. A webhook touches a few rows anywhere in a year of deals, and with
@@ -69,6 +75,10 @@ CHECKPOINT_PAGES: Final = 4_000
 """Size of the write-ahead log after which its pages are copied into the file (16 MB). A checkpoint waits for
 the disk twice, and writes a page once that many commits changed. One block of the log's index names 4 062
 pages, so with a larger log every read would look in two places."""
+
+LOG_BYTES: Final = 64 * 2**20
+"""Size to which the file of the write-ahead log is cut as it begins anew. It outgrows that only while
+somebody reads an old state of the database."""
 
 ANNOUNCERS: Final = 1
 """Connections of a serving process that notify other nodes. One more connection listens."""
@@ -110,13 +120,23 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
         raise RuntimeError(
             f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
         )
-    engine = create_engine(url, module=pysqlite3, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url, module=pysqlite3, connect_args={"check_same_thread": False}, hide_parameters=True
+    )
     _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
     if role == "writer":
         pragmas += [f"cache_size=-{WRITER_CACHE_KIB}", f"wal_autocheckpoint={CHECKPOINT_PAGES}"]
+        pragmas += [f"journal_size_limit={LOG_BYTES}", "secure_delete=ON"]
     else:
         pragmas += ["wal_autocheckpoint=0", "query_only=ON"]
+
+    file = private_files.sqlite_file(url)
+
+    @event.listens_for(engine, "do_connect")
+    def _create(*_connection: object) -> None:
+        if file is not None:
+            private_files.create(file)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -159,6 +179,7 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
         isolation_level=_ISOLATION[role],
         connect_args=arguments,
         pool_pre_ping=role == "reader",
+        hide_parameters=True,
         **(pool if serving else {}),
     )
     if pooled and serving:
@@ -189,12 +210,33 @@ def insert_into(dialect: str, table: Table) -> Upsert:
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
+def empty_log(engine: Engine) -> bool:
+    """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
+    for nobody; returns whether the log is empty.
+
+    Raises:
+        Away: The file cannot be written.
+    """
+    pooled = engine.raw_connection()
+    try:
+        cursor: Any = pooled.cursor()
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    except pysqlite3.Error as error:
+        raise Away(f"the write-ahead log cannot be emptied: {error}") from error
+    finally:
+        pooled.close()
+
+
 class SqliteLock:
     """Keeps a second process from serving the same SQLite file. Does nothing on PostgreSQL."""
 
     def __init__(self, url: str) -> None:
-        database = make_url(url).database if is_sqlite(url) else None
-        self._path = Path(f"{database}.lock") if database and database != ":memory:" else None
+        database = private_files.sqlite_file(url)
+        self._path = None if database is None else Path(f"{database}.lock")
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
@@ -205,7 +247,7 @@ class SqliteLock:
         """
         if self._path is None:
             return
-        file = self._path.open("w")
+        file = private_files.open_to_write(self._path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
 _READ_ONLY: Final = "25006"
 _LOCK_TIMEOUT: Final = "55P03"
 _ROLLED_BACK: Final = "40"  # the class of serialization failures and deadlocks
 _DAMAGED: Final = frozenset({"XX001", "XX002"})
+_TOO_LARGE: Final = "54"  # the class of what is more than PostgreSQL takes, as a key of an index
 """SQLSTATEs of PostgreSQL."""
 
 _SQLITE_DAMAGED: Final = frozenset({11, 26})
 """SQLITE_CORRUPT and SQLITE_NOTADB."""
+
+_OF_THE_DATA: Final = (DataError, IntegrityError, ProgrammingError, NotSupportedError)
+"""What a driver raises because of a statement or its data. All else is the database's own."""
 
 
 class Unavailable(Exception):
@@ -23,6 +27,11 @@ class Unavailable(Exception):
 
 class Away(Unavailable):
     """The database cannot be reached, takes no writes (a replica, a full disk), or has no connection free."""
+
+
+class Moved(Away):
+    """A file of the SQLite database was replaced, moved or deleted while the service had it open. What it
+    commits reaches nobody, so the process must end."""
 
 
 class Locked(Unavailable):
@@ -39,7 +48,8 @@ class Corrupt(Unavailable):
 
 
 def classify(error: DBAPIError) -> Unavailable | None:
-    """What an error says of the database; None if the statement or its data is at fault."""
+    """What an error says of the database; None if the statement or its data is at fault. An error of a kind
+    that is not known is the database's: a delivery must not be blamed for a disk."""
     state: str = getattr(error.orig, "sqlstate", None) or ""
     code: int = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF  # without the extended part
     if state in _DAMAGED or code in _SQLITE_DAMAGED:
@@ -48,6 +58,6 @@ def classify(error: DBAPIError) -> Unavailable | None:
         return CutShort(f"a transaction was cut short: {error.orig}")
     if state == _LOCK_TIMEOUT:
         return Locked(f"another transaction holds the lock: {error.orig}")
-    if state == _READ_ONLY or isinstance(error, (OperationalError, InterfaceError)):
-        return Away(f"the database cannot be used: {error.orig}")
-    return None
+    if state != _READ_ONLY and (isinstance(error, _OF_THE_DATA) or state.startswith(_TOO_LARGE)):
+        return None
+    return Away(f"the database cannot be used: {error.orig}")

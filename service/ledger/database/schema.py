@@ -11,7 +11,7 @@ process serves at a time, nothing is kept.
 from __future__ import annotations
 
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,7 @@ def migrations() -> Path:
     return beside if (beside / "env.py").exists() else _PACKAGE / "migrations"
 
 
-@cache
+@lru_cache(maxsize=8)
 def _revisions(folder: Path) -> tuple[str, ...]:
     """The revisions that a folder's migrations bring, newest first; read once in a process."""
     scripts = ScriptDirectory(str(folder)).walk_revisions()
@@ -53,6 +53,11 @@ def _revisions(folder: Path) -> tuple[str, ...]:
 def newest() -> str:
     """The revision that this version of the service brings."""
     return _revisions(migrations())[0]
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version of the service has the migrations of a revision."""
+    return revision in _revisions(migrations())
 
 
 def _config(connection: Connection) -> Config:
@@ -109,7 +114,7 @@ def _current(connection: Connection) -> str | None:
 def is_newer(connection: Connection) -> bool:
     """Whether a newer version of the service migrated the database."""
     have = _current(connection)
-    return have is not None and have not in _revisions(migrations())
+    return have is not None and not is_known(have)
 
 
 def check(connection: Connection) -> None:

@@ -24,8 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
+from service.calendar import EARLIEST, LATEST
 from service.ledger.database.ddl import KEYED, STRICT, Flag, Number, sums_columns
-from service.model import FIELDS, Entity, Source, Status, TroubleCode
+from service.model import AMOUNT_LIMIT, FIELDS, Entity, Source, Status, TroubleCode
 from service.projections import FLOW
 from service.projections.facts import DERIVED
 from service.projections.flow import Relation
@@ -39,8 +40,12 @@ METADATA: Final = MetaData(
 )
 
 
+def _is_one_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
 def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
+    return CheckConstraint(_is_one_of(column, values), name=column)
 
 
 def _at_least(column: str, least: int) -> CheckConstraint:
@@ -67,6 +72,7 @@ HEADS: Final = _table(
     Column("rules_fingerprint", Text, nullable=False, comment="the rules that they were computed by"),
     Column("known_from", Integer, comment="the first day of which the losses are complete"),
     Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
+    Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
     _at_least("seq", 0),
     _at_least("deliveries", 0),
     CheckConstraint("pruned BETWEEN 0 AND deliveries", name="pruned"),
@@ -74,6 +80,8 @@ HEADS: Final = _table(
     CheckConstraint("quarantined BETWEEN 0 AND deliveries", name="quarantined"),
 )
 """One row for each account; its lock serialises the account's commits."""
+
+_APPLIED: Final = "whether state has what can be decoded of it"
 
 DELIVERIES: Final = _table(
     "deliveries",
@@ -86,6 +94,7 @@ DELIVERIES: Final = _table(
     Column("body", LargeBinary, comment="raw; null once pruned"),
     Column("changed", Text, nullable=False, comment="JSON; what it changed, for people"),
     Column("source", Text, nullable=False, comment="how it came"),
+    Column("applied", Flag(create_constraint=True, name="applied"), nullable=False, comment=_APPLIED),
     UniqueConstraint("account", "key"),
     _at_least("number", 1),
     _one_of("source", get_args(Source)),
@@ -167,8 +176,13 @@ TROUBLES: Final = _table(
 )
 """What is wrong between the CRM and the service, until it is over."""
 
-_VALUES: Final[Mapping[str, tuple[str, ...]]] = {"status": get_args(Status)}
-"""Fields of state that have one of a few texts."""
+_CONDITIONS: Final[Mapping[str, str]] = {
+    "status": _is_one_of("status", get_args(Status)),
+    "amount": f"amount BETWEEN {-AMOUNT_LIMIT} AND {AMOUNT_LIMIT}",
+    "currency": "length(currency) = 3",
+    **{name: f"{name} BETWEEN {EARLIEST} AND {LATEST}" for name in ("closed_at", "due_at", "completed_at")},
+}
+"""What holds for the values of some fields of state. Adapters let nothing else through."""
 
 
 def _field_type(
@@ -188,7 +202,7 @@ def _state_table(entity: Entity) -> Table:
         *(Column(name, Number) for name in DERIVED.get(entity, ())),
         Column("stamps", Text, nullable=False, comment="JSON; the version of each field's value"),
         Column("deleted", Number, comment="the version of the newest delete"),
-        *(_one_of(name, values) for name, values in _VALUES.items() if name in fields),
+        *(CheckConstraint(holds, name=name) for name, holds in _CONDITIONS.items() if name in fields),
         key=("id",),
     )
 

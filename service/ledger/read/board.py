@@ -80,7 +80,7 @@ class HabitDay(NamedTuple):
     day: Day
     manager_id: str
     late_tasks: int
-    late_us: int
+    late_s: int
     overdue_tasks: int
     overdue_us: int
 

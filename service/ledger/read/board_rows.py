@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -186,7 +186,7 @@ def unconverted(connection: Connection, account: str) -> dict[str, int]:
     return {str(currency): deals for (currency,), (deals,) in sums.rows(connection, account, UNCONVERTED)}
 
 
-@cache
+@lru_cache(maxsize=4)
 def _losses(*filters: str) -> Select[*tuple[Any, ...]]:
     """Refusals by reason. `filters`: those of `manager_id` and `pipeline_id` that a selection chooses by."""
     table = SUMS[LOSSES if filters else LOSS_DAYS]

@@ -42,7 +42,8 @@ def rows(stored: ManagerSums, as_of: Instant) -> tuple[ManagerRow, ...]:
     habits: dict[tuple[str, int], tuple[int, int]] = {}
     for habit in stored.habits:
         late = habit.late_tasks + habit.overdue_tasks
-        time = habit.late_us + overdue_time(habit.day, habit.overdue_tasks, habit.overdue_us, as_of)
+        overdue_us = overdue_time(habit.day, habit.overdue_tasks, habit.overdue_us, as_of)
+        time = habit.late_s * SECOND + overdue_us
         for days in (WEEK, MONTH):
             if habit.day > stored.today - days:
                 tasks, total = habits.get((habit.manager_id, days), (0, 0))

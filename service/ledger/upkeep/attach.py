@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,9 @@ from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.write import heads
 from service.ledger.write.writer import Writer
+
+PATIENCE_SECONDS: Final = 3600.0
+"""How long a command waits for its own commit: a whole file is imported in one."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,11 +55,27 @@ def read(
 
 
 @contextlib.contextmanager
-def writing(database_url: str) -> Iterator[Connection]:
-    """A transaction of a command that writes; raises as `reading` does."""
-    with contextlib.closing(Database(database_url)) as database, database.writing() as connection:
+def writing(database_url: str, *, isolate_data: bool = False) -> Iterator[Connection]:
+    """A transaction of a command that writes; raises as `reading` does.
+
+    Args:
+        isolate_data: See `database.transaction`.
+    """
+    with (
+        contextlib.closing(Database(database_url)) as database,
+        database.committing() if isolate_data else database.writing() as connection,
+    ):
         schema.check(connection)
         yield connection
+
+
+@contextlib.contextmanager
+def opened(database_url: str) -> Iterator[Database]:
+    """The database of a command that goes through it in several transactions; raises as `reading` does."""
+    with contextlib.closing(Database(database_url)) as database:
+        with database.reading() as connection:
+            schema.check(connection)
+        yield database
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +87,7 @@ async def attach(database_url: str, account: Account, clock: Clock) -> AsyncIter
     """
     with contextlib.closing(Database(database_url)) as database:
         await asyncio.to_thread(_prepare, database, account, clock)
-        writer = Writer(database, {account.id: account}, clock)
+        writer = Writer(database, {account.id: account}, clock, patience=PATIENCE_SECONDS)
         writer.start()
         try:
             yield AttachedLedger(database, writer)

@@ -107,7 +107,7 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
 
 
 def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -> LogState:
-    """State as the whole log makes it.
+    """State as the whole log makes it. What could not be applied of it is not in state, until it is retried.
 
     Raises:
         LogPruned: See there.
@@ -116,7 +116,7 @@ def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -
     for delivery in deliveries:
         if delivery.body is None:
             raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")
-        for change in decode(delivery).changes:
+        for change in decode(delivery).changes if delivery.applied else ():
             merge(state[change.entity].setdefault(change.id, Record()), change, delivery.number)
         progress(1)
     into = successors(state["merger"])

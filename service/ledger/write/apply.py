@@ -5,7 +5,7 @@ Each step takes values and returns values. The caller commits: nothing lasts bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -20,11 +20,11 @@ from service.ledger.write.load import AccountBatch, account_batch, load, load_de
 from service.ledger.write.log import Known
 from service.ledger.write.outcome import Outcome, Status
 from service.model import FIELDS, Delivery, Instant, Micros, Source
-from service.projections import FLOW
+from service.projections import FLOW, stripped
 from service.projections.batch import Changed, Merged, merge_batch
 from service.projections.propagate import Flowed, propagate
 
-SILENT: Final[frozenset[Source]] = frozenset({"sync", "import"})
+SILENT: Final[frozenset[Source]] = frozenset({"sync", "import", "forget"})
 """Sources whose deliveries are state and no news: boards show what they change and announce nothing."""
 
 
@@ -63,7 +63,7 @@ def apply(
     if fresh or batch.ticks:
         advanced = _advance(connection, batch, replace(head, deliveries=head.deliveries + len(fresh)))
         head, changed = _head_after(advanced, batch), advanced.merged.changed
-        log.append(connection, [(number, delivery, changed.get(number, {})) for number, delivery in fresh])
+        log.append(connection, _logged(fresh, advanced.merged))
         if account.api is not None and fresh:
             left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
             moved = needs.of_deleted_clients(connection, account.id, fresh)
@@ -149,6 +149,14 @@ def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
         return delivery
     own = replace(decoded, key=f"{decoded.key}\n{decoded.content}")
     return replace(delivery, decoded=own, conflicts_with=before.number)
+
+
+def _logged(fresh: Sequence[tuple[int, Delivery]], merged: Merged) -> Iterator[tuple[int, Delivery, Changed]]:
+    """New deliveries as the log keeps them, with what each changed. What a stripped one changed may hold the
+    text that it was stripped of."""
+    for number, delivery in fresh:
+        kept = stripped.as_kept(delivery, merged.records)
+        yield number, kept, {} if kept.source == "forget" else merged.changed.get(number, {})
 
 
 def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
-from service.ledger.database.errors import Away, CutShort, Locked, Unavailable
+from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Moved, Unavailable
 from service.ledger.write import heads, invalidations
 from service.ledger.write.apply import apply
 from service.ledger.write.heads import Head, OtherRules
@@ -101,6 +101,8 @@ class Committer:
             except Locked:
                 self._back_off_locked({delivery.account for delivery in deliveries})
                 return self._commit(deliveries)
+        except Moved as error:
+            return [error] * len(deliveries), {}
         except Unavailable as error:
             _log.warning("nothing is committed: %s", error)
             told = Unavailable if isinstance(error, Locked) else Away
@@ -118,14 +120,15 @@ class Committer:
         """
         try:
             return self._retry_if_cut_short(partial(self._tick, skew))
-        except Unavailable:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, Unavailable) and not isinstance(error, Corrupt):
+                raise
             _log.exception("a tick failed; trying each board by itself")
         return self._tick_one_by_one(skew)
 
     def probe(self, *, room: bool) -> None:
-        """Commit what changes nothing, to find out whether anything can be stored.
+        """Commit what changes nothing, to find out whether anything can be stored. Nobody waits then, so the
+        write-ahead log of SQLite is emptied, too.
 
         Args:
             room: Find out whether there is room for a webhook, too; which costs more.
@@ -141,6 +144,7 @@ class Committer:
         if room and account_id is not None:
             with self._database.committing() as connection:
                 invalidations.empty(connection, account_id)
+        self._database.empty_log()
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all deliveries but those of accounts whose lock another transaction holds."""
@@ -151,6 +155,9 @@ class Committer:
         work = [deliveries[index] for index in free]
         try:
             committed, new_heads = self._retry_if_cut_short(lambda: self._transact(work))
+        except Corrupt as error:  # most deliveries need no page that is damaged
+            _log.error("%s; trying each of %d deliveries by itself", error, len(work))  # no defect
+            committed, new_heads = self._one_by_one(work)
         except Unavailable:
             raise
         except Exception:
@@ -196,7 +203,8 @@ class Committer:
                 outcomes, changed = self._apply_or_quarantine(delivery)
             except Exception as error:  # not even its rejection can be stored: the sender must hear of it
                 _log.warning("a delivery of %s is not stored: %s", delivery.account, error)
-                outcomes, changed = [error if isinstance(error, Away) else Unavailable(str(error))], {}
+                told = error if isinstance(error, Away | Corrupt) else Unavailable(str(error))
+                outcomes, changed = [told], {}
             results.extend(outcomes)
             new_heads.update(changed)
         return results, new_heads
@@ -204,7 +212,7 @@ class Committer:
     def _apply_or_quarantine(self, delivery: Delivery) -> tuple[list[Result], Heads]:
         try:
             return self._transact([delivery])
-        except Unavailable:
+        except (Unavailable, MemoryError):  # the delivery is not to blame
             raise
         except Exception as error:
             return self._transact([_rejected(delivery, error)])
@@ -233,9 +241,9 @@ class Committer:
             try:
                 with self._database.committing() as connection:
                     head = self._bring_up(connection, account_id, now, skew)
-            except Unavailable:
-                raise
-            except Exception:
+            except Exception as error:
+                if isinstance(error, Unavailable) and not isinstance(error, Corrupt):
+                    raise
                 _log.exception("the board of %s does not follow the clock", account_id)
                 self._failed.begin(account_id)
                 continue
@@ -275,9 +283,15 @@ class Committer:
             self._locked.begin(account_id)
 
 
+def rejection_of(error: Exception) -> Rejection:
+    """What stands in place of a delivery's content that could not be applied."""
+    detail = "".join(traceback.format_exception(error))
+    return Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
+
+
 def _rejected(delivery: Delivery, error: Exception) -> Delivery:
     """The same delivery with a rejection in place of what could not be applied."""
-    detail = "".join(traceback.format_exception(error))
-    rejection = Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
-    decoded = Decoded(delivery.decoded.key, rejections=(rejection,), content=delivery.decoded.content)
-    return replace(delivery, decoded=decoded)
+    decoded = Decoded(
+        delivery.decoded.key, rejections=(rejection_of(error),), content=delivery.decoded.content
+    )
+    return replace(delivery, decoded=decoded, applied=False)

@@ -49,6 +49,7 @@ class Head:
     rules_fingerprint: str
     known_from: Day | None
     quarantined: int
+    looked_at: Instant | None
     mergers: bool = False
 
     def knowing_from(self, day: Day | None) -> Head:
@@ -164,6 +165,7 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
         rules_fingerprint=fingerprint_of(account),
         known_from=None,
         quarantined=0,
+        looked_at=None,
     )
     connection.execute(statement.on_conflict_do_nothing())
 
@@ -197,6 +199,23 @@ def bounds(connection: Connection, accounts: Collection[str]) -> tuple[Instant, 
     without accounts."""
     next_tick_at, as_of = connection.execute(_BOUNDS, {"accounts": accounts}).one()
     return None if as_of is None else (next_tick_at, as_of)
+
+
+def looks(connection: Connection) -> dict[str, Instant | None]:
+    """Every account that the database has, also one that is no longer configured, and when retention last
+    looked at it."""
+    rows = connection.execute(select(HEADS.c.account, HEADS.c.looked_at))
+    return dict(tuple(row) for row in rows)
+
+
+_LOOKED = (
+    update(HEADS).where(in_list(HEADS.c.account, "accounts")).values({HEADS.c.looked_at: bindparam("now")})
+)
+
+
+def look(connection: Connection, accounts: Collection[str], now: Instant) -> None:
+    """Note that retention looks at some accounts now."""
+    connection.execute(_LOOKED, {"accounts": accounts, "now": now})
 
 
 def sequence_numbers(connection: Connection, accounts: Collection[str]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from service.calendar import day_start, shifted
 from service.config import Account
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import STATE, TASKS
 from service.ledger.write import heads, state
 from service.ledger.write.heads import Head
@@ -105,10 +106,10 @@ def _linked(connection: Connection, account: str, keys: Iterable[str]) -> Record
     found: dict[Entity, dict[str, Record]] = {}
     for entity, fields in LINKS.items():
         table = STATE[entity]
-        any_link = or_(
-            *(table.c[name].in_(sorted(wanted.get(linked, ()))) for name, linked in fields.items())
-        )
-        rows = connection.execute(select(*state.columns(entity)).where(table.c.account == account, any_link))
+        any_link = or_(*(in_list(table.c[name], linked) for name, linked in fields.items()))
+        ids: dict[str, Collection[str]] = {linked: wanted.get(linked, ()) for linked in fields.values()}
+        statement = select(*state.columns(entity)).where(table.c.account == account, any_link)
+        rows = connection.execute(statement, ids)
         found[entity] = {str(row[0]): state.record(entity, row) for row in rows}
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,7 @@ class Stored:
 
     Args:
         body: None once it is pruned.
-        conflicts_with: See `Delivery`.
+        conflicts_with: See `Delivery`; so is `applied`.
     """
 
     account: str
@@ -37,6 +37,7 @@ class Stored:
     changed: Changed
     source: Source
     conflicts_with: int | None
+    applied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ _KNOWN = select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).whe
 )
 _APPEND = insert(DELIVERIES)
 _HOLD = insert(QUARANTINE)
-_ENCODER: Final = msgspec.json.Encoder()
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def known(connection: Connection, account: str, keys: Collection[str]) -> dict[str, Known]:
@@ -73,9 +74,9 @@ def known(connection: Connection, account: str, keys: Collection[str]) -> dict[s
     return {key: Known(number, content) for key, number, content in rows}
 
 
-def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Changed]]) -> None:
+def append(connection: Connection, numbered: Iterable[tuple[int, Delivery, Changed]]) -> None:
     """Store deliveries with their numbers, and their rejections in quarantine."""
-    if not deliveries:
+    if not (deliveries := list(numbered)):
         return
     connection.execute(
         _APPEND,
@@ -91,6 +92,7 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
                 "body": delivery.body,
                 "changed": _ENCODER.encode(changed).decode(),
                 "source": delivery.source,
+                "applied": delivery.applied,
             }
             for number, delivery, changed in deliveries
         ],
@@ -105,7 +107,10 @@ def append(connection: Connection, deliveries: Sequence[tuple[int, Delivery, Cha
 
 
 def hold(connection: Connection, account: str, number: int, rejections: Sequence[Rejection]) -> None:
-    """Replace a delivery's rejections in quarantine; without any, release it."""
+    """Note that a delivery was applied after all, but for these rejections: they replace those in quarantine.
+    Without any, release it."""
+    the_delivery = DELIVERIES.c.account == account, DELIVERIES.c.number == number
+    connection.execute(update(DELIVERIES).where(*the_delivery).values(applied=True))
     if not rejections:
         release(connection, account, number)
         return
@@ -185,6 +190,7 @@ def stored(connection: Connection, account: str, after: int, limit: int = 500) -
             changed=msgspec.json.decode(row.changed, type=dict[str, dict[str, tuple[Value, Value]]]),
             source=row.source,
             conflicts_with=row.conflicts_with,
+            applied=row.applied,
         )
         for row in rows
     ]
@@ -196,47 +202,62 @@ def one(connection: Connection, account: str, number: int) -> Stored | None:
     return page[0] if page and page[0].number == number else None
 
 
-def everything(connection: Connection, account: str) -> Iterator[Stored]:
-    """The whole log of an account in order, read page by page."""
-    after = 0
+def everything(connection: Connection, account: str, after: int = 0) -> Iterator[Stored]:
+    """The log of an account in order, or what comes after a number, read page by page."""
     while page := stored(connection, account, after):
         yield from page
         after = page[-1].number
 
 
+def strip(connection: Connection, account: str, number: int, body: bytes, changed: Changed) -> None:
+    """Replace what a delivery has changed, and its raw body, if retention has not dropped that.
+
+    Args:
+        body: See `stripped.body_of`.
+    """
+    of_delivery = DELIVERIES.c.account == account, DELIVERIES.c.number == number
+    shown = update(DELIVERIES).where(*of_delivery).values(changed=_ENCODER.encode(changed).decode())
+    connection.execute(shown)
+    kept = update(DELIVERIES).where(*of_delivery, DELIVERIES.c.body.is_not(None))
+    connection.execute(kept.values(body=body, headers="{}", source="forget"))
+
+
 def prunable(
     connection: Connection, accounts: Collection[str], now: Instant, keep_days: int
 ) -> Sequence[str]:
-    """Those of some accounts whose oldest body is older than `keep_days`."""
+    """Those of some accounts whose oldest body may be dropped: it is older than `keep_days`, or came while
+    the clock ran ahead."""
     oldest = (DELIVERIES.c.account == HEADS.c.account) & (DELIVERIES.c.number == HEADS.c.pruned + 1)
     statement = select(HEADS.c.account).join(DELIVERIES, oldest)
-    old = in_list(HEADS.c.account, "accounts"), DELIVERIES.c.received_at < earlier(now, keep_days * DAY)
-    return connection.execute(statement.where(*old), {"accounts": accounts}).scalars().all()
+    recent = DELIVERIES.c.received_at.between(earlier(now, keep_days * DAY), now)
+    return (
+        connection.execute(
+            statement.where(in_list(HEADS.c.account, "accounts"), ~recent), {"accounts": accounts}
+        )
+        .scalars()
+        .all()
+    )
 
 
 def prune(connection: Connection, account: str, now: Instant, keep_days: int, pruned: int) -> int:
-    """Drop the bodies of deliveries older than `keep_days`, except of those in quarantine. Returns the number
-    up to which bodies are dropped now."""
-    before = earlier(now, keep_days * DAY)
-    old = connection.execute(
-        select(DELIVERIES.c.number, DELIVERIES.c.received_at)
-        .where(DELIVERIES.c.account == account, DELIVERIES.c.number > pruned)
-        .order_by(DELIVERIES.c.number)
-        .limit(PRUNE_AT_ONCE)
-    ).all()
-    last: int = max((number for number, received_at in old if received_at < before), default=pruned)
-    if last == pruned:
+    """Drop bodies that are older than `keep_days`, except those in quarantine. Returns the number up to which
+    bodies are dropped now.
+
+    Numbers tell the order; times only bound it. Bodies are dropped up to the last old one before the first
+    that is recent, so a time from a clock that ran ahead stands in nobody's way, and drops nothing.
+    """
+    before, number = earlier(now, keep_days * DAY), DELIVERIES.c.number
+    left = DELIVERIES.c.account == account, number > pruned
+    is_recent = DELIVERIES.c.received_at.between(before, now)
+    recent = connection.execute(select(number).where(*left, is_recent).order_by(number).limit(1)).scalar()
+    old = [*left, DELIVERIES.c.received_at < before, *([] if recent is None else [number < recent])]
+    last: int | None = connection.execute(select(func.max(number)).where(*old)).scalar()
+    if last is None:
         return pruned
+    upto = min(last, pruned + PRUNE_AT_ONCE)
     quarantined = select(QUARANTINE.c.number).where(QUARANTINE.c.account == account)
     connection.execute(
-        update(DELIVERIES)
-        .where(
-            DELIVERIES.c.account == account,
-            DELIVERIES.c.number > pruned,
-            DELIVERIES.c.number <= last,
-            DELIVERIES.c.number.not_in(quarantined),
-        )
-        .values(body=None)
+        update(DELIVERIES).where(*left, number <= upto, number.not_in(quarantined)).values(body=None)
     )
-    connection.execute(update(HEADS).where(HEADS.c.account == account).values(pruned=last))
-    return last
+    connection.execute(update(HEADS).where(HEADS.c.account == account).values(pruned=upto))
+    return upto

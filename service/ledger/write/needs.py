@@ -94,10 +94,9 @@ def of_deleted_clients(
     wanted: dict[Need, int] = {}
     for entity, is_open in open_ones:
         table = STATE[entity]
-        of_client = table.c.account == account, table.c.client_id.in_(sorted(deleted)), is_open
-        for entity_id, client_id in connection.execute(
-            select(table.c.id, table.c.client_id).where(*of_client)
-        ):
+        of_client = table.c.account == account, in_list(table.c.client_id, "clients"), is_open
+        statement = select(table.c.id, table.c.client_id).where(*of_client)
+        for entity_id, client_id in connection.execute(statement, {"clients": deleted.keys()}):
             wanted[Need(entity, entity_id)] = deleted[client_id]
     return wanted
 

@@ -1,11 +1,18 @@
-"""What waits for the writer's thread: deliveries in one queue, ticks of the clock in another."""
+"""What waits for the writer's thread: deliveries in one queue, ticks of the clock in another.
+
+A sender waits for a bounded time, so the queue is bounded by the time that it takes at the present pace. What
+could not be committed in time is refused at once. Should the pace drop later, those who would wait in vain
+are told as soon as that is known.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -21,23 +28,27 @@ BATCH_BYTES: Final = 4 * 2**20
 """Bytes of bodies in one transaction at most (one delivery alone may be larger)."""
 
 QUEUE_DELIVERIES: Final = 5_000
-"""Deliveries that may wait: a second or two of work for an ordinary machine."""
+"""Deliveries that may wait, however fast they are committed, because they take memory."""
 
 QUEUE_BYTES: Final = 64 * 2**20
 """Bytes of bodies that may wait."""
 
-RETRY_AFTER: Final = 2
-"""Seconds after which a refused sender may try again."""
+ANSWER_SECONDS: Final = 9.0
+"""How long a sender may wait: one second less than is promised."""
+
+RETRY_AFTER: Final = range(2, 61)
+"""Seconds after which a refused sender may try again: until the queue is empty at the present pace."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
-    """A delivery, and what its sender waits for."""
+    """A delivery, what its sender waits for, and since when."""
 
     delivery: Delivery
     future: asyncio.Future[Outcome]
+    since: float
 
     @property
     def size(self) -> int:
@@ -58,16 +69,27 @@ class Batch:
     deliveries: Sequence[Waiting]
     skew: Micros = CLOCK_SKEW
 
-    def fail(self, error: Unavailable) -> int:
-        """Give the error to everybody who still waits; returns how many there were. On the event loop."""
-        failed = [answer(future, error) for future in self.ticks]
-        return sum(failed + [answer(waiting.future, error) for waiting in self.deliveries])
+    def fail(self, error: Unavailable, since: float = math.inf) -> int:
+        """Give the error to everybody who still waits, or to the senders who do since a moment or before it;
+        returns how many there were. On the event loop."""
+        failed = [answer(future, error) for future in self.ticks] if since == math.inf else []
+        late = [waiting for waiting in self.deliveries if waiting.since <= since]
+        return sum(failed + [answer(waiting.future, error) for waiting in late])
 
 
 class Queue:
-    """The two queues. The event loop fills them, and one thread takes batches from them."""
+    """The two queues. The event loop fills them, and one thread takes batches from them.
 
-    def __init__(self) -> None:
+    Args:
+        patience: Seconds that a sender may wait.
+        now: A monotonic clock, in seconds. Senders wait by the machine's own.
+    """
+
+    def __init__(self, patience: float = ANSWER_SECONDS, now: Callable[[], float] = time.monotonic) -> None:
+        self.patience = patience
+        self.now = now
+        self._seconds = 0.0
+        self._began: float | None = None
         self._ticks: list[asyncio.Future[int]] = []
         self._skew = CLOCK_SKEW
         self._deliveries: deque[Waiting] = deque()
@@ -82,12 +104,16 @@ class Queue:
         return len(self._deliveries)
 
     def add(self, delivery: Delivery) -> asyncio.Future[Outcome]:
-        """Add a delivery. Raises `Overloaded` if the queue is full or closed."""
-        waiting = Waiting(delivery, asyncio.get_running_loop().create_future())
+        """Add a delivery. Raises `Overloaded` if the queue is full or closed, or if the delivery could not be
+        committed in time. If nothing else waits it is tried, because only a commit shows the pace."""
+        waiting = Waiting(delivery, asyncio.get_running_loop().create_future(), self.now())
         with self._ready:
-            full = self.depth >= QUEUE_DELIVERIES or self._bytes + waiting.size > QUEUE_BYTES
-            if self._closed or full:
-                raise Overloaded(RETRY_AFTER)
+            size = self._bytes + waiting.size
+            full = self.depth >= QUEUE_DELIVERIES or size > QUEUE_BYTES
+            is_first = not self._deliveries and self._began is None
+            late = not is_first and self._seconds_for(self.depth + 1, size) > self._in_time
+            if self._closed or full or late:
+                raise self._overloaded()
             self._deliveries.append(waiting)
             self._bytes += waiting.size
             self._ready.notify()
@@ -99,7 +125,7 @@ class Queue:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with self._ready:
             if self._closed:
-                raise Overloaded(RETRY_AFTER)
+                raise self._overloaded()
             self._ticks.append(future)
             self._skew = min(self._skew, skew)
             self._ready.notify()
@@ -118,8 +144,10 @@ class Queue:
             self._ready.notify()
 
     def take(self) -> Batch | None:
-        """Wait for the next batch; None once the queue is closed and empty."""
+        """Wait for the next batch; None once the queue is closed and empty. It shows that the one before it
+        was committed."""
         with self._ready:
+            self._note_pace()
             while not (self._ticks or self._deliveries or self._probes):
                 if self._closed:
                     return None
@@ -135,7 +163,52 @@ class Queue:
                     break
                 deliveries.append(self._deliveries.popleft())
             self._bytes -= sum(waiting.size for waiting in deliveries)
+            self._began = self.now()
             return Batch(ticks, deliveries, skew)
+
+    def refuse_late(self) -> int:
+        """Refuse those who would wait in vain at the pace of the last commits; returns how many there were.
+        On the event loop."""
+        kept: deque[Waiting] = deque()
+        late: list[Waiting] = []
+        with self._ready:
+            size = 0
+            for waiting in self._deliveries:
+                left = waiting.since + self.patience - self.now()
+                if self._seconds_for(len(kept) + 1, size + waiting.size, self._seconds) > left:
+                    late.append(waiting)
+                else:
+                    kept.append(waiting)
+                    size += waiting.size
+            self._deliveries, self._bytes = kept, size
+            overloaded = self._overloaded()
+        return sum(answer(waiting.future, overloaded) for waiting in late)
+
+    @property
+    def _in_time(self) -> float:
+        """Seconds in which a delivery that comes now must be committed: fewer than its sender waits, because
+        the pace varies."""
+        return self.patience * 0.9
+
+    def _note_pace(self) -> None:
+        """Take a slower commit for the pace at once, and a faster one by half."""
+        if self._began is not None:
+            seconds = self.now() - self._began
+            self._seconds = max(seconds, (self._seconds + seconds) / 2)
+            self._began = None
+
+    def _seconds_for(self, deliveries: int, size: int, least: float = 0.0) -> float:
+        """Seconds until so many deliveries that wait are committed, by the last commits' pace. A commit under
+        way that takes longer already is the pace, unless `least` is given: it may be the only one."""
+        batches = max(math.ceil(deliveries / BATCH_DELIVERIES), math.ceil(size / BATCH_BYTES))
+        elapsed = 0.0 if self._began is None else self.now() - self._began
+        seconds = least or max(self._seconds, elapsed)
+        under_way = 0.0 if self._began is None else max(seconds - elapsed, 0.0)
+        return under_way + batches * seconds
+
+    def _overloaded(self) -> Overloaded:
+        seconds = math.ceil(self._seconds_for(self.depth, self._bytes))
+        return Overloaded(min(max(seconds, RETRY_AFTER.start), RETRY_AFTER.stop - 1))
 
     def clear(self) -> Batch:
         """Take everything that waits."""
@@ -147,11 +220,11 @@ class Queue:
         return everything
 
 
-def answer(future: asyncio.Future[T], result: T | Unavailable) -> bool:
+def answer(future: asyncio.Future[T], result: T | Unavailable | Overloaded) -> bool:
     """Resolve a future on the event loop; False if its sender went away or was told to try again."""
     if future.done():
         return False
-    if isinstance(result, Unavailable):
+    if isinstance(result, Unavailable | Overloaded):
         future.set_exception(result)
     else:
         future.set_result(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -86,7 +86,7 @@ def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
     return Record(values=values, stamps=kept, deleted=row[2], run=run, places=dict(stamps.places))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _upsert(dialect: str, entity: Entity) -> Upsert:
     table = STATE[entity]
     statement = insert_into(dialect, table)

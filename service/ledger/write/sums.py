@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
@@ -41,7 +41,7 @@ def rows(connection: Connection, account: str, relation: Relation) -> Iterator[t
         yield tuple(row[:width]), tuple(row[width:])
 
 
-@cache
+@lru_cache(maxsize=256)
 def _addition(dialect: str, relation: Relation) -> Upsert:
     """Adds to a row, or inserts it."""
     table = SUMS[relation]

@@ -20,12 +20,12 @@ from typing import Final, TypeAlias
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import DEADLINE_SECONDS, Database
-from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Unavailable
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Moved, Unavailable
 from service.ledger.write.committer import Committer, Heads, Result
 from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
-from service.ledger.write.queue import Batch, Queue, answer
+from service.ledger.write.queue import ANSWER_SECONDS, Batch, Queue, answer
 from service.model import Delivery, Micros
 
 _WATCH_SECONDS: Final = 0.5
@@ -39,6 +39,9 @@ _log = logging.getLogger(__name__)
 Measure: TypeAlias = Callable[[int, float], None]
 """Called from the writer's thread with the number of deliveries in a commit and the seconds that it took."""
 
+Fault: TypeAlias = Corrupt | Moved
+"""What is wrong with the database itself, and does not pass."""
+
 OnCommit: TypeAlias = Callable[[Mapping[str, Head]], None]
 """Called on the event loop after each commit, with the new head of each account in it."""
 
@@ -49,12 +52,14 @@ class _Committed:
 
     Args:
         stored: Whether anything could be stored; None where nothing shows it.
+        fault: See `Writer.on_fault`.
     """
 
     ticked: int | Unavailable
     results: Sequence[Result]
     new_heads: Heads
     stored: bool | None = None
+    fault: Fault | None = None
 
 
 def _is_stored(committed: _Committed) -> bool | None:
@@ -74,12 +79,14 @@ class Writer:
         accounts: By id.
         clock: Read once for each transaction.
         measure: See `Measure`.
-        patience: Seconds that a batch may take before those who wait are told to try again.
+        patience: Seconds that a sender may wait before it is told to try again.
 
     Attributes:
         on_commit: The subscribers; see `OnCommit`. They are called before the senders are answered.
         storing: False while nothing can be stored: the disk is full, or the database is away.
         on_storing: Called on the event loop after `storing` changed.
+        on_fault: Called on the event loop with what is wrong with the database itself: a page is damaged, or
+            its file is no longer at its path.
     """
 
     def __init__(
@@ -88,17 +95,17 @@ class Writer:
         accounts: Mapping[str, Account],
         clock: Clock,
         measure: Measure = lambda _deliveries, _seconds: None,
-        patience: float = DEADLINE_SECONDS,
+        patience: float = ANSWER_SECONDS,
     ) -> None:
         self.on_commit: list[OnCommit] = []
         self.storing = True
         self.on_storing: list[Callable[[], None]] = []
-        self._shown_at = 0.0
+        self.on_fault: list[Callable[[Fault], None]] = []
         self._committer = Committer(database, accounts, clock)
-        self._patience = patience
         self._clock = clock
         self._measure = measure
-        self._queue = Queue()
+        self._queue = Queue(patience)
+        self._shown_at = self._queue.now()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._current: tuple[Batch, float] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -113,7 +120,7 @@ class Writer:
     async def stop(self) -> None:
         """Commit what is in the queues, and end. Do not wait for a database that does not answer."""
         self._queue.close()
-        await asyncio.to_thread(self._thread.join, 2 * self._patience)
+        await asyncio.to_thread(self._thread.join, 2 * self._queue.patience)
         if self._watching is not None:
             self._watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -133,7 +140,8 @@ class Writer:
         """Queue a delivery. The future resolves after the commit that holds all of its effects.
 
         Raises:
-            Overloaded: The queue is full, or the service is stopping; nothing was stored. (At once.)
+            Overloaded: The queue is full, or the service is stopping; nothing was stored. (At once, or from
+                the future as soon as it is known that it would take too long.)
             Unavailable: The database is away; the sender must try again. (From the future.)
         """
         return self._queue.add(delivery)
@@ -155,7 +163,7 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._queue.take():
-            self._current = batch, self._now()
+            self._current = batch, self._queue.now()
             committed = self._commit(batch) if batch.ticks or batch.deliveries else self._probe()
             self._current = None
             if self._loop is not None and not self._loop.is_closed():
@@ -174,7 +182,8 @@ class Writer:
             return _Committed(unavailable, [unavailable] * len(deliveries), {})
         self._measure(len(deliveries), self._clock.monotonic() - began)
         committed = _Committed(ticked, results, {**new_heads, **changed})
-        return replace(committed, stored=_is_stored(committed))
+        fault = next((told for told in (*results, ticked) if isinstance(told, Fault)), None)
+        return replace(committed, stored=_is_stored(committed), fault=fault)
 
     def _probe(self) -> _Committed:
         """Find out whether anything can be stored, while nothing comes that would show it."""
@@ -184,7 +193,7 @@ class Writer:
             return _Committed(0, (), {})
         except Unavailable as error:
             _log.warning("nothing can be stored: %s", error)
-            return _Committed(0, (), {}, stored=False)
+            return _Committed(0, (), {}, stored=False, fault=error if isinstance(error, Fault) else None)
         except Exception:
             _log.exception("it cannot be found out whether anything can be stored")
             return _Committed(0, (), {})
@@ -201,6 +210,9 @@ class Writer:
     def _resolve(self, batch: Batch, committed: _Committed) -> None:
         if committed.stored is not None:
             self._show(storing=committed.stored)
+        if committed.fault is not None:
+            for told in self.on_fault:
+                told(committed.fault)
         if committed.new_heads:
             for subscriber in self.on_commit:
                 subscriber(committed.new_heads)
@@ -211,26 +223,29 @@ class Writer:
 
     def _show(self, *, storing: bool) -> None:
         """Note whether anything can be stored, as a batch has just shown."""
-        self._shown_at = self._now()
+        self._shown_at = self._queue.now()
         if storing != self.storing:
             self.storing = storing
             for subscriber in self.on_storing:
                 subscriber()
 
-    def _now(self) -> float:
-        return self._loop.time() if self._loop is not None else 0.0
-
     async def _watch(self) -> None:
-        """Answer for a batch that takes too long, and for everything that waits behind it. While nothing
-        comes, or nothing can be stored, have it probed whether anything can."""
+        """Answer for a batch that takes too long, and for what waits behind it in vain. While nothing comes,
+        or nothing can be stored, have it probed whether anything can."""
+        error = Unavailable("the database does not answer")
         while True:
-            await asyncio.sleep(min(_WATCH_SECONDS, self._patience / 4))
-            current = self._current
-            if current is None and (not self.storing or self._now() - self._shown_at >= PROBE_SECONDS):
-                self._queue.add_probe()
-            if current is None or self._now() - current[1] < self._patience:
+            patience = self._queue.patience
+            await asyncio.sleep(min(_WATCH_SECONDS, patience / 4))
+            current, now = self._current, self._queue.now()
+            if refused := self._queue.refuse_late():
+                _log.warning("commits are too slow: %d senders must try again", refused)
+            if current is None:
+                if not self.storing or now - self._shown_at >= PROBE_SECONDS:
+                    self._queue.add_probe()
                 continue
-            self._show(storing=False)
-            error = Unavailable("the database does not answer")
-            if failed := current[0].fail(error) + self._queue.clear().fail(error):
+            failed = current[0].fail(error, since=now - patience)
+            if now - current[1] >= patience:
+                self._show(storing=False)
+                failed += current[0].fail(error) + self._queue.clear().fail(error)
+            if failed:
                 _log.warning("the database does not answer: %d senders must try again", failed)

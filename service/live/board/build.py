@@ -167,9 +167,8 @@ def _warnings(
     rows: BoardRows, unclassified: int, current: Selection, account: Account
 ) -> tuple[BoardWarning, ...]:
     """The warnings, first those that somebody must act upon at once."""
-    address = f"{(account.public_url or '').rstrip('/')}/webhooks/{account.id}"
     warned = [
-        Warned("never_heard", int(not rows.heard), subject=address),
+        Warned("never_heard", int(not rows.heard), subject=account.webhook_address),
         *(_trouble(trouble, account) for trouble in rows.troubles),
         Warned("quarantine", rows.quarantined),
         Warned("amount_unknown", rows.totals["amount_unknown"]["deals"]),

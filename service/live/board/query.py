@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 from urllib.parse import urlencode
 
 from service.calendar import parse_period
 from service.config import Account, Language
 from service.live.board.snapshot import Sort
-from service.model import ID_LENGTH, Day
+from service.model import ID_LENGTH, TEXT_LENGTH, Day
 
 Form: TypeAlias = Literal["json", "html"]
 Mode: TypeAlias = Literal["desk", "wall"]
@@ -20,6 +21,10 @@ Theme: TypeAlias = Literal["auto", "dark", "light"]
 
 NONE: Final = "-"
 """In an address: what has no manager, or is in no pipeline."""
+
+_UNREADABLE: Final = frozenset({"Cc", "Cs"})
+"""The Unicode categories of control characters (NUL is one) and of lone surrogates. No id, name or period has
+them, and a database may refuse a statement because of them."""
 
 
 class QueryError(ValueError):
@@ -72,6 +77,21 @@ class BoardQuery(NamedTuple):
             **changes,
         }
         return urlencode({name: value or NONE for name, value in parameters.items() if value is not None})
+
+
+def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
+    """Return if a page, stream or list may read the parameters of its address, known and unknown ones, by
+    name and value.
+
+    Raises:
+        QueryError: One has a control character or a lone surrogate, or is longer than any text on a board.
+    """
+    for name, value in parameters:
+        for text in (name, value):
+            if len(text) > TEXT_LENGTH:
+                raise QueryError(f"{name[:ID_LENGTH]!a} has at most {TEXT_LENGTH} characters")
+            if any(unicodedata.category(character) in _UNREADABLE for character in text):
+                raise QueryError(f"{name!a} has a character that cannot be read")
 
 
 def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> BoardQuery:

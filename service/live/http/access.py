@@ -15,7 +15,7 @@ import hmac
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from service.config import Account, is_one_of
 
@@ -60,15 +60,14 @@ def decide(account: Account, credentials: Credentials, screens: Collection[str])
     """
     if account.invented:
         return Granted()
-    value = _cookie_value(account, credentials)
-    if value is None:
-        return "no_token"
-    cookie = value if credentials.token is not None else None
-    viewer_token = account.viewer_token
-    if viewer_token is not None and is_one_of(value, [cookie_value(account.id, viewer_token.value)]):
-        return Granted(cookie=cookie)
-    screen = _screen(value, screens)
-    return "wrong_token" if screen is None else Granted(screen, cookie)
+    proofs = _proofs(account, credentials)
+    for proof in proofs:
+        if _is_viewers(proof.value, account):
+            return Granted(cookie=proof.cookie)
+        screen = _screen(proof.value, screens)
+        if screen is not None:
+            return Granted(screen, proof.cookie)
+    return "wrong_token" if proofs else "no_token"
 
 
 def cookie_name(account: Account) -> str:
@@ -87,24 +86,47 @@ def screen_digest(account_id: str, token: str) -> str:
     return _digest(cookie_value(account_id, token))
 
 
+def bearer_token(headers: Mapping[str, str]) -> str | None:
+    """The token of an Authorization header; None without one."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def set_cookie(account: Account, value: str, *, secure: bool) -> str:
-    """The Set-Cookie header that makes a browser keep `value` in place of the token.
+    """The Set-Cookie header that makes a browser keep `value` in place of the token. The browser sends it to
+    every address of the service, because the one without a board lists the boards that are open to it.
 
     Lax, because with Strict the browser would withhold the cookie after the redirect of a link that is
     followed from another site. The cookie opens nothing that can be changed.
     """
-    attributes = f"Path=/boards/{account.id}; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
+    attributes = f"Path={account.root_path}/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
     return f"{cookie_name(account)}={value}; {attributes}" + ("; Secure" if secure else "")
 
 
-def _cookie_value(account: Account, credentials: Credentials) -> str | None:
-    """The value of the request's cookie, or that of the cookie that would replace the request's token."""
+class _Proof(NamedTuple):
+    """The value of a cookie, or of the one that would replace a token; `cookie` if it shall replace it."""
+
+    value: str
+    cookie: str | None = None
+
+
+def _proofs(account: Account, credentials: Credentials) -> list[_Proof]:
+    """All that a request gives. One that is right is enough: an old link must not lock out a browser that has
+    a newer one's cookie, nor must the token that a proxy adds for itself."""
+    proofs = []
     if credentials.token is not None:
-        return cookie_value(account.id, credentials.token)
-    scheme, _, bearer = credentials.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return cookie_value(account.id, bearer.strip())
-    return _cookie(credentials.headers.get("cookie", ""), cookie_name(account))
+        value = cookie_value(account.id, credentials.token)
+        proofs.append(_Proof(value, value))
+    if (bearer := bearer_token(credentials.headers)) is not None:
+        proofs.append(_Proof(cookie_value(account.id, bearer)))
+    if (cookie := _cookie(credentials.headers.get("cookie", ""), cookie_name(account))) is not None:
+        proofs.append(_Proof(cookie))
+    return proofs
+
+
+def _is_viewers(value: str, account: Account) -> bool:
+    token = account.viewer_token
+    return token is not None and is_one_of(value, [cookie_value(account.id, token.value)])
 
 
 def _screen(value: str, screens: Collection[str]) -> str | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple, Self, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -13,7 +12,8 @@ from starlette.types import ASGIApp
 from service.calendar import local_day, parse_period
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import Database, in_time
+from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import Selection
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
@@ -25,12 +25,19 @@ from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
 from service.live.page.trouble_list import TroubleList, trouble_list
 from service.live.page.unpriced_list import UnpricedList, parse_currency, unpriced_list
+from service.live.stream.turns import Turns
 
 AT_ONCE: Final = 2
-"""Lists that are made at a time; others wait. A year's file takes a while, and boards come first."""
+"""Lists that are made at a time, each of another account; others wait. A year's file takes a while, and
+boards come first."""
+
+WAITING: Final = 20
+"""Lists of one account that may wait."""
 
 PATIENCE_SECONDS: Final = 60.0
 """For one list."""
+
+T = TypeVar("T")
 
 Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
 """Responds to a request that may see the account's board."""
@@ -51,23 +58,32 @@ class Readers(NamedTuple):
         return cls(BoardReader(*made), RefusalReader(*made), TroubleReader(*made), UnpricedReader(*made))
 
 
-class Lists:
-    """The handlers of lists, to be guarded as the board's are. They raise `QueryError` and `Unavailable`.
+async def made(turns: Turns, request: Request, account: Account, make: Callable[[], T], seconds: float) -> T:
+    """What a request asks for, once it is the account's turn. Requests for the same address share it.
 
-    Args:
-        headers: Those of every response that shows figures.
+    Raises:
+        Crowded: Too many of the account wait.
+        Unavailable: The database does not answer.
+    """
+    address = request.scope["path"], request.scope["query_string"]
+    try:
+        return await turns.run(account.id, address, make, seconds)
+    except TimeoutError:
+        raise Unavailable("the database does not answer") from None
+
+
+class Lists:
+    """The handlers of lists, to be guarded as the board's are. They raise `QueryError`, `Crowded` and
+    `Unavailable`.
+
+    Attributes:
+        turns: The threads in which lists are made.
     """
 
-    def __init__(
-        self,
-        readers: Readers,
-        clock: Clock,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, readers: Readers, clock: Clock) -> None:
         self._readers = readers
         self._clock = clock
-        self._headers = headers
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self.turns = Turns("lossboard-lists", AT_ONCE, WAITING)
 
     def refusals(self, make: Callable[[RefusalList, Account, BoardQuery], str | Sheet]) -> Handler:
         """The handler of the page or file that `make` makes of the refusals behind a figure."""
@@ -82,19 +98,19 @@ class Lists:
                     listing = lists.refusal_list(refusals, criteria, selection, account, query)
                     return make(listing, account, query)
 
-            return await self._response(read)
+            return await self._response(request, account, read)
 
         return respond
 
     def tasks(self, make: Callable[[TaskList, Account, BoardQuery], str | Sheet]) -> Handler:
         """The handler of the page or file that `make` makes of the overdue tasks on the board."""
 
-        async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
+        async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
             def read() -> str | Sheet:
                 rows = self._readers.boards.read(account.id, ())
                 return make(lists.task_list(rows, account, query), account, query)
 
-            return await self._response(read)
+            return await self._response(request, account, read)
 
         return respond
 
@@ -108,26 +124,27 @@ class Lists:
                 with self._readers.unpriced.read(account.id, currency) as deals:
                     return make(unpriced_list(deals, currency, account, query), account, query)
 
-            return await self._response(read)
+            return await self._response(request, account, read)
 
         return respond
 
     def troubles(self, make: Callable[[TroubleList, Account, BoardQuery], str | Sheet]) -> Handler:
         """The handler of the page or file that `make` makes of what is wrong with the account."""
 
-        async def respond(_request: Request, account: Account, query: BoardQuery) -> Response:
+        async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
             def read() -> str | Sheet:
                 rows = self._readers.troubles.read(account.id)
                 return make(trouble_list(rows, account, query.language), account, query)
 
-            return await self._response(read)
+            return await self._response(request, account, read)
 
         return respond
 
-    async def _response(self, read: Callable[[], str | Sheet]) -> Response:
-        async with self._turns:
-            content = await in_time(read, PATIENCE_SECONDS)
+    async def _response(
+        self, request: Request, account: Account, read: Callable[[], str | Sheet]
+    ) -> Response:
+        content = await made(self.turns, request, account, read, PATIENCE_SECONDS)
         if isinstance(content, str):
-            return HTMLResponse(content, headers=self._headers)
-        headers = {**self._headers, "content-disposition": content.disposition}
+            return HTMLResponse(content)
+        headers = {"content-disposition": content.disposition}
         return Response(content.content, media_type="text/csv", headers=headers)

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cache
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from service.brake import Brake
 from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.database import in_time
+from service.ledger.database.database import DEADLINE_SECONDS
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
-from service.live.board.query import BoardQuery, QueryError, parse_query
+from service.live.board.query import BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
-from service.live.http.list_routes import Handler, Lists, Readers
-from service.live.http.screen_links import NamedScreens
+from service.live.http.index import index_route
+from service.live.http.list_routes import Handler, Lists, Readers, made
+from service.live.http.refusals import refused
+from service.live.http.screen_links import NEW_SECONDS, NamedScreens
 from service.live.page import list_page, render, spreadsheet
-from service.live.stream.hub import MAX_STREAMS, Hub
+from service.live.stream.hub import Hub
+from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
+from service.live.stream.turns import Crowded, Turns
 from service.model import Day
 from service.problems import Problem
 
@@ -40,30 +44,33 @@ RETRY: Final = ((b"retry-after", b"5"),)
 
 AWAY: Final = Problem(503, "the database is away", RETRY)
 
-SECURITY: Final[Mapping[str, str]] = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types lossboard"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-    "cache-control": "no-store",
-}
-"""Headers of every response that shows figures."""
+AT_ONCE: Final = 2
+"""Pages and snapshots that are made at a time, each of another account."""
 
-_BEARER: Final = ((b"www-authenticate", b"Bearer"),)
-_REFUSALS: Final[Mapping[access.Refusal, Problem]] = {
-    "no_token": Problem(401, "open the board by its link: the request has no token", _BEARER),
-    "wrong_token": Problem(401, "the token is wrong or was revoked", _BEARER),
+WAITING: Final = 100
+"""Pages and snapshots of one account that may wait; those of the same address count once."""
+
+_CROWDED: Final = Problem(429, "too many pages and lists of this account are being made", RETRY)
+_FULL: Final[Mapping[Limit, Problem]] = {
+    "process": Problem(503, "as many streams are open as may be", RETRY),
+    "account": Problem(429, "as many streams of this account are open as may be", RETRY),
+    "screen": Problem(429, "as many streams are open with this token as may be", RETRY),
+    "account_views": Problem(429, f"{VIEWS} different boards of this account are open", RETRY),
+    "screen_views": Problem(429, "too many different boards are open with this token", RETRY),
 }
+
+VIEW: Final = frozenset(
+    "period sort mode lang theme form manager pipeline kind reason pending currency last_event_id".split()
+)
+"""The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
 
 class Boards:
-    """The handlers of boards. `reader` reads for requests; the hub reads for streams."""
+    """The handlers of boards. `reader` reads for requests; the hub reads for streams.
+
+    Attributes:
+        turns: The threads in which pages and snapshots are made.
+    """
 
     def __init__(
         self,
@@ -71,13 +78,16 @@ class Boards:
         reader: BoardReader,
         accounts: Mapping[str, Account],
         screens: NamedScreens,
+        brake: Brake,
         clock: Clock,
     ) -> None:
         self._hub = hub
         self._reader = reader
         self._accounts = accounts
         self._screens = screens
+        self._brake = brake
         self._clock = clock
+        self.turns = Turns("lossboard-pages", AT_ONCE, WAITING)
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """The handler behind the checks of the account, the access and the parameters."""
@@ -87,67 +97,100 @@ class Boards:
             if account is None:
                 return Problem(404, "there is no such account")
             try:
-                instead = _admit(request, account, await self._screens.digests(account.id))
+                instead = await self._admit(request, account)
                 if instead is not None:
                     return instead
+                check_parameters(request.query_params.multi_items())
                 query = parse_query(request.query_params, account, self._today(account))
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
+            except Crowded:
+                return _CROWDED
             except Unavailable:
                 return AWAY
 
         return checked  # type: ignore[return-value]  # Starlette awaits any ASGI app that comes back
 
+    async def _admit(self, request: Request, account: Account) -> ASGIApp | None:
+        """None when the request may see the board at its address; else the response. Sets
+        `request.state.screen` to the digest of the named screen, if it is one."""
+        token = request.query_params.get("token")
+        given = access.Credentials(request.headers, token)
+        decision = access.decide(account, given, await self._screens.digests(account.id))
+        if decision == "wrong_token":
+            decision = access.decide(account, given, await self._screens.digests(account.id, NEW_SECONDS))
+        if not isinstance(decision, access.Granted):
+            return refused(self._brake, request, account.id, decision)
+        request.state.screen = decision.screen
+        if token is None and not _has_slash(request):
+            return None
+        return _same_view(request, account, decision.cookie)
+
     def _today(self, account: Account) -> Day:
         return local_day(self._clock.now(), account.zone)
 
-    async def _read(self, account: Account, query: BoardQuery) -> Snapshot:
+    def _read(self, account: Account, query: BoardQuery) -> Snapshot:
         days = ranges(query, self._today(account))
-        rows = await in_time(lambda: self._reader.read(account.id, days.selections))
+        rows = self._reader.read(account.id, days.selections)
         return build_snapshot(rows, account, query, days, storing=self._hub.is_storing())
 
-    async def page(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+    async def page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""
-        board = await self._read(account, query)
-        return HTMLResponse(render.page(board, account, query), headers=SECURITY)
 
-    async def snapshot(self, _request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+        def make() -> str:
+            return render.page(self._read(account, query), account, query)
+
+        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
+        return HTMLResponse(content)
+
+    async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
-        board = await self._read(account, query)
-        return Response(msgspec.json.encode(board), media_type="application/json", headers=SECURITY)
+
+        def make() -> bytes:
+            return msgspec.json.encode(self._read(account, query))
+
+        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
+        return Response(content, media_type="application/json")
 
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
-        if self._hub.is_full:
-            return Problem(503, f"{MAX_STREAMS} streams are open", RETRY)
-        last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         screen: str | None = request.state.screen
+        full = self._hub.places.full(query, screen)
+        if full is not None:
+            return _FULL[full]
+        last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
+        check_parameters([("Last-Event-ID", last_id or "")])
 
         async def stream(send: StreamSend) -> None:
             streaming = self._hub.stream(query, _sequence_number(last_id), send)
             await (streaming if screen is None else self._screens.attend(account.id, screen, streaming))
 
-        return EventStream(stream, SECURITY)
+        return EventStream(stream, self._hub.places.taken(query, screen))
 
 
-def _admit(request: Request, account: Account, screens: Collection[str]) -> ASGIApp | None:
-    """None when the request may see the board; else the response: a redirect that moves the token from the
-    address into a cookie, or a problem. Sets `request.state.screen` to the digest of the named screen, if it
-    is one."""
-    token = request.query_params.get("token")
-    decision = access.decide(account, access.Credentials(request.headers, token), screens)
-    if not isinstance(decision, access.Granted):
-        return _REFUSALS[decision]
-    request.state.screen = decision.screen
-    if decision.cookie is None:
-        return None
-    parameters = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-    address = request.scope["path"] + (f"?{urlencode(parameters)}" if parameters else "")
-    redirect = RedirectResponse(address, status_code=303, headers=SECURITY)
-    secure = request.scope["scheme"] == "https"
-    redirect.headers.append("set-cookie", access.set_cookie(account, decision.cookie, secure=secure))
-    return redirect
+def _same_view(request: Request, account: Account, cookie: str | None) -> Response:
+    """Sends a browser to the same view at the address that it may keep: without a token, which `cookie`
+    replaces, and without a trailing slash, because the links of a page are relative to it.
+
+    The address is relative, and made of what we know by name: it repeats no query string, believes no Host
+    header, and keeps what a proxy has put before the path.
+    """
+    parameters = [(name, value) for name, value in request.query_params.multi_items() if name in VIEW]
+    name = request.scope["path"].rpartition("/")[2]
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    address = f"{'../' if _has_slash(request) else ''}{name}{query}"
+    response = Response(status_code=303, headers={"location": address})
+    if cookie is not None:
+        secure = request.scope["scheme"] == "https"
+        response.headers.append("set-cookie", access.set_cookie(account, cookie, secure=secure))
+    return response
+
+
+def _has_slash(request: Request) -> bool:
+    """Whether the address ends with a slash, which is not in the path any more."""
+    raw_path: bytes = request.scope["raw_path"]
+    return raw_path.endswith(b"/")
 
 
 def _sequence_number(text: str | None) -> int | None:
@@ -157,29 +200,29 @@ def _sequence_number(text: str | None) -> int | None:
     return int(text)
 
 
-@cache
-def _file(name: str) -> tuple[bytes, str] | None:
-    """A file of the page and a digest of its content; None if there is no such file."""
-    if name not in {path.name for path in render.STATIC.iterdir() if path.is_file()}:
-        return None
-    content = (render.STATIC / name).read_bytes()
-    return content, hashlib.sha256(content).hexdigest()[:16]
+def _page_files() -> Mapping[str, tuple[bytes, str]]:
+    """The page's files by name, each with a digest of its content."""
+    contents = {path.name: path.read_bytes() for path in render.STATIC.iterdir() if path.is_file()}
+    return {name: (content, hashlib.sha256(content).hexdigest()[:16]) for name, content in contents.items()}
 
 
-async def _static(request: Request) -> ASGIApp:
-    """A file of the page. Browsers keep it and ask each time whether it changed, so that all files are always
-    of one version."""
-    name = request.path_params["name"]
-    file = _file(name)
-    if file is None:
-        return Problem(404, "there is no such file")
-    content, digest = file
-    tag = f'"{digest}"'
-    headers = {**SECURITY, "cache-control": "no-cache", "etag": tag}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(content, media_type=media_type, headers=headers)
+def _static(files: Mapping[str, tuple[bytes, str]]) -> Callable[[Request], Awaitable[Response]]:
+    """The handler of the page's files. Browsers keep them and ask each time whether they changed, so that all
+    are always of one version."""
+
+    async def static(request: Request) -> ASGIApp:
+        name = request.path_params["name"]
+        if name not in files:
+            return Problem(404, "there is no such file")
+        content, digest = files[name]
+        tag = f'"{digest}"'
+        headers = {"cache-control": "no-cache", "etag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(content, media_type=media_type, headers=headers)
+
+    return static  # type: ignore[return-value]  # Starlette awaits any ASGI app that comes back
 
 
 def routes(
@@ -187,12 +230,14 @@ def routes(
     readers: Readers,
     accounts: Mapping[str, Account],
     screens: NamedScreens,
+    brake: Brake,
     clock: Clock,
 ) -> list[Route]:
     """The routes of all boards."""
-    boards = Boards(hub, readers.boards, accounts, screens, clock)
-    lists = Lists(readers, clock, SECURITY)
+    boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
+    lists = Lists(readers, clock)
     return [
+        index_route(accounts, screens, brake, AWAY),
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
@@ -204,5 +249,5 @@ def routes(
         Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
         Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
-        Route("/static/{name}", _static),
+        Route("/static/{name}", _static(_page_files())),
     ]

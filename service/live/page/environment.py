@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -12,7 +12,7 @@ from service.live.page.template_globals import template_globals
 from service.live.text.i18n import translations_of
 
 
-@cache
+@lru_cache(maxsize=64)
 def template(language: Language, name: str) -> Template:
     """A template by its file name, in a language."""
     return _environment(language).get_template(name)

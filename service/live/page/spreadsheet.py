@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, TypeVar
@@ -34,8 +35,11 @@ _SEPARATORS: Final[dict[Language, str]] = {"ru": ";", "en": ","}
 _POINTS: Final[dict[Language, str]] = {"ru": ",", "en": "."}
 """The decimal separators. A spreadsheet reads a number with the wrong one as text, or as a date."""
 
-_FORMULA: Final = re.compile(r"[=+\-@\t\r\n]")
-"""The characters that begin a formula, or that spreadsheets skip before one."""
+_FORMULA: Final = frozenset("=+-@\u2212\t\r\n")
+"""The characters that begin a formula (U+2212 is the minus sign), or that spreadsheets skip before one."""
+
+_INVISIBLE: Final = frozenset({"Cc", "Cf"})
+"""Unicode's categories of characters without a picture. Spaces are skipped too."""
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _NAME_LENGTH: Final = 120
@@ -72,9 +76,9 @@ def refusal_sheet(listing: RefusalList, account: Account, query: BoardQuery) -> 
     days = (listing.first, listing.last)
     kind = translations.kind(listing.kind) if listing.kind else None
     criteria = (kind, listing.reason, listing.manager, listing.pipeline)
-    ascii_name = "-".join(("refusals", account.id, *days))
-    disposition = _disposition(ascii_name, (_("Refusals"), account.title, *criteria, *days))
-    return Sheet(_content(columns, listing.rows, query.language), disposition)
+    plain = "-".join(("refusals", account.id, *days))
+    name = (_("Refusals"), account.title, *criteria, *days)
+    return _sheet(columns, listing.rows, query.language, plain, name)
 
 
 def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
@@ -94,8 +98,7 @@ def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
     ]
     day = listing.as_of[:10]
     name = (_("Tasks that are overdue"), account.title, listing.manager, listing.pipeline, day)
-    disposition = _disposition(f"overdue-tasks-{account.id}-{day}", name)
-    return Sheet(_content(columns, listing.rows, query.language), disposition)
+    return _sheet(columns, listing.rows, query.language, f"overdue-tasks-{account.id}-{day}", name)
 
 
 def unpriced_sheet(listing: UnpricedList, account: Account, query: BoardQuery) -> Sheet:
@@ -113,8 +116,7 @@ def unpriced_sheet(listing: UnpricedList, account: Account, query: BoardQuery) -
     ]
     day = listing.as_of[:10]
     name = (_("Deals that count as 0"), account.title, listing.currency, day)
-    disposition = _disposition(f"unpriced-{account.id}-{day}", name)
-    return Sheet(_content(columns, listing.rows, query.language), disposition)
+    return _sheet(columns, listing.rows, query.language, f"unpriced-{account.id}-{day}", name)
 
 
 def trouble_sheet(listing: TroubleList, account: Account, query: BoardQuery) -> Sheet:
@@ -129,13 +131,25 @@ def trouble_sheet(listing: TroubleList, account: Account, query: BoardQuery) -> 
         (_("Delivery"), lambda row: None if row.delivery is None else Decimal(row.delivery)),
     ]
     day = listing.as_of[:10]
-    disposition = _disposition(f"troubles-{account.id}-{day}", (_("What is wrong"), account.title, day))
-    return Sheet(_content(columns, listing.rows, query.language), disposition)
+    name = (_("What is wrong"), account.title, day)
+    return _sheet(columns, listing.rows, query.language, f"troubles-{account.id}-{day}", name)
 
 
 def _minute(at: str | None) -> str | None:
     """A moment as spreadsheets read it."""
     return None if at is None else at[:16].replace("T", " ")
+
+
+def _sheet(
+    columns: _Columns[Row], rows: Iterable[Row], language: Language, plain: str, name: Sequence[str | None]
+) -> Sheet:
+    """The file with all rows of a list.
+
+    Args:
+        plain: The file's name in ASCII, without its ending.
+        name: The parts of its name in the reader's language.
+    """
+    return Sheet(_content(columns, rows, language), _disposition(plain, name))
 
 
 def _content(columns: _Columns[Row], rows: Iterable[Row], language: Language) -> bytes:
@@ -153,8 +167,17 @@ def _text(cell: Cell, language: Language) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text that a spreadsheet does not run: a text that could be a formula gets an apostrophe before it."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """Text that a spreadsheet does not run: a text that could be a formula gets an apostrophe before it.
+
+    A text could be one if its first visible character begins a formula, as it stands or in the form that
+    Unicode's NFKC gives it: spreadsheets with an East Asian keyboard take `＝` for `=`.
+    """
+    for character in text:
+        if unicodedata.normalize("NFKC", character)[0] in _FORMULA:
+            return f"'{text}"
+        if not character.isspace() and unicodedata.category(character) not in _INVISIBLE:
+            break
+    return text
 
 
 def _disposition(plain: str, parts: Sequence[str | None]) -> str:

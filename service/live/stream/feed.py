@@ -23,12 +23,14 @@ class Update:
         board: The newest board, of `period`.
         sends: What every subscriber is sent.
         patch: The frame that leads to `board`, where that is a patch.
+        whole: The frame of the whole board, where a subscriber needs it.
     """
 
     board: Snapshot
     period: Period
     sends: Literal["nothing", "patch", "snapshot"]
     patch: bytes = b""
+    whole: bytes | None = None
 
 
 class Feed:
@@ -36,39 +38,51 @@ class Feed:
 
     def __init__(self, query: BoardQuery) -> None:
         self.query = query
-        self.ring: Ring[Snapshot] = Ring(self._encode)
+        self.ring: Ring[Snapshot] = Ring()
         self.subscribers: set[Subscriber] = set()
         self.period: Period | None = None
 
-    def update(self, board: Snapshot, period: Period, rows: BoardRows) -> Update:
+    @property
+    def needs_whole(self) -> bool:
+        """Whether a subscriber cannot go on by patches."""
+        return any(subscriber.needs_whole for subscriber in self.subscribers)
+
+    def update(self, board: Snapshot, period: Period, rows: BoardRows, *, whole: bool) -> Update:
         """Decide what to send: nothing (only `as_of` moved), a patch, or a full snapshot (first read, or the
         period rolled over). Changes nothing, so that a thread may call it.
 
         Args:
             rows: What `board` was built from.
+            whole: Encode the whole board in any case.
         """
         old = self.ring.board
         if old is None or period != self.period:
-            return Update(board, period, "snapshot")
+            return Update(board, period, "snapshot", whole=self._encode(board))
+        encoded = self._encode(board) if whole else None
         if self.query.form == "html":
             patch = render.html_patch(old, board, self.query, rows.closed)
         else:
             patch = json_patch(old, board, rows.closed)
         if old.seq == board.seq and not any(patch.get(part) for part in ("set", "remove", "hide", "order")):
-            return Update(board, period, "nothing")
+            return Update(board, period, "nothing", whole=encoded)
         if rows.silent:
             patch["silent"] = True
-        return Update(board, period, "patch", event("patch", patch, board.seq))
+        return Update(board, period, "patch", event("patch", patch, board.seq), encoded)
 
     def apply(self, update: Update) -> None:
         """Make an update the newest that subscribers read."""
         self.period = update.period
         if update.sends == "snapshot":
-            self.ring.reset(update.board.seq, update.board)
+            self.ring.reset(update.board.seq, update.board, update.whole)
         elif update.sends == "patch":
-            self.ring.push(update.board.seq, update.patch, update.board)
+            self.ring.push(update.board.seq, update.patch, update.board, update.whole)
         else:
-            self.ring.refresh(update.board)
+            self.ring.refresh(update.board, update.whole)
+
+    def end(self) -> None:
+        """End the stream of every subscriber."""
+        for subscriber in self.subscribers:
+            subscriber.end()
 
     def _encode(self, board: Snapshot) -> bytes:
         whole = render.html_snapshot(board, self.query) if self.query.form == "html" else board

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
 RING: Final = 256
 """Frames that a subscriber may be behind before it gets a snapshot instead."""
+
+RING_BYTES: Final = 256 * 1024
+"""Bytes of the same, because an account can have many queries open. A subscriber that is further behind is
+better off with a snapshot."""
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -30,13 +33,10 @@ class Ring(Generic[T]):
     an id gets everything after the *first* patch with it: patches set absolute values, so that receiving one
     twice does no harm. Never resume from the ring's first id: another process, with another configuration or
     period, may have used the same number for a different board.
-
-    Args:
-        encode: Makes the snapshot frame of a board; called once for each board that a subscriber needs whole.
     """
 
-    def __init__(self, encode: Callable[[T], bytes]) -> None:
-        self._encode = encode
+    def __init__(self) -> None:
+        self._bytes = 0
         self._patches: deque[tuple[int, bytes]] = deque()
         self._first = 0
         self._first_id = 0
@@ -45,24 +45,36 @@ class Ring(Generic[T]):
         self.board: T | None = None
         """The newest board; None before the first one."""
 
-    def reset(self, seq: int, board: T) -> None:
-        """Start over from a board: no cursor from before it can go on by patches."""
+    def reset(self, seq: int, board: T, whole: bytes | None) -> None:
+        """Start over from a board: no cursor from before it can go on by patches.
+
+        Args:
+            whole: The snapshot frame of the board; None if nobody needs it yet. Of `refresh` and `push`
+                likewise.
+        """
         self._first += len(self._patches) + 1
         self._patches.clear()
+        self._bytes = 0
         self._first_id, self._dropped_id = seq, None
-        self.refresh(board)
+        self.refresh(board, whole)
 
-    def refresh(self, board: T) -> None:
+    def refresh(self, board: T, whole: bytes | None) -> None:
         """Replace the newest board by one that differs in its moment alone."""
-        self.board, self._snapshot = board, None
+        self.board, self._snapshot = board, whole
 
-    def push(self, seq: int, patch: bytes, board: T) -> None:
+    def push(self, seq: int, patch: bytes, board: T, whole: bytes | None) -> None:
         """Add the patch that leads to a board."""
         self._patches.append((seq, patch))
-        if len(self._patches) > RING:
-            self._dropped_id = self._patches.popleft()[0]
+        self._bytes += len(patch)
+        while len(self._patches) > RING or (self._bytes > RING_BYTES and len(self._patches) > 1):
+            self._dropped_id, dropped = self._patches.popleft()
+            self._bytes -= len(dropped)
             self._first += 1
-        self.refresh(board)
+        self.refresh(board, whole)
+
+    def needs_whole(self, cursor: int | None) -> bool:
+        """Whether a cursor gets a snapshot: one of None, or one that has fallen off the ring."""
+        return cursor is None or cursor < self._first
 
     def cursor_of(self, seq: int) -> int | None:
         """Where a subscriber goes on that has seen the board at a sequence number; None: with a snapshot."""
@@ -76,17 +88,11 @@ class Ring(Generic[T]):
         return None
 
     def after(self, cursor: int | None) -> tuple[bytes, int] | None:
-        """The next frame for a cursor, and the cursor after it; None when there is no newer one.
-
-        A cursor of None, or one that has fallen off the ring, gets the whole snapshot.
-        """
+        """The next frame for a cursor, and the cursor after it; None when there is none, or not yet: a
+        cursor that needs the snapshot waits for the next board that comes with one."""
         newest = self._first + len(self._patches)
         if cursor is None or cursor < self._first:
-            if self.board is None:
-                return None
-            if self._snapshot is None:
-                self._snapshot = self._encode(self.board)
-            return self._snapshot, newest
+            return None if self._snapshot is None else (self._snapshot, newest)
         if cursor >= newest:
             return None
         return self._patches[cursor - self._first][1], cursor + 1

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,13 +23,14 @@ from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import BoardRows
 from service.ledger.read.reader import BoardReader
-from service.live.board.build import build_snapshot
 from service.live.board.patch import moment
 from service.live.board.query import BoardQuery
-from service.live.board.ranges import ranges
 from service.live.stream.feed import Feed, Update
 from service.live.stream.frames import event
+from service.live.stream.places import Places
+from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import StreamSend, Subscriber
+from service.live.stream.turns import Turns
 
 HEARTBEAT_SECONDS: Final = 4.0
 """Between two heartbeats: screens hear of a clock that was set within five seconds of it."""
@@ -45,7 +45,10 @@ LINGER_SECONDS: Final = 60.0
 """How long a board is still read after its last subscriber left, so that a reload finds it ready."""
 
 MAX_STREAMS: Final = 5_000
-"""Streams that one process holds open."""
+"""Streams that one process holds open, if there are descriptors for them."""
+
+THREADS: Final = 2
+"""Boards that are read at a time: with two, a board that takes long makes no other one wait for its end."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +80,10 @@ class Hub:
     Args:
         accounts: By id.
         is_storing: Whether the service can store what comes in.
+        streams: How many streams there are file descriptors for.
+
+    Attributes:
+        places: Who has which streams open.
     """
 
     def __init__(
@@ -85,24 +92,21 @@ class Hub:
         accounts: Mapping[str, Account],
         clock: Clock,
         is_storing: Callable[[], bool] = lambda: True,
+        streams: int = MAX_STREAMS,
     ) -> None:
+        self.places = Places(min(streams, MAX_STREAMS))
         self._reader = reader
         self.is_storing = is_storing
         self._accounts = accounts
         self._clock = clock
         self._watches: dict[str, _Watch] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lossboard-boards")
+        self._turns = Turns("lossboard-boards", THREADS, waiting=1)
         self._closing = False
 
     @property
     def streams(self) -> int:
         """How many streams are open."""
         return sum(len(watch.subscribers) for watch in self._watches.values())
-
-    @property
-    def is_full(self) -> bool:
-        """Whether this process holds as many streams open as it may."""
-        return self.streams >= MAX_STREAMS
 
     @property
     def watched(self) -> Collection[str]:
@@ -158,7 +162,7 @@ class Hub:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._watches.clear()
-        self._thread.shutdown(wait=True)
+        self._turns.stop()
 
     def _watch(self, account_id: str) -> _Watch:
         watch = self._watches.get(account_id)
@@ -174,6 +178,7 @@ class Hub:
             until_beat = last_beat + HEARTBEAT_SECONDS - self._clock.monotonic()
             await self._clock.wait(max(0.0, until_beat), watch.wake)
             watch.wake.clear()
+            began = self._clock.monotonic()
             pause_seconds = RETRY_SECONDS  # without heartbeats, subscribers see the age of their figures
             try:
                 await self._update(watch)
@@ -183,7 +188,8 @@ class Hub:
             except Exception:  # a bug must not end the streams: the next read may succeed
                 _log.exception("cannot read the board of %s", watch.account.id)
             else:
-                pause_seconds = 1 / FRAMES_PER_SECOND
+                # A board that takes long to read leaves half of the time to others.
+                pause_seconds = max(1 / FRAMES_PER_SECOND, self._clock.monotonic() - began)
                 if self._clock.monotonic() - last_beat >= HEARTBEAT_SECONDS:
                     last_beat = self._clock.monotonic()
                     _beat(watch)
@@ -207,38 +213,39 @@ class Hub:
     async def _update(self, watch: _Watch) -> None:
         # A subscriber that comes during the read waits for the next one: on another node it may have seen a
         # later board than this read.
-        waiting = [(feed, list(feed.subscribers)) for feed in watch.feeds.values()]
-        feeds = [feed for feed, _ in waiting]
-        loop = asyncio.get_running_loop()
-        watch.rows, updates = await loop.run_in_executor(self._thread, self._read, watch, feeds)
-        for (feed, subscribers), update in zip(waiting, updates, strict=True):
-            feed.apply(update)
-            for subscriber in subscribers:
-                subscriber.pump()
+        waiting = {feed: list(feed.subscribers) for feed in watch.feeds.values()}
+        feeds = {feed: feed.needs_whole for feed in waiting}
+        today = local_day(self._clock.now(), watch.account.zone)
+
+        def work() -> Reading:
+            return read(self._reader, watch.account, feeds, watch.rows, today, storing=self.is_storing())
+
+        reading = await self._turns.run(watch.account.id, watch.account.id, work)
+        watch.rows = reading.rows
+        for feed, subscribers in waiting.items():
+            _show(feed, reading.updates.get(feed), subscribers)
 
     def _tell_storing(self, watch: _Watch) -> None:
         """Of a board that cannot be read, tell at least that nothing can be stored."""
         rows = None if watch.rows is None else replace(watch.rows, closed=frozenset())
+        storing = self.is_storing()
         for feed in watch.feeds.values():
-            if rows is not None and feed.ring.board is not None and feed.period is not None:
-                board = msgspec.structs.replace(feed.ring.board, storing=self.is_storing())
-                feed.apply(feed.update(board, feed.period, rows))
-                for subscriber in feed.subscribers:
-                    subscriber.pump()
+            board, whole = feed.ring.board, feed.needs_whole
+            if rows is None or board is None or feed.period is None:
+                continue
+            if whole or board.storing != storing:
+                board = msgspec.structs.replace(board, storing=storing)
+                _show(feed, updated(feed, board, feed.period, rows, whole=whole), list(feed.subscribers))
 
-    def _read(self, watch: _Watch, feeds: Sequence[Feed]) -> tuple[BoardRows, list[Update]]:
-        """In the thread: read the board, and decide what each feed sends."""
-        account = watch.account
-        today = local_day(self._clock.now(), account.zone)
-        of_feeds = [(feed, ranges(feed.query, today)) for feed in feeds]
-        selections = dict.fromkeys(selection for _, days in of_feeds for selection in days.selections)
-        rows = self._reader.read(account.id, list(selections), watch.rows)
-        return rows, [
-            feed.update(
-                build_snapshot(rows, account, feed.query, days, storing=self.is_storing()), days.period, rows
-            )
-            for feed, days in of_feeds
-        ]
+
+def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscriber]) -> None:
+    """Send subscribers of a feed what is new; None: the feed has failed, and its streams end."""
+    if update is None:
+        feed.end()
+        return
+    feed.apply(update)
+    for subscriber in subscribers:
+        subscriber.pump()
 
 
 def _beat(watch: _Watch) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from sse_starlette import EventSourceResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from service.live.stream.subscriber import StreamSend
 
@@ -29,12 +30,20 @@ class EventStream(EventSourceResponse):
 
     Args:
         stream: Writes the stream through ASGI's `send`, and returns when it has ended.
-        headers: Besides those of every event stream.
+        place: Held from the moment that the response begins until it has ended.
     """
 
-    def __init__(self, stream: Callable[[StreamSend], Awaitable[None]], headers: Mapping[str, str]) -> None:
-        super().__init__(iter(()), headers=headers, ping=0)
+    def __init__(
+        self, stream: Callable[[StreamSend], Awaitable[None]], place: AbstractContextManager[None]
+    ) -> None:
+        super().__init__(iter(()), ping=0)
         self._stream = stream
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. No other request is served between the check of what is free and this."""
+        with self._place:
+            await super().__call__(scope, receive, send)
 
     async def _stream_response(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -10,6 +10,7 @@ cursor by itself. A slow subscriber delays nobody, and holds nothing but a numbe
 from __future__ import annotations
 
 import asyncio
+import logging
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
@@ -20,6 +21,9 @@ from service.problems import Message
 
 StreamSend: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
 """ASGI's `send` of a response that has begun."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Subscriber:
@@ -38,6 +42,11 @@ class Subscriber:
         self._busy = False
         self._task: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it waits for the whole board. While its connection is full it waits for that alone."""
+        return not self._busy and self._frames.needs_whole(self._cursor)
 
     def pump(self) -> None:
         """Write every frame after the cursor, as far as the connection takes them now."""
@@ -65,8 +74,8 @@ class Subscriber:
             waiting_for = sending.send(None)
         except StopIteration:
             return
-        except OSError:
-            self.end()
+        except Exception as error:  # of one connection: the others get the same frame
+            self._fail(error)
             return
         self._busy = True
         self._task = asyncio.get_running_loop().create_task(self._finish(_rest(sending, waiting_for)))
@@ -75,13 +84,19 @@ class Subscriber:
         """Complete a suspended `send`, then catch up."""
         try:
             await sending
-        except OSError:
+        except Exception as error:  # of one connection
             self._task = None
-            self.end()
+            self._fail(error)
             return
         self._task = None
         self._busy = False
         self.pump()
+
+    def _fail(self, error: Exception) -> None:
+        """End, because the connection is gone, which is ordinary, or cannot be written to."""
+        if not isinstance(error, OSError):
+            _log.error("a stream cannot be written to", exc_info=error)
+        self.end()
 
 
 @types.coroutine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Final
 
 from babel.dates import format_interval, format_skeleton
@@ -36,7 +36,7 @@ def money(amount: str, currency: str, language: Language) -> str:
     return f"{sign}{symbol}{NO_BREAK if symbol.isalpha() else ''}{figure}"
 
 
-@cache
+@lru_cache(maxsize=512)
 def _symbol(currency: str) -> str:
     """The sign of a currency: the shortest that CLDR has, which it may have in one language only."""
     return min((get_currency_symbol(currency, locale=locale) for locale in ("en", "ru")), key=len)

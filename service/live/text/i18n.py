@@ -8,7 +8,7 @@ from __future__ import annotations
 import gettext
 import io
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, get_args
 
@@ -97,13 +97,28 @@ class Translations:
         return [self.catalogue.ngettext(singular, plural, count) for count in (1, 2, 5)]
 
 
-@cache
+@lru_cache(maxsize=4096)
 def same_reason(name: str, language: Language) -> str:
     """A reason's name in another language, if the board itself gives that name; else the name as it is."""
     for message in (NO_REASON, PENDING_REASON):
         if name in {translations_of(source).gettext(message) for source in get_args(Language)}:
             return translations_of(language).gettext(message)
     return name
+
+
+_TAGS: Final = 32
+"""Languages of an Accept-Language header that are looked at; a browser sends a handful."""
+
+
+def preferred_language(accepted: str) -> Language:
+    """The first of our languages in an Accept-Language header, where browsers put the preferred one first;
+    else the source's."""
+    for tag in accepted.split(",", _TAGS)[:_TAGS]:
+        primary = tag.partition(";")[0].strip().partition("-")[0].lower()
+        for language in get_args(Language):
+            if primary == language:
+                return language  # type: ignore[no-any-return]
+    return SOURCE
 
 
 @cache

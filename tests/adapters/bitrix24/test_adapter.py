@@ -206,3 +206,42 @@ def test_the_steps_name_the_address_and_every_event_and_no_secret() -> None:
     events = re.findall(r"ON[A-Z]+", steps)
     assert len(events) == 14
     assert [event for event in events if event not in page] == []
+
+
+SECRET = ("application_token", "access_token", "refresh_token", "member_id")
+
+
+@pytest.mark.parametrize("name", sorted({**BODIES, **{path.stem: b"" for path in SAMPLES.iterdir()}}))
+def test_of_who_sends_nothing_is_stored_but_the_portal(name: str) -> None:
+    body = BODIES.get(name) or (SAMPLES / f"{name}.txt").read_bytes()
+    before, after = (dict(parse_qsl(text.decode())) for text in (body, ADAPTER.without_secrets(body)))
+    assert before.keys() == after.keys()
+    assert before["auth[application_token]"]
+    for field, value in before.items():
+        secret = field in [f"auth[{name}]" for name in SECRET]
+        assert after[field] == ("***" if secret else value), field
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"auth[application_token]=S3CRET",
+        b"auth%5Baccess_token%5D=S3CRET",
+        b"%61uth[refresh_token]=S3CRET",
+        b"+auth[refresh_token]=S3CRET",
+        b"AUTH[application_token]=S3CRET",
+        b"auth[domain][x]=S3CRET",
+        b"auth[application_token=S3CRET",
+        b"auth=S3CRET",
+        b"auth[new]=a=S3CRET",
+        b"authS3CRET",
+        b"AUTH_ID=S3CRET",
+        b"REFRESH_ID=S3CRET",
+        b"member_id=S3CRET",
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"event=ONCRMDEALADD&", b"auth[domain]=x&&"])
+def test_a_secret_is_cut_however_its_field_is_written(before: bytes, field: bytes) -> None:
+    cut = ADAPTER.without_secrets(before + field + b"&ts=1")
+    assert b"S3CRET" not in cut
+    assert cut.endswith(b"&ts=1")

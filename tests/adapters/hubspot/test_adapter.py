@@ -183,6 +183,15 @@ def test_behind_a_proxy_the_public_address_counts() -> None:
     ADAPTER.authenticate(posted(CONTENT, plain), OFFICE)
 
 
+def test_under_a_root_path_it_is_part_of_the_address() -> None:
+    inside = posted(CONTENT, signed(CONTENT, address=ADDRESS.replace("/webhooks", "/crm/webhooks")))
+    assert refusal(inside) == "signature"
+    ADAPTER.authenticate(replace(inside, root_path="/crm"), OFFICE)
+    ADAPTER.authenticate(
+        replace(inside, root_path="/crm"), replace(OFFICE, public_url="https://board.example/crm")
+    )
+
+
 def test_the_documented_escapes_of_the_query_are_decoded_and_no_others() -> None:
     query = "a=%3A%2F%3F%40%21%24%27%28%29%2A%2C%3B&b=%3a%2f&c=%20%26%3D%25&d="
     called = f"{ADDRESS}?a=:/?@!$'()*,;&b=:/&c=%20%26%3D%25&d="

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -78,22 +79,67 @@ def test_every_sqlite_table_is_strict(sqlite_ledgers: Callable[[], str]) -> None
     engine.dispose()
 
 
+SOUND: Final[Mapping[str, Mapping[str, str]]] = {
+    "deals": {"id": "'1'", "stamps": "'[]'"},
+    "tasks": {"id": "'1'", "stamps": "'[]'"},
+    "needs": {"entity": "'deal'", "id": "'1'", "wanted_by": "1", "tries": "0", "ask_at": "0"},
+    "syncs": {"holder": "'h'", "held_until": "0", "repaired": "0"},
+    "heads": {
+        **dict.fromkeys(("seq", "deliveries", "as_of", "next_tick_at", "pruned", "quarantined"), "0"),
+        "revision": "1",
+        "rules_fingerprint": "''",
+    },
+    "deliveries": {
+        "number": "1",
+        "key": "'k'",
+        "content": "''",
+        "received_at": "0",
+        "headers": "'{}'",
+        "changed": "'{}'",
+        "source": "'webhook'",
+        "applied": "true",
+    },
+    "quarantine": {"number": "1", "part": "0", "place": "0", "error": "''", "detail": "''"},
+    "loss_days": {"day": "739000", "reason_id": "''", "count": "1", "amount": "9223372036854775807"},
+}
+"""By table, a row that is taken."""
+
+
 @pytest.mark.parametrize(
-    "statement",
+    ("table", "column", "value"),
     [
-        "INSERT INTO deals (account, id, stamps, status) VALUES ('a', '1', '[]', 'paused')",
-        "INSERT INTO deals (account, id, stamps, amount) VALUES ('a', '1', '[]', 'ten')",
-        "INSERT INTO deals (account, id, stamps, known) VALUES ('a', '1', '[]', 2)",
-        "INSERT INTO needs VALUES ('a', 'lead', '1', 1, 0, 0)",
-        "INSERT INTO needs VALUES ('a', 'deal', '1', 1, -1, 0)",
-        "INSERT INTO syncs VALUES ('a', 'h', 0, NULL, NULL, 0, 'broken')",
-        "INSERT INTO heads VALUES ('a', 0, 3, 0, 0, NULL, 4, 1, '')",
-        "INSERT INTO deliveries VALUES ('a', 1, 'k', 0, '{}', NULL, '{}', 'guess')",
-        "INSERT INTO quarantine VALUES ('a', 1, -1, '', '')",
+        ("deals", "status", "'paused'"),
+        ("deals", "amount", "'ten'"),
+        ("deals", "amount", "100000000000001"),
+        ("deals", "amount", "-100000000000001"),
+        ("deals", "currency", "'RU'"),
+        ("deals", "closed_at", "946684799999999"),
+        ("deals", "known", "2"),
+        ("tasks", "due_at", "4133980800000000"),
+        ("tasks", "completed_at", "0"),
+        ("needs", "entity", "'lead'"),
+        ("needs", "tries", "-1"),
+        ("syncs", "repaired", "-1"),
+        ("heads", "pruned", "4"),
+        ("deliveries", "source", "'guess'"),
+        ("deliveries", "applied", "3"),
+        ("quarantine", "part", "-1"),
+        ("loss_days", "amount", "9223372036854775808"),
+        ("loss_days", "amount", "9223372036854775807 + 1"),
+        ("loss_days", "amount", "NULL"),
     ],
 )
-def test_a_value_that_its_column_cannot_mean_is_refused(ledger_url: str, statement: str) -> None:
-    engine = open_engine(ledger_url, "writer")
-    with pytest.raises(DBAPIError), engine.begin() as connection:
-        connection.exec_driver_sql(statement)
-    engine.dispose()
+def test_a_value_that_its_column_cannot_mean_is_refused(
+    ledger_url: str, table: str, column: str, value: str
+) -> None:
+    def insert(row: Mapping[str, str]) -> None:
+        names, values = ", ".join(row), ", ".join(row.values())
+        with opened.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO {table} (account, {names}) VALUES ('a', {values})")
+            connection.rollback()
+
+    opened = open_engine(ledger_url, "writer")
+    insert(SOUND[table])
+    with pytest.raises(DBAPIError):
+        insert({**SOUND[table], column: value})
+    opened.dispose()

@@ -12,8 +12,9 @@ from service.ledger.database.tables import DEALS, SUMS
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import LogPruned
 from service.ledger.write import log
+from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
-from service.model import DAY, Change, Decoded, Delivery, later
+from service.model import DAY, Change, Decoded, Delivery, Rejection, later
 from service.projections.losses import LOSS_DAYS
 from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
@@ -106,6 +107,32 @@ def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:
 
 def repeat(number: int) -> Delivery:
     return Delivery("office", NOW, {}, b"", Decoded(f"key-{number}", ()))
+
+
+def test_what_could_not_be_applied_is_in_state_once_it_is_retried(ledger: Ledger) -> None:
+    """`verify` and a rebuild agree with the tables meanwhile, and after it is dropped."""
+    beyond = (Change("deal", "9", NOW, {"known": True, "amount": 1}),)
+
+    def found(stored: Stored) -> Decoded:
+        return Decoded(stored.key, (*HISTORY, beyond)[stored.number - 1])
+
+    def check() -> None:
+        with ledger.engine.begin() as connection:
+            assert list(recompute.differences_from_log(connection, OFFICE, found, lambda _: None)) == []
+            recompute.rebuild_state(connection, OFFICE, found, lambda _: None)
+            recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
+
+    held = Decoded("beyond", rejections=(Rejection(0, "it could not be applied: OverflowError"),))
+    ledger.deliver(Delivery("office", NOW, {}, b"", held, applied=False))
+    check()
+    with ledger.engine.begin() as connection:
+        release(connection, "office", 5)
+    check()
+    assert ledger.read().totals["no_next_step"]["deals"] == 1
+    with ledger.engine.begin() as connection:
+        reapply(connection, OFFICE, 5, Delivery("office", NOW, {}, b"", Decoded("beyond", beyond)), NOW)
+    check()
+    assert ledger.read().totals["no_next_step"]["deals"] == 2
 
 
 def test_a_new_rate_rebuilds_at_the_next_start(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -11,9 +12,9 @@ from sqlalchemy import select
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import DELIVERIES
 from service.ledger.upkeep import retention as retention_module
-from service.ledger.upkeep.retention import INTERVAL_SECONDS, Retention
-from service.ledger.write import log
-from service.ledger.write.apply import reapply
+from service.ledger.upkeep.retention import DOUBT_SECONDS, INTERVAL_SECONDS, Retention
+from service.ledger.write import heads, log
+from service.ledger.write.apply import apply, reapply
 from service.model import DAY, Change, Decoded, Delivery, Instant, Rejection, later
 from tests.clocks import StandingClock
 from tests.histories import at
@@ -39,7 +40,7 @@ def kept(ledger: Ledger) -> list[int]:
 
 
 def retention(ledger: Ledger, keep_days: int = 30) -> Retention:
-    return Retention(ledger.database, ["office", "not-prepared"], keep_days, ledger.clock)
+    return Retention(ledger.database, keep_days, ledger.clock)
 
 
 def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: Ledger) -> None:
@@ -53,11 +54,73 @@ def test_only_what_is_older_is_dropped_and_only_once_the_time_has_come(ledger: L
     assert kept(ledger) == [2]
 
 
+AHEAD = later(NOW, 400 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("received", "left"),
+    [
+        ([NOW, AHEAD, NOW + DAY, NOW + 20 * DAY], [4]),
+        ([AHEAD, NOW, NOW + 20 * DAY, AHEAD], [3, 4]),
+        ([NOW + 20 * DAY, AHEAD, NOW + 20 * DAY], [1, 2, 3]),
+        ([NOW + 20 * DAY, NOW - 900 * DAY, NOW + 21 * DAY], [1, 2, 3]),
+        ([AHEAD, AHEAD], [1, 2]),
+    ],
+    ids=["passed over", "first of all", "drops nothing", "nor does a clock that was behind", "alone"],
+)
+def test_a_time_from_a_clock_that_ran_ahead_neither_keeps_nor_drops_others(
+    ledger: Ledger, received: list[int], left: list[int]
+) -> None:
+    ledger.deliver(*(delivery(f"k{index}", moment) for index, moment in enumerate(received)))
+    ledger.clock.moment = later(NOW, 32 * DAY)
+    retention(ledger).prune()
+    assert kept(ledger) == left
+
+
+def test_an_account_that_is_no_longer_configured_is_pruned_too(ledger: Ledger) -> None:
+    """Nobody tells retention which accounts there are: the database does."""
+    removed = replace(OFFICE, id="removed")
+    with ledger.engine.begin() as connection:
+        heads.ensure(connection, removed, NOW)
+        apply(connection, removed, [Delivery("removed", NOW, {}, b"raw", Decoded("a"))], NOW)
+    ledger.clock.moment = later(NOW, 31 * DAY)
+    retention(ledger).prune()
+    with ledger.readers.begin() as connection:
+        stored = log.one(connection, "removed", 1)
+    assert stored is not None
+    assert stored.body is None
+
+
+def test_a_clock_that_leapt_drops_nothing_until_it_has_run_for_hours(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = StandingClock(NOW)
+    ledger.deliver(delivery("a"))
+    Retention(ledger.database, 30, clock).prune()
+    clock.moment = later(NOW, 400 * DAY)
+    started = Retention(ledger.database, 30, clock)
+    for _ in range(2):
+        started.prune()
+    ledger.deliver(delivery("b", clock.moment))
+    assert kept(ledger) == [1, 2]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "the clock is 400 days ahead" in caplog.text
+    clock.moment = later(NOW, 2 * DAY)  # somebody sets it
+    started.prune()
+    clock.moment = later(NOW, 31 * DAY)
+    started.prune()
+    assert kept(ledger) == [1, 2]
+    clock.advance(DOUBT_SECONDS)  # nobody sets it: the service was down
+    started.prune()
+    assert kept(ledger) == [2]
+
+
 def test_an_account_with_nothing_to_drop_is_not_held(ledger: Ledger) -> None:
     ledger.deliver(delivery("a"))
-    with counted(ledger.readers) as statements:
+    retention(ledger).prune()
+    with counted(ledger.engine) as statements, counted(ledger.readers) as reads:
         retention(ledger).prune()
-    assert len([text for text in statements if "FROM" in text]) == 1
+    assert len([text for text in reads if "FROM" in text]) == 2
     assert not any("FOR UPDATE" in text for text in statements)
 
 
@@ -123,7 +186,7 @@ async def test_the_loop_looks_every_hour_and_lives_through_a_database_that_is_aw
 
     monkeypatch.setattr(Retention, "prune", prune)
 
-    running = asyncio.create_task(Retention(ledger.database, ["office"], 30, clock).run())
+    running = asyncio.create_task(Retention(ledger.database, 30, clock).run())
     async with asyncio.timeout(20):
         for wanted, seconds in (
             (1, INTERVAL_SECONDS),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from unicodedata import normalize
 from urllib.parse import unquote
 
 import pytest
@@ -51,7 +53,12 @@ def test_a_task_without_a_deal_has_no_amount() -> None:
     assert second[7:] == ["", "", ""]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+STARTS = ["=", "+", "-", "@", "\t", "\r", "\n"]
+
+
+@pytest.mark.parametrize(
+    "start", [*STARTS, "＝", "＋", "－", "＠", "﹦", "⁺", "\u2212", "\u200b=", "\ufeff ＋"]
+)
 def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     formula = f'{start}HYPERLINK("https://evil.example","x")'
     bad = deal(1, "0", name=formula, client=formula, manager_id=formula, deal_id=formula)
@@ -61,6 +68,13 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     _, row = cells(task_sheet(board_rows([client("7", formula, 1, bad_task)])).content)
     assert [row[place] for place in (0, 1, 2, 4)] == [f"'{formula}"] * 4
     assert spreadsheet.harmless(f"x{start}1") == f"x{start}1"
+
+
+def test_whatever_unicode_makes_of_a_character_its_text_is_made_harmless() -> None:
+    alike = [c for c in map(chr, range(sys.maxunicode + 1)) if normalize("NFKC", c)[0] in STARTS]
+    assert len(alike) > 2 * len(STARTS)
+    assert [c for c in alike if spreadsheet.harmless(f"{c}1") != f"'{c}1"] == []
+    assert [text for text in ("Ⅷ", "·", "«=»", "1-2", " x=", "") if spreadsheet.harmless(text) != text] == []
 
 
 def test_a_file_is_named_for_what_it_has() -> None:

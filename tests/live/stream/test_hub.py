@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +15,12 @@ from service.app import create_app
 from service.calendar import iso
 from service.config import Config
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.board import ClientRow
+from service.ledger.read.board import BoardRows, ClientRow, Selection
 from service.live.board.query import BoardQuery
-from service.live.stream import hub as hub_module
+from service.live.page import render
+from service.live.stream import reading
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER_SECONDS, Hub
-from service.model import SECOND, later
+from service.model import SECOND, Change, later
 from service.problems import Message
 from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
@@ -51,7 +52,7 @@ class Watcher:
         self.events.append((fields["event"], fields.get("id"), data))
         if fields["event"] == "snapshot":
             self.board = data
-        elif fields["event"] == "patch":
+        elif fields["event"] == "patch" and "at_risk" in self.board:  # HTML is not put together here
             self.board = apply_patch(self.board, data)
 
     def has(self, seq: int) -> Callable[[], bool]:
@@ -303,14 +304,159 @@ async def test_closing_ends_every_stream(office: Office) -> None:
     assert office.hub.streams == 0
 
 
-async def test_no_more_streams_are_admitted_than_the_limit(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub_module, "MAX_STREAMS", 1)
+class FailingView(StubReader):
+    """A reader that cannot read what one manager's view asks for."""
 
-    assert not office.hub.is_full
-    await office.watch()
-    assert office.hub.is_full
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
+        if any(selection.manager_id == "bad" for selection in selections):
+            raise Unavailable("a text has a NUL")
+        return super().read(account_id, selections, since)
+
+
+async def test_a_view_that_cannot_be_read_ends_and_all_others_go_on(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.reader = office.hub._reader = FailingView()
+    screen, filtered = await office.watch(), await office.watch(JSON._replace(manager="3"))
+    await office.settle(lambda: screen.names == filtered.names == ["snapshot"])
+    for seq in (2, 3):
+        bad = await office.watch(JSON._replace(manager="bad"))
+        await office.settle(lambda: office.hub.streams == 2)
+        office.commit(seq, client("7", seq))
+        await office.settle(screen.has(seq))
+        await office.settle(filtered.has(seq))
+        assert bad.raw == []
+    await office.settle(lambda: "heartbeat" in screen.names)
+    assert {name for name in screen.names if name != "heartbeat"} == {"snapshot", "patch"}
+    assert "a view of the board of office cannot be read" in caplog.text
+
+
+async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url: str) -> None:
+    """PostgreSQL refuses NUL in a text."""
+    ledger, clock = Ledger(ledger_url, NOW), StandingClock(NOW)
+    hub = Hub(ledger.reader, {"office": ledger.account}, clock)
+    screen, bad = Watcher(), Watcher()
+    streams = [
+        asyncio.create_task(hub.stream(query, None, watcher.send))
+        for query, watcher in ((JSON, screen), (JSON._replace(manager="\0"), bad))
+    ]
+    for deal in range(1, 4):
+        ledger.say(Change("deal", str(deal), NOW, {"known": True, "status": "lost", "amount": 100}))
+        hub.on_seq({"office": ledger.head.seq})
+        async with asyncio.timeout(20):
+            while not screen.board or screen.board["seq"] != ledger.head.seq:
+                await asyncio.sleep(0.001)
+                clock.advance(0.01)
+        assert screen.board["losses"]["total"]["count"] == deal
+    assert streams[1].done() == (not ledger.database.is_sqlite)
+    await hub.stop()
+    await asyncio.gather(*streams)
+    ledger.close()
+
+
+@pytest.mark.parametrize("part", ["build_snapshot", "html_snapshot", "html_patch"])
+async def test_a_bug_that_one_view_meets_ends_that_view_alone(
+    part: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = reading if part == "build_snapshot" else render
+    sound = getattr(module, part)
+
+    def buggy(*arguments: Any, **named: Any) -> Any:
+        if any(isinstance(one, BoardQuery) and one.language == "en" for one in arguments) and broken:
+            raise ZeroDivisionError
+        return sound(*arguments, **named)
+
+    broken = False
+    monkeypatch.setattr(module, part, buggy)
+    html = JSON._replace(form="html")
+    screen, other = await office.watch(html), await office.watch()
+    bad = await office.watch(html._replace(language="en"))
+    await office.settle(lambda: screen.names == other.names == bad.names == ["snapshot"])
+    broken = True
+    await office.watch(html._replace(language="en"))
+    for seq in (2, 3):
+        office.commit(seq, client("7", seq))
+        await office.settle(other.has(seq))
+    await office.settle(lambda: office.hub.streams == 2 and len(screen.events) == 3)
+    assert screen.names == ["snapshot", "patch", "patch"]
+    assert bad.names == ["snapshot"]
+
+
+async def test_a_connection_that_fails_strangely_ends_alone(office: Office) -> None:
+    async def strange(_message: Message) -> None:
+        raise RuntimeError("the response is over")
+
+    before = await office.watch()
+    stream = asyncio.create_task(office.hub.stream(JSON, None, strange))
+    after = await office.watch()
+    await office.settle(lambda: before.names == after.names == ["snapshot"])
+    await stream
+    assert office.hub.streams == 2
+
+
+async def test_no_account_waits_for_the_board_of_another() -> None:
+    """Not even while that one is read without end."""
+    reader, clock = StuckReader(), StandingClock(NOW)
+    hub = Hub(reader, {name: replace(OFFICE, id=name) for name in ("slow", "office", "third")}, clock)
+    watchers = {name: Watcher() for name in ("slow", "office", "third")}
+    streams = []
+    for name, watcher in watchers.items():
+        query = JSON._replace(account=name)
+        streams += [asyncio.create_task(hub.stream(query, None, watcher.send)) for _ in range(2)]
+        while name == "slow" and not reader.stuck.is_set():
+            await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while not (watchers["office"].board and watchers["third"].board):
+            await asyncio.sleep(0.001)
+    assert watchers["slow"].raw == []
+    reader.released.set()
+    async with asyncio.timeout(20):
+        while not watchers["slow"].board:
+            await asyncio.sleep(0.001)
+    await hub.stop()
+    await asyncio.gather(*streams)
+
+
+async def test_a_board_that_takes_long_to_read_rests_as_long() -> None:
+    reader, clock = StuckReader(), StandingClock(NOW)
+    hub = Hub(reader, {"slow": replace(OFFICE, id="slow")}, clock)
+    watcher = Watcher()
+    stream = asyncio.create_task(hub.stream(JSON._replace(account="slow"), None, watcher.send))
+    async with asyncio.timeout(20):
+        while not reader.stuck.is_set():
+            await asyncio.sleep(0.001)
+        clock.advance(3)
+        reader.released.set()
+        while not watcher.board:
+            await asyncio.sleep(0.001)
+        hub.on_seq({"slow": 2})
+        for _ in range(29):
+            clock.advance(0.1)
+            await asyncio.sleep(0.001)
+        assert reader.reads == 1
+        while reader.reads == 1:
+            clock.advance(0.1)
+            await asyncio.sleep(0.001)
+    await hub.stop()
+    await stream
+
+
+class StuckReader(StubReader):
+    """A reader that is stuck with the board of one account until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stuck, self.released = threading.Event(), threading.Event()
+
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
+        if account_id == "slow":
+            self.stuck.set()
+            self.released.wait(60)
+        return super().read(account_id, selections, since)
 
 
 async def test_when_the_hub_has_stopped_nothing_of_it_runs(office: Office) -> None:

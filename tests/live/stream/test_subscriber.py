@@ -28,13 +28,13 @@ class Wire:
 
 
 def push(ring: Ring[int], seq: int) -> None:
-    ring.push(seq, b"patch %d" % seq, seq)
+    ring.push(seq, b"patch %d" % seq, seq, b"snapshot %d" % seq)
 
 
 def begun() -> Ring[int]:
     """A ring whose boards are their sequence numbers."""
-    ring = Ring[int](lambda seq: b"snapshot %d" % seq)
-    ring.reset(1, 1)
+    ring = Ring[int]()
+    ring.reset(1, 1, b"snapshot 1")
     return ring
 
 
@@ -103,7 +103,7 @@ async def test_a_cancelled_task_reaches_the_suspended_send() -> None:
 def test_resuming_repeats_all_patches_after_the_first_with_that_id() -> None:
     ring = begun()
     for frame in (b"a", b"b"):
-        ring.push(2, frame, 2)
+        ring.push(2, frame, 2, None)
     push(ring, 3)
     cursor = ring.cursor_of(2)
     seen = []
@@ -123,7 +123,7 @@ def test_an_id_that_no_frame_had_gets_a_snapshot(unknown: int) -> None:
 
 def test_the_first_id_of_a_ring_cannot_be_resumed_from() -> None:
     ring = begun()
-    ring.push(1, b"time alone", 1)
+    ring.push(1, b"time alone", 1, None)
     assert ring.cursor_of(1) is None
 
 
@@ -140,7 +140,7 @@ def test_after_a_reset_an_old_cursor_gets_a_snapshot() -> None:
     ring = begun()
     push(ring, 2)
     cursor = ring.cursor_of(2)
-    ring.reset(2, 7)
+    ring.reset(2, 7, b"snapshot 7")
     following = ring.after(cursor)
     assert following is not None
     assert following[0] == b"snapshot 7"

@@ -1,0 +1,295 @@
+"""One HTTP/1.1 connection: uvicorn's, plus the limits that it lacks.
+
+uvicorn has no deadline for a request's head, so that a client can hold a connection by sending a byte now and
+then. It has none for a client that does not read its response. Neither it nor its parser has a limit for what
+they collect: header fields, trailers, and requests that a client sends before it has the answer to the first.
+And it logs a line for each request that is no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Final, Literal, TypeAlias
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service.http.room import Room
+from service.http.security import SECURITY
+from service.problems import Message, Problem, Receive, Send
+
+HEAD_SECONDS: Final = 10.0
+"""The time limit for a request's head: from the opening of the connection, or, on a kept-alive connection,
+from the head's first byte."""
+
+WRITE_SECONDS: Final = 20.0
+"""How long a full connection may accept no bytes before it is aborted, as of a screen that lost its power."""
+
+LEAVE_SECONDS: Final = 1.0
+"""The same at shutdown, because somebody waits for the process to end."""
+
+LINGER_SECONDS: Final = 5.0
+"""How long a client may go on sending a request that was answered before its end. A connection that is closed
+with bytes unread is reset, and the client loses the answer."""
+
+MAX_LINGER: Final = 2 * 1024 * 1024
+"""Bytes that are read, and thrown away, in that time."""
+
+MAX_HEAD: Final = 16 * 1024
+"""Bytes before a body, and again of all that frames it: sizes and extensions of chunks, and trailers. The end
+of the request before may add as much."""
+
+READ_SIZE: Final = 64 * 1024
+"""Bytes that are read from a connection at once. asyncio reads 256 KiB, of every connection that has them,
+before the application sees the first of them and can refuse it."""
+
+MAX_FIELDS: Final = 100
+"""Header fields of a request, and again trailers."""
+
+MAX_UNREAD: Final = 128 * 1024
+"""As much of an unread answer counts as held, because a stranger gets no larger one."""
+
+MAX_PIPELINED: Final = 8
+"""Requests that may wait for the answer to the one before."""
+
+OnRefused: TypeAlias = Callable[[str], None]
+"""Called with the cause when a connection is closed because of what it sent."""
+
+_TOO_LARGE: Final = Problem(431, f"the head is over {MAX_HEAD // 1024} KiB or {MAX_FIELDS} fields")
+_NOT_HTTP: Final = Problem(400, "the request is not HTTP/1.1")
+
+_Deadline: TypeAlias = Literal["head", "write"]
+
+
+class _TooMuch(Exception):
+    """A client sends more than is collected for it."""
+
+
+class Connection(HttpToolsProtocol):
+    """HTTP/1.1 within limits of size and time.
+
+    Only the connection can set them: an application sees a request when its head is complete, and can only
+    wait for a client that does not read.
+
+    Args:
+        room: Knows all connections of the process.
+        on_refused: See there.
+    """
+
+    head_seconds = HEAD_SECONDS
+    write_seconds = WRITE_SECONDS
+    leave_seconds = LEAVE_SECONDS
+    linger_seconds = LINGER_SECONDS
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        room: Room,
+        on_refused: OnRefused,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._room = room
+        self._on_refused = on_refused
+        self._timers: dict[_Deadline, asyncio.TimerHandle] = {}
+        self._proven = False
+        self._is_stream = False
+        self._in_head = True
+        self._ignoring = False
+        self._ignored = 0
+        self._answered_early = False
+        self._overhead = 0
+        self.headers = []
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the deadline of the first request's head."""
+        super().connection_made(transport)
+        transport.max_size = READ_SIZE  # type: ignore[attr-defined]  # asyncio's transport has it
+        self._start("head", self.head_seconds)
+        self._room.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Start the deadline of the next head with the first byte after a finished request; parse.
+
+        The parser gets parts, because between two of them it can be seen how much it has collected.
+        """
+        if "head" not in self._timers and self._is_idle():
+            self._start("head", self.head_seconds)
+        self._unset_keepalive_if_required()
+        parts = memoryview(data)
+        for begin in range(0, len(data), MAX_HEAD):
+            if not self._ignoring and not self.transport.is_closing():
+                self._parse(parts[begin : begin + MAX_HEAD])
+        if self._ignoring:
+            self._ignored += len(data)
+            if self._ignored > MAX_LINGER:
+                self.flow.pause_reading()
+
+    def _parse(self, part: memoryview) -> None:
+        self._overhead += len(part)
+        try:
+            self.parser.feed_data(part)
+        except httptools.HttpParserUpgrade:  # nothing to change to: the answer is HTTP/1.1, and the last one
+            self._ignoring = True
+            self.cycle.keep_alive = False
+        except httptools.HttpParserCallbackError as error:
+            self._refuse(_TOO_LARGE if isinstance(error.__context__, _TooMuch) else _NOT_HTTP)
+        except httptools.HttpParserError:
+            self._refuse(_NOT_HTTP)
+        else:
+            if self._overhead > MAX_HEAD or len(self.headers) > MAX_FIELDS:
+                self._refuse(_TOO_LARGE)
+        self._tell_room()
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise _TooMuch
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Cancel the head's deadline; begin to count what frames the body.
+
+        Trailers get a list that nobody reads: none may pass for a field of the head (RFC 9110, 6.5.1).
+        """
+        if len(self.headers) > MAX_FIELDS:
+            raise _TooMuch
+        super().on_headers_complete()  # fails on a target without a path
+        self.headers = []
+        self._cancel("head")
+        self._in_head = False
+        self._overhead = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Leave the body to the application, which has limits of its own."""
+        self._overhead -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Begin to count the next head."""
+        super().on_message_complete()
+        self._in_head = True
+        self._overhead = 0
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request. What the application did not read of the body is not kept for it."""
+        if self.cycle.response_complete:
+            self.cycle.body = bytearray()
+        super().on_response_complete()
+        if self._answered_early:
+            self._linger()
+        self._tell_room()
+
+    def pause_writing(self) -> None:
+        """Start the write deadline: the connection is full."""
+        super().pause_writing()
+        self._start("write", self.write_seconds)
+        self._tell_room()
+
+    def resume_writing(self) -> None:
+        """Cancel the write deadline: the client reads again."""
+        self._cancel("write")
+        super().resume_writing()
+        self._tell_room()
+
+    def shutdown(self) -> None:
+        """Finish the current request; a full connection gets the shorter deadline."""
+        super().shutdown()
+        if self._ignoring and not self._is_idle() and self.cycle.disconnected:  # refused; see `_refuse`
+            self.transport.close()
+        if "write" in self._timers:
+            self._start("write", self.leave_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel both deadlines."""
+        self._cancel("head")
+        self._cancel("write")
+        self._room.leave(self)
+        super().connection_lost(exc)
+
+    def cut(self) -> None:
+        """Close the connection at once, whatever is left to send."""
+        self.transport.abort()
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
+        return cycle is None or cycle.response_complete
+
+    def _tell_room(self) -> None:
+        """Say whose turn it is, the client's or the service's, and what is kept until then."""
+        if self.transport.is_closing():
+            return
+        unread = self.flow.write_paused and not self._is_stream
+        if self._is_idle() or self.cycle.more_body or unread:
+            self._room.waits(self, proven=self._proven and not unread)
+        else:
+            self._room.owed(self)
+        held = max(0, self._overhead) if self._in_head else 0
+        if unread:
+            held += min(self.transport.get_write_buffer_size(), MAX_UNREAD)
+        self._room.holds(self, held)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
+        """Note how the application's answer begins."""
+
+        async def noted(scope: Message, receive: Receive, send: Send) -> None:
+            def noting(message: Message) -> Awaitable[None]:
+                if message["type"] == "http.response.start":
+                    self._note(message)
+                elif cycle.more_body and not cycle.keep_alive and not message.get("more_body"):
+                    self._answered_early = cycle.keep_alive = True  # this class closes, and not at once
+                return send(message)
+
+            await app(scope, receive, noting)
+
+        super()._start_asgi_task(cycle, noted)  # type: ignore[arg-type]  # uvicorn types each message
+
+    def _note(self, start: Message) -> None:
+        self._proven |= 200 <= start["status"] < 300
+        types = [value for name, value in start.get("headers", ()) if name == b"content-type"]
+        self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer what cannot be a request, unless other answers come first, and end the connection."""
+        self._on_refused(HTTPStatus(problem.status).name.lower())
+        behind = self._in_head or self.cycle.response_started or bool(self.pipeline)
+        if not self._is_idle() and behind:
+            self.cut()
+            return
+        if not self._is_idle():
+            self.cycle.disconnected = True  # the application is too late to answer
+            self.cycle.message_event.set()
+        body = problem.body()
+        head = [
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+            "content-type: application/problem+json",
+            f"content-length: {len(body)}",
+            *(f"{name}: {value}" for name, value in SECURITY.items()),
+            "connection: close",
+            "\r\n",
+        ]
+        self.transport.write("\r\n".join(head).encode() + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close when the client has had time to read the answer."""
+        self._ignoring = True
+        self.headers.clear()
+        self.transport.write_eof()
+        self._start("head", self.linger_seconds)
+
+    def _start(self, deadline: _Deadline, seconds: float) -> None:
+        self._cancel(deadline)
+        self._timers[deadline] = self.loop.call_later(seconds, self.transport.abort)
+
+    def _cancel(self, deadline: _Deadline) -> None:
+        if (timer := self._timers.pop(deadline, None)) is not None:
+            timer.cancel()

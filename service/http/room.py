@@ -1,0 +1,135 @@
+"""Which connections a process keeps when there are more of them than it has room for.
+
+Here a stranger is a connection on which no request has been answered with 2xx. The most idle stranger goes
+first, then the most idle of the others that wait for their next request, and last the strangers that have
+only just come, for the next honest client is one of them. A connection that the service owes an answer is
+never closed, nor is an event stream. Addresses do not count, because behind a proxy all clients have one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Protocol
+
+MAX_HELD: Final = 32 * 1024 * 1024
+"""Bytes of all unfinished heads and unread answers together."""
+
+NEW_SECONDS: Final = 1.0
+"""How long a stranger that sends nothing may still be a client whose request is on its way."""
+
+TOLD_SECONDS: Final = 60.0
+"""The least time between two log lines of one cause."""
+
+_log = logging.getLogger(__name__)
+
+
+class Guest(Protocol):
+    """A connection."""
+
+    def cut(self) -> None:
+        """Close it at once."""
+        ...
+
+
+class Seldom:
+    """Counts what happens too often to be logged each time.
+
+    Args:
+        now: The time in seconds, which never goes back.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._count = 0
+        self._told: float | None = None
+
+    def count(self) -> int:
+        """Count once more; returns the number since the last line if it is time for another one, else 0."""
+        self._count += 1
+        now = self._now()
+        if self._told is not None and now - self._told < TOLD_SECONDS:
+            return 0
+        count, self._count, self._told = self._count, 0, now
+        return count
+
+
+class Room:
+    """The open connections of a process.
+
+    Args:
+        limit: How many may be open at once.
+        now: See `Seldom`.
+        on_closed: Called for each connection that is closed for want of room.
+    """
+
+    def __init__(self, limit: int, now: Callable[[], float], on_closed: Callable[[], None]) -> None:
+        self._limit = limit
+        self._on_closed = on_closed
+        self._crowded = Seldom(now)
+        self._open = 0
+        self._now = now
+        self._strangers: OrderedDict[Guest, float] = OrderedDict()
+        self._waiting: OrderedDict[Guest, float] = OrderedDict()
+        self._holding: OrderedDict[Guest, int] = OrderedDict()
+        self._held = 0
+
+    def enter(self, guest: Guest) -> None:
+        """Take in a new connection. If there is no room, another one goes, or this one if none may."""
+        self._open += 1
+        if self._open > self._limit and not self.close_most_idle():
+            self._close(guest)
+        else:
+            self._strangers[guest] = self._now()
+
+    def owed(self, guest: Guest) -> None:
+        """Note that a request is complete, and that its answer is not."""
+        self._strangers.pop(guest, None)
+        self._waiting.pop(guest, None)
+
+    def waits(self, guest: Guest, *, proven: bool) -> None:
+        """Note that it is a client's turn, as of now, and whether a request was answered with 2xx on its
+        connection."""
+        self.owed(guest)
+        (self._waiting if proven else self._strangers)[guest] = self._now()
+
+    def holds(self, guest: Guest, size: int) -> None:
+        """Note the size of what is kept for a connection until its client goes on: 0 if nothing is. Over the
+        total the connection of which this was not noted for the longest time is closed."""
+        self._held += size - self._holding.pop(guest, 0)
+        if size:
+            self._holding[guest] = size
+        while self._held > MAX_HELD:
+            self._close(next(iter(self._holding)))
+
+    def leave(self, guest: Guest) -> None:
+        """Note that a connection has ended."""
+        self._open -= 1
+        self._forget(guest)
+
+    def close_most_idle(self) -> bool:
+        """Close one connection; False if none may be closed."""
+        latest = self._now() - NEW_SECONDS
+        for idle, since in (
+            (self._strangers, latest),
+            (self._waiting, math.inf),
+            (self._strangers, math.inf),
+        ):
+            guest = next(iter(idle), None)
+            if guest is not None and idle[guest] <= since:
+                self._close(guest)
+                return True
+        return False
+
+    def _close(self, guest: Guest) -> None:
+        self._forget(guest)
+        guest.cut()
+        self._on_closed()
+        if count := self._crowded.count():
+            _log.warning("%d connections are open: closed %d of the most idle", self._open, count)
+
+    def _forget(self, guest: Guest) -> None:
+        self.owed(guest)
+        self._held -= self._holding.pop(guest, 0)

@@ -1,0 +1,94 @@
+"""How many streams and views are open at most: in the process, of an account, and through one screen.
+
+A view is a query that somebody watches; it is read and rendered after each commit, while a stream of a view
+that is open costs a few writes. The viewer token counts as one screen, for a token does not tell who has it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal, TypeAlias
+
+from service.live.board.query import BoardQuery
+
+LEAST: Final = 1_000
+"""Streams that one account may have through one screen in any case, as long as the process has them: those of
+a big office behind one address."""
+
+VIEWS: Final = 200
+"""Views of one account."""
+
+Limit: TypeAlias = Literal["process", "account", "screen", "account_views", "screen_views"]
+"""What is full."""
+
+_Holder: TypeAlias = tuple[str, ...]
+"""An account, or an account and the digest of a named screen (empty for the viewer token)."""
+
+
+class Places:
+    """Who has which streams open.
+
+    Args:
+        total: Streams of the process.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._of_account = max(LEAST, total // 2)
+        self._taken: defaultdict[_Holder, Counter[BoardQuery]] = defaultdict(Counter)
+        self._streams = 0
+
+    def full(self, query: BoardQuery, screen: str | None) -> Limit | None:
+        """What keeps a screen from opening a stream; None: nothing does.
+
+        Args:
+            screen: The digest of the named screen; None for the viewer token.
+        """
+        if self._streams >= self._total:
+            return "process"
+        account, own = self._holders(query, screen)
+        if account.total() >= self._of_account:
+            return "account"
+        if own.total() >= max(LEAST, _share(self._of_account)):
+            return "screen"
+        if query not in account and len(account) >= VIEWS:
+            return "account_views"
+        if query not in account and len(own) >= _share(VIEWS):
+            return "screen_views"
+        return None
+
+    @contextmanager
+    def taken(self, query: BoardQuery, screen: str | None) -> Iterator[None]:
+        """Hold the place of a stream meanwhile."""
+        self._streams += 1
+        for holder in _names(query, screen):
+            self._taken[holder][query] += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+            for holder in _names(query, screen):
+                self._leave(holder, query)
+
+    def _holders(self, query: BoardQuery, screen: str | None) -> list[Counter[BoardQuery]]:
+        """What the account and the screen have open."""
+        return [self._taken.get(holder, Counter()) for holder in _names(query, screen)]
+
+    def _leave(self, holder: _Holder, query: BoardQuery) -> None:
+        open_views = self._taken[holder]
+        open_views[query] -= 1
+        if not open_views[query]:
+            del open_views[query]
+        if not open_views:
+            del self._taken[holder]
+
+
+def _share(of_account: int) -> int:
+    """What one screen may have of what its account may: the rest is for the others."""
+    return of_account * 4 // 5
+
+
+def _names(query: BoardQuery, screen: str | None) -> tuple[_Holder, _Holder]:
+    return (query.account,), (query.account, screen or "")

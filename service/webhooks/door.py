@@ -1,0 +1,105 @@
+"""Takes one request of a known account: reads, authenticates and decodes it.
+
+What is not proven costs as little as can be. What the head of a request can prove is checked before its body
+is read, the bytes of all bodies under way are bounded, and a body is decoded only when it is authentic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from service.adapters import Adapter
+from service.brake import source_of
+from service.clock import Clock
+from service.config import Account
+from service.model import Decoded, Head, Request
+from service.problems import Message, Receive
+from service.webhooks.body import read_body
+from service.webhooks.budget import Budget
+from service.webhooks.decoding import decode
+
+LARGE: Final = 64 * 1024
+"""Bytes above which a body is decoded in a thread, because decoding it would delay other requests."""
+
+_HEADER_BYTES: Final = 256
+"""What a header holds besides its name and value."""
+
+
+class Door:
+    """See the module.
+
+    Args:
+        seconds: The time limit for a whole body.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._budget = Budget()
+
+    async def take(
+        self, scope: Message, receive: Receive, headers: Mapping[str, str], account: Account, adapter: Adapter
+    ) -> tuple[Request, Decoded]:
+        """The request as which it is stored, and what that says.
+
+        Args:
+            headers: Names in lower case.
+
+        Raises:
+            NotAuthentic, TooLarge, TooSlow, OverBudget, Disconnected: See there. Nothing of it is kept.
+        """
+        query_string = scope["query_string"].decode("latin-1")
+        head = Head(scope["method"], _path(scope), _query(query_string), headers)
+        is_proven = adapter.admit(head, account, self._clock.now())
+        with self._budget.hold(account.id, None if is_proven else source_of(client_of(scope))) as held:
+            held.grow(sum(_HEADER_BYTES + len(name) + len(value) for name, value in scope["headers"]))
+            body = await read_body(receive, headers.get("content-length", ""), self._seconds, held)
+            request = Request(
+                head.method,
+                head.path,
+                head.query,
+                headers,
+                body,
+                self._clock.now(),
+                query_string,
+                _root_path(scope),
+            )
+            if not is_proven:
+                adapter.authenticate(request, account)
+                held.prove()
+            work = (request, account, adapter, is_proven)
+            return await asyncio.to_thread(_decoded, *work) if len(body) > LARGE else _decoded(*work)
+
+
+def client_of(scope: Message) -> str:
+    """The client's address; empty if the server knows none."""
+    return scope["client"][0] if scope.get("client") else ""
+
+
+def _path(scope: Message) -> str:
+    raw_path: bytes | None = scope.get("raw_path")
+    path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
+    return path.removeprefix(_root_path(scope))
+
+
+def _root_path(scope: Message) -> str:
+    root_path: str = scope.get("root_path", "")
+    return root_path
+
+
+def _query(query_string: str) -> Mapping[str, str]:
+    """The parameters; of a repeated one, the first value."""
+    return dict(reversed(parse_qsl(query_string, keep_blank_values=True)))
+
+
+def _decoded(
+    request: Request, account: Account, adapter: Adapter, is_proven: bool
+) -> tuple[Request, Decoded]:
+    """See `decode`. Of a request that its head has proved, what else it must say is checked here, off the
+    event loop if it is large."""
+    if is_proven:
+        adapter.authenticate(request, account)
+    return decode(request, account, adapter)

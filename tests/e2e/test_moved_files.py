@@ -1,0 +1,48 @@
+"""The database's file is replaced under the service, is missing at its start, or is damaged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from service.commands.options import MOVED_CODE
+from tests.e2e.running import DEADLINE_SECONDS, lossboard, running, until
+
+
+def test_a_service_whose_file_is_replaced_acknowledges_nothing_more_and_ends_with_a_clear_line(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "lossboard.db"
+    with running(tmp_path) as service:
+        service.deal("1", amount="1.00")
+        text = until(lambda: sound(service.client.get(f"{service.url}/metrics").text))
+        assert "lossboard_storing 1.0" in text
+        assert lossboard(tmp_path, "check-database").stdout == "the database is sound\n"
+        shutil.copy(file, tmp_path / "copy.db")
+        (tmp_path / "copy.db").rename(file)
+        answer = service.post({"type": "deal.changed", "data": {"id": "2"}})
+        assert (answer.status_code, answer.headers["retry-after"].isdecimal()) == (503, True)
+        assert service.process.wait(DEADLINE_SECONDS) == MOVED_CODE
+        service.reader.join(DEADLINE_SECONDS)
+        assert "lossboard.db was replaced while it was open" in service.lines[-1]
+
+
+def sound(text: str) -> str | None:
+    return text if "lossboard_database_sound 1.0" in text else None
+
+
+def test_a_log_without_its_database_is_no_beginning(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        service.deal("1", amount="1.00")
+        service.kill()
+    (tmp_path / "lossboard.db").rename(tmp_path / "elsewhere.db")
+    begun = lossboard(tmp_path, "serve", "--port", "0")
+    assert begun.returncode == MOVED_CODE
+    assert "is missing, and its log" in begun.stderr.splitlines()[-1]
+    assert not (tmp_path / "lossboard.db").exists()
+    (tmp_path / "elsewhere.db").rename(tmp_path / "lossboard.db")
+    with (tmp_path / "lossboard.db-wal").open("r+b") as log:
+        log.truncate(32 + 4096 + 24)
+    checked = lossboard(tmp_path, "check-database")
+    assert checked.returncode == 1
+    assert "pages that were committed are missing at its end" in checked.stdout

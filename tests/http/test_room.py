@@ -1,0 +1,217 @@
+"""Too many connections: who is closed, and who never."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from service.http import room
+from service.http.connection import MAX_UNREAD, Connection
+from service.http.room import MAX_HELD, Room
+from tests.http.served import REQUEST, hello, served
+
+
+@dataclass(eq=False)
+class Guest:
+    """A connection that notes whether it was cut."""
+
+    room: Room
+    is_cut: bool = False
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+
+@dataclass
+class House:
+    """A room for three, whose time stands still."""
+
+    now: float = 0.0
+    closed: int = 0
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = Room(3, lambda: self.now, self.count)
+
+    def count(self) -> None:
+        self.closed += 1
+
+    def guests(self, number: int) -> list[Guest]:
+        guests = [Guest(self.room) for _ in range(number)]
+        for guest in guests:
+            self.room.enter(guest)
+        return guests
+
+
+def cut(guests: list[Guest]) -> list[bool]:
+    return [guest.is_cut for guest in guests]
+
+
+def test_the_most_idle_stranger_goes_first() -> None:
+    house = House()
+    guests = house.guests(3)
+    house.now = 2.0
+    house.room.waits(guests[0], proven=False)
+    guests += house.guests(1)
+    assert cut(guests) == [False, True, False, False]
+    assert house.closed == 1
+
+
+def test_then_one_that_has_proven_something_and_then_a_stranger_that_has_just_come() -> None:
+    house = House()
+    guests = house.guests(3)
+    for guest in guests[:2]:
+        house.room.waits(guest, proven=True)
+    house.now = 2.0
+    for closed in (2, 0, 1, 3, 4):
+        guests += house.guests(1)
+        assert [guest for guest in guests if guest.is_cut][-1:] == [guests[closed]], closed
+        house.room.leave(guests[closed])
+        guests[closed].is_cut = False
+
+
+def test_one_that_is_owed_an_answer_is_never_closed() -> None:
+    house = House()
+    guests = house.guests(3)
+    for guest in guests:
+        house.room.owed(guest)
+    guests += house.guests(1)
+    assert cut(guests) == [False, False, False, True]
+    assert not house.room.close_most_idle()
+
+
+def test_who_has_left_makes_room() -> None:
+    house = House()
+    guests = house.guests(3)
+    house.room.leave(guests[0])
+    guests += house.guests(1)
+    assert cut(guests) == [False] * 4
+
+
+def test_all_that_is_held_has_a_limit() -> None:
+    house = House()
+    guests = house.guests(3)
+    for guest in guests:
+        house.room.holds(guest, MAX_HELD // 3)
+    house.room.holds(guests[0], MAX_HELD // 3)
+    assert cut(guests) == [False] * 3
+    house.room.holds(guests[2], MAX_HELD // 2)
+    assert cut(guests) == [False, True, False]
+    house.room.holds(guests[2], 0)
+    house.room.holds(guests[0], MAX_HELD)
+    assert cut(guests) == [False, True, False]
+
+
+def test_a_crowd_is_told_at_once_and_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    house.guests(3)
+    house.guests(500)
+    assert len(caplog.records) == 1
+    house.now = 61.0
+    house.guests(1)
+    assert "closed 500 of the most idle" in caplog.records[1].getMessage()
+
+
+async def test_strangers_make_room_and_streams_and_requests_under_way_stay(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began, released = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        elif scope["type"] == "http" and scope["path"] == "/slow":
+            began.set()
+            await released.wait()
+            await hello(scope, receive, send)
+        else:
+            await hello(scope, receive, send)
+
+    causes: list[str] = []
+    async with served(app, connections=4, closed=causes) as (_, port):
+        stream, streamed = await asyncio.open_connection("127.0.0.1", port)
+        streamed.write(REQUEST.replace(b" / ", b" /stream "))
+        await stream.readuntil(b"first")
+        slow, waited = await asyncio.open_connection("127.0.0.1", port)
+        waited.write(REQUEST.replace(b" / ", b" /slow "))
+        await began.wait()
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        for _ in range(5):
+            client, asked = await asyncio.open_connection("127.0.0.1", port)
+            asked.write(REQUEST)
+            assert (await client.readuntil(b"hi")).startswith(b"HTTP/1.1 200 OK")
+            idle.append((client, asked))
+        assert set(causes) == {"no_room"}
+        assert not stream.at_eof()
+        released.set()
+        assert (await slow.readuntil(b"hi")).startswith(b"HTTP/1.1 200 OK")
+        for writer in (streamed, waited, *(writer for _, writer in idle)):
+            writer.close()
+
+
+async def test_connections_that_cannot_be_accepted_are_told_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    causes: list[str] = []
+    async with served(hello, closed=causes) as (_, port):
+        _, idle = await asyncio.open_connection("127.0.0.1", port)
+        reader, asked = await asyncio.open_connection("127.0.0.1", port)
+        asked.write(REQUEST)
+        await reader.readuntil(b"hi")
+        idle.write(b"G")
+        await idle.drain()
+        error = OSError(errno.EMFILE, "Too many open files")
+        context = {"message": "socket.accept() out of system resource", "exception": error}
+        for _ in range(1000):
+            asyncio.get_running_loop().call_exception_handler(context)
+        idle.close()
+        asked.close()
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert errors == ["connections cannot be accepted (1 times): [Errno 24] Too many open files"]
+    assert causes == ["no_room", "no_room"]
+
+
+@pytest.mark.parametrize(("media_type", "held"), [(b"text/css", MAX_UNREAD), (b"text/event-stream", 0)])
+async def test_an_answer_that_nobody_reads_makes_room_first_unless_it_is_a_stream(
+    media_type: bytes, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused = asyncio.Event()
+    pause = Connection.pause_writing
+
+    def pausing(connection: Connection) -> None:
+        pause(connection)
+        paused.set()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [(b"content-type", media_type), (b"content-length", b"%d" % (64 * 2**20))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for number in range(64):
+                await send({"type": "http.response.body", "body": b"x" * 2**20, "more_body": number < 63})
+
+    monkeypatch.setattr(Connection, "pause_writing", pausing)
+    monkeypatch.setattr(room, "NEW_SECONDS", 0.0)
+    async with served(app, connections=2) as (server, port):
+        deaf, asked = await asyncio.open_connection("127.0.0.1", port)
+        asked.write(REQUEST)
+        await paused.wait()
+        assert server._room._held == held
+        _, other = await asyncio.open_connection("127.0.0.1", port)
+        _, third = await asyncio.open_connection("127.0.0.1", port)
+        received = 0
+        with suppress(ConnectionResetError):
+            while received < 64 * 2**20 and (part := await deaf.read(2**20)):
+                received += len(part)
+        assert (received < 64 * 2**20) == (held > 0)
+        assert server._room._held == 0
+        for writer in (asked, other, third):
+            writer.close()

@@ -1,0 +1,11 @@
+"""A few strangers of each kind (`make soak` sends as many as one machine can)."""
+
+from __future__ import annotations
+
+from tests.soak import strangers
+from tests.soak.attacks import ATTACKS
+
+
+def test_strangers_cost_little_and_honest_webhooks_are_answered_meanwhile() -> None:
+    counts = strangers.run(seed=7, scale=0.01)
+    assert {attack.__name__ for attack in ATTACKS} <= counts.keys()
