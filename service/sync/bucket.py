@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from service.adapters.api import Pace
 from service.clock import Clock
+
+
+SHORTEST_WAIT: Final = 0.001
+"""Seconds. A token that lacks a rounding error would be waited for in steps that no clock can show."""
 
 
 class TokenBucket:
@@ -20,7 +25,7 @@ class TokenBucket:
     async def take(self) -> None:
         """Take a token, or wait until there is one."""
         while (seconds := self._seconds_to_token()) > 0:
-            await self._clock.wait(seconds, asyncio.Event())
+            await self._clock.wait(max(seconds, SHORTEST_WAIT), asyncio.Event())
         self._tokens -= 1
 
     def empty(self) -> None:

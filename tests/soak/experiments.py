@@ -25,4 +25,5 @@ EXPERIMENTS: Final = (
     "clock_steps",
     "full_disk",
     "fuzz",
+    "figures",
 )
