@@ -77,7 +77,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
-    soundness = Soundness(database)
+    soundness = Soundness(database, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
@@ -91,6 +91,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
     brake = Brake(clock, metrics.failed_proof)
+    runs.append(brake.run)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),

@@ -8,9 +8,8 @@ from typing import Final
 from service.adapters.api import Pace
 from service.clock import Clock
 
-
-SHORTEST_WAIT: Final = 0.001
-"""Seconds. A token that lacks a rounding error would be waited for in steps that no clock can show."""
+LEAST_SECONDS: Final = 0.001
+"""The least wait: a rest of rounding is shorter than any clock moves by."""
 
 
 class TokenBucket:
@@ -25,7 +24,7 @@ class TokenBucket:
     async def take(self) -> None:
         """Take a token, or wait until there is one."""
         while (seconds := self._seconds_to_token()) > 0:
-            await self._clock.wait(max(seconds, SHORTEST_WAIT), asyncio.Event())
+            await self._clock.wait(max(seconds, LEAST_SECONDS), asyncio.Event())
         self._tokens -= 1
 
     def empty(self) -> None:
