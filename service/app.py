@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from service.adapters import ADAPTERS
 from service.adapters.api import Api
@@ -36,6 +36,7 @@ from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
+from service.live.http.error_pages import ErrorPages
 from service.live.http.list_routes import Readers
 from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
@@ -76,7 +77,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     refused = RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
-    soundness = Soundness(database)
+    soundness = Soundness(database, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
@@ -90,6 +91,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
     brake = Brake(clock, metrics.failed_proof)
+    runs.append(brake.run)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
@@ -105,10 +107,20 @@ def application(
     routes: Sequence[Route], root_path: str = "", lifespan: Lifespan[Starlette] | None = None
 ) -> Starlette:
     """The routes, with everything around them that holds for all of them."""
+
+    async def on_defect(_request: Request, _error: Exception) -> Response:
+        # The server logs it. What is returned here is sent past all middleware.
+        defect = Problem(500, "the service has failed here; its log says how")
+        return SecurityHeaders(ErrorPages(defect, root_path))  # type: ignore[return-value]
+
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityHeaders), Middleware(Address, root_path)],
-        exception_handlers={HTTPException: _on_http_exception, Exception: _on_defect},
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(ErrorPages, root_path),
+            Middleware(Address, root_path),
+        ],
+        exception_handlers={HTTPException: _on_http_exception, Exception: on_defect},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # `Address` takes the slash off
@@ -120,11 +132,6 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = tuple((name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items())
     return Problem(error.status_code, _REFUSED.get(error.status_code, error.detail), headers)  # type: ignore[return-value]
-
-
-async def _on_defect(_request: Request, _error: Exception) -> Response:
-    """The response where the service has a defect, which the server logs. It is sent past all middleware."""
-    return SecurityHeaders(Problem(500, "the service has failed here; its log says how"))  # type: ignore[return-value]
 
 
 def _seqs_to(subscribers: Sequence[OnSeq]) -> OnCommit:
@@ -202,7 +209,7 @@ def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Ro
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(_request: Request) -> ASGIApp:
         try:
             await database.read(schema.check)
         except schema.SchemaError as error:
@@ -213,14 +220,12 @@ def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Ro
             return _not_ready("nothing can be stored")
         if soundness.is_damaged:
             return _not_ready("the database is damaged: restore a backup, or see lossboard check-database")
-        if outdated := writer.outdated:
-            return _not_ready(
-                f"another node has other rules for {', '.join(sorted(outdated))}: restart this one"
-            )
+        if writer.outdated:  # the log names the accounts, and strangers need not know which there are
+            return _not_ready("another node has other rules for some accounts: restart this one")
         return PlainTextResponse("ready")
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def _not_ready(reason: str) -> Response:
-    return PlainTextResponse(reason, status_code=503, headers={"retry-after": "5"})
+def _not_ready(reason: str) -> Problem:
+    return Problem(503, reason, live.RETRY)
