@@ -23,7 +23,7 @@ STRANGER_BYTES: Final = 64 * 2**20
 """What all strangers may hold. With `PROVEN_BYTES` it is the process's budget: 128 MiB, which the smallest
 machine has."""
 
-ADDRESS_BYTES: Final = 32 * 2**20
+ADDRESS_BYTES: Final = 48 * 2**20
 """What the strangers of one address may hold. Behind a proxy that is not trusted they all have one, so it is
 not much less than what there is."""
 

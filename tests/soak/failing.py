@@ -11,13 +11,14 @@ import ctypes
 import errno
 import json
 import logging
+import os
 import shutil
 import ssl
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from service.config_file import load
 from service.ledger.database import engine, schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep import soundness
 from tests.chaos.checker import check
 from tests.e2e.running import BEARER, CONFIG, iso, signed, soon
 
@@ -51,16 +53,14 @@ POINTS: Final = (
 """What SQLite does with its files, by libfiu's names. Not `mmap`, which Python takes its memory with, too;
 and not `fcntl` for its locks, which has nothing to do with a disk."""
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_char_p,
-    ctypes.POINTER(ctypes.c_int),
-    ctypes.POINTER(ctypes.c_void_p),
-    ctypes.POINTER(ctypes.c_uint),
-)
-
 Phase: TypeAlias = Literal["migrating", "serving", "stopping"]
 """When the fault is over: before the first start, while the service runs, or only after it has stopped."""
+
+LATER_CALLS: Final = 50_000
+"""More than a run makes."""
+
+NO_BUFFER: Final = 2
+"""`_IONBF` of C."""
 
 PHASES: Final[tuple[Phase, ...]] = ("migrating", "serving", "stopping")
 FEW: Final = 20
@@ -82,36 +82,37 @@ class Fault:
 
 
 class Calls:
-    """The calls that this process makes."""
+    """The calls that this process makes.
+
+    libfiu asks a function for each call whether it fails. One in Python would need the interpreter's lock,
+    which another thread may hold while it waits for a lock of SQLite. So it is C's `getchar`, and standard
+    input is a script: a zero for each call that works, anything else, or the end, for one that fails.
+    """
 
     def __init__(self) -> None:
-        self._fiu = ctypes.CDLL("libfiu.so.0")
+        self._fiu, self._c = ctypes.CDLL("libfiu.so.0"), ctypes.CDLL("libc.so.6")
+        self._input = ctypes.c_void_p.in_dll(self._c, "stdin")
+        self._c.setvbuf(self._input, None, NO_BUFFER, 0)
         self._fiu.fiu_init(0)
-        self._decide: Final = _Callback(self._count)  # lives as long as the library may call it
-        self._fault: Fault | None = None
-        self.made = 0
 
     @contextmanager
-    def failing(self, fault: Fault) -> Iterator[None]:
-        """Fail as told within the block."""
-        self._fault, self.made = fault, 0
+    def failing(self, fault: Fault) -> Iterator[Callable[[], bool]]:
+        """Fail as told within the block. Yields a function that says whether so many calls were made."""
+        with tempfile.TemporaryFile() as script:
+            script.write(bytes(fault.nth - 1) + (b"" if fault.lasting else b"\1" + bytes(LATER_CALLS)))
+            script.flush()
+            os.dup2(script.fileno(), 0)
+        self._c.rewind(self._input)
         for point in POINTS:
             failed = self._fiu.fiu_enable_external(
-                point.encode(), 1, ctypes.c_void_p(fault.error), 0, self._decide
+                point.encode(), 1, ctypes.c_void_p(fault.error), 0, self._c.getchar
             )
             assert failed == 0, point
         try:
-            yield
+            yield lambda: bool(self._c.feof(self._input) or self._c.ftell(self._input) >= fault.nth)
         finally:
             for point in POINTS:
                 self._fiu.fiu_disable(point.encode())
-
-    def _count(self, _name: bytes, _result: Any, _error: Any, _flags: Any) -> int:
-        self.made += 1
-        fault = self._fault
-        return int(
-            fault is not None and (self.made >= fault.nth if fault.lasting else self.made == fault.nth)
-        )
 
 
 @dataclass
@@ -150,9 +151,9 @@ class Bench:
             config = self._at(Path(name, "lossboard.db"))
             sent = Sent()
             if fault.phase == "migrating":
-                with self._calls.failing(fault):
+                with self._calls.failing(fault) as reached:
                     self._try_to_migrate(config)
-                met = self._calls.made >= fault.nth
+                    met = bool(reached())
                 self._prepare(config)
             else:
                 shutil.copyfile(self._prepared, Path(name, "lossboard.db"))
@@ -175,7 +176,7 @@ class Bench:
         again by itself."""
         service = create_app(config, SystemClock())
         lifespan = service.app.router.lifespan_context(service.app)
-        with self._calls.failing(fault):
+        with self._calls.failing(fault) as reached:
             await lifespan.__aenter__()
             async with _client(service.app) as client:
                 await asyncio.gather(*(_post(client, sent, f"m{number}") for number in range(2)))
@@ -184,7 +185,7 @@ class Bench:
                 await client.get("/readyz")
             if fault.phase == "stopping":
                 await lifespan.__aexit__(None, None, None)
-            met = self._calls.made >= fault.nth
+            met = bool(reached())
         if fault.phase == "serving":
             async with _client(service.app) as client:
                 recovered = await _post_all(client, sent)
@@ -243,7 +244,7 @@ def fail_calls(seed: int, scale: float) -> dict[str, int | float | str]:
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="failing") as name:
         bench = Bench(Path(name))
-        bench.run(Fault("serving", errno.EIO, sys.maxsize, lasting=False))  # loads what is loaded late
+        bench.run(Fault("serving", errno.EIO, LATER_CALLS, lasting=False))  # loads what is loaded late
         for fault in ways[:: 1 if step < FEW else 3]:
             slow = step >= FEW and fault.phase == "migrating"
             counts += _enumerated(bench, fault, 4 * step if slow else step)
@@ -266,6 +267,8 @@ if __name__ == "__main__":
     logging.disable()
     # So that a short run has a checkpoint.
     engine.CHECKPOINT_PAGES = 20  # type: ignore[misc]
+    # A file that could not be read is looked through again sooner.
+    soundness.AGAIN_SECONDS = 0.1  # type: ignore[misc]
     # No call leaves this process, and to read all certificates takes longer than a run.
     ssl.create_default_context = lambda *_, **__: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     sys.stdout.write(json.dumps(fail_calls(int(sys.argv[1]), float(sys.argv[2]))))

@@ -1,8 +1,9 @@
-"""Whether the database is sound, as far as this process knows. It looks through an SQLite file once after
-each start, while it serves, and it notes each damaged page that a commit meets. PostgreSQL looks after its
-own files.
+"""Whether the database is sound, as far as this process knows. It looks through an SQLite file after each
+start, while it serves, and it notes each damaged page that a commit meets. PostgreSQL looks after its own
+files.
 
-Damage does not pass by itself, so what was found stays until the process is started again.
+A file that a disk could not read for a moment looks like a damaged one. So what a look found stands until
+another finds nothing. What a commit met stands until the process is started again.
 """
 
 from __future__ import annotations
@@ -11,28 +12,34 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from service.clock import Clock
 from service.ledger.database import check
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Corrupt, Unavailable
 from service.ledger.write.writer import Fault
 
+AGAIN_SECONDS: Final = 60.0
+"""After a look that found something, or failed, until the next one."""
+
 _log = logging.getLogger(__name__)
 
 
 class Soundness:
-    """See the module. `run` ends when the file was looked through.
+    """See the module.
 
     Attributes:
         is_damaged: None while nothing is known.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self.is_damaged: bool | None = None
         self._database = database
+        self._clock = clock
+        self._has_met_damage = False
         self._looking: list[Any] = []
 
     @property
@@ -43,12 +50,16 @@ class Soundness:
     def on_fault(self, fault: Fault) -> None:
         """Note a damaged page that a commit met."""
         if isinstance(fault, Corrupt):
+            self._has_met_damage = True
             self._tell([str(fault)])
 
     async def run(self) -> None:
-        """Look through an SQLite file."""
-        if not self._database.is_sqlite:
-            return
+        """Look through an SQLite file until nothing is found."""
+        while self._database.is_sqlite and not await self.look():
+            await self._clock.wait(AGAIN_SECONDS, asyncio.Event())
+
+    async def look(self) -> bool:
+        """Look through an SQLite file; returns whether it is sound."""
         try:
             findings = await asyncio.to_thread(self._look)
         except asyncio.CancelledError:
@@ -59,8 +70,9 @@ class Soundness:
             findings = [str(damage)]
         except Unavailable as error:
             _log.warning("the database's file was not checked: %s", error)
-            return
+            return False
         self._tell(findings)
+        return not findings
 
     def _look(self) -> Sequence[str]:
         with self._database.reading() as connection:
@@ -72,7 +84,7 @@ class Soundness:
 
     def _tell(self, findings: Sequence[str]) -> None:
         if not findings:
-            self.is_damaged = self.is_damaged or False
+            self.is_damaged = self._has_met_damage
             _log.info("the database's file is sound")
         elif not self.is_damaged:
             self.is_damaged = True

@@ -15,7 +15,7 @@ from service.ledger.database.errors import Unavailable
 from service.live.http import access
 from service.live.http.refusals import refused
 from service.live.http.screen_links import NamedScreens
-from service.live.page.index_page import index_page
+from service.live.page.plain_page import index_page
 from service.live.text.i18n import preferred_language
 from service.problems import Problem
 

@@ -21,12 +21,13 @@ from service.clock import SystemClock
 from service.config import Config, Secret
 from service.ledger.database import check
 from service.ledger.database.errors import Corrupt, Moved, Unavailable
-from service.ledger.upkeep.soundness import Soundness
+from service.ledger.upkeep.soundness import AGAIN_SECONDS, Soundness
 from service.ledger.write import heads, log
 from service.ledger.write.committer import Committer
 from service.ledger.write.outcome import Outcome
 from service.ledger.write.writer import Fault, Writer
 from service.model import Change, Decoded, Delivery
+from tests.clocks import StandingClock
 from tests.histories import at
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -81,13 +82,13 @@ async def test_a_damaged_page_refuses_what_needs_it_and_nothing_goes_to_quaranti
 async def test_a_damaged_file_is_found_in_the_background_and_stays_known(
     damaged: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    soundness = Soundness(damaged.database)
+    soundness = Soundness(damaged.database, damaged.clock)
     assert (soundness.is_damaged, math.isnan(soundness.gauge)) == (None, True)
-    await soundness.run()
+    await soundness.look()
     assert (soundness.is_damaged, soundness.gauge) == (True, 0.0)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "check-database" in caplog.records[0].message
-    await soundness.run()
+    await soundness.look()
     assert len(caplog.records) == 1
     assert check.thorough(damaged.database) != []
 
@@ -112,15 +113,34 @@ async def test_a_sound_file_is_sound_until_a_commit_meets_a_damaged_page(
     sqlite_ledgers: Callable[[], str],
 ) -> None:
     with closing(Ledger(sqlite_ledgers(), NOW)) as ledger:
-        soundness = Soundness(ledger.database)
-        await soundness.run()
+        soundness = Soundness(ledger.database, ledger.clock)
+        await soundness.look()
         assert (soundness.is_damaged, soundness.gauge) == (False, 1.0)
         assert check.thorough(ledger.database) == []
         soundness.on_fault(Moved("away"))
         assert soundness.is_damaged is False
         soundness.on_fault(Corrupt("a page"))
-        await soundness.run()
+        await soundness.look()
         assert soundness.is_damaged is True
+
+
+async def test_a_file_that_could_not_be_read_for_a_moment_is_sound_again(
+    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite reports a page that cannot be read as it does a damaged one."""
+    with closing(Ledger(sqlite_ledgers(), NOW)) as ledger:
+        clock = StandingClock(NOW)
+        soundness = Soundness(ledger.database, clock)
+        monkeypatch.setattr(check, "quick", lambda _: ["unable to get the page. error code=266"])
+        running = asyncio.create_task(soundness.run())
+        async with asyncio.timeout(20):
+            while not clock.sleeping:
+                await asyncio.sleep(0.01)
+            assert soundness.is_damaged is True
+            monkeypatch.undo()
+            clock.advance(AGAIN_SECONDS)
+            await running
+        assert soundness.is_damaged is False
 
 
 async def test_a_check_that_is_cancelled_ends_at_once(sqlite_ledgers: Callable[[], str]) -> None:
@@ -140,7 +160,7 @@ async def test_a_check_that_is_cancelled_ends_at_once(sqlite_ledgers: Callable[[
                     ended.append(error)
                     raise
 
-        running = asyncio.create_task(Soundness(ledger.database).run())
+        running = asyncio.create_task(Soundness(ledger.database, ledger.clock).run())
         await asyncio.to_thread(began.wait, 20)
         goes_on.set()
         await asyncio.sleep(0.05)  # it is well inside the statement
@@ -156,7 +176,7 @@ async def test_postgresql_is_read_through_on_demand(postgres_ledgers: Callable[[
     with closing(Ledger(postgres_ledgers(), NOW)) as ledger:
         ledger.deliver(of_a_deal("a"))
         assert check.thorough(ledger.database) == []
-        soundness = Soundness(ledger.database)
+        soundness = Soundness(ledger.database, ledger.clock)
         await soundness.run()
         assert soundness.is_damaged is None
 

@@ -12,6 +12,7 @@ import pytest
 from starlette.routing import Route
 
 from service.http.security import SECURITY
+from service.ledger.write.writer import Writer
 from tests.live.http.door import Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
@@ -152,3 +153,15 @@ async def test_without_a_token_in_the_configuration_there_are_no_metrics(
             answer = await client.get("/metrics", headers=headers)
             assert answer.status_code == 404
             assert_secured(answer)
+
+
+async def test_a_service_that_is_not_ready_says_why_and_names_no_account(
+    opened: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Writer, "outdated", {"office"})
+    async with opened.client() as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "other rules" in answer.json()["detail"]
+    assert "office" not in answer.text
+    assert_secured(answer)

@@ -1,0 +1,73 @@
+"""Errors as pages, for a person with a browser (SPEC section 5); programs get them as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from service.live.page.plain_page import error_page
+from service.live.text.i18n import preferred_language
+from service.problems import CONTENT_TYPE, Message, Receive, Send
+
+_REPLACED: Final = frozenset({b"content-type", b"content-length"})
+
+
+class ErrorPages:
+    """Around an ASGI application: a `Problem` in response to a browser's GET becomes a page in its language.
+
+    Args:
+        root_path: As `Config.root_path`.
+    """
+
+    def __init__(self, app: Any, root_path: str = "") -> None:
+        self._app = app
+        self._root_path = root_path
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if not _is_from_a_person(scope):
+            await self._app(scope, receive, send)
+            return
+        held: list[Message] = []
+
+        async def send_page(message: Message) -> None:
+            if (b"content-type", CONTENT_TYPE) in message.get("headers", ()):
+                held.append(message)
+                return
+            if held:  # a problem has one body
+                for part in self._page(scope, held.pop(), message["body"]):
+                    await send(part)
+                return
+            await send(message)
+
+        await self._app(scope, receive, send_page)
+
+    def _page(self, scope: Message, start: Message, body: bytes) -> tuple[Message, Message]:
+        problem: dict[str, Any] = msgspec.json.decode(body)
+        language = preferred_language(_header(scope, b"accept-language").decode("latin-1"))
+        retry = dict(start["headers"]).get(b"retry-after")
+        page = error_page(
+            problem["status"],
+            problem["detail"],
+            None if retry is None else int(retry),
+            language,
+            self._root_path,
+        ).encode()
+        headers = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-length", b"%d" % len(page)),
+            *((name, value) for name, value in start["headers"] if name not in _REPLACED),
+        ]
+        return {**start, "headers": headers}, {"type": "http.response.body", "body": page}
+
+
+def _is_from_a_person(scope: Message) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    return b"text/html" in _header(scope, b"accept")
+
+
+def _header(scope: Message, wanted: bytes) -> bytes:
+    """A header of a request; empty if it has none of that name."""
+    return next((value for name, value in scope["headers"] if name == wanted), b"")
