@@ -20,6 +20,7 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "viewers",
     "backups",
     "people",
     "clock_steps",
