@@ -91,6 +91,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
     brake = Brake(clock, metrics.failed_proof)
+    runs.append(brake.run)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),

@@ -8,6 +8,7 @@ out. What it keeps is bounded, however many addresses a stranger has.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import math
@@ -92,6 +93,19 @@ class Brake:
             self._budgets.popitem(last=False)
         self._on_failed(account_id, cause, braked)
         self._tell(account_id, cause, source)
+
+    async def run(self) -> None:
+        """Log the number of those that were not told, until cancelled, so that the end of an attack is told
+        too."""
+        while True:
+            await self._clock.wait(LOG_SECONDS / 6, asyncio.Event())
+            now = self._clock.monotonic()
+            for (account_id, cause), told in self._told.items():
+                if told.since and now - told.at >= LOG_SECONDS:
+                    _log.warning(
+                        "%s: %d more requests were not authentic: %s", account_id or "-", told.since, cause
+                    )
+                    told.at, told.since = now, 0
 
     def _left(self, source: str) -> float:
         """How many failed proofs a source may bring now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -107,4 +108,23 @@ def test_the_first_failure_is_logged_at_once_and_the_others_with_their_number_on
         fail(brake, 2)
     assert [record.getMessage() for record in caplog.records[3:]] == [
         f"office: a request from {GUESSER} is not authentic: token, and 499 more since the last such line"
+    ]
+
+
+async def test_those_that_were_not_told_are_told_after_a_minute_though_no_other_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = StandingClock(NOW)
+    brake = Brake(clock)
+    running = asyncio.create_task(brake.run())
+    with caplog.at_level(logging.WARNING):
+        fail(brake, 500)
+        for _ in range(60):
+            clock.advance(5)
+            for _ in range(3):
+                await asyncio.sleep(0)
+    running.cancel()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"office: a request from {GUESSER} is not authentic: token",
+        "office: 499 more requests were not authentic: token",
     ]

@@ -46,6 +46,13 @@ def is_authentic(office: Account, request: Request) -> bool:
     return True
 
 
+def is_proven_by_its_head(office: Account, request: Request) -> bool:
+    try:
+        return ADAPTERS[office.crm].admit(request, office, request.received_at)
+    except NotAuthentic:
+        return False
+
+
 def is_granted(office: Account, screens: frozenset[str], token: str) -> bool:
     asking = Credentials({"host": "board.example"}, token)
     return isinstance(decide(office, asking, screens), Granted)
@@ -60,6 +67,17 @@ CHECKS: Final[dict[str, tuple[Callable[[], bool], Callable[[], bool]]]] = {
             partial(is_authentic, replace(office, webhook_secrets=(Secret(OTHER_KEY),)), request),
         )
         for name, (office, request) in GENUINE.items()
+    },
+    **{
+        f"head of {name}": (
+            partial(is_proven_by_its_head, *GENUINE[name]),
+            partial(
+                is_proven_by_its_head,
+                replace(GENUINE[name][0], webhook_secrets=(Secret(OTHER_KEY),)),
+                GENUINE[name][1],
+            ),
+        )
+        for name in ("amocrm", "pipedrive")
     },
     "viewer token": (
         partial(is_granted, GUARDED, frozenset(), TOKEN),
@@ -82,6 +100,12 @@ def test_the_comparison_in_constant_time_alone_decides(way: str, monkeypatch: py
     assert not right()
     monkeypatch.setattr(hmac, "compare_digest", lambda given, secret: True)
     assert wrong()
+
+
+@pytest.mark.parametrize("name", ["standard", "bitrix24", "hubspot v3", "hubspot v1"])
+def test_a_head_that_proves_nothing_is_not_said_to(name: str) -> None:
+    office, request = GENUINE[name]
+    assert ADAPTERS[office.crm].admit(request, office, request.received_at) is False
 
 
 def test_every_secret_is_compared_whichever_matches(monkeypatch: pytest.MonkeyPatch) -> None:
