@@ -33,7 +33,20 @@ from tests.adapters.posts import signed
 CANARIES: Final[Mapping[str, str]] = {
     name: f"canary-{number}-{name}-7f3a9c"
     for number, name in enumerate(
-        ("amo", "b24", "hubspot", "password", "viewer", "access", "refresh", "member", "api", "guess", "new")
+        (
+            "amo",
+            "b24",
+            "hubspot",
+            "password",
+            "viewer",
+            "access",
+            "refresh",
+            "member",
+            "api",
+            "guess",
+            "new",
+            "metrics",
+        )
     )
 }
 STANDARD: Final = "whsec_" + base64.b64encode(b"canary of the standard one").decode()
@@ -60,7 +73,9 @@ def config_of(folder: Path) -> Config:
         | (api if kind == "bitrix24" else {})
         for kind, secret in secrets.items()
     ]
-    return parse({"database_url": f"sqlite:///{folder}/lossboard.db", "accounts": accounts}, {})
+    url = f"sqlite:///{folder}/lossboard.db"
+    top = {"database_url": url, "metrics_token": CANARIES["metrics"], "accounts": accounts}
+    return parse(top, {})
 
 
 def portal(event: str, token: str, **fields: str) -> bytes:
@@ -139,7 +154,13 @@ async def open_everything(client: httpx.AsyncClient) -> list[httpx.Response]:
     """Boards by a right and by a wrong link, and pages that there are not."""
     links = [f"/boards/amocrm{part}?token={CANARIES['viewer']}" for part in ("", "/snapshot", "/deals.csv")]
     wrong = [f"/boards/amocrm?token={CANARIES['guess']}", f"/nowhere?token={CANARIES['viewer']}"]
-    return [await client.get(address, follow_redirects=address in links) for address in (*links, *wrong)]
+    answers = [await client.get(address, follow_redirects=address in links) for address in (*links, *wrong)]
+    answers += [
+        await client.get("/metrics", headers={"authorization": f"Bearer {CANARIES[name]}"})
+        for name in ("metrics", "guess")
+    ]
+    assert [answer.status_code for answer in answers[-2:]] == [200, 401]
+    return answers
 
 
 def break_some(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from service.adapters.fields import UNDECODABLE, one_line
 from service.model import Change, Decoded, Need, Rejection
 
 _Part = TypeVar("_Part")
+
+MAX_CHANGES: Final = 25_000
+"""Changes that are taken of one body, because one commit applies them all while everybody waits. The largest
+body has room for 22 000 in sound events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,12 @@ def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Par
         parts = list(read())
     except UNDECODABLE as error:
         return rejected(error)
-    return _joined([_numbered(number, part, parse) for number, part in enumerate(parts)])
+    parsed: list[Parsed] = []
+    room = MAX_CHANGES
+    for number, part in enumerate(parts):
+        parsed.append(_numbered(number, part, parse, room))
+        room -= len(parsed[-1].changes)
+    return _joined(parsed)
 
 
 def _joined(parts: Sequence[Parsed]) -> Parsed:
@@ -60,15 +69,22 @@ def _joined(parts: Sequence[Parsed]) -> Parsed:
     )
 
 
+def _fitting(parsed: Parsed, room: int) -> Parsed:
+    if len(parsed.changes) > room:
+        raise ValueError(f"a body with more than {MAX_CHANGES} changes is not taken whole")
+    return parsed
+
+
 def rejected(error: Exception) -> Parsed:
     """A body, or a part of it, that cannot be decoded."""
     return Parsed(rejections=(Rejection(0, one_line(error)),))
 
 
-def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed]) -> Parsed:
-    """One part, whose rejections carry its number."""
+def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed], room: int) -> Parsed:
+    """One part, whose rejections carry its number. One with more changes than there is room for is
+    rejected."""
     try:
-        parsed = parse(part)
+        parsed = _fitting(parse(part), room)
     except UNDECODABLE as error:
         parsed = rejected(error)
     if not parsed.rejections:

@@ -14,8 +14,8 @@ TOLERANCE: Final = Micros(300 * SECOND)
 """How far the signed time of an attempt may lie before or after the time received."""
 
 MIN_SECRET: Final = 16
-"""Characters of the shortest secret that an operator may choose. 16 random ones cannot be found at any pace at
-which a service answers. The brake does not keep a shorter one, because a right proof is never braked."""
+"""Characters of the shortest secret that an operator may choose. 16 random ones cannot be found at any pace
+at which a service answers. The brake does not keep a shorter one, because a right proof is never braked."""
 
 Cause: TypeAlias = Literal["headers", "stale", "signature", "token", "account"]
 """Why a request is not authentic. For the metrics and the board, never for the sender."""

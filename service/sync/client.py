@@ -103,7 +103,7 @@ class Client:
     async def send(self, call: Call) -> CallResult:
         """Send a call as soon as the pace allows. A vendor that is out of reach means `later`."""
         await self._bucket.take()
-        sent_at = self._clock.now()
+        sent_at, began = self._clock.now(), self._clock.monotonic()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await self._send(call)
@@ -120,7 +120,7 @@ class Client:
             _log.warning(
                 "%s: the CRM answers %s with %d (%s)", self._account.id, call.resource, answer.status, why
             )
-        return CallResult(call, verdict, answer, _true_at(answer, sent_at, self._clock.now()))
+        return CallResult(call, verdict, answer, _true_at(answer, sent_at, self._clock.monotonic() - began))
 
     async def _send(self, call: Call) -> Answer:
         headers = {"user-agent": USER_AGENT, "accept": "application/json", **self._api.headers(self._account)}
@@ -152,7 +152,7 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _true_at(answer: Answer, sent_at: Instant, answered_at: Instant) -> Instant:
+def _true_at(answer: Answer, sent_at: Instant, took_seconds: float) -> Instant:
     """A moment no later than the one at which the vendor made the answer, by our clock and by the vendor's.
 
     A change that happened after the vendor made the answer is then newer than the answer.
@@ -162,7 +162,7 @@ def _true_at(answer: Answer, sent_at: Instant, answered_at: Instant) -> Instant:
     except (KeyError, ValueError):
         return _before_its_second(sent_at)
     seconds = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
-    return _before_its_second(min(sent_at, Instant(seconds * SECOND - max(0, answered_at - sent_at))))
+    return _before_its_second(min(sent_at, Instant(seconds * SECOND - round(took_seconds * SECOND))))
 
 
 def _before_its_second(moment: Instant) -> Instant:

@@ -23,7 +23,7 @@ STRANGER_BYTES: Final = 64 * 2**20
 """What all strangers may hold. With `PROVEN_BYTES` it is the process's budget: 128 MiB, which the smallest
 machine has."""
 
-ADDRESS_BYTES: Final = 32 * 2**20
+ADDRESS_BYTES: Final = 48 * 2**20
 """What the strangers of one address may hold. Behind a proxy that is not trusted they all have one, so it is
 not much less than what there is."""
 
@@ -61,6 +61,8 @@ class Held:
 
     def prove(self) -> None:
         """The body is no stranger's any more. Raises `OverBudget`."""
+        if self.source is None:
+            return
         size = self.size
         self._budget.remove(self)
         self.source = None
@@ -114,18 +116,19 @@ class Budget:
         self._strangers = _Share()
         self._sources: defaultdict[str, _Share] = defaultdict(_Share)
 
-    def hold(self, account_id: str, source: str | None) -> Held:
+    def hold(self, account_id: str, source: str | None, head: int = 0) -> Held:
         """Begin to hold what a request costs.
 
         Args:
             account_id: Of an account of the configuration.
             source: See `Held`.
+            head: Bytes of its head.
 
         Raises:
             OverBudget: See there.
         """
         held = Held(account_id, source, self)
-        self.add(held, REQUEST_BYTES)
+        self.add(held, REQUEST_BYTES + head)
         return held
 
     @property

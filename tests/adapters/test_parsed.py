@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.adapters.api import ASKED, absent_ids
-from service.adapters.parsed import Parsed, parse_body, rejected
+from service.adapters.parsed import MAX_CHANGES, Parsed, parse_body, rejected
 from service.model import Change, Decoded, Need, Rejection
 from tests.adapters.posts import NOW, post
 
@@ -31,6 +31,14 @@ def test_a_bad_part_costs_the_others_nothing_and_is_rejected_by_its_number() -> 
         Rejection(2, "x is no number"),
         Rejection(4, "a date beyond the year 9999"),
     )
+
+
+def test_a_part_that_says_too_much_costs_the_others_nothing() -> None:
+    """A merge names as many records as a MiB has room for."""
+    told = parse("7").changes
+    parsed = parse_body(lambda: [1, MAX_CHANGES, MAX_CHANGES - 2, 2, 1], lambda count: Parsed(told * count))
+    assert len(parsed.changes) == MAX_CHANGES
+    assert [rejection.part for rejection in parsed.rejections] == [1, 3]
 
 
 def test_a_body_that_cannot_be_read_is_one_rejection() -> None:

@@ -3,6 +3,7 @@ section 4)."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import permutations
 
@@ -197,3 +198,17 @@ def test_the_reason_depends_on_no_order(history: list[Change], random: object) -
         straight.stamps,
         straight.places,
     )
+
+
+def test_a_value_that_is_repeated_often_is_merged_in_time() -> None:
+    """A body of a MiB can say so 10 000 times of one deal; the writer's thread merges it while all wait."""
+
+    def seconds(records: Sequence[Record]) -> float:
+        began = time.thread_time()
+        for number in range(5_000):
+            change = Change("deal", "1", Instant(number), {"known": True, "status": "lost"})
+            merge(records[number % len(records)], change, 1)
+        return time.thread_time() - began
+
+    apart = min(seconds([Record() for _ in range(5_000)]) for _ in range(3))
+    assert min(seconds([Record()]) for _ in range(3)) < 30 * apart

@@ -20,9 +20,11 @@ EXPERIMENTS: Final = (
     "power",
     "io_faults",
     "strangers",
+    "viewers",
     "backups",
     "people",
     "clock_steps",
     "full_disk",
     "fuzz",
+    "figures",
 )

@@ -23,18 +23,20 @@ from tests.sync.crms import CRMS
 HALF = round((START + 0.5) * SECOND)
 
 
-async def true_at(date: Callable[[], datetime] | None, takes: float = 0.0) -> Instant:
-    """`true_at` of an answer with that date, which takes that many seconds."""
+async def true_at(date: Callable[[], datetime] | None, takes: float = 0.0, set_back: float = 0.0) -> Instant:
+    """`true_at` of an answer with that date that takes so many seconds. Our clock is set back meanwhile."""
     clock = StillClock(START + 0.5)
+    waiting = WaitingClock(clock)
 
     def answer(_request: httpx.Request) -> httpx.Response:
         headers = {} if date is None else {"date": format_datetime(date(), usegmt=True)}
         clock.advance(takes)
+        waiting.set_back = set_back
         return httpx.Response(204, headers=headers)
 
     account = CRMS["amocrm"].account(AmoCRM(Office(clock)))
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        client = Client(account, AmoCRMApi(), http, WaitingClock(clock), lambda _verdict: None)
+        client = Client(account, AmoCRMApi(), http, waiting, lambda _verdict: None)
         return (await client.send(Call("leads", "/api/v4/leads"))).true_at
 
 
@@ -54,3 +56,9 @@ async def test_an_answer_is_true_before_any_change_that_came_after_it(
     date = None if behind is None else lambda: datetime.fromtimestamp(START - behind, UTC)
     # Vendors date changes by the second: all of the second of asking came after it.
     assert await true_at(date, takes) == round((START + seconds) * SECOND) - 1
+
+
+@pytest.mark.parametrize("set_back", [7200.0, -7200.0])
+async def test_a_clock_that_is_set_during_a_call_dates_no_answer(set_back: float) -> None:
+    date = datetime.fromtimestamp(START, UTC)
+    assert await true_at(lambda: date, 3.0, set_back) == round((START - 3) * SECOND) - 1

@@ -45,8 +45,8 @@ class Subscriber:
 
     @property
     def needs_whole(self) -> bool:
-        """Whether it waits for the whole board."""
-        return self._frames.needs_whole(self._cursor)
+        """Whether it waits for the whole board. While its connection is full it waits for that alone."""
+        return not self._busy and self._frames.needs_whole(self._cursor)
 
     def pump(self) -> None:
         """Write every frame after the cursor, as far as the connection takes them now."""

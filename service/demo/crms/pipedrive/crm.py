@@ -56,7 +56,7 @@ class Pipedrive(SimulatedCRM):
         office: Office,
         *,
         token: str = "pipedrive-api-token",
-        webhook_secret: str = "pipedrive:webhook-secret",
+        webhook_secret: str = "pipedrive:webhook-secret-of-the-office",
         limit: int = 20,
         budget: int = 30_000,
     ) -> None:
