@@ -84,6 +84,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
+    ticker.on_set.append(hub.on_clock_set)
     writer.on_fault.append(soundness.on_fault)
     if follower is not None:
         follower.on_seq += on_seq

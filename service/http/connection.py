@@ -203,6 +203,8 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Finish the current request; a full connection gets the shorter deadline."""
         super().shutdown()
+        if self._ignoring and not self._is_idle() and self.cycle.disconnected:  # refused; see `_refuse`
+            self.transport.close()
         if "write" in self._timers:
             self._start("write", self.leave_seconds)
 

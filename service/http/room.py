@@ -1,9 +1,9 @@
 """Which connections a process keeps when there are more of them than it has room for.
 
-A stranger is a connection on which no request has been answered with 2xx. The most idle stranger goes first,
-then the most idle of the others that wait for their next request, and last the strangers that have only just
-come, for the next honest client is one of them. A connection that the service owes an answer is never closed,
-nor is an event stream. Addresses do not count, because behind a proxy all clients have one.
+Here a stranger is a connection on which no request has been answered with 2xx. The most idle stranger goes
+first, then the most idle of the others that wait for their next request, and last the strangers that have
+only just come, for the next honest client is one of them. A connection that the service owes an answer is
+never closed, nor is an event stream. Addresses do not count, because behind a proxy all clients have one.
 """
 
 from __future__ import annotations

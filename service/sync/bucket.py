@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from service.adapters.api import Pace
 from service.clock import Clock
+
+LEAST_SECONDS: Final = 0.001
+"""The least wait: a rest of rounding is shorter than any clock moves by."""
 
 
 class TokenBucket:
@@ -20,7 +24,7 @@ class TokenBucket:
     async def take(self) -> None:
         """Take a token, or wait until there is one."""
         while (seconds := self._seconds_to_token()) > 0:
-            await self._clock.wait(seconds, asyncio.Event())
+            await self._clock.wait(max(seconds, LEAST_SECONDS), asyncio.Event())
         self._tokens -= 1
 
     def empty(self) -> None:

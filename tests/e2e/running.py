@@ -32,6 +32,8 @@ TOKEN: Final = "long-and-random-9f2c"
 VIEWER: Final = "whoever-has-this-sees-the-boards"
 BEARER: Final = {"authorization": f"Bearer {VIEWER}"}
 """The header of a program that sees the boards and the metrics."""
+REFUSED: Final = (401, 429)
+"""What a wrong proof is answered with; the latter after many of them."""
 T = TypeVar("T")
 
 DEADLINE_SECONDS: Final = 30.0

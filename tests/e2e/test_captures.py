@@ -19,7 +19,7 @@ from tests.adapters.amocrm import captures
 from tests.adapters.amocrm.test_golden import SPECIAL
 from tests.adapters.hubspot.posts import signed
 from tests.adapters.hubspot.test_adapter import stages
-from tests.e2e.running import TOKEN, VIEWER, running
+from tests.e2e.running import REFUSED, TOKEN, VIEWER, running
 
 SECRETS = re.compile(rb"((?:%5B|\[)(?:[a-z]+_token|member_id)(?:%5D|\])=)[^&]+")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -55,7 +55,7 @@ def test_every_body_is_stored_and_ends_in_its_row(tmp_path: Path) -> None:
             assert answer.status_code == 200, (name, answer.text)
             assert answer.json()["status"] == "applied", (name, answer.text)
             repeated = service.client.post(address, params={"token": "wrong"}, content=body, headers=FORM)
-            assert repeated.status_code == 401
+            assert repeated.status_code in REFUSED
             assert service.snapshot(accounts[name])["seq"] == 1
         assert service.stop() == 0
     engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
@@ -96,7 +96,7 @@ def test_every_hubspot_body_is_stored_and_its_deals_have_their_status(tmp_path: 
             assert (
                 service.client.post(address, content=again, headers=headers).json()["status"] == "duplicate"
             )
-            assert service.client.post(address, content=body + b" ", headers=headers).status_code == 401
+            assert service.client.post(address, content=body + b" ", headers=headers).status_code in REFUSED
         assert service.stop() == 0
     engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
     with engine.begin() as connection:
@@ -143,7 +143,7 @@ def test_every_body_of_bitrix24_is_stored_and_a_deletion_ends_in_its_row(tmp_pat
             assert answer.status_code == 200, (name, answer.text)
             assert answer.json()["status"] == "applied", (name, answer.text)
             forged = body.replace(b"application_token", b"token")
-            assert service.client.post(address, content=forged, headers=FORM).status_code == 401
+            assert service.client.post(address, content=forged, headers=FORM).status_code in REFUSED
         assert service.stop() == 0
     engine = open_engine(f"sqlite:///{tmp_path}/lossboard.db", "reader")
     with engine.begin() as connection:

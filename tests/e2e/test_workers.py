@@ -15,6 +15,7 @@ from tests.databases import PostgresDatabases
 from tests.e2e.running import (
     BEARER,
     CONFIG,
+    PROGRAM,
     VIEWER,
     Service,
     browser_of,
@@ -46,8 +47,11 @@ def serving(service: Service) -> int:
 def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path, postgres: str) -> None:
     bare = CONFIG.replace(f'viewer_token = "{VIEWER}"\n', "").replace('id = "amo"', 'id = "bare"')
     config = CONFIG + bare[bare.rindex("[[accounts]]") :]
-    with running(tmp_path, "serve", "--workers", "2", url=postgres, config=config) as service:
+    few = ("sh", "-c", 'ulimit -S -n 256 && exec "$@"', "sh", *PROGRAM)
+    with running(tmp_path, "serve", "--workers", "2", url=postgres, config=config, program=few) as service:
         until(lambda: serving(service) == 2)
+        limits = [worker.rlimit(psutil.RLIMIT_NOFILE) for worker in workers(service)]
+        assert [soft for soft, _ in limits] == [hard for _, hard in limits]
         before = {worker.pid for worker in workers(service)}
         assert len(before) == 2
         (link,) = re.findall(r"\S+/boards/bare\?token=[\w-]+", "".join(service.lines))

@@ -173,19 +173,29 @@ async def test_a_stream_is_not_mixed_with_the_refusal_of_what_follows_it() -> No
         writer.close()
 
 
+POST = b"POST / HTTP/1.1\r\n"
+NO_HTTP = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01",
+    b"GET\r\n\r\n",
+    GET + b"a b: c\r\n\r\n",
+    POST + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+    POST + b"content-length: 1\r\ncontent-length: 2\r\n\r\n",
+    POST + b"content-length: -1\r\n\r\n",
+    POST + b"transfer-encoding: chunked, identity\r\n\r\n",
+    CHUNKED + b"ffffffffffffffffff\r\n",
+    CHUNKED + b"1\r\nab\r\n",
+)
+
+
 async def test_what_is_no_http_is_refused_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     causes: list[str] = []
-    async with served(hello, closed=causes) as (_, port):
-        for no_http in (
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            b"\x16\x03\x01",
-            b"GET\r\n\r\n",
-            GET + b"a b: c\r\n\r\n",
-        ):
+    async with served(Reader(), closed=causes) as (_, port):
+        for no_http in NO_HTTP:
             got = await answer(port, no_http)
             assert got.startswith(b"HTTP/1.1 400 "), no_http
             assert b"application/problem+json" in got
-    assert causes == ["bad_request"] * 4
+    assert causes == ["bad_request"] * len(NO_HTTP)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
@@ -241,3 +251,16 @@ async def test_a_client_that_goes_on_after_its_answer_is_cut_off(monkeypatch: py
             await asyncio.sleep(0)
         assert connection._ignored <= MAX_LINGER + READ_SIZE  # type: ignore[union-attr]
         writer.close()
+
+
+@pytest.mark.parametrize("refused", [b"no HTTP\r\n\r\n", CHUNKED + b"no chunk\r\n"])
+async def test_a_client_that_was_refused_delays_no_shutdown(
+    refused: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Connection, "linger_seconds", 3600.0)
+    async with served(Reader()) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(refused)
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    writer.close()

@@ -39,6 +39,9 @@ STEPS: Final = 1_000
 
 BEGAN: Final = at("2026-11-23T12:00:00+03:00")
 FOLLOW_SECONDS: Final = 5.0
+PROMPT_SECONDS: Final = 1.0
+"""In which a heartbeat follows a step."""
+
 GRAIN_SECONDS: Final = 0.25
 PARTS: Final = 2
 """The ticker and the hub's task: who sleeps while nothing is to be done."""
@@ -83,6 +86,7 @@ class Office:
             self.ticker.on_commit,
             lambda heads: self.hub.on_seq({key: head.seq for key, head in heads.items()}),
         ]
+        self.ticker.on_set.append(self.hub.on_clock_set)
         self.watcher = Watcher(self.clock)
 
     @contextlib.asynccontextmanager
@@ -165,8 +169,9 @@ async def _steps(office: Office, number: int) -> Counter[str]:
             office.clock.step(span / SECOND)
             counts["back" if span < 0 else "forward"] += 1
             beats = office.watcher.frames["heartbeat"]
-            await office.passes(FOLLOW_SECONDS)
-            assert office.watcher.frames["heartbeat"] > beats, "heartbeats stopped"
+            await office.passes(PROMPT_SECONDS)
+            assert office.watcher.frames["heartbeat"] > beats, "no heartbeat followed"
+            await office.passes(FOLLOW_SECONDS - PROMPT_SECONDS)
             if -CLOCK_SKEW < span < 0:  # due times may wait for the clock
                 counts["back by less than a minute"] += 1
                 await office.passes(-span / SECOND)

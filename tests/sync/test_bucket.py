@@ -84,3 +84,25 @@ async def test_a_clock_that_is_set_gives_nothing_and_takes_nothing(
     await bucket.take()
     clock.set_back = hours * 3600 * SECOND
     assert await takes(bucket, clock, 4) == [0, 0, 0.5, 1]
+
+
+class Coarse(Patient):
+    """A clock that has run for so long that it cannot move by less than a tenth of a microsecond."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 2.0**30
+        self.waits = 0
+
+    async def wait(self, seconds: float, wake: asyncio.Event) -> None:
+        self.waits += 1
+        assert self.waits < 200, "a wait that is too short to be measured never ends"
+        self.seconds += seconds
+
+
+async def test_a_rest_of_rounding_makes_nobody_wait_forever() -> None:
+    clock = Coarse()
+    bucket = TokenBucket(Pace(per_second=7, burst=1), clock)
+    for _ in range(100):
+        await bucket.take()
+        clock.seconds += 0.1

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
 
-from service.ledger.database.errors import Moved
+from service.ledger.database.errors import Away, Moved
 
 _ENDS: Final = ("", "-wal", "-shm")
 """How the names of the files that a connection has open end."""
@@ -50,7 +50,11 @@ class OpenedFiles:
         return opened
 
     def check(self, opened: Opened) -> None:
-        """Raise `Moved` unless the files at the paths are those that a connection has open."""
+        """Raise `Moved` unless the files at the paths are those that a connection has open.
+
+        Raises:
+            Away: That cannot be told now.
+        """
         for path, identity in opened.items():
             present = _identity(path)
             if present != identity:
@@ -65,4 +69,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise Away(f"{path} cannot be looked at: {error.strerror}") from error
     return found.st_dev, found.st_ino

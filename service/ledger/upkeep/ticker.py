@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -48,15 +48,20 @@ class Ticker:
 
     Args:
         accounts: Ids of the accounts of this service.
+
+    Attributes:
+        on_set: Called on the event loop once boards have followed a clock that was set.
     """
 
     def __init__(self, database: Database, accounts: Sequence[str], writer: Writer, clock: Clock) -> None:
+        self.on_set: list[Callable[[], None]] = []
         self._database = database
         self._accounts = accounts
         self._writer = writer
         self._clock = clock
         self._wake = asyncio.Event()
         self._steps = Steps(clock)
+        self._is_set = False
         self._set_back_at = float("-inf")
         self._sleeps_until: Instant | None = None
 
@@ -81,6 +86,10 @@ class Ticker:
                 _log.warning("boards do not follow the clock now: %s", error)
                 await self._clock.wait(RETRY_SECONDS, asyncio.Event())
                 continue
+            if self._is_set:
+                self._is_set = False
+                for subscriber in self.on_set:
+                    subscriber()
             self._sleeps_until = None if bounds is None else bounds[0]
             await self._sleep(self._sleeps_until)
 
@@ -89,22 +98,25 @@ class Ticker:
         now = self._clock.now()
         return next_tick_at <= now or as_of - now > skew
 
-    def _was_set_back(self) -> bool:
-        """Whether the clock was set back since the last look, by more than clocks of nodes differ."""
-        was_set_back = self._steps.look() <= -heads.CLOCK_SKEW
-        if was_set_back:
+    def _was_set(self) -> bool:
+        """Whether the clock was set since the last look. Less than a second may be a slow machine."""
+        step = self._steps.look()
+        if step <= -heads.CLOCK_SKEW:  # by more than the clocks of nodes differ
             self._set_back_at = self._clock.monotonic()
-        return was_set_back
+        was_set = abs(step) >= SECOND
+        self._is_set = self._is_set or was_set
+        return was_set
 
     def _skew(self) -> Micros:
         """How far a board may be ahead of the clock: not at all if it is because the clock was set back."""
-        lately = self._clock.monotonic() - self._set_back_at < SET_BACK_SECONDS
-        return Micros(0) if self._was_set_back() or lately else heads.CLOCK_SKEW
+        self._was_set()
+        is_set_back = self._clock.monotonic() - self._set_back_at < SET_BACK_SECONDS
+        return Micros(0) if is_set_back else heads.CLOCK_SKEW
 
     async def _sleep(self, at: Instant | None) -> None:
-        """Sleep until a moment, until the ticker is woken, or until the clock was set back."""
+        """Sleep until a moment, until the ticker is woken, or until the clock was set."""
         end = self._clock.monotonic() + LONGEST_SLEEP_SECONDS
-        while not self._wake.is_set() and not self._was_set_back():
+        while not self._wake.is_set() and not self._was_set():
             left = end - self._clock.monotonic()
             if at is not None:
                 left = min(left, (at - self._clock.now()) / SECOND)

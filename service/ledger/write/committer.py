@@ -212,7 +212,7 @@ class Committer:
     def _apply_or_quarantine(self, delivery: Delivery) -> tuple[list[Result], Heads]:
         try:
             return self._transact([delivery])
-        except (Unavailable, MemoryError):  # the delivery is not to blame
+        except (Unavailable, MemoryError, OSError):  # the delivery is not to blame
             raise
         except Exception as error:
             return self._transact([_rejected(delivery, error)])

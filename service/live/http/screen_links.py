@@ -21,6 +21,9 @@ from service.model import Instant
 FRESH_SECONDS: Final = 3.0
 """How long the screens that were read count as the current ones."""
 
+NEW_SECONDS: Final = 0.5
+"""The same for a request whose token is not known: its link may have been made a moment ago."""
+
 CHECK_SECONDS: Final = 5.0
 """Between two checks whether the screen of an open stream was revoked. After this and `FRESH_SECONDS` it
 receives nothing if it was."""
@@ -56,15 +59,15 @@ class NamedScreens:
         self._to_note: dict[tuple[str, str], Instant] = {}
         self._noting: asyncio.Task[None] | None = None
 
-    async def digests(self, account_id: str) -> frozenset[str]:
-        """The digests of an account's screens, at most `FRESH_SECONDS` old while the database answers.
+    async def digests(self, account_id: str, fresh_seconds: float = FRESH_SECONDS) -> frozenset[str]:
+        """The digests of an account's screens, at most `fresh_seconds` old while the database answers.
 
         Raises:
             Unavailable: The database has been away since this process started.
         """
         known = self._known.setdefault(account_id, _Known())
         async with known.reading:
-            if not self._is_within(known.tried_at, FRESH_SECONDS):
+            if not self._is_within(known.tried_at, fresh_seconds):
                 try:
                     known.digests = await self._ledger.digests(account_id)
                 except Unavailable as error:

@@ -32,8 +32,8 @@ from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import StreamSend, Subscriber
 from service.live.stream.turns import Turns
 
-HEARTBEAT_SECONDS: Final = 4.0
-"""Between two heartbeats: screens hear of a clock that was set within five seconds of it."""
+HEARTBEAT_SECONDS: Final = 5.0
+"""Between two heartbeats."""
 
 FRAMES_PER_SECOND: Final = 20
 """Patches of one account at most."""
@@ -60,6 +60,7 @@ class _Watch:
     Args:
         rows: The newest read, from which the next one takes what did not change.
         idle_since: When the last subscriber was found to have left, by the monotonic clock.
+        beat: Whether a heartbeat is due after the next read, whatever the time.
     """
 
     account: Account
@@ -68,6 +69,7 @@ class _Watch:
     rows: BoardRows | None = None
     task: asyncio.Task[None] | None = None
     idle_since: float | None = None
+    beat: bool = False
 
     @property
     def subscribers(self) -> list[Subscriber]:
@@ -123,6 +125,12 @@ class Hub:
     def on_storing(self) -> None:
         """Have every board shown again, because it changed whether the service can store what comes in."""
         for watch in self._watches.values():
+            watch.wake.set()
+
+    def on_clock_set(self) -> None:
+        """Send every screen a heartbeat soon, because only that takes its clock back."""
+        for watch in self._watches.values():
+            watch.beat = True
             watch.wake.set()
 
     async def stream(self, query: BoardQuery, last_seq: int | None, send: StreamSend) -> None:
@@ -190,8 +198,8 @@ class Hub:
             else:
                 # A board that takes long to read leaves half of the time to others.
                 pause_seconds = max(1 / FRAMES_PER_SECOND, self._clock.monotonic() - began)
-                if self._clock.monotonic() - last_beat >= HEARTBEAT_SECONDS:
-                    last_beat = self._clock.monotonic()
+                if watch.beat or self._clock.monotonic() - last_beat >= HEARTBEAT_SECONDS:
+                    watch.beat, last_beat = False, self._clock.monotonic()
                     _beat(watch)
             await self._clock.wait(pause_seconds, asyncio.Event())
 

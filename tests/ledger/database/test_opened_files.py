@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.ledger.database.database import Database
-from service.ledger.database.errors import Moved
+from service.ledger.database.errors import Away, Moved
 from tests.histories import at
 from tests.ledger.offices import Ledger
 
@@ -75,6 +75,18 @@ def test_a_file_that_is_not_the_one_at_its_path_is_noticed_before_a_commit_and_a
         note(database, 3, meanwhile=lambda: way(folder))
     with pytest.raises(Moved, match="while it was open"), database.committing():
         raise AssertionError("it began")
+
+
+def test_a_folder_that_cannot_be_looked_at_stores_nothing_and_is_not_taken_for_moved(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "stat", fails)
+    with pytest.raises(Away) as told:
+        note(database, 2)
+    assert type(told.value) is Away
 
 
 def test_what_was_committed_is_there_when_only_the_log_was_deleted(database: Database, folder: Path) -> None:

@@ -181,16 +181,17 @@ async def test_postgresql_is_read_through_on_demand(postgres_ledgers: Callable[[
         assert soundness.is_damaged is None
 
 
-def test_a_delivery_is_not_blamed_for_a_machine_without_memory(
-    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "Input/output error")])
+def test_a_delivery_is_not_blamed_for_its_machine(
+    sqlite_ledgers: Callable[[], str], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with closing(Ledger(sqlite_ledgers(), NOW)) as ledger:
         working = Committer(ledger.database, {"office": OFFICE}, ledger.clock)
 
-        def without_memory(*_: object) -> None:
-            raise MemoryError
+        def fails(*_: object) -> None:
+            raise error
 
-        monkeypatch.setattr("service.ledger.write.committer.apply", without_memory)
+        monkeypatch.setattr("service.ledger.write.committer.apply", fails)
         (result,), _ = working.commit([of_a_deal("a")])
         assert isinstance(result, Unavailable)
         monkeypatch.undo()

@@ -43,6 +43,7 @@ class Door:
     tokens: Mapping[Proof, str]
     clock: StandingClock
     client: Callable[[], httpx.AsyncClient]
+    add_screen: Callable[[str], str]
 
     def proved(self, rule: Rule, proof: Proof) -> Iterator[dict[str, dict[str, str]]]:
         """The ways in which a request can carry a proof: parameters of httpx."""
@@ -78,7 +79,11 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
     clock = StandingClock(NOW)
     with closing(Database(config.database_url)) as database:
         operations.prepare(database, config, clock)
-    screens = {name: operations.add_screen(config, config.accounts[0], name, clock) for name in ("tv", "old")}
+
+    def add_screen(name: str) -> str:
+        return operations.add_screen(config, config.accounts[0], name, clock)
+
+    screens = {name: add_screen(name) for name in ("tv", "old")}
     operations.revoke_screen(config, config.accounts[0], "old")
     linked, earlier = with_links(config), with_links(config)
     tokens: dict[Proof, str] = {
@@ -101,7 +106,7 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
     async with app.router.lifespan_context(app):
-        yield Door(app, tokens, clock, client)
+        yield Door(app, tokens, clock, client, add_screen)
 
 
 def viewer(config: Config) -> str:

@@ -54,6 +54,14 @@ async def test_the_token_of_a_link_leaves_the_address_and_the_view_stays(
         assert opened.tokens["right"] not in str(shown.url)
 
 
+async def test_the_link_of_a_new_screen_opens_at_once(opened: Door) -> None:
+    async with opened.client() as browser:
+        assert (await browser.get("/boards/office")).status_code == 401
+        token = opened.add_screen("new")
+        opened.clock.advance(1)
+        assert (await browser.get(f"/boards/office?token={token}")).status_code == 303
+
+
 async def test_an_old_link_leaves_the_address_of_a_browser_that_has_a_cookie(opened: Door) -> None:
     async with opened.client() as browser:
         await browser.get(f"/boards/office?token={opened.tokens['right']}")

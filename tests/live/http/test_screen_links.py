@@ -9,7 +9,13 @@ import pytest
 
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.screens import Screens
-from service.live.http.screen_links import CHECK_SECONDS, FRESH_SECONDS, NOTE_SECONDS, NamedScreens
+from service.live.http.screen_links import (
+    CHECK_SECONDS,
+    FRESH_SECONDS,
+    NEW_SECONDS,
+    NOTE_SECONDS,
+    NamedScreens,
+)
 from service.model import SECOND, Instant
 from tests.clocks import StandingClock
 from tests.live.boards import NOW
@@ -94,6 +100,17 @@ async def test_the_screens_are_read_again_after_a_few_seconds(service: Service) 
     service.clock.advance(0.001)
     assert await service.known() == {"tablet"}
     assert await service.screens.digests("other") == frozenset()
+
+
+async def test_whoever_has_an_unknown_link_has_the_screens_read_again_sooner(service: Service) -> None:
+    await service.known()
+    service.clock.advance(NEW_SECONDS)
+    service.book.screens = frozenset({"new"})
+    assert await service.known() == {"tv"}
+    assert await service.screens.digests("office", NEW_SECONDS) == {"new"}
+    for _ in range(100):  # a guesser's
+        await service.screens.digests("office", NEW_SECONDS)
+    assert service.book.reads == 2
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])

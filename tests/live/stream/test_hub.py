@@ -200,6 +200,15 @@ async def test_a_heartbeat_comes_within_five_seconds_with_the_moment_of_the_read
     assert data["as_of"].startswith("2026-11-23T10:00:05")
 
 
+async def test_a_heartbeat_comes_at_once_when_the_clock_was_set(office: Office) -> None:
+    screen = await office.watch()
+    await office.settle(lambda: screen.names == ["snapshot"])
+    began = office.clock.monotonic()
+    office.hub.on_clock_set()
+    await office.settle(lambda: screen.names == ["snapshot", "heartbeat"])
+    assert office.clock.monotonic() - began < HEARTBEAT_SECONDS / 2
+
+
 @pytest.mark.parametrize("hours", [-12, 12])
 async def test_heartbeats_go_on_when_the_clock_is_set(office: Office, hours: int) -> None:
     screen = await office.watch()
