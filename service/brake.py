@@ -15,6 +15,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from service.clock import Clock
@@ -126,6 +127,7 @@ class Brake:
         self._told[account_id, cause] = _Told(now)
 
 
+@lru_cache(maxsize=4096)
 def source_of(address: str) -> str:
     """What shares a budget with an address: the address itself; of IPv6, its network of 64 bits.
 

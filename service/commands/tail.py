@@ -17,6 +17,8 @@ POLL_SECONDS: Final = 0.5
 MAX_CHANGES: Final = 20
 """Changed entities that one line shows; an import changes thousands."""
 
+DROPPED: Final = "(dropped by retention)"
+
 _MOMENTS: Final = frozenset({"due_at", "closed_at", "completed_at"})
 _HIDDEN: Final = frozenset({"known"})
 
@@ -35,7 +37,8 @@ def line(stored: Stored, account: Account) -> str:
         )
     ]
     more = [f"and {len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
-    what = "; ".join(changes[:MAX_CHANGES] + more) or "changed nothing"
+    nothing = "changed nothing" if stored.body is not None else DROPPED
+    what = "; ".join(changes[:MAX_CHANGES] + more) or nothing
     conflict = f" (CONFLICT: the id of delivery {stored.conflicts_with}, another body)"
     mark = "" if stored.conflicts_with is None else conflict
     return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
@@ -49,7 +52,7 @@ def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -
             yield f"part {row.part}: {row.error}"
             yield from (f"    {text}" for text in row.detail.splitlines())
     yield from (f"{name}: {value}" for name, value in stored.headers.items())
-    body = "(dropped by retention)" if stored.body is None else stored.body.decode("utf-8", "replace")
+    body = DROPPED if stored.body is None else stored.body.decode("utf-8", "replace")
     yield printable(body)
 
 

@@ -180,8 +180,11 @@ class Connection(HttpToolsProtocol):
         self._overhead = 0
 
     def on_response_complete(self) -> None:
-        """Wait for the next request. What the application did not read of the body is not kept for it."""
+        """Wait for the next request; of the last one nothing is kept."""
         if self.cycle.response_complete:
+            if self.scope is self.cycle.scope:  # the next one has not begun
+                self.scope = None  # type: ignore[assignment]
+            self.cycle.scope = None  # type: ignore[assignment]
             self.cycle.body = bytearray()
         super().on_response_complete()
         if self._answered_early:

@@ -61,6 +61,8 @@ class Held:
 
     def prove(self) -> None:
         """The body is no stranger's any more. Raises `OverBudget`."""
+        if self.source is None:
+            return
         size = self.size
         self._budget.remove(self)
         self.source = None
@@ -114,18 +116,19 @@ class Budget:
         self._strangers = _Share()
         self._sources: defaultdict[str, _Share] = defaultdict(_Share)
 
-    def hold(self, account_id: str, source: str | None) -> Held:
+    def hold(self, account_id: str, source: str | None, head: int = 0) -> Held:
         """Begin to hold what a request costs.
 
         Args:
             account_id: Of an account of the configuration.
             source: See `Held`.
+            head: Bytes of its head.
 
         Raises:
             OverBudget: See there.
         """
         held = Held(account_id, source, self)
-        self.add(held, REQUEST_BYTES)
+        self.add(held, REQUEST_BYTES + head)
         return held
 
     @property

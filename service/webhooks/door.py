@@ -16,7 +16,7 @@ from service.brake import source_of
 from service.clock import Clock
 from service.config import Account
 from service.model import Decoded, Head, Request
-from service.problems import Message, Receive
+from service.problems import Message, RawHeaders, Receive
 from service.webhooks.body import read_body
 from service.webhooks.budget import Budget
 from service.webhooks.decoding import decode
@@ -54,8 +54,8 @@ class Door:
         query_string = scope["query_string"].decode("latin-1")
         head = Head(scope["method"], _path(scope), _query(query_string), headers)
         is_proven = adapter.admit(head, account, self._clock.now())
-        with self._budget.hold(account.id, None if is_proven else source_of(client_of(scope))) as held:
-            held.grow(sum(_HEADER_BYTES + len(name) + len(value) for name, value in scope["headers"]))
+        source = None if is_proven else source_of(client_of(scope))
+        with self._budget.hold(account.id, source, _size(scope["headers"])) as held:
             body = await read_body(receive, headers.get("content-length", ""), self._seconds, held)
             request = Request(
                 head.method,
@@ -69,9 +69,15 @@ class Door:
             )
             if not is_proven:
                 adapter.authenticate(request, account)
-                held.prove()
-            work = (request, account, adapter, is_proven)
-            return await asyncio.to_thread(_decoded, *work) if len(body) > LARGE else _decoded(*work)
+            if len(body) <= LARGE:
+                return _decoded(request, account, adapter, is_proven)
+            held.prove()
+            return await asyncio.to_thread(_decoded, request, account, adapter, is_proven)
+
+
+def _size(headers: RawHeaders) -> int:
+    """The bytes that headers hold. There are two copies, as they were sent and as texts."""
+    return sum(_HEADER_BYTES + 2 * (len(name) + len(value)) for name, value in headers)
 
 
 def client_of(scope: Message) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.e2e.running import Service, iso, lossboard, running, soon
+from tests.e2e.running import Service, events, iso, lossboard, running, soon
 
+OTHER: Final = "Тайный Лев"
 NAME: Final = "Секретов Пётр"
 
 
@@ -41,9 +43,18 @@ def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("lossboard.db*"))
 
 
+def newest(folder: Path) -> int:
+    """The sequence number of the board in the database, which the service is not asked for."""
+    with closing(sqlite3.connect(folder / "lossboard.db")) as connection:
+        (seq,) = connection.execute("SELECT seq FROM heads WHERE account = 'office'").fetchone()
+    return int(seq)
+
+
 def test_copies_and_people_under_load(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         service.deal("1", name=f"Для {NAME}", amount="50.00", client={"id": "7", "name": NAME})
+        service.deal("2", amount="1.00", client={"id": "8", "name": OTHER})
+        service.task("t2", deal_id="2", due_at=iso(soon(-60)), text="позвонить")
         service.task("t1", deal_id="1", due_at=iso(soon(-60)), text=f"{NAME}: позвонить")
         with posting(service) as applied:
             before = len(applied)
@@ -56,11 +67,16 @@ def test_copies_and_people_under_load(tmp_path: Path) -> None:
             forgotten = lossboard(tmp_path, "forget", "office", "7")
             assert forgotten.returncode == 0, forgotten.stderr
             assert "3 names and texts cleared, 2 deliveries stripped" in forgotten.stdout
-        assert lossboard(tmp_path, "forget", "office", "7").returncode == 0  # and nobody reads now
-        for form in (NAME, NAME.upper(), "Секретов"):
+        with events(f"{service.url}/boards/office/events") as stream:
+            assert OTHER in str(next(stream).data)
+            assert lossboard(tmp_path, "forget", "office", "8").returncode == 0
+            seq = newest(tmp_path)
+            assert any(event.name == "patch" and event.data["seq"] == seq for event in stream)
+            assert OTHER not in str(service.snapshot())
+        for form in (NAME, "Секретов", OTHER):
             assert form.encode() not in on_disk(tmp_path)
         at_risk = service.snapshot()["at_risk"]
-        assert (at_risk["clients"], at_risk["amount"]) == (1, "50.00")
+        assert (at_risk["clients"], at_risk["amount"]) == (2, "51.00")
         assert NAME not in str(at_risk)
         assert service.stop() == 0
     assert lossboard(tmp_path, "verify").returncode == 0

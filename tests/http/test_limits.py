@@ -211,13 +211,14 @@ async def test_an_upgrade_is_answered_as_http_and_ends_the_connection(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-async def test_a_body_that_nobody_read_is_not_kept_with_the_connection() -> None:
+async def test_nothing_of_a_request_is_kept_after_its_answer() -> None:
     async with served(hello) as (server, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\ncontent-length: 30000\r\n\r\n" + b"x" * 20_000)
         await reader.readuntil(b"hi")
         (connection,) = server.server_state.connections
         assert connection.cycle.body == b""  # type: ignore[union-attr]
+        assert connection.scope is connection.cycle.scope is None  # type: ignore[union-attr]
         writer.close()
 
 

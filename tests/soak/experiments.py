@@ -26,4 +26,5 @@ EXPERIMENTS: Final = (
     "clock_steps",
     "full_disk",
     "fuzz",
+    "figures",
 )

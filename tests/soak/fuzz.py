@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -35,10 +36,13 @@ from service.webhooks.endpoint import WebhookEndpoint
 from tests.adapters.posts import NOW
 from tests.clocks import StandingClock
 from tests.databases import PostgresDatabases, SqliteFiles, postgres_server
+from tests.soak.answers import api_answers, files
 from tests.soak.mutation import Mutator
 from tests.soak.proofs import KINDS, Post, accounts, proven, samples
 
 WEBHOOKS: Final = 200_000
+ANSWERS: Final = 5_000
+FILES: Final = 10_000
 TOGETHER: Final = 250
 """Webhooks that are posted at once."""
 
@@ -221,6 +225,16 @@ class Slowest:
 
 def run(seed: int, scale: float) -> dict[str, int | float | str]:
     """See `experiments`."""
+    logging.getLogger("service").setLevel(logging.CRITICAL)  # each spoiled answer has its line
     with tempfile.TemporaryDirectory() as folder, postgres_server() as uri:
-        urls = SqliteFiles(Path(folder)).migrated(), PostgresDatabases(uri).migrated()
-        return asyncio.run(webhooks(Random(seed), round(WEBHOOKS * scale), urls))
+        made = SqliteFiles(Path(folder)).migrated, PostgresDatabases(uri).migrated
+        return play(Random(seed), scale, made)
+
+
+def play(dice: Random, scale: float, made: Sequence[Callable[[], str]]) -> dict[str, int | float | str]:
+    """Everything that comes in from outside, on fresh databases of each kind."""
+    return {
+        **asyncio.run(webhooks(dice, round(WEBHOOKS * scale), [one() for one in made])),
+        **asyncio.run(api_answers(dice, round(ANSWERS * scale), made[0])),
+        **files(dice, round(FILES * scale), [one() for one in made]),
+    }

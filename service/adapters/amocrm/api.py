@@ -116,7 +116,7 @@ class AmoCRMApi(Api):
         are none. By ids only these may be listed, and at least one: a vendor that ignored the ids would list
         others."""
         if answer.status == 204 and not call.body:
-            return True
+            return not answer.body.strip()
         try:
             page = document(answer.body)
             number = _next_number(call, page)

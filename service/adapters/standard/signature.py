@@ -51,7 +51,8 @@ def check_head(head: Head, now: Instant) -> tuple[str, list[str]]:
     Raises:
         NotAuthentic: The cause is `headers`, `stale` or `signature`.
     """
-    prefix, sent_id = _prefix(head), message_id(head)
+    prefix = _prefix(head)
+    sent_id = head.headers.get(f"{prefix}-id", "")
     timestamp = head.headers.get(f"{prefix}-timestamp", "")
     sent = head.headers.get(f"{prefix}-signature", "")
     if not (sent_id and sent and sent_id.isascii()):

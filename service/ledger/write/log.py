@@ -65,6 +65,9 @@ _KNOWN = select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).whe
 )
 _APPEND = insert(DELIVERIES)
 _HOLD = insert(QUARANTINE)
+_DROPPED: Final[Mapping[str, str | None]] = {"body": None, "changed": "{}"}
+"""What is left of a pruned delivery in these columns. What it changed has names in it, as its body has."""
+
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -138,7 +141,7 @@ def release(connection: Connection, account: str, number: int) -> int:
     connection.execute(
         update(DELIVERIES)
         .where(DELIVERIES.c.account == account, DELIVERIES.c.number == number, DELIVERIES.c.number <= pruned)
-        .values(body=None)
+        .values(_DROPPED)
     )
     return parts
 
@@ -257,7 +260,7 @@ def prune(connection: Connection, account: str, now: Instant, keep_days: int, pr
     upto = min(last, pruned + PRUNE_AT_ONCE)
     quarantined = select(QUARANTINE.c.number).where(QUARANTINE.c.account == account)
     connection.execute(
-        update(DELIVERIES).where(*left, number <= upto, number.not_in(quarantined)).values(body=None)
+        update(DELIVERIES).where(*left, number <= upto, number.not_in(quarantined)).values(_DROPPED)
     )
     connection.execute(update(HEADS).where(HEADS.c.account == account).values(pruned=upto))
     return upto

@@ -133,11 +133,12 @@ def test_much_is_dropped_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatc
 
 
 def test_pruning_changes_nothing_but_the_body(ledger: Ledger) -> None:
-    """The key above all: a repeat of an old delivery is recognised by it."""
-    ledger.deliver(delivery("a"), delivery("b", decoded=Decoded("Key B", (Change("deal", "1", NOW, {}),))))
+    """The key above all: a repeat is recognised by it. What a delivery changed is of its body."""
+    named = Change("client", "7", NOW, {"name": "Петров"})
+    ledger.deliver(delivery("a"), delivery("b", decoded=Decoded("Key B", (named,))))
 
     def rest() -> list[tuple[object, ...]]:
-        columns = [column for column in DELIVERIES.c if column.name != "body"]
+        columns = [column for column in DELIVERIES.c if column.name not in {"body", "changed"}]
         with ledger.readers.begin() as connection:
             rows = connection.execute(select(*columns).where(DELIVERIES.c.account == "office"))
             return sorted(tuple(row) for row in rows)
@@ -146,6 +147,8 @@ def test_pruning_changes_nothing_but_the_body(ledger: Ledger) -> None:
     ledger.clock.moment = later(NOW, 31 * DAY)
     retention(ledger).prune()
     assert (kept(ledger), rest()) == ([], before)
+    with ledger.readers.begin() as connection:
+        assert [stored.changed for stored in log.everything(connection, "office")] == [{}, {}]
 
 
 def test_quarantine_keeps_its_bodies_until_it_is_left(ledger: Ledger) -> None:
