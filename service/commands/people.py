@@ -20,7 +20,7 @@ from service.ledger.write import log
 
 OLD_ROWS: Final = "PostgreSQL keeps the old rows' bytes: see Personal data in docs/operations.md"
 STILL_READ: Final = (
-    "somebody reads the database, so its write-ahead log still has the old pages: run this once more"
+    "somebody reads an old state of the database: its bytes go when that has ended, and nothing comes for 5 s"
 )
 
 
@@ -79,7 +79,7 @@ def purge(config: Config, account_id: str, configured: bool) -> None:
 
 
 def _wiped(config: Config) -> Iterator[str]:
-    """Write the database anew without old bytes; yields what is left to do."""
+    """Write the database anew without old bytes; yields what is left to be said."""
     if not is_sqlite(config.database_url):
         yield OLD_ROWS
     elif not files.wipe_old(config.database_url):
