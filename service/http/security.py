@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 from service.problems import Message, Receive, Send
@@ -34,12 +34,12 @@ class SecurityHeaders:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 names = {name.lower() for name, _ in headers}
                 headers += [(name, value) for name, value in _RAW if name not in names]
                 message = {**message, "headers": headers}
-            await send(message)
+            return send(message)  # no coroutine of its own for each frame of a stream
 
         await self._app(scope, receive, send_with_headers)

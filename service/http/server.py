@@ -20,6 +20,7 @@ import uvicorn
 from service.http.connection import Connection
 from service.http.room import Room, Seldom
 from service.http.supervisor import BACKLOG
+from service.http.unnamed_proxy import UnnamedProxy
 
 GRACE_SECONDS: Final = 10
 """How long requests may take to finish at shutdown. An int, because uvicorn wants one."""
@@ -67,7 +68,7 @@ class Server(uvicorn.Server):
         self._room = Room(connections, now, lambda: on_closed("no_room"))
         self._accept_failed = Seldom(now)
         config = uvicorn.Config(
-            app,
+            app if trusted_proxies else UnnamedProxy(app),
             host=host,
             port=port,
             http=partial(Connection, room=self._room, on_refused=on_closed),  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.adapters import ADAPTERS, NotAuthentic
+from service.calendar import is_plausible
 from service.config import Account
 from service.model import (
     AMOUNT_LIMIT,
@@ -25,6 +26,7 @@ from service.model import (
     TEXT_LENGTH,
     Change,
     Decoded,
+    Instant,
     cleaned,
 )
 from tests.adapters.posts import NOW, account, post, utc
@@ -159,6 +161,8 @@ def assert_sound(change: Change) -> None:
         if isinstance(value, str):
             assert cleaned(value) == value
             assert len(value) <= (ID_LENGTH if name.endswith("_id") else TEXT_LENGTH)
+        if name.endswith("_at") and value is not None:
+            assert is_plausible(Instant(int(value)))
     amount, url = change.fields.get("amount"), change.fields.get("url")
     assert amount is None or abs(int(amount)) <= AMOUNT_LIMIT
     assert url is None or str(url).lower().startswith(("http://", "https://"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from starlette.requests import Request
@@ -21,12 +23,19 @@ async def caller(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(f"{request.client.host} {scope['scheme']}")(scope, receive, send)
 
 
-async def told(trusted: tuple[str, ...], peer: str, *forwarded: str, scheme: str | None = None) -> str:
+def served(trusted: tuple[str, ...]) -> Any:
+    """What the server calls for each request, with `caller` behind it."""
     server = Server(caller, "127.0.0.1", 0, lambda: None, lambda _url: None, trusted_proxies=trusted)
     server.config.load()
+    return server.config.loaded_app
+
+
+async def told(
+    trusted: tuple[str, ...], peer: str, *forwarded: str, scheme: str | None = None, app: Any = None
+) -> str:
     headers = [("x-forwarded-for", value) for value in forwarded]
     headers += [("x-forwarded-proto", scheme)] if scheme is not None else []
-    transport = httpx.ASGITransport(server.config.loaded_app, client=(peer, 1))
+    transport = httpx.ASGITransport(app or served(trusted), client=(peer, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as client:
         return (await client.get("/", headers=headers)).text
 
@@ -68,3 +77,15 @@ async def test_a_trusted_proxy_says_who_calls(peer: str, forwarded: tuple[str, .
 @pytest.mark.parametrize("scheme", ["", "ftp", "https, http", "https\t\t,", "javascript"])
 async def test_a_scheme_that_is_none_of_ours_is_not_believed(scheme: str) -> None:
     assert await told(TRUSTED, PROXY, "198.51.100.7", scheme=scheme) == "198.51.100.7 http"
+
+
+@pytest.mark.parametrize(("trusted", "lines"), [((), 1), (TRUSTED, 0)])
+async def test_the_operator_is_told_once_of_a_proxy_that_nobody_named(
+    trusted: tuple[str, ...], lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = served(trusted)
+    await told(trusted, PROXY, app=app)
+    assert caplog.messages == []
+    for number in range(5):
+        await told(trusted, PROXY, f"198.51.100.{number}", app=app)
+    assert len([text for text in caplog.messages if "trusted_proxies" in text]) == lines

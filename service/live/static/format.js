@@ -40,10 +40,20 @@ export function fill(message, values) {
 
 /** A number formatted as the one in `sample`: `412 560 ₽` and 5184 make `5 184 ₽`. */
 export function formatLike(sample, value) {
-  const digits = Number.isInteger(value) ? 0 : 2;
+  const digits = `${value}`.split(".")[1]?.length ?? 0;
   const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   const format = new Intl.NumberFormat(document.documentElement.lang, options);
   return sample.replace(/\d(?:[\d\s.,]*\d)?/, () => format.format(value));
+}
+
+/** What is left of an amount without some others: decimal texts with the same number of decimals, which a whole amount
+ * loses. Exact, because numbers are not above 2 ** 53. */
+export function less(total, parts) {
+  const digits = total.split(".")[1]?.length ?? 0;
+  const left = [total, ...parts].map((text) => BigInt(text.replace(".", ""))).reduce((sum, part) => sum - part);
+  const figures = `${left < 0n ? -left : left}`.padStart(digits + 1, "0");
+  const [whole, part] = [figures.slice(0, figures.length - digits), figures.slice(figures.length - digits)];
+  return `${left < 0n ? "-" : ""}${whole}${/[1-9]/.test(part) ? `.${part}` : ""}`;
 }
 
 /** The plural form of a message for a number. */

@@ -1,7 +1,7 @@
 // The wall: nobody scrolls it. The most urgent rows stay, the others take turns, and the screen stays awake. A row that
 // has just changed or leaves is shown wherever it is in the list.
 
-import { fill, formatLike, plural } from "./format.js";
+import { fill, formatLike, less, plural } from "./format.js";
 
 const TURN_MS = 12_000; // how long one group of the rows that take turns is shown
 const SHIFT_MS = 180_000; // between two shifts of the whole picture, which protect the screen from burning in
@@ -71,10 +71,10 @@ export class Wall {
   /** Write how many clients are not in sight, and the amount at stake for them. */
   #countFurther(visible) {
     const clients = Number(figure("clients")) - visible.length;
-    const amount = Number(figure("stake")) - visible.reduce((sum, row) => sum + Number(row.dataset.amount), 0);
+    const amount = less(figure("stake") ?? "0", visible.map((row) => row.dataset.amount));
     const sample = this.list.querySelector(".lead .amount")?.textContent ?? "";
     const form = plural(this.messages.client, clients, document.documentElement.lang);
-    const values = { num: clients, amount: formatLike(sample, Math.round(amount * 100) / 100) };
+    const values = { num: clients, amount: formatLike(sample, amount) };
     const text = clients > 0 ? fill(form, values) : "";
     if (this.further.textContent !== text) this.further.textContent = text;
   }

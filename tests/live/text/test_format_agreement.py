@@ -39,7 +39,7 @@ def _serve(route: Route) -> None:
     if name:
         route.fulfill(path=STATIC / name, content_type="text/javascript")
     else:
-        route.fulfill(body="<!doctype html>", content_type="text/html")
+        route.fulfill(body='<!doctype html><html lang="en">', content_type="text/html")
 
 
 @pytest.fixture
@@ -48,6 +48,31 @@ def blank(browser: Browser) -> Page:
     page.route(f"{ADDRESS}**", _serve)
     page.goto(ADDRESS)
     return page
+
+
+def test_the_script_subtracts_amounts_exactly(blank: Page) -> None:
+    """Floats are exact up to 2 ** 53 only, and 0.1 is none."""
+    cases = [
+        ["9007199254740993.55", ["0.01", "9000000000000000.50"]],
+        ["5184.00", ["0.00"]],
+        ["5184.30", ["5184.20"]],
+        ["0.00", ["0.05"]],
+        ["-7", ["3"]],
+        ["1.005", ["0.001", "1.004"]],
+    ]
+    ask = """async (cases) => {
+        const { formatLike, less } = await import("/format.js");
+        const left = cases.map(([total, parts]) => less(total, parts));
+        return left.map((amount) => [amount, formatLike("1 ₽", amount)]);
+    }"""
+    assert blank.evaluate(ask, cases) == [
+        ["7199254740993.04", "7,199,254,740,993.04 ₽"],
+        ["5184", "5,184 ₽"],
+        ["0.10", "0.10 ₽"],
+        ["-0.05", "-0.05 ₽"],
+        ["-10", "-10 ₽"],
+        ["0", "0 ₽"],
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
