@@ -157,20 +157,20 @@ def guesses(stranger: Stranger) -> int:
     return braked
 
 
-ATTACKS: Final[dict[Callable[[Stranger], int], int]] = {
-    names: 60,
-    heads: 120,
-    trailers: 120,
-    extensions: 120,
-    pipelines: 120,
-    bodies: 250,
-    forgeries: 120,
-    deaf: 60,
-    descriptors: 60,
-    screens: 120,
-    guesses: 60,
+ATTACKS: Final[dict[Callable[[Stranger], int], tuple[str, int]]] = {
+    names: ("files asked for", 60),
+    heads: ("MB sent", 120),
+    trailers: ("MB sent", 120),
+    extensions: ("MB sent", 120),
+    pipelines: ("MB sent", 120),
+    bodies: ("held open", 250),
+    forgeries: ("MB sent", 120),
+    deaf: ("connections", 60),
+    descriptors: ("connections", 60),
+    screens: ("shown", 120),
+    guesses: ("braked", 60),
 }
-"""Each with the megabytes that it may cost."""
+"""Each with what it counts, and the megabytes that it may cost."""
 
 
 def _forged(rest: bytes) -> bytes:

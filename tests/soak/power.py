@@ -146,6 +146,7 @@ def _problems(recorded: Recorded, folder: Path, at: int) -> list[str]:
     """Open the database as the service does at its start, and compare it with what was acknowledged."""
     url = f"sqlite:///{folder / FILE}"
     config = load(recorded.folder / "lossboard.toml", {**os.environ, "LOSSBOARD_DATABASE_URL": url})
+    operations.lacking(config)
     schema.migrate(url)
     with closing(Database(url)) as database:
         operations.prepare(database, config, SystemClock())

@@ -107,8 +107,8 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
             time.sleep(5 * scale)
         alone = statistics.median(control.seconds)
         stranger = replace(stranger, port=urlsplit(service.url).port or 0)
-        for attack, limit in ATTACKS.items():
-            counts |= _attacked(service, control, alone, attack, limit, stranger)
+        for attack, (counted, limit) in ATTACKS.items():
+            counts |= _attacked(service, control, alone, attack, counted, limit, stranger)
     return counts
 
 
@@ -117,6 +117,7 @@ def _attacked(
     control: Control,
     alone: float,
     attack: Callable[[Stranger], int],
+    counted: str,
     limit: int,
     stranger: Stranger,
 ) -> dict[str, int | float | str]:
@@ -133,7 +134,7 @@ def _attacked(
     until(lambda: service.client.get(f"{service.url}/readyz").status_code == 200)
     ratio = statistics.median(control.seconds) / alone
     return {
-        name: number,
+        f"{name}: {counted}": number,
         f"{name}: peak, MB": cost,
         f"{name}: kept, MB": (memory.now() - before) // MB,
         f"{name}: control, ratio": round(ratio, 1),

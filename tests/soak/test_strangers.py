@@ -8,4 +8,4 @@ from tests.soak.attacks import ATTACKS
 
 def test_strangers_cost_little_and_honest_webhooks_are_answered_meanwhile() -> None:
     counts = strangers.run(seed=7, scale=0.01)
-    assert {attack.__name__ for attack in ATTACKS} <= counts.keys()
+    assert {f"{attack.__name__}: {counted}" for attack, (counted, _) in ATTACKS.items()} <= counts.keys()

@@ -25,10 +25,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
-from service.ledger.database.errors import Away
+from service.ledger.database.errors import Away, spoils
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
     from sqlalchemy.pool import ConnectionPoolEntry
 
 SAFE_SQLITE: Final = (3, 51, 3)
@@ -145,6 +145,11 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    @event.listens_for(engine, "handle_error")
+    def _let_go(context: ExceptionContext) -> None:
+        if context.connection is not None and spoils(context.original_exception):
+            context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
 
     return engine
 

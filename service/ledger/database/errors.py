@@ -17,6 +17,9 @@ _TOO_LARGE: Final = "54"  # the class of what is more than PostgreSQL takes, as 
 _SQLITE_DAMAGED: Final = frozenset({11, 26})
 """SQLITE_CORRUPT and SQLITE_NOTADB."""
 
+_SQLITE_SPOILED: Final = frozenset({8, 10, 14})
+"""SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN."""
+
 _OF_THE_DATA: Final = (DataError, IntegrityError, ProgrammingError, NotSupportedError)
 """What a driver raises because of a statement or its data. All else is the database's own."""
 
@@ -47,12 +50,22 @@ class Corrupt(Unavailable):
     """A page of the database is damaged, or the file is not an SQLite database."""
 
 
+def spoils(error: BaseException) -> bool:
+    """Whether a connection to SQLite must not be used again after an error. SQLite opens a file that it could
+    not open for writing for reading, and never tries again."""
+    return _sqlite_code(error) in _SQLITE_SPOILED
+
+
+def _sqlite_code(error: BaseException | None) -> int:
+    """The driver's code without its extended part; 0 where there is none."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
 def classify(error: DBAPIError) -> Unavailable | None:
     """What an error says of the database; None if the statement or its data is at fault. An error of a kind
     that is not known is the database's: a delivery must not be blamed for a disk."""
     state: str = getattr(error.orig, "sqlstate", None) or ""
-    code: int = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF  # without the extended part
-    if state in _DAMAGED or code in _SQLITE_DAMAGED:
+    if state in _DAMAGED or _sqlite_code(error.orig) in _SQLITE_DAMAGED:
         return Corrupt(f"the database is damaged: {error.orig}")
     if error.connection_invalidated or state.startswith(_ROLLED_BACK):
         return CutShort(f"a transaction was cut short: {error.orig}")

@@ -2,8 +2,8 @@
 start, while it serves, and it notes each damaged page that a commit meets. PostgreSQL looks after its own
 files.
 
-A file that a disk could not read for a moment looks like a damaged one. So what a look found stands until
-another finds nothing. What a commit met stands until the process is started again.
+A file that a disk could not read for a moment looks like a damaged one, to a look and to a commit. So damage
+stands until a look finds nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from service.ledger.database.errors import Corrupt, Unavailable
 from service.ledger.write.writer import Fault
 
 AGAIN_SECONDS: Final = 60.0
-"""After a look that found something, or failed, until the next one."""
+"""After a look that found something or failed, or a damaged page, until the next look."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Soundness:
         self.is_damaged: bool | None = None
         self._database = database
         self._clock = clock
-        self._has_met_damage = False
+        self._is_suspected = asyncio.Event()
         self._looking: list[Any] = []
 
     @property
@@ -50,12 +50,15 @@ class Soundness:
     def on_fault(self, fault: Fault) -> None:
         """Note a damaged page that a commit met."""
         if isinstance(fault, Corrupt):
-            self._has_met_damage = True
             self._tell([str(fault)])
+            self._is_suspected.set()
 
     async def run(self) -> None:
-        """Look through an SQLite file until nothing is found."""
-        while self._database.is_sqlite and not await self.look():
+        """Look through an SQLite file until nothing is found, and again after each damaged page."""
+        while self._database.is_sqlite:
+            if await self.look():
+                await self._is_suspected.wait()
+            self._is_suspected.clear()
             await self._clock.wait(AGAIN_SECONDS, asyncio.Event())
 
     async def look(self) -> bool:
@@ -84,7 +87,7 @@ class Soundness:
 
     def _tell(self, findings: Sequence[str]) -> None:
         if not findings:
-            self.is_damaged = self._has_met_damage
+            self.is_damaged = False
             _log.info("the database's file is sound")
         elif not self.is_damaged:
             self.is_damaged = True

@@ -47,6 +47,17 @@ def test_every_sqlite_commit_reaches_the_disk(sqlite: Database) -> None:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 
 
+def test_a_connection_that_a_disk_spoiled_is_used_once_and_no_more(sqlite: Database) -> None:
+    """SQLite opens a file for reading only, if it cannot open it for writing at that moment."""
+    with sqlite.writing() as connection:
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+    with pytest.raises(CutShort, match="readonly"), sqlite.writing() as connection:
+        add_screen(connection)
+    with sqlite.writing() as connection:
+        add_screen(connection)
+        assert screens(connection) == 1
+
+
 def test_a_sqlite_transaction_that_writes_takes_the_lock_as_it_begins(sqlite: Database) -> None:
     """One that took it later would fail at once if another had committed since its first read."""
     with sqlite.writing() as connection:
@@ -58,7 +69,7 @@ def test_a_sqlite_transaction_that_writes_takes_the_lock_as_it_begins(sqlite: Da
 
 
 def test_a_transaction_that_reads_cannot_write_on_sqlite(sqlite: Database) -> None:
-    with pytest.raises(Away, match="readonly"), sqlite.reading() as connection:
+    with pytest.raises(CutShort, match="readonly"), sqlite.reading() as connection:
         add_screen(connection)
 
 
