@@ -16,13 +16,14 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
 
 from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, TASKS
 from service.ledger.upkeep.person import Person
 from service.ledger.upkeep.recompute import Decode, Progress
@@ -97,6 +98,9 @@ class Forgetting:
             for stored in log.everything(connection, self.account.id, after=newest):
                 self._learn(person, stored)
                 if self._is_about(person, stored):
+                    for change in self._changes(stored):
+                        if change.entity in texts and person.without(change) != change:
+                            texts[change.entity].add(change.id)
                     self._strip(connection, person, [stored])
             self._clear(connection, person, texts)
         return self.done
@@ -111,7 +115,8 @@ class Forgetting:
     def _person(self, client_id: str, names: Sequence[str]) -> Person:
         """Everything that state and log know the person by."""
         person = Person.of(client_id, names)
-        with self._locked() as connection:
+        with self.database.reading() as connection:
+            heads.check_rules(heads.prepared(connection, self.account.id), self.account)
             _merge_family(connection, self.account.id, person)
             known = _learn_state(connection, self.account.id, person)
         for page in self._pages(0):
@@ -242,13 +247,17 @@ def _merge_family(connection: Connection, account: str, person: Person) -> None:
 def _learn_state(connection: Connection, account: str, person: Person) -> bool:
     """Add what state links to the person, and the names that it has. Returns whether state knows it."""
     for table, ids in ((DEALS, person.deals), (TASKS, person.tasks)):
-        linked = table.c.client_id.in_(sorted(person.clients))
-        ids.update(connection.execute(select(table.c.id).where(table.c.account == account, linked)).scalars())
-    on_deals = TASKS.c.deal_id.in_(sorted(person.deals))
-    tasks = connection.execute(select(TASKS.c.id).where(TASKS.c.account == account, on_deals)).scalars()
-    person.tasks.update(tasks)
+        ids.update(_linked(connection, account, table.c.client_id, person.clients))
+    person.tasks.update(_linked(connection, account, TASKS.c.deal_id, person.deals))
     named: Entity = "client" if person.clients else "deal"
     records = state.load(connection, account, named, person.clients or person.deals)
     for key, record in records.items():
         person.learn_values(named, key, record.values.items())
     return bool(records or person.tasks or (person.clients and person.deals))
+
+
+def _linked(connection: Connection, account: str, link: Column[Any], ids: AbstractSet[str]) -> list[str]:
+    """The ids of the deals or tasks that are linked to some clients or deals by a column."""
+    table = link.table.c
+    statement = select(table.id).where(table.account == account, in_list(link, "ids"))
+    return list(connection.execute(statement, {"ids": ids}).scalars())

@@ -266,6 +266,26 @@ def test_another_client_with_a_longer_name_stays(ledger: Ledger) -> None:
     assert_whole(ledger)
 
 
+def test_what_comes_while_a_person_is_being_forgotten_is_forgotten_too(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Forgetting._named
+
+    def look_and_let_webhooks_in(*arguments: Any) -> Any:
+        found = look(*arguments)
+        meanwhile = later(NOW, SECOND)
+        take(ledger, deal("42", {"id": "7", "name": PETROV}, meanwhile, name="Павлов"))
+        take(ledger, deal("43", None, meanwhile, name=f"вместо {PETROV}"))
+        take(ledger, task("t9", meanwhile, deal_id="42", text="Павлов"))
+        return found
+
+    monkeypatch.setattr(Forgetting, "_named", look_and_let_webhooks_in)
+    forget(ledger)
+    left = everywhere(ledger)
+    assert not any(name in left for name in (PETROV, "Павлов"))
+    assert_whole(ledger)
+
+
 def test_forgetting_twice_changes_nothing_more(ledger: Ledger) -> None:
     forget(ledger)
     done = forget(ledger)
