@@ -18,7 +18,7 @@ AT_ONCE = 2
 
 
 def main(names: list[str]) -> int:
-    """Check the named bugs, or all; the exit code is 0 when each is caught, and 2 when there is no such bug."""
+    """Check the named bugs, or all; the exit code is 0 when each is caught, 2 when there is no such bug."""
     known = {bug.name: bug for bug in bugs()}
     if unknown := sorted(set(names) - known.keys()):
         click.echo(f"no bug is called {', '.join(unknown)}; the bugs are {', '.join(known)}", err=True)
