@@ -18,6 +18,8 @@ import msgspec
 import psutil
 import pysqlite3
 
+from tests.soak.experiments import EXPERIMENTS
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 FILE: Final = ROOT / "RELIABILITY.json"
 DOCUMENT: Final = ROOT / "docs" / "reliability.md"
@@ -68,10 +70,11 @@ def read(path: Path = FILE) -> Report:
 
 
 def merged(before: Report | None, here: Report) -> Report:
-    """The results from before, which those from here replace."""
+    """The results from before, which those from here replace, in the order of `EXPERIMENTS`."""
     if before is None or (before.machine, before.versions) != (here.machine, here.versions):
         return here
-    return Report(here.machine, here.versions, {**before.experiments, **here.experiments})
+    ran = {**before.experiments, **here.experiments}
+    return Report(here.machine, here.versions, {name: ran[name] for name in EXPERIMENTS if name in ran})
 
 
 def without(report: Report, name: str) -> Report:

@@ -72,8 +72,11 @@ def test_what_is_written_is_read_again_and_stands_in_the_document(tmp_path: Path
 
 def test_a_result_replaces_its_own_and_none_of_another_machine_is_kept() -> None:
     again = Ran("2026-11-28", "0123456789ab", 1, 0.1, 12, {"kills": 3})
+    before = reported(storm=RAN, kills=RAN, abolished=RAN)
+    both = report.merged(before, reported(kills=again))
+    assert both == reported(kills=again, storm=RAN)
+    assert list(both.experiments) == ["kills", "storm"]
     before = reported(kills=RAN, storm=RAN)
-    assert report.merged(before, reported(kills=again)) == reported(kills=again, storm=RAN)
     assert report.without(before, "kills") == reported(storm=RAN)
     other = Report(HERE, {"sqlite": "3.54"}, {"kills": RAN})
     assert report.merged(before, other) == other
