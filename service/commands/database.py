@@ -48,7 +48,8 @@ def check_database(config: Config) -> None:
     with contextlib.closing(Database(config.database_url)) as database:
         with database.reading() as connection:
             schema.check(connection)
-        lines += check.thorough(database)
+        with bar(check.STEPS, "Checking") as progress:
+            lines += check.thorough(database, progress)
     for line in lines or ["the database is sound"]:
         click.echo(line)
     if lines:

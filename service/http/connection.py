@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.http.room import Room
+from service.http.connection_limit import ConnectionLimit
 from service.http.security import SECURITY
 from service.problems import Message, Problem, Receive, Send
 
@@ -76,7 +76,7 @@ class Connection(HttpToolsProtocol):
     wait for a client that does not read.
 
     Args:
-        room: Knows all connections of the process.
+        limit: Knows all connections of the process.
         on_refused: See there.
     """
 
@@ -92,11 +92,11 @@ class Connection(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        room: Room,
+        limit: ConnectionLimit,
         on_refused: OnRefused,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._room = room
+        self._limit = limit
         self._on_refused = on_refused
         self._timers: dict[_Deadline, asyncio.TimerHandle] = {}
         self._proven = False
@@ -113,7 +113,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         transport.max_size = READ_SIZE  # type: ignore[attr-defined]  # asyncio's transport has it
         self._start("head", self.head_seconds)
-        self._room.enter(self)
+        self._limit.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Start the deadline of the next head with the first byte after a finished request; parse.
@@ -146,7 +146,7 @@ class Connection(HttpToolsProtocol):
         else:
             if self._overhead > MAX_HEAD or len(self.headers) > MAX_FIELDS:
                 self._refuse(_TOO_LARGE)
-        self._tell_room()
+        self._report()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -189,19 +189,19 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self._answered_early:
             self._linger()
-        self._tell_room()
+        self._report()
 
     def pause_writing(self) -> None:
         """Start the write deadline: the connection is full."""
         super().pause_writing()
         self._start("write", self.write_seconds)
-        self._tell_room()
+        self._report()
 
     def resume_writing(self) -> None:
         """Cancel the write deadline: the client reads again."""
         self._cancel("write")
         super().resume_writing()
-        self._tell_room()
+        self._report()
 
     def shutdown(self) -> None:
         """Finish the current request; a full connection gets the shorter deadline."""
@@ -215,7 +215,7 @@ class Connection(HttpToolsProtocol):
         """Cancel both deadlines."""
         self._cancel("head")
         self._cancel("write")
-        self._room.leave(self)
+        self._limit.closed(self)
         super().connection_lost(exc)
 
     def cut(self) -> None:
@@ -226,19 +226,19 @@ class Connection(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
         return cycle is None or cycle.response_complete
 
-    def _tell_room(self) -> None:
+    def _report(self) -> None:
         """Say whose turn it is, the client's or the service's, and what is kept until then."""
         if self.transport.is_closing():
             return
         unread = self.flow.write_paused and not self._is_stream
         if self._is_idle() or self.cycle.more_body or unread:
-            self._room.waits(self, proven=self._proven and not unread)
+            self._limit.idle(self, proven=self._proven and not unread)
         else:
-            self._room.owed(self)
+            self._limit.serving(self)
         held = max(0, self._overhead) if self._in_head else 0
         if unread:
             held += min(self.transport.get_write_buffer_size(), MAX_UNREAD)
-        self._room.holds(self, held)
+        self._limit.holding(self, held)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
         """Note how the application's answer begins."""

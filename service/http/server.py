@@ -18,7 +18,7 @@ from typing import Any, Final
 import uvicorn
 
 from service.http.connection import Connection
-from service.http.room import Room, Seldom
+from service.http.connection_limit import ConnectionLimit, Seldom
 from service.http.supervisor import BACKLOG
 from service.http.unnamed_proxy import UnnamedProxy
 
@@ -65,13 +65,13 @@ class Server(uvicorn.Server):
         trusted_proxies: Sequence[str] = (),
     ) -> None:
         now = time.monotonic
-        self._room = Room(connections, now, lambda: on_closed("no_room"))
+        self._limit = ConnectionLimit(connections, now, lambda: on_closed("no_room"))
         self._accept_failed = Seldom(now)
         config = uvicorn.Config(
             app if trusted_proxies else UnnamedProxy(app),
             host=host,
             port=port,
-            http=partial(Connection, room=self._room, on_refused=on_closed),  # type: ignore[arg-type]
+            http=partial(Connection, limit=self._limit, on_refused=on_closed),  # type: ignore[arg-type]
             ws="none",
             access_log=False,  # addresses contain tokens
             log_config=None,
@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
         if "accept()" not in context["message"]:
             loop.default_exception_handler(context)
             return
-        self._room.close_most_idle()
+        self._limit.close_most_idle()
         if count := self._accept_failed.count():
             _log.error("connections cannot be accepted (%d times): %s", count, context.get("exception"))
 

@@ -1,7 +1,8 @@
 """The pages of one list: whether they lead on.
 
-A page that leads to itself or back to an earlier page, or that has the entries of the page before, proves
-nothing: a proxy or a broken cursor may have made it. What it leaves out is unknown, so it must end no list.
+A page that leads to itself, back to an earlier page, or to one that cannot be asked for, or that has the
+entries of the page before, proves nothing: a proxy or a broken cursor may have made it. What it leaves out is
+unknown, so it must end no list.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from service.adapters.api import JUNK, Call
-from service.model import Decoded, Entity
+from service.model import Decoded, Entity, storable
 from service.sync.client import CallResult
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Pages:
         entries = _entries(decoded) if decoded else ()
         if following == call or following in self._read or self._is_repeated(call, entries):
             return False
+        if following is not None and not _can_be_sent(following):
+            return False
         self._read.add(call)
         self._last = call, entries
         return True
@@ -47,6 +50,14 @@ class Pages:
             return False
         last, its_entries = self._last
         return last != call and last.resource == call.resource and its_entries == entries
+
+
+def _can_be_sent(call: Call) -> bool:
+    """Whether a call has no text, made from an answer's link or cursor, that is none in UTF-8 or has a NUL:
+    neither an address nor the database could hold it."""
+    pairs = (*call.query, *call.left)
+    texts = (call.path, *call.asked, *(text for pair in pairs for text in pair))
+    return all(storable(text) == text for text in texts)
 
 
 def misleading(result: CallResult) -> CallResult:

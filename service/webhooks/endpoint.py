@@ -25,7 +25,7 @@ from service.model import Decoded, Delivery, Request
 from service.problems import Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow
 from service.webhooks.budget import OverBudget
-from service.webhooks.door import Door, client_of
+from service.webhooks.receiver import Receiver, client_of
 
 BODY_SECONDS: Final = 10.0
 """The time limit for a whole body."""
@@ -83,7 +83,7 @@ class WebhookEndpoint:
         self._writer = writer
         self._metrics = metrics
         self._brake = brake
-        self._door = Door(clock, body_seconds)
+        self._receiver = Receiver(clock, body_seconds)
         self._on_refused = on_refused
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -115,7 +115,7 @@ class WebhookEndpoint:
         if unsupported:
             return "wrong_type", unsupported
         try:
-            stored, decoded = await self._door.take(scope, receive, headers, account, adapter)
+            stored, decoded = await self._receiver.receive(scope, receive, headers, account, adapter)
         except NotAuthentic as refusal:
             return self._refuse(client_of(scope), account.id, refusal.cause)
         except TooLarge:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.forms import MAX_DEPTH, MAX_FIELDS, Form, FormError, key_path, parse_form
+from service.adapters.forms import MAX_DEPTH, MAX_FIELD, MAX_FIELDS, Form, FormError, key_path, parse_form
 
 
 def test_brackets_nest_whether_encoded_or_not() -> None:
@@ -63,6 +63,11 @@ def test_a_form_with_too_many_fields_is_refused() -> None:
     assert len(parse_form(b"&".join(b"k%d=" % n for n in range(MAX_FIELDS)))) == MAX_FIELDS
     with pytest.raises(FormError, match="10000"):
         parse_form(b"a=&" * (MAX_FIELDS + 1))
+
+
+def test_of_a_field_that_is_longer_than_any_text_the_beginning_is_read() -> None:
+    form = parse_form(b"a=" + b"%41" * 300_000 + b"&b=2")
+    assert form == {"a": "A" * ((MAX_FIELD - len("a=")) // 3) + "%4"[: (MAX_FIELD - 2) % 3], "b": "2"}
 
 
 KEYS = st.text(st.characters(blacklist_characters="[]", blacklist_categories=["Cs"]), min_size=1)

@@ -79,6 +79,18 @@ def test_junk_is_recognised_as_the_answer_to_no_call(kind: str, junk: str) -> No
     assert understood == set()
 
 
+@pytest.mark.parametrize("status", [201, 202, 204, 206])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_other_success_makes_junk_an_answer(kind: str, status: int) -> None:
+    """Whoever takes an answer for one reads it, and nothing but a good one can be read."""
+    api, own = ADAPTERS[kind].api, office(kind)
+    assert api is not None
+    for call in calls_of(api, own):
+        for name, body in JUNK.items():
+            if body.strip():
+                assert not api.verdict(call, Answer(status, {}, body)).is_answer, (call.resource, name)
+
+
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 402, 403, 405, 429, 500, 502, 503, 504, 520])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_without_success_proves_nothing(kind: str, status: int) -> None:

@@ -16,6 +16,8 @@ from tests.e2e.running import CONFIG, iso, lossboard, running, soon
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a configuration, and a database with a little history and one delivery in quarantine."""
     folder = tmp_path_factory.mktemp("used")
+    (folder / "lossboard.toml").touch()
+    (folder / "lossboard.toml").chmod(0o644)
     with running(folder) as service:
         service.deal("1", status="lost", amount="100.00", reason="Выбрал других")
         service.deal("2", amount="50.00", client={"id": "7", "name": "Иван"})
@@ -24,6 +26,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
             service.post({"type": "deal.changed", "data": {"id": "3", "status": "sold"}}).status_code == 200
         )
         assert service.stop() == 0
+        (folder / "log").write_text("".join(service.lines), encoding="utf-8")
     return folder
 
 
@@ -38,6 +41,12 @@ def test_check_config_says_what_it_amounts_to(tmp_path: Path) -> None:
     done = lossboard(tmp_path, "check-config")
     assert done.returncode == 0
     assert "office: Отдел продаж (standard, Europe/Moscow, RUB)" in done.stdout
+
+
+def test_serve_warns_of_a_configuration_that_others_can_read(used: Path) -> None:
+    log = (used / "log").read_text(encoding="utf-8")
+    assert "lossboard.toml is open to others than its owner (mode 0644): chmod 600 lossboard.toml" in log
+    assert "lossboard.db" not in log, "the service creates its own files for its owner alone"
 
 
 @pytest.mark.parametrize("command", ["serve", "verify", "check-config", "migrate", "tail"])

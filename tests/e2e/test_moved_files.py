@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
+import pysqlite3
+
 from service.commands.options import MOVED_CODE
-from tests.e2e.running import DEADLINE_SECONDS, lossboard, running, until
+from service.ledger.database import schema
+from tests.e2e.running import CONFIG, DEADLINE_SECONDS, lossboard, running, until
 
 
 def test_a_service_whose_file_is_replaced_acknowledges_nothing_more_and_ends_with_a_clear_line(
@@ -31,10 +35,19 @@ def sound(text: str) -> str | None:
     return text if "lossboard_database_sound 1.0" in text else None
 
 
+def killed(folder: Path) -> None:
+    """Leave what a killed service does: a database, its log and the log's index."""
+    (folder / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
+    schema.migrate(f"sqlite:///{folder}/live.db")
+    with closing(pysqlite3.connect(str(folder / "live.db"), isolation_level=None)) as connection:
+        for name in range(9):
+            connection.execute("INSERT INTO screens VALUES ('office', ?, ?, 0, 0)", (str(name), str(name)))
+        for end in ("", "-wal", "-shm"):
+            shutil.copy(f"{folder}/live.db{end}", f"{folder}/lossboard.db{end}")
+
+
 def test_a_log_without_its_database_is_no_beginning(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        service.deal("1", amount="1.00")
-        service.kill()
+    killed(tmp_path)
     (tmp_path / "lossboard.db").rename(tmp_path / "elsewhere.db")
     begun = lossboard(tmp_path, "serve", "--port", "0")
     assert begun.returncode == MOVED_CODE

@@ -18,8 +18,12 @@ AT_ONCE = 2
 
 
 def main(names: list[str]) -> int:
-    """Check the named bugs, or all; the exit code is 0 when each is caught."""
-    chosen = [bug for bug in bugs() if not names or bug.name in names]
+    """Check the named bugs, or all; the exit code is 0 when each is caught, 2 when there is no such bug."""
+    known = {bug.name: bug for bug in bugs()}
+    if unknown := sorted(set(names) - known.keys()):
+        click.echo(f"no bug is called {', '.join(unknown)}; the bugs are {', '.join(known)}", err=True)
+        return 2
+    chosen = [known[name] for name in names] if names else list(known.values())
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         control = _control(chosen, Path(folder))
         if control:

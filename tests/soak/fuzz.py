@@ -31,8 +31,8 @@ from service.ledger.write import heads, log
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.problems import Message
-from service.webhooks.door import LARGE
 from service.webhooks.endpoint import WebhookEndpoint
+from service.webhooks.receiver import LARGE
 from tests.adapters.posts import NOW
 from tests.clocks import StandingClock
 from tests.databases import PostgresDatabases, SqliteFiles, postgres_server

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from service.live.http import list_routes, routes
 from service.live.stream.hub import MAX_STREAMS
-from service.live.stream.places import VIEWS
+from service.live.stream.places import VIEWS, share
 from tests.e2e.running import SECRET, VIEWER, Service, iso, running, signed
 from tests.soak.strangers import Control
 
@@ -39,7 +39,7 @@ currency = "RUB"
 """
     for name in ("office", "crowded")
 )
-OF_ONE_TOKEN: Final = MAX_STREAMS // 2 * 4 // 5
+OF_ONE_TOKEN: Final = share(MAX_STREAMS // 2)
 """Streams."""
 
 
@@ -83,7 +83,7 @@ def views(viewer: Viewer) -> Counter[int]:
     """Streams of as many different views."""
     number = viewer.part(1_500)
     statuses = viewer.statuses([f"/events?form=html&manager={name}" for name in range(number)])
-    assert statuses[200] == min(number, VIEWS * 4 // 5), statuses
+    assert statuses[200] == min(number, share(VIEWS)), statuses
     return statuses
 
 
@@ -114,7 +114,7 @@ ATTACKS: Final[Sequence[Callable[[Viewer], Counter[int]]]] = (views, pages, file
 def _bounded(viewer: Viewer, targets: Sequence[str], waiting: int) -> Counter[int]:
     statuses = viewer.statuses(targets)
     assert statuses.keys() <= {200, 429}, statuses
-    assert statuses[200] > min(len(targets), waiting) / 2, statuses
+    assert statuses[200] > min(len(targets), share(waiting)) / 2, statuses
     return statuses
 
 
@@ -158,8 +158,9 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
     counts: dict[str, int | float | str] = {}
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), config=CONFIG) as service:
         address = urlsplit(service.url)
-        for part in range(max(1, round(8 * scale))):
-            _tell(service, f"history-{part}", [_lost(rng, 1_000 * part + number) for number in range(1_000)])
+        history = [_lost(rng, number) for number in range(max(100, round(8_000 * scale)))]
+        for first in range(0, len(history), 1_000):
+            _tell(service, f"history-{first}", history[first : first + 1_000])
         control, look = Control(address.netloc), Look(address.netloc)
         with control.posting(), look.looking():
             time.sleep(5 * scale)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from service.adapters.api import Call
 from service.model import Change, Decoded, Instant, Need
 from service.sync.pages import Pages
@@ -24,6 +28,16 @@ def test_pages_lead_on_to_the_last() -> None:
 
 def test_a_page_that_leads_to_itself_does_not_lead_on() -> None:
     assert not Pages().lead_on(call(1), says("1"), call(1))
+
+
+@pytest.mark.parametrize("cursor", ["\udc00", "a\0b"])
+def test_a_page_that_leads_to_what_cannot_be_asked_for_does_not_lead_on(cursor: str) -> None:
+    for following in (
+        replace(call(1), query=(("cursor", cursor),)),
+        replace(call(1), left=(("status", cursor),)),
+        replace(call(1), asked=(cursor,)),
+    ):
+        assert not Pages().lead_on(call(1), says("1"), following)
 
 
 def test_pages_in_a_circle_do_not_lead_on() -> None:

@@ -16,8 +16,8 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import Decoded, earlier
 from service.webhooks.body import MAX_BODY
-from service.webhooks.door import LARGE
 from service.webhooks.endpoint import MAX_ERRORS, WebhookEndpoint
+from service.webhooks.receiver import LARGE
 from tests.adapters.posts import NOW, TOKEN, signed
 from tests.webhooks.wire import (
     ACCOUNTS,

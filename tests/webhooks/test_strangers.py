@@ -136,7 +136,7 @@ def test_strangers_hold_a_bounded_number_of_bytes_and_an_honest_webhook_is_answe
         await crowd.send(lead, "amo", headers={"content-type": FORM}, query=f"token={TOKEN}")
         assert lead.answer().status == 200
         await crowd.leave()
-        assert crowd.service.endpoint._door._budget.size == 0
+        assert crowd.service.endpoint._receiver._budget.size == 0
 
     run(scenario())
 

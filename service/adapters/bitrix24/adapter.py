@@ -20,7 +20,7 @@ from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import ACTIVITY, COMPANY, CONTACT, LEAD
 from service.adapters.cutting import CUT
 from service.adapters.fields import digest
-from service.adapters.forms import Form, Node, parse_form, value_in
+from service.adapters.forms import LONGEST_FIELD, Form, Node, parse_form, value_in
 from service.adapters.parsed import rejected
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
 from service.config import Account
@@ -178,7 +178,7 @@ def _object_id(form: Form, event: _Event) -> str:
 def _without_secret(field: bytes) -> bytes:
     """A field of a form, `name=value`, whose value is cut if it may be a secret."""
     name, separator, _ = field.partition(b"=")
-    written = unquote_plus(name.decode("utf-8", "replace")).strip()
+    written = unquote_plus(name[:LONGEST_FIELD].decode("utf-8", "replace")).strip()
     if not _SECRET.match(written) or written in _NO_SECRETS:
         return field
     return name + separator + CUT if separator else CUT

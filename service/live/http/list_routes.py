@@ -67,7 +67,7 @@ async def made(turns: Turns, request: Request, account: Account, make: Callable[
     """
     address = request.scope["path"], request.scope["query_string"]
     try:
-        return await turns.run(account.id, address, make, seconds)
+        return await turns.run(account.id, address, make, seconds, request.state.screen)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
 

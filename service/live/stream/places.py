@@ -51,11 +51,11 @@ class Places:
         account, own = self._holders(query, screen)
         if account.total() >= self._of_account:
             return "account"
-        if own.total() >= max(LEAST, _share(self._of_account)):
+        if own.total() >= max(LEAST, share(self._of_account)):
             return "screen"
         if query not in account and len(account) >= VIEWS:
             return "account_views"
-        if query not in account and len(own) >= _share(VIEWS):
+        if query not in account and len(own) >= share(VIEWS):
             return "screen_views"
         return None
 
@@ -85,9 +85,9 @@ class Places:
             del self._taken[holder]
 
 
-def _share(of_account: int) -> int:
-    """What one screen may have of what its account may: the rest is for the others."""
-    return of_account * 4 // 5
+def share(of_account: int) -> int:
+    """What one screen may have of what its account may, and at least one: the rest is for the others."""
+    return max(1, of_account * 4 // 5)
 
 
 def _names(query: BoardQuery, screen: str | None) -> tuple[_Holder, _Holder]:

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from service.live.board.query import BoardQuery
 from service.live.http import list_routes, routes
-from service.live.stream.places import LEAST, VIEWS
+from service.live.stream.places import LEAST, VIEWS, share
 from tests.live.boards import StubReader
 from tests.live.http.apps import GUARDED, TOKEN, boards_app, browser
 from tests.live.stream.test_hub import StuckReader
@@ -32,7 +32,11 @@ def wide(number: int) -> str:
 
 @pytest.mark.parametrize(
     ("path", "waiting"),
-    [("", routes.WAITING), ("/snapshot", routes.WAITING), ("/tasks.csv", list_routes.WAITING)],
+    [
+        ("", share(routes.WAITING)),
+        ("/snapshot", share(routes.WAITING)),
+        ("/tasks.csv", share(list_routes.WAITING)),
+    ],
 )
 async def test_wide_pages_of_one_account_wait_in_a_queue_of_their_own(path: str, waiting: int) -> None:
     reader = StuckReader()

@@ -14,7 +14,7 @@ import pytest
 from service.app import create_app
 from service.calendar import iso
 from service.config import Config
-from service.ledger.database.errors import Unavailable
+from service.ledger.database.errors import CutShort, Unavailable
 from service.ledger.read.board import BoardRows, ClientRow, Selection
 from service.live.board.query import BoardQuery
 from service.live.page import render
@@ -340,6 +340,33 @@ async def test_a_view_that_cannot_be_read_ends_and_all_others_go_on(
     await office.settle(lambda: "heartbeat" in screen.names)
     assert {name for name in screen.names if name != "heartbeat"} == {"snapshot", "patch"}
     assert "a view of the board of office cannot be read" in caplog.text
+
+
+class LosingReader(StubReader):
+    """A reader that loses its connection now and then."""
+
+    lose = False
+
+    def read(
+        self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
+    ) -> BoardRows:
+        if self.lose:
+            self.lose = False
+            raise CutShort("the connection was lost")
+        return super().read(account_id, selections, since)
+
+
+async def test_a_connection_that_is_lost_while_it_reads_is_no_views_fault(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.reader = office.hub._reader = reader = LosingReader()
+    screen = await office.watch()
+    await office.settle(lambda: screen.names == ["snapshot"])
+    reader.lose = True
+    office.commit(2, client("7", 2))
+    await office.settle(screen.has(2))
+    assert not reader.lose
+    assert caplog.text == ""
 
 
 async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url: str) -> None:

@@ -36,7 +36,7 @@ def stuck() -> Iterator[Stuck]:
 
 @pytest.fixture
 def turns() -> Turns:
-    return Turns("turns", threads=2, waiting=3)
+    return Turns("turns", threads=2, waiting=4)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -45,8 +45,10 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def asked(turns: Turns, stuck: Stuck, account_id: str, name: str) -> asyncio.Task[str]:
-    return asyncio.create_task(turns.run(account_id, name, stuck.call(name)))
+def asked(
+    turns: Turns, stuck: Stuck, account_id: str, name: str, screen: str | None = None
+) -> asyncio.Task[str]:
+    return asyncio.create_task(turns.run(account_id, name, stuck.call(name), screen=screen))
 
 
 async def test_an_account_has_one_thread_and_leaves_the_others_to_others(turns: Turns, stuck: Stuck) -> None:
@@ -60,7 +62,7 @@ async def test_an_account_has_one_thread_and_leaves_the_others_to_others(turns: 
 
 
 async def test_accounts_take_turns_however_many_calls_one_of_them_has(stuck: Stuck) -> None:
-    turns = Turns("turns", threads=1, waiting=3)
+    turns = Turns("turns", threads=1, waiting=4)
     tasks = [asked(turns, stuck, "big", f"b{n}") for n in range(4)]
     await until(lambda: stuck.begun == ["b0"])
     tasks += [asked(turns, stuck, other, f"{other}{n}") for other in ("x", "y") for n in range(2)]
@@ -68,6 +70,24 @@ async def test_accounts_take_turns_however_many_calls_one_of_them_has(stuck: Stu
     stuck.go.set()
     await asyncio.gather(*tasks)
     assert stuck.begun == ["b0", "b1", "x0", "y0", "b2", "x1", "y1", "b3"]
+    turns.stop()
+
+
+async def test_screens_of_an_account_take_turns_and_none_has_all_of_its_queue(stuck: Stuck) -> None:
+    turns = Turns("turns", threads=1, waiting=10)
+    many = [asked(turns, stuck, "office", f"m{n}", "greedy") for n in range(20)]
+    await until(lambda: sum(task.done() for task in many) == 11)
+    assert all(isinstance(task.exception(), Crowded) for task in many if task.done())
+    others = [asked(turns, stuck, "office", name, name) for name in ("wall", "phone")]
+    shared = asked(turns, stuck, "office", "m8", "desk")
+    await asyncio.sleep(0)
+    third = asked(turns, stuck, "office", "late", "third")
+    await asyncio.wait([third])
+    assert isinstance(third.exception(), Crowded), "the account's queue is full"
+    stuck.go.set()
+    assert await asyncio.gather(*others, shared) == ["wall", "phone", "m8"]
+    await asyncio.gather(*many[:9])
+    assert stuck.begun == ["m0", "m1", "wall", "phone", *(f"m{n}" for n in range(2, 9))]
     turns.stop()
 
 

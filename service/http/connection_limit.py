@@ -1,4 +1,4 @@
-"""Which connections a process keeps when there are more of them than it has room for.
+"""Which connections a process keeps when there are more of them than it may have.
 
 Here a stranger is a connection on which no request has been answered with 2xx. The most idle stranger goes
 first, then the most idle of the others that wait for their next request, and last the strangers that have
@@ -26,7 +26,7 @@ TOLD_SECONDS: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Guest(Protocol):
+class Limited(Protocol):
     """A connection."""
 
     def cut(self) -> None:
@@ -56,58 +56,58 @@ class Seldom:
         return count
 
 
-class Room:
+class ConnectionLimit:
     """The open connections of a process.
 
     Args:
         limit: How many may be open at once.
         now: See `Seldom`.
-        on_closed: Called for each connection that is closed for want of room.
+        on_closed: Called for each connection that is closed because there are too many.
     """
 
     def __init__(self, limit: int, now: Callable[[], float], on_closed: Callable[[], None]) -> None:
-        self._limit = limit
+        self._most = limit
         self._on_closed = on_closed
         self._crowded = Seldom(now)
         self._open = 0
         self._now = now
-        self._strangers: OrderedDict[Guest, float] = OrderedDict()
-        self._waiting: OrderedDict[Guest, float] = OrderedDict()
-        self._holding: OrderedDict[Guest, int] = OrderedDict()
+        self._strangers: OrderedDict[Limited, float] = OrderedDict()
+        self._waiting: OrderedDict[Limited, float] = OrderedDict()
+        self._holding: OrderedDict[Limited, int] = OrderedDict()
         self._held = 0
 
-    def enter(self, guest: Guest) -> None:
-        """Take in a new connection. If there is no room, another one goes, or this one if none may."""
+    def opened(self, connection: Limited) -> None:
+        """Note a new connection. Over the limit another one is closed, or this one if none may be."""
         self._open += 1
-        if self._open > self._limit and not self.close_most_idle():
-            self._close(guest)
+        if self._open > self._most and not self.close_most_idle():
+            self._close(connection)
         else:
-            self._strangers[guest] = self._now()
+            self._strangers[connection] = self._now()
 
-    def owed(self, guest: Guest) -> None:
+    def serving(self, connection: Limited) -> None:
         """Note that a request is complete, and that its answer is not."""
-        self._strangers.pop(guest, None)
-        self._waiting.pop(guest, None)
+        self._strangers.pop(connection, None)
+        self._waiting.pop(connection, None)
 
-    def waits(self, guest: Guest, *, proven: bool) -> None:
+    def idle(self, connection: Limited, *, proven: bool) -> None:
         """Note that it is a client's turn, as of now, and whether a request was answered with 2xx on its
         connection."""
-        self.owed(guest)
-        (self._waiting if proven else self._strangers)[guest] = self._now()
+        self.serving(connection)
+        (self._waiting if proven else self._strangers)[connection] = self._now()
 
-    def holds(self, guest: Guest, size: int) -> None:
+    def holding(self, connection: Limited, size: int) -> None:
         """Note the size of what is kept for a connection until its client goes on: 0 if nothing is. Over the
         total the connection of which this was not noted for the longest time is closed."""
-        self._held += size - self._holding.pop(guest, 0)
+        self._held += size - self._holding.pop(connection, 0)
         if size:
-            self._holding[guest] = size
+            self._holding[connection] = size
         while self._held > MAX_HELD:
             self._close(next(iter(self._holding)))
 
-    def leave(self, guest: Guest) -> None:
+    def closed(self, connection: Limited) -> None:
         """Note that a connection has ended."""
         self._open -= 1
-        self._forget(guest)
+        self._forget(connection)
 
     def close_most_idle(self) -> bool:
         """Close one connection; False if none may be closed."""
@@ -117,19 +117,19 @@ class Room:
             (self._waiting, math.inf),
             (self._strangers, math.inf),
         ):
-            guest = next(iter(idle), None)
-            if guest is not None and idle[guest] <= since:
-                self._close(guest)
+            connection = next(iter(idle), None)
+            if connection is not None and idle[connection] <= since:
+                self._close(connection)
                 return True
         return False
 
-    def _close(self, guest: Guest) -> None:
-        self._forget(guest)
-        guest.cut()
+    def _close(self, connection: Limited) -> None:
+        self._forget(connection)
+        connection.cut()
         self._on_closed()
         if count := self._crowded.count():
             _log.warning("%d connections are open: closed %d of the most idle", self._open, count)
 
-    def _forget(self, guest: Guest) -> None:
-        self.owed(guest)
-        self._held -= self._holding.pop(guest, 0)
+    def _forget(self, connection: Limited) -> None:
+        self.serving(connection)
+        self._held -= self._holding.pop(connection, 0)

@@ -28,7 +28,7 @@ _HEADER_BYTES: Final = 256
 """What a header holds besides its name and value."""
 
 
-class Door:
+class Receiver:
     """See the module.
 
     Args:
@@ -40,7 +40,7 @@ class Door:
         self._seconds = seconds
         self._budget = Budget()
 
-    async def take(
+    async def receive(
         self, scope: Message, receive: Receive, headers: Mapping[str, str], account: Account, adapter: Adapter
     ) -> tuple[Request, Decoded]:
         """The request as which it is stored, and what that says.

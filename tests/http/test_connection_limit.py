@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service.http import room
+from service.http import connection_limit
 from service.http.connection import MAX_UNREAD, Connection
-from service.http.room import MAX_HELD, Room
+from service.http.connection_limit import MAX_HELD, ConnectionLimit
 from tests.http.served import REQUEST, hello, served
 
 
 @dataclass(eq=False)
-class Guest:
+class Limited:
     """A connection that notes whether it was cut."""
 
-    room: Room
+    limit: ConnectionLimit
     is_cut: bool = False
 
     def cut(self) -> None:
@@ -29,92 +29,94 @@ class Guest:
 
 
 @dataclass
-class House:
-    """A room for three, whose time stands still."""
+class Crowd:
+    """A limit of three connections, and a time that stands still."""
 
     now: float = 0.0
     closed: int = 0
-    room: Room = field(init=False)
+    limit: ConnectionLimit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.room = Room(3, lambda: self.now, self.count)
+        self.limit = ConnectionLimit(3, lambda: self.now, self.count)
 
     def count(self) -> None:
         self.closed += 1
 
-    def guests(self, number: int) -> list[Guest]:
-        guests = [Guest(self.room) for _ in range(number)]
-        for guest in guests:
-            self.room.enter(guest)
-        return guests
+    def connections(self, number: int) -> list[Limited]:
+        connections = [Limited(self.limit) for _ in range(number)]
+        for connection in connections:
+            self.limit.opened(connection)
+        return connections
 
 
-def cut(guests: list[Guest]) -> list[bool]:
-    return [guest.is_cut for guest in guests]
+def cut(connections: list[Limited]) -> list[bool]:
+    return [connection.is_cut for connection in connections]
 
 
 def test_the_most_idle_stranger_goes_first() -> None:
-    house = House()
-    guests = house.guests(3)
-    house.now = 2.0
-    house.room.waits(guests[0], proven=False)
-    guests += house.guests(1)
-    assert cut(guests) == [False, True, False, False]
-    assert house.closed == 1
+    crowd = Crowd()
+    connections = crowd.connections(3)
+    crowd.now = 2.0
+    crowd.limit.idle(connections[0], proven=False)
+    connections += crowd.connections(1)
+    assert cut(connections) == [False, True, False, False]
+    assert crowd.closed == 1
 
 
 def test_then_one_that_has_proven_something_and_then_a_stranger_that_has_just_come() -> None:
-    house = House()
-    guests = house.guests(3)
-    for guest in guests[:2]:
-        house.room.waits(guest, proven=True)
-    house.now = 2.0
+    crowd = Crowd()
+    connections = crowd.connections(3)
+    for connection in connections[:2]:
+        crowd.limit.idle(connection, proven=True)
+    crowd.now = 2.0
     for closed in (2, 0, 1, 3, 4):
-        guests += house.guests(1)
-        assert [guest for guest in guests if guest.is_cut][-1:] == [guests[closed]], closed
-        house.room.leave(guests[closed])
-        guests[closed].is_cut = False
+        connections += crowd.connections(1)
+        assert [connection for connection in connections if connection.is_cut][-1:] == [
+            connections[closed]
+        ], closed
+        crowd.limit.closed(connections[closed])
+        connections[closed].is_cut = False
 
 
 def test_one_that_is_owed_an_answer_is_never_closed() -> None:
-    house = House()
-    guests = house.guests(3)
-    for guest in guests:
-        house.room.owed(guest)
-    guests += house.guests(1)
-    assert cut(guests) == [False, False, False, True]
-    assert not house.room.close_most_idle()
+    crowd = Crowd()
+    connections = crowd.connections(3)
+    for connection in connections:
+        crowd.limit.serving(connection)
+    connections += crowd.connections(1)
+    assert cut(connections) == [False, False, False, True]
+    assert not crowd.limit.close_most_idle()
 
 
 def test_who_has_left_makes_room() -> None:
-    house = House()
-    guests = house.guests(3)
-    house.room.leave(guests[0])
-    guests += house.guests(1)
-    assert cut(guests) == [False] * 4
+    crowd = Crowd()
+    connections = crowd.connections(3)
+    crowd.limit.closed(connections[0])
+    connections += crowd.connections(1)
+    assert cut(connections) == [False] * 4
 
 
 def test_all_that_is_held_has_a_limit() -> None:
-    house = House()
-    guests = house.guests(3)
-    for guest in guests:
-        house.room.holds(guest, MAX_HELD // 3)
-    house.room.holds(guests[0], MAX_HELD // 3)
-    assert cut(guests) == [False] * 3
-    house.room.holds(guests[2], MAX_HELD // 2)
-    assert cut(guests) == [False, True, False]
-    house.room.holds(guests[2], 0)
-    house.room.holds(guests[0], MAX_HELD)
-    assert cut(guests) == [False, True, False]
+    crowd = Crowd()
+    connections = crowd.connections(3)
+    for connection in connections:
+        crowd.limit.holding(connection, MAX_HELD // 3)
+    crowd.limit.holding(connections[0], MAX_HELD // 3)
+    assert cut(connections) == [False] * 3
+    crowd.limit.holding(connections[2], MAX_HELD // 2)
+    assert cut(connections) == [False, True, False]
+    crowd.limit.holding(connections[2], 0)
+    crowd.limit.holding(connections[0], MAX_HELD)
+    assert cut(connections) == [False, True, False]
 
 
 def test_a_crowd_is_told_at_once_and_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    house = House()
-    house.guests(3)
-    house.guests(500)
+    crowd = Crowd()
+    crowd.connections(3)
+    crowd.connections(500)
     assert len(caplog.records) == 1
-    house.now = 61.0
-    house.guests(1)
+    crowd.now = 61.0
+    crowd.connections(1)
     assert "closed 500 of the most idle" in caplog.records[1].getMessage()
 
 
@@ -199,12 +201,12 @@ async def test_an_answer_that_nobody_reads_makes_room_first_unless_it_is_a_strea
                 await send({"type": "http.response.body", "body": b"x" * 2**20, "more_body": number < 63})
 
     monkeypatch.setattr(Connection, "pause_writing", pausing)
-    monkeypatch.setattr(room, "NEW_SECONDS", 0.0)
+    monkeypatch.setattr(connection_limit, "NEW_SECONDS", 0.0)
     async with served(app, connections=2) as (server, port):
         deaf, asked = await asyncio.open_connection("127.0.0.1", port)
         asked.write(REQUEST)
         await paused.wait()
-        assert server._room._held == held
+        assert server._limit._held == held
         _, other = await asyncio.open_connection("127.0.0.1", port)
         _, third = await asyncio.open_connection("127.0.0.1", port)
         received = 0
@@ -212,6 +214,6 @@ async def test_an_answer_that_nobody_reads_makes_room_first_unless_it_is_a_strea
             while received < 64 * 2**20 and (part := await deaf.read(2**20)):
                 received += len(part)
         assert (received < 64 * 2**20) == (held > 0)
-        assert server._room._held == 0
+        assert server._limit._held == 0
         for writer in (asked, other, third):
             writer.close()
