@@ -180,6 +180,11 @@ async def test_subscribers_hear_of_a_commit_before_the_sender_is_answered(ledger
         assert seqs == [outcome.seq]
 
 
+async def submitted(writer: Writer, sent: Delivery) -> Outcome:
+    """Submit a delivery that may be refused at once, or later."""
+    return await writer.submit(sent)
+
+
 async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) -> None:
     """The batch, and what waits behind it, is answered. When the database goes on, so does the writer, and
     the refused deliveries are recognised when they come again."""
@@ -190,7 +195,7 @@ async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) 
         first = writer.submit(delivery("a", lost("1")))
         while writer.depth:
             await asyncio.sleep(0)
-        second = writer.submit(delivery("b", lost("2")))
+        second = asyncio.create_task(submitted(writer, delivery("b", lost("2"))))
         with pytest.raises(Unavailable, match="does not answer"):
             await first
         with pytest.raises((Unavailable, Overloaded)):
