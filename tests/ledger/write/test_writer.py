@@ -190,7 +190,7 @@ async def test_nobody_waits_for_a_database_that_does_not_answer(ledger: Ledger) 
     the refused deliveries are recognised when they come again."""
     answers = threading.Event()
     event.listen(ledger.engine, "commit", lambda _connection: answers.wait(30))
-    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.1)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.4)
     async with running(writer):
         first = writer.submit(delivery("a", lost("1")))
         while writer.depth:
