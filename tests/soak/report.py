@@ -119,7 +119,7 @@ def _figures(counts: Counts) -> str:
 def machine() -> Machine:
     """This machine."""
     memory = round(psutil.virtual_memory().total / 2**30)
-    system = f"{platform.system()} {platform.release()}"
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
     return Machine(platform.machine(), system, os.cpu_count() or 1, memory)
 
 
