@@ -34,10 +34,11 @@ test: setup ## Run every test, PostgreSQL and a browser included
 	@$(BIN)/python scripts/programs.py
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: setup ## Every experiment at its full length; writes RELIABILITY.json
+soak: setup ## Every experiment at its full length, then every seeded bug; writes RELIABILITY.json
 	@$(BIN)/python scripts/programs.py
 	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
 	$(BIN)/python -m tests.soak $(ARGS)
+	@$(MAKE) seeded
 
 seeded: setup ## Put each seeded bug into a copy, and show that the suite goes red
 	@$(BIN)/python scripts/browser.py
