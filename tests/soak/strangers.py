@@ -10,7 +10,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tests.e2e.running import PROGRAM, Service, iso, running, signed, soon, until
+from tests.soak.alongside import alongside
 from tests.soak.attacks import ATTACKS, MB, Stranger
 
 PAUSE_SECONDS: Final = 0.02
@@ -36,18 +38,10 @@ class Control:
     refused: list[str] = field(default_factory=list)
     posted: int = 0
 
-    @contextlib.contextmanager
-    def posting(self) -> Iterator[None]:
+    def posting(self) -> AbstractContextManager[None]:
         """Post until the end of the block, and at least five times."""
-        done = threading.Event()
         self.seconds, self.refused = [], []
-        thread = threading.Thread(target=self._post_until, args=(done,))
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return alongside(self._post_until)
 
     def _post_until(self, done: threading.Event) -> None:
         while not done.wait(PAUSE_SECONDS) or len(self.seconds) + len(self.refused) < 5:

@@ -12,7 +12,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
@@ -24,6 +25,7 @@ from service.live.http import list_routes, routes
 from service.live.stream.hub import MAX_STREAMS
 from service.live.stream.places import VIEWS, share
 from tests.e2e.running import SECRET, VIEWER, Service, iso, running, signed
+from tests.soak.alongside import alongside
 from tests.soak.strangers import Control
 
 CONFIG: Final = "".join(
@@ -126,18 +128,10 @@ class Look:
     seconds: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
-    @contextlib.contextmanager
-    def looking(self) -> Iterator[None]:
+    def looking(self) -> AbstractContextManager[None]:
         """Look until the end of the block, and at least five times."""
-        done = threading.Event()
         self.seconds, self.wrong = [], []
-        thread = threading.Thread(target=self._look_until, args=(done,))
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return alongside(self._look_until)
 
     def _look_until(self, done: threading.Event) -> None:
         while not done.wait(0.02) or len(self.seconds) + len(self.wrong) < 5:
@@ -182,24 +176,16 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
     return counts
 
 
-@contextlib.contextmanager
-def _changing(service: Service, rng: random.Random) -> Iterator[None]:
+def _changing(service: Service, rng: random.Random) -> AbstractContextManager[None]:
     """Post changes to the attacked account until the end of the block."""
-    done = threading.Event()
 
-    def post() -> None:
+    def post(done: threading.Event) -> None:
         number = 0
         while not done.wait(0.1):
             number += 1
             _tell(service, f"{id(done)}-{number}", [_lost(rng, rng.randrange(200))])
 
-    thread = threading.Thread(target=post)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return alongside(post)
 
 
 def _lost(rng: random.Random, number: int) -> dict[str, object]:

@@ -138,16 +138,9 @@ class Service:
             on_refused=lambda account_id, cause: self.refused.append((account_id, cause)),
         )
 
-    def call(
-        self,
-        wire: Wire,
-        account_id: str = "office",
-        method: str = "POST",
-        headers: dict[str, str] | None = None,
-        query: str = "",
-        client: str = "127.0.0.1",
-    ) -> Wire:
-        asyncio.run(self.serve(wire, account_id, method, headers, query, client))
+    def call(self, wire: Wire, *how: Any, **named: Any) -> Wire:
+        """Serve a request in a loop of its own; what it is called with is that of `serve`."""
+        asyncio.run(self.serve(wire, *how, **named))
         return wire
 
     async def serve(
