@@ -25,7 +25,7 @@ from service.ledger.write.syncs import SyncRun
 from tests.e2e.running import lossboard, until
 from tests.e2e.sockets import served
 
-DEALS_THERE: Final = 100_000
+DEALS_THERE: Final = 30_000
 PAGE: Final = 250
 NOW: Final = int(time.time())
 
