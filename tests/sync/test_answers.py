@@ -232,7 +232,7 @@ async def trying(kind: str, ledgers: Callable[[], str]) -> AsyncIterator[Tried]:
 
 
 def sample(kinds: list[str], every: bool, first: int) -> list[tuple[str, str]]:
-    """Pairs of a kind of call and a bad answer: all; or one of each kind of call, with the bad answers one after
+    """Pairs of a kind of call and a bad answer: all; or one of each kind of call, with bad answers one after
     another from the `first` on."""
     fitting = [[bad for bad in BAD if LATER in kind or bad not in OF_LATER] for kind in kinds]
     if every:
