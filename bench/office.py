@@ -13,7 +13,7 @@ NOW: Final = Instant(1_795_417_200 * SECOND)
 
 SECRET: Final = "whsec_" + "A" * 32
 
-VIEWER: Final = "whoever-has-this-sees-the-boards"
+VIEWER: Final = "viewer-token-of-the-bench"
 PROOF: Final = f"Authorization: Bearer {VIEWER}\r\n\r\n"
 """The end of the head of a request that sees the boards."""
 

@@ -1,6 +1,6 @@
 """A budget of failed proofs for each client's address: the brake on guessing secrets.
 
-Webhooks, boards and metrics share it. Whoever serves a request checks its proof first, and asks the brake
+Webhooks, boards and metrics share it. A route checks the proof of a request first, and asks the brake
 only about one that failed: a right proof is neither braked nor charged, because behind a proxy everybody may
 share one address. The budget is that of an address, never of an account, or a stranger could lock the CRM
 out. What it keeps is bounded, however many addresses a stranger has.

@@ -82,7 +82,7 @@ def test_the_new_file_is_typed_and_in_the_style(copy: Copy) -> None:
 def test_what_the_crm_sends_is_on_its_board(copy: Copy, tmp_path: Path) -> None:
     config = tmp_path / "lossboard.toml"
     (account,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    account += 'viewer_token = "whoever-has-this-sees-the-board"\n'
+    account += 'viewer_token = "viewer-token-of-the-new-crm"\n'
     config.write_text(f'database_url = "sqlite:///{tmp_path}/lossboard.db"\n{account}', encoding="utf-8")
     printed = copy.run("-c", SERVE, str(config), *blocks(PAGE, "json"), ACME_SECRET="hush-and-tell-nobody")
     *answers, board = map(json.loads, printed.splitlines())

@@ -79,7 +79,7 @@ def purge(config: Config, account_id: str, configured: bool) -> None:
 
 
 def _wiped(config: Config) -> Iterator[str]:
-    """Write the database anew without old bytes; yields what is left to be said."""
+    """Rewrite the database without old bytes; yields what is left to be said."""
     if not is_sqlite(config.database_url):
         yield OLD_ROWS
     elif not files.wipe_old(config.database_url):

@@ -83,7 +83,7 @@ class Linked(NamedTuple):
 
 
 def with_links(config: Config) -> Linked:
-    """The configuration, with a token made for each account that has none: whoever reads what the service
+    """The configuration, with a token made for each account that has none: anybody who reads what the service
     prints may see its boards, and nobody else."""
     links: dict[str, str] = {}
     accounts = []

@@ -82,7 +82,7 @@ def test_junk_is_recognised_as_the_answer_to_no_call(kind: str, junk: str) -> No
 @pytest.mark.parametrize("status", [201, 202, 204, 206])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_other_success_makes_junk_an_answer(kind: str, status: int) -> None:
-    """Whoever takes an answer for one reads it, and nothing but a good one can be read."""
+    """The code that takes an answer for one reads it, and nothing but a good one can be read."""
     api, own = ADAPTERS[kind].api, office(kind)
     assert api is not None
     for call in calls_of(api, own):

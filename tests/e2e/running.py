@@ -29,7 +29,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PROGRAM: Final = (sys.executable, "-m", "service")
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN: Final = "long-and-random-9f2c"
-VIEWER: Final = "whoever-has-this-sees-the-boards"
+VIEWER: Final = "viewer-token-of-the-tests"
 BEARER: Final = {"authorization": f"Bearer {VIEWER}"}
 """The header of a program that sees the boards and the metrics."""
 REFUSED: Final = (401, 429)

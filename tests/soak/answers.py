@@ -32,7 +32,7 @@ from tests.sync.connected import Connected, connected
 from tests.sync.crms import CRMS
 
 TURNS: Final = 40
-"""Turns of a sync before everything is asked anew."""
+"""Turns of a sync before everything is asked again."""
 
 STATUSES: Final = (
     200,
@@ -127,7 +127,7 @@ def _happen(office: Office, number: int) -> None:
 
 
 async def _reconcile(service: Connected) -> None:
-    """Begin anew, and go on as long as there is something to do; nobody waits for a vendor in trouble."""
+    """Begin again, and go on as long as there is something to do; nobody waits for a vendor in trouble."""
     run = SyncRun("backfill", service.clock.now())
     await service.database.write(lambda connection: syncs.begin(connection, "office", run))
     service.sync._webhook_checked_at = service.sync._field_checked_at = None

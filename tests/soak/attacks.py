@@ -194,7 +194,7 @@ def _read_answer(answers: object) -> int:
 
 def _pour(stranger: Stranger, first: bytes, then: bytes) -> int:
     """For ten seconds, on four connections: send one text and then another one again and again, and begin
-    anew when the service closes. Returns the megabytes sent."""
+    again when the service closes. Returns the megabytes sent."""
     end = time.monotonic() + 10 * stranger.scale
     sent = [0] * 4
 

@@ -1,7 +1,7 @@
 """RELIABILITY.json: what each experiment counted in its last run; and the table of it in docs/reliability.md.
 
 An experiment that fails leaves the file, so that no older success stands for it. Results of another machine
-or of other versions leave it too, when the first one is measured anew.
+or of other versions leave it too, when the first one is measured again.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ the disk twice, and writes a page once that many commits changed. One block of t
 pages, so with a larger log every read would look in two places."""
 
 LOG_BYTES: Final = 64 * 2**20
-"""Size to which the file of the write-ahead log is cut as it begins anew. It outgrows that only while
+"""Size to which the file of the write-ahead log is cut as it begins again. It outgrows that only while
 somebody reads an old state of the database."""
 
 ANNOUNCERS: Final = 1

@@ -123,7 +123,7 @@ def restore(url: str, copy: Path, stamp: str, on_bytes: OnBytes) -> Path | None:
 
 
 def wipe_old(url: str) -> bool:
-    """Write the file anew without the bytes that were deleted, and empty its write-ahead log. Other
+    """Rewrite the file without the bytes that were deleted, and empty its write-ahead log. Other
     connections may be open: those that write wait meanwhile. Returns False if somebody still reads the old
     log, so that it could not be emptied.
 

@@ -1,8 +1,8 @@
 """Whether the files that a connection to SQLite has open are still those at the database's path.
 
 A file that was replaced, moved or deleted stays open, and SQLite goes on to write into it: what it commits
-then is lost to whoever looks at the path. So a file is compared by its device and inode before each commit
-and after it. A path that is a symbolic link is followed anew each time, because a link can be led elsewhere.
+then is lost to all who look at the path. So a file is compared by its device and inode before each commit
+and after it. A path that is a symbolic link is followed again each time, because a link can be led elsewhere.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def create(path: Path) -> None:
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
-    except OSError:  # it is there, or whoever opens it next says what is wrong
+    except OSError:  # it is there, or the next open says what is wrong
         return
 
 

@@ -74,7 +74,7 @@ def lacking(database: Path) -> list[str]:
         if log != LogFile():
             raise Moved(
                 f"{database} is missing, and its log {database}-wal is there: put the file back beside its"
-                " log, or remove the log to begin anew"
+                " log, or remove the log to begin again"
             )
         return []
     return [f"the log of {database}: {line}" for line in log.lacks(_readable_frames(database))]

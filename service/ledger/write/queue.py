@@ -1,7 +1,7 @@
 """What waits for the writer's thread: deliveries in one queue, ticks of the clock in another.
 
 A sender waits for a bounded time, so the queue is bounded by the time that it takes at the present pace. What
-could not be committed in time is refused at once. Should the pace drop later, those who would wait in vain
+could not be committed in time is refused at once. Should the pace drop later, those who would wait too long
 are told as soon as that is known.
 """
 
@@ -167,7 +167,7 @@ class Queue:
             return Batch(ticks, deliveries, skew)
 
     def refuse_late(self) -> int:
-        """Refuse those who would wait in vain at the pace of the last commits; returns how many there were.
+        """Refuse those who would wait too long at the pace of the last commits; returns how many there were.
         On the event loop."""
         kept: deque[Waiting] = deque()
         late: list[Waiting] = []

@@ -230,7 +230,7 @@ class Writer:
                 subscriber()
 
     async def _watch(self) -> None:
-        """Answer for a batch that takes too long, and for what waits behind it in vain. While nothing comes,
+        """Answer for a batch that takes too long, and for what waits behind it too long. While nothing comes,
         or nothing can be stored, have it probed whether anything can."""
         error = Unavailable("the database does not answer")
         while True:

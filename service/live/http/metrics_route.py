@@ -1,4 +1,4 @@
-"""`GET /metrics`: for whoever has the metrics token of the configuration."""
+"""`GET /metrics`: for a client that has the metrics token of the configuration."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def error_page(status: int, detail: str, seconds: int | None, language: Language
     """The page of an error.
 
     Args:
-        detail: For whoever runs the service, in English.
+        detail: For the operator, in English.
         seconds: After which the browser tries again by itself; None: never.
     """
     page = template(language, "error.html")
