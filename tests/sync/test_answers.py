@@ -127,10 +127,12 @@ class Tried:
         return by_id and not open_needs and (await self.service.state()).run is None
 
     async def recover(self) -> None:
-        """The CRM is well again; some hours go by."""
+        """The CRM is well again; some hours go by, and some more if it is not known by then."""
         for _ in range(2):
             self.service.clock.still.advance(3.5 * HOUR)
             await self.service.work()
+            if not await self.troubles() and not await self.service.differing():
+                break
         account, now = self.service.account, self.service.clock.now()
         await self.service.database.write(lambda connection: apply(connection, account, [], now))
 

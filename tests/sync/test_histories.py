@@ -69,7 +69,7 @@ FEW = 40
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CRMS if "v1" not in kind])
-@settings(max_examples=30 if ALL else 4, derandomize=not ALL)
+@settings(max_examples=30 if ALL else 2, derandomize=not ALL)
 @given(seed=st.integers(0, 2**32), rate=st.sampled_from((0.1, 0.3, 0.6)))
 def test_after_bad_answers_and_one_reconciliation_the_board_is_the_vendors_truth(
     kind: str, seed: int, rate: float, sqlite_ledgers: Callable[[], str]
