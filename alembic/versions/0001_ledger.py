@@ -149,6 +149,23 @@ def _screens() -> None:
     )
 
 
+def _classified() -> None:
+    op.create_table(
+        "classified",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False, comment="the reason's name or id, as names are compared"),
+        sa.Column("reason", sa.Text, nullable=False, comment="as the board showed it"),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column(
+            "screen", sa.Text, nullable=False, comment="name of the screen that it was classified from"
+        ),
+        sa.Column("classified_at", Number, nullable=False),
+        sa.PrimaryKeyConstraint("account", "key", name="classified_pkey"),
+        _check("kind", "kind IN ('controllable', 'objective', 'excluded')"),
+        **KEYED,
+    )
+
+
 def _sync() -> None:
     op.create_table(
         "needs",
@@ -266,6 +283,7 @@ def upgrade() -> None:
     _heads()
     _log()
     _screens()
+    _classified()
     _sync()
     _deals_and_tasks()
     for name in NAMED:
@@ -278,6 +296,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     sums = (name for name, _, _ in SUMS)
+    beside = ("troubles", "syncs", "needs", "classified", "screens")
     log = ("invalidations", "quarantine", "deliveries", "heads")
-    for table in (*sums, *NAMED, "mergers", "tasks", "deals", "troubles", "syncs", "needs", "screens", *log):
+    for table in (*sums, *NAMED, "mergers", "tasks", "deals", *beside, *log):
         op.drop_table(table)
