@@ -27,7 +27,7 @@ CONFIG: Final = "lossboard.toml"
 
 MOVED_CODE: Final = 66
 """The exit code when the database's file is not at its path: a service manager must not start the service
-anew, because it would begin an empty database (sysexits.h: the input is missing)."""
+again, because it would begin an empty database (sysexits.h: the input is missing)."""
 
 
 class _PlainError(click.ClickException):

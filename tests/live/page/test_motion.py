@@ -16,7 +16,9 @@ FLYING = "[...document.querySelectorAll('.flying')].map((amount) => amount.textC
 GLIDING = "[...document.querySelectorAll('#list > *')].flatMap((row) => row.getAnimations()).length"
 FIGURES_SHOWN = """() => {
   window.shown = new Set();
-  const look = () => { for (const { textContent } of document.querySelectorAll(".figure .value")) shown.add(textContent); };
+  const look = () => {
+    for (const { textContent } of document.querySelectorAll(".figure .value")) window.shown.add(textContent);
+  };
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
   look();
 }"""
