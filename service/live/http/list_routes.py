@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
+from functools import partial
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.calendar import local_day, parse_period
@@ -20,6 +21,7 @@ from service.ledger.read.reader import BoardReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
+from service.live.http.encoding import CSV, HTML, Body, encoded, takes_gzip
 from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.spreadsheet import Sheet
@@ -36,8 +38,6 @@ WAITING: Final = 20
 
 PATIENCE_SECONDS: Final = 60.0
 """For one list."""
-
-T = TypeVar("T")
 
 Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
 """Responds to a request that may see the account's board."""
@@ -58,18 +58,27 @@ class Readers(NamedTuple):
         return cls(BoardReader(*made), RefusalReader(*made), TroubleReader(*made), UnpricedReader(*made))
 
 
-async def made(turns: Turns, request: Request, account: Account, make: Callable[[], T], seconds: float) -> T:
-    """What a request asks for, once it is the account's turn. Requests for the same address share it.
+async def made(
+    turns: Turns, request: Request, account: Account, make: Callable[[bool], Body], seconds: float
+) -> Response:
+    """What a request asks for, once it is the account's turn. Requests for the same address share it if their
+    screens keep the same view and take the same encoding.
+
+    Args:
+        make: Makes it, compressed or not.
 
     Raises:
         Crowded: Too many of the account wait.
         Unavailable: The database does not answer.
     """
-    address = request.scope["path"], request.scope["query_string"]
+    gzip = takes_gzip(request.headers)
+    key = request.scope["path"], request.scope["query_string"], request.state.view, gzip
+
     try:
-        return await turns.run(account.id, address, make, seconds, request.state.screen)
+        body = await turns.run(account.id, key, partial(make, gzip), seconds, request.state.screen)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
+    return Response(body.content, headers=body.headers)
 
 
 class Lists:
@@ -143,8 +152,11 @@ class Lists:
     async def _response(
         self, request: Request, account: Account, read: Callable[[], str | Sheet]
     ) -> Response:
-        content = await made(self.turns, request, account, read, PATIENCE_SECONDS)
-        if isinstance(content, str):
-            return HTMLResponse(content)
-        headers = {"content-disposition": content.disposition}
-        return Response(content.content, media_type="text/csv", headers=headers)
+        def make(gzip: bool) -> Body:
+            content = read()
+            if isinstance(content, str):
+                return encoded(content, HTML, gzip=gzip)
+            body = encoded(content.content, CSV, gzip=gzip)
+            return Body(body.content, {**body.headers, "content-disposition": content.disposition})
+
+        return await made(self.turns, request, account, make, PATIENCE_SECONDS)

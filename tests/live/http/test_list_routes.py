@@ -20,7 +20,7 @@ from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE, StubReader
-from tests.live.http.apps import NoScreens
+from tests.live.http.apps import NO_VIEWS, StubScreens
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) 
     reader.error = Unavailable("gone")
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
-    screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
+    screens, hub = NamedScreens(StubScreens(NO_VIEWS), clock), Hub(reader, accounts, clock)
     app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
