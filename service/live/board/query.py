@@ -66,6 +66,10 @@ class BoardQuery(NamedTuple):
 
     def urlencoded(self, **changes: str | None) -> str:
         """The parameters of the page's address, with some changed, added, or (None) left out."""
+        return urlencode(self.parameters(**changes))
+
+    def parameters(self, **changes: str | None) -> dict[str, str]:
+        """The same, by name: what the forms of the page carry along."""
         parameters: dict[str, str | None] = {
             "period": self.period,
             "sort": self.sort,
@@ -76,7 +80,7 @@ class BoardQuery(NamedTuple):
             "pipeline": self.pipeline,
             **changes,
         }
-        return urlencode({name: value or NONE for name, value in parameters.items() if value is not None})
+        return {name: value or NONE for name, value in parameters.items() if value is not None}
 
 
 def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
@@ -101,7 +105,7 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> 
         QueryError: A parameter has an unknown value.
         PeriodError: The period cannot be read.
     """
-    period = parameters.get("period", "month")
+    period = _period(parameters)
     parse_period(period, today)
     return BoardQuery(
         account.id,
@@ -114,6 +118,18 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> 
         manager=_parse_id(parameters, "manager"),
         pipeline=_parse_id(parameters, "pipeline"),
     )
+
+
+def _period(parameters: Mapping[str, str]) -> str:
+    """The period, by its name, or by the dates of a form (`from`, `to`), whichever of them is the first day.
+
+    Raises:
+        QueryError: One of the two dates is missing.
+    """
+    dates = [date for name in ("from", "to") if (date := parameters.get(name))]
+    if len(dates) == 1:
+        raise QueryError("from and to are both needed")
+    return "..".join(sorted(dates)) or parameters.get("period", "month")
 
 
 def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) -> Any:

@@ -60,7 +60,9 @@ _FULL: Final[Mapping[Limit, Problem]] = {
 }
 
 VIEW: Final = frozenset(
-    "period sort mode lang theme form manager pipeline kind reason pending currency last_event_id".split()
+    (
+        "period from to sort mode lang theme form manager pipeline kind reason pending currency last_event_id"
+    ).split()
 )
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
