@@ -64,7 +64,7 @@ def test_the_first_screen_is_the_worked_example(tmp_path: Path, browser: Browser
 
 
 def test_life_goes_on_and_the_stream_says_so(tmp_path: Path) -> None:
-    with running(tmp_path, "demo") as service:
+    with running(tmp_path, "demo", "--examples", "3") as service:
         complete(service)
         with events(f"{service.url}/boards/demo/events") as stream:
             assert next(stream).name == "snapshot"

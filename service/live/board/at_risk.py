@@ -97,11 +97,15 @@ def _stake(row: ClientRow, tasks: Iterable[TaskRow]) -> int:
 
 
 def _ordered(clients: Iterable[ClientRow], query: BoardQuery) -> list[ClientRow]:
-    """By amount or count, descending; ties by the longest overdue task, then by id (SPEC section 3.5)."""
+    """By amount or count, descending; ties by the longest overdue task, then by id (SPEC section 3.5). By
+    delay: the longest overdue first; ties by amount, then by id."""
 
     def order(row: ClientRow) -> tuple[int, int, str]:
+        longest = min((task.due_at for task in row.tasks), default=0)
+        if query.sort == "delay":
+            return longest, -row.amount, row.client_id
         weight = row.amount if query.sort == "amount" else len(row.tasks)
-        return -weight, min((task.due_at for task in row.tasks), default=0), row.client_id
+        return -weight, longest, row.client_id
 
     return sorted(clients, key=order)
 

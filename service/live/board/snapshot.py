@@ -13,8 +13,8 @@ import msgspec
 from service.live.text.warnings import Warned
 from service.reasons import Kind
 
-Sort: TypeAlias = Literal["amount", "count"]
-"""What the list of clients at risk is ordered by, descending."""
+Sort: TypeAlias = Literal["amount", "count", "delay"]
+"""What the list of clients at risk is ordered by, descending; `delay`: the longest overdue first."""
 
 KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
 """The kinds of refusals that count, in the order in which the board shows them."""

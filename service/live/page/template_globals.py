@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from service.config import Language
 from service.live.board.query import NONE, BoardQuery
-from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
+from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Task, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import same_reason, translations_of
@@ -94,6 +94,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         },
         "about": about,
         "size": size,
+        "telling_amounts": telling_amounts,
         "element_id": element_id,
         "milliseconds": milliseconds,
     }
@@ -150,6 +151,15 @@ def size(*texts: str) -> Literal["l", "m", "s", "xs"]:
     if length <= 12:
         return "m"
     return "s" if length <= 16 else "xs"
+
+
+def telling_amounts(tasks: Iterable[Task]) -> frozenset[str]:
+    """The tasks beside which an amount stands, by id: the first one of each deal, for a deal has one amount
+    however many tasks it has; and those without a deal."""
+    first: dict[tuple[str | None, str | None], str] = {}
+    for task in tasks:
+        first.setdefault((task.deal_id, None if task.deal_id else task.task_id), task.task_id)
+    return frozenset(first.values())
 
 
 def element_id(client_id: str) -> str:

@@ -35,9 +35,8 @@ function mark(control) {
 
 /** The parameters of the address, whose period is told by its name alone. */
 function parameters() {
-  const query = new URLSearchParams(location.search);
-  for (const name of ["from", "to"]) query.delete(name);
-  return query;
+  const given = [...new URLSearchParams(location.search)];
+  return new URLSearchParams(given.filter(([name]) => !/^(from|to)$/.test(name)));
 }
 
 function filtered(form) {

@@ -183,10 +183,20 @@ CLIENTS = (
 
 
 @pytest.mark.parametrize(
-    ("sort", "expected"), [("amount", ["b", "c", "d", "a"]), ("count", ["a", "c", "d", "b"])]
+    ("sort", "expected"),
+    [
+        ("amount", ["b", "c", "d", "a"]),
+        ("count", ["a", "c", "d", "b"]),
+        ("delay", ["c", "d", "a", "b"]),
+    ],
 )
 def test_ties_are_broken_by_the_longest_overdue_and_then_by_id(sort: Sort, expected: list[str]) -> None:
     assert [row.client_id for row in board(board_rows(CLIENTS), sort=sort).at_risk.list] == expected
+
+
+def test_of_two_that_wait_as_long_the_one_with_more_at_stake_comes_first() -> None:
+    read = board_rows([client("a", "A", 100, task("1", 5)), client("b", "B", 300, task("2", 5))])
+    assert [row.client_id for row in board(read, sort="delay").at_risk.list] == ["b", "a"]
 
 
 def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:

@@ -154,6 +154,33 @@ def test_a_client_lists_a_limited_number_of_tasks_and_counts_the_others() -> Non
     assert "ещё 1 задача" in text(page)
 
 
+def test_a_deals_amount_stands_beside_one_of_its_tasks() -> None:
+    own = task("t4", 0.5, deal_id=None, deal=None, amount=0)
+    rows = [task("t1", 3), task("t2", 2, deal_id="43", amount=100), task("t3", 1), own]
+    fragment = render.fragments(board(board_rows([client("7", "Иван", 518500, *rows)])), QUERY)
+    (shown,) = [html for name, html in fragment.items() if name.startswith("client-")]
+    tasks = [text(row) for row in shown.split('class="task"')[1:]]
+    said = [("5 184 ₽" in row, "1 ₽" in row, "без сделки" in row) for row in tasks]
+    assert said == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, False),
+        (False, False, True),
+    ]
+
+
+def test_a_filtered_board_is_named_for_its_filter_and_leads_to_its_own_wall() -> None:
+    query = QUERY._replace(manager="3", pipeline="1", mode="wall")
+    page = render.page(board(worked_example()), account(), query)
+    assert "<title>Анна · Продажи · Отдел продаж</title>" in page
+    assert "Анна · Продажи Отдел продаж" in text(page.partition("<h1>")[2])
+    nobodys = QUERY._replace(manager="", pipeline="9")
+    page = render.page(board(worked_example()), account(), nobodys)
+    assert "<title>без менеджера · 9 · Отдел продаж</title>" in page
+    assert f"?{nobodys.urlencoded(mode='wall').replace('&', '&amp;')}" in page
+    assert "<title>Отдел продаж</title>" in html(worked_example())
+
+
 def test_a_client_pushed_off_the_list_is_hidden_and_not_removed_as_saved() -> None:
     full = crowd(render.CLIENTS_SHOWN)
     richer = client("new", "Новый", 10**6, task("t"))
