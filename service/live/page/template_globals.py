@@ -143,9 +143,11 @@ def about(warning: BoardWarning, query: BoardQuery) -> str:
             return f"troubles?{query.urlencoded()}"
 
 
-def size(*texts: str) -> Literal["l", "m", "s", "xs"]:
+def size(*texts: str) -> Literal["xl", "l", "m", "s", "xs"]:
     """The font size class of figures: the longer the longest text, the smaller, so that it fits its place."""
     length = max(map(len, texts))
+    if length <= 5:
+        return "xl"
     if length <= 9:
         return "l"
     if length <= 12:

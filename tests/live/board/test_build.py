@@ -358,3 +358,16 @@ def test_a_figure_has_the_name_and_the_measures_of_its_relation_and_a_macro_in_e
 def test_only_an_address_of_the_web_is_a_link(url: str | None, link: str | None) -> None:
     [row] = board(board_rows([client("7", "Иван", 1, task("t", url=url))])).at_risk.list
     assert row.tasks[0].url == link
+
+
+def test_reasons_classified_by_hand_move_their_money_and_excluded_ones_leave_every_sum() -> None:
+    read = board_rows(refusals=losses(("Дорого", 2, 300), ("Далеко", 1, 50), ("Бот", 4, 900), ("Спам", 1, 7)))
+    by_hand = {"дорого": "controllable", "бот": "excluded", "спам": "objective"}
+    sums = board(replace(read, by_hand=by_hand)).losses  # type: ignore[arg-type]  # kinds
+    assert [(reason.reason, reason.kind, reason.by_hand) for reason in sums.reasons] == [
+        ("Дорого", "controllable", True),
+        ("Далеко", "unclassified", False),
+    ]
+    assert (sums.total.count, sums.total.amount, sums.controllable.amount) == (3, "3.50", "3.00")
+    assert (sums.series[-8].amount, sums.series[-8].unclassified) == ("3.50", "0.50")
+    assert sums.by_hand == 2
