@@ -26,6 +26,7 @@ from service.live.board.query import KEPT, BoardQuery, QueryError, check_paramet
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
+from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
@@ -235,8 +236,13 @@ def routes(
     screens: NamedScreens,
     brake: Brake,
     clock: Clock,
+    tell: Tell | None = None,
 ) -> list[Route]:
-    """The routes of all boards."""
+    """The routes of all boards.
+
+    Args:
+        tell: What happens in an invented office.
+    """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
     return [
@@ -253,4 +259,5 @@ def routes(
         Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
         Route("/static/{name}", _static(_page_files())),
+        *([] if tell is None else [happening_route(accounts, tell)]),
     ]

@@ -68,6 +68,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.money,
         formats.number,
         formats.duration,
+        formats.minute,
         formats.moment,
         formats.due,
         formats.days,
