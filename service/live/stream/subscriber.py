@@ -32,12 +32,16 @@ class Subscriber:
 
     Args:
         cursor: Where it begins; None for the whole snapshot.
+        seen: The sequence number of the last frame that it received of any node; 0 before the first.
         wire: How the connection takes frames.
     """
 
-    __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "_wire", "ended")
+    __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "_wire", "ended", "seen")
 
-    def __init__(self, send: StreamSend, frames: Ring[Any], cursor: int | None, wire: Wire = PLAIN) -> None:
+    def __init__(
+        self, send: StreamSend, frames: Ring[Any], cursor: int | None, seen: int = 0, wire: Wire = PLAIN
+    ) -> None:
+        self.seen = seen
         self._send = send
         self._wire = wire
         self._frames = frames

@@ -1,9 +1,9 @@
 """How a connection takes frames: as they are, or in a gzip stream; with the number of a channel, or without.
 
 A frame is compressed once, for all connections: as a deflate block that refers to nothing before it and ends
-at a whole byte (a full flush). So the blocks of any frames make a gzip stream, in any order, after one header;
-and what one frame says tells nothing of the size of another (no BREACH). The stream has no trailer, because
-its connection ends it.
+at a whole byte (a full flush). So the blocks of any frames make a gzip stream, in any order, after one
+header; and what one frame says tells nothing of the size of another (no BREACH). The stream has no trailer,
+because its connection ends it.
 """
 
 from __future__ import annotations
