@@ -140,6 +140,7 @@ def _screens() -> None:
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("digest", sa.Text, nullable=False, comment="of the link's token"),
+        sa.Column("view", sa.Text, nullable=False, comment="parameters that its requests have by default"),
         sa.Column("added_at", Number, nullable=False),
         sa.Column("seen_at", Number, comment="when it was last seen open"),
         sa.PrimaryKeyConstraint("account", "name", name="screens_pkey"),

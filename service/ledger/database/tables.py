@@ -129,6 +129,7 @@ SCREENS: Final = _table(
     "screens",
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False, comment="of the link's token"),
+    Column("view", Text, nullable=False, comment="parameters that its requests have by default"),
     Column("added_at", Number, nullable=False),
     Column("seen_at", Number, comment="when it was last seen open"),
     UniqueConstraint("account", "digest"),
