@@ -27,6 +27,7 @@ from service.http.security import SecurityHeaders
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
@@ -93,10 +94,14 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     screens = NamedScreens(Screens(database), clock)
     brake = Brake(clock, metrics.failed_proof)
     runs.append(brake.run)
+    classifier = Classifier(database, clock)
+    classifier.on_seq += on_seq
+    if follower is not None:
+        classifier.on_seq.append(follower.announce)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, brake, clock),
+        *live.routes(hub, readers, accounts, screens, brake, clock, classifier),
         metrics_route(metrics, config.metrics_token, brake),
         *_health(database, writer, soundness),
     ]

@@ -44,6 +44,7 @@ class BoardQuery(NamedTuple):
         manager: Show only what is this manager's; None for everybody's, empty for nobody's.
         pipeline: Show only what is in this pipeline; None for all, empty for what is in none.
         view: The parameters that the address has by default, as a named screen keeps them.
+        editor: Whether the page has the controls of somebody who may classify reasons.
     """
 
     account: str
@@ -56,6 +57,7 @@ class BoardQuery(NamedTuple):
     manager: str | None = None
     pipeline: str | None = None
     view: str = ""
+    editor: bool = False
 
     @property
     def is_filtered(self) -> bool:

@@ -33,6 +33,8 @@ def _said(status: int, language: Language) -> str:
     match status:
         case 401:
             return gettext("Open the board by a new link: this one has no token, or one that is not right.")
+        case 403:
+            return gettext("This link only shows the board. Ask the operator for an editor's link.")
         case 404:
             return gettext("There is nothing at this address.")
         case 429:
