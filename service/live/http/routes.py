@@ -29,6 +29,7 @@ from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
 from service.live.http.classifying import Classifying
+from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
@@ -244,8 +245,13 @@ def routes(
     brake: Brake,
     clock: Clock,
     classifier: Classifier,
+    tell: Tell | None = None,
 ) -> list[Route]:
-    """The routes of all boards."""
+    """The routes of all boards.
+
+    Args:
+        tell: What happens in an invented office.
+    """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
     reasons = Classifying(classifier, _kept).beside(lists.reasons(list_page.reason_page))
@@ -264,4 +270,5 @@ def routes(
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
         Route("/static/{name}", _static(_page_files())),
+        *([] if tell is None else [happening_route(accounts, tell)]),
     ]

@@ -32,7 +32,7 @@ def _said(status: int, language: Language) -> str:
     gettext = translations_of(language).gettext
     match status:
         case 401:
-            return gettext("Open the board by a new link: this one has no token, or one that is not right.")
+            return gettext("Open the board by a new link: this one has no token, or a wrong one.")
         case 403:
             return gettext("This link only shows the board. Ask the operator for an editor's link.")
         case 404:

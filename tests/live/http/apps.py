@@ -50,7 +50,7 @@ def boards_app(
     hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(NoScreens(), clock)
     return application(
-        routes.routes(hub, readers, by_id, screens, Brake(clock), clock, Classifier(away[0], clock))
+        routes.routes(hub, readers, by_id, screens, Brake(clock), clock, Classifier(away[0], clock, []))
     ), hub
 
 

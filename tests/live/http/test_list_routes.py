@@ -34,7 +34,7 @@ async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) 
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers.of(*away)._replace(boards=reader)
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
-    classifier = Classifier(away[0], clock)
+    classifier = Classifier(away[0], clock, [])
     app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock, classifier))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
