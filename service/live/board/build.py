@@ -67,6 +67,7 @@ def build_snapshot(
         shown=Filter(query.manager, query.pipeline),
         managers=_choices(rows.manager_names),
         pipelines=_choices(rows.pipeline_names),
+        title=account.title,
     )
 
 

@@ -51,15 +51,8 @@ function showFrame(name, frame, first) {
   for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);
   upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
-  nameBoard();
   delete document.body.dataset.loading;
   showStoring();
-}
-
-/** The title names the board as its heading does: by the filter, then by the office. */
-function nameBoard() {
-  const names = [...document.querySelectorAll("h1 > span")].map((name) => name.textContent);
-  document.title = names.filter(Boolean).join(" · ");
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
