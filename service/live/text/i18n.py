@@ -94,6 +94,7 @@ class Translations:
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
             "full": self.gettext("Not storing data"),
+            "waiting": self.gettext("No connection: your choice is shown when it is back"),
             "client": self._plural_forms(
                 "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
             ),
