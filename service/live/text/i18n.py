@@ -80,9 +80,7 @@ class Translations:
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
             "full": self.gettext("Not storing"),
-            "client": self._plural_forms(
-                "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
-            ),
+            "further": self.gettext("%(num)s more · %(amount)s"),
             "arrived": self._plural_forms(
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"
             ),
