@@ -62,7 +62,7 @@ screenshots: setup ## Make docs/screenshots
 	@$(BIN)/python scripts/browser.py
 	$(BIN)/python -m scripts.screenshots
 
-requirements: setup ## Pin the requirements anew
+requirements: setup ## Pin the requirements again
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 	  --no-emit-find-links --no-header --strip-extras --allow-unsafe -o requirements.txt requirements.in

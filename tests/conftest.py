@@ -3,6 +3,7 @@ checked (`sharding`)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -37,6 +38,12 @@ LONG: Final = ("tests/e2e/", "tests/sync/test_histories", "tests/test_adding_", 
 @event.listens_for(Engine, "before_cursor_execute")
 def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
     SEEN.note(statement)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, because tests wait for servers and browsers."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

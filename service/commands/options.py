@@ -15,6 +15,7 @@ import click
 from service.commands import crm_api, import_csv, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
+from service.http.listening import CannotListen
 from service.ledger.database import files, schema
 from service.ledger.database.engine import AlreadyServed
 from service.ledger.database.errors import Moved, Unavailable
@@ -27,7 +28,7 @@ CONFIG: Final = "lossboard.toml"
 
 MOVED_CODE: Final = 66
 """The exit code when the database's file is not at its path: a service manager must not start the service
-anew, because it would begin an empty database (sysexits.h: the input is missing)."""
+again, because it would begin an empty database (sysexits.h: the input is missing)."""
 
 
 class _PlainError(click.ClickException):
@@ -47,6 +48,7 @@ def plain_errors() -> Iterator[None]:
         raise _MovedError(str(error)) from None
     except (
         ConfigError,
+        CannotListen,
         AlreadyServed,
         files.FileRefused,
         NotMoved,

@@ -44,26 +44,26 @@ export class Wall {
     const rows = [...this.list.children].filter((row) => !row.classList.contains("leaving"));
     for (const [index, row] of rows.entries()) row.dataset.rank = index + 1;
     scale(this.list);
-    const capacity = this.#capacity();
-    const leaving = this.#showLeaving(Math.floor(capacity / 2));
+    const capacity = this._capacity();
+    const leaving = this._showLeaving(Math.floor(capacity / 2));
     const free = Math.max(1, capacity - leaving);
     const staying = rows.length > free ? Math.ceil(free / 2) : rows.length;
     const visible = new Set(rows.slice(0, staying));
-    if (free > staying) for (const row of this.#turnOf(rows.slice(staying), free - staying)) visible.add(row);
+    if (free > staying) for (const row of this._turnOf(rows.slice(staying), free - staying)) visible.add(row);
     for (const row of rows) {
       const hidden = !visible.has(row);
       row.classList.toggle("turning", turned && row.hidden && !hidden);
       row.hidden = hidden;
     }
     this.list.hidden = !this.list.childElementCount;
-    this.#showTasks();
+    this._showTasks();
     tighten();
-    this.#countFurther([...visible]);
-    this.#fitLosses(turned);
+    this._countFurther([...visible]);
+    this._fitLosses(turned);
   }
 
   /** The rows whose turn it is: those that have just changed, then those of the present turn. */
-  #turnOf(rows, size) {
+  _turnOf(rows, size) {
     const first = rows.length ? (this.#turn % Math.ceil(rows.length / size)) * size : 0;
     const changed = rows.filter((row) => row.classList.contains("highlight")).slice(0, size);
     const others = rows.slice(first, first + size).filter((row) => !changed.includes(row));
@@ -71,38 +71,40 @@ export class Wall {
   }
 
   /** The number of rows that fit into the list. The first is higher than the others. */
-  #capacity() {
+  _capacity() {
     const [first, other = first] = [...this.list.children].slice(0, 2).map(height);
     if (!first) return 0;
     return 1 + Math.max(0, Math.floor((this.list.clientHeight - first) / other + 0.01)); // heights are fractions
   }
 
   /** Show at most so many of the rows that leave, also those that were hidden; returns how many. */
-  #showLeaving(most) {
+  _showLeaving(most) {
     const leaving = [...this.list.querySelectorAll(".client.leaving")];
     for (const [index, row] of leaving.entries()) row.hidden = index >= most;
     return Math.min(leaving.length, most);
   }
 
   /** Show each task of one or two clients, if there is room. */
-  #showTasks() {
+  _showTasks() {
     const few = this.list.childElementCount < 3;
     this.list.classList.toggle("few", few);
     if (few && (isWide(this.list) || ![...this.list.children].every(isInside))) this.list.classList.remove("few");
   }
 
   /** Write how many clients are not in sight, and the amount at stake for them. */
-  #countFurther(visible) {
-    const clients = Number(figure("clients")) - visible.length;
-    const amount = less(figure("stake") || "0", visible.map((row) => row.dataset.amount));
-    const sample = this.list.querySelector(".lead .amount");
-    const values = { num: clients, amount: formatLike(sample ? sample.textContent : "", amount) };
-    const text = clients > 0 ? fill(this.messages.further, values) : "";
+  _countFurther(visible) {
+    const stake = figure("stake"); // none while nothing is known
+    const clients = stake ? Number(figure("clients").dataset.value) - visible.length : 0;
+    let text = "";
+    if (clients > 0) {
+      const amount = less(stake.dataset.value, visible.map((row) => row.dataset.amount));
+      text = fill(this.messages.further, { num: clients, amount: formatLike(stake.textContent, amount) });
+    }
     if (this.further.textContent !== text) this.further.textContent = text;
   }
 
   /** Show what there is room for beside the losses: all reasons with comparisons and chart, or the largest alone. */
-  #fitLosses(turned) {
+  _fitLosses(turned) {
     const region = document.getElementById("losses-reasons");
     const { offsetWidth, offsetHeight } = region.parentElement;
     const fitted = { region, figures: document.getElementById("losses-figures"), offsetWidth, offsetHeight };
@@ -171,8 +173,7 @@ function height(row) {
 }
 
 function figure(name) {
-  const value = document.querySelector(`[data-figure="${name}"] .value`);
-  return value && value.dataset.value; // none while nothing is known
+  return document.querySelector(`[data-figure="${name}"] .value`);
 }
 
 function shiftRegularly() {
