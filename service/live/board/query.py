@@ -83,6 +83,10 @@ class BoardQuery(NamedTuple):
     def urlencoded(self, **changes: str | None) -> str:
         """The parameters of the page's address, with some changed, added, or (None) left out. One that is
         left out is empty where the screen would put its own in its place."""
+        return urlencode(self.parameters(**changes))
+
+    def parameters(self, **changes: str | None) -> dict[str, str]:
+        """The same, by name: what the forms of the page carry along."""
         parameters: dict[str, str | None] = {
             "period": self.period,
             "sort": self.sort,
@@ -96,7 +100,7 @@ class BoardQuery(NamedTuple):
             **changes,
         }
         told = {name: value or NONE for name, value in parameters.items() if value is not None}
-        return urlencode({**told, **{name: "" for name in view_of(self.view) if name not in told}})
+        return {**told, **{name: "" for name in view_of(self.view) if name not in told}}
 
 
 def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
@@ -153,7 +157,7 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         PeriodError: The period cannot be read.
     """
     parameters = {**view_of(view), **parameters}
-    period = parameters.get("period") or "month"
+    period = _period(parameters)
     parse_period(period, today)
     return BoardQuery(
         account.id,
@@ -169,6 +173,18 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         inches=_number(parameters, "inches", INCHES, 10, 150),
         view=view,
     )
+
+
+def _period(parameters: Mapping[str, str]) -> str:
+    """The period, by its name, or by the dates of a form (`from`, `to`), whichever of them is the first day.
+
+    Raises:
+        QueryError: One of the two dates is missing.
+    """
+    dates = [date for name in ("from", "to") if (date := parameters.get(name))]
+    if len(dates) == 1:
+        raise QueryError("from and to are both needed")
+    return "..".join(sorted(dates)) or parameters.get("period") or "month"
 
 
 def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) -> Any:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
 
-from service.live.page.plain_page import error_page
+from service.live.http.pasted_links import BOARD
+from service.live.page.plain_page import ErrorShown, error_page
 from service.live.text.i18n import preferred_language
 from service.problems import CONTENT_TYPE, Message, Receive, Send
+
+WALL_SECONDS: Final = 60
+"""After how long a wall whose error says nothing of that tries again: nobody stands before it to do so."""
+
+WALL: Final = re.compile(rb"(?:^|&)mode=wall(?:&|$)")
+"""In the query string of a wall's address."""
 
 _REPLACED: Final = frozenset({b"content-type", b"content-length"})
 
@@ -47,10 +55,16 @@ class ErrorPages:
         problem: dict[str, Any] = msgspec.json.decode(body)
         language = preferred_language(_header(scope, b"accept-language").decode("latin-1"))
         retry = dict(start["headers"]).get(b"retry-after")
+        wall = WALL.search(scope["query_string"]) is not None
+        named = BOARD.search(scope["path"])
         page = error_page(
-            problem["status"],
-            problem["detail"],
-            None if retry is None else int(retry),
+            ErrorShown(
+                problem["status"],
+                problem["detail"],
+                int(retry) if retry is not None else WALL_SECONDS if wall else None,
+                named[1] if named else None,
+                wall=wall,
+            ),
             language,
             self._root_path,
         ).encode()

@@ -60,7 +60,7 @@ _FULL: Final[Mapping[Limit, Problem]] = {
     "screen_views": Problem(429, "too many different boards are open with this token", RETRY),
 }
 
-VIEW: Final = KEPT | frozenset("form kind reason pending currency last_event_id".split())
+VIEW: Final = KEPT | frozenset("from to form kind reason pending currency last_event_id".split())
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
 

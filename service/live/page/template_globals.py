@@ -88,6 +88,11 @@ def template_globals(language: Language) -> dict[str, Global]:
             "quarter": translations.gettext("Quarter"),
             "year": translations.gettext("Year"),
         },
+        "earlier_names": {
+            "yesterday": translations.gettext("Yesterday"),
+            "last_week": translations.gettext("Last week"),
+            "last_month": translations.gettext("Last month"),
+        },
         "about": about,
         "size": size,
         "telling_amounts": telling_amounts,

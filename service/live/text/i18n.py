@@ -84,6 +84,7 @@ class Translations:
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
             "full": self.gettext("Not storing data"),
+            "waiting": self.gettext("No connection: your choice is shown when it is back"),
             "further": self.gettext("%(num)s more · %(amount)s"),
             "arrived": self._plural_forms(
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"

@@ -86,6 +86,17 @@ def test_a_view_that_the_board_would_refuse_is_not_kept(view: str) -> None:
         parse_view(view, OFFICE, TODAY)
 
 
+def test_two_dates_of_a_form_are_a_period_whichever_is_the_first_day() -> None:
+    dates = {"from": "2026-11-09", "to": "2026-11-01", "period": "week"}
+    assert parsed(**dates).period == "2026-11-01..2026-11-09"
+    assert parsed(**{"from": "", "to": ""}) == parsed()
+    for unusable in ({"from": "2026-11-09"}, {"to": "2026-11-09"}):
+        with pytest.raises(QueryError, match="from and to"):
+            parsed(**unusable)
+    with pytest.raises(PeriodError, match="2026-02-30"):
+        parsed(**{"from": "2026-11-09", "to": "2026-02-30"})
+
+
 def test_an_unknown_period_is_refused() -> None:
     with pytest.raises(PeriodError):
         parsed(period="decade")
