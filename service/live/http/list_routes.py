@@ -16,6 +16,7 @@ from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import Selection
+from service.ledger.read.classified_rows import ClassifiedReader
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
 from service.ledger.read.trouble_rows import TroubleReader
@@ -24,6 +25,7 @@ from service.live.board.query import BoardQuery
 from service.live.http.encoding import CSV, HTML, Body, encoded, takes_gzip
 from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
+from service.live.page.reason_list import HandList, hand_list
 from service.live.page.spreadsheet import Sheet
 from service.live.page.trouble_list import TroubleList, trouble_list
 from service.live.page.unpriced_list import UnpricedList, parse_currency, unpriced_list
@@ -50,19 +52,26 @@ class Readers(NamedTuple):
     refusals: RefusalReader
     troubles: TroubleReader
     unpriced: UnpricedReader
+    classified: ClassifiedReader
 
     @classmethod
     def of(cls, database: Database, accounts: Mapping[str, Account], clock: Clock) -> Self:
         """The readers of a database."""
         made = database, accounts, clock
-        return cls(BoardReader(*made), RefusalReader(*made), TroubleReader(*made), UnpricedReader(*made))
+        return cls(
+            BoardReader(*made),
+            RefusalReader(*made),
+            TroubleReader(*made),
+            UnpricedReader(*made),
+            ClassifiedReader(*made),
+        )
 
 
 async def made(
-    turns: Turns, request: Request, account: Account, make: Callable[[bool], Body], seconds: float
+    turns: Turns, request: Request, query: BoardQuery, make: Callable[[bool], Body], seconds: float
 ) -> Response:
-    """What a request asks for, once it is the account's turn. Requests for the same address share it if their
-    screens keep the same view and take the same encoding.
+    """What a request asks for, once it is the account's turn. Requests for the same address share it if they
+    see the same there (two screens may not) and take the same encoding.
 
     Args:
         make: Makes it, compressed or not.
@@ -72,10 +81,9 @@ async def made(
         Unavailable: The database does not answer.
     """
     gzip = takes_gzip(request.headers)
-    key = request.scope["path"], request.scope["query_string"], request.state.view, gzip
-
+    asked = request.scope["path"], request.scope["query_string"], query, gzip
     try:
-        body = await turns.run(account.id, key, partial(make, gzip), seconds, request.state.screen)
+        body = await turns.run(query.account, asked, partial(make, gzip), seconds, request.state.screen)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
     return Response(body.content, headers=body.headers)
@@ -107,7 +115,7 @@ class Lists:
                     listing = lists.refusal_list(refusals, criteria, selection, account, query)
                     return make(listing, account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
 
         return respond
 
@@ -119,7 +127,7 @@ class Lists:
                 rows = self._readers.boards.read(account.id, ())
                 return make(lists.task_list(rows, account, query), account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
 
         return respond
 
@@ -133,7 +141,7 @@ class Lists:
                 with self._readers.unpriced.read(account.id, currency) as deals:
                     return make(unpriced_list(deals, currency, account, query), account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
 
         return respond
 
@@ -145,12 +153,23 @@ class Lists:
                 rows = self._readers.troubles.read(account.id)
                 return make(trouble_list(rows, account, query.language), account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
+
+        return respond
+
+    def reasons(self, make: Callable[[HandList, Account, BoardQuery], str]) -> Handler:
+        """The handler of the page that `make` makes of the reasons that were classified by hand."""
+
+        async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
+            def read() -> str:
+                return make(hand_list(self._readers.classified.read(account.id), account), account, query)
+
+            return await self._response(request, query, read)
 
         return respond
 
     async def _response(
-        self, request: Request, account: Account, read: Callable[[], str | Sheet]
+        self, request: Request, query: BoardQuery, read: Callable[[], str | Sheet]
     ) -> Response:
         def make(gzip: bool) -> Body:
             content = read()
@@ -159,4 +178,4 @@ class Lists:
             body = encoded(content.content, CSV, gzip=gzip)
             return Body(body.content, {**body.headers, "content-disposition": content.disposition})
 
-        return await made(self.turns, request, account, make, PATIENCE_SECONDS)
+        return await made(self.turns, request, query, make, PATIENCE_SECONDS)

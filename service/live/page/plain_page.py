@@ -56,6 +56,11 @@ def _said(error: ErrorShown, language: Language) -> tuple[str, ...]:
                 gettext("Paste the link that you were given. This browser keeps it, so once is enough."),
                 gettext("No link, or one that opens no more? Whoever runs the service can make a new one."),
             )
+        case 403:
+            return (
+                gettext("This link only shows the board"),
+                gettext("Whoever runs the service can make a link by which you may classify reasons."),
+            )
         case 404:
             return (
                 gettext("There is nothing at this address"),
