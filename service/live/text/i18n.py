@@ -103,9 +103,7 @@ class Translations:
             "lost": self.gettext("Connection lost"),
             "full": self.gettext("Not storing data"),
             "waiting": self.gettext("No connection: your choice is shown when it is back"),
-            "client": self._plural_forms(
-                "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
-            ),
+            "further": self.gettext("%(num)s more · %(amount)s"),
             "arrived": self._plural_forms(
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"
             ),
