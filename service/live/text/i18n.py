@@ -71,7 +71,7 @@ class Translations:
             "unclassified": self.gettext("reason not in any list"),
         }[kind]
 
-    def verdicts(self) -> Mapping[Kind, str]:
+    def verdicts(self) -> dict[str, str]:
         """What the buttons say that classify a reason."""
         return {
             "controllable": self.gettext("Count as avoidable"),
