@@ -25,6 +25,7 @@ from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, w
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
 STREAM: Final = """
 window.streams = [];
+window.SharedWorker = undefined; // else the page's stream would be in a worker, out of reach
 window.EventSource = class extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;

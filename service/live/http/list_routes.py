@@ -22,7 +22,7 @@ from service.ledger.read.reader import BoardReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
-from service.live.http.encoding import CSV, HTML, Body, encoded, takes_gzip
+from service.live.http.files.encoding import CSV, HTML, Body, encoded, takes_gzip
 from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
 from service.live.page.reason_list import HandList, hand_list
