@@ -30,7 +30,7 @@ from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
-from service.live.page import list_page, render, spreadsheet
+from service.live.page import render
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
@@ -60,7 +60,8 @@ _FULL: Final[Mapping[Limit, Problem]] = {
 }
 
 VIEW: Final = frozenset(
-    "period sort mode lang theme form manager pipeline kind reason pending currency last_event_id".split()
+    "period sort mode lang theme form manager pipeline kind reason pending days currency client q order desc "
+    "last_event_id".split()
 )
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
@@ -235,19 +236,11 @@ def routes(
 ) -> list[Route]:
     """The routes of all boards."""
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
-    lists = Lists(readers, clock)
     return [
         index_route(accounts, screens, brake, AWAY),
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
-        Route("/boards/{account}/deals", boards.guarded(lists.refusals(list_page.refusal_page))),
-        Route("/boards/{account}/deals.csv", boards.guarded(lists.refusals(spreadsheet.refusal_sheet))),
-        Route("/boards/{account}/tasks", boards.guarded(lists.tasks(list_page.task_page))),
-        Route("/boards/{account}/tasks.csv", boards.guarded(lists.tasks(spreadsheet.task_sheet))),
-        Route("/boards/{account}/unpriced", boards.guarded(lists.unpriced(list_page.unpriced_page))),
-        Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
-        Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
-        Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
+        *Lists(readers, clock).routes(boards.guarded),
         Route("/static/{name}", _static(_page_files())),
     ]

@@ -169,10 +169,10 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period,)),
-        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
-        "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
+        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from, query)),
+        "losses-days": ("losses_days", (losses.series, losses.previous, currency, query)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
-        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
+        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency, query)),
         "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
@@ -180,7 +180,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         },
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
-        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
+        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency, query)),
         "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
         "setup": ("unknown", ("setup",)),
         "full": ("unknown", ("full",))

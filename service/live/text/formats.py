@@ -94,6 +94,11 @@ def moment(at: str, seen: str, language: Language) -> str:
     )
 
 
+def minute(at: str | None) -> str | None:
+    """A moment (ISO, local) as spreadsheets read it: `2026-11-23 10:00`."""
+    return None if at is None else at[:16].replace("T", " ")
+
+
 def due(at: str, language: Language) -> str:
     """The day and time of a due time (ISO, local)."""
     day = format_skeleton("MMMd", date.fromisoformat(at[:10]), locale=language)

@@ -13,10 +13,7 @@ from service.app import application
 from service.brake import Brake
 from service.config import Account, Secret
 from service.ledger.database.database import Database
-from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
-from service.ledger.read.trouble_rows import TroubleReader
-from service.ledger.read.unpriced_rows import UnpricedReader
 from service.ledger.upkeep.screens import Screens
 from service.live.http import routes
 from service.live.http.list_routes import Readers
@@ -45,10 +42,10 @@ class NoScreens(Screens):
 def boards_app(
     reader: BoardReader, accounts: Sequence[Account] = (GUARDED,), streams: int = MAX_STREAMS
 ) -> tuple[Starlette, Hub]:
-    """The routes of some accounts' boards; lists other than that of the tasks find no database."""
+    """The routes of some accounts' boards; lists other than those of clients and tasks find no database."""
     clock, by_id = StandingClock(NOW), {account.id: account for account in accounts}
     away = Database("sqlite:////nowhere/at/all.db"), by_id, clock
-    readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
+    readers = Readers.of(*away)._replace(boards=reader)
     hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(NoScreens(), clock)
     return application(routes.routes(hub, readers, by_id, screens, Brake(clock), clock)), hub

@@ -16,7 +16,7 @@ from service.ledger.write.writer import Writer
 from tests.live.http.door import Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
-LISTS: Final = ("deals", "tasks", "unpriced", "troubles")
+LISTS: Final = ("deals", "clients", "tasks", "no-next-step", "saved", "unpriced", "troubles")
 RULES: Final[Mapping[str, Rule]] = {
     "/": "everybody",
     "/healthz": "everybody",
