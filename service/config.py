@@ -6,7 +6,7 @@ import hmac
 import importlib.resources
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal, Self, TypeAlias
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import tzdata
 
-from service.reasons import DEFAULT_REASONS, ReasonTable
+from service.reasons import DEFAULT_REASONS, Kind, ReasonTable
 
 Language: TypeAlias = Literal["ru", "en"]
 
@@ -141,6 +141,10 @@ class Account:
     api: Api | None = None
     root_path: str = ""
     invented: bool = False
+
+    def with_hand(self, by_hand: Mapping[str, Kind]) -> Account:
+        """The account with the reasons that were classified by hand (`ReasonTable.with_hand`)."""
+        return replace(self, reasons=self.reasons.with_hand(by_hand)) if by_hand else self
 
     @property
     def webhook_address(self) -> str:

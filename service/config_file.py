@@ -17,7 +17,7 @@ import msgspec
 from service.adapters import ADAPTERS, Adapter
 from service.config import Account, Api, Config, ConfigError, Language, Secret, zone
 from service.money import currency_code
-from service.reasons import DEFAULT_REASONS, Kind, ReasonTable, reason_key
+from service.reasons import DEFAULT_REASONS, LISTED_KINDS, Kind, ReasonTable, reason_key
 
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -26,7 +26,6 @@ _ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _OWN_PATHS: Final = frozenset({"boards", "healthz", "metrics", "readyz", "static", "webhooks"})
 """What the paths inside the service begin with. One that began with the root path would be ambiguous."""
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_LISTED_KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "excluded")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 
 
@@ -267,7 +266,7 @@ def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret
 def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
     section = _table(raw, _Reasons, key)
     kinds: dict[str, Kind] = {}
-    for kind in _LISTED_KINDS:
+    for kind in LISTED_KINDS:
         for name in getattr(section, kind):
             known = kinds.setdefault(reason_key(name), kind)
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")

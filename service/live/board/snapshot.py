@@ -51,13 +51,19 @@ class Previous(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-class Reason(msgspec.Struct, frozen=True):
-    """The refusals with one reason."""
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The refusals with one reason.
+
+    Args:
+        by_hand: Whether the reason was classified by hand, and the configuration does not list it. JSON has
+            it only then.
+    """
 
     reason: str
     kind: Kind
     count: int
     amount: str
+    by_hand: bool = False
 
 
 class SeriesPoint(msgspec.Struct, frozen=True):
@@ -79,7 +85,11 @@ class SeriesPoint(msgspec.Struct, frozen=True):
 
 
 class Losses(msgspec.Struct, frozen=True):
-    """The card «Отказы целевых лидов» (SPEC section 2)."""
+    """The card «Отказы целевых лидов» (SPEC section 2).
+
+    Args:
+        by_hand: How many reasons were classified by hand, of any period and kind.
+    """
 
     controllable: Total
     objective: Total
@@ -88,6 +98,7 @@ class Losses(msgspec.Struct, frozen=True):
     previous: Previous
     reasons: tuple[Reason, ...]
     series: tuple[SeriesPoint, ...] = ()
+    by_hand: int = 0
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -68,6 +68,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.money,
         formats.number,
         formats.duration,
+        formats.minute,
         formats.moment,
         formats.due,
         formats.days,
@@ -138,9 +139,11 @@ def about(warning: BoardWarning, query: BoardQuery) -> str:
             return f"troubles?{query.urlencoded()}"
 
 
-def size(*texts: str) -> Literal["l", "m", "s", "xs"]:
+def size(*texts: str) -> Literal["xl", "l", "m", "s", "xs"]:
     """The font size class of figures: the longer the longest text, the smaller, so that it fits its place."""
     length = max(map(len, texts))
+    if length <= 5:
+        return "xl"
     if length <= 9:
         return "l"
     if length <= 12:

@@ -82,7 +82,7 @@ def test_silence_of_three_heartbeats_is_a_loss_in_plain_sight(screen: Screen) ->
     screen.page.clock.run_for(120_000)
     stale = screen.page.locator("#stale")
     expect(stale).to_be_visible()
-    expect(stale).to_contain_text("Нет связи: цифры на 10:00:00, 2\u00a0мин назад")
+    expect(stale).to_contain_text("Нет связи: данные на 10:00:00, 2\u00a0мин назад")
     assert "grayscale" in screen.page.locator("main").evaluate("(main) => getComputedStyle(main).filter")
     width = screen.page.evaluate("document.documentElement.clientWidth")
     assert box(stale)["width"] == width

@@ -49,7 +49,7 @@ def _cells(account: Account, language: Language) -> Cells[LateClient]:
         (_("Client"), lambda row: row.client),
         (_("At stake"), lambda row: Decimal(row.amount)),
         (_("Currency"), lambda _row: account.currency),
-        (_("Overdue tasks"), lambda row: Decimal(row.tasks)),
+        (_("Tasks overdue"), lambda row: Decimal(row.tasks)),
         (_("Longest delay"), lambda row: row.overdue.replace(NO_BREAK, " ")),
         (_("Hours overdue"), lambda row: Decimal(int(row.late_s // 36)).scaleb(-2)),
         (_("Oldest task"), lambda row: row.text),

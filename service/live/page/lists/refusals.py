@@ -183,6 +183,7 @@ def refusal_list(
     view: View = ALL,
 ) -> RefusalList:
     """The refusals that pass a filter. As on the board, excluded reasons never do."""
+    account = account.with_hand(refusals.by_hand)
     sums = [row for row in refusals.by_reason if _passes(row, criteria, refusals.reasons_wanted, account)]
     names = {row.reason_id: row.reason for row in sums if row.reason_id and row.reason}
     deals = refusals.deals({row.reason_id for row in sums})
@@ -203,7 +204,7 @@ def refusal_list(
         scope=scope,
         parameters=criteria.parameters(reason),
         file_name=f"refusals-{account.id}-{first}-{last}",
-        named=(translations.gettext("Refusals"), account.title, *chosen, first, last),
+        named=(translations.gettext("Lost deals"), account.title, *chosen, first, last),
         first=first,
         last=last,
         reason=reason,

@@ -15,8 +15,7 @@ from service.live.board.masking import Names, names_for
 from service.live.board.query import BoardQuery
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
-from service.live.text.formats import minute
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, minute_cell
 from service.live.text.i18n import translations_of
 from service.money import decimal_string
 from service.projections.facts import DEAL_CLIENT
@@ -56,7 +55,7 @@ def _cells(account: Account, language: Language) -> Cells[SavedClient]:
         (_("Currency"), lambda _row: account.currency),
         (_("Tasks"), lambda row: "; ".join(work.text for work in row.work if work.text)),
         (_("Done by"), lambda row: row.managers),
-        (_("Done at"), lambda row: minute(row.done_at)),
+        (_("Done at"), lambda row: minute_cell(row.done_at)),
         (_("Link"), lambda row: next((work.url for work in row.work if work.url), None)),
     )
 

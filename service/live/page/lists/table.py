@@ -23,6 +23,11 @@ Cells: TypeAlias = Sequence[tuple[str, Callable[[Row], Cell]]]
 """The columns of a file: each heading, and the function that makes the cell of a row."""
 
 
+def minute_cell(at: str | None) -> Cell:
+    """A moment (ISO, local) as spreadsheets read it: `2026-11-23 10:00`."""
+    return None if at is None else at[:16].replace("T", " ")
+
+
 class Order(NamedTuple):
     """The order of a list's rows: by the column of this name."""
 

@@ -20,8 +20,8 @@ from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Client, Task, Total
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
-from service.live.text.formats import NO_BREAK, duration, minute
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, minute_cell
+from service.live.text.formats import NO_BREAK, duration
 from service.live.text.i18n import translations_of
 from service.money import decimal_string
 
@@ -60,7 +60,7 @@ def _cells(account: Account, language: Language) -> Cells[OverdueTask]:
         (_("Deal"), lambda row: row.deal),
         (_("Deal number"), lambda row: row.deal_id),
         (_("Manager"), lambda row: row.manager),
-        (_("Due"), lambda row: minute(row.due_at)),
+        (_("Due"), lambda row: minute_cell(row.due_at)),
         (_("Overdue by"), lambda row: row.overdue.replace(NO_BREAK, " ")),
         (_("Hours overdue"), lambda row: Decimal(int(row.late_s // 36)).scaleb(-2)),
         (_("At stake"), lambda row: None if row.amount is None else Decimal(row.amount)),
@@ -111,7 +111,7 @@ def task_list(rows: BoardRows, account: Account, query: BoardQuery, view: View =
     nothing = Decimal(decimal_string(0, account.currency))
     total = Total(len(tasks), f"{sum((Decimal(client.amount) for client in shown), nothing):f}")
     scope = Scope.of(query, rows.manager_names, rows.pipeline_names)
-    day, title = as_of[:10], translations_of(query.language).gettext("Tasks that are overdue")
+    day, title = as_of[:10], translations_of(query.language).gettext("Overdue tasks")
     return TaskList(
         table=TABLE,
         seq=rows.seq,

@@ -13,8 +13,7 @@ from service.ledger.read.trouble_rows import TroubleRows
 from service.live.board.query import BoardQuery
 from service.live.page.lists.listing import Listing
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Table, View
-from service.live.text.formats import minute
+from service.live.page.lists.table import ALL, Cells, Column, Table, View, minute_cell
 from service.live.text.i18n import translations_of
 from service.live.text.warnings import Warned, cause_text, warning_text
 from service.model import Instant, Trouble
@@ -42,11 +41,11 @@ class TroubleRow:
 def _cells(_account: Account, language: Language) -> Cells[TroubleRow]:
     _ = translations_of(language).gettext
     return (
-        (_("What"), lambda row: row.what),
+        (_("Problem"), lambda row: row.what),
         (_("About"), lambda row: row.about),
         (_("Times"), lambda row: Decimal(row.count)),
-        (_("Since"), lambda row: minute(row.since)),
-        (_("Last"), lambda row: minute(row.last_at)),
+        (_("Since"), lambda row: minute_cell(row.since)),
+        (_("Last"), lambda row: minute_cell(row.last_at)),
         (_("Delivery"), lambda row: None if row.delivery is None else Decimal(row.delivery)),
     )
 
@@ -54,7 +53,7 @@ def _cells(_account: Account, language: Language) -> Cells[TroubleRow]:
 TABLE: Final[Table[TroubleRow]] = Table(
     name="troubles",
     columns=(
-        Column("what", "What", lambda row: row.what),
+        Column("what", "Problem", lambda row: row.what),
         Column("about", "About", lambda row: row.about or None),
         Column("count", "Times", lambda row: row.count, is_number=True),
         Column("since", "Since", lambda row: row.since, is_number=True),
@@ -108,7 +107,7 @@ def _trouble(trouble: Trouble, day: str, account: Account, language: Language) -
 
 
 def _quarantined(read: TroubleRows, account: Account, language: Language) -> Iterator[TroubleRow]:
-    what = translations_of(language).gettext("Not read, and not in the figures")
+    what = translations_of(language).gettext("Unreadable, so not in the figures")
     for part in read.quarantined:
         received_at = _iso(part.received_at, account)
         yield TroubleRow(what, f"{part.error}: {part.detail}", 1, received_at, received_at, part.number)
