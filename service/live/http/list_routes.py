@@ -15,6 +15,7 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.read.classified_rows import ClassifiedReader
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
 from service.ledger.read.saved_rows import SavedReader
@@ -23,6 +24,7 @@ from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
 from service.live.page.lists import (
+    by_hand,
     clients,
     list_page,
     refusals,
@@ -73,6 +75,7 @@ class Readers(NamedTuple):
     saved: SavedReader
     troubles: TroubleReader
     unpriced: UnpricedReader
+    classified: ClassifiedReader
 
     @classmethod
     def of(cls, database: Database, accounts: Mapping[str, Account], clock: Clock) -> Self:
@@ -85,19 +88,21 @@ class Readers(NamedTuple):
             SavedReader(*made),
             TroubleReader(*made),
             UnpricedReader(*made),
+            ClassifiedReader(*made),
         )
 
 
-async def made(turns: Turns, request: Request, account: Account, make: Callable[[], T], seconds: float) -> T:
-    """What a request asks for, once it is the account's turn. Requests for the same address share it.
+async def made(turns: Turns, request: Request, query: BoardQuery, make: Callable[[], T], seconds: float) -> T:
+    """What a request asks for, once it is the account's turn. Requests for the same address share it if they
+    see the same there: two screens may not.
 
     Raises:
         Crowded: Too many of the account wait.
         Unavailable: The database does not answer.
     """
-    address = request.scope["path"], request.scope["query_string"]
+    asked = request.scope["path"], request.scope["query_string"], query
     try:
-        return await turns.run(account.id, address, make, seconds, request.state.screen)
+        return await turns.run(query.account, asked, make, seconds, request.state.screen)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
 
@@ -116,7 +121,8 @@ class Lists:
         self.turns = Turns("lossboard-lists", AT_ONCE, WAITING)
 
     def routes(self, guarded: Callable[[Handler], Callable[[Request], Awaitable[Response]]]) -> list[Route]:
-        """The routes of all lists: of each its page and its file.
+        """The routes of all lists: of each its page and its file. The page of the classified reasons, which
+        takes forms too, is routed by who takes them.
 
         Args:
             guarded: Puts a handler behind the checks of a board.
@@ -130,11 +136,17 @@ class Lists:
             ("unpriced", unpriced.TABLE, self._unpriced),
             ("troubles", troubles.TABLE, self._troubles),
         )
-        return [
+        lists = [
             Route(f"/boards/{{account}}/{name}{ending}", guarded(self._handler(table, listed, make)))
             for name, table, listed in makers
             for ending, make in (("", list_page.page), (".csv", spreadsheet.sheet))
         ]
+        sheet = self._handler(by_hand.TABLE, self._by_hand, spreadsheet.sheet)
+        return [*lists, Route("/boards/{account}/reasons.csv", guarded(sheet))]
+
+    def reasons(self) -> Handler:
+        """The handler of the page of the reasons that were classified by hand."""
+        return self._handler(by_hand.TABLE, self._by_hand, list_page.page)
 
     def _handler(self, table: Table[Any], listed: Listed, make: Make) -> Handler:
         """The handler of the page or file that `make` makes of a list."""
@@ -145,7 +157,7 @@ class Lists:
             content = await made(
                 self.turns,
                 request,
-                account,
+                query,
                 lambda: read(lambda listing: make(listing, account, query)),
                 PATIENCE_SECONDS,
             )
@@ -198,3 +210,7 @@ class Lists:
     def _troubles(self, _given: Mapping[str, str], account: Account, query: BoardQuery, view: View) -> Read:
         reader = self._readers.troubles
         return lambda make: make(troubles.trouble_list(reader.read(account.id), account, query, view))
+
+    def _by_hand(self, _given: Mapping[str, str], account: Account, query: BoardQuery, view: View) -> Read:
+        reader = self._readers.classified
+        return lambda make: make(by_hand.hand_list(reader.read(account.id), account, query, view))

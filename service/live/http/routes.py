@@ -21,11 +21,14 @@ from service.config import Account
 from service.ledger.database.database import DEADLINE_SECONDS
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
+from service.ledger.upkeep.classify import Classifier
+from service.ledger.upkeep.screens import KnownScreen
 from service.live.board.build import build_snapshot
 from service.live.board.query import KEPT, BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
+from service.live.http.classifying import Classifying
 from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
@@ -61,7 +64,7 @@ _FULL: Final[Mapping[Limit, Problem]] = {
 }
 
 VIEW: Final = KEPT | frozenset(
-    "form kind reason pending days currency client q order desc last_event_id".split()
+    "from to form kind reason pending days currency client q order desc last_event_id".split()
 )
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
@@ -102,8 +105,9 @@ class Boards:
                 if instead is not None:
                     return instead
                 check_parameters(request.query_params.multi_items())
-                view, today = request.state.view, self._today(account)
-                query = parse_query(request.query_params, account, today, view)
+                by: KnownScreen = request.state.by
+                query = parse_query(request.query_params, account, self._today(account), by.view)
+                query = query._replace(editor=by.role == "editor" and query.mode == "desk")
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
@@ -116,8 +120,8 @@ class Boards:
 
     async def _admit(self, request: Request, account: Account) -> ASGIApp | None:
         """None when the request may see the board at its address; else the response. Sets
-        `request.state.screen` to the digest of the named screen, if it is one, and `request.state.view` to
-        its view."""
+        `request.state.screen` to the digest of the named screen, if it is one, and `request.state.by` to what
+        that screen gets."""
         token = request.query_params.get("token")
         given = access.Credentials(request.headers, token)
         known = await self._screens.known(account.id)
@@ -128,7 +132,7 @@ class Boards:
         if not isinstance(decision, access.Granted):
             return refused(self._brake, request, account.id, decision)
         request.state.screen = decision.screen
-        request.state.view = known[decision.screen].view if decision.screen else ""
+        request.state.by = known[decision.screen] if decision.screen else KnownScreen()
         if token is None and not _has_slash(request):
             return None
         return _same_view(request, account, decision.cookie)
@@ -147,7 +151,7 @@ class Boards:
         def make() -> str:
             return render.page(self._read(account, query), account, query)
 
-        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
+        content = await made(self.turns, request, query, make, DEADLINE_SECONDS)
         return HTMLResponse(content)
 
     async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
@@ -156,7 +160,7 @@ class Boards:
         def make() -> bytes:
             return msgspec.json.encode(self._read(account, query))
 
-        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
+        content = await made(self.turns, request, query, make, DEADLINE_SECONDS)
         return Response(content, media_type="application/json")
 
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
@@ -182,15 +186,19 @@ def _same_view(request: Request, account: Account, cookie: str | None) -> Respon
     The address is relative, and made of what we know by name: it repeats no query string, believes no Host
     header, and keeps what a proxy has put before the path.
     """
-    parameters = [(name, value) for name, value in request.query_params.multi_items() if name in VIEW]
     name = request.scope["path"].rpartition("/")[2]
-    query = f"?{urlencode(parameters)}" if parameters else ""
-    address = f"{'../' if _has_slash(request) else ''}{name}{query}"
+    address = f"{'../' if _has_slash(request) else ''}{name}{_kept(request)}"
     response = Response(status_code=303, headers={"location": address})
     if cookie is not None:
         secure = request.scope["scheme"] == "https"
         response.headers.append("set-cookie", access.set_cookie(account, cookie, secure=secure))
     return response
+
+
+def _kept(request: Request) -> str:
+    """What a redirect repeats of a request's query, with the question mark; empty if there is nothing."""
+    parameters = [(name, value) for name, value in request.query_params.multi_items() if name in VIEW]
+    return f"?{urlencode(parameters)}" if parameters else ""
 
 
 def _has_slash(request: Request) -> bool:
@@ -238,6 +246,7 @@ def routes(
     screens: NamedScreens,
     brake: Brake,
     clock: Clock,
+    classifier: Classifier,
     tell: Tell | None = None,
 ) -> list[Route]:
     """The routes of all boards.
@@ -246,12 +255,15 @@ def routes(
         tell: What happens in an invented office.
     """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
+    lists = Lists(readers, clock)
+    reasons = Classifying(classifier, _kept).beside(lists.reasons())
     return [
         index_route(accounts, screens, brake, AWAY),
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
-        *Lists(readers, clock).routes(boards.guarded),
+        *lists.routes(boards.guarded),
+        Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
         Route("/static/{name}", _static(_page_files())),
         *([] if tell is None else [happening_route(accounts, tell)]),
     ]

@@ -14,6 +14,7 @@ from service.brake import Brake
 from service.config import Account, Secret
 from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
+from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.screens import KnownScreen, Screens
 from service.live.http import routes
 from service.live.http.list_routes import Readers
@@ -48,7 +49,9 @@ def boards_app(
     readers = Readers.of(*away)._replace(boards=reader)
     hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(NoScreens(), clock)
-    return application(routes.routes(hub, readers, by_id, screens, Brake(clock), clock)), hub
+    return application(
+        routes.routes(hub, readers, by_id, screens, Brake(clock), clock, Classifier(away[0], clock, []))
+    ), hub
 
 
 def browser(app: Starlette, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from service.brake import Brake
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.classify import Classifier
 from service.live.http import routes
 from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
@@ -21,14 +22,15 @@ from tests.live.http.apps import NoScreens
 from tests.live.http.test_access_matrix import LISTS
 
 
-@pytest.mark.parametrize("path", [f"{name}{end}" for name in LISTS for end in ("", ".csv")])
+@pytest.mark.parametrize("path", ["reasons", *(f"{name}{end}" for name in LISTS for end in ("", ".csv"))])
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
     clock, accounts, reader = StandingClock(NOW), {"office": replace(OFFICE, invented=True)}, StubReader()
     reader.error = Unavailable("gone")
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers.of(*away)._replace(boards=reader)
     screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
-    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock))
+    classifier = Classifier(away[0], clock, [])
+    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock, classifier))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
         answer = await browser.get(f"/boards/office/{path}")

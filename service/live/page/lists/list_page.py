@@ -56,6 +56,7 @@ def page(listing: Listing[Any], account: Account, query: BoardQuery) -> str:
         more=max(0, total.count - ROWS_SHOWN),
         heads=list(_heads(listing, query, address)),
         address=address,
+        parameters=address(),
         kept=parse_qsl(address(**dict.fromkeys((*_IN_THE_FORM, *scope)))),
         chosen=any(narrowed) or (bool(scope) and query.is_filtered),
         kinds=KINDS,

@@ -16,16 +16,16 @@ from service.config import Account, Language
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import name_of
-from service.live.board.build import is_pending
+from service.live.board.build import is_pending, reasons_of
 from service.live.board.links import web_address
 from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
-from service.live.board.snapshot import KINDS, Total
+from service.live.board.snapshot import KINDS, Reason, Total
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
 from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
 from service.live.text.alphabet import collated
-from service.live.text.i18n import NO_REASON, PENDING_REASON, translations_of
+from service.live.text.i18n import NO_REASON, PENDING_REASON, same_reason, translations_of
 from service.model import TEXT_LENGTH, Day
 from service.money import decimal_string
 from service.projections.facts import DEAL_CLIENT, PENDING
@@ -163,14 +163,15 @@ class RefusalList(Listing[Refusal]):
     Args:
         first: The first day of the list as an ISO date; `last` likewise, inclusive.
         reason: The name of the reason that the list is filtered by.
-        reasons: Those to choose from.
+        reasons: Those that it has, as the board shows them; `reason_names`: those to choose from.
         criteria: Its kind, and whether only those are listed whose reason is still being asked for.
     """
 
     first: str
     last: str
     reason: str | None
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    reason_names: tuple[str, ...]
     criteria: ListFilter
 
 
@@ -208,23 +209,18 @@ def refusal_list(
         first=first,
         last=last,
         reason=reason,
-        reasons=_reasons(refusals.by_reason, criteria, account, query.language),
+        reasons=reasons_of(sums, account),
+        reason_names=_names(reasons_of(refusals.by_reason, account), criteria, query.language),
         criteria=criteria,
     )
 
 
-def _reasons(
-    rows: Iterable[LossRow], criteria: ListFilter, account: Account, language: Language
-) -> tuple[str, ...]:
-    """The reasons to choose from, each in one spelling."""
-    names: dict[str, str] = {}
-    for row in rows:
-        if account.reasons.kind_of(row.reason_id, row.reason) in (
-            (criteria.kind,) if criteria.kind else KINDS
-        ):
-            name = translations_of(language).reason(row.reason_id, row.reason)
-            names[reason_key(name)] = min(name, names.get(reason_key(name), name))
-    return tuple(sorted(names.values(), key=lambda name: collated(name, language)))
+def _names(reasons: Iterable[Reason], criteria: ListFilter, language: Language) -> tuple[str, ...]:
+    """The names of the reasons of the list's kind, by the alphabet."""
+    names = {
+        same_reason(reason.reason, language) for reason in reasons if criteria.kind in (None, reason.kind)
+    }
+    return tuple(sorted(names, key=lambda name: collated(name, language)))
 
 
 def _passes(row: LossRow, criteria: ListFilter, wanted: int, account: Account) -> bool:
