@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple, Self, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -23,6 +24,7 @@ from service.ledger.read.stepless_rows import SteplessReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
+from service.live.http.encoding import CSV, HTML, Body, encoded, takes_gzip
 from service.live.page.lists import (
     by_hand,
     clients,
@@ -49,8 +51,6 @@ WAITING: Final = 20
 
 PATIENCE_SECONDS: Final = 60.0
 """For one list."""
-
-T = TypeVar("T")
 
 Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
 """Responds to a request that may see the account's board."""
@@ -92,19 +92,26 @@ class Readers(NamedTuple):
         )
 
 
-async def made(turns: Turns, request: Request, query: BoardQuery, make: Callable[[], T], seconds: float) -> T:
+async def made(
+    turns: Turns, request: Request, query: BoardQuery, make: Callable[[bool], Body], seconds: float
+) -> Response:
     """What a request asks for, once it is the account's turn. Requests for the same address share it if they
-    see the same there: two screens may not.
+    see the same there (two screens may not) and take the same encoding.
+
+    Args:
+        make: Makes it, compressed or not.
 
     Raises:
         Crowded: Too many of the account wait.
         Unavailable: The database does not answer.
     """
-    asked = request.scope["path"], request.scope["query_string"], query
+    gzip = takes_gzip(request.headers)
+    asked = request.scope["path"], request.scope["query_string"], query, gzip
     try:
-        return await turns.run(query.account, asked, make, seconds, request.state.screen)
+        body = await turns.run(query.account, asked, partial(make, gzip), seconds, request.state.screen)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
+    return Response(body.content, headers=body.headers)
 
 
 class Lists:
@@ -154,17 +161,15 @@ class Lists:
         async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
             view = parse_view(request.query_params, [column.name for column in table.columns])
             read = listed(request.query_params, account, query, view)
-            content = await made(
-                self.turns,
-                request,
-                query,
-                lambda: read(lambda listing: make(listing, account, query)),
-                PATIENCE_SECONDS,
-            )
-            if isinstance(content, str):
-                return HTMLResponse(content)
-            headers = {"content-disposition": content.disposition}
-            return Response(content.content, media_type="text/csv", headers=headers)
+
+            def body(gzip: bool) -> Body:
+                content = read(lambda listing: make(listing, account, query))
+                if isinstance(content, str):
+                    return encoded(content, HTML, gzip=gzip)
+                file = encoded(content.content, CSV, gzip=gzip)
+                return Body(file.content, {**file.headers, "content-disposition": content.disposition})
+
+            return await made(self.turns, request, query, body, PATIENCE_SECONDS)
 
         return respond
 

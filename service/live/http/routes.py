@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -29,17 +27,20 @@ from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
 from service.live.http.classifying import Classifying
+from service.live.http.encoding import HTML, JSON, Body, encoded, takes_gzip
 from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
+from service.live.http.static_files import static_route
 from service.live.page import render
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.live.stream.turns import Crowded, Turns
+from service.live.stream.wire import Wire
 from service.model import Day
 from service.problems import Problem
 
@@ -148,20 +149,18 @@ class Boards:
     async def page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""
 
-        def make() -> str:
-            return render.page(self._read(account, query), account, query)
+        def make(gzip: bool) -> Body:
+            return encoded(render.page(self._read(account, query), account, query), HTML, gzip=gzip)
 
-        content = await made(self.turns, request, query, make, DEADLINE_SECONDS)
-        return HTMLResponse(content)
+        return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 
     async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
 
-        def make() -> bytes:
-            return msgspec.json.encode(self._read(account, query))
+        def make(gzip: bool) -> Body:
+            return encoded(msgspec.json.encode(self._read(account, query)), JSON, gzip=gzip)
 
-        content = await made(self.turns, request, query, make, DEADLINE_SECONDS)
-        return Response(content, media_type="application/json")
+        return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
@@ -172,11 +171,13 @@ class Boards:
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         check_parameters([("Last-Event-ID", last_id or "")])
 
+        wire = Wire(gzip=takes_gzip(request.headers))
+
         async def stream(send: StreamSend) -> None:
-            streaming = self._hub.stream(query, _sequence_number(last_id), send)
+            streaming = self._hub.stream(query, _sequence_number(last_id), send, wire)
             await (streaming if screen is None else self._screens.attend(account.id, screen, streaming))
 
-        return EventStream(stream, self._hub.places.taken(query, screen))
+        return EventStream(stream, self._hub.places.taken(query, screen), wire)
 
 
 def _same_view(request: Request, account: Account, cookie: str | None) -> Response:
@@ -214,31 +215,6 @@ def _sequence_number(text: str | None) -> int | None:
     return int(text)
 
 
-def _page_files() -> Mapping[str, tuple[bytes, str]]:
-    """The page's files by name, each with a digest of its content."""
-    contents = {path.name: path.read_bytes() for path in render.STATIC.iterdir() if path.is_file()}
-    return {name: (content, hashlib.sha256(content).hexdigest()[:16]) for name, content in contents.items()}
-
-
-def _static(files: Mapping[str, tuple[bytes, str]]) -> Callable[[Request], Awaitable[Response]]:
-    """The handler of the page's files. Browsers keep them and ask each time whether they changed, so that all
-    are always of one version."""
-
-    async def static(request: Request) -> ASGIApp:
-        name = request.path_params["name"]
-        if name not in files:
-            return Problem(404, "there is no such file")
-        content, digest = files[name]
-        tag = f'"{digest}"'
-        headers = {"cache-control": "no-cache", "etag": tag}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response(content, media_type=media_type, headers=headers)
-
-    return static  # type: ignore[return-value]  # Starlette awaits any ASGI app that comes back
-
-
 def routes(
     hub: Hub,
     readers: Readers,
@@ -264,6 +240,6 @@ def routes(
         Route("/boards/{account}/events", boards.guarded(boards.events)),
         *lists.routes(boards.guarded),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
-        Route("/static/{name}", _static(_page_files())),
+        static_route(),
         *([] if tell is None else [happening_route(accounts, tell)]),
     ]

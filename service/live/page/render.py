@@ -162,7 +162,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query if query.mode == "desk" else None  # nobody clicks on a wall
-    calls: dict[str, _MacroCall] = {
+    return {
         "title": ("title", (risk.clients, _filtered_by(snapshot, query), snapshot.title)),
         "shown": ("shown", (_filtered_by(snapshot, query),)),
         "office": ("office", (snapshot.title,)),
@@ -190,7 +190,13 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "full": ("unknown", ("full",))
         if snapshot.storing
         else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
+        **_unknowns(snapshot),
     }
+
+
+def _unknowns(snapshot: Snapshot) -> dict[str, _MacroCall]:
+    """What stands in the place of figures that are not known."""
+    calls: dict[str, _MacroCall] = {}
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}
         calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))

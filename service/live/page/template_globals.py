@@ -81,11 +81,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         "kind_name": translations.kind,
         "kind_meaning": translations.kind_meaning,
         "is_no_reason": is_no_reason,
-        "verdict_names": {
-            "controllable": translations.gettext("Count as avoidable"),
-            "objective": translations.gettext("Count as not avoidable"),
-            "excluded": translations.gettext("Do not count"),
-        },
+        "verdict_names": translations.verdicts(),
         # An address can also ask for any range of dates; the page has links for these.
         "period_names": {
             "today": translations.gettext("Today"),

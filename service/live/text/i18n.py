@@ -71,6 +71,14 @@ class Translations:
             "unclassified": self.gettext("reason not in any list"),
         }[kind]
 
+    def verdicts(self) -> dict[str, str]:
+        """What the buttons say that classify a reason."""
+        return {
+            "controllable": self.gettext("Count as avoidable"),
+            "objective": self.gettext("Count as not avoidable"),
+            "excluded": self.gettext("Do not count"),
+        }
+
     def verdict(self, reason: str, kind: Kind) -> str:
         """What became of a reason that was classified by hand."""
         return {

@@ -18,7 +18,7 @@ from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE, StubReader
-from tests.live.http.apps import NoScreens
+from tests.live.http.apps import NO_VIEWS, StubScreens
 from tests.live.http.test_access_matrix import LISTS
 
 
@@ -28,7 +28,7 @@ async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) 
     reader.error = Unavailable("gone")
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
     readers = Readers.of(*away)._replace(boards=reader)
-    screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
+    screens, hub = NamedScreens(StubScreens(NO_VIEWS), clock), Hub(reader, accounts, clock)
     classifier = Classifier(away[0], clock, [])
     app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock, classifier))
     transport = httpx.ASGITransport(app)
