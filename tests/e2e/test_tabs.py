@@ -12,7 +12,7 @@ ANNA = {"id": "3", "name": "Анна"}
 VIEWS = ("", "?period=week", "?manager=3", "?sort=count", "?lang=en", "?mode=wall", "")
 
 
-def test_seven_tabs_of_one_browser_are_live_and_share_one_connection(tmp_path: Path, browser: Browser) -> None:
+def test_seven_tabs_of_one_browser_are_live(tmp_path: Path, browser: Browser) -> None:
     with running(tmp_path) as service, browser.new_context() as context:
         admit(context)
         tabs = [context.new_page() for _ in VIEWS]

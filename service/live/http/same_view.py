@@ -12,7 +12,9 @@ from service.config import Account
 from service.live.board.query import KEPT
 from service.live.http import access
 
-VIEW: Final = KEPT | frozenset("from to form kind reason pending currency last_event_id".split())
+VIEW: Final = KEPT | frozenset(
+    "from to form kind reason pending days currency client q order desc last_event_id".split()
+)
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
 
