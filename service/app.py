@@ -27,6 +27,7 @@ from service.http.security import SecurityHeaders
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
@@ -37,6 +38,7 @@ from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
 from service.live.http.error_pages import ErrorPages
+from service.live.http.happening import Tell
 from service.live.http.list_routes import Readers
 from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
@@ -63,9 +65,9 @@ class Service:
     metrics: Metrics
 
 
-def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Service:
+def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: Tell | None = None) -> Service:
     """Put a service together on a database that is migrated and prepared. There are file descriptors for so
-    many `streams` of events."""
+    many `streams` of events. An invented office can `tell` what happens in it."""
     accounts = {account.id: account for account in config.accounts}
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
@@ -88,15 +90,16 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     writer.on_fault.append(soundness.on_fault)
     if follower is not None:
         follower.on_seq += on_seq
-        writer.on_commit.append(_seqs_to([follower.announce]))
+        on_seq.append(follower.announce)
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
     brake = Brake(clock, metrics.failed_proof)
     runs.append(brake.run)
+    classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, brake, clock),
+        *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
         metrics_route(metrics, config.metrics_token, brake),
         *_health(database, writer, soundness),
     ]

@@ -115,6 +115,19 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Above what the figures of a board are too high. None: no limit.
+
+    Args:
+        clients: Clients at risk.
+        amount: The amount at stake, in minor units of the account's currency.
+    """
+
+    clients: int | None = None
+    amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One CRM connection, and the board that it feeds.
 
@@ -137,6 +150,7 @@ class Account:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     public_url: str | None = None
     mask_clients: bool = False
+    limits: Limits = Limits()
     options: Options = field(default_factory=Options)
     api: Api | None = None
     root_path: str = ""

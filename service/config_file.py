@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from service.adapters import ADAPTERS, Adapter
-from service.config import Account, Api, Config, ConfigError, Language, Secret, zone
-from service.money import currency_code
+from service.config import Account, Api, Config, ConfigError, Language, Limits, Secret, zone
+from service.money import currency_code, parse_amount
 from service.reasons import DEFAULT_REASONS, LISTED_KINDS, Kind, ReasonTable, reason_key
 
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
@@ -41,6 +41,11 @@ class _Reasons(msgspec.Struct):
     excluded: list[str] = []
 
 
+class _Limits(msgspec.Struct):
+    clients: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    amount: str | None = None
+
+
 class _Account(msgspec.Struct):
     id: str
     title: str
@@ -54,6 +59,7 @@ class _Account(msgspec.Struct):
     rates: dict[str, str] = {}
     public_url: str | None = None
     mask_clients: bool = False
+    limits: dict[str, Any] = {}
     api: dict[str, Any] | None = None
 
 
@@ -213,6 +219,7 @@ def _account(raw: Mapping[str, object], root_path: str, key: str) -> Account:
         public_url=public_url,
         root_path=root_path,
         mask_clients=section.mask_clients,
+        limits=_limits(section.limits, section.currency, f"{key}.limits"),
         options=_table(raw.get(section.crm, {}), adapter.options, f"{key}.{section.crm}"),
         api=None if section.api is None else _api(section.api, adapter, f"{key}.api"),
     )
@@ -274,11 +281,18 @@ def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
     return ReasonTable(kinds)
 
 
+def _limits(raw: Mapping[str, object], currency: str, key: str) -> Limits:
+    given = _table(raw, _Limits, key)
+    try:
+        amount = None if given.amount is None else parse_amount(given.amount, currency)
+    except ValueError as error:
+        raise ConfigError(f"{key}.amount: {error}") from None
+    return Limits(given.clients, amount)
+
+
 def _rates(given: Mapping[str, str], key: str) -> Mapping[str, Decimal]:
-    rates: dict[str, Decimal] = {}
     for currency, rate in given.items():
         _check(currency_code(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD")
         is_rate = _RATE.fullmatch(rate) and Decimal(rate) > 0
         _check(is_rate, f"{key}.{currency}", 'expected a rate such as "92.50"')
-        rates[currency] = Decimal(rate)
-    return rates
+    return {currency: Decimal(rate) for currency, rate in given.items()}

@@ -65,7 +65,7 @@ async def _serve(
 
     api = Companion(simulation.crm.app, _LOOPBACK, 0, lambda: None, lambda _url: None)
     tasks.append(asyncio.create_task(api.serve(sockets=[for_crm])))
-    await serve_until_signal(config, clock, host, listening, started)
+    await serve_until_signal(config, clock, host, listening, started, simulation.tell)
     api.stop()
     for task in tasks[1:]:
         task.cancel()

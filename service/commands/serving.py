@@ -26,6 +26,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import is_sqlite
 from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
+from service.live.http.happening import Tell
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -135,9 +136,17 @@ def make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def serve_until_signal(
-    config: Config, clock: Clock, host: str, listening: socket.socket, started: Callable[[str], None]
+    config: Config,
+    clock: Clock,
+    host: str,
+    listening: socket.socket,
+    started: Callable[[str], None],
+    tell: Tell | None = None,
 ) -> None:
     """Serve until a signal to stop.
+
+    Args:
+        tell: See `create_app`.
 
     Raises:
         Moved: The database's file is not the one at its path any more.
@@ -150,7 +159,7 @@ async def serve_until_signal(
             _log.critical("%s", fault)
             server.stop()
 
-    server = _server(config, clock, host, started, stop_if_moved)
+    server = _server(config, clock, host, started, stop_if_moved, tell)
     await server.serve(sockets=[listening])
     if moved:
         raise moved[0]
@@ -162,9 +171,10 @@ def _server(
     host: str,
     started: Callable[[str], None],
     on_fault: Callable[[Fault], None] = lambda _fault: None,
+    tell: Tell | None = None,
 ) -> Server:
     shares = descriptors.shares(descriptors.raise_limit())
-    service = create_app(config, clock, shares.streams)
+    service = create_app(config, clock, shares.streams, tell)
     service.writer.on_fault.append(on_fault)
     return Server(
         service.app,

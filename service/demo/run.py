@@ -24,6 +24,7 @@ from service.demo.life import Life
 from service.demo.office import Office, OfficeClock
 from service.demo.postman import Postman, patiently, through
 from service.demo.story import ZONE, tell_story, told_from
+from service.demo.telling import Language, Teller, Telling
 
 SEED: Final = 20
 """The demo is the same every time, but for the moments."""
@@ -72,6 +73,8 @@ class Simulation:
         rng = random.Random(SEED)
         self._clock = clock
         self._examples_seconds = examples_seconds
+        self._lives_from: float | None = None  # by the monotonic clock; None until the story is posted
+        self._teller = Teller(self.office, kind, ZONE)
         self.told_from = told_from(clock.now())
         """The first day of which the story has every refusal."""
         self._story = tell_story(self.office, office_clock, rng)
@@ -87,6 +90,13 @@ class Simulation:
             "language": "ru",
             **self.crm.account(api_url),
         }
+
+    def tell(self, language: Language) -> Telling:
+        """What the office does right now, and what the last events were."""
+        until_life = self._examples_seconds
+        if self._lives_from is not None:
+            until_life = self._lives_from - self._clock.monotonic()
+        return self._teller.tell(language, until_life)
 
     async def play(self, base_url: str) -> None:
         """Post the story's webhooks, then those of the office's life until cancelled.
@@ -110,7 +120,9 @@ class Simulation:
                 await postman.tell_all(self._story, bar.update)
             if self._examples_seconds is None:
                 return
+            self._lives_from = self._clock.monotonic() + self._examples_seconds
             await self._clock.wait(self._examples_seconds, asyncio.Event())
+            self._teller.listen()
             while True:
                 await postman.tell_all(self._life.next_events(), lambda _: None)
                 await self._clock.wait(self._life.pause_seconds(), asyncio.Event())

@@ -173,10 +173,23 @@ class SavedToday(Figure, frozen=True):
     list: tuple[SavedClient, ...] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """Above what the figures of the card are too high, as configured; null: no limit.
+
+    Args:
+        over: The figures that are.
+    """
+
+    clients: int | None
+    amount: str | None
+    over: tuple[Literal["clients", "amount"], ...]
+
+
 class AtRisk(msgspec.Struct, frozen=True):
     """The card «Потенциально потерянная выручка» (SPEC section 3).
 
-    A figure is null on a board of one manager or pipeline, because its relation is not kept by either.
+    A figure is null on a board of one manager or pipeline, because its relation is not kept by either; so are
+    the limits, which are the whole office's.
     `managers` is empty on the board of a pipeline: a manager's habit is not kept by pipeline.
     """
 
@@ -187,6 +200,7 @@ class AtRisk(msgspec.Struct, frozen=True):
     managers: tuple[Manager, ...]
     no_next_step: NoNextStep | None = None
     saved_today: SavedToday | None = None
+    limits: Limits | None = None
 
 
 def _figures_of(card: type[msgspec.Struct]) -> dict[str, type[Figure]]:
@@ -228,6 +242,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     Args:
         known_from: The first day of which the losses are complete; null while nothing is known.
         storing: Whether the service can store what comes in.
+        title: The account's, for a heading.
     """
 
     account: str
@@ -245,3 +260,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     shown: Filter = Filter()
     managers: tuple[Choice, ...] = ()
     pipelines: tuple[Choice, ...] = ()
+    title: str = ""

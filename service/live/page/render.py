@@ -67,7 +67,6 @@ def page(snapshot: Snapshot, account: Account, query: BoardQuery, *, static: str
         snapshot=snapshot,
         account=account,
         query=query,
-        filtered_by=_filtered_by(snapshot, query),
         fragments=html,
         rows=[html[row_id] for row_id in _order(snapshot)],
         version=version(),
@@ -164,15 +163,17 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query if query.mode == "desk" else None  # nobody clicks on a wall
     calls: dict[str, _MacroCall] = {
+        "title": ("title", (risk.clients, _filtered_by(snapshot, query), snapshot.title)),
         "shown": ("shown", (_filtered_by(snapshot, query),)),
+        "office": ("office", (snapshot.title,)),
         "to-wall": ("to_wall", (query,)),
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
-        "period": ("period", (snapshot.period,)),
+        "period": ("period", (snapshot.period, query)),
         "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
         "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
-        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
+        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency, risk.limits)),
         "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
@@ -193,6 +194,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     unheard = [warning for warning in snapshot.warnings if warning.code == "never_heard"]
     if unheard:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
+        calls["title"] = ("title", (0, "", snapshot.title))
         calls["setup"] = ("setup", (unheard[0].subject,))
     return calls
 

@@ -6,6 +6,7 @@ import { keepOnly, show } from "./fragments.js";
 import { listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
 import { listenToNavigation } from "./navigation.js";
+import { listenToPopups } from "./popups.js";
 import { Stream } from "./stream.js";
 import { Upgrade } from "./upgrade.js";
 import { Wall } from "./wall.js";
@@ -51,15 +52,9 @@ function showFrame(name, frame, first) {
   for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);
   upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
-  nameBoard();
   delete document.body.dataset.loading;
+  showWaiting();
   showStoring();
-}
-
-/** The title names the board as its heading does: by the filter, then by the office. */
-function nameBoard() {
-  const names = [...document.querySelectorAll("h1 > span")].map((name) => name.textContent);
-  document.title = names.filter(Boolean).join(" · ");
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
@@ -79,6 +74,14 @@ function showState(state) {
   page.dataset.state = state;
   document.getElementById("stale").hidden = state !== "lost";
   nameState();
+}
+
+/** Say that what was chosen without a connection is not shown yet. */
+function showWaiting() {
+  const cut = page.dataset.state === "lost" || stream.failing || !navigator.onLine;
+  const waiting = cut && "loading" in document.body.dataset;
+  page.toggleAttribute("data-waiting", waiting);
+  write(document.getElementById("waiting"), waiting ? messages.waiting : "");
 }
 
 /** While the service cannot store what the CRM reports, which a fragment tells, the figures are not live. */
@@ -101,6 +104,7 @@ function checkStream(now) {
 
 setInterval(() => {
   checkStream();
+  showWaiting();
   detectStorm();
   clock.tick();
   upgrade.check();
@@ -118,6 +122,8 @@ addEventListener("pageshow", (event) => event.persisted && stream.open());
 listenToNavigation(() => {
   document.body.dataset.loading = "";
   stream.open(address());
+  showWaiting();
 });
+listenToPopups();
 listenToKeys();
 clock.tick();

@@ -20,12 +20,21 @@ export function duration(seconds, messages, language) {
   return units.length ? units.join(" ").replace(/ /g, "\u00a0") : messages.moment;
 }
 
-/** A moment's local time, with its date if that is not the date of `seen`. Both are local ISO texts. */
+/** A moment to the second, with its date, and its year, if they are not those of `seen`. Both are local ISO texts. */
 export function moment(at, seen, messages) {
-  const time = at.slice(11, 19);
+  return dated(at, seen, at.slice(11, 19), messages);
+}
+
+/** The same to the minute. */
+export function minute(at, seen, messages) {
+  return dated(at, seen, at.slice(11, 16), messages);
+}
+
+function dated(at, seen, time, messages) {
   if (at.slice(0, 10) === seen.slice(0, 10)) return time;
-  const [year, month, day] = at.slice(0, 10).split("-");
-  return fill(messages.date, { day, month, year, time });
+  const [year, month, day] = at.slice(0, 10).split("-").map(Number);
+  const form = at.slice(0, 4) === seen.slice(0, 4) ? messages.date : messages.dated;
+  return `${fill(form, { day, month: messages.months[month - 1], year })}, ${time}`;
 }
 
 /** Milliseconds since 1970 as a local ISO text in the time zone of `sample`, another such text. */

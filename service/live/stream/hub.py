@@ -31,6 +31,7 @@ from service.live.stream.places import Places
 from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import StreamSend, Subscriber
 from service.live.stream.turns import Turns
+from service.live.stream.wire import PLAIN, Wire
 
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
@@ -133,17 +134,20 @@ class Hub:
             watch.beat = True
             watch.wake.set()
 
-    async def stream(self, query: BoardQuery, last_seq: int | None, send: StreamSend) -> None:
+    async def stream(
+        self, query: BoardQuery, last_seq: int | None, send: StreamSend, wire: Wire = PLAIN
+    ) -> None:
         """Write a stream until it ends.
 
         Args:
             last_seq: The sequence number of the last frame that the subscriber has received, if any.
             send: ASGI's, of a response that has begun.
+            wire: How the connection takes frames.
         """
         watch = self._watch(query.account)
         feed = watch.feeds.setdefault(query, Feed(query))
         cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
-        subscriber = Subscriber(send, feed.ring, cursor)
+        subscriber = Subscriber(send, feed.ring, cursor, last_seq or 0, wire)
         feed.subscribers.add(subscriber)
         watch.idle_since = None
         watch.wake.set()
@@ -234,16 +238,19 @@ class Hub:
             _show(feed, reading.updates.get(feed), subscribers)
 
     def _tell_storing(self, watch: _Watch) -> None:
-        """Of a board that cannot be read, tell at least that nothing can be stored."""
+        """Of a board that cannot be read, tell at least that nothing can be stored. A subscriber that saw a
+        later board on another node waits until that can be read."""
         rows = None if watch.rows is None else replace(watch.rows, closed=frozenset())
         storing = self.is_storing()
         for feed in watch.feeds.values():
-            board, whole = feed.ring.board, feed.needs_whole
+            board = feed.ring.board
             if rows is None or board is None or feed.period is None:
                 continue
+            subscribers = [subscriber for subscriber in feed.subscribers if subscriber.seen <= board.seq]
+            whole = any(subscriber.needs_whole for subscriber in subscribers)
             if whole or board.storing != storing:
                 board = msgspec.structs.replace(board, storing=storing)
-                _show(feed, updated(feed, board, feed.period, rows, whole=whole), list(feed.subscribers))
+                _show(feed, updated(feed, board, feed.period, rows, whole=whole), subscribers)
 
 
 def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscriber]) -> None:

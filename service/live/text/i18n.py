@@ -12,12 +12,13 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, get_args
 
+from babel.dates import get_month_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from service.config import Language
 from service.projections.facts import PENDING
-from service.reasons import Kind
+from service.reasons import Kind, reason_key
 
 SOURCE: Final[Language] = "en"
 """The language of the messages in the source."""
@@ -25,7 +26,7 @@ SOURCE: Final[Language] = "en"
 NO_REASON: Final = "No reason given"
 """The message that names the refusals without a reason."""
 
-PENDING_REASON: Final = "Reason being asked for"
+PENDING_REASON: Final = "Reason pending"
 """The message that names the refusals whose reason the CRM's API has not told yet."""
 
 
@@ -33,6 +34,7 @@ class Translations:
     """The messages in one language. Args of messages are named: `%(name)s`."""
 
     def __init__(self, language: Language) -> None:
+        self.language: Final = language
         self.catalogue = _catalogue(language)
 
     def gettext(self, message: str, **values: str | int) -> str:
@@ -53,19 +55,37 @@ class Translations:
         return reason_id or self.gettext(NO_REASON)
 
     def kind(self, kind: Kind) -> str:
-        """The name of a kind of refusals that counts."""
+        """The name of a kind of refusals."""
         return {
-            "controllable": self.gettext("Controllable"),
-            "objective": self.gettext("Objective"),
+            "controllable": self.gettext("Avoidable"),
+            "objective": self.gettext("Not avoidable"),
             "unclassified": self.gettext("Unclassified"),
+            "excluded": self.gettext("Not counted"),
         }[kind]
 
     def kind_meaning(self, kind: Kind) -> str:
         """What a kind of refusals means."""
         return {
-            "controllable": self.gettext("the department's fault"),
-            "objective": self.gettext("hard to prevent"),
-            "unclassified": self.gettext("in no list"),
+            "controllable": self.gettext("our fault"),
+            "objective": self.gettext("beyond our control"),
+            "unclassified": self.gettext("reason not in any list"),
+        }[kind]
+
+    def verdicts(self) -> dict[str, str]:
+        """What the buttons say that classify a reason."""
+        return {
+            "controllable": self.gettext("Count as avoidable"),
+            "objective": self.gettext("Count as not avoidable"),
+            "excluded": self.gettext("Do not count"),
+        }
+
+    def verdict(self, reason: str, kind: Kind) -> str:
+        """What became of a reason that was classified by hand."""
+        return {
+            "controllable": self.gettext("“%(reason)s” now counts as avoidable", reason=reason),
+            "objective": self.gettext("“%(reason)s” now counts as not avoidable", reason=reason),
+            "excluded": self.gettext("“%(reason)s” is not counted any more", reason=reason),
+            "unclassified": self.gettext("“%(reason)s” is unclassified again", reason=reason),
         }[kind]
 
     def script(self) -> Mapping[str, str | list[str]]:
@@ -75,21 +95,22 @@ class Translations:
             "hour": self.gettext("%(num)s h"),
             "day": self._plural_forms("%(num)s day", "%(num)s days"),
             "moment": self.gettext("less than a minute"),
-            "date": self.gettext("%(day)s/%(month)s/%(year)s, %(time)s"),
+            "months": [get_month_names("abbreviated", locale=self.language)[month] for month in range(1, 13)],
+            "date": self.gettext("%(month)s %(day)s"),
+            "dated": self.gettext("%(month)s %(day)s, %(year)s"),
             "live": self.gettext("Live"),
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
-            "full": self.gettext("Not storing"),
-            "client": self._plural_forms(
-                "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
-            ),
+            "full": self.gettext("Not storing data"),
+            "waiting": self.gettext("No connection: your choice is shown when it is back"),
+            "further": self.gettext("%(num)s more · %(amount)s"),
             "arrived": self._plural_forms(
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"
             ),
             "saved": self.gettext("Saved: %(names)s"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
-            "stale": self.gettext("No connection: the figures are those of %(time)s, %(age)s ago"),
+            "stale": self.gettext("No connection: figures as of %(time)s, %(age)s ago"),
         }
 
     def _plural_forms(self, singular: str, plural: str) -> list[str]:
@@ -104,6 +125,13 @@ def same_reason(name: str, language: Language) -> str:
         if name in {translations_of(source).gettext(message) for source in get_args(Language)}:
             return translations_of(language).gettext(message)
     return name
+
+
+def is_no_reason(name: str) -> bool:
+    """Whether a reason's name is one that the board itself gives, because the CRM gave none."""
+    own = (translations_of(language).gettext(NO_REASON) for language in get_args(Language))
+    pending = (translations_of(language).gettext(PENDING_REASON) for language in get_args(Language))
+    return reason_key(name) in map(reason_key, (*own, *pending))
 
 
 _TAGS: Final = 32

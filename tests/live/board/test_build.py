@@ -146,6 +146,9 @@ FIRST = MONTH.previous.first
         ("2026-11-23..2026-11-23", FIRST, False),
         ("2026-11-22..2026-11-22", FIRST, True),
         ("year", FIRST, False),
+        ("yesterday", FIRST, True),
+        ("last_week", FIRST, True),
+        ("last_month", FIRST, False),
     ],
 )
 def test_a_comparison_is_made_only_with_days_whose_losses_are_known(
@@ -250,16 +253,22 @@ def test_a_warning_says_what_the_figures_leave_out() -> None:
             "webhook_off",
             1,
             "CRM отключила вебхук",
-            "The CRM has switched its webhook off",
+            "The CRM has switched off its webhook",
         ),
         (
             {"troubles": (Trouble("api_token", "leads", 1, NOW, NOW),)},
             "api_token",
             1,
             "CRM не принимает токен",
-            "The CRM refuses the token",
+            "The CRM rejects the token",
         ),
-        ({"repaired": 3}, "missed", 3, "Найдено и исправлено 3 изменения", "3 changes that no webhook had"),
+        (
+            {"repaired": 3},
+            "missed",
+            3,
+            "Найдено и исправлено 3 изменения",
+            "3 changes that no webhook reported",
+        ),
     ],
 )
 def test_problems_with_the_crm_are_warned_of_in_both_languages(
@@ -281,7 +290,7 @@ def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
     read = board_rows(refusals=(LossRow(PENDING, None, 2, 300), LossRow(None, None, 1, 100)))
     called: dict[Language, tuple[str, str]] = {
         "ru": ("Причина уточняется", "Причина не указана"),
-        "en": ("Reason being asked for", "No reason given"),
+        "en": ("Reason pending", "No reason given"),
     }
     for language, (pending, none) in called.items():
         shown = board(read, account(language)).losses

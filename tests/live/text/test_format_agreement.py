@@ -18,10 +18,11 @@ TABLE: Final = json.loads(Path(__file__).with_name("formats.json").read_text(enc
 LANGUAGES: Final[tuple[Language, ...]] = ("ru", "en")
 ADDRESS: Final = "http://board.test/"
 ASK: Final = """async ([rows, words, language]) => {
-    const { duration, moment } = await import("/format.js");
+    const { duration, minute, moment } = await import("/format.js");
     return {
         durations: rows.durations.map(([seconds]) => duration(seconds, words, language)),
         moments: rows.moments.map(([at, seen]) => moment(at, seen, words)),
+        minutes: rows.minutes.map(([at, seen]) => minute(at, seen, words)),
     };
 }"""
 
@@ -31,6 +32,7 @@ def expected(language: Language) -> dict[str, list[str]]:
     return {
         "durations": [row[1 + column] for row in TABLE["durations"]],
         "moments": [row[2 + column] for row in TABLE["moments"]],
+        "minutes": [row[2 + column] for row in TABLE["minutes"]],
     }
 
 
@@ -80,6 +82,7 @@ def test_the_server_writes_what_the_table_says(language: Language) -> None:
     assert expected(language) == {
         "durations": [formats.duration(seconds, language) for seconds, *_ in TABLE["durations"]],
         "moments": [formats.moment(at, seen, language) for at, seen, *_ in TABLE["moments"]],
+        "minutes": [formats.minute(at, seen, language) for at, seen, *_ in TABLE["minutes"]],
     }
 
 
