@@ -1,4 +1,4 @@
-"""The oldest browser that the page is made for, Chromium 79 (LG webOS 6), and what its scripts and stylesheets
+"""The oldest browser that the page is made for, Chromium 79 (LG webOS 6), and what its scripts and styles
 must therefore not use. Each rule names the version that brought the feature.
 
 `tests/soak/televisions.py` asks real browsers of that age the same: what they drop, these rules must know.
@@ -90,6 +90,8 @@ YOUNGER_NAMES: Final = {
     "wakeLock": 84,
     "withResolvers": 119,
 }
+METHODS: Final = frozenset({"any", "at"})
+"""Names that other things have too, so that only a call tells."""
 REFLECTED: Final = re.compile("aria[A-Z]")  # attributes as properties: Chromium 81
 LOOKED_FOR: Final = frozenset({"trustedTypes", "wakeLock"})
 """Names that a script uses only where it has found them."""
@@ -223,9 +225,14 @@ def _of_script(node: Node) -> Iterator[str]:
 
 def _is_name(node: Node) -> bool:
     """Whether it is what an object has, or a global: not the script's own word."""
-    if node.type == "property_identifier":
-        return node.parent is not None and node.parent.type == "member_expression"
-    return node.type == "identifier" and _text(node) not in {"any", "at"}
+    if node.type == "identifier":
+        return _text(node) not in METHODS
+    member = node.parent
+    if node.type != "property_identifier" or member is None or member.type != "member_expression":
+        return False
+    return _text(node) not in METHODS or (
+        member.parent is not None and member.parent.type == "call_expression"
+    )
 
 
 def _in_function(node: Node) -> bool:
@@ -287,7 +294,7 @@ def _of_property(node: Node, name: str, value: str) -> Iterator[str]:
         yield f"{name}: {value} {_since(YOUNGER_VALUES[name, value])}"
     siblings = "" if node.parent is None else _text(node.parent)
     if re.search(r"display: ?(inline-)?flex", siblings):
-        if name in {"gap", "row-gap", "column-gap"}:
+        if name in {"gap", "row-gap", "column-gap"} and value != "0":
             yield f"{name} between flex items {_since(84)}"
         elif name in {"align-items", "justify-content", "align-content"} and value in {"start", "end"}:
             yield f"{name}: {value} of flex items {_since(93)}: flex-{value}"
