@@ -37,6 +37,7 @@ from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
 from service.live.http.error_pages import ErrorPages
+from service.live.http.happening import Tell
 from service.live.http.list_routes import Readers
 from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
@@ -63,9 +64,9 @@ class Service:
     metrics: Metrics
 
 
-def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Service:
+def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: Tell | None = None) -> Service:
     """Put a service together on a database that is migrated and prepared. There are file descriptors for so
-    many `streams` of events."""
+    many `streams` of events. An invented office can `tell` what happens in it."""
     accounts = {account.id: account for account in config.accounts}
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
@@ -96,7 +97,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS) -> Serv
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, brake, clock),
+        *live.routes(hub, readers, accounts, screens, brake, clock, tell),
         metrics_route(metrics, config.metrics_token, brake),
         *_health(database, writer, soundness),
     ]

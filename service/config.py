@@ -6,7 +6,7 @@ import hmac
 import importlib.resources
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal, Self, TypeAlias
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import tzdata
 
-from service.reasons import DEFAULT_REASONS, ReasonTable
+from service.reasons import DEFAULT_REASONS, Kind, ReasonTable
 
 Language: TypeAlias = Literal["ru", "en"]
 
@@ -115,6 +115,19 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Above what the figures of a board are too high. None: no limit.
+
+    Args:
+        clients: Clients at risk.
+        amount: The amount at stake, in minor units of the account's currency.
+    """
+
+    clients: int | None = None
+    amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One CRM connection, and the board that it feeds.
 
@@ -137,10 +150,15 @@ class Account:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     public_url: str | None = None
     mask_clients: bool = False
+    limits: Limits = Limits()
     options: Options = field(default_factory=Options)
     api: Api | None = None
     root_path: str = ""
     invented: bool = False
+
+    def with_hand(self, by_hand: Mapping[str, Kind]) -> Account:
+        """The account with the reasons that were classified by hand (`ReasonTable.with_hand`)."""
+        return replace(self, reasons=self.reasons.with_hand(by_hand)) if by_hand else self
 
     @property
     def webhook_address(self) -> str:

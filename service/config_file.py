@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from service.adapters import ADAPTERS, Adapter
-from service.config import Account, Api, Config, ConfigError, Language, Secret, zone
-from service.money import currency_code
-from service.reasons import DEFAULT_REASONS, Kind, ReasonTable, reason_key
+from service.config import Account, Api, Config, ConfigError, Language, Limits, Secret, zone
+from service.money import currency_code, parse_amount
+from service.reasons import DEFAULT_REASONS, LISTED_KINDS, Kind, ReasonTable, reason_key
 
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -26,7 +26,6 @@ _ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _OWN_PATHS: Final = frozenset({"boards", "healthz", "metrics", "readyz", "static", "webhooks"})
 """What the paths inside the service begin with. One that began with the root path would be ambiguous."""
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_LISTED_KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "excluded")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 
 
@@ -42,6 +41,11 @@ class _Reasons(msgspec.Struct):
     excluded: list[str] = []
 
 
+class _Limits(msgspec.Struct):
+    clients: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    amount: str | None = None
+
+
 class _Account(msgspec.Struct):
     id: str
     title: str
@@ -55,6 +59,7 @@ class _Account(msgspec.Struct):
     rates: dict[str, str] = {}
     public_url: str | None = None
     mask_clients: bool = False
+    limits: dict[str, Any] = {}
     api: dict[str, Any] | None = None
 
 
@@ -214,6 +219,7 @@ def _account(raw: Mapping[str, object], root_path: str, key: str) -> Account:
         public_url=public_url,
         root_path=root_path,
         mask_clients=section.mask_clients,
+        limits=_limits(section.limits, section.currency, f"{key}.limits"),
         options=_table(raw.get(section.crm, {}), adapter.options, f"{key}.{section.crm}"),
         api=None if section.api is None else _api(section.api, adapter, f"{key}.api"),
     )
@@ -267,7 +273,7 @@ def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret
 def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
     section = _table(raw, _Reasons, key)
     kinds: dict[str, Kind] = {}
-    for kind in _LISTED_KINDS:
+    for kind in LISTED_KINDS:
         for name in getattr(section, kind):
             known = kinds.setdefault(reason_key(name), kind)
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")
@@ -275,11 +281,18 @@ def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
     return ReasonTable(kinds)
 
 
+def _limits(raw: Mapping[str, object], currency: str, key: str) -> Limits:
+    given = _table(raw, _Limits, key)
+    try:
+        amount = None if given.amount is None else parse_amount(given.amount, currency)
+    except ValueError as error:
+        raise ConfigError(f"{key}.amount: {error}") from None
+    return Limits(given.clients, amount)
+
+
 def _rates(given: Mapping[str, str], key: str) -> Mapping[str, Decimal]:
-    rates: dict[str, Decimal] = {}
     for currency, rate in given.items():
         _check(currency_code(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD")
         is_rate = _RATE.fullmatch(rate) and Decimal(rate) > 0
         _check(is_rate, f"{key}.{currency}", 'expected a rate such as "92.50"')
-        rates[currency] = Decimal(rate)
-    return rates
+    return {currency: Decimal(rate) for currency, rate in given.items()}

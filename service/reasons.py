@@ -1,6 +1,7 @@
 """The kinds of loss reasons: the department's fault, nobody's fault, or no refusal at all.
 
 Pure. A reason's kind is looked up when figures are read, so that reclassifying a reason recomputes nothing.
+The configuration lists reasons, and people who look at the board may classify by hand what it does not list.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ import html
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from service.model import ID_LENGTH
 
 Kind: TypeAlias = Literal["controllable", "objective", "excluded", "unclassified"]
+
+LISTED_KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "excluded")
+"""The kinds that a reason can be given."""
 
 _ENTITY: Final = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);")
 """A character as HTML writes it: some CRMs store what was typed into a web form so, such as `&quot;`."""
@@ -47,17 +51,37 @@ def _folded(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReasonTable:
-    """The kind of each listed reason, by `reason_key` of its name or of the CRM's id."""
+    """The kind of each reason that is in a list, by `reason_key` of its name or of the CRM's id.
+
+    Args:
+        kinds: What the configuration lists. It wins, by name or id.
+        by_hand: What was classified by hand.
+    """
 
     kinds: Mapping[str, Kind]
+    by_hand: Mapping[str, Kind] = field(default_factory=dict)
+
+    def with_hand(self, by_hand: Mapping[str, Kind]) -> ReasonTable:
+        """The table with what was classified by hand, which counts where the configuration lists nothing."""
+        return replace(self, by_hand=by_hand) if by_hand else self
 
     def kind_of(self, reason_id: str | None, name: str | None) -> Kind:
         """The kind of a reason. A reason in no list, or none at all, is unclassified."""
-        for text in (name, reason_id):
-            kind = self.kinds.get(reason_key(text)) if text else None
-            if kind is not None:
-                return kind
-        return "unclassified"
+        return (
+            _listed(self.kinds, reason_id, name) or _listed(self.by_hand, reason_id, name) or "unclassified"
+        )
+
+    def is_by_hand(self, reason_id: str | None, name: str | None) -> bool:
+        """Whether a reason has its kind by hand, and can lose it by what it is called: by its name, or by its
+        id while it has no name."""
+        is_listed = _listed(self.kinds, reason_id, name) is not None
+        return not is_listed and reason_key(name or reason_id or "") in self.by_hand
+
+
+def _listed(kinds: Mapping[str, Kind], reason_id: str | None, name: str | None) -> Kind | None:
+    """The kind of a reason in some lists, where its name counts before its id."""
+    found = (kinds.get(reason_key(text)) for text in (name, reason_id) if text)
+    return next((kind for kind in found if kind is not None), None)
 
 
 _DEFAULT_NAMES: Final[Mapping[str, Mapping[Kind, tuple[str, ...]]]] = {

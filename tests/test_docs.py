@@ -81,7 +81,7 @@ def test_the_example_has_every_setting() -> None:
     example = text("lossboard.example.toml")
     sections = config_file._File, config_file._Account, config_file._Api
     for name in [field.encode_name for section in sections for field in msgspec.structs.fields(section)]:
-        assert re.search(rf"^(# )?{name} =|^\[+(accounts\.)?{name}\]+", example, re.MULTILINE), name
+        assert re.search(rf"^(# )?({name} =|\[+(accounts\.)?{name}\]+)", example, re.MULTILINE), name
 
 
 def test_the_operations_manual_has_every_metric_and_no_other() -> None:

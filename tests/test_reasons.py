@@ -99,6 +99,19 @@ def test_a_reason_can_be_listed_by_its_id_and_the_name_wins() -> None:
     assert table.kind_of(None, None) == "unclassified"
 
 
+def test_what_is_classified_by_hand_counts_where_the_configuration_lists_nothing() -> None:
+    listed = ReasonTable({"дорого": "objective", "17": "excluded"})
+    table = listed.with_hand({"дорого": "controllable", "далеко": "controllable", "5": "excluded"})
+    assert table.kind_of(None, "Далеко") == "controllable"
+    assert table.kind_of("5", None) == "excluded"
+    assert table.kind_of(None, "Дорого") == "objective"
+    assert table.kind_of("17", "Далеко") == "excluded"  # the configuration wins, also by the id
+    assert table.kind_of("1", "Долго") == "unclassified"
+    by_hand = {("1", "Далеко"), ("5", None), ("5", "Долго"), ("17", "Далеко"), (None, "Дорого"), (None, None)}
+    assert {reason for reason in by_hand if table.is_by_hand(*reason)} == {("1", "Далеко"), ("5", None)}
+    assert listed.with_hand({}) is listed
+
+
 @given(st.text(max_size=400))
 def test_a_key_is_its_own_key_and_fits(name: str) -> None:
     key = reason_key(name)

@@ -140,10 +140,28 @@ def _screens() -> None:
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("digest", sa.Text, nullable=False, comment="of the link's token"),
+        sa.Column("view", sa.Text, nullable=False, comment="parameters that its requests have by default"),
         sa.Column("added_at", Number, nullable=False),
         sa.Column("seen_at", Number, comment="when it was last seen open"),
         sa.PrimaryKeyConstraint("account", "name", name="screens_pkey"),
         sa.UniqueConstraint("account", "digest", name="screens_account_digest_key"),
+        **KEYED,
+    )
+
+
+def _classified() -> None:
+    op.create_table(
+        "classified",
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False, comment="the reason's name or id, as names are compared"),
+        sa.Column("reason", sa.Text, nullable=False, comment="as the board showed it"),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column(
+            "screen", sa.Text, nullable=False, comment="name of the screen that it was classified from"
+        ),
+        sa.Column("classified_at", Number, nullable=False),
+        sa.PrimaryKeyConstraint("account", "key", name="classified_pkey"),
+        _check("kind", "kind IN ('controllable', 'objective', 'excluded')"),
         **KEYED,
     )
 
@@ -265,6 +283,7 @@ def upgrade() -> None:
     _heads()
     _log()
     _screens()
+    _classified()
     _sync()
     _deals_and_tasks()
     for name in NAMED:
@@ -277,6 +296,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     sums = (name for name, _, _ in SUMS)
+    beside = ("troubles", "syncs", "needs", "classified", "screens")
     log = ("invalidations", "quarantine", "deliveries", "heads")
-    for table in (*sums, *NAMED, "mergers", "tasks", "deals", "troubles", "syncs", "needs", "screens", *log):
+    for table in (*sums, *NAMED, "mergers", "tasks", "deals", *beside, *log):
         op.drop_table(table)

@@ -15,12 +15,13 @@ from service.clock import SystemClock
 from service.commands import crm_api, operations, tail
 from service.commands.crm import import_file, subscribe, sync
 from service.commands.database import backup, check_database, move_to, restore
+from service.commands.demo import serve_demo
 from service.commands.options import accounts, bar, plain_errors, with_config
 from service.commands.people import forget, purge
 from service.commands.screens import screens
-from service.commands.serving import serve_config, serve_demo
+from service.commands.serving import serve_config
 from service.config import Account, Config
-from service.demo.run import CRMS
+from service.demo.run import CRMS, EXAMPLES_SECONDS
 from service.ledger.database import schema
 from service.ledger.upkeep import attach
 from service.ledger.write import log
@@ -53,12 +54,23 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 @_address
 @click.option("--crm", default="amocrm", show_default=True, type=click.Choice(list(CRMS)))
 @click.option("--still", is_flag=True, help="Post the worked examples, then leave the office quiet.")
+@click.option(
+    "--examples",
+    "examples_seconds",
+    default=EXAMPLES_SECONDS,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Seconds that the worked examples stand before the office goes on.",
+)
 @click.option("--database-url", default=None, help="An empty database (default: a temporary SQLite file).")
-def demo(host: str, port: int, crm: str, still: bool, database_url: str | None) -> None:
+def demo(
+    host: str, port: int, crm: str, still: bool, examples_seconds: int, database_url: str | None
+) -> None:
     """Serve a simulated sales office, whose CRM posts webhooks in its vendor's format."""
     with plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
         url = database_url or f"sqlite:///{folder}/demo.db"
-        serve_demo(crm, url, SystemClock(), host, port, still=still)
+        standing = None if still else examples_seconds
+        serve_demo(crm, url, SystemClock(), host, port, examples_seconds=standing)
 
 
 @main.command()

@@ -11,6 +11,7 @@ from typing import Final
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
+from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.database import private_files, wal
@@ -25,6 +26,7 @@ from service.ledger.write.apply import reapply, release
 from service.ledger.write.committer import rejection_of
 from service.ledger.write.heads import OtherRules
 from service.ledger.write.log import Stored
+from service.live.board.query import QueryError, parse_view
 from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
 from service.projections import stripped
@@ -38,7 +40,7 @@ class UnknownAccount(Exception):
 
 
 class ScreenError(Exception):
-    """A screen cannot be added; the operator must choose another name or address."""
+    """A screen cannot be added or set; the operator must choose another name, address or view."""
 
 
 def account_of(config: Config, account_id: str) -> Account:
@@ -204,12 +206,16 @@ def drop(config: Config, account: Account, number: int) -> int:
         return release(connection, account.id, number)
 
 
-def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str:
+def add_screen(config: Config, account: Account, name: str, clock: Clock, view: str = "") -> str:
     """Add a named screen; returns its token, which is stored nowhere.
 
+    Args:
+        view: The parameters that its requests have by default, as in an address.
+
     Raises:
-        ScreenError: The name is invalid or taken.
+        ScreenError: The name is invalid or taken, or the view cannot be kept.
     """
+    view = _view(account, view, clock)
     if not (0 < len(name) <= SCREEN_NAME_LENGTH and name.isprintable() and name.strip() == name):
         raise ScreenError(
             f"a screen's name has 1 to {SCREEN_NAME_LENGTH} printable characters and no space at either end"
@@ -217,11 +223,32 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock) -> str
     token = secrets.token_urlsafe(24)
     digest = access.screen_digest(account.id, token)
     with attach.writing(config.database_url) as connection:
-        if not screens.add(connection, account.id, name, digest, clock.now()):
+        if not screens.add(connection, account.id, name, digest, view, clock.now()):
             raise ScreenError(
                 f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
             )
     return token
+
+
+def set_screen(config: Config, account: Account, name: str, clock: Clock, view: str) -> str:
+    """Change a named screen's view, from its next page on; returns the view as it is kept.
+
+    Raises:
+        LookupError: No such screen.
+        ScreenError: The view cannot be kept.
+    """
+    view = _view(account, view, clock)
+    with attach.writing(config.database_url) as connection:
+        if not screens.change(connection, account.id, name, view):
+            raise LookupError(f"{account.id} has no screen called {name}")
+    return view
+
+
+def _view(account: Account, view: str, clock: Clock) -> str:
+    try:
+        return parse_view(view, account, local_day(clock.now(), account.zone))
+    except (QueryError, PeriodError) as error:
+        raise ScreenError(f"--view: {error}") from None
 
 
 def revoke_screen(config: Config, account: Account, name: str) -> None:

@@ -15,6 +15,7 @@ import click
 from service.commands import crm_api, import_csv, operations
 from service.config import Account, Config, ConfigError
 from service.config_file import load
+from service.http.listening import CannotListen
 from service.ledger.database import files, schema
 from service.ledger.database.engine import AlreadyServed
 from service.ledger.database.errors import Moved, Unavailable
@@ -47,6 +48,7 @@ def plain_errors() -> Iterator[None]:
         raise _MovedError(str(error)) from None
     except (
         ConfigError,
+        CannotListen,
         AlreadyServed,
         files.FileRefused,
         NotMoved,

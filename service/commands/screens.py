@@ -21,6 +21,9 @@ from service.ledger.upkeep.screens import NamedScreen, listed
 LOCAL_URL: Final = "http://127.0.0.1:8000"
 """Where `lossboard serve` listens by default."""
 
+WALL: Final = "mode=wall"
+VIEW_HELP: Final = "What it shows, as in the board's address, like mode=wall&period=week; empty: a desk."
+
 WHITE: Final = 231
 BLACK: Final = 16
 """Two of a terminal's 256 colours that no theme changes. Cameras need a QR code that is dark on light."""
@@ -35,14 +38,15 @@ def screens() -> None:
 @click.argument("account_id")
 @click.argument("name")
 @click.option("--url", default=None, help="Where browsers reach the service, like https://board.example.")
+@click.option("--view", default=WALL, show_default=True, help=VIEW_HELP)
 @with_config
-def add(config: Config, account_id: str, name: str, url: str | None) -> None:
+def add(config: Config, account_id: str, name: str, url: str | None, view: str) -> None:
     """Add a screen and print its link, once: the database keeps only a digest of it."""
     account = operations.account_of(config, account_id)
     known = _address(url, "--url", config) or _address(account.public_url, "public_url", config)
     address = known or f"{LOCAL_URL}{config.root_path}"
-    token = operations.add_screen(config, account, name, SystemClock())
-    link = f"{address}/boards/{account.id}?{urlencode({'mode': 'wall', 'token': token})}"
+    token = operations.add_screen(config, account, name, SystemClock(), view)
+    link = f"{address}/boards/{account.id}?{urlencode({'token': token})}"
     if known is None:
         click.echo(
             "This link works on this machine only; give --url, or public_url in the configuration.", err=True
@@ -52,11 +56,23 @@ def add(config: Config, account_id: str, name: str, url: str | None) -> None:
         click.echo(_qr_code(link))
 
 
+@screens.command("set")
+@click.argument("account_id")
+@click.argument("name")
+@click.option("--view", required=True, help=VIEW_HELP)
+@with_config
+def set_(config: Config, account_id: str, name: str, view: str) -> None:
+    """Change what a screen shows; its link stays."""
+    account = operations.account_of(config, account_id)
+    kept = operations.set_screen(config, account, name, SystemClock(), view)
+    click.echo(f"{account.id} {name}: {kept or 'a desk'}")
+
+
 @screens.command("list")
 @click.argument("account_id", required=False)
 @with_config
 def list_(config: Config, account_id: str | None) -> None:
-    """List screens with the times at which they were added and last open."""
+    """List screens with their views, and the times at which they were added and last open."""
     for account in accounts(config, account_id):
         named = attach.read(config.database_url, listed, account.id)
         for screen in named:
@@ -99,7 +115,8 @@ def _address(address: str | None, key: str, config: Config) -> str | None:
 
 def _line(screen: NamedScreen, account: Account) -> str:
     seen = "never seen" if screen.seen_at is None else f"last seen {iso(screen.seen_at, account.zone)}"
-    return f"{account.id} {screen.name}: added {iso(screen.added_at, account.zone)}, {seen}"
+    view = screen.view or "a desk"
+    return f"{account.id} {screen.name}: {view}, added {iso(screen.added_at, account.zone)}, {seen}"
 
 
 def _qr_code(link: str) -> str:

@@ -18,16 +18,15 @@ from service.app import create_app
 from service.clock import Clock
 from service.commands import operations
 from service.config import Account, Config, ConfigError, Secret
-from service.config_file import parse
-from service.demo.postman import DeliveryError
-from service.demo.run import ACCOUNT, Simulation
 from service.http import descriptors, supervisor
-from service.http.server import Companion, Server, address
+from service.http.listening import listen
+from service.http.server import Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.engine import is_sqlite
 from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
+from service.live.http.happening import Tell
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -43,7 +42,7 @@ def serve_config(
         AlreadyServed: Another process serves the same SQLite file.
         ConfigError: Several workers are wanted with SQLite.
         Moved: The database's file is missing, or is not the one at its path any more.
-        OSError: The address is in use, or not ours.
+        CannotListen: The port is taken, or the address is not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
         raise ConfigError(
@@ -51,13 +50,15 @@ def serve_config(
         )
     linked = with_links(config)
     with operations.alone(config):
-        _make_ready(config, clock, rebuild)
+        make_ready(config, clock, rebuild)
         for line in operations.exposed_files(config):
             _log.warning("%s", line)
-        if workers == 1:
-            asyncio.run(_serve(linked.config, clock, host, port, linked.print_addresses))
-        else:
-            _serve_by_workers(linked, clock, host, port, workers)
+        with listen(host, port) as listening:
+            if workers == 1:
+                serving = serve_until_signal(linked.config, clock, host, listening, linked.print_addresses)
+                asyncio.run(serving)
+            else:
+                _serve_by_workers(linked, clock, host, listening, workers)
 
 
 class Linked(NamedTuple):
@@ -96,22 +97,22 @@ def with_links(config: Config) -> Linked:
     return Linked(replace(config, accounts=tuple(accounts)), links)
 
 
-def _serve_by_workers(linked: Linked, clock: Clock, host: str, port: int, workers: int) -> None:
-    with supervisor.listen(host, port) as listening:
+def _serve_by_workers(
+    linked: Linked, clock: Clock, host: str, listening: socket.socket, workers: int
+) -> None:
+    def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
+        asyncio.run(_work(linked.config, clock, shared, parent_gone, ready))
 
-        def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
-            asyncio.run(_work(linked.config, clock, shared, parent_gone, ready))
+    def ready() -> None:
+        linked.print_addresses(address(host, listening))
 
-        def ready() -> None:
-            linked.print_addresses(address(host, listening))
-
-        supervisor.Supervisor(workers, listening, work, ready).run()
+    supervisor.Supervisor(workers, listening, work, ready).run()
 
 
 async def _work(
     config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    server = _server(config, clock, "", 0, lambda _url: ready())
+    server = _server(config, clock, "", lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -122,57 +123,8 @@ async def _work(
     await server.serve(sockets=[shared])
 
 
-def serve_demo(kind: str, database_url: str, clock: Clock, host: str, port: int, *, still: bool) -> None:
-    """Serve the demo, a simulated CRM's API, and play the CRM's office, until a signal to stop.
-
-    Args:
-        kind: The kind of the simulated CRM.
-        database_url: An empty database: every run uses the same ids.
-        still: Leave the office quiet after the worked examples.
-    """
-    simulation = Simulation(kind, clock)
-    with supervisor.listen("127.0.0.1", 0) as listening:
-        account = simulation.account(address("127.0.0.1", listening))
-        config = parse({"database_url": database_url, "accounts": [account]}, {})
-        config = replace(config, accounts=tuple(replace(known, invented=True) for known in config.accounts))
-        with operations.alone(config):
-            _make_ready(config, clock, lambda _config, _account: None)
-            operations.know_from(config, ACCOUNT, simulation.told_from)
-            asyncio.run(_serve_demo(config, clock, host, port, simulation, listening, still=still))
-
-
-async def _serve_demo(
-    config: Config,
-    clock: Clock,
-    host: str,
-    port: int,
-    simulation: Simulation,
-    listening: socket.socket,
-    *,
-    still: bool,
-) -> None:
-    async def play(url: str) -> None:
-        click.echo(f"\n    The board: {url}/boards/{ACCOUNT}\n")
-        try:
-            await simulation.play(url, still=still)
-        except* DeliveryError as errors:
-            click.echo(f"The demo's office has stopped: {errors.exceptions[0]}", err=True)
-
-    tasks: list[asyncio.Task[None]] = []
-
-    def started(url: str) -> None:
-        tasks.append(asyncio.create_task(play(url)))
-
-    api = Companion(simulation.crm.app, "127.0.0.1", 0, lambda: None, lambda _url: None)
-    tasks.append(asyncio.create_task(api.serve(sockets=[listening])))
-    await _serve(config, clock, host, port, started)
-    api.stop()
-    for task in tasks[1:]:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
+def make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
+    """Migrate and prepare the database, and rebuild what is due."""
     for line in operations.lacking(config):
         _log.error("%s", line)
     schema.migrate(config.database_url)
@@ -183,8 +135,18 @@ def _make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
         rebuild(config, account)
 
 
-async def _serve(config: Config, clock: Clock, host: str, port: int, started: Callable[[str], None]) -> None:
-    """Serve until a signal.
+async def serve_until_signal(
+    config: Config,
+    clock: Clock,
+    host: str,
+    listening: socket.socket,
+    started: Callable[[str], None],
+    tell: Tell | None = None,
+) -> None:
+    """Serve until a signal to stop.
+
+    Args:
+        tell: See `create_app`.
 
     Raises:
         Moved: The database's file is not the one at its path any more.
@@ -197,8 +159,8 @@ async def _serve(config: Config, clock: Clock, host: str, port: int, started: Ca
             _log.critical("%s", fault)
             server.stop()
 
-    server = _server(config, clock, host, port, started, stop_if_moved)
-    await server.serve()
+    server = _server(config, clock, host, started, stop_if_moved, tell)
+    await server.serve(sockets=[listening])
     if moved:
         raise moved[0]
 
@@ -207,17 +169,17 @@ def _server(
     config: Config,
     clock: Clock,
     host: str,
-    port: int,
     started: Callable[[str], None],
     on_fault: Callable[[Fault], None] = lambda _fault: None,
+    tell: Tell | None = None,
 ) -> Server:
     shares = descriptors.shares(descriptors.raise_limit())
-    service = create_app(config, clock, shares.streams)
+    service = create_app(config, clock, shares.streams, tell)
     service.writer.on_fault.append(on_fault)
     return Server(
         service.app,
         host,
-        port,
+        0,
         service.hub.close,
         started,
         shares.connections,

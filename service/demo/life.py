@@ -1,7 +1,8 @@
 """The life of the simulated office: what happens next, by chance but within bounds.
 
-Clients come, managers add tasks and forget some, catch up on others, win and lose deals. The chances depend
-on how many clients are at risk, so that the board stays lively and never floods.
+Clients come, managers add tasks and forget some, catch up on others, win and lose deals. One thing happens at
+a time, at a pace that a person can follow. The chances depend on how many clients are at risk, so that the
+board stays lively and never floods.
 """
 
 from __future__ import annotations
@@ -38,10 +39,17 @@ REASON_WEIGHTS: Final[Mapping[str, int]] = {
 }
 """How often of a hundred times a deal is lost for each reason."""
 
+PAUSE_SECONDS: Final = (6.0, 15.0)
+"""The shortest and the longest time between two things that happen."""
+
+LONG_OVERDUE: Final = 2
+"""Clients whose promise is hours or days old, up to which another such one may turn up."""
+
 _TASKS_A_DEAL: Final = 3
 _SOON: Final = 60  # seconds; the longest of the short promises
-_DAY: Final = 86_400
-_BURST: Final = 0.06  # how often three things happen at once
+_HOUR: Final = 3600
+_DAY: Final = 24 * _HOUR
+_TRIES: Final = 20  # deeds that are looked at until one can be done
 
 _Deed = Callable[[], None]
 
@@ -61,17 +69,19 @@ class Life:
 
     def pause_seconds(self) -> float:
         """Seconds until something happens again."""
-        return self._rng.uniform(2.0, 6.0)
+        return self._rng.uniform(*PAUSE_SECONDS)
 
     def next_events(self) -> Sequence[Event]:
-        """What happens at this moment: mostly one thing, sometimes three at once, rarely nothing.
+        """What happens at this moment: one thing, which may change several records; rarely nothing.
 
         No record changes twice within a second, because both changes would carry the same version.
         """
         self._events = []
-        for _ in range(3 if self._rng.random() < _BURST else 1):
-            chances = self._chances()
-            self._rng.choices(list(chances), list(chances.values()))[0]()
+        chances = self._chances()
+        for deed in self._rng.choices(list(chances), list(chances.values()), k=_TRIES):
+            deed()
+            if self._events:
+                break
         return self._events
 
     def open_deals(self) -> list[Deal]:
@@ -108,34 +118,58 @@ class Life:
         at_risk, expected = len(self.at_risk()), len(self.at_risk(_SOON))
         deals = len(self.open_deals())
         hurry = max(0, at_risk - CALM)
+        long_overdue = len(self.at_risk(-_HOUR))
         return {
-            self._promise: 10.0 if expected < CALM + 3 else 4.0 if expected < CROWDED else 0.0,
-            self._call_back: 1.2 * hurry if at_risk < CROWDED else 40.0,
+            self._promise: 8.0 if expected < CALM + 3 else 3.0 if expected < CROWDED else 0.0,
+            self._remember: 2.0 if long_overdue < LONG_OVERDUE and expected < CROWDED else 0.0,
+            self._call_back: 2.5 * hurry if at_risk < CROWDED else 40.0,
             self._postpone: 0.5 * hurry,
-            self._meet_client: 3.0 if deals < MOST_DEALS else 0.0,
-            self._lose: 1.5 if deals > FEWEST_DEALS else 0.0,
+            self._meet_client: 2.0 if deals < MOST_DEALS else 0.0,
+            self._lose: 2.5 if deals > FEWEST_DEALS else 0.0,
             self._win: 1.0 if deals > FEWEST_DEALS else 0.0,
-            self._reprice: 1.5,
+            self._reprice: 0.5,
         }
 
     def _meet_client(self) -> None:
+        """Open a deal with a new client, or with an earlier one once every name is taken."""
+        client_id = self._new_client() or self._earlier_client()
+        if client_id is None:
+            return
         goods, price = names.purchase(self._rng)
         manager_id = self._rng.choice(tuple(self.office.managers))
-        client = self._note(self.office.add_client(names.client(self._rng)))
         pipeline_id = next(iter(self.office.pipelines))
-        deal = self._note(self.office.add_deal(goods, price * 100, client.id, manager_id, pipeline_id))
+        deal = self._note(self.office.add_deal(goods, price * 100, client_id, manager_id, pipeline_id))
         if self._rng.random() < 0.35:
             self._agree_next_step(self.office.deals[deal.id])
 
+    def _new_client(self) -> int | None:
+        name = names.client(self._rng, {client.name for client in self.office.clients.values()})
+        return None if name is None else self._note(self.office.add_client(name)).id
+
+    def _earlier_client(self) -> int | None:
+        """A client without an open deal."""
+        free = self.office.clients.keys() - {deal.client_id for deal in self.open_deals()}
+        return self._rng.choice(sorted(free)) if free else None
+
     def _promise(self) -> None:
         """Add a task for the next minute to a deal where nothing is urgent, sooner to one without tasks."""
+        if deal := self._calm_deal():
+            self._add_task(deal, self._rng.randint(20, _SOON))
+
+    def _remember(self) -> None:
+        """Enter a promise that nobody kept and nobody wrote down: it is hours or days old."""
+        if deal := self._calm_deal():
+            hours = self._rng.choice((self._rng.randint(2, 9), self._rng.randint(25, 80)))
+            self._add_task(deal, -hours * _HOUR - self._rng.randint(0, _HOUR - 1))
+
+    def _calm_deal(self) -> Deal | None:
+        """A deal where nothing is urgent and that can take another task, rather one without any."""
         urgent = self.at_risk(_SOON)
         deals = [deal for deal in self._settled() if deal.id not in urgent]
         idle = [deal for deal in deals if not self.open_tasks(deal)]
         chosen = idle if idle and self._rng.random() < 0.7 else deals
         free = [deal for deal in chosen if len(self.open_tasks(deal)) < _TASKS_A_DEAL]
-        if free:
-            self._add_task(self._rng.choice(free), self._rng.randint(20, _SOON))
+        return self._rng.choice(free) if free else None
 
     def _call_back(self) -> None:
         """Complete an overdue task at last, mostly with the next step agreed."""

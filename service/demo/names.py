@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 MANAGERS: Final[Mapping[int, str]] = {
@@ -82,12 +82,18 @@ _SURNAMES: Final = (
 )
 
 
-def client(rng: random.Random) -> str:
-    """A client's first name and surname."""
-    surname = rng.choice(_SURNAMES)
-    if rng.random() < 0.5:
-        return f"{rng.choice(_WOMEN)} {surname}а"
-    return f"{rng.choice(_MEN)} {surname}"
+_CLIENTS: Final = tuple(
+    f"{first} {surname}{ending}"
+    for firsts, ending in ((_WOMEN, "а"), (_MEN, ""))
+    for first in firsts
+    for surname in _SURNAMES
+)
+
+
+def client(rng: random.Random, taken: Collection[str]) -> str | None:
+    """A client's first name and surname, which is not among those taken; None once all are."""
+    free = [name for name in _CLIENTS if name not in taken]
+    return rng.choice(free) if free else None
 
 
 def purchase(rng: random.Random) -> tuple[str, int]:

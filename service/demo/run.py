@@ -24,11 +24,15 @@ from service.demo.life import Life
 from service.demo.office import Office, OfficeClock
 from service.demo.postman import Postman, patiently, through
 from service.demo.story import ZONE, tell_story, told_from
+from service.demo.telling import Language, Teller, Telling
 
 SEED: Final = 20
 """The demo is the same every time, but for the moments."""
 
 ACCOUNT: Final = "demo"
+
+EXAMPLES_SECONDS: Final = 180
+"""How long the worked examples stand before the office goes on: time to read them in the help."""
 
 _TIMEOUT_SECONDS: Final = 10.0
 
@@ -59,14 +63,18 @@ class Simulation:
     Args:
         kind: One of `CRMS`.
         clock: Dates the story, and paces the life after it.
+        examples_seconds: How long the worked examples stand before the office goes on; None: it stays quiet.
     """
 
-    def __init__(self, kind: str, clock: Clock) -> None:
+    def __init__(self, kind: str, clock: Clock, examples_seconds: float | None = EXAMPLES_SECONDS) -> None:
         office_clock = OfficeClock(clock)
         self.office = Office(office_clock)
         self.crm = CRMS[kind](self.office, secrets.token_urlsafe(24))
         rng = random.Random(SEED)
         self._clock = clock
+        self._examples_seconds = examples_seconds
+        self._lives_from: float | None = None  # by the monotonic clock; None until the story is posted
+        self._teller = Teller(self.office, kind, ZONE)
         self.told_from = told_from(clock.now())
         """The first day of which the story has every refusal."""
         self._story = tell_story(self.office, office_clock, rng)
@@ -83,12 +91,18 @@ class Simulation:
             **self.crm.account(api_url),
         }
 
-    async def play(self, base_url: str, *, still: bool) -> None:
+    def tell(self, language: Language) -> Telling:
+        """What the office does right now, and what the last events were."""
+        until_life = self._examples_seconds
+        if self._lives_from is not None:
+            until_life = self._lives_from - self._clock.monotonic()
+        return self._teller.tell(language, until_life)
+
+    async def play(self, base_url: str) -> None:
         """Post the story's webhooks, then those of the office's life until cancelled.
 
         Args:
             base_url: Where the service listens, for example `http://127.0.0.1:8000`.
-            still: Return after the story; the office stays quiet.
 
         Raises:
             ExceptionGroup: Of `DeliveryError`: the service refused a webhook, or was away.
@@ -104,9 +118,14 @@ class Simulation:
                 hidden=not sys.stderr.isatty(),
             ) as bar:
                 await postman.tell_all(self._story, bar.update)
-            while not still:
-                await self._clock.wait(self._life.pause_seconds(), asyncio.Event())
+            if self._examples_seconds is None:
+                return
+            self._lives_from = self._clock.monotonic() + self._examples_seconds
+            await self._clock.wait(self._examples_seconds, asyncio.Event())
+            self._teller.listen()
+            while True:
                 await postman.tell_all(self._life.next_events(), lambda _: None)
+                await self._clock.wait(self._life.pause_seconds(), asyncio.Event())
 
 
 def _key(secret: str) -> str:

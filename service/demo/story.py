@@ -135,7 +135,9 @@ class _Story:
     def _quiet_deal(self, manager_id: int) -> Deal:
         goods, roubles = names.purchase(self._rng)
         opened_at = self._now - self._rng.randint(_AGE, 2 * _AGE)
-        return self._open_deal(goods, roubles, names.client(self._rng), manager_id, opened_at)
+        client = names.client(self._rng, {known.name for known in self._office.clients.values()})
+        assert client is not None, "there are more names than deals"
+        return self._open_deal(goods, roubles, client, manager_id, opened_at)
 
     def _late_task(self, deal: Deal) -> None:
         """Complete a task after its due time, on the same earlier day: it counts as nobody saved today."""

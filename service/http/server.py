@@ -19,7 +19,7 @@ import uvicorn
 
 from service.http.connection import Connection
 from service.http.connection_limit import ConnectionLimit, Seldom
-from service.http.supervisor import BACKLOG
+from service.http.listening import BACKLOG
 from service.http.unnamed_proxy import UnnamedProxy
 
 GRACE_SECONDS: Final = 10

@@ -21,9 +21,6 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from typing import Final
 
-BACKLOG: Final = 2048
-"""Connections that may wait until a worker accepts them."""
-
 SHORT_LIFE_SECONDS: Final = 5.0
 """A worker that dies sooner than this probably fails at every start."""
 
@@ -43,18 +40,6 @@ Work = Callable[[socket.socket, int, Callable[[], None]], None]
 """A worker's main function, which returns on SIGTERM. Its arguments: the socket to serve; a file descriptor
 that becomes readable when the parent dies, which must stop it; and a callback for when it accepts
 requests."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Open the socket that workers share.
-
-    Raises:
-        OSError: The address is in use, or not ours.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listening.setblocking(False)
-    return listening
 
 
 @dataclass(slots=True)

@@ -59,15 +59,23 @@ def test_the_first_screen_is_the_worked_example(tmp_path: Path, browser: Browser
         page.goto(f"{service.url}/boards/demo")
         for figure in ("412\N{NO-BREAK SPACE}560", "127\N{NO-BREAK SPACE}613", "5\N{NO-BREAK SPACE}184"):
             expect(page.get_by_text(figure).first).to_be_visible()
+        page.get_by_role("button", name="Что происходит?").click()
+        expect(page.locator("#happening .now")).to_contain_text("Офис замер на примере из справки")
+        expect(page.locator("#happening .nothing")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#happening")).to_be_hidden()
         page.close()
         assert service.stop() == 0
 
 
 def test_life_goes_on_and_the_stream_says_so(tmp_path: Path) -> None:
-    with running(tmp_path, "demo") as service:
+    with running(tmp_path, "demo", "--examples", "3") as service:
         complete(service)
         with events(f"{service.url}/boards/demo/events") as stream:
             assert next(stream).name == "snapshot"
             changed = (event for event in stream if event.name == "patch" and event.data["set"])
             assert next(changed).id is not None
+        told = service.client.get(f"{service.url}/boards/demo/happening", params={"lang": "en"}).json()
+        assert "Every 6 to 15 seconds" in told["now"][1]
+        assert service.client.get(f"{service.url}/boards/nobody/happening").status_code == 404
         assert service.stop() == 0

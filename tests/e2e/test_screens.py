@@ -103,9 +103,10 @@ def test_a_link_becomes_a_cookie_that_shows_the_board_until_it_is_revoked(
     with television() as browser:
         welcome = admitted(browser, link)
         assert welcome.status_code == 303
-        assert welcome.headers["location"] == f"{account}?mode=wall"
+        assert welcome.headers["location"] == account
         page = browser.get(f"{service.url}/boards/{welcome.headers['location']}")
         assert page.status_code == 200
+        assert 'data-mode="wall"' in page.text
         assert parse_qs(urlsplit(link).query)["token"][0] not in page.text
         with browser.stream("GET", f"{board}/events") as stream:
             assert stream.status_code == 200
@@ -177,14 +178,18 @@ def test_screens_are_added_listed_and_revoked_by_name(folder: Path) -> None:
     first = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert first.returncode == 0
     [link] = first.stdout.splitlines()
-    address = "https://board.example:8443/behind/a/proxy/boards/guarded?mode=wall&token="
+    address = "https://board.example:8443/behind/a/proxy/boards/guarded?token="
     assert re.fullmatch(re.escape(address) + r"[\w-]{32}", link)
     listed = lossboard(folder, "screens", "list", "guarded").stdout
-    line = re.fullmatch(r"guarded Цех № 2: added (\S+\+10:00), never seen\n", listed)
+    line = re.fullmatch(r"guarded Цех № 2: mode=wall, added (\S+\+10:00), never seen\n", listed)
     assert line is not None
     assert parse_instant(line[1])
     assert "guarded Цех № 2" in lossboard(folder, "screens", "list").stdout
     assert lossboard(folder, "screens", "list", "office").stdout == "office: no named screens\n"
+    for given, kept in (("?mode=wall&period=week", "mode=wall&period=week"), ("", "a desk")):
+        set_ = lossboard(folder, "screens", "set", "guarded", "Цех № 2", "--view", given)
+        assert set_.stdout == f"guarded Цех № 2: {kept}\n"
+        assert f"guarded Цех № 2: {kept}, added" in lossboard(folder, "screens", "list", "guarded").stdout
     again = lossboard(folder, "screens", "add", "guarded", "Цех № 2")
     assert (again.returncode, again.stdout) == (1, "")
     assert "revoke it first" in again.stderr
@@ -202,17 +207,17 @@ def test_the_token_is_stored_nowhere(folder: Path) -> None:
 
 def test_the_link_begins_with_the_option_or_the_configured_address_or_this_machine(folder: Path) -> None:
     here = lossboard(folder, "screens", "add", "office", "here")
-    assert here.stdout.startswith("http://127.0.0.1:8000/boards/office?mode=wall&token=")
+    assert here.stdout.startswith("http://127.0.0.1:8000/boards/office?token=")
     assert "--url" in here.stderr
     given = lossboard(folder, "screens", "add", "guarded", "given", "--url", "http://192.168.0.7:8000/")
-    assert given.stdout.startswith("http://192.168.0.7:8000/boards/guarded?mode=wall&token=")
+    assert given.stdout.startswith("http://192.168.0.7:8000/boards/guarded?token=")
     assert given.stderr == ""
 
 
 def test_the_link_has_the_root_path_once(tmp_path: Path) -> None:
     (tmp_path / "lossboard.toml").write_text(f'root_path = "/lossboard"\n{CONFIG}', encoding="utf-8")
     assert lossboard(tmp_path, "migrate").returncode == 0
-    board = "/lossboard/boards/office?mode=wall&token="
+    board = "/lossboard/boards/office?token="
     for name, url, origin in (
         ("here", (), "http://127.0.0.1:8000"),
         ("origin", ("--url", "https://board.example"), "https://board.example"),
@@ -230,6 +235,8 @@ def test_the_link_has_the_root_path_once(tmp_path: Path) -> None:
         (("list", "nobody"), "no account is called nobody"),
         (("revoke", "nobody", "tv"), "no account is called nobody"),
         (("revoke", "office", "tv"), "office has no screen called tv"),
+        (("set", "office", "tv", "--view", ""), "office has no screen called tv"),
+        (("add", "office", "tv", "--view", "mode=tv"), "--view: mode must be desk or wall"),
         (("add", "office", ""), "1 to 60 printable characters"),
         (("add", "office", "x" * 61), "1 to 60 printable characters"),
         (("add", "office", " tv"), "1 to 60 printable characters"),

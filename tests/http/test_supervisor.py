@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.http import supervisor
+from service.http.listening import listen
 from service.http.supervisor import Supervisor
 
 DEADLINE_SECONDS = 30.0
@@ -38,7 +39,7 @@ def supervised(folder: Path, work: supervisor.Work, number: int = 2) -> multipro
         work(shared, parent_gone, ready)
 
     def run() -> None:
-        with supervisor.listen("127.0.0.1", 0) as listening:
+        with listen("127.0.0.1", 0) as listening:
             Supervisor(number, listening, noted, (folder / "ready").touch).run()
 
     parent = multiprocessing.get_context("fork").Process(target=run)
@@ -103,6 +104,6 @@ def test_a_worker_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytes
 
 def test_an_address_of_either_family_is_listened_on() -> None:
     for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
-        with supervisor.listen(host, 0) as listening:
+        with listen(host, 0) as listening:
             assert listening.family == family
             assert listening.getsockname()[1] > 0

@@ -30,6 +30,7 @@ from service.model import AMOUNT_LIMIT, FIELDS, Entity, Source, Status, TroubleC
 from service.projections import FLOW
 from service.projections.facts import DERIVED
 from service.projections.flow import Relation
+from service.reasons import LISTED_KINDS
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -128,12 +129,25 @@ SCREENS: Final = _table(
     "screens",
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False, comment="of the link's token"),
+    Column("view", Text, nullable=False, comment="parameters that its requests have by default"),
     Column("added_at", Number, nullable=False),
     Column("seen_at", Number, comment="when it was last seen open"),
     UniqueConstraint("account", "digest"),
     key=("name",),
 )
 """Named screens: who may see the account's board by a link of its own."""
+
+CLASSIFIED: Final = _table(
+    "classified",
+    Column("key", Text, nullable=False, comment="the reason's name or id, as names are compared"),
+    Column("reason", Text, nullable=False, comment="as the board showed it"),
+    Column("kind", Text, nullable=False),
+    Column("screen", Text, nullable=False, comment="name of the screen that it was classified from"),
+    Column("classified_at", Number, nullable=False),
+    _one_of("kind", LISTED_KINDS),
+    key=("key",),
+)
+"""Reasons that were classified by hand. No projection depends on it."""
 
 NEEDS: Final = _table(
     "needs",

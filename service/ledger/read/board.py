@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from service.model import Day, Instant, Trouble
+from service.reasons import Kind
 
 
 class Selection(NamedTuple):
@@ -128,6 +129,7 @@ class BoardRows:
         known_from: The first day of which the losses are complete; None while nothing is known.
         quarantined: Deliveries in quarantine.
         reasons_wanted: Reasons whose names the CRM's API is still asked for.
+        by_hand: The reasons that were classified by hand, as `ReasonTable.with_hand` takes them.
         unconverted: By currency, how many open or lost deals count with amount 0 because there is no rate.
         manager_sums: What `managers` was made from. A read after which only time went by makes them from it
             again.
@@ -153,4 +155,5 @@ class BoardRows:
     known_from: Day | None = None
     quarantined: int = 0
     reasons_wanted: int = 0
+    by_hand: Mapping[str, Kind] = field(default_factory=dict)
     manager_sums: ManagerSums | None = field(default=None, compare=False, repr=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 from service.calendar import day_start, shifted
 from service.config import Account
 from service.ledger.database.tables import DEALS, STATE
-from service.ledger.read import board_rows
+from service.ledger.read import board_rows, classified_rows
 from service.ledger.read.account_reader import AccountReader
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.write import heads, state
 from service.model import SECOND, Day, Instant
 from service.projections.facts import NOBODY, PENDING, Rules, deal_facts
+from service.reasons import Kind
 
 PAGE: Final = 1_000
 """Deals that one statement returns at most."""
@@ -69,6 +70,7 @@ class Refusals:
         reasons_wanted: Reasons whose names the CRM's API is still asked for.
         deals: Yields the deals with one of some reasons (None: without a reason), newest first. It reads them
             page by page, as long as the transaction lasts.
+        by_hand: The reasons that were classified by hand, as `ReasonTable.with_hand` takes them.
     """
 
     seq: int
@@ -78,6 +80,7 @@ class Refusals:
     pipeline_names: Mapping[str, str]
     reasons_wanted: int
     deals: Callable[[Collection[str | None]], Iterator[LostDeal]]
+    by_hand: Mapping[str, Kind] = field(default_factory=dict)
 
 
 def _deals(
@@ -168,5 +171,6 @@ class RefusalReader(AccountReader):
                 manager_names=board_rows.manager_names(connection, account),
                 pipeline_names=board_rows.pipeline_names(connection, account.id),
                 reasons_wanted=board_rows.reasons_wanted(connection, account.id),
+                by_hand=classified_rows.kinds(connection, account.id),
                 deals=partial(_deals, connection, account, selection),
             )

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, FromClause, Select, bindparam, select
 
 from service.config import Account
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
-from service.ledger.read import board_rows, manager_rows
+from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
 from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations, troubles
@@ -149,6 +149,9 @@ class _Read:
             known_from=self.head.known_from,
             quarantined=self.head.quarantined,
             reasons_wanted=self.beside.reasons_wanted,
+            by_hand=since.by_hand
+            if since is not None and not stale.reasons
+            else classified_rows.kinds(connection, account_id),
             troubles=since.troubles
             if since is not None and since.seq == self.head.seq
             else troubles.read(connection, account_id),

@@ -6,7 +6,9 @@ A link's token is never stored, only a digest from which neither the link nor th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -18,18 +20,30 @@ from service.model import Instant
 
 @dataclass(frozen=True, slots=True)
 class NamedScreen:
-    """A named screen. `seen_at`: when it was last seen open; None if never."""
+    """A named screen.
+
+    Args:
+        view: The parameters that its requests have by default, as in an address.
+        seen_at: When it was last seen open; None if never.
+    """
 
     account: str
     name: str
+    view: str
     added_at: Instant
     seen_at: Instant | None
 
 
-def add(connection: Connection, account: str, name: str, digest: str, now: Instant) -> bool:
+class KnownScreen(NamedTuple):
+    """What a request gets by the token of a named screen: see `NamedScreen`."""
+
+    view: str = ""
+
+
+def add(connection: Connection, account: str, name: str, digest: str, view: str, now: Instant) -> bool:
     """Add a screen; returns False and changes nothing if the account has one of that name."""
     statement = insert_into(connection.dialect.name, SCREENS).values(
-        account=account, name=name, digest=digest, added_at=now, seen_at=None
+        account=account, name=name, digest=digest, view=view, added_at=now, seen_at=None
     )
     if_free = statement.on_conflict_do_nothing(index_elements=[SCREENS.c.account, SCREENS.c.name])
     return connection.execute(if_free.returning(SCREENS.c.name)).one_or_none() is not None
@@ -37,9 +51,15 @@ def add(connection: Connection, account: str, name: str, digest: str, now: Insta
 
 def listed(connection: Connection, account: str) -> list[NamedScreen]:
     """The account's screens, by name."""
-    columns = SCREENS.c.account, SCREENS.c.name, SCREENS.c.added_at, SCREENS.c.seen_at
+    columns = SCREENS.c.account, SCREENS.c.name, SCREENS.c.view, SCREENS.c.added_at, SCREENS.c.seen_at
     rows = connection.execute(select(*columns).where(SCREENS.c.account == account).order_by(SCREENS.c.name))
     return [NamedScreen(*row) for row in rows]
+
+
+def change(connection: Connection, account: str, name: str, view: str) -> bool:
+    """Change a screen's view; returns whether there is one of that name."""
+    named = update(SCREENS).where(SCREENS.c.account == account, SCREENS.c.name == name)
+    return connection.execute(named.values(view=view)).rowcount == 1
 
 
 def revoke(connection: Connection, account: str, name: str) -> bool:
@@ -54,15 +74,15 @@ class Screens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def digests(self, account_id: str) -> frozenset[str]:
-        """The digests of an account's screens.
+    async def known(self, account_id: str) -> Mapping[str, KnownScreen]:
+        """An account's screens, each by the digest of its token.
 
         Raises:
             Unavailable: The database is away.
         """
-        statement = select(SCREENS.c.digest).where(SCREENS.c.account == account_id)
+        statement = select(SCREENS.c.digest, SCREENS.c.view).where(SCREENS.c.account == account_id)
         return await self._database.read(
-            lambda connection: frozenset(connection.execute(statement).scalars())
+            lambda connection: {digest: KnownScreen(*rest) for digest, *rest in connection.execute(statement)}
         )
 
     async def seen(self, account_id: str, digest: str, now: Instant) -> None:

@@ -44,7 +44,7 @@ class Invalidation(msgspec.Struct, frozen=True, omit_defaults=True):
         clients: Clients whose rows may differ.
         days: Days on which losses changed, as ordinals.
         managers: Some manager's figures or name may differ.
-        reasons: Some reason's name changed.
+        reasons: Some reason's name changed, or its kind by hand.
         pipelines: Some pipeline's name changed.
         everything: All of the board may differ (another day, a rebuild, too many clients).
         silent: Some of it is no news and is not announced.
@@ -60,6 +60,9 @@ class Invalidation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __bool__(self) -> bool:
         return self != Invalidation()
+
+
+NOTHING: Final = Invalidation()
 
 
 def invalidation_of(
@@ -135,12 +138,20 @@ def empty(connection: Connection, account: str) -> None:
     connection.execute(_DROP, {"account": account, "upto": _FILLER})
 
 
-def refresh(connection: Connection, account: str, known_from: Day | None = None) -> None:
-    """Make a commit that changes no figure, so that open boards read again what stands beside the figures.
+def refresh(
+    connection: Connection,
+    account: str,
+    known_from: Day | None = None,
+    stale: Invalidation = NOTHING,
+) -> int:
+    """Make a commit that changes no projection, so that open boards read again what stands beside the
+    figures. Returns its number.
 
     Args:
         known_from: The losses are known from that day on (`Head.known_from`).
+        stale: What else they read again.
     """
     head = heads.prepared(connection, account, lock=True).knowing_from(known_from)
     heads.store(connection, replace(head, seq=head.seq + 1))
-    store(connection, account, head.seq + 1, Invalidation())
+    store(connection, account, head.seq + 1, stale)
+    return head.seq + 1

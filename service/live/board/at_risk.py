@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,7 +20,17 @@ from service.ledger.read.board import BoardRows, ClientRow, ManagerRow, TaskRow
 from service.live.board.links import web_address
 from service.live.board.masking import Names, names_for
 from service.live.board.query import BoardQuery
-from service.live.board.snapshot import FIGURES, AtRisk, Client, Figure, LateTasks, Manager, SavedClient, Task
+from service.live.board.snapshot import (
+    FIGURES,
+    AtRisk,
+    Client,
+    Figure,
+    LateTasks,
+    Limits,
+    Manager,
+    SavedClient,
+    Task,
+)
 from service.money import decimal_string
 from service.projections.at_risk import at_stake
 from service.projections.facts import DEAL_CLIENT
@@ -38,7 +48,23 @@ def at_risk(rows: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
         list=tuple(_client(row, account, rows.manager_names, names) for row in _ordered(clients, query)),
         managers=_managers(rows, currency, query),
     )
-    return card if query.is_filtered else msgspec.structs.replace(card, **_figures(rows, currency))
+    if query.is_filtered:
+        return card
+    limits = _limits(account, totals["clients"], totals["amount"])
+    return msgspec.structs.replace(card, limits=limits, **_figures(rows, currency))
+
+
+def _limits(account: Account, clients: int, amount: int) -> Limits | None:
+    given = account.limits
+    if given.clients is None and given.amount is None:
+        return None
+    over: list[Literal["clients", "amount"]] = []
+    if given.clients is not None and clients > given.clients:
+        over.append("clients")
+    if given.amount is not None and amount > given.amount:
+        over.append("amount")
+    limit = None if given.amount is None else decimal_string(given.amount, account.currency)
+    return Limits(given.clients, limit, tuple(over))
 
 
 def _figures(rows: BoardRows, currency: str) -> dict[str, Figure]:
@@ -97,11 +123,15 @@ def _stake(row: ClientRow, tasks: Iterable[TaskRow]) -> int:
 
 
 def _ordered(clients: Iterable[ClientRow], query: BoardQuery) -> list[ClientRow]:
-    """By amount or count, descending; ties by the longest overdue task, then by id (SPEC section 3.5)."""
+    """By amount or count, descending; ties by the longest overdue task, then by id (SPEC section 3.5). By
+    delay: the longest overdue first; ties by amount, then by id."""
 
     def order(row: ClientRow) -> tuple[int, int, str]:
+        longest = min((task.due_at for task in row.tasks), default=0)
+        if query.sort == "delay":
+            return longest, -row.amount, row.client_id
         weight = row.amount if query.sort == "amount" else len(row.tasks)
-        return -weight, min((task.due_at for task in row.tasks), default=0), row.client_id
+        return -weight, longest, row.client_id
 
     return sorted(clients, key=order)
 

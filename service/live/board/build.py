@@ -48,6 +48,7 @@ def build_snapshot(
     Raises:
         KeyError: The rows lack the losses of a range.
     """
+    account = account.with_hand(rows.by_hand)
     losses = _losses(rows, account, ranges)
     heard_at = rows.last_delivery_at
     return Snapshot(
@@ -66,6 +67,7 @@ def build_snapshot(
         shown=Filter(query.manager, query.pipeline),
         managers=_choices(rows.manager_names),
         pipelines=_choices(rows.pipeline_names),
+        title=account.title,
     )
 
 
@@ -87,9 +89,16 @@ def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
             complete=complete,
         ),
         reasons=tuple(
-            Reason(loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, account.currency))
+            Reason(
+                loss.reason,
+                loss.kind,
+                loss.deals,
+                decimal_string(loss.amount, account.currency),
+                by_hand=loss.by_hand,
+            )
             for loss in sorted(by_reason, key=_reason_order)
         ),
+        by_hand=sum(key not in account.reasons.kinds for key in rows.by_hand),
         series=tuple(_series_point(rows, account, point, compared=complete) for point in ranges.series),
     )
 
@@ -126,6 +135,7 @@ class _Loss(NamedTuple):
     reason: str
     deals: int
     amount: int
+    by_hand: bool = False
 
 
 def _by_reason(rows: BoardRows, account: Account, days: Selection) -> list[_Loss]:
@@ -140,7 +150,8 @@ def _by_reason(rows: BoardRows, account: Account, days: Selection) -> list[_Loss
         reason = translations.reason(row.reason_id, row.reason)
         key = (kind, reason_key(reason))
         loss = losses.get(key, _Loss(kind, reason, 0, 0))
-        losses[key] = loss._replace(deals=loss.deals + row.count, amount=loss.amount + row.amount)
+        by_hand = loss.by_hand or account.reasons.is_by_hand(row.reason_id, row.reason)
+        losses[key] = _Loss(kind, loss.reason, loss.deals + row.count, loss.amount + row.amount, by_hand)
     return list(losses.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from service.calendar import parse_period
 from service.config import Account, Language
@@ -21,6 +21,9 @@ Theme: TypeAlias = Literal["auto", "dark", "light"]
 
 NONE: Final = "-"
 """In an address: what has no manager, or is in no pipeline."""
+
+KEPT: Final = frozenset("period sort mode lang theme manager pipeline".split())
+"""The parameters that a named screen can keep as its view."""
 
 _UNREADABLE: Final = frozenset({"Cc", "Cs"})
 """The Unicode categories of control characters (NUL is one) and of lone surrogates. No id, name or period has
@@ -40,6 +43,7 @@ class BoardQuery(NamedTuple):
         form: Whether the stream carries JSON, or HTML fragments of the page.
         manager: Show only what is this manager's; None for everybody's, empty for nobody's.
         pipeline: Show only what is in this pipeline; None for all, empty for what is in none.
+        view: The parameters that the address has by default, as a named screen keeps them.
     """
 
     account: str
@@ -51,6 +55,7 @@ class BoardQuery(NamedTuple):
     theme: Theme = "auto"
     manager: str | None = None
     pipeline: str | None = None
+    view: str = ""
 
     @property
     def is_filtered(self) -> bool:
@@ -65,7 +70,8 @@ class BoardQuery(NamedTuple):
         return "all" if self.theme == "light" else "not all"
 
     def urlencoded(self, **changes: str | None) -> str:
-        """The parameters of the page's address, with some changed, added, or (None) left out."""
+        """The parameters of the page's address, with some changed, added, or (None) left out. One that is
+        left out is empty where the screen would put its own in its place."""
         parameters: dict[str, str | None] = {
             "period": self.period,
             "sort": self.sort,
@@ -76,7 +82,8 @@ class BoardQuery(NamedTuple):
             "pipeline": self.pipeline,
             **changes,
         }
-        return urlencode({name: value or NONE for name, value in parameters.items() if value is not None})
+        told = {name: value or NONE for name, value in parameters.items() if value is not None}
+        return urlencode({**told, **{name: "" for name in view_of(self.view) if name not in told}})
 
 
 def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
@@ -94,14 +101,46 @@ def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
                 raise QueryError(f"{name!a} has a character that cannot be read")
 
 
-def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> BoardQuery:
-    """The board that the parameters of an address ask for. Defaults: this month, in the account's language.
+def view_of(text: str) -> dict[str, str]:
+    """The parameters of a view that a named screen keeps."""
+    return dict(parse_qsl(text, keep_blank_values=True))
+
+
+def parse_view(text: str, account: Account, today: Day) -> str:
+    """A view that a named screen can keep, in one spelling.
+
+    Args:
+        text: As in an address: `mode=wall&period=week`.
+
+    Raises:
+        QueryError: A parameter is unknown, is there twice, or has an unknown value.
+        PeriodError: The period cannot be read.
+    """
+    parameters = parse_qsl(text.strip().removeprefix("?"), keep_blank_values=True)
+    check_parameters([("view", text), *parameters])
+    for name, _ in parameters:
+        if name not in KEPT:
+            raise QueryError(f"a view has no {name!a}; it has {', '.join(sorted(KEPT))}")
+    view = dict(parameters)
+    if len(view) < len(parameters):
+        raise QueryError("a view has each parameter once")
+    parse_query(view, account, today)
+    return urlencode(view)
+
+
+def parse_query(parameters: Mapping[str, str], account: Account, today: Day, view: str = "") -> BoardQuery:
+    """The board that the parameters of an address ask for. An empty one counts as left out. Defaults: this
+    month, in the account's language.
+
+    Args:
+        view: The parameters that a named screen keeps, for those that the address does not name.
 
     Raises:
         QueryError: A parameter has an unknown value.
         PeriodError: The period cannot be read.
     """
-    period = parameters.get("period", "month")
+    parameters = {**view_of(view), **parameters}
+    period = parameters.get("period") or "month"
     parse_period(period, today)
     return BoardQuery(
         account.id,
@@ -113,12 +152,13 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day) -> 
         theme=_choice(parameters, "theme", "auto", Theme),
         manager=_parse_id(parameters, "manager"),
         pipeline=_parse_id(parameters, "pipeline"),
+        view=view,
     )
 
 
 def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) -> Any:
     """One of the values of a `Literal` type."""
-    value, choices = parameters.get(name, default), get_args(type_)
+    value, choices = parameters.get(name) or default, get_args(type_)
     if value not in choices:
         raise QueryError(f"{name} must be {' or '.join(choices)}")
     return value

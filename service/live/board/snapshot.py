@@ -13,8 +13,8 @@ import msgspec
 from service.live.text.warnings import Warned
 from service.reasons import Kind
 
-Sort: TypeAlias = Literal["amount", "count"]
-"""What the list of clients at risk is ordered by, descending."""
+Sort: TypeAlias = Literal["amount", "count", "delay"]
+"""What the list of clients at risk is ordered by, descending; `delay`: the longest overdue first."""
 
 KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
 """The kinds of refusals that count, in the order in which the board shows them."""
@@ -51,13 +51,19 @@ class Previous(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-class Reason(msgspec.Struct, frozen=True):
-    """The refusals with one reason."""
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The refusals with one reason.
+
+    Args:
+        by_hand: Whether the reason was classified by hand, and the configuration does not list it. JSON has
+            it only then.
+    """
 
     reason: str
     kind: Kind
     count: int
     amount: str
+    by_hand: bool = False
 
 
 class SeriesPoint(msgspec.Struct, frozen=True):
@@ -79,7 +85,11 @@ class SeriesPoint(msgspec.Struct, frozen=True):
 
 
 class Losses(msgspec.Struct, frozen=True):
-    """The card «Отказы целевых лидов» (SPEC section 2)."""
+    """The card «Отказы целевых лидов» (SPEC section 2).
+
+    Args:
+        by_hand: How many reasons were classified by hand, of any period and kind.
+    """
 
     controllable: Total
     objective: Total
@@ -88,6 +98,7 @@ class Losses(msgspec.Struct, frozen=True):
     previous: Previous
     reasons: tuple[Reason, ...]
     series: tuple[SeriesPoint, ...] = ()
+    by_hand: int = 0
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -162,10 +173,23 @@ class SavedToday(Figure, frozen=True):
     list: tuple[SavedClient, ...] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """Above what the figures of the card are too high, as configured; null: no limit.
+
+    Args:
+        over: The figures that are.
+    """
+
+    clients: int | None
+    amount: str | None
+    over: tuple[Literal["clients", "amount"], ...]
+
+
 class AtRisk(msgspec.Struct, frozen=True):
     """The card «Потенциально потерянная выручка» (SPEC section 3).
 
-    A figure is null on a board of one manager or pipeline, because its relation is not kept by either.
+    A figure is null on a board of one manager or pipeline, because its relation is not kept by either; so are
+    the limits, which are the whole office's.
     `managers` is empty on the board of a pipeline: a manager's habit is not kept by pipeline.
     """
 
@@ -176,6 +200,7 @@ class AtRisk(msgspec.Struct, frozen=True):
     managers: tuple[Manager, ...]
     no_next_step: NoNextStep | None = None
     saved_today: SavedToday | None = None
+    limits: Limits | None = None
 
 
 def _figures_of(card: type[msgspec.Struct]) -> dict[str, type[Figure]]:
@@ -217,6 +242,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     Args:
         known_from: The first day of which the losses are complete; null while nothing is known.
         storing: Whether the service can store what comes in.
+        title: The account's, for a heading.
     """
 
     account: str
@@ -234,3 +260,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     shown: Filter = Filter()
     managers: tuple[Choice, ...] = ()
     pipelines: tuple[Choice, ...] = ()
+    title: str = ""

@@ -35,7 +35,7 @@ def index_route(accounts: Mapping[str, Account], screens: NamedScreens, brake: B
             if not account.invented and access.cookie_name(account) not in names:
                 continue
             try:
-                known = await screens.digests(account.id)
+                known = await screens.known(account.id)
             except Unavailable:
                 return away
             decision = access.decide(account, access.Credentials(cookies, None), known)

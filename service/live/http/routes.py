@@ -22,10 +22,11 @@ from service.ledger.database.database import DEADLINE_SECONDS
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
-from service.live.board.query import BoardQuery, QueryError, check_parameters, parse_query
+from service.live.board.query import KEPT, BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
+from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
@@ -59,9 +60,7 @@ _FULL: Final[Mapping[Limit, Problem]] = {
     "screen_views": Problem(429, "too many different boards are open with this token", RETRY),
 }
 
-VIEW: Final = frozenset(
-    "period sort mode lang theme form manager pipeline kind reason pending currency last_event_id".split()
-)
+VIEW: Final = KEPT | frozenset("form kind reason pending currency last_event_id".split())
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
 
@@ -101,7 +100,8 @@ class Boards:
                 if instead is not None:
                     return instead
                 check_parameters(request.query_params.multi_items())
-                query = parse_query(request.query_params, account, self._today(account))
+                view, today = request.state.view, self._today(account)
+                query = parse_query(request.query_params, account, today, view)
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
@@ -114,15 +114,19 @@ class Boards:
 
     async def _admit(self, request: Request, account: Account) -> ASGIApp | None:
         """None when the request may see the board at its address; else the response. Sets
-        `request.state.screen` to the digest of the named screen, if it is one."""
+        `request.state.screen` to the digest of the named screen, if it is one, and `request.state.view` to
+        its view."""
         token = request.query_params.get("token")
         given = access.Credentials(request.headers, token)
-        decision = access.decide(account, given, await self._screens.digests(account.id))
+        known = await self._screens.known(account.id)
+        decision = access.decide(account, given, known)
         if decision == "wrong_token":
-            decision = access.decide(account, given, await self._screens.digests(account.id, NEW_SECONDS))
+            known = await self._screens.known(account.id, NEW_SECONDS)
+            decision = access.decide(account, given, known)
         if not isinstance(decision, access.Granted):
             return refused(self._brake, request, account.id, decision)
         request.state.screen = decision.screen
+        request.state.view = known[decision.screen].view if decision.screen else ""
         if token is None and not _has_slash(request):
             return None
         return _same_view(request, account, decision.cookie)
@@ -232,8 +236,13 @@ def routes(
     screens: NamedScreens,
     brake: Brake,
     clock: Clock,
+    tell: Tell | None = None,
 ) -> list[Route]:
-    """The routes of all boards."""
+    """The routes of all boards.
+
+    Args:
+        tell: What happens in an invented office.
+    """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
     return [
@@ -250,4 +259,5 @@ def routes(
         Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
         Route("/static/{name}", _static(_page_files())),
+        *([] if tell is None else [happening_route(accounts, tell)]),
     ]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from service.clock import Clock
 from service.ledger.database.errors import Unavailable
-from service.ledger.upkeep.screens import Screens
+from service.ledger.upkeep.screens import KnownScreen, Screens
 from service.model import Instant
 
 FRESH_SECONDS: Final = 3.0
@@ -39,11 +39,11 @@ class _Known:
     """The known screens of one account.
 
     Args:
-        digests: None until a read has succeeded.
+        screens: By digest; None until a read has succeeded.
         tried_at: When the last read ended, be it with success or not, by the monotonic clock.
     """
 
-    digests: frozenset[str] | None = None
+    screens: Mapping[str, KnownScreen] | None = None
     tried_at: float | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -59,8 +59,8 @@ class NamedScreens:
         self._to_note: dict[tuple[str, str], Instant] = {}
         self._noting: asyncio.Task[None] | None = None
 
-    async def digests(self, account_id: str, fresh_seconds: float = FRESH_SECONDS) -> frozenset[str]:
-        """The digests of an account's screens, at most `fresh_seconds` old while the database answers.
+    async def known(self, account_id: str, fresh_seconds: float = FRESH_SECONDS) -> Mapping[str, KnownScreen]:
+        """An account's screens by digest, at most `fresh_seconds` old while the database answers.
 
         Raises:
             Unavailable: The database has been away since this process started.
@@ -69,13 +69,13 @@ class NamedScreens:
         async with known.reading:
             if not self._is_within(known.tried_at, fresh_seconds):
                 try:
-                    known.digests = await self._ledger.digests(account_id)
+                    known.screens = await self._ledger.known(account_id)
                 except Unavailable as error:
                     _log.warning("cannot read the screens of %s now: %s", account_id, error)
                 known.tried_at = self._clock.monotonic()
-        if known.digests is None:
+        if known.screens is None:
             raise Unavailable("the named screens are not known yet")
-        return known.digests
+        return known.screens
 
     async def attend(self, account_id: str, digest: str, stream: Coroutine[None, None, None]) -> None:
         """Run the stream of a named screen until it ends, or until the screen is revoked."""
@@ -91,7 +91,7 @@ class NamedScreens:
             streaming.result()
 
     async def _until_revoked(self, account_id: str, digest: str) -> None:
-        while digest in await self.digests(account_id):
+        while digest in await self.known(account_id):
             self._note(account_id, digest)
             await self._clock.wait(CHECK_SECONDS, asyncio.Event())
 

@@ -162,6 +162,7 @@ def refusal_list(
     refusals: Refusals, criteria: ListFilter, selection: Selection, account: Account, query: BoardQuery
 ) -> RefusalList:
     """The refusals that pass a filter. As on the board, excluded reasons never do."""
+    account = account.with_hand(refusals.by_hand)
     sums = [row for row in refusals.by_reason if _passes(row, criteria, refusals.reasons_wanted, account)]
     amount = decimal_string(sum(row.amount for row in sums), account.currency)
     names = {row.reason_id: row.reason for row in sums if row.reason_id and row.reason}

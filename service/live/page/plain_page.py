@@ -32,7 +32,7 @@ def _said(status: int, language: Language) -> str:
     gettext = translations_of(language).gettext
     match status:
         case 401:
-            return gettext("Open the board by a new link: this one has no token, or one that is not right.")
+            return gettext("Open the board by a new link: this one has no token, or a wrong one.")
         case 404:
             return gettext("There is nothing at this address.")
         case 429:

@@ -20,9 +20,10 @@ import msgspec
 from markupsafe import Markup
 
 from service.config import Account, Language
+from service.live.board.at_risk import name_of
 from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
-from service.live.board.snapshot import FIGURES, BoardWarning, Snapshot
+from service.live.board.snapshot import FIGURES, BoardWarning, Choice, Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
@@ -160,15 +161,19 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     """The macro call that renders each fragment, by the fragment's id."""
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     listed = risk.list[:CLIENTS_SHOWN]
-    linked = query.mode == "desk"  # nobody clicks on a wall
+    linked = query if query.mode == "desk" else None  # nobody clicks on a wall
     calls: dict[str, _MacroCall] = {
+        "title": ("title", (risk.clients, _filtered_by(snapshot, query), snapshot.title)),
+        "shown": ("shown", (_filtered_by(snapshot, query),)),
+        "office": ("office", (snapshot.title,)),
+        "to-wall": ("to_wall", (query,)),
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period,)),
         "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
         "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
-        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency)),
+        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency, risk.limits)),
         "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
@@ -189,8 +194,27 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     unheard = [warning for warning in snapshot.warnings if warning.code == "never_heard"]
     if unheard:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
+        calls["title"] = ("title", (0, "", snapshot.title))
         calls["setup"] = ("setup", (unheard[0].subject,))
     return calls
+
+
+def _filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:
+    """The names of the manager and the pipeline that a board is filtered by; empty without a filter."""
+    gettext = translations_of(query.language).gettext
+    names = [
+        name
+        for chosen, choices, nobody in (
+            (query.manager, snapshot.managers, gettext("no manager")),
+            (query.pipeline, snapshot.pipelines, gettext("no pipeline")),
+        )
+        if (name := _chosen(chosen, choices, nobody))
+    ]
+    return " · ".join(names)
+
+
+def _chosen(chosen: str | None, choices: Iterable[Choice], nobody: str) -> str | None:
+    return nobody if chosen == "" else name_of(chosen, {choice.id: choice.name for choice in choices})
 
 
 def _told(warnings: Iterable[BoardWarning]) -> tuple[BoardWarning, ...]:

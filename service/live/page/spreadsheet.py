@@ -77,7 +77,7 @@ def refusal_sheet(listing: RefusalList, account: Account, query: BoardQuery) -> 
     kind = translations.kind(listing.kind) if listing.kind else None
     criteria = (kind, listing.reason, listing.manager, listing.pipeline)
     plain = "-".join(("refusals", account.id, *days))
-    name = (_("Refusals"), account.title, *criteria, *days)
+    name = (_("Lost deals"), account.title, *criteria, *days)
     return _sheet(columns, listing.rows, query.language, plain, name)
 
 
@@ -97,7 +97,7 @@ def task_sheet(listing: TaskList, account: Account, query: BoardQuery) -> Sheet:
         (_("Link"), lambda row: row.url),
     ]
     day = listing.as_of[:10]
-    name = (_("Tasks that are overdue"), account.title, listing.manager, listing.pipeline, day)
+    name = (_("Overdue tasks"), account.title, listing.manager, listing.pipeline, day)
     return _sheet(columns, listing.rows, query.language, f"overdue-tasks-{account.id}-{day}", name)
 
 
@@ -123,7 +123,7 @@ def trouble_sheet(listing: TroubleList, account: Account, query: BoardQuery) -> 
     """The file with all that is wrong."""
     _ = translations_of(query.language).gettext
     columns: _Columns[TroubleRow] = [
-        (_("What"), lambda row: row.what),
+        (_("Problem"), lambda row: row.what),
         (_("About"), lambda row: row.about),
         (_("Times"), lambda row: Decimal(row.count)),
         (_("Since"), lambda row: _minute(row.since)),

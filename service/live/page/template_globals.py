@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from service.config import Language
 from service.live.board.query import NONE, BoardQuery
-from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Total
+from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Task, Total
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import same_reason, translations_of
@@ -68,6 +68,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.money,
         formats.number,
         formats.duration,
+        formats.minute,
         formats.moment,
         formats.due,
         formats.days,
@@ -89,6 +90,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         },
         "about": about,
         "size": size,
+        "telling_amounts": telling_amounts,
         "element_id": element_id,
         "milliseconds": milliseconds,
     }
@@ -137,14 +139,25 @@ def about(warning: BoardWarning, query: BoardQuery) -> str:
             return f"troubles?{query.urlencoded()}"
 
 
-def size(*texts: str) -> Literal["l", "m", "s", "xs"]:
+def size(*texts: str) -> Literal["xl", "l", "m", "s", "xs"]:
     """The font size class of figures: the longer the longest text, the smaller, so that it fits its place."""
     length = max(map(len, texts))
+    if length <= 5:
+        return "xl"
     if length <= 9:
         return "l"
     if length <= 12:
         return "m"
     return "s" if length <= 16 else "xs"
+
+
+def telling_amounts(tasks: Iterable[Task]) -> frozenset[str]:
+    """The tasks beside which an amount stands, by id: the first one of each deal, for a deal has one amount
+    however many tasks it has; and those without a deal."""
+    first: dict[tuple[str | None, str | None], str] = {}
+    for task in tasks:
+        first.setdefault((task.deal_id, None if task.deal_id else task.task_id), task.task_id)
+    return frozenset(first.values())
 
 
 def element_id(client_id: str) -> str:

@@ -68,7 +68,7 @@ def _trouble(trouble: Trouble, day: str, account: Account, language: Language) -
 
 
 def _quarantined(read: TroubleRows, account: Account, language: Language) -> Iterator[TroubleRow]:
-    what = translations_of(language).gettext("Not read, and not in the figures")
+    what = translations_of(language).gettext("Unreadable, so not in the figures")
     for part in read.quarantined:
         received_at = _iso(part.received_at, account)
         yield TroubleRow(what, f"{part.error}: {part.detail}", 1, received_at, received_at, part.number)

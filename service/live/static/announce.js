@@ -22,10 +22,10 @@ export class Announcer {
     this.#arrived.push(...arrived);
     this.#saved.push(...saved);
     if (this.#timer !== null || !(this.#arrived.length + this.#saved.length)) return;
-    this.#timer = setTimeout(() => this.#announce(), Math.max(0, this.#announcedAt + PAUSE_MS - performance.now()));
+    this.#timer = setTimeout(() => this._announce(), Math.max(0, this.#announcedAt + PAUSE_MS - performance.now()));
   }
 
-  #announce() {
+  _announce() {
     const sentences = [];
     if (this.#saved.length) sentences.push(fill(this.messages.saved, { names: firstNames(this.#saved) }));
     if (this.#arrived.length) {

@@ -46,7 +46,7 @@ function showFrame(name, frame, first) {
   if (name === "snapshot") keepOnly(frame.order.list, highlight);
   const { arrived, saved, amounts } = show(frame, highlight, messages);
   announcer.add({ arrived, saved });
-  wall?.fit(); // before anything flies, so that an amount starts from where its row is seen
+  if (wall) wall.fit(); // before anything flies, so that an amount starts from where its row is seen
   const target = document.querySelector("#gaps .saved .value");
   for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);
   upgrade.keepFromReloading();
@@ -83,7 +83,7 @@ function showStoring() {
 function nameState() {
   const { state, storing } = page.dataset;
   const live = state === "live" && storing === "false" ? "full" : state;
-  write(document.getElementById("connection"), messages[live] ?? "");
+  write(document.getElementById("connection"), messages[live] || "");
 }
 
 /** Check the connection. After a sleep it counts as dead, whatever it claims. */

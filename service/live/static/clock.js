@@ -1,6 +1,6 @@
 // Keeps the server's time, and updates the times that the page shows.
 
-import { duration, fill, localIso, moment } from "./format.js";
+import { duration, fill, localIso, minute, moment } from "./format.js";
 
 const SLEPT_MS = 5_000; // a shorter sleep costs no frame: heartbeats tell of what it missed
 const page = document.documentElement;
@@ -49,7 +49,8 @@ export class Clock {
       const at = this.#newest[time.dataset.moment];
       if (!at) continue;
       time.dateTime = at;
-      write(time, moment(at, today, this.messages));
+      const format = time.dataset.moment === "as_of" ? moment : minute;
+      write(time, format(at, today, this.messages));
     }
     const age = duration((now - Date.parse(asOf)) / 1000, this.messages, page.lang);
     const time = moment(asOf, today, this.messages);

@@ -1,6 +1,6 @@
 // Puts HTML fragments from the stream into the page: each replaces the element that has its id.
 
-import { count, glide, grow } from "./motion.js";
+import { glide, grow } from "./motion.js";
 
 const LEAVING_MS = 2_600; // how long a row stays, struck through, after its task was done
 const HIGHLIGHT_MS = 4_000; // how long a change stays highlighted
@@ -9,7 +9,7 @@ const OWNERS = ["reason", "manager", "figure", "task", "client"]; // data attrib
 
 // The only place where text becomes HTML. The text comes from our own stream alone (same origin, `connect-src 'self'`),
 // and the server's templates have escaped everything that a CRM sent.
-const policy = globalThis.trustedTypes?.createPolicy("lossboard", { createHTML: (html) => html });
+const policy = window.trustedTypes && trustedTypes.createPolicy("lossboard", { createHTML: (html) => html });
 
 /**
  * Show a frame's fragments. With `highlight`, animate and highlight what changed, and credit who closed a task.
@@ -43,14 +43,18 @@ export function keepOnly(ids, highlight) {
 
 function removeRows(remove, hide, closed, highlight, messages) {
   const amounts = [];
-  for (const id of hide) document.getElementById(id)?.remove();
-  for (const id of remove) {
-    const row = document.getElementById(id);
-    if (!row || row.classList.contains("leaving")) continue;
-    leave(row, credit(closed[id], messages), highlight);
-    if (highlight && closed[id]?.saved) amounts.push([closed[id].saved, row]);
+  for (const row of rowsOf(hide)) row.remove();
+  for (const row of rowsOf(remove)) {
+    const work = closed[row.id];
+    if (highlight && work && work.saved) amounts.push([work.saved, row]);
+    leave(row, credit(work, messages), highlight);
   }
   return amounts;
+}
+
+/** The rows of these ids that are in the list. One that leaves has no id any more. */
+function rowsOf(ids) {
+  return ids.map((id) => document.getElementById(id)).filter((row) => row);
 }
 
 function parse(html) {
@@ -72,15 +76,11 @@ function replace(old, fresh, work, highlight, messages) {
   }
   const focus = focused(old);
   old.replaceWith(fresh);
-  if (highlight) animate(old, fresh);
+  if (highlight) growBars(old, fresh);
   restoreFocus(focus, fresh);
 }
 
-function animate(old, fresh) {
-  const values = valuesOf(old);
-  for (const [key, element] of valueElements(fresh)) {
-    if (values.has(key) && element.matches(".value")) count(element, Number(values.get(key)));
-  }
+function growBars(old, fresh) {
   const bars = barsOf(old);
   for (const [reason, bar] of barsOf(fresh)) if (bars.has(reason)) grow(bar, bars.get(reason).getAttribute("width"));
 }
@@ -109,7 +109,7 @@ function barsOf(fragment) {
 function markChanges(old, fresh) {
   const values = valuesOf(old);
   for (const [key, element] of valueElements(fresh)) {
-    if (values.get(key) !== element.dataset.value) mark(element.closest("[data-reason], [data-task]") ?? element);
+    if (values.get(key) !== element.dataset.value) mark(element.closest("[data-reason], [data-task]") || element);
   }
 }
 
@@ -138,11 +138,17 @@ function credit(work, messages) {
 
 function strike(row, text) {
   row.classList.add("leaving", "done");
-  row.inert = true;
+  disable(row);
   const element = document.createElement("span");
   element.className = "credit";
   element.textContent = text;
-  (row.querySelector(".lead") ?? row).append(element);
+  (row.querySelector(".lead") || row).append(element);
+}
+
+/** Take a row that leaves from keyboards, pointers and screen readers: it shows what is over. */
+function disable(row) {
+  row.setAttribute("aria-hidden", "true");
+  for (const link of row.querySelectorAll("a")) link.removeAttribute("href");
 }
 
 function leave(row, text, highlight) {
@@ -150,7 +156,7 @@ function leave(row, text, highlight) {
   if (!highlight) return row.remove();
   row.removeAttribute("id"); // the client can come back while this row leaves
   row.classList.add("leaving");
-  row.inert = true;
+  disable(row);
   if (text) strike(row, text);
   setTimeout(() => {
     if (row.isConnected) glide(row.parentElement, () => row.remove());
@@ -161,7 +167,7 @@ function leave(row, text, highlight) {
 function arrange(list, ids) {
   let place = list.firstElementChild;
   for (const id of ids) {
-    while (place?.classList.contains("leaving")) place = place.nextElementSibling;
+    while (place && place.classList.contains("leaving")) place = place.nextElementSibling;
     const row = document.getElementById(id);
     if (!row) continue;
     if (row === place) place = place.nextElementSibling;
@@ -178,5 +184,5 @@ function focused(fragment) {
 function restoreFocus(focus, fragment) {
   if (!focus) return;
   const same = focus.id ? document.getElementById(focus.id) : fragment.querySelectorAll(FOCUSABLE)[focus.index];
-  same?.focus({ preventScroll: true });
+  if (same) same.focus({ preventScroll: true });
 }

@@ -5,7 +5,8 @@ export function listenToKeys() {
   const codes = { KeyS: "s", KeyP: "p", KeyF: "f" }; // letters go by the key's position, so a Russian layout works too
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
-    actions[codes[event.code] ?? event.key]?.();
+    const action = actions[codes[event.code] || event.key];
+    if (action) action();
   });
 }
 

@@ -1,11 +1,9 @@
-// Animates what has moved: rows that change places, figures and bars that change, an amount that was saved.
+// Animates what has moved: rows that change places, bars that grow, an amount that was saved. A figure never counts up or
+// down to its new value: on the way it would show values that never were.
 // Nothing is animated in a hidden page, in a storm of frames, or for users who ask for reduced motion.
 
-import { formatLike } from "./format.js";
-
 const GLIDE_MS = 450;
-const COUNT_MS = 700;
-const STEP_MS = 80; // between two numbers of a counting figure: nobody reads faster, and each costs a layout of the page
+const GROWTH_MS = 700;
 const FLIGHT_MS = 1_100;
 const EASE = "cubic-bezier(0.2, 0, 0, 1)";
 
@@ -31,25 +29,10 @@ function inSight(top) {
   return top > -innerHeight / 2 && top < innerHeight;
 }
 
-/** Count a figure up or down from a number to its present value. */
-export function count(element, from) {
-  const text = element.textContent;
-  const to = Number(element.dataset.value);
-  if (still() || element.childElementCount || !Number.isFinite(from) || !Number.isFinite(to)) return;
-  const startedAt = performance.now();
-  const step = () => {
-    if (!element.isConnected) return;
-    const left = (1 - Math.min(1, (performance.now() - startedAt) / COUNT_MS)) ** 3;
-    element.textContent = left ? formatLike(text, Math.round(Math.abs(to + (from - to) * left))) : text;
-    if (left) setTimeout(step, STEP_MS);
-  };
-  step();
-}
-
 /** Let a bar grow or shrink from an earlier width. */
 export function grow(bar, from) {
   const to = bar.getAttribute("width");
-  if (!still() && from !== to) bar.animate([{ width: from }, { width: to }], { duration: COUNT_MS, easing: EASE });
+  if (!still() && from !== to) bar.animate([{ width: from }, { width: to }], { duration: GROWTH_MS, easing: EASE });
 }
 
 /** Let an amount fly from where it was at stake to the figure that counts it as saved. */
@@ -59,7 +42,7 @@ export function fly(text, from, to) {
   const end = to.getBoundingClientRect();
   const flying = document.createElement("span");
   flying.className = "flying";
-  flying.ariaHidden = "true";
+  flying.setAttribute("aria-hidden", "true");
   flying.textContent = text;
   flying.style.left = `${start.left}px`;
   flying.style.top = `${start.top}px`;
@@ -72,5 +55,5 @@ export function fly(text, from, to) {
     { transform: there, opacity: 1, offset: 0.85 },
     { transform: there, opacity: 0 },
   ];
-  flying.animate(flight, { duration: FLIGHT_MS, easing: EASE }).finished.finally(() => flying.remove());
+  flying.animate(flight, { duration: FLIGHT_MS, easing: EASE }).onfinish = () => flying.remove();
 }

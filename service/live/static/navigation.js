@@ -22,10 +22,7 @@ export function listenToNavigation(onSwitch) {
 
 function filtered(form) {
   const query = new URLSearchParams(location.search);
-  for (const { name, value } of form.querySelectorAll("select")) {
-    if (value) query.set(name, value);
-    else query.delete(name);
-  }
+  for (const { name, value } of form.querySelectorAll("select")) query.set(name, value); // also an empty one
   return query;
 }
 

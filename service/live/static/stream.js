@@ -23,14 +23,14 @@ export class Stream {
 
   /** Connect again: to another address, or because the old connection may be dead. */
   open(address = this.address) {
-    this.#close();
+    this._close();
     this.address = address;
     this.#openedAt = performance.now();
     this.#first = true;
     const source = new EventSource(address);
     this.#source = source;
     for (const name of ["snapshot", "patch", "heartbeat"]) {
-      source.addEventListener(name, (event) => this.#receive(name, JSON.parse(event.data)));
+      source.addEventListener(name, (event) => this._receive(name, JSON.parse(event.data)));
     }
     source.addEventListener("error", () => this.check());
     this.check();
@@ -42,12 +42,12 @@ export class Stream {
     const stuck = performance.now() - Math.max(this.#lastFrameAt, this.#openedAt) > SILENCE_MS;
     const dead = stuck || this.#source.readyState === EventSource.CLOSED;
     if (dead && now) return this.open();
-    if (dead && this.#retry === null) this.#openLater();
+    if (dead && this.#retry === null) this._openLater();
     const open = this.#source.readyState === EventSource.OPEN && !this.#first;
-    this.#setState(silent ? "lost" : open ? "live" : "connecting");
+    this._setState(silent ? "lost" : open ? "live" : "connecting");
   }
 
-  #receive(name, data) {
+  _receive(name, data) {
     this.#lastFrameAt = performance.now();
     this.#failures = 0;
     const first = this.#first && name === "snapshot";
@@ -56,19 +56,19 @@ export class Stream {
     this.check();
   }
 
-  #openLater() {
+  _openLater() {
     const pause = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)];
     this.#failures += 1;
     this.#retry = setTimeout(() => this.open(), pause * (0.5 + Math.random()));
   }
 
-  #close() {
+  _close() {
     clearTimeout(this.#retry);
     this.#retry = null;
-    this.#source?.close();
+    if (this.#source) this.#source.close();
   }
 
-  #setState(state) {
+  _setState(state) {
     if (state === this.#state) return;
     this.#state = state;
     this.onState(state);

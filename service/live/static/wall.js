@@ -31,23 +31,23 @@ export class Wall {
   /** Choose the rows to show: half of the places are for the first rows, the other half for the turns of the others. */
   fit(turned = false) {
     const rows = [...this.list.children].filter((row) => !row.classList.contains("leaving"));
-    const capacity = this.#capacity();
-    const leaving = this.#showLeaving(Math.floor(capacity / 2));
+    const capacity = this._capacity();
+    const leaving = this._showLeaving(Math.floor(capacity / 2));
     const free = Math.max(1, capacity - leaving);
     const staying = rows.length > free ? Math.ceil(free / 2) : rows.length;
     const visible = new Set(rows.slice(0, staying));
-    if (free > staying) for (const row of this.#turnOf(rows.slice(staying), free - staying)) visible.add(row);
+    if (free > staying) for (const row of this._turnOf(rows.slice(staying), free - staying)) visible.add(row);
     for (const row of rows) {
       const hidden = !visible.has(row);
       row.classList.toggle("turning", turned && row.hidden && !hidden);
       row.hidden = hidden;
     }
-    this.#countFurther([...visible]);
+    this._countFurther([...visible]);
     fitReasons();
   }
 
   /** The rows whose turn it is: those that have just changed, then those of the present turn. */
-  #turnOf(rows, size) {
+  _turnOf(rows, size) {
     const first = rows.length ? (this.#turn % Math.ceil(rows.length / size)) * size : 0;
     const changed = rows.filter((row) => row.classList.contains("highlight")).slice(0, size);
     const others = rows.slice(first, first + size).filter((row) => !changed.includes(row));
@@ -55,27 +55,30 @@ export class Wall {
   }
 
   /** The number of rows that fit into the list. */
-  #capacity() {
-    const height = [...this.list.children].find((row) => row.offsetHeight)?.getBoundingClientRect().height;
-    if (!height) return this.list.childElementCount;
-    return Math.max(1, Math.floor(this.list.getBoundingClientRect().height / height + 0.01)); // heights are fractions
+  _capacity() {
+    const seen = [...this.list.children].find((row) => row.offsetHeight);
+    if (!seen) return this.list.childElementCount;
+    const [room, height] = [this.list, seen].map((element) => element.getBoundingClientRect().height);
+    return Math.max(1, Math.floor(room / height + 0.01)); // heights are fractions
   }
 
   /** Show at most so many of the rows that leave, also those that were hidden; returns how many. */
-  #showLeaving(most) {
+  _showLeaving(most) {
     const leaving = [...this.list.querySelectorAll(".client.leaving")];
     for (const [index, row] of leaving.entries()) row.hidden = index >= most;
     return Math.min(leaving.length, most);
   }
 
   /** Write how many clients are not in sight, and the amount at stake for them. */
-  #countFurther(visible) {
-    const clients = Number(figure("clients")) - visible.length;
-    const amount = less(figure("stake") ?? "0", visible.map((row) => row.dataset.amount));
-    const sample = this.list.querySelector(".lead .amount")?.textContent ?? "";
-    const form = plural(this.messages.client, clients, document.documentElement.lang);
-    const values = { num: clients, amount: formatLike(sample, amount) };
-    const text = clients > 0 ? fill(form, values) : "";
+  _countFurther(visible) {
+    const stake = figure("stake"); // none while nothing is known
+    const clients = stake ? Number(figure("clients").dataset.value) - visible.length : 0;
+    let text = "";
+    if (clients > 0) {
+      const amount = less(stake.dataset.value, visible.map((row) => row.dataset.amount));
+      const form = plural(this.messages.client, clients, document.documentElement.lang);
+      text = fill(form, { num: clients, amount: formatLike(stake.textContent, amount) });
+    }
     if (this.further.textContent !== text) this.further.textContent = text;
   }
 }
@@ -92,7 +95,7 @@ function fitReasons() {
 }
 
 function figure(name) {
-  return document.querySelector(`[data-figure="${name}"] .value`)?.dataset.value; // none while nothing is known
+  return document.querySelector(`[data-figure="${name}"] .value`);
 }
 
 function shiftRegularly() {

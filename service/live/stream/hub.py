@@ -143,7 +143,7 @@ class Hub:
         watch = self._watch(query.account)
         feed = watch.feeds.setdefault(query, Feed(query))
         cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
-        subscriber = Subscriber(send, feed.ring, cursor)
+        subscriber = Subscriber(send, feed.ring, cursor, last_seq or 0)
         feed.subscribers.add(subscriber)
         watch.idle_since = None
         watch.wake.set()
@@ -234,16 +234,19 @@ class Hub:
             _show(feed, reading.updates.get(feed), subscribers)
 
     def _tell_storing(self, watch: _Watch) -> None:
-        """Of a board that cannot be read, tell at least that nothing can be stored."""
+        """Of a board that cannot be read, tell at least that nothing can be stored. A subscriber that saw a
+        later board on another node waits until that can be read."""
         rows = None if watch.rows is None else replace(watch.rows, closed=frozenset())
         storing = self.is_storing()
         for feed in watch.feeds.values():
-            board, whole = feed.ring.board, feed.needs_whole
+            board = feed.ring.board
             if rows is None or board is None or feed.period is None:
                 continue
+            subscribers = [subscriber for subscriber in feed.subscribers if subscriber.seen <= board.seq]
+            whole = any(subscriber.needs_whole for subscriber in subscribers)
             if whole or board.storing != storing:
                 board = msgspec.structs.replace(board, storing=storing)
-                _show(feed, updated(feed, board, feed.period, rows, whole=whole), list(feed.subscribers))
+                _show(feed, updated(feed, board, feed.period, rows, whole=whole), subscribers)
 
 
 def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscriber]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from service.calendar import Period
 from service.config import Account
-from service.ledger.database.errors import CutShort
 from service.ledger.read.board import BoardRows, Selection
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
@@ -87,9 +86,9 @@ def _rows(
         return reader.read(account_id, _selections(days.values()), since), list(days)
     except Exception as error:  # of the database, or of what one view asks it
         reader.read(account_id, (), since)  # where the database is away, this raises again
-        if not isinstance(error, CutShort):  # a connection that was lost is no view's fault
-            _log.exception("a view of the board of %s cannot be read", account_id)
-    readable = [feed for feed, own in days.items() if _is_readable(reader, account_id, own, since)]
+        readable = [feed for feed, own in days.items() if _is_readable(reader, account_id, own, since)]
+        if len(readable) < len(days):  # else the database was away for a moment
+            _log.error("a view of the board of %s cannot be read", account_id, exc_info=error)
     return reader.read(account_id, _selections(days[feed] for feed in readable), since), readable
 
 

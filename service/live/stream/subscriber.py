@@ -31,11 +31,13 @@ class Subscriber:
 
     Args:
         cursor: Where it begins; None for the whole snapshot.
+        seen: The sequence number of the last frame that it received of any node; 0 before the first.
     """
 
-    __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "ended")
+    __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "ended", "seen")
 
-    def __init__(self, send: StreamSend, frames: Ring[Any], cursor: int | None) -> None:
+    def __init__(self, send: StreamSend, frames: Ring[Any], cursor: int | None, seen: int = 0) -> None:
+        self.seen = seen
         self._send = send
         self._frames = frames
         self._cursor = cursor

@@ -84,14 +84,21 @@ def duration(seconds: float, language: Language) -> str:
 
 
 def moment(at: str, seen: str, language: Language) -> str:
-    """The time of a moment, with its date if that differs from the day of `seen`. Both are ISO, local."""
-    time = at[11:19]
+    """A moment to the second, with its date if that differs from the day of `seen`, and with its year if that
+    differs too. Both are ISO, local."""
+    return _dated(at, seen, at[11:19], language)
+
+
+def minute(at: str, seen: str, language: Language) -> str:
+    """The same to the minute: for what the CRM tells, which nobody reads to the second."""
+    return _dated(at, seen, at[11:16], language)
+
+
+def _dated(at: str, seen: str, time: str, language: Language) -> str:
     if at[:10] == seen[:10]:
         return time
-    year, month, day = at[:10].split("-")
-    return translations_of(language).gettext(
-        "%(day)s/%(month)s/%(year)s, %(time)s", day=day, month=month, year=year, time=time
-    )
+    skeleton = "MMMd" if at[:4] == seen[:4] else "yMMMd"
+    return f"{format_skeleton(skeleton, date.fromisoformat(at[:10]), locale=language)}, {time}"
 
 
 def due(at: str, language: Language) -> str:

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, get_args
 
+from babel.dates import get_month_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -25,7 +26,7 @@ SOURCE: Final[Language] = "en"
 NO_REASON: Final = "No reason given"
 """The message that names the refusals without a reason."""
 
-PENDING_REASON: Final = "Reason being asked for"
+PENDING_REASON: Final = "Reason pending"
 """The message that names the refusals whose reason the CRM's API has not told yet."""
 
 
@@ -33,6 +34,7 @@ class Translations:
     """The messages in one language. Args of messages are named: `%(name)s`."""
 
     def __init__(self, language: Language) -> None:
+        self.language: Final = language
         self.catalogue = _catalogue(language)
 
     def gettext(self, message: str, **values: str | int) -> str:
@@ -55,17 +57,17 @@ class Translations:
     def kind(self, kind: Kind) -> str:
         """The name of a kind of refusals that counts."""
         return {
-            "controllable": self.gettext("Controllable"),
-            "objective": self.gettext("Objective"),
+            "controllable": self.gettext("Avoidable"),
+            "objective": self.gettext("Not avoidable"),
             "unclassified": self.gettext("Unclassified"),
         }[kind]
 
     def kind_meaning(self, kind: Kind) -> str:
         """What a kind of refusals means."""
         return {
-            "controllable": self.gettext("the department's fault"),
-            "objective": self.gettext("hard to prevent"),
-            "unclassified": self.gettext("in no list"),
+            "controllable": self.gettext("our fault"),
+            "objective": self.gettext("beyond our control"),
+            "unclassified": self.gettext("reason not in any list"),
         }[kind]
 
     def script(self) -> Mapping[str, str | list[str]]:
@@ -75,11 +77,13 @@ class Translations:
             "hour": self.gettext("%(num)s h"),
             "day": self._plural_forms("%(num)s day", "%(num)s days"),
             "moment": self.gettext("less than a minute"),
-            "date": self.gettext("%(day)s/%(month)s/%(year)s, %(time)s"),
+            "months": [get_month_names("abbreviated", locale=self.language)[month] for month in range(1, 13)],
+            "date": self.gettext("%(month)s %(day)s"),
+            "dated": self.gettext("%(month)s %(day)s, %(year)s"),
             "live": self.gettext("Live"),
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
-            "full": self.gettext("Not storing"),
+            "full": self.gettext("Not storing data"),
             "client": self._plural_forms(
                 "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
             ),
@@ -89,7 +93,7 @@ class Translations:
             "saved": self.gettext("Saved: %(names)s"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
-            "stale": self.gettext("No connection: the figures are those of %(time)s, %(age)s ago"),
+            "stale": self.gettext("No connection: figures as of %(time)s, %(age)s ago"),
         }
 
     def _plural_forms(self, singular: str, plural: str) -> list[str]:

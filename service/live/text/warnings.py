@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
-from babel.dates import format_skeleton
 
 from service.config import Language
+from service.live.text.formats import minute
 from service.live.text.i18n import translations_of
 from service.model import TroubleCode
 
@@ -64,77 +63,77 @@ def _plural(one: str, many: str) -> tuple[str, str]:
 
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "api_token": _message(
-        "The CRM refuses the token: figures of %(since)s. Put a valid token into the configuration, "
+        "The CRM rejects the token: figures as of %(since)s. Put a valid token in the configuration, "
         "[accounts.api]."
     ),
     "api_forbidden": _message(
-        "The CRM forbids the token to read what the board needs: figures of %(since)s. Grant it the "
-        "rights in the CRM."
+        "The token may not read what the board needs: figures as of %(since)s. Grant it access in the CRM."
     ),
     "api_unpaid": _message(
-        "The CRM is not paid for: figures of %(since)s. Pay for it, or for a plan with an API."
+        "The CRM is unpaid: figures as of %(since)s. Pay for it, or for a plan that includes the API."
     ),
     "api_moved": _message(
-        "The CRM has moved to another address: figures of %(since)s. Correct url in the "
+        "The CRM has moved to another address: figures as of %(since)s. Correct url in the "
         "configuration, [accounts.api]."
     ),
     "api_not_found": _message(
-        "There is no API at the CRM's address: figures of %(since)s. Correct url in the "
+        "There is no API at the CRM's address: figures as of %(since)s. Correct url in the "
         "configuration, [accounts.api]."
     ),
     "api_rejected": _message(
-        "The CRM rejects our questions: figures of %(since)s. Run lossboard sync, which says why."
+        "The CRM rejects our requests: figures as of %(since)s. Run lossboard sync to see why."
     ),
     "api_unreachable": _message(
-        "The CRM does not answer: figures of %(since)s. Check whether it works and can be reached "
-        "from the service."
+        "The CRM does not answer: figures as of %(since)s. Check that it is up and that the service "
+        "can reach it."
     ),
     "api_junk": _message(
-        "The CRM's answers cannot be understood: figures of %(since)s. Check url in the "
-        "configuration, [accounts.api], and what stands between."
+        "The CRM's answers make no sense: figures as of %(since)s. Check url in the configuration, "
+        "[accounts.api], and any proxy in between."
     ),
-    "webhook_off": _message("The CRM has switched its webhook off: switch it on in the CRM's settings."),
+    "webhook_off": _message("The CRM has switched off its webhook: switch it back on in the CRM's settings."),
     "reason_field": _message(
-        "The CRM has no field “%(subject)s”: reasons of refusals are unknown. Correct reason_field in "
-        "the configuration."
+        "The CRM has no field “%(subject)s”: the reasons for lost deals are unknown. Correct "
+        "reason_field in the configuration."
     ),
     "requests_refused": _plural(
         "%(num)s webhook was refused: %(cause)s, at %(last_at)s. Check the address and the secret in "
         "the CRM.",
-        "%(num)s webhooks were refused: %(cause)s, the last at %(last_at)s. Check the address and the "
-        "secret in the CRM.",
+        "%(num)s webhooks were refused: %(cause)s, the last at %(last_at)s. Check the address and "
+        "the secret in the CRM.",
     ),
-    "never_heard": _message("Nothing has come from the CRM yet: let it post to %(subject)s."),
+    "never_heard": _message("Nothing has come from the CRM yet: have it send webhooks to %(subject)s."),
     "quarantine": _plural(
-        "%(num)s message from the CRM could not be read and is not in the figures. Look at it, then "
-        "run lossboard quarantine.",
-        "%(num)s messages from the CRM could not be read and are not in the figures. Look at them, "
+        "%(num)s message from the CRM could not be read and is not in the figures. See the details, "
         "then run lossboard quarantine.",
+        "%(num)s messages from the CRM could not be read and are not in the figures. See the "
+        "details, then run lossboard quarantine.",
     ),
     "amount_unknown": _plural(
-        "The amount of %(num)s deal is unknown, and counts as 0. Enter it in the CRM.",
-        "The amounts of %(num)s deals are unknown, and count as 0. Enter them in the CRM.",
+        "The amount of %(num)s deal is unknown and counts as 0. Enter it in the CRM.",
+        "The amounts of %(num)s deals are unknown and count as 0. Enter them in the CRM.",
     ),
     "unconverted": _plural(
-        "%(num)s deal in %(currency)s counts as 0: there is no rate. Add it to the "
+        "%(num)s deal in %(currency)s counts as 0: there is no exchange rate. Add one to the "
         "configuration, [accounts.rates].",
-        "%(num)s deals in %(currency)s count as 0: there is no rate. Add it to the "
+        "%(num)s deals in %(currency)s count as 0: there is no exchange rate. Add one to the "
         "configuration, [accounts.rates].",
     ),
     "unclassified": _plural(
-        "%(num)s refusal is unclassified. Add its reason to controllable, objective or excluded "
-        "in the configuration, [accounts.reasons].",
-        "%(num)s refusals are unclassified. Add their reasons to controllable, objective or "
+        "%(num)s lost deal is unclassified. Add its reason to controllable, objective or excluded in "
+        "the configuration, [accounts.reasons].",
+        "%(num)s lost deals are unclassified. Add their reasons to controllable, objective or "
         "excluded in the configuration, [accounts.reasons].",
     ),
     "reasons_pending": _plural(
-        "The reason of %(num)s refusal is still being asked for: it comes by itself.",
-        "The reasons of %(num)s refusals are still being asked for: they come by themselves.",
+        "The reason for %(num)s lost deal is still on its way from the CRM: it will appear by itself.",
+        "The reasons for %(num)s lost deals are still on their way from the CRM: they will appear by "
+        "themselves.",
     ),
     "missed": _plural(
-        "%(num)s change that no webhook had told was found and put right. If that happens often, "
+        "%(num)s change that no webhook reported was found and corrected. If this happens often, "
         "check the webhook in the CRM.",
-        "%(num)s changes that no webhook had told were found and put right. If that happens often, "
+        "%(num)s changes that no webhook reported were found and corrected. If this happens often, "
         "check the webhook in the CRM.",
     ),
 }
@@ -158,8 +157,8 @@ def warning_text(warned: Warned, day: str, language: Language) -> str:
     one, many = _TEXTS[warned.code]
     values = {
         "num": warned.count,
-        "since": moment_text(warned.since, day, language),
-        "last_at": moment_text(warned.last_at, day, language),
+        "since": minute(warned.since, day, language) if warned.since else "",
+        "last_at": minute(warned.last_at, day, language) if warned.last_at else "",
         "subject": warned.subject or "",
         "cause": cause_text(warned.subject, language),
         "currency": warned.currency or "",
@@ -167,15 +166,6 @@ def warning_text(warned: Warned, day: str, language: Language) -> str:
     catalogue = translations_of(language).catalogue
     text = catalogue.gettext(one) if one == many else catalogue.ngettext(one, many, warned.count)
     return text % values
-
-
-def moment_text(at: str | None, day: str, language: Language) -> str:
-    """The time of a moment to the minute, with its date if that is not `day`."""
-    if at is None:
-        return ""
-    if at[:10] == day:
-        return at[11:16]
-    return f"{format_skeleton('MMMd', date.fromisoformat(at[:10]), locale=language)}, {at[11:16]}"
 
 
 def cause_text(cause: str | None, language: Language) -> str:

@@ -49,7 +49,7 @@ def full(sqlite_ledgers: Callable[[], str]) -> Ledger:
         needs.note(connection, "office", {Need("deal", "9"): 1}, NOW)
         syncs.begin(connection, "office", SyncRun("backfill", NOW))
         troubles.tell(connection, "office", "api_token", "deals", NOW)
-        screens.add(connection, "office", "hall", "digest", NOW)
+        screens.add(connection, "office", "hall", "digest", "mode=wall", NOW)
     return ledger
 
 

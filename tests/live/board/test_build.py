@@ -180,10 +180,20 @@ CLIENTS = (
 
 
 @pytest.mark.parametrize(
-    ("sort", "expected"), [("amount", ["b", "c", "d", "a"]), ("count", ["a", "c", "d", "b"])]
+    ("sort", "expected"),
+    [
+        ("amount", ["b", "c", "d", "a"]),
+        ("count", ["a", "c", "d", "b"]),
+        ("delay", ["c", "d", "a", "b"]),
+    ],
 )
 def test_ties_are_broken_by_the_longest_overdue_and_then_by_id(sort: Sort, expected: list[str]) -> None:
     assert [row.client_id for row in board(board_rows(CLIENTS), sort=sort).at_risk.list] == expected
+
+
+def test_of_two_that_wait_as_long_the_one_with_more_at_stake_comes_first() -> None:
+    read = board_rows([client("a", "A", 100, task("1", 5)), client("b", "B", 300, task("2", 5))])
+    assert [row.client_id for row in board(read, sort="delay").at_risk.list] == ["b", "a"]
 
 
 def test_the_tasks_of_a_client_are_longest_overdue_first() -> None:
@@ -240,16 +250,22 @@ def test_a_warning_says_what_the_figures_leave_out() -> None:
             "webhook_off",
             1,
             "CRM отключила вебхук",
-            "The CRM has switched its webhook off",
+            "The CRM has switched off its webhook",
         ),
         (
             {"troubles": (Trouble("api_token", "leads", 1, NOW, NOW),)},
             "api_token",
             1,
             "CRM не принимает токен",
-            "The CRM refuses the token",
+            "The CRM rejects the token",
         ),
-        ({"repaired": 3}, "missed", 3, "Найдено и исправлено 3 изменения", "3 changes that no webhook had"),
+        (
+            {"repaired": 3},
+            "missed",
+            3,
+            "Найдено и исправлено 3 изменения",
+            "3 changes that no webhook reported",
+        ),
     ],
 )
 def test_problems_with_the_crm_are_warned_of_in_both_languages(
@@ -271,7 +287,7 @@ def test_a_pending_reason_is_named_in_both_languages_and_unclassified() -> None:
     read = board_rows(refusals=(LossRow(PENDING, None, 2, 300), LossRow(None, None, 1, 100)))
     called: dict[Language, tuple[str, str]] = {
         "ru": ("Причина уточняется", "Причина не указана"),
-        "en": ("Reason being asked for", "No reason given"),
+        "en": ("Reason pending", "No reason given"),
     }
     for language, (pending, none) in called.items():
         shown = board(read, account(language)).losses
@@ -345,3 +361,16 @@ def test_a_figure_has_the_name_and_the_measures_of_its_relation_and_a_macro_in_e
 def test_only_an_address_of_the_web_is_a_link(url: str | None, link: str | None) -> None:
     [row] = board(board_rows([client("7", "Иван", 1, task("t", url=url))])).at_risk.list
     assert row.tasks[0].url == link
+
+
+def test_reasons_classified_by_hand_move_their_money_and_excluded_ones_leave_every_sum() -> None:
+    read = board_rows(refusals=losses(("Дорого", 2, 300), ("Далеко", 1, 50), ("Бот", 4, 900), ("Спам", 1, 7)))
+    by_hand = {"дорого": "controllable", "бот": "excluded", "спам": "objective"}
+    sums = board(replace(read, by_hand=by_hand)).losses  # type: ignore[arg-type]  # kinds
+    assert [(reason.reason, reason.kind, reason.by_hand) for reason in sums.reasons] == [
+        ("Дорого", "controllable", True),
+        ("Далеко", "unclassified", False),
+    ]
+    assert (sums.total.count, sums.total.amount, sums.controllable.amount) == (3, "3.50", "3.00")
+    assert (sums.series[-8].amount, sums.series[-8].unclassified) == ("3.50", "0.50")
+    assert sums.by_hand == 2

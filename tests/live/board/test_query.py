@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from service.calendar import PeriodError
-from service.live.board.query import BoardQuery, QueryError, parse_query
+from service.live.board.query import BoardQuery, QueryError, parse_query, parse_view
 from service.model import Day
 from tests.live.boards import OFFICE
 
@@ -54,7 +54,36 @@ def test_an_unknown_value_is_refused_by_its_parameters_name(query: dict[str, str
 
 
 def test_an_empty_parameter_counts_as_left_out() -> None:
-    assert parsed(manager="", pipeline="") == parsed()
+    assert parsed(manager="", pipeline="", period="", sort="", lang="", mode="", theme="") == parsed()
+
+
+def test_a_view_stands_in_for_parameters_that_are_not_given() -> None:
+    view = "mode=wall&manager=3&theme=light"
+    kept = parse_query({}, OFFICE, TODAY, view)
+    assert (kept.mode, kept.manager, kept.theme, kept.period) == ("wall", "3", "light", "month")
+    given = parse_query({"mode": "", "manager": "-", "period": "week"}, OFFICE, TODAY, view)
+    assert (given.mode, given.manager, given.theme, given.period) == ("desk", "", "light", "week")
+
+
+def test_the_address_of_a_view_that_differs_from_the_screens_says_so() -> None:
+    view = "mode=wall&manager=3&theme=light"
+    shown = parse_query({"mode": "desk", "manager": "", "theme": "auto"}, OFFICE, TODAY, view)
+    address = dict(parse_qsl(shown.urlencoded(), keep_blank_values=True))
+    assert parse_query(address, OFFICE, TODAY, view) == shown
+
+
+def test_a_view_is_kept_in_one_spelling() -> None:
+    assert parse_view(" ?mode=wall&manager=%d0%98%20%26 ", OFFICE, TODAY) == "mode=wall&manager=%D0%98+%26"
+    assert parse_view("", OFFICE, TODAY) == ""
+
+
+@pytest.mark.parametrize(
+    "view",
+    ["mode=tv", "token=x", "form=html", "mode=wall&mode=desk", "manager=%00", f"manager={'x' * 501}", "wall"],
+)
+def test_a_view_that_the_board_would_refuse_is_not_kept(view: str) -> None:
+    with pytest.raises(QueryError):
+        parse_view(view, OFFICE, TODAY)
 
 
 def test_an_unknown_period_is_refused() -> None:

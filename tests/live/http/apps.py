@@ -17,7 +17,7 @@ from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
-from service.ledger.upkeep.screens import Screens
+from service.ledger.upkeep.screens import KnownScreen, Screens
 from service.live.http import routes
 from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
@@ -35,8 +35,8 @@ class NoScreens(Screens):
     def __init__(self) -> None:
         pass
 
-    async def digests(self, account_id: str) -> frozenset[str]:
-        return frozenset()
+    async def known(self, account_id: str) -> Mapping[str, KnownScreen]:
+        return {}
 
     async def seen(self, account_id: str, digest: str, now: int) -> None:
         """Nothing to note."""

@@ -43,7 +43,7 @@ class Door:
     tokens: Mapping[Proof, str]
     clock: StandingClock
     client: Callable[[], httpx.AsyncClient]
-    add_screen: Callable[[str], str]
+    add_screen: Callable[..., str]
 
     def proved(self, rule: Rule, proof: Proof) -> Iterator[dict[str, dict[str, str]]]:
         """The ways in which a request can carry a proof: parameters of httpx."""
@@ -80,8 +80,8 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
     with closing(Database(config.database_url)) as database:
         operations.prepare(database, config, clock)
 
-    def add_screen(name: str) -> str:
-        return operations.add_screen(config, config.accounts[0], name, clock)
+    def add_screen(name: str, view: str = "") -> str:
+        return operations.add_screen(config, config.accounts[0], name, clock, view)
 
     screens = {name: add_screen(name) for name in ("tv", "old")}
     operations.revoke_screen(config, config.accounts[0], "old")

@@ -62,6 +62,21 @@ async def test_the_link_of_a_new_screen_opens_at_once(opened: Door) -> None:
         assert (await browser.get(f"/boards/office?token={token}")).status_code == 303
 
 
+async def test_a_screen_has_its_view_unless_the_address_gives_another(opened: Door) -> None:
+    bearer = {"authorization": f"Bearer {opened.add_screen('wall', 'mode=wall&period=week')}"}
+    async with opened.client() as browser:
+        page = await browser.get("/boards/office", headers=bearer)
+        assert 'data-mode="wall"' in page.text
+        assert (await browser.get("/boards/office/snapshot", headers=bearer)).json()["period"][
+            "key"
+        ] == "week"
+        desk = await browser.get("/boards/office?mode=desk&period=", headers=bearer)
+        assert 'data-mode="desk"' in desk.text
+        assert "period=month&amp;sort=count&amp;lang=ru&amp;mode=" in desk.text  # its links keep it a desk
+        other = {"authorization": f"Bearer {opened.tokens['right']}"}
+        assert 'data-mode="desk"' in (await browser.get("/boards/office", headers=other)).text
+
+
 async def test_an_old_link_leaves_the_address_of_a_browser_that_has_a_cookie(opened: Door) -> None:
     async with opened.client() as browser:
         await browser.get(f"/boards/office?token={opened.tokens['right']}")

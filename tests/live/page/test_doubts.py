@@ -30,12 +30,12 @@ from tests.live.page.listings import (
 def test_what_is_wrong_is_listed_with_its_details() -> None:
     page = text(trouble_page())
     for words in (
-        "CRM не оплачена: цифры на 09:00.",
-        "leads 12 09:00:00 10:00:00",
+        "CRM не оплачена: данные на 09:00.",
+        "leads 12 09:00 10:00",
         "3 вебхука отклонены: неверный токен, последний в 10:00.",
-        "неверный токен 3 09:59:00",
+        "неверный токен 3 09:59",
         "Найдено и исправлено 2 изменения",
-        "Не прочитано, в цифрах этого нет undecodable: =1+1 &lt;b&gt;не JSON&lt;/b&gt; 1 10:00:00",
+        "Не прочитано, в цифрах этого нет undecodable: =1+1 &lt;b&gt;не JSON&lt;/b&gt; 1 10:00",
         "Не прочитано сообщений 1",
     ):
         assert words in page
@@ -46,7 +46,7 @@ def test_what_is_wrong_is_listed_with_its_details() -> None:
 
 def test_a_file_of_what_is_wrong_runs_nothing() -> None:
     header, *rows = cells(trouble_sheet(language="en").content, ",")
-    assert header == ["What", "About", "Times", "Since", "Last", "Delivery"]
+    assert header == ["Problem", "About", "Times", "Since", "Last", "Delivery"]
     assert [row[1:] for row in rows] == [
         ["leads", "12", "2026-11-23 09:00", "2026-11-23 10:00", ""],
         ["wrong token", "3", "2026-11-23 09:59", "2026-11-23 10:00", ""],

@@ -117,6 +117,6 @@ def test_on_a_phone_the_table_scrolls_by_keyboard_and_keeps_its_first_column_in_
 
 def test_the_way_back_leads_to_the_board(phone: Page) -> None:
     phone.goto(f"{ADDRESS}/tasks")
-    phone.get_by_role("link", name="назад к доске").click()
+    phone.get_by_role("link", name="назад к табло").click()
     expect(phone).to_have_title("The board")
     assert phone.url == f"{ADDRESS}?{QUERY.urlencoded()}"

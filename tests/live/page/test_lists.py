@@ -68,14 +68,14 @@ def test_deals_without_a_reason_are_listed_by_its_name_in_either_language(name: 
     assert [(row.deal_id, row.reason) for row in shown.rows] == [("1", "No reason given")]
 
 
-@pytest.mark.parametrize("name", ["Причина уточняется", "Reason being asked for", " ПРИЧИНА  уточняется"])
+@pytest.mark.parametrize("name", ["Причина уточняется", "Reason pending", " ПРИЧИНА  уточняется"])
 def test_deals_with_a_pending_reason_are_apart_from_those_without_one(name: str) -> None:
     deals = {reason_id: deal(number, reason_id) for number, reason_id in enumerate([None, PENDING, "3"])}
     rows = tuple(LossRow(reason_id, NAMES[3] if reason_id == "3" else None, 1, 100) for reason_id in deals)
     read = replace(
         refusals(), by_reason=rows, deals=lambda ids: iter([deals[reason_id] for reason_id in ids])
     )
-    names: dict[Language, str] = {"ru": "Причина уточняется", "en": "Reason being asked for"}
+    names: dict[Language, str] = {"ru": "Причина уточняется", "en": "Reason pending"}
     for language, translated in names.items():
         shown = refusal_list(read, ListFilter(name), QUERY._replace(language=language))
         assert (shown.reason, shown.total.count) == (translated, 1)
@@ -128,7 +128,7 @@ def test_a_page_says_what_it_shows_and_leads_back_to_the_same_board() -> None:
         "Воронка без воронки",
         "Потеряно 5 184 ₽",
         "Отказы 1",
-        "Данные на 23.11.2026, 10:00:00",
+        "Данные на 23 нояб. 2026 г., 10:00:00",
         "Сделка 1",
         "Иван Петров",
         "23 нояб. 2026 г.",
@@ -148,7 +148,7 @@ def test_a_page_in_english_has_no_russian_words() -> None:
     query = QUERY._replace(language="en")
     nameless = deal(1, None, 0, name=None, client=None, client_id=None, manager_id=None, unconverted="USD")
     deals_page = text(refusal_page(refusals(nameless), query=query))
-    assert "no rate for USD" in deals_page
+    assert "no exchange rate for USD" in deals_page
     tasks_page = text(task_page(board_rows(), query))
     for shown in (deals_page, tasks_page):
         assert re.findall("[А-Яа-яё]+", shown.replace("Отдел продаж", "")) == []
@@ -212,7 +212,7 @@ def test_a_task_says_how_long_it_is_overdue_and_what_it_is_about() -> None:
     page = text(task_page(rows))
     about = "позвонить , Иван, открыть в CRM &nbsp;↗ Абонемент 5 184 ₽ Анна"
     assert f"Иван 1 день 4 ч {about} 22 нояб., 06:00" in page
-    assert "8 24 мин Задача без текста без сделки – без менеджера 23 нояб., 09:36" in page
+    assert "8 24 мин Задача без описания без сделки – без менеджера 23 нояб., 09:36" in page
 
 
 def test_a_wall_masks_clients_in_lists_too() -> None:

@@ -82,7 +82,7 @@ def test_silence_of_three_heartbeats_is_a_loss_in_plain_sight(screen: Screen) ->
     screen.page.clock.run_for(120_000)
     stale = screen.page.locator("#stale")
     expect(stale).to_be_visible()
-    expect(stale).to_contain_text("Нет связи: цифры на 10:00:00, 2\u00a0мин назад")
+    expect(stale).to_contain_text("Нет связи: данные на 10:00:00, 2\u00a0мин назад")
     assert "grayscale" in screen.page.locator("main").evaluate("(main) => getComputedStyle(main).filter")
     width = screen.page.evaluate("document.documentElement.clientWidth")
     assert box(stale)["width"] == width
@@ -200,6 +200,11 @@ def test_the_keyboard_switches_order_and_period_in_any_layout(screen: Screen) ->
         "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ы', code: 'KeyS', bubbles: true }))"
     )
     expect(screen.page).to_have_url(re.compile("sort=count"))
+    delay = QUERY._replace(sort="count", manager="3")
+    screen.play("snapshot", render.html_snapshot(screen.board(worked_example()), delay))
+    expect(screen.page).to_have_title("Анна · Отдел продаж")
+    screen.page.keyboard.press("s")
+    expect(screen.page).to_have_url(re.compile("sort=delay"))
     screen.page.keyboard.press("p")
     expect(screen.page).to_have_url(re.compile("period=quarter"))
     screen.page.keyboard.press("?")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from hypothesis import given
 
-from service.config import Language
+from service.config import Language, Limits
 from service.ledger.read.board import BoardRows
+from service.live.board.build import build_snapshot
 from service.live.board.snapshot import Snapshot
 from service.live.page import render, template_globals
 from service.model import SECOND, Instant
 from tests.live.boards import (
     BOARD_ROWS,
+    MONTH,
     NOW,
+    OFFICE,
     QUERY,
     account,
     board,
@@ -42,10 +47,10 @@ def test_the_first_paint_has_every_figure_of_the_worked_example() -> None:
         "1 день 4 ч",
         "24 мин",
         "Анна",
-        "Цифры на 10:00:00. Без JavaScript",
+        "Данные на 10:00:00. Без JavaScript",
     ):
         assert words in page
-    assert "CRM была на связи: 09:59:20" in page
+    assert "Последнее событие из CRM: 09:59" in page
 
 
 def test_the_page_speaks_english_whatever_the_accounts_language() -> None:
@@ -154,6 +159,33 @@ def test_a_client_lists_a_limited_number_of_tasks_and_counts_the_others() -> Non
     assert "ещё 1 задача" in text(page)
 
 
+def test_a_deals_amount_stands_beside_one_of_its_tasks() -> None:
+    own = task("t4", 0.5, deal_id=None, deal=None, amount=0)
+    rows = [task("t1", 3), task("t2", 2, deal_id="43", amount=100), task("t3", 1), own]
+    fragment = render.fragments(board(board_rows([client("7", "Иван", 518500, *rows)])), QUERY)
+    (shown,) = [html for name, html in fragment.items() if name.startswith("client-")]
+    tasks = [text(row) for row in shown.split('class="task"')[1:]]
+    said = [("5 184 ₽" in row, "1 ₽" in row, "без сделки" in row) for row in tasks]
+    assert said == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, False),
+        (False, False, True),
+    ]
+
+
+def test_a_filtered_board_is_named_for_its_filter_and_leads_to_its_own_wall() -> None:
+    query = QUERY._replace(manager="3", pipeline="1", mode="wall")
+    page = render.page(board(worked_example()), account(), query)
+    assert ">(1) Анна · Продажи · Отдел продаж</title>" in page
+    assert "Анна · Продажи Отдел продаж" in text(page.partition("<h1>")[2])
+    nobodys = QUERY._replace(manager="", pipeline="9")
+    page = render.page(board(worked_example()), account(), nobodys)
+    assert ">(1) без менеджера · 9 · Отдел продаж</title>" in page
+    assert f"?{nobodys.urlencoded(mode='wall').replace('&', '&amp;')}" in page
+    assert '<title id="title">(1) Отдел продаж</title>' in html(worked_example())
+
+
 def test_a_client_pushed_off_the_list_is_hidden_and_not_removed_as_saved() -> None:
     full = crowd(render.CLIENTS_SHOWN)
     richer = client("new", "Новый", 10**6, task("t"))
@@ -161,3 +193,46 @@ def test_a_client_pushed_off_the_list_is_hidden_and_not_removed_as_saved() -> No
     change = render.html_patch(board(full), board(more), QUERY)
     last = template_globals.element_id(f"{render.CLIENTS_SHOWN - 1:03}")
     assert (change["remove"], change["hide"]) == ([], [last])
+
+
+def limited(clients: int | None, amount: int | None, **filters: str) -> tuple[Snapshot, str]:
+    """The worked example's board (1 client, 5 184 roubles) with limits, and its figures as HTML."""
+    office = replace(OFFICE, limits=Limits(clients, amount))
+    query = QUERY._replace(**filters)  # type: ignore[arg-type]
+    shown = build_snapshot(worked_example(), office, query, MONTH)
+    return shown, render.fragments(shown, query)["risk-figures"]
+
+
+def test_a_figure_above_its_limit_has_another_colour_a_sign_and_a_word() -> None:
+    shown, figures = limited(0, 518_399)
+    assert json.loads(msgspec.json.encode(shown.at_risk.limits)) == {
+        "clients": 0,
+        "amount": "5183.99",
+        "over": ["clients", "amount"],
+    }
+    assert "▲ много больше 5 183,99 ₽" in text(figures)
+    assert "▲ много больше 0 " in text(figures)
+    assert [one["class"] for one in Elements(figures).of("div")] == [
+        "figure stake over",
+        "figure over",
+        "figure",
+    ]
+
+
+def test_up_to_its_limit_a_figure_is_calm_and_without_a_limit_as_ever() -> None:
+    shown, figures = limited(1, None)
+    assert shown.at_risk.limits
+    assert shown.at_risk.limits.over == ()
+    assert "много" not in figures
+    assert [one["class"] for one in Elements(figures).of("div")] == ["figure stake", "figure calm", "figure"]
+    assert limited(None, None)[0].at_risk.limits is None
+    assert limited(0, 0, manager="3")[0].at_risk.limits is None  # the limits are the whole office's
+
+
+def test_the_title_counts_the_clients_at_risk_and_follows_by_patches() -> None:
+    shown, nobody = worked_example(), board_rows()
+    assert '<title id="title">(1) Отдел продаж</title>' in html(shown)
+    patch = render.html_patch(board(shown), board(nobody), QUERY)
+    assert patch["set"]["title"] == '<title id="title">Отдел продаж</title>'  # type: ignore[index,call-overload]
+    of_anna = render.fragments(board(shown), QUERY._replace(manager="3"))["title"]
+    assert of_anna == '<title id="title">(1) Анна · Отдел продаж</title>'

@@ -20,7 +20,7 @@ from tests.live.page.listings import cells, deal, refusal_list, refusal_sheet, r
     ("language", "delimiter", "header", "kind", "amount"),
     [
         ("ru", ";", ["Дата отказа", "Клиент", "Сделка", "№ сделки", "Причина"], "Управляемые", "-5184,05"),
-        ("en", ",", ["Lost on", "Client", "Deal", "Deal number", "Reason"], "Controllable", "-5184.05"),
+        ("en", ",", ["Lost on", "Client", "Deal", "Deal number", "Reason"], "Avoidable", "-5184.05"),
     ],
 )
 def test_a_file_opens_in_a_spreadsheet_of_its_language(
@@ -89,4 +89,4 @@ def test_a_file_is_named_for_what_it_has() -> None:
     assert "Выбрал других – Анна" in unquote(spreadsheet.refusal_sheet(listing, OFFICE, QUERY).disposition)
     tasks = task_sheet(worked_example(), "en").disposition
     assert 'filename="overdue-tasks-office-2026-11-23.csv"' in tasks
-    assert "Tasks that are overdue" in unquote(tasks)
+    assert "Overdue tasks" in unquote(tasks)

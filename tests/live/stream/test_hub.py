@@ -14,7 +14,7 @@ import pytest
 from service.app import create_app
 from service.calendar import iso
 from service.config import Config
-from service.ledger.database.errors import CutShort, Unavailable
+from service.ledger.database.errors import Away, CutShort, Unavailable
 from service.ledger.read.board import BoardRows, ClientRow, Selection
 from service.live.board.query import BoardQuery
 from service.live.page import render
@@ -159,6 +159,22 @@ async def test_a_screen_is_told_at_once_that_nothing_can_be_stored_and_that_it_c
     office.storing = False
     await office.settle(lambda: "heartbeat" in screen.names)
     assert screen.events[-1][2]["storing"] is screen.board["storing"] is False
+
+
+async def test_a_screen_that_saw_a_later_board_is_not_shown_an_older_one_while_the_database_is_away(
+    office: Office,
+) -> None:
+    screen = await office.watch()
+    await office.settle(lambda: screen.names == ["snapshot"])
+    office.reader.error = Unavailable("away")
+    ahead = await office.watch(last_seq=5)
+    office.storing = False
+    office.hub.on_storing()
+    await office.settle(lambda: screen.board["storing"] is False)
+    assert ahead.names == []
+    office.reader.error = None
+    office.commit(5, client("7"))
+    await office.settle(ahead.has(5))
 
 
 async def test_commits_in_a_storm_are_merged(office: Office) -> None:
@@ -343,29 +359,30 @@ async def test_a_view_that_cannot_be_read_ends_and_all_others_go_on(
 
 
 class LosingReader(StubReader):
-    """A reader that loses its connection now and then."""
+    """A reader that fails when told to, once."""
 
-    lose = False
+    lose: Unavailable | None = None
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
     ) -> BoardRows:
         if self.lose:
-            self.lose = False
-            raise CutShort("the connection was lost")
+            error, self.lose = self.lose, None
+            raise error
         return super().read(account_id, selections, since)
 
 
-async def test_a_connection_that_is_lost_while_it_reads_is_no_views_fault(
-    office: Office, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [CutShort("the connection was lost"), Away("the server starts")])
+async def test_a_database_that_is_away_for_a_moment_is_no_views_fault(
+    error: Unavailable, office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     office.reader = office.hub._reader = reader = LosingReader()
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    reader.lose = True
+    reader.lose = error
     office.commit(2, client("7", 2))
     await office.settle(screen.has(2))
-    assert not reader.lose
+    assert reader.lose is None
     assert caplog.text == ""
 
 

@@ -18,10 +18,11 @@ TABLE: Final = json.loads(Path(__file__).with_name("formats.json").read_text(enc
 LANGUAGES: Final[tuple[Language, ...]] = ("ru", "en")
 ADDRESS: Final = "http://board.test/"
 ASK: Final = """async ([rows, words, language]) => {
-    const { duration, moment } = await import("/format.js");
+    const { duration, minute, moment } = await import("/format.js");
     return {
         durations: rows.durations.map(([seconds]) => duration(seconds, words, language)),
         moments: rows.moments.map(([at, seen]) => moment(at, seen, words)),
+        minutes: rows.minutes.map(([at, seen]) => minute(at, seen, words)),
     };
 }"""
 
@@ -31,6 +32,7 @@ def expected(language: Language) -> dict[str, list[str]]:
     return {
         "durations": [row[1 + column] for row in TABLE["durations"]],
         "moments": [row[2 + column] for row in TABLE["moments"]],
+        "minutes": [row[2 + column] for row in TABLE["minutes"]],
     }
 
 
@@ -50,28 +52,28 @@ def blank(browser: Browser) -> Page:
     return page
 
 
-def test_the_script_subtracts_amounts_exactly(blank: Page) -> None:
-    """Floats are exact up to 2 ** 53 only, and 0.1 is none."""
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_script_subtracts_amounts_exactly(blank: Page, language: Language) -> None:
+    """Floats are exact up to 2 ** 53 only, and 0.1 is none. What is left is written as the server would."""
     cases = [
         ["9007199254740993.55", ["0.01", "9000000000000000.50"]],
         ["5184.00", ["0.00"]],
         ["5184.30", ["5184.20"]],
         ["0.00", ["0.05"]],
         ["-7", ["3"]],
-        ["1.005", ["0.001", "1.004"]],
+        ["1.00", ["0.25", "0.75"]],
+        ["12345678901234567.85", ["0.00"]],
     ]
-    ask = """async (cases) => {
+    ask = """async ([language, cases]) => {
+        document.documentElement.lang = language;
         const { formatLike, less } = await import("/format.js");
+        const sample = language === "ru" ? "−5 184,50\u00a0₽" : "−₽5,184.50";
         const left = cases.map(([total, parts]) => less(total, parts));
-        return left.map((amount) => [amount, formatLike("1 ₽", amount)]);
+        return left.map((amount) => [amount, formatLike(sample, amount)]);
     }"""
-    assert blank.evaluate(ask, cases) == [
-        ["7199254740993.04", "7,199,254,740,993.04 ₽"],
-        ["5184", "5,184 ₽"],
-        ["0.10", "0.10 ₽"],
-        ["-0.05", "-0.05 ₽"],
-        ["-10", "-10 ₽"],
-        ["0", "0 ₽"],
+    left = ["7199254740993.04", "5184", "0.10", "-0.05", "-10", "0", "12345678901234567.85"]
+    assert blank.evaluate(ask, [language, cases]) == [
+        [amount, formats.money(amount, "RUB", language)] for amount in left
     ]
 
 
@@ -80,6 +82,7 @@ def test_the_server_writes_what_the_table_says(language: Language) -> None:
     assert expected(language) == {
         "durations": [formats.duration(seconds, language) for seconds, *_ in TABLE["durations"]],
         "moments": [formats.moment(at, seen, language) for at, seen, *_ in TABLE["moments"]],
+        "minutes": [formats.minute(at, seen, language) for at, seen, *_ in TABLE["minutes"]],
     }
 
 

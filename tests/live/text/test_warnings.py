@@ -8,7 +8,7 @@ from typing import Final, get_args
 import pytest
 
 from service.config import Language
-from service.live.text.warnings import CODES, Warned, moment_text, warning_text
+from service.live.text.warnings import CODES, Warned, warning_text
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 DAY: Final = "2026-11-26"
@@ -43,19 +43,19 @@ def test_a_warning_names_its_number(code: str, count: int, language: Language) -
 @pytest.mark.parametrize(
     ("code", "count", "words"),
     [
-        ("api_unpaid", 1, "CRM не оплачена: цифры на 10:41."),
+        ("api_unpaid", 1, "CRM не оплачена: данные на 10:41."),
         ("requests_refused", 3, "3 вебхука отклонены: неверный токен, последний в 10:41."),
         ("requests_refused", 1, "1 вебхук отклонён: неверный токен, последний в 10:41."),
         ("requests_refused", 21, "21 вебхук отклонён: неверный токен, последний в 10:41."),
         ("requests_refused", 5, "5 вебхуков отклонено: неверный токен, последний в 10:41."),
-        ("quarantine", 1, "1 сообщение CRM не прочитано, в цифрах его нет."),
-        ("quarantine", 2, "2 сообщения CRM не прочитаны, в цифрах их нет."),
-        ("quarantine", 5, "5 сообщений CRM не прочитано, в цифрах их нет."),
-        ("amount_unknown", 1, "Сумма 1 сделки неизвестна и посчитана как 0."),
-        ("amount_unknown", 2, "Суммы 2 сделок неизвестны и посчитаны как 0."),
+        ("quarantine", 1, "1 сообщение из CRM не прочитано, в цифрах его нет."),
+        ("quarantine", 2, "2 сообщения из CRM не прочитаны, в цифрах их нет."),
+        ("quarantine", 5, "5 сообщений из CRM не прочитано, в цифрах их нет."),
+        ("amount_unknown", 1, "Сумма 1 сделки неизвестна и учтена как 0."),
+        ("amount_unknown", 2, "Суммы 2 сделок неизвестны и учтены как 0."),
         ("reasons_pending", 21, "Причина 21 отказа ещё уточняется"),
         ("missed", 2, "Найдено и исправлено 2 изменения, о которых"),
-        ("unconverted", 2, "2 сделки в USD посчитаны как 0"),
+        ("unconverted", 2, "2 сделки в USD учтены как 0"),
     ],
 )
 def test_russian_numbers_have_their_forms(code: str, count: int, words: str) -> None:
@@ -71,10 +71,3 @@ def test_a_refusal_says_why(language: Language) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_field_that_is_not_in_the_crm_is_named(language: Language) -> None:
     assert "Причина отказа" in text("reason_field", 1, language, "Причина отказа")
-
-
-def test_a_moment_of_another_day_has_its_date() -> None:
-    assert moment_text(AT, DAY, "ru") == "10:41"
-    assert moment_text(AT, "2026-11-27", "ru") == "26 нояб., 10:41"
-    assert moment_text(AT, "2026-11-27", "en") == "Nov 26, 10:41"
-    assert moment_text(None, DAY, "ru") == ""

@@ -1,0 +1,50 @@
+"""Opens the socket that a server listens on, and says in one line why it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from typing import Final
+
+BACKLOG: Final = 2048
+"""Connections that may wait until they are accepted."""
+
+_TRIED: Final = 100  # ports above a taken one among which a free one is looked for
+_LAST_PORT: Final = 65_535
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text says why, and names the next free port."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket; port 0 stands for any free one.
+
+    Raises:
+        CannotListen: The port is taken, or the address is not ours.
+    """
+    try:
+        return _opened(host, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise CannotListen(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
+    free = _next_free(host, port)
+    other = "choose another one with --port" if free is None else f"the next free one: --port {free}"
+    raise CannotListen(f"port {port} of {host} is taken by another program; {other}")
+
+
+def _opened(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def _next_free(host: str, port: int) -> int | None:
+    """The next port above a taken one that is free now."""
+    for other in range(port + 1, min(port + _TRIED, _LAST_PORT) + 1):
+        with contextlib.suppress(OSError):
+            _opened(host, other).close()
+            return other
+    return None
