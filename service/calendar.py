@@ -21,7 +21,9 @@ EARLIEST: Final = Instant((datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _M
 LATEST: Final = Instant((datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND - 1)
 """The first and the last moment that a CRM can tell: the years 2000 to 2100, in UTC."""
 
-_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12, "last_month": 1}
+_OVER: Final = {"yesterday": "today", "last_week": "week", "last_month": "month"}
+"""The periods that are over, each with the one that follows it."""
 _RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 
 
@@ -91,13 +93,15 @@ def next_midnight(moment: Instant, zone: ZoneInfo) -> Instant:
 
 
 def parse_period(text: str, today: Day) -> Period:
-    """The period named `today`, `week`, `month`, `quarter` or `year`, or a range like
-    `2026-11-01..2026-11-30`.
+    """The period named `today`, `week`, `month`, `quarter`, `year`, `yesterday`, `last_week` or `last_month`,
+    or a range like `2026-11-01..2026-11-30`.
 
     Raises:
         PeriodError: The text is none of these.
     """
     now = date.fromordinal(today)
+    if text in _OVER:
+        return Period(text, *previous_whole(parse_period(_OVER[text], today)))
     if text == "today":
         return Period(text, today, today)
     if text == "week":
@@ -113,7 +117,8 @@ def parse_period(text: str, today: Day) -> Period:
 def _explicit(text: str) -> Period:
     match = _RANGE.fullmatch(text)
     if match is None:
-        raise PeriodError("a period is today, week, month, quarter, year, or like 2026-11-01..2026-11-30")
+        names = "today, week, month, quarter, year, yesterday, last_week, last_month"
+        raise PeriodError(f"a period is {names}, or like 2026-11-01..2026-11-30")
     try:
         first, last = (_day(date.fromisoformat(part)) for part in match.groups())
     except ValueError as error:
@@ -135,8 +140,11 @@ def previous(period: Period, today: Day) -> tuple[Day, Day]:
     """The days of the previous period that this one so far is compared with; both inclusive.
 
     A month to date is compared with the same days of the month before, as far as that month has them; an
-    explicit range with the same number of days right before it.
+    explicit range with the same number of days right before it; a named one that is over with the whole one
+    before it.
     """
+    if period.key in _OVER:
+        return previous_whole(period)
     so_far = max(0, min(today, period.last) - period.first)
     months = _MONTHS.get(period.key)
     if months is None:

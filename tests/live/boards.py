@@ -153,6 +153,13 @@ def board(read: BoardRows, office: Account = OFFICE, sort: Sort = "amount") -> S
     return build_snapshot(read, office, QUERY._replace(sort=sort), MONTH)
 
 
+def board_of(query: BoardQuery) -> Snapshot:
+    """The worked example's board of another query, in whose period nothing was lost."""
+    days = ranges(query, Day(date(2026, 11, 23).toordinal()))
+    read = replace(worked_example(), losses=dict.fromkeys(days.selections, ()))
+    return build_snapshot(read, OFFICE, query, days)
+
+
 def worked_example() -> BoardRows:
     """412 560 ₽ on 170 refusals; one client, three tasks on one deal of 5 184 ₽ (SPEC 2.7 and 3.11)."""
     row = client("7", "Иван Петров", 518400, task("t1", 28), task("t2", 3), task("t3", 0.4))

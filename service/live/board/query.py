@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
@@ -18,6 +19,12 @@ Mode: TypeAlias = Literal["desk", "wall"]
 Theme: TypeAlias = Literal["auto", "dark", "light"]
 """`auto`: a desk follows the system's setting, a wall is dark."""
 
+
+DISTANCE: Final = 5.0
+"""Metres from which a wall is read, unless its address says otherwise."""
+
+INCHES: Final = 55.0
+"""The diagonal of a wall's screen, unless its address says otherwise."""
 
 NONE: Final = "-"
 """In an address: what has no manager, or is in no pipeline."""
@@ -43,7 +50,10 @@ class BoardQuery(NamedTuple):
         form: Whether the stream carries JSON, or HTML fragments of the page.
         manager: Show only what is this manager's; None for everybody's, empty for nobody's.
         pipeline: Show only what is in this pipeline; None for all, empty for what is in none.
+        distance: Metres from which a wall is read.
+        inches: The diagonal of the wall's screen.
         view: The parameters that the address has by default, as a named screen keeps them.
+        editor: Whether the page has the controls of somebody who may classify reasons.
     """
 
     account: str
@@ -55,7 +65,10 @@ class BoardQuery(NamedTuple):
     theme: Theme = "auto"
     manager: str | None = None
     pipeline: str | None = None
+    distance: float = DISTANCE
+    inches: float = INCHES
     view: str = ""
+    editor: bool = False
 
     @property
     def is_filtered(self) -> bool:
@@ -72,6 +85,10 @@ class BoardQuery(NamedTuple):
     def urlencoded(self, **changes: str | None) -> str:
         """The parameters of the page's address, with some changed, added, or (None) left out. One that is
         left out is empty where the screen would put its own in its place."""
+        return urlencode(self.parameters(**changes))
+
+    def parameters(self, **changes: str | None) -> dict[str, str]:
+        """The same, by name: what the forms of the page carry along."""
         parameters: dict[str, str | None] = {
             "period": self.period,
             "sort": self.sort,
@@ -80,10 +97,12 @@ class BoardQuery(NamedTuple):
             "theme": None if self.theme == "auto" else self.theme,
             "manager": self.manager,
             "pipeline": self.pipeline,
+            "distance": None if self.distance == DISTANCE else f"{self.distance:g}",
+            "inches": None if self.inches == INCHES else f"{self.inches:g}",
             **changes,
         }
         told = {name: value or NONE for name, value in parameters.items() if value is not None}
-        return urlencode({**told, **{name: "" for name in view_of(self.view) if name not in told}})
+        return {**told, **{name: "" for name in view_of(self.view) if name not in told}}
 
 
 def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
@@ -140,7 +159,7 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         PeriodError: The period cannot be read.
     """
     parameters = {**view_of(view), **parameters}
-    period = parameters.get("period") or "month"
+    period = _period(parameters)
     parse_period(period, today)
     return BoardQuery(
         account.id,
@@ -152,8 +171,22 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         theme=_choice(parameters, "theme", "auto", Theme),
         manager=_parse_id(parameters, "manager"),
         pipeline=_parse_id(parameters, "pipeline"),
+        distance=_number(parameters, "distance", DISTANCE, 1, 20),
+        inches=_number(parameters, "inches", INCHES, 10, 150),
         view=view,
     )
+
+
+def _period(parameters: Mapping[str, str]) -> str:
+    """The period, by its name, or by the dates of a form (`from`, `to`), whichever of them is the first day.
+
+    Raises:
+        QueryError: One of the two dates is missing.
+    """
+    dates = [date for name in ("from", "to") if (date := parameters.get(name))]
+    if len(dates) == 1:
+        raise QueryError("from and to are both needed")
+    return "..".join(sorted(dates)) or parameters.get("period") or "month"
 
 
 def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) -> Any:
@@ -161,6 +194,15 @@ def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) 
     value, choices = parameters.get(name) or default, get_args(type_)
     if value not in choices:
         raise QueryError(f"{name} must be {' or '.join(choices)}")
+    return value
+
+
+def _number(parameters: Mapping[str, str], name: str, default: float, least: int, most: int) -> float:
+    """A number between two bounds, in plain decimal notation with a point or a comma."""
+    text = parameters.get(name) or f"{default:g}"
+    value = float(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,3}([.,][0-9]{1,2})?", text) else 0.0
+    if not least <= value <= most:
+        raise QueryError(f"{name} must be a number from {least} to {most}")
     return value
 
 

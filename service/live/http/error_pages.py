@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
 
-from service.live.page.plain_page import error_page
+from service.live.http.pasted_links import BOARD
+from service.live.page.plain_page import ErrorShown, error_page
 from service.live.text.i18n import preferred_language
 from service.problems import CONTENT_TYPE, Message, Receive, Send
+
+WALL_SECONDS: Final = 60
+"""After how long a wall whose error says nothing of that tries again: nobody stands before it to do so."""
+
+WALL: Final = re.compile(rb"(?:^|&)mode=wall(?:&|$)")
+"""In the query string of a wall's address."""
 
 _REPLACED: Final = frozenset({b"content-type", b"content-length"})
 
 
 class ErrorPages:
-    """Around an ASGI application: a `Problem` in response to a browser's GET becomes a page in its language.
+    """Around an ASGI application: a `Problem` in response to a browser's GET, or to a form of a board,
+    becomes a page in its language.
 
     Args:
         root_path: As `Config.root_path`.
@@ -26,7 +35,7 @@ class ErrorPages:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if not _is_from_a_person(scope):
+        if not self._is_from_a_person(scope):
             await self._app(scope, receive, send)
             return
         held: list[Message] = []
@@ -43,14 +52,27 @@ class ErrorPages:
 
         await self._app(scope, receive, send_page)
 
+    def _is_from_a_person(self, scope: Message) -> bool:
+        """Whether it is a browser's GET, or a form of a board. A webhook gets JSON, whatever it accepts."""
+        if scope["type"] != "http" or b"text/html" not in _header(scope, b"accept"):
+            return False
+        path: str = scope["path"].removeprefix(self._root_path)
+        return scope["method"] == "GET" or (scope["method"] == "POST" and path.startswith("/boards/"))
+
     def _page(self, scope: Message, start: Message, body: bytes) -> tuple[Message, Message]:
         problem: dict[str, Any] = msgspec.json.decode(body)
         language = preferred_language(_header(scope, b"accept-language").decode("latin-1"))
         retry = dict(start["headers"]).get(b"retry-after")
+        wall = WALL.search(scope["query_string"]) is not None
+        named = BOARD.search(scope["path"])
         page = error_page(
-            problem["status"],
-            problem["detail"],
-            None if retry is None else int(retry),
+            ErrorShown(
+                problem["status"],
+                problem["detail"],
+                int(retry) if retry is not None else WALL_SECONDS if wall else None,
+                named[1] if named else None,
+                wall=wall,
+            ),
             language,
             self._root_path,
         ).encode()
@@ -60,12 +82,6 @@ class ErrorPages:
             *((name, value) for name, value in start["headers"] if name not in _REPLACED),
         ]
         return {**start, "headers": headers}, {"type": "http.response.body", "body": page}
-
-
-def _is_from_a_person(scope: Message) -> bool:
-    if scope["type"] != "http" or scope["method"] != "GET":
-        return False
-    return b"text/html" in _header(scope, b"accept")
 
 
 def _header(scope: Message, wanted: bytes) -> bytes:

@@ -75,7 +75,7 @@ class Chart:
 
 
 def chart(series: Iterable[SeriesPoint], compared: bool, language: Language) -> Chart | None:
-    """The chart of a series; None if all its amounts are 0.
+    """The chart of a series; None if all its amounts are 0, or if it is one day, which the figures tell.
 
     Args:
         compared: Whether the previous period is known; else the chart leaves it out.
@@ -83,7 +83,7 @@ def chart(series: Iterable[SeriesPoint], compared: bool, language: Language) -> 
     points = [point if compared else structs.replace(point, previous=None) for point in series]
     amounts = [Decimal(amount) for point in points for amount in (point.amount, point.previous or 0)]
     most = max(amounts, default=Decimal(0))
-    if most <= 0:
+    if most <= 0 or len(points) == 1:
         return None
     place = Decimal(100) / len(points)
 

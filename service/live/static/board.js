@@ -6,6 +6,7 @@ import { keepOnly, show } from "./fragments.js";
 import { listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
 import { listenToNavigation } from "./navigation.js";
+import { listenToPopups } from "./popups.js";
 import { Stream } from "./stream.js";
 import { Upgrade } from "./upgrade.js";
 import { Wall } from "./wall.js";
@@ -52,6 +53,7 @@ function showFrame(name, frame, first) {
   upgrade.keepFromReloading();
   page.dataset.seq = frame.seq;
   delete document.body.dataset.loading;
+  showWaiting();
   showStoring();
 }
 
@@ -74,6 +76,14 @@ function showState(state) {
   nameState();
 }
 
+/** Say that what was chosen without a connection is not shown yet. */
+function showWaiting() {
+  const cut = page.dataset.state === "lost" || stream.failing || !navigator.onLine;
+  const waiting = cut && "loading" in document.body.dataset;
+  page.toggleAttribute("data-waiting", waiting);
+  write(document.getElementById("waiting"), waiting ? messages.waiting : "");
+}
+
 /** While the service cannot store what the CRM reports, which a fragment tells, the figures are not live. */
 function showStoring() {
   page.dataset.storing = document.getElementById("full").hidden;
@@ -94,6 +104,7 @@ function checkStream(now) {
 
 setInterval(() => {
   checkStream();
+  showWaiting();
   detectStorm();
   clock.tick();
   upgrade.check();
@@ -111,6 +122,8 @@ addEventListener("pageshow", (event) => event.persisted && stream.open());
 listenToNavigation(() => {
   document.body.dataset.loading = "";
   stream.open(address());
+  showWaiting();
 });
+listenToPopups();
 listenToKeys();
 clock.tick();

@@ -4,7 +4,7 @@ import { glide, grow } from "./motion.js";
 
 const LEAVING_MS = 2_600; // how long a row stays, struck through, after its task was done
 const HIGHLIGHT_MS = 4_000; // how long a change stays highlighted
-const FOCUSABLE = "a, button, select, [tabindex]";
+const FOCUSABLE = "a, button, select, summary, [tabindex]";
 const OWNERS = ["reason", "manager", "figure", "task", "client"]; // data attributes that name the owner of a value
 
 // The only place where text becomes HTML. The text comes from our own stream alone (same origin, `connect-src 'self'`),

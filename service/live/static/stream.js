@@ -4,7 +4,10 @@ const HEARTBEAT_MS = 5_000; // how often the server sends a heartbeat
 const SILENCE_MS = 3 * HEARTBEAT_MS; // without a frame for so long, a connection is dead even if it claims to be open
 const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000]; // pauses before our own attempts to reconnect
 
-/** One board's stream. Calls `onFrame(event, data, first)` and `onState("connecting" | "live" | "lost")`. */
+/**
+ * One board's stream. Calls `onFrame(event, data, first)` and `onState("connecting" | "live" | "lost")`. `failing`: the
+ * newest attempt to connect has failed, and nothing has come since.
+ */
 export class Stream {
   #source = null;
   #openedAt = 0;
@@ -18,6 +21,7 @@ export class Stream {
     this.address = address;
     this.onFrame = onFrame;
     this.onState = onState;
+    this.failing = false;
     this.open();
   }
 
@@ -32,7 +36,10 @@ export class Stream {
     for (const name of ["snapshot", "patch", "heartbeat"]) {
       source.addEventListener(name, (event) => this._receive(name, JSON.parse(event.data)));
     }
-    source.addEventListener("error", () => this.check());
+    source.addEventListener("error", () => {
+      this.failing = true;
+      this.check();
+    });
     this.check();
   }
 
@@ -50,6 +57,7 @@ export class Stream {
   _receive(name, data) {
     this.#lastFrameAt = performance.now();
     this.#failures = 0;
+    this.failing = false;
     const first = this.#first && name === "snapshot";
     if (first) this.#first = false;
     this.onFrame(name, data, first);

@@ -146,6 +146,9 @@ FIRST = MONTH.previous.first
         ("2026-11-23..2026-11-23", FIRST, False),
         ("2026-11-22..2026-11-22", FIRST, True),
         ("year", FIRST, False),
+        ("yesterday", FIRST, True),
+        ("last_week", FIRST, True),
+        ("last_month", FIRST, False),
     ],
 )
 def test_a_comparison_is_made_only_with_days_whose_losses_are_known(

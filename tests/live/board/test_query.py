@@ -86,6 +86,17 @@ def test_a_view_that_the_board_would_refuse_is_not_kept(view: str) -> None:
         parse_view(view, OFFICE, TODAY)
 
 
+def test_two_dates_of_a_form_are_a_period_whichever_is_the_first_day() -> None:
+    dates = {"from": "2026-11-09", "to": "2026-11-01", "period": "week"}
+    assert parsed(**dates).period == "2026-11-01..2026-11-09"
+    assert parsed(**{"from": "", "to": ""}) == parsed()
+    for unusable in ({"from": "2026-11-09"}, {"to": "2026-11-09"}):
+        with pytest.raises(QueryError, match="from and to"):
+            parsed(**unusable)
+    with pytest.raises(PeriodError, match="2026-02-30"):
+        parsed(**{"from": "2026-11-09", "to": "2026-02-30"})
+
+
 def test_an_unknown_period_is_refused() -> None:
     with pytest.raises(PeriodError):
         parsed(period="decade")
@@ -102,3 +113,26 @@ def test_an_unknown_period_is_refused() -> None:
 )
 def test_a_wall_is_dark_unless_it_is_asked_to_be_light(mode: str, theme: str, where: str) -> None:
     assert parsed(mode=mode, theme=theme).light_where == where
+
+
+def test_a_wall_is_told_its_distance_and_size() -> None:
+    query = parsed(mode="wall", distance="7,5", inches="65")
+    assert (query.distance, query.inches) == (7.5, 65)
+    assert "distance=7.5&inches=65" in query.urlencoded()
+    assert "distance" not in parsed().urlencoded()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("distance", "0"),
+        ("distance", "21"),
+        ("distance", "1e1"),
+        ("inches", "9"),
+        ("inches", "151"),
+        ("inches", "nan"),
+    ],
+)
+def test_a_distance_or_size_that_no_room_has_is_refused(name: str, value: str) -> None:
+    with pytest.raises(QueryError, match=f"{name} must be a number from"):
+        parsed(**{name: value})

@@ -16,7 +16,9 @@ GUARDED_PATHS: Final = sorted(
     for route in boards_app(StubReader())[0].routes
     if isinstance(route, Route) and route.path.startswith("/boards/")
 )
-NAMES: Final = "period sort form lang mode theme manager pipeline reason kind pending currency other".split()
+NAMES: Final = (
+    "period from to sort form lang mode theme manager pipeline reason kind pending currency other".split()
+)
 UNREADABLE: Final = {"nul": "%00", "control": "3%0D%0A", "c1": "%C2%85", "long": "x" * 501}
 
 

@@ -28,7 +28,7 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.all.append((tag, dict(attrs)))
         self.roots += not self._open
-        if tag not in {"meta", "link", "input"}:
+        if tag not in {"meta", "link", "input", "img"}:
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -35,9 +35,13 @@ def test_columns_are_as_high_as_their_money() -> None:
     assert drawn.line == "M0.00 100.00H33.33V0.00H66.67"
 
 
-@pytest.mark.parametrize("parts", [[], [part("0.00")], [part("-5.00", previous=None)]])
+@pytest.mark.parametrize("parts", [[], [part("0.00")] * 2, [part("-5.00", previous=None)] * 2])
 def test_without_money_there_is_no_chart(parts: list[SeriesPoint]) -> None:
     assert chart(parts, True, "ru") is None
+
+
+def test_one_day_has_no_chart() -> None:
+    assert chart([part("100.00")], True, "ru") is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=45))

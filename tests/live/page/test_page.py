@@ -14,7 +14,7 @@ from service.live.page import render
 from service.model import SECOND
 from tests.browser import box, fits_in_width, violations
 from tests.e2e.running import until
-from tests.live.boards import NOW, QUERY, board, board_rows, client, task, worked_example
+from tests.live.boards import NOW, QUERY, board, board_of, board_rows, client, task, worked_example
 from tests.live.screens import (
     ADDRESS,
     STREAM,
@@ -184,13 +184,65 @@ def test_another_order_is_shown_without_a_reload_and_back_again(screen: Screen) 
     assert "sort" not in parse_qs(urlsplit(screen.streams()[-1]).query)
 
 
+def test_menus_close_as_people_expect_and_give_the_focus_back(screen: Screen) -> None:
+    screen.open(worked_example())
+    more, dates = (screen.page.locator(f"{menu} > summary") for menu in ("#periods .menu", "#range"))
+    opened = screen.page.locator("details[open]")
+    more.click()
+    screen.page.keyboard.press("Tab")
+    expect(screen.page.get_by_role("link", name="Вчера")).to_be_focused()
+    screen.page.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
+    expect(more).to_be_focused()
+    dates.click()
+    more.click()
+    expect(screen.page.locator("#range[open]")).to_have_count(0)
+    screen.page.locator("#losses-title").click()
+    expect(opened).to_have_count(0)
+    expect(more).to_be_focused()
+    more.click()
+    screen.page.get_by_role("link", name="Вчера").click()
+    expect(opened).to_have_count(0)
+    expect(screen.page).to_have_url(re.compile("period=yesterday&"))
+    query = QUERY._replace(period="yesterday")
+    snapshot = render.html_snapshot(board_of(query), query)
+    screen.play("snapshot", snapshot)
+    expect(more).to_have_text("Вчера")
+    expect(more).to_be_focused()
+
+
+def test_what_is_chosen_without_a_connection_is_not_shown_before_it_is_loaded(screen: Screen) -> None:
+    screen.open(worked_example())
+    waiting, shown = screen.page.locator("#waiting"), screen.page.locator("#periods [aria-current]")
+    screen.page.get_by_role("link", name="Неделя").click()
+    expect(waiting).to_be_hidden()  # the connection may be sound
+    screen.page.evaluate("window.fail()")
+    screen.page.clock.run_for(1_000)
+    expect(waiting).to_have_text("Нет связи: покажем, когда вернётся")
+    screen.page.clock.run_for(20_000)
+    screen.state("lost")
+    screen.page.get_by_role("link", name="Год", exact=True).click()
+    expect(waiting).to_be_visible()
+    expect(shown).to_have_text("Месяц")
+    assert screen.page.locator("[data-chosen]").all_inner_texts() == ["Год"]
+    assert parse_qs(urlsplit(screen.streams()[-1]).query)["period"] == ["year"]
+    query = QUERY._replace(period="year")
+    screen.play("snapshot", render.html_snapshot(board_of(query), query))
+    expect(waiting).to_be_hidden()
+    expect(shown).to_have_text("Год")
+    expect(screen.page.locator("[data-chosen]")).to_have_count(0)
+
+
 def test_a_range_of_dates_can_be_chosen_whichever_way_round(screen: Screen) -> None:
     screen.open(worked_example())
     screen.page.get_by_text("Даты…").click()
-    screen.page.get_by_label("Первый день").fill("2026-11-20")
-    screen.page.get_by_label("Последний день").fill("2026-11-10")
+    expect(screen.page.locator("#range [name=from]")).to_have_value("2026-11-01")
+    screen.page.locator("#range [name=from]").fill("2026-11-20")
+    screen.page.locator("#range [name=to]").fill("2026-11-10")
     screen.page.locator("#range").get_by_role("button", name="Показать").click()
     expect(screen.page).to_have_url(re.compile(r"\?period=2026-11-10\.\.2026-11-20$"))
+    expect(screen.page.get_by_text("Даты…")).to_be_focused()
+    expect(screen.page.locator("#range[open]")).to_have_count(0)
     assert parse_qs(urlsplit(screen.streams()[-1]).query)["period"] == ["2026-11-10..2026-11-20"]
 
 
@@ -297,6 +349,9 @@ def test_the_page_works_without_javascript(browser: Browser) -> None:
         expect(page.get_by_text("Без JavaScript они не обновляются")).to_be_visible()
         expect(page.get_by_text("1\u00a0день\u00a04\u00a0ч")).to_be_visible()
         expect(page.locator("#connection")).to_have_text("")
-        expect(page.locator("#range")).to_be_hidden()
+        page.get_by_text("Даты…").click()
+        page.locator("#range [name=to]").fill("2026-10-01")
+        page.locator("#range").get_by_role("button", name="Показать").click()
+        expect(page).to_have_url(re.compile(r"\?sort=amount&lang=ru&from=2026-11-01&to=2026-10-01$"))
         page.get_by_role("link", name="Количество").click()
         expect(page.locator("#sorting [aria-current]")).to_have_text("Количество")

@@ -290,12 +290,16 @@ async def test_after_a_restart_a_subscriber_gets_a_snapshot(office: Office) -> N
     assert screen.names == ["snapshot"]
 
 
-async def test_a_new_day_is_a_new_snapshot(office: Office) -> None:
-    screen = await office.watch(JSON._replace(period="today"))
+@pytest.mark.parametrize(
+    ("period", "before", "after"),
+    [("today", "2026-11-23", "2026-11-24"), ("yesterday", "2026-11-22", "2026-11-23")],
+)
+async def test_a_new_day_is_a_new_snapshot(office: Office, period: str, before: str, after: str) -> None:
+    screen = await office.watch(JSON._replace(period=period))
     await office.settle(lambda: bool(screen.board))
-    assert screen.board["period"]["from"] == "2026-11-23"
+    assert screen.board["period"]["from"] == before
     office.clock.advance(24 * 3600)
-    await office.settle(lambda: screen.board["period"]["from"] == "2026-11-24")
+    await office.settle(lambda: screen.board["period"]["from"] == after)
     assert screen.names.count("snapshot") == 2
 
 
