@@ -67,6 +67,7 @@ def page(snapshot: Snapshot, account: Account, query: BoardQuery, *, static: str
         snapshot=snapshot,
         account=account,
         query=query,
+        alarms=[(name, value) for name in ("sound", "flash", "quiet") if (value := getattr(query, name))],
         fragments=html,
         rows=[html[row_id] for row_id in _order(snapshot)],
         version=version(),

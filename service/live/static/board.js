@@ -1,5 +1,6 @@
 // The live board: shows the frames of the stream, and keeps the state of the connection in plain sight.
 
+import { Alarm } from "./alarm.js";
 import { Announcer } from "./announce.js";
 import { Clock, write } from "./clock.js";
 import { keepOnly, show } from "./fragments.js";
@@ -20,6 +21,7 @@ let recent = []; // when the frames of the last second arrived
 
 const announcer = new Announcer(messages);
 const clock = new Clock(messages);
+const alarm = new Alarm(clock, messages);
 const upgrade = new Upgrade();
 const wall = page.dataset.mode === "wall" ? new Wall(messages) : null;
 const stream = new Stream(address(), receive, showState);
@@ -46,7 +48,8 @@ function showFrame(name, frame, first) {
   const highlight = !switched && !document.hidden && !frame.silent;
   if (name === "snapshot") keepOnly(frame.order.list, highlight);
   const { arrived, saved, amounts } = show(frame, highlight, messages);
-  announcer.add({ arrived, saved });
+  announcer.add({ arrived: arrived.map((row) => row.dataset.name), saved });
+  alarm.tell(arrived, amounts.map(([, row]) => row));
   if (wall) wall.fit(); // before anything flies, so that an amount starts from where its row is seen
   const target = document.querySelector("#gaps .saved .value");
   for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);

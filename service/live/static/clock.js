@@ -37,6 +37,11 @@ export class Clock {
     return true;
   }
 
+  /** The time of day in the office, such as 09:05. */
+  timeOfDay() {
+    return localIso(performance.now() + this.#ahead, this.#newest.as_of).slice(11, 16);
+  }
+
   /** Update how long tasks are overdue, the moments of the figures, and the age of figures that are stale. */
   tick() {
     const now = performance.now() + this.#ahead;
