@@ -1,7 +1,7 @@
 """The boards that a wall shows in turns (`rotate=all,pipeline:1@60,office2/manager:3&every=30`). Pure.
 
 A stop is `all`, `manager:ID` or `pipeline:ID`; before it may stand another account (`office2/`), behind it
-its own time in seconds (`@60`). An id that has one of `,/@:%` in it has them escaped as in an address (`%2C`).
+its own time in seconds (`@60`). In an id, the characters `,/@:%` are escaped as in an address (`%2C`).
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from service.live.http.refusals import refused
 from service.live.http.same_view import has_slash, kept, same_view
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
 from service.live.page import render
+from service.live.page.rotation import first_stop
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
@@ -158,7 +159,8 @@ class Boards:
         """The page, with the figures in it."""
 
         def make(gzip: bool) -> Body:
-            return encoded(render.page(self._read(account, query), account, query), HTML, gzip=gzip)
+            shown = first_stop(query)
+            return encoded(render.page(self._read(account, shown), account, shown), HTML, gzip=gzip)
 
         return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 

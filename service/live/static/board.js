@@ -8,6 +8,7 @@ import { listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
 import { listenToNavigation } from "./navigation.js";
 import { listenToPopups } from "./popups.js";
+import { Rotation } from "./rotation.js";
 import { Stream } from "./stream.js";
 import { Upgrade } from "./upgrade.js";
 import { Wall } from "./wall.js";
@@ -24,9 +25,12 @@ const clock = new Clock(messages);
 const alarm = new Alarm(clock, messages);
 const upgrade = new Upgrade();
 const wall = page.dataset.mode === "wall" ? new Wall(messages) : null;
-const stream = new Stream(address(), receive, showState);
+const stops = JSON.parse(page.dataset.stops || "[]");
+const rotation = stops.length ? new Rotation(stops, takeTurn) : null;
+let stream = new Stream(address(), receive, showState);
 
 function address() {
+  if (rotation) return rotation.address;
   const query = new URLSearchParams(location.search);
   query.set("lang", page.lang);
   query.set("form", "html");
@@ -58,6 +62,18 @@ function showFrame(name, frame, first) {
   delete document.body.dataset.loading;
   showWaiting();
   showStoring();
+}
+
+/** Show the next board of a rotation, of which some frames have come, in the place of the present one. */
+function takeTurn(next, frames) {
+  stream.close();
+  stream = next;
+  stream.onFrame = receive;
+  stream.onState = showState;
+  clock.forget();
+  behind = 0;
+  document.body.dataset.loading = ""; // what differs from the board before is no news
+  for (const frame of frames) receive(...frame);
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
@@ -107,6 +123,7 @@ function checkStream(now) {
 
 setInterval(() => {
   checkStream();
+  if (rotation) rotation.turn(page.dataset.state === "live");
   showWaiting();
   detectStorm();
   clock.tick();

@@ -37,6 +37,11 @@ export class Clock {
     return true;
   }
 
+  /** Forget the frames of another board. The time stays the same. */
+  forget() {
+    this.#newest = { as_of: new Date(0).toISOString(), last_delivery_at: null };
+  }
+
   /** The time of day in the office, such as 09:05. */
   timeOfDay() {
     return localIso(performance.now() + this.#ahead, this.#newest.as_of).slice(11, 16);
