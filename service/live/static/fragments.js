@@ -21,7 +21,7 @@ export function show({ set, remove = [], hide = [], order = {}, closed = {} }, h
   const arrived = [];
   const change = () => {
     for (const [id, html] of Object.entries(set)) {
-      const fresh = parse(html);
+      const fresh = nodes(html).firstElementChild;
       const old = document.getElementById(id);
       if (old) replace(old, fresh, closed[id], highlight, messages);
       else if (fresh.matches(".client")) arrived.push(append(list, fresh, highlight));
@@ -57,10 +57,11 @@ function rowsOf(ids) {
   return ids.map((id) => document.getElementById(id)).filter((row) => row);
 }
 
-function parse(html) {
+/** The nodes of a text that our own service has rendered. */
+export function nodes(html) {
   const template = document.createElement("template");
   template.innerHTML = policy ? policy.createHTML(html) : html;
-  return template.content.firstElementChild;
+  return template.content;
 }
 
 function append(list, row, highlight) {
