@@ -53,6 +53,7 @@ class BoardQuery(NamedTuple):
         distance: Metres from which a wall is read.
         inches: The diagonal of the wall's screen.
         view: The parameters that the address has by default, as a named screen keeps them.
+        editor: Whether the page has the controls of somebody who may classify reasons.
     """
 
     account: str
@@ -67,6 +68,7 @@ class BoardQuery(NamedTuple):
     distance: float = DISTANCE
     inches: float = INCHES
     view: str = ""
+    editor: bool = False
 
     @property
     def is_filtered(self) -> bool:
