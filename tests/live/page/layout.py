@@ -114,8 +114,8 @@ def measured(family: str, *, sample: bool) -> Counts:
 
 
 def show(screen: Screen, state: str) -> None:
-    """Show one of `STATES` at rest, or one of `MOMENTS`: the name of a state, and `closing` (its second client's
-    tasks were done a moment ago) or `lost` (the connection was lost a minute ago)."""
+    """Show one of `STATES` at rest, or one of `MOMENTS`: the name of a state, and `closing` (its second
+    client's tasks were done a moment ago) or `lost` (the connection was lost a minute ago)."""
     name, _, moment = (state, "", "") if state in STATES else state.partition(" ")
     page = screen.page
     for _ in range(2):  # until the rows of the state before have left
