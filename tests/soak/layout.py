@@ -12,9 +12,10 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
     counts = [measured(family, sample=scale < 1) for family in FONTS]
     problems = [problem for count in counts for problem in count.problems]
     assert not problems, f"{len(problems)} of seed {seed}: {problems[:20]}"
-    lowest = {
-        f"lowest capitals, {kind}, arcminutes": round(min(count.least[kind] for count in counts), 1)
-        for kind in counts[0].least
-    }
-    counted = ("layouts", "texts", "pairs")
-    return {name: sum(count.counted[name] for count in counts) for name in counted} | lowest
+    found: dict[str, int | float | str] = {}
+    for name in ("layouts", "texts", "pairs"):
+        found[name] = sum(count.counted[name] for count in counts)
+    for kind in counts[0].least:
+        lowest = min(count.least[kind] for count in counts)
+        found[f"lowest capitals, {kind}, arcminutes"] = round(lowest, 1)
+    return found

@@ -70,9 +70,9 @@ def test_who_sits_nearer_sees_more_and_who_sits_too_far_sees_the_figures_as_larg
 
 
 def test_a_smaller_screen_shows_larger_letters(browser: Browser) -> None:
-    with opened(browser, WALL._replace(inches=43), viewport=FULL_HD) as screen:
+    with opened(browser, WALL._replace(inches=48), viewport=FULL_HD) as screen:
         show(screen, "names")
-        assert scale(screen) == pytest.approx(55 / 43, abs=0.001)
+        assert scale(screen) == pytest.approx(55 / 48, abs=0.001)
 
 
 CONTRAST = r"""() => {
