@@ -141,7 +141,7 @@ function strike(row, text) {
   disable(row);
   const element = document.createElement("span");
   element.className = "credit";
-  element.textContent = text;
+  element.textContent = element.title = text;
   (row.querySelector(".lead") || row).append(element);
 }
 
