@@ -145,7 +145,10 @@ class _Read:
             losses={selection: self._losses(selection) for selection in selections},
             silent=stale.silent,
             repaired=self.beside.repaired,
-            heard=self.head.deliveries > 0 or self.beside.synced,
+            heard=self._heard,
+            arrived=board_rows.arrived(connection, account_id)
+            if since is not None and self._heard and not since.heard
+            else None,
             known_from=self.head.known_from,
             quarantined=self.head.quarantined,
             reasons_wanted=self.beside.reasons_wanted,
@@ -157,6 +160,10 @@ class _Read:
             else troubles.read(connection, account_id),
             manager_sums=sums,
         )
+
+    @property
+    def _heard(self) -> bool:
+        return self.head.deliveries > 0 or self.beside.synced
 
     def _manager_sums(self) -> ManagerSums:
         today = heads.rules_of(self.account).day(self.as_of)

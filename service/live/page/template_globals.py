@@ -16,7 +16,7 @@ from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Tas
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import same_reason, translations_of
-from service.live.text.warnings import warning_text
+from service.live.text.warnings import cause_remedy, cause_text, warning_text
 from service.reasons import Kind
 
 
@@ -74,7 +74,8 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.days,
         formats.long_day,
     )
-    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, warning_text)
+    of_warnings = warning_text, cause_text, cause_remedy
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, *of_warnings)
     return {
         "language": language,
         **{function.__name__: partial(function, language=language) for function in localised},
