@@ -27,6 +27,7 @@ from service.http.security import SecurityHeaders
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
@@ -89,15 +90,16 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     writer.on_fault.append(soundness.on_fault)
     if follower is not None:
         follower.on_seq += on_seq
-        writer.on_commit.append(_seqs_to([follower.announce]))
+        on_seq.append(follower.announce)
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
     brake = Brake(clock, metrics.failed_proof)
     runs.append(brake.run)
+    classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, brake, clock, tell),
+        *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
         metrics_route(metrics, config.metrics_token, brake),
         *_health(database, writer, soundness),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,11 +24,12 @@ ARGUMENTS = (
 
 
 @contextlib.contextmanager
-def launched(*more: str) -> Iterator[Browser]:
+def launched(*more: str, **environment: str) -> Iterator[Browser]:
     """A browser that closes at the end.
 
     Args:
         more: Further command-line arguments.
+        environment: Further variables of its environment.
 
     Raises:
         FileNotFoundError: No Chromium is installed.
@@ -37,7 +39,9 @@ def launched(*more: str) -> Iterator[Browser]:
         if not Path(path).exists():
             raise FileNotFoundError(f"there is no Chromium at {path}: python scripts/browser.py installs one")
         # Without a path Playwright chooses its own build for headless use.
-        browser = playwright.chromium.launch(executable_path=system_browser(), args=[*ARGUMENTS, *more])
+        browser = playwright.chromium.launch(
+            executable_path=system_browser(), args=[*ARGUMENTS, *more], env={**os.environ, **environment}
+        )
         try:
             yield browser
         finally:

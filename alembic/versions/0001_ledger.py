@@ -143,8 +143,10 @@ def _screens() -> None:
         sa.Column("view", sa.Text, nullable=False, comment="parameters that its requests have by default"),
         sa.Column("added_at", Number, nullable=False),
         sa.Column("seen_at", Number, comment="when it was last seen open"),
+        sa.Column("role", sa.Text, nullable=False, comment="what the holder of its link may do"),
         sa.PrimaryKeyConstraint("account", "name", name="screens_pkey"),
         sa.UniqueConstraint("account", "digest", name="screens_account_digest_key"),
+        _check("role", "role IN ('viewer', 'editor')"),
         **KEYED,
     )
 

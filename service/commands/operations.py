@@ -19,6 +19,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
+from service.ledger.database.tables import Role
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
@@ -206,11 +207,14 @@ def drop(config: Config, account: Account, number: int) -> int:
         return release(connection, account.id, number)
 
 
-def add_screen(config: Config, account: Account, name: str, clock: Clock, view: str = "") -> str:
+def add_screen(
+    config: Config, account: Account, name: str, clock: Clock, view: str = "", role: Role = "viewer"
+) -> str:
     """Add a named screen; returns its token, which is stored nowhere.
 
     Args:
         view: The parameters that its requests have by default, as in an address.
+        role: What the holder of its link may do.
 
     Raises:
         ScreenError: The name is invalid or taken, or the view cannot be kept.
@@ -223,7 +227,7 @@ def add_screen(config: Config, account: Account, name: str, clock: Clock, view: 
     token = secrets.token_urlsafe(24)
     digest = access.screen_digest(account.id, token)
     with attach.writing(config.database_url) as connection:
-        if not screens.add(connection, account.id, name, digest, view, clock.now()):
+        if not screens.add(connection, account.id, name, digest, view, clock.now(), role):
             raise ScreenError(
                 f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
             )

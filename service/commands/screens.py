@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlencode, urlsplit
 
 import click
@@ -15,6 +15,7 @@ from service.clock import SystemClock
 from service.commands import operations
 from service.commands.options import accounts, with_config
 from service.config import Account, Config
+from service.ledger.database.tables import Role
 from service.ledger.upkeep import attach
 from service.ledger.upkeep.screens import NamedScreen, listed
 
@@ -23,6 +24,7 @@ LOCAL_URL: Final = "http://127.0.0.1:8000"
 
 WALL: Final = "mode=wall"
 VIEW_HELP: Final = "What it shows, as in the board's address, like mode=wall&period=week; empty: a desk."
+ROLE_HELP: Final = "What the holder of its link may do: an editor classifies reasons."
 
 WHITE: Final = 231
 BLACK: Final = 16
@@ -38,14 +40,21 @@ def screens() -> None:
 @click.argument("account_id")
 @click.argument("name")
 @click.option("--url", default=None, help="Where browsers reach the service, like https://board.example.")
-@click.option("--view", default=WALL, show_default=True, help=VIEW_HELP)
+@click.option(
+    "--view", default=None, help=f"{VIEW_HELP} Without it a viewer's is {WALL}, an editor's a desk."
+)
+@click.option(
+    "--role", default="viewer", show_default=True, type=click.Choice(get_args(Role)), help=ROLE_HELP
+)
 @with_config
-def add(config: Config, account_id: str, name: str, url: str | None, view: str) -> None:
+def add(config: Config, account_id: str, name: str, url: str | None, view: str | None, role: Role) -> None:
     """Add a screen and print its link, once: the database keeps only a digest of it."""
+    if view is None:
+        view = WALL if role == "viewer" else ""
     account = operations.account_of(config, account_id)
     known = _address(url, "--url", config) or _address(account.public_url, "public_url", config)
     address = known or f"{LOCAL_URL}{config.root_path}"
-    token = operations.add_screen(config, account, name, SystemClock(), view)
+    token = operations.add_screen(config, account, name, SystemClock(), view, role)
     link = f"{address}/boards/{account.id}?{urlencode({'token': token})}"
     if known is None:
         click.echo(
@@ -115,7 +124,7 @@ def _address(address: str | None, key: str, config: Config) -> str | None:
 
 def _line(screen: NamedScreen, account: Account) -> str:
     seen = "never seen" if screen.seen_at is None else f"last seen {iso(screen.seen_at, account.zone)}"
-    view = screen.view or "a desk"
+    view = (screen.view or "a desk") + (", an editor" if screen.role == "editor" else "")
     return f"{account.id} {screen.name}: {view}, added {iso(screen.added_at, account.zone)}, {seen}"
 
 

@@ -14,7 +14,7 @@ SECURITY: Final[Mapping[str, str]] = {
         "require-trusted-types-for 'script'; trusted-types lossboard"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with less, the Origin of a page's own form would be null
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",

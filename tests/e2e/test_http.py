@@ -86,7 +86,7 @@ def test_pages_carry_the_security_headers(service: Service) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe-inline" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
     assert service.client.get(f"{service.url}/boards/office").headers["cache-control"] == "no-store"
 
 

@@ -7,7 +7,7 @@ State tables follow `model.FIELDS`, projection tables follow the relations of `p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import (
     CheckConstraint,
@@ -39,6 +39,10 @@ METADATA: Final = MetaData(
         "ck": "%(table_name)s_%(constraint_name)s_check",
     }
 )
+
+
+Role: TypeAlias = Literal["viewer", "editor"]
+"""What the holder of a named screen's link may do: see the board, or classify reasons, too."""
 
 
 def _is_one_of(column: str, values: Iterable[str]) -> str:
@@ -132,7 +136,9 @@ SCREENS: Final = _table(
     Column("view", Text, nullable=False, comment="parameters that its requests have by default"),
     Column("added_at", Number, nullable=False),
     Column("seen_at", Number, comment="when it was last seen open"),
+    Column("role", Text, nullable=False, comment="what the holder of its link may do"),
     UniqueConstraint("account", "digest"),
+    _one_of("role", get_args(Role)),
     key=("name",),
 )
 """Named screens: who may see the account's board by a link of its own."""

@@ -5,7 +5,7 @@ and every open board reads its reasons again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -15,6 +15,7 @@ from service.clock import Clock
 from service.ledger.database.database import Database
 from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import CLASSIFIED
+from service.ledger.upkeep.follow import OnSeq
 from service.ledger.write import heads, invalidations
 from service.ledger.write.invalidations import Invalidation
 from service.model import Instant
@@ -75,14 +76,14 @@ def _store(connection: Connection, account: str, key: str, verdict: Verdict, now
 class Classifier:
     """Classifies in a running service.
 
-    Attributes:
-        on_seq: Called with the number of each commit, by account.
+    Args:
+        on_seq: The subscribers of its commits; see `OnSeq`.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self.on_seq: list[Callable[[Mapping[str, int]], None]] = []
+    def __init__(self, database: Database, clock: Clock, on_seq: Sequence[OnSeq]) -> None:
         self._database = database
         self._clock = clock
+        self._on_seq = on_seq
 
     async def classify(self, account_id: str, verdict: Verdict) -> None:
         """Store a verdict.
@@ -102,5 +103,5 @@ class Classifier:
             verdict.reason,
             verdict.kind,
         )
-        for subscriber in self.on_seq:
+        for subscriber in self._on_seq:
             subscriber({account_id: seq})

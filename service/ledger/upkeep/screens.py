@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from service.ledger.database.database import Database
 from service.ledger.database.engine import insert_into
-from service.ledger.database.tables import SCREENS
+from service.ledger.database.tables import SCREENS, Role
 from service.model import Instant
 
 
@@ -25,6 +25,7 @@ class NamedScreen:
     Args:
         view: The parameters that its requests have by default, as in an address.
         seen_at: When it was last seen open; None if never.
+        role: What the holder of its link may do.
     """
 
     account: str
@@ -32,18 +33,29 @@ class NamedScreen:
     view: str
     added_at: Instant
     seen_at: Instant | None
+    role: Role = "viewer"
 
 
 class KnownScreen(NamedTuple):
     """What a request gets by the token of a named screen: see `NamedScreen`."""
 
     view: str = ""
+    name: str = ""
+    role: Role = "viewer"
 
 
-def add(connection: Connection, account: str, name: str, digest: str, view: str, now: Instant) -> bool:
+def add(
+    connection: Connection,
+    account: str,
+    name: str,
+    digest: str,
+    view: str,
+    now: Instant,
+    role: Role = "viewer",
+) -> bool:
     """Add a screen; returns False and changes nothing if the account has one of that name."""
     statement = insert_into(connection.dialect.name, SCREENS).values(
-        account=account, name=name, digest=digest, view=view, added_at=now, seen_at=None
+        account=account, name=name, digest=digest, view=view, added_at=now, seen_at=None, role=role
     )
     if_free = statement.on_conflict_do_nothing(index_elements=[SCREENS.c.account, SCREENS.c.name])
     return connection.execute(if_free.returning(SCREENS.c.name)).one_or_none() is not None
@@ -51,7 +63,7 @@ def add(connection: Connection, account: str, name: str, digest: str, view: str,
 
 def listed(connection: Connection, account: str) -> list[NamedScreen]:
     """The account's screens, by name."""
-    columns = SCREENS.c.account, SCREENS.c.name, SCREENS.c.view, SCREENS.c.added_at, SCREENS.c.seen_at
+    columns = [column for column in SCREENS.c if column is not SCREENS.c.digest]
     rows = connection.execute(select(*columns).where(SCREENS.c.account == account).order_by(SCREENS.c.name))
     return [NamedScreen(*row) for row in rows]
 
@@ -80,7 +92,8 @@ class Screens:
         Raises:
             Unavailable: The database is away.
         """
-        statement = select(SCREENS.c.digest, SCREENS.c.view).where(SCREENS.c.account == account_id)
+        columns = SCREENS.c.digest, SCREENS.c.view, SCREENS.c.name, SCREENS.c.role
+        statement = select(*columns).where(SCREENS.c.account == account_id)
         return await self._database.read(
             lambda connection: {digest: KnownScreen(*rest) for digest, *rest in connection.execute(statement)}
         )

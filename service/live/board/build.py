@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -86,8 +86,8 @@ def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
 
 
 def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
-    by_reason = _by_reason(rows, account, ranges.current)
-    previous = _totals(_by_reason(rows, account, ranges.previous), account.currency)
+    by_reason = _by_reason(rows.losses[ranges.current], account)
+    previous = _totals(_by_reason(rows.losses[ranges.previous], account), account.currency)
     complete = _is_comparable(rows, account, ranges)
     return Losses(
         **_totals(by_reason, account.currency),
@@ -97,19 +97,24 @@ def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
             to=iso_day(ranges.previous.last),
             complete=complete,
         ),
-        reasons=tuple(
-            Reason(
-                loss.reason,
-                loss.kind,
-                loss.deals,
-                decimal_string(loss.amount, account.currency),
-                by_hand=loss.by_hand,
-            )
-            for loss in sorted(by_reason, key=_reason_order)
-        ),
+        reasons=_reasons(by_reason, account.currency),
         by_hand=sum(key not in account.reasons.kinds for key in rows.by_hand),
         series=tuple(_series_point(rows, account, point, compared=complete) for point in ranges.series),
     )
+
+
+def _reasons(losses: Iterable[_Loss], currency: str) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(
+            loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, currency), by_hand=loss.by_hand
+        )
+        for loss in sorted(losses, key=_reason_order)
+    )
+
+
+def reasons_of(rows: Iterable[LossRow], account: Account) -> tuple[Reason, ...]:
+    """The reasons of some refusals that count, as a board shows them."""
+    return _reasons(_by_reason(rows, account), account.currency)
 
 
 def _is_comparable(rows: BoardRows, account: Account, ranges: Ranges) -> bool:
@@ -122,10 +127,10 @@ def _is_comparable(rows: BoardRows, account: Account, ranges: Ranges) -> bool:
 
 
 def _series_point(rows: BoardRows, account: Account, point: SeriesRange, *, compared: bool) -> SeriesPoint:
-    now = _totals(_by_reason(rows, account, point.current), account.currency)
+    now = _totals(_by_reason(rows.losses[point.current], account), account.currency)
     before = None
     if compared and point.previous is not None:
-        before = _totals(_by_reason(rows, account, point.previous), account.currency)
+        before = _totals(_by_reason(rows.losses[point.previous], account), account.currency)
     return SeriesPoint(
         from_=iso_day(point.current.first),
         to=iso_day(point.current.last),
@@ -147,12 +152,12 @@ class _Loss(NamedTuple):
     by_hand: bool = False
 
 
-def _by_reason(rows: BoardRows, account: Account, days: Selection) -> list[_Loss]:
+def _by_reason(rows: Iterable[LossRow], account: Account) -> list[_Loss]:
     """The refusals that count, by kind and reason. Spellings of the same `reason_key` are one reason."""
     translations = translations_of(account.language)
     losses: dict[tuple[Kind, str], _Loss] = {}
     # In a fixed order, so that of several spellings the board always shows the same one.
-    for row in sorted(rows.losses[days], key=_spelling):
+    for row in sorted(rows, key=_spelling):
         kind = account.reasons.kind_of(row.reason_id, row.reason)
         if kind == "excluded":
             continue

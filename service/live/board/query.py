@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
@@ -18,6 +19,12 @@ Mode: TypeAlias = Literal["desk", "wall"]
 Theme: TypeAlias = Literal["auto", "dark", "light"]
 """`auto`: a desk follows the system's setting, a wall is dark."""
 
+
+DISTANCE: Final = 5.0
+"""Metres from which a wall is read, unless its address says otherwise."""
+
+INCHES: Final = 55.0
+"""The diagonal of a wall's screen, unless its address says otherwise."""
 
 NONE: Final = "-"
 """In an address: what has no manager, or is in no pipeline."""
@@ -43,7 +50,10 @@ class BoardQuery(NamedTuple):
         form: Whether the stream carries JSON, or HTML fragments of the page.
         manager: Show only what is this manager's; None for everybody's, empty for nobody's.
         pipeline: Show only what is in this pipeline; None for all, empty for what is in none.
+        distance: Metres from which a wall is read.
+        inches: The diagonal of the wall's screen.
         view: The parameters that the address has by default, as a named screen keeps them.
+        editor: Whether the page has the controls of somebody who may classify reasons.
     """
 
     account: str
@@ -55,7 +65,10 @@ class BoardQuery(NamedTuple):
     theme: Theme = "auto"
     manager: str | None = None
     pipeline: str | None = None
+    distance: float = DISTANCE
+    inches: float = INCHES
     view: str = ""
+    editor: bool = False
 
     @property
     def is_filtered(self) -> bool:
@@ -84,6 +97,8 @@ class BoardQuery(NamedTuple):
             "theme": None if self.theme == "auto" else self.theme,
             "manager": self.manager,
             "pipeline": self.pipeline,
+            "distance": None if self.distance == DISTANCE else f"{self.distance:g}",
+            "inches": None if self.inches == INCHES else f"{self.inches:g}",
             **changes,
         }
         told = {name: value or NONE for name, value in parameters.items() if value is not None}
@@ -156,6 +171,8 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         theme=_choice(parameters, "theme", "auto", Theme),
         manager=_parse_id(parameters, "manager"),
         pipeline=_parse_id(parameters, "pipeline"),
+        distance=_number(parameters, "distance", DISTANCE, 1, 20),
+        inches=_number(parameters, "inches", INCHES, 10, 150),
         view=view,
     )
 
@@ -177,6 +194,15 @@ def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) 
     value, choices = parameters.get(name) or default, get_args(type_)
     if value not in choices:
         raise QueryError(f"{name} must be {' or '.join(choices)}")
+    return value
+
+
+def _number(parameters: Mapping[str, str], name: str, default: float, least: int, most: int) -> float:
+    """A number between two bounds, in plain decimal notation with a point or a comma."""
+    text = parameters.get(name) or f"{default:g}"
+    value = float(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,3}([.,][0-9]{1,2})?", text) else 0.0
+    if not least <= value <= most:
+        raise QueryError(f"{name} must be a number from {least} to {most}")
     return value
 
 

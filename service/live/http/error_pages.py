@@ -22,7 +22,8 @@ _REPLACED: Final = frozenset({b"content-type", b"content-length"})
 
 
 class ErrorPages:
-    """Around an ASGI application: a `Problem` in response to a browser's GET becomes a page in its language.
+    """Around an ASGI application: a `Problem` in response to a browser's GET, or to a form of a board,
+    becomes a page in its language.
 
     Args:
         root_path: As `Config.root_path`.
@@ -34,7 +35,7 @@ class ErrorPages:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if not _is_from_a_person(scope):
+        if not self._is_from_a_person(scope):
             await self._app(scope, receive, send)
             return
         held: list[Message] = []
@@ -50,6 +51,13 @@ class ErrorPages:
             await send(message)
 
         await self._app(scope, receive, send_page)
+
+    def _is_from_a_person(self, scope: Message) -> bool:
+        """Whether it is a browser's GET, or a form of a board. A webhook gets JSON, whatever it accepts."""
+        if scope["type"] != "http" or b"text/html" not in _header(scope, b"accept"):
+            return False
+        path: str = scope["path"].removeprefix(self._root_path)
+        return scope["method"] == "GET" or (scope["method"] == "POST" and path.startswith("/boards/"))
 
     def _page(self, scope: Message, start: Message, body: bytes) -> tuple[Message, Message]:
         problem: dict[str, Any] = msgspec.json.decode(body)
@@ -74,12 +82,6 @@ class ErrorPages:
             *((name, value) for name, value in start["headers"] if name not in _REPLACED),
         ]
         return {**start, "headers": headers}, {"type": "http.response.body", "body": page}
-
-
-def _is_from_a_person(scope: Message) -> bool:
-    if scope["type"] != "http" or scope["method"] != "GET":
-        return False
-    return b"text/html" in _header(scope, b"accept")
 
 
 def _header(scope: Message, wanted: bytes) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
+from functools import partial
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.calendar import local_day, parse_period
@@ -15,13 +16,16 @@ from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.board import Selection
+from service.ledger.read.classified_rows import ClassifiedReader
 from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
+from service.live.http.encoding import CSV, HTML, Body, encoded, takes_gzip
 from service.live.page import lists
 from service.live.page.lists import RefusalList, TaskList
+from service.live.page.reason_list import HandList, hand_list
 from service.live.page.spreadsheet import Sheet
 from service.live.page.trouble_list import TroubleList, trouble_list
 from service.live.page.unpriced_list import UnpricedList, parse_currency, unpriced_list
@@ -37,8 +41,6 @@ WAITING: Final = 20
 PATIENCE_SECONDS: Final = 60.0
 """For one list."""
 
-T = TypeVar("T")
-
 Handler: TypeAlias = Callable[[Request, Account, BoardQuery], Awaitable[ASGIApp]]
 """Responds to a request that may see the account's board."""
 
@@ -50,26 +52,41 @@ class Readers(NamedTuple):
     refusals: RefusalReader
     troubles: TroubleReader
     unpriced: UnpricedReader
+    classified: ClassifiedReader
 
     @classmethod
     def of(cls, database: Database, accounts: Mapping[str, Account], clock: Clock) -> Self:
         """The readers of a database."""
         made = database, accounts, clock
-        return cls(BoardReader(*made), RefusalReader(*made), TroubleReader(*made), UnpricedReader(*made))
+        return cls(
+            BoardReader(*made),
+            RefusalReader(*made),
+            TroubleReader(*made),
+            UnpricedReader(*made),
+            ClassifiedReader(*made),
+        )
 
 
-async def made(turns: Turns, request: Request, account: Account, make: Callable[[], T], seconds: float) -> T:
-    """What a request asks for, once it is the account's turn. Requests for the same address share it.
+async def made(
+    turns: Turns, request: Request, query: BoardQuery, make: Callable[[bool], Body], seconds: float
+) -> Response:
+    """What a request asks for, once it is the account's turn. Requests for the same address share it if they
+    see the same there (two screens may not) and take the same encoding.
+
+    Args:
+        make: Makes it, compressed or not.
 
     Raises:
         Crowded: Too many of the account wait.
         Unavailable: The database does not answer.
     """
-    address = request.scope["path"], request.scope["query_string"]
+    gzip = takes_gzip(request.headers)
+    asked = request.scope["path"], request.scope["query_string"], query, gzip
     try:
-        return await turns.run(account.id, address, make, seconds, request.state.screen)
+        body = await turns.run(query.account, asked, partial(make, gzip), seconds, request.state.screen)
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
+    return Response(body.content, headers=body.headers)
 
 
 class Lists:
@@ -98,7 +115,7 @@ class Lists:
                     listing = lists.refusal_list(refusals, criteria, selection, account, query)
                     return make(listing, account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
 
         return respond
 
@@ -110,7 +127,7 @@ class Lists:
                 rows = self._readers.boards.read(account.id, ())
                 return make(lists.task_list(rows, account, query), account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
 
         return respond
 
@@ -124,7 +141,7 @@ class Lists:
                 with self._readers.unpriced.read(account.id, currency) as deals:
                     return make(unpriced_list(deals, currency, account, query), account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
 
         return respond
 
@@ -136,15 +153,29 @@ class Lists:
                 rows = self._readers.troubles.read(account.id)
                 return make(trouble_list(rows, account, query.language), account, query)
 
-            return await self._response(request, account, read)
+            return await self._response(request, query, read)
+
+        return respond
+
+    def reasons(self, make: Callable[[HandList, Account, BoardQuery], str]) -> Handler:
+        """The handler of the page that `make` makes of the reasons that were classified by hand."""
+
+        async def respond(request: Request, account: Account, query: BoardQuery) -> Response:
+            def read() -> str:
+                return make(hand_list(self._readers.classified.read(account.id), account), account, query)
+
+            return await self._response(request, query, read)
 
         return respond
 
     async def _response(
-        self, request: Request, account: Account, read: Callable[[], str | Sheet]
+        self, request: Request, query: BoardQuery, read: Callable[[], str | Sheet]
     ) -> Response:
-        content = await made(self.turns, request, account, read, PATIENCE_SECONDS)
-        if isinstance(content, str):
-            return HTMLResponse(content)
-        headers = {"content-disposition": content.disposition}
-        return Response(content.content, media_type="text/csv", headers=headers)
+        def make(gzip: bool) -> Body:
+            content = read()
+            if isinstance(content, str):
+                return encoded(content, HTML, gzip=gzip)
+            body = encoded(content.content, CSV, gzip=gzip)
+            return Body(body.content, {**body.headers, "content-disposition": content.disposition})
+
+        return await made(self.turns, request, query, make, PATIENCE_SECONDS)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -21,22 +19,28 @@ from service.config import Account
 from service.ledger.database.database import DEADLINE_SECONDS
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
+from service.ledger.upkeep.classify import Classifier
+from service.ledger.upkeep.screens import KnownScreen
 from service.live.board.build import build_snapshot
 from service.live.board.query import KEPT, BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
+from service.live.http.classifying import Classifying
+from service.live.http.encoding import HTML, JSON, Body, encoded, takes_gzip
 from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
+from service.live.http.static_files import static_route
 from service.live.page import list_page, render, spreadsheet
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
 from service.live.stream.subscriber import StreamSend
 from service.live.stream.turns import Crowded, Turns
+from service.live.stream.wire import Wire
 from service.model import Day
 from service.problems import Problem
 
@@ -100,8 +104,9 @@ class Boards:
                 if instead is not None:
                     return instead
                 check_parameters(request.query_params.multi_items())
-                view, today = request.state.view, self._today(account)
-                query = parse_query(request.query_params, account, today, view)
+                by: KnownScreen = request.state.by
+                query = parse_query(request.query_params, account, self._today(account), by.view)
+                query = query._replace(editor=by.role == "editor" and query.mode == "desk")
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
@@ -114,8 +119,8 @@ class Boards:
 
     async def _admit(self, request: Request, account: Account) -> ASGIApp | None:
         """None when the request may see the board at its address; else the response. Sets
-        `request.state.screen` to the digest of the named screen, if it is one, and `request.state.view` to
-        its view."""
+        `request.state.screen` to the digest of the named screen, if it is one, and `request.state.by` to what
+        that screen gets."""
         token = request.query_params.get("token")
         given = access.Credentials(request.headers, token)
         known = await self._screens.known(account.id)
@@ -126,7 +131,7 @@ class Boards:
         if not isinstance(decision, access.Granted):
             return refused(self._brake, request, account.id, decision)
         request.state.screen = decision.screen
-        request.state.view = known[decision.screen].view if decision.screen else ""
+        request.state.by = known[decision.screen] if decision.screen else KnownScreen()
         if token is None and not _has_slash(request):
             return None
         return _same_view(request, account, decision.cookie)
@@ -142,20 +147,18 @@ class Boards:
     async def page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The page, with the figures in it."""
 
-        def make() -> str:
-            return render.page(self._read(account, query), account, query)
+        def make(gzip: bool) -> Body:
+            return encoded(render.page(self._read(account, query), account, query), HTML, gzip=gzip)
 
-        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
-        return HTMLResponse(content)
+        return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 
     async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
 
-        def make() -> bytes:
-            return msgspec.json.encode(self._read(account, query))
+        def make(gzip: bool) -> Body:
+            return encoded(msgspec.json.encode(self._read(account, query)), JSON, gzip=gzip)
 
-        content = await made(self.turns, request, account, make, DEADLINE_SECONDS)
-        return Response(content, media_type="application/json")
+        return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 
     async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
@@ -166,11 +169,13 @@ class Boards:
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         check_parameters([("Last-Event-ID", last_id or "")])
 
+        wire = Wire(gzip=takes_gzip(request.headers))
+
         async def stream(send: StreamSend) -> None:
-            streaming = self._hub.stream(query, _sequence_number(last_id), send)
+            streaming = self._hub.stream(query, _sequence_number(last_id), send, wire)
             await (streaming if screen is None else self._screens.attend(account.id, screen, streaming))
 
-        return EventStream(stream, self._hub.places.taken(query, screen))
+        return EventStream(stream, self._hub.places.taken(query, screen), wire)
 
 
 def _same_view(request: Request, account: Account, cookie: str | None) -> Response:
@@ -180,15 +185,19 @@ def _same_view(request: Request, account: Account, cookie: str | None) -> Respon
     The address is relative, and made of what we know by name: it repeats no query string, believes no Host
     header, and keeps what a proxy has put before the path.
     """
-    parameters = [(name, value) for name, value in request.query_params.multi_items() if name in VIEW]
     name = request.scope["path"].rpartition("/")[2]
-    query = f"?{urlencode(parameters)}" if parameters else ""
-    address = f"{'../' if _has_slash(request) else ''}{name}{query}"
+    address = f"{'../' if _has_slash(request) else ''}{name}{_kept(request)}"
     response = Response(status_code=303, headers={"location": address})
     if cookie is not None:
         secure = request.scope["scheme"] == "https"
         response.headers.append("set-cookie", access.set_cookie(account, cookie, secure=secure))
     return response
+
+
+def _kept(request: Request) -> str:
+    """What a redirect repeats of a request's query, with the question mark; empty if there is nothing."""
+    parameters = [(name, value) for name, value in request.query_params.multi_items() if name in VIEW]
+    return f"?{urlencode(parameters)}" if parameters else ""
 
 
 def _has_slash(request: Request) -> bool:
@@ -204,31 +213,6 @@ def _sequence_number(text: str | None) -> int | None:
     return int(text)
 
 
-def _page_files() -> Mapping[str, tuple[bytes, str]]:
-    """The page's files by name, each with a digest of its content."""
-    contents = {path.name: path.read_bytes() for path in render.STATIC.iterdir() if path.is_file()}
-    return {name: (content, hashlib.sha256(content).hexdigest()[:16]) for name, content in contents.items()}
-
-
-def _static(files: Mapping[str, tuple[bytes, str]]) -> Callable[[Request], Awaitable[Response]]:
-    """The handler of the page's files. Browsers keep them and ask each time whether they changed, so that all
-    are always of one version."""
-
-    async def static(request: Request) -> ASGIApp:
-        name = request.path_params["name"]
-        if name not in files:
-            return Problem(404, "there is no such file")
-        content, digest = files[name]
-        tag = f'"{digest}"'
-        headers = {"cache-control": "no-cache", "etag": tag}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response(content, media_type=media_type, headers=headers)
-
-    return static  # type: ignore[return-value]  # Starlette awaits any ASGI app that comes back
-
-
 def routes(
     hub: Hub,
     readers: Readers,
@@ -236,6 +220,7 @@ def routes(
     screens: NamedScreens,
     brake: Brake,
     clock: Clock,
+    classifier: Classifier,
     tell: Tell | None = None,
 ) -> list[Route]:
     """The routes of all boards.
@@ -245,6 +230,7 @@ def routes(
     """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
+    reasons = Classifying(classifier, _kept).beside(lists.reasons(list_page.reason_page))
     return [
         index_route(accounts, screens, brake, AWAY),
         Route("/boards/{account}", boards.guarded(boards.page)),
@@ -258,6 +244,7 @@ def routes(
         Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
         Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
         Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
-        Route("/static/{name}", _static(_page_files())),
+        Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
+        static_route(),
         *([] if tell is None else [happening_route(accounts, tell)]),
     ]

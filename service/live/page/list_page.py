@@ -10,6 +10,7 @@ from service.config import Account
 from service.live.board.query import BoardQuery
 from service.live.page.environment import template
 from service.live.page.lists import RefusalList, TaskList
+from service.live.page.reason_list import HandList
 from service.live.page.trouble_list import TroubleList
 from service.live.page.unpriced_list import UnpricedList
 
@@ -44,6 +45,11 @@ def unpriced_page(listing: UnpricedList, account: Account, query: BoardQuery) ->
 def trouble_page(listing: TroubleList, account: Account, query: BoardQuery) -> str:
     """The page of what is wrong."""
     return _page("troubles", listing, listing.rows, len(listing.rows), query.urlencoded(), account, query)
+
+
+def reason_page(listing: HandList, account: Account, query: BoardQuery) -> str:
+    """The page of what was classified by hand."""
+    return _page("reasons", listing, listing.rows, len(listing.rows), query.urlencoded(), account, query)
 
 
 def _page(

@@ -14,11 +14,11 @@ from service.config import Account, Language
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import at_risk, name_of
-from service.live.board.build import is_pending
+from service.live.board.build import is_pending, reasons_of
 from service.live.board.links import web_address
 from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
-from service.live.board.snapshot import KINDS, Task, Total
+from service.live.board.snapshot import KINDS, Reason, Task, Total
 from service.live.text import formats
 from service.live.text.i18n import NO_REASON, PENDING_REASON, translations_of
 from service.model import TEXT_LENGTH
@@ -101,6 +101,7 @@ class RefusalList(NamedTuple):
         first: The first day of the period as an ISO date; `last` likewise, inclusive.
         manager: The name of the manager that the list is filtered by; `pipeline` and `reason` likewise.
         pending: Whether only those are listed whose reason is still being asked for.
+        reasons: Those that it has, as the board shows them.
         total: The same as on the board.
         rows: Made one by one; consume them before the read that they come from ends.
     """
@@ -114,6 +115,7 @@ class RefusalList(NamedTuple):
     reason: str | None
     kind: Kind | None
     pending: bool
+    reasons: tuple[Reason, ...]
     total: Total
     rows: Iterator[Refusal]
 
@@ -177,6 +179,7 @@ def refusal_list(
         reason=_reason(criteria, sums, query.language),
         kind=criteria.kind,
         pending=criteria.pending,
+        reasons=reasons_of(sums, account),
         total=Total(sum(row.count for row in sums), amount),
         rows=(_refusal(deal, refusals, names, account, query) for deal in deals),
     )

@@ -43,19 +43,8 @@ def _said(error: ErrorShown, language: Language) -> tuple[str, ...]:
     """What an error means for a person who wants to see a board, in a few words; then what to do."""
     gettext = translations_of(language).gettext
     match error.status:
-        case 401 if error.wall:
-            return (
-                gettext("This screen needs a new link"),
-                gettext(
-                    "Its link is not right, or was revoked. Whoever runs the service can make a new one."
-                ),
-            )
-        case 401:
-            return (
-                gettext("This board opens by a link"),
-                gettext("Paste the link that you were given. This browser keeps it, so once is enough."),
-                gettext("No link, or one that opens no more? Whoever runs the service can make a new one."),
-            )
+        case 401 | 403:
+            return _said_of_access(error, language)
         case 404:
             return (
                 gettext("There is nothing at this address"),
@@ -77,3 +66,22 @@ def _said(error: ErrorShown, language: Language) -> tuple[str, ...]:
             )
         case _:
             return gettext("This address cannot be shown"), gettext("Something in the address is not right.")
+
+
+def _said_of_access(error: ErrorShown, language: Language) -> tuple[str, ...]:
+    gettext = translations_of(language).gettext
+    if error.status == 401 and error.wall:
+        return (
+            gettext("This screen needs a new link"),
+            gettext("Its link is not right, or was revoked. Whoever runs the service can make a new one."),
+        )
+    if error.status == 401:
+        return (
+            gettext("This board opens by a link"),
+            gettext("Paste the link that you were given. This browser keeps it, so once is enough."),
+            gettext("No link, or one that opens no more? Whoever runs the service can make a new one."),
+        )
+    return (
+        gettext("This link only shows the board"),
+        gettext("Whoever runs the service can make a link by which you may classify reasons."),
+    )

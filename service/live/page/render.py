@@ -177,7 +177,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "to-wall": ("to_wall", (query,)),
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
-        "period": ("period", (snapshot.period,)),
+        "period": ("period", (snapshot.period, query)),
         "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
         "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),

@@ -15,7 +15,7 @@ from service.live.board.query import NONE, BoardQuery
 from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Task, Total
 from service.live.page import chart
 from service.live.text import formats
-from service.live.text.i18n import same_reason, translations_of
+from service.live.text.i18n import is_no_reason, same_reason, translations_of
 from service.live.text.warnings import cause_remedy, cause_text, warning_text
 from service.reasons import Kind
 
@@ -81,6 +81,8 @@ def template_globals(language: Language) -> dict[str, Global]:
         **{function.__name__: partial(function, language=language) for function in localised},
         "kind_name": translations.kind,
         "kind_meaning": translations.kind_meaning,
+        "is_no_reason": is_no_reason,
+        "verdict_names": translations.verdicts(),
         # An address can also ask for any range of dates; the page has links for these.
         "period_names": {
             "today": translations.gettext("Today"),

@@ -1,15 +1,24 @@
-// The wall: nobody scrolls it. The most urgent rows stay, the others take turns, and the screen stays awake. A row that
-// has just changed or leaves is shown wherever it is in the list.
+// The wall: nobody scrolls it. Everything is as large as the distance asks, and what then fits is measured. The most
+// urgent rows stay, the others take turns, and the screen stays awake. A row that has just changed or leaves is shown
+// wherever it is in the list.
 
-import { fill, formatLike, less, plural } from "./format.js";
+import { fill, formatLike, less } from "./format.js";
 
 const TURN_MS = 12_000; // how long one group of the rows that take turns is shown
 const SHIFT_MS = 180_000; // between two shifts of the whole picture, which protect the screen from burning in
 const SHIFTS = [[0, 0], [3, 2], [0, 4], [-3, 2]]; // pixels
+const DISTANCE = 5; // metres
+const INCHES = 55; // the diagonal of the screen for which, from that distance, the scale of wall.css is 1
+const LEAST = 0.4; // from nearby the text is as large as on a desk
+const STEPS = 7; // of the search for a scale at which everything fits, each half of the one before
+const EXTRAS = 2; // what is shown while there is room: comparisons, then the chart as well
 
-/** Shows as many rows as fit. Call `fit` whenever the rows may have changed. */
+const page = document.documentElement;
+
+/** Shows as much as fits. Call `fit` whenever the figures or rows may have changed. */
 export class Wall {
   #turn = 0;
+  #fitted = {}; // what the losses were last fitted to
 
   constructor(messages) {
     this.messages = messages;
@@ -18,6 +27,8 @@ export class Wall {
     this.further.hidden = false; // keeps its place even while it is empty
     new ResizeObserver(() => this.fit()).observe(this.list);
     new MutationObserver(() => this.fit()).observe(this.list, { childList: true });
+    addEventListener("resize", () => this.fit());
+    if (document.fonts) document.fonts.addEventListener("loadingdone", () => this.fit());
     setInterval(() => {
       this.#turn += 1;
       this.fit(true);
@@ -31,6 +42,8 @@ export class Wall {
   /** Choose the rows to show: half of the places are for the first rows, the other half for the turns of the others. */
   fit(turned = false) {
     const rows = [...this.list.children].filter((row) => !row.classList.contains("leaving"));
+    for (const [index, row] of rows.entries()) row.dataset.rank = index + 1;
+    scale(this.list);
     const capacity = this._capacity();
     const leaving = this._showLeaving(Math.floor(capacity / 2));
     const free = Math.max(1, capacity - leaving);
@@ -42,8 +55,11 @@ export class Wall {
       row.classList.toggle("turning", turned && row.hidden && !hidden);
       row.hidden = hidden;
     }
+    this.list.hidden = !this.list.childElementCount;
+    this._showTasks();
+    tighten();
     this._countFurther([...visible]);
-    fitReasons();
+    this._fitLosses(turned);
   }
 
   /** The rows whose turn it is: those that have just changed, then those of the present turn. */
@@ -54,12 +70,11 @@ export class Wall {
     return [...changed, ...others.slice(0, size - changed.length)];
   }
 
-  /** The number of rows that fit into the list. */
+  /** The number of rows that fit into the list. The first is higher than the others. */
   _capacity() {
-    const seen = [...this.list.children].find((row) => row.offsetHeight);
-    if (!seen) return this.list.childElementCount;
-    const [room, height] = [this.list, seen].map((element) => element.getBoundingClientRect().height);
-    return Math.max(1, Math.floor(room / height + 0.01)); // heights are fractions
+    const [first, other = first] = [...this.list.children].slice(0, 2).map(height);
+    if (!first) return 0;
+    return 1 + Math.max(0, Math.floor((this.list.clientHeight - first) / other + 0.01)); // heights are fractions
   }
 
   /** Show at most so many of the rows that leave, also those that were hidden; returns how many. */
@@ -69,6 +84,13 @@ export class Wall {
     return Math.min(leaving.length, most);
   }
 
+  /** Show each task of one or two clients, if there is room. */
+  _showTasks() {
+    const few = this.list.childElementCount < 3;
+    this.list.classList.toggle("few", few);
+    if (few && (isWide(this.list) || ![...this.list.children].every(isInside))) this.list.classList.remove("few");
+  }
+
   /** Write how many clients are not in sight, and the amount at stake for them. */
   _countFurther(visible) {
     const stake = figure("stake"); // none while nothing is known
@@ -76,22 +98,78 @@ export class Wall {
     let text = "";
     if (clients > 0) {
       const amount = less(stake.dataset.value, visible.map((row) => row.dataset.amount));
-      const form = plural(this.messages.client, clients, document.documentElement.lang);
-      text = fill(form, { num: clients, amount: formatLike(stake.textContent, amount) });
+      text = fill(this.messages.further, { num: clients, amount: formatLike(stake.textContent, amount) });
     }
     if (this.further.textContent !== text) this.further.textContent = text;
   }
+
+  /** Show what there is room for beside the losses: all reasons with comparisons and chart, or the largest alone. */
+  _fitLosses(turned) {
+    const region = document.getElementById("losses-reasons");
+    const { offsetWidth, offsetHeight } = region.parentElement;
+    const fitted = { region, figures: document.getElementById("losses-figures"), offsetWidth, offsetHeight };
+    if (!turned && Object.keys(fitted).every((key) => fitted[key] === this.#fitted[key])) return;
+    this.#fitted = fitted;
+    const rows = [...region.querySelectorAll("li")];
+    for (const row of rows) row.hidden = false;
+    let room = EXTRAS;
+    do page.dataset.room = room;
+    while (isWide(region) && room--);
+    const weight = (row) => (row.classList.contains("highlight") ? Infinity : Number(row.querySelector(".amount").dataset.value));
+    rows.sort((one, other) => weight(one) - weight(other));
+    while (rows.length && isWide(region)) rows.shift().hidden = true;
+  }
 }
 
-/** Hide the smallest reasons if not all fit: the sums of their kinds include them. */
-function fitReasons() {
-  const region = document.getElementById("losses-reasons");
-  const rows = [...region.querySelectorAll("li")];
-  for (const row of rows) row.hidden = false;
-  const amount = (row) => Number(row.querySelector(".amount").dataset.value);
-  const weight = (row) => (row.classList.contains("highlight") ? Infinity : amount(row));
-  rows.sort((one, other) => weight(one) - weight(other));
-  while (rows.length && region.scrollHeight > region.clientHeight) rows.shift().hidden = true;
+/** Make the values smaller that would otherwise stand on a line below what they belong to. */
+function tighten() {
+  const boxes = [...document.querySelectorAll("#risk-figures, #gaps, .figure.objective, .figure.total")];
+  for (const box of boxes) box.classList.remove("tight");
+  const below = boxes.map((box) => {
+    const last = box.matches(".figure") ? box.querySelector(".value") : box.lastElementChild;
+    return last && last.getBoundingClientRect().top >= box.firstElementChild.getBoundingClientRect().bottom - 1;
+  });
+  for (const [index, box] of boxes.entries()) if (below[index]) box.classList.add("tight");
+}
+
+/** Set the scale that the distance asks for, or else the largest at which every figure and one row are whole. */
+function scale(list) {
+  const { distance, inches } = page.dataset;
+  const set = (factor) => page.style.setProperty("--scale", factor);
+  const wanted = Math.max(LEAST, (distance / DISTANCE) * (INCHES / inches));
+  set(wanted);
+  if (fits(list)) return;
+  let best = wanted / 2;
+  for (let step = wanted / 2, steps = 0; steps < STEPS; steps += 1) {
+    set(best + step / 2);
+    step /= 2;
+    if (fits(list)) best += step;
+  }
+  set(best);
+}
+
+function fits(list) {
+  const row = list.firstElementChild;
+  if (row && list.clientHeight < height(row)) return false;
+  const wide = document.querySelectorAll("body, .top, main, .losses, .client:not([hidden]) > *");
+  const high = document.querySelectorAll("main, #losses-figures, #rest, #gaps");
+  return ![...wide].some(isWide) && [...high].every(isInside);
+}
+
+/** Whether an element's content is wider than its place. A column that is too long wraps, and is wide as well. */
+function isWide(element) {
+  return element.scrollWidth > element.clientWidth + 1;
+}
+
+/** Whether an element ends within the one around it. Heights of scrolling tell less: a line is lower than its font. */
+function isInside(element) {
+  const place = element.parentElement.closest(".losses, .rows, main, body").getBoundingClientRect();
+  return element.getBoundingClientRect().bottom <= place.bottom + 1;
+}
+
+/** The height of a row, in pixels, that is not smaller than what it shows. */
+function height(row) {
+  return parseFloat(getComputedStyle(row).flexBasis);
 }
 
 function figure(name) {
@@ -101,7 +179,8 @@ function figure(name) {
 function shiftRegularly() {
   let index = 0;
   setInterval(() => {
-    const [x, y] = SHIFTS[++index % SHIFTS.length];
+    index = (index + 1) % SHIFTS.length;
+    const [x, y] = SHIFTS[index];
     document.body.style.transform = `translate(${x}px, ${y}px)`;
   }, SHIFT_MS);
 }

@@ -7,6 +7,8 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from service.live.stream.wire import Frame
+
 RING: Final = 256
 """Frames that a subscriber may be behind before it gets a snapshot instead."""
 
@@ -19,10 +21,10 @@ _ENCODER: Final = msgspec.json.Encoder()
 T = TypeVar("T")
 
 
-def event(name: str, data: object, event_id: int | None = None) -> bytes:
+def event(name: str, data: object, event_id: int | None = None) -> Frame:
     """One event. Its data is one line, because JSON has no line breaks of its own."""
     identity = b"" if event_id is None else b"id: %d\n" % event_id
-    return b"event: %s\n%sdata: %s\n\n" % (name.encode(), identity, _ENCODER.encode(data))
+    return Frame.of(b"event: %s\n%sdata: %s\n\n" % (name.encode(), identity, _ENCODER.encode(data)))
 
 
 class Ring(Generic[T]):

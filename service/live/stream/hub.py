@@ -31,6 +31,7 @@ from service.live.stream.places import Places
 from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import StreamSend, Subscriber
 from service.live.stream.turns import Turns
+from service.live.stream.wire import PLAIN, Wire
 
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
@@ -133,17 +134,20 @@ class Hub:
             watch.beat = True
             watch.wake.set()
 
-    async def stream(self, query: BoardQuery, last_seq: int | None, send: StreamSend) -> None:
+    async def stream(
+        self, query: BoardQuery, last_seq: int | None, send: StreamSend, wire: Wire = PLAIN
+    ) -> None:
         """Write a stream until it ends.
 
         Args:
             last_seq: The sequence number of the last frame that the subscriber has received, if any.
             send: ASGI's, of a response that has begun.
+            wire: How the connection takes frames.
         """
         watch = self._watch(query.account)
         feed = watch.feeds.setdefault(query, Feed(query))
         cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
-        subscriber = Subscriber(send, feed.ring, cursor, last_seq or 0)
+        subscriber = Subscriber(send, feed.ring, cursor, last_seq or 0, wire)
         feed.subscribers.add(subscriber)
         watch.idle_since = None
         watch.wake.set()

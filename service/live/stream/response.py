@@ -18,6 +18,7 @@ from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from service.live.stream.subscriber import StreamSend
+from service.live.stream.wire import PLAIN, Wire
 
 RETRY_MS: Final = (2_000, 8_000)
 """A page that lost the stream waits for a random time within these bounds, so that not all return at once."""
@@ -31,14 +32,21 @@ class EventStream(EventSourceResponse):
     Args:
         stream: Writes the stream through ASGI's `send`, and returns when it has ended.
         place: Held from the moment that the response begins until it has ended.
+        wire: How the connection takes what does not come from the hub.
     """
 
     def __init__(
-        self, stream: Callable[[StreamSend], Awaitable[None]], place: AbstractContextManager[None]
+        self,
+        stream: Callable[[StreamSend], Awaitable[None]],
+        place: AbstractContextManager[None],
+        wire: Wire = PLAIN,
     ) -> None:
-        super().__init__(iter(()), ping=0)
+        super().__init__(iter(()), ping=0, headers={"vary": "accept-encoding"})
+        if wire.gzip:
+            self.headers["content-encoding"] = "gzip"
         self._stream = stream
         self._place = place
+        self._wire = wire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. No other request is served between the check of what is free and this."""
@@ -48,7 +56,9 @@ class EventStream(EventSourceResponse):
     async def _stream_response(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         retry = b"retry: %d\n\n" % random.randint(*RETRY_MS)  # noqa: S311  # spreads load, protects nothing
-        await send({"type": "http.response.body", "body": retry, "more_body": True})
+        await send(
+            {"type": "http.response.body", "body": self._wire.head + self._wire(retry), "more_body": True}
+        )
         await self._stream(send)  # type: ignore[arg-type]  # the server's `send` is a coroutine function
         self.active = False
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from service.live.stream.frames import Ring
+from service.live.stream.wire import PLAIN, Wire
 from service.problems import Message
 
 StreamSend: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
@@ -32,13 +33,17 @@ class Subscriber:
     Args:
         cursor: Where it begins; None for the whole snapshot.
         seen: The sequence number of the last frame that it received of any node; 0 before the first.
+        wire: How the connection takes frames.
     """
 
-    __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "ended", "seen")
+    __slots__ = ("_busy", "_cursor", "_frames", "_send", "_task", "_wire", "ended", "seen")
 
-    def __init__(self, send: StreamSend, frames: Ring[Any], cursor: int | None, seen: int = 0) -> None:
+    def __init__(
+        self, send: StreamSend, frames: Ring[Any], cursor: int | None, seen: int = 0, wire: Wire = PLAIN
+    ) -> None:
         self.seen = seen
         self._send = send
+        self._wire = wire
         self._frames = frames
         self._cursor = cursor
         self._busy = False
@@ -71,7 +76,7 @@ class Subscriber:
             self._task.cancel()
 
     def _write(self, frame: bytes) -> None:
-        sending = self._send({"type": "http.response.body", "body": frame, "more_body": True})
+        sending = self._send({"type": "http.response.body", "body": self._wire(frame), "more_body": True})
         try:
             waiting_for = sending.send(None)
         except StopIteration:

@@ -113,6 +113,7 @@ def long_day(day: str, seen: str, language: Language) -> str:
     return format_skeleton(skeleton, date.fromisoformat(day), locale=language)
 
 
-def days(first: str, last: str, language: Language) -> str:
-    """A range of days (ISO dates); what both have in common stands once: `1–30 ноября 2026 г.`"""
-    return format_interval(date.fromisoformat(first), date.fromisoformat(last), "yMMMd", locale=language)
+def days(first: str, last: str, language: Language, *, year: bool = True) -> str:
+    """A range of days (ISO dates); what both have in common stands once: `1–30 нояб. 2026 г.`"""
+    skeleton = "yMMMd" if year else "MMMd"
+    return format_interval(date.fromisoformat(first), date.fromisoformat(last), skeleton, locale=language)

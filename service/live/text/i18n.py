@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po
 
 from service.config import Language
 from service.projections.facts import PENDING
-from service.reasons import Kind
+from service.reasons import Kind, reason_key
 
 SOURCE: Final[Language] = "en"
 """The language of the messages in the source."""
@@ -55,11 +55,12 @@ class Translations:
         return reason_id or self.gettext(NO_REASON)
 
     def kind(self, kind: Kind) -> str:
-        """The name of a kind of refusals that counts."""
+        """The name of a kind of refusals."""
         return {
             "controllable": self.gettext("Avoidable"),
             "objective": self.gettext("Not avoidable"),
             "unclassified": self.gettext("Unclassified"),
+            "excluded": self.gettext("Not counted"),
         }[kind]
 
     def kind_meaning(self, kind: Kind) -> str:
@@ -68,6 +69,23 @@ class Translations:
             "controllable": self.gettext("our fault"),
             "objective": self.gettext("beyond our control"),
             "unclassified": self.gettext("reason not in any list"),
+        }[kind]
+
+    def verdicts(self) -> dict[str, str]:
+        """What the buttons say that classify a reason."""
+        return {
+            "controllable": self.gettext("Count as avoidable"),
+            "objective": self.gettext("Count as not avoidable"),
+            "excluded": self.gettext("Do not count"),
+        }
+
+    def verdict(self, reason: str, kind: Kind) -> str:
+        """What became of a reason that was classified by hand."""
+        return {
+            "controllable": self.gettext("“%(reason)s” now counts as avoidable", reason=reason),
+            "objective": self.gettext("“%(reason)s” now counts as not avoidable", reason=reason),
+            "excluded": self.gettext("“%(reason)s” is not counted any more", reason=reason),
+            "unclassified": self.gettext("“%(reason)s” is unclassified again", reason=reason),
         }[kind]
 
     def script(self) -> Mapping[str, str | list[str]]:
@@ -87,9 +105,7 @@ class Translations:
             "lost": self.gettext("Connection lost"),
             "full": self.gettext("Not storing data"),
             "waiting": self.gettext("No connection: your choice is shown when it is back"),
-            "client": self._plural_forms(
-                "%(num)s more client · %(amount)s", "%(num)s more clients · %(amount)s"
-            ),
+            "further": self.gettext("%(num)s more · %(amount)s"),
             "arrived": self._plural_forms(
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"
             ),
@@ -111,6 +127,13 @@ def same_reason(name: str, language: Language) -> str:
         if name in {translations_of(source).gettext(message) for source in get_args(Language)}:
             return translations_of(language).gettext(message)
     return name
+
+
+def is_no_reason(name: str) -> bool:
+    """Whether a reason's name is one that the board itself gives, because the CRM gave none."""
+    own = (translations_of(language).gettext(NO_REASON) for language in get_args(Language))
+    pending = (translations_of(language).gettext(PENDING_REASON) for language in get_args(Language))
+    return reason_key(name) in map(reason_key, (*own, *pending))
 
 
 _TAGS: Final = 32

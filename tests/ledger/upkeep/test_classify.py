@@ -99,9 +99,8 @@ def test_a_purge_takes_it_away(ledger: Ledger) -> None:
 
 
 async def test_a_running_service_tells_its_boards_of_each_commit(ledger: Ledger) -> None:
-    classifier = Classifier(ledger.database, ledger.clock)
     told: list[Mapping[str, int]] = []
-    classifier.on_seq.append(told.append)
+    classifier = Classifier(ledger.database, ledger.clock, [told.append])
     for _ in range(2):
         await classifier.classify("office", Verdict("Дорого", "excluded", "tablet"))
     assert told == [{"office": 1}]

@@ -113,3 +113,26 @@ def test_an_unknown_period_is_refused() -> None:
 )
 def test_a_wall_is_dark_unless_it_is_asked_to_be_light(mode: str, theme: str, where: str) -> None:
     assert parsed(mode=mode, theme=theme).light_where == where
+
+
+def test_a_wall_is_told_its_distance_and_size() -> None:
+    query = parsed(mode="wall", distance="7,5", inches="65")
+    assert (query.distance, query.inches) == (7.5, 65)
+    assert "distance=7.5&inches=65" in query.urlencoded()
+    assert "distance" not in parsed().urlencoded()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("distance", "0"),
+        ("distance", "21"),
+        ("distance", "1e1"),
+        ("inches", "9"),
+        ("inches", "151"),
+        ("inches", "nan"),
+    ],
+)
+def test_a_distance_or_size_that_no_room_has_is_refused(name: str, value: str) -> None:
+    with pytest.raises(QueryError, match=f"{name} must be a number from"):
+        parsed(**{name: value})

@@ -13,12 +13,11 @@ from service.app import application
 from service.brake import Brake
 from service.config import Account, Secret
 from service.ledger.database.database import Database
-from service.ledger.read.deal_rows import RefusalReader
 from service.ledger.read.reader import BoardReader
-from service.ledger.read.trouble_rows import TroubleReader
-from service.ledger.read.unpriced_rows import UnpricedReader
+from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.screens import KnownScreen, Screens
 from service.live.http import routes
+from service.live.http.access import screen_digest
 from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import MAX_STREAMS, Hub
@@ -26,32 +25,40 @@ from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE
 
 TOKEN: Final = "a-token-that-is-hard-to-guess"
+NO_VIEWS: Final[Mapping[str, str]] = {}
 GUARDED: Final = replace(OFFICE, viewer_token=Secret(TOKEN))
 
 
-class NoScreens(Screens):
-    """An account without named screens."""
+class StubScreens(Screens):
+    """Named screens with their views, by token; those of every account."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, views: Mapping[str, str]) -> None:
+        self.views = views
 
     async def known(self, account_id: str) -> Mapping[str, KnownScreen]:
-        return {}
+        return {
+            screen_digest(account_id, token): KnownScreen(view=view) for token, view in self.views.items()
+        }
 
     async def seen(self, account_id: str, digest: str, now: int) -> None:
         """Nothing to note."""
 
 
 def boards_app(
-    reader: BoardReader, accounts: Sequence[Account] = (GUARDED,), streams: int = MAX_STREAMS
+    reader: BoardReader,
+    accounts: Sequence[Account] = (GUARDED,),
+    streams: int = MAX_STREAMS,
+    views: Mapping[str, str] = NO_VIEWS,
 ) -> tuple[Starlette, Hub]:
     """The routes of some accounts' boards; lists other than that of the tasks find no database."""
     clock, by_id = StandingClock(NOW), {account.id: account for account in accounts}
     away = Database("sqlite:////nowhere/at/all.db"), by_id, clock
-    readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
+    readers = Readers.of(*away)._replace(boards=reader)
     hub = Hub(reader, by_id, clock, streams=streams)
-    screens = NamedScreens(NoScreens(), clock)
-    return application(routes.routes(hub, readers, by_id, screens, Brake(clock), clock)), hub
+    screens = NamedScreens(StubScreens(views), clock)
+    return application(
+        routes.routes(hub, readers, by_id, screens, Brake(clock), clock, Classifier(away[0], clock, []))
+    ), hub
 
 
 def browser(app: Starlette, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:

@@ -17,13 +17,21 @@ from service.commands.serving import with_links
 from service.config import Account, Config, Secret
 from service.config_file import parse
 from service.ledger.database.database import Database
+from service.ledger.database.tables import Role
 from service.live.http.access import cookie_value
 from tests.clocks import StandingClock
 from tests.live.boards import NOW
 
 Rule: TypeAlias = Literal["everybody", "board", "metrics", "webhook"]
 Proof: TypeAlias = Literal[
-    "nothing", "wrong", "right", "a screen's", "a revoked screen's", "another account's", "an earlier start's"
+    "nothing",
+    "wrong",
+    "right",
+    "a screen's",
+    "an editor's",
+    "a revoked screen's",
+    "another account's",
+    "an earlier start's",
 ]
 
 WEBHOOK: Final = "the-token-of-the-webhook"
@@ -80,8 +88,8 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
     with closing(Database(config.database_url)) as database:
         operations.prepare(database, config, clock)
 
-    def add_screen(name: str, view: str = "") -> str:
-        return operations.add_screen(config, config.accounts[0], name, clock, view)
+    def add_screen(name: str, view: str = "", role: Role = "viewer") -> str:
+        return operations.add_screen(config, config.accounts[0], name, clock, view, role)
 
     screens = {name: add_screen(name) for name in ("tv", "old")}
     operations.revoke_screen(config, config.accounts[0], "old")
@@ -91,6 +99,7 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
         "wrong": "a-guess-of-some-length",
         "right": viewer(linked.config),
         "a screen's": screens["tv"],
+        "an editor's": add_screen("desk", role="editor"),
         "a revoked screen's": screens["old"],
         "another account's": "the-viewer-of-the-other",
         "an earlier start's": viewer(earlier.config),

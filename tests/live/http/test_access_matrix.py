@@ -17,6 +17,7 @@ from tests.live.http.door import Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
 LISTS: Final = ("deals", "tasks", "unpriced", "troubles")
+CLASSIFY: Final = f"{BOARD}/reasons"
 RULES: Final[Mapping[str, Rule]] = {
     "/": "everybody",
     "/healthz": "everybody",
@@ -25,13 +26,14 @@ RULES: Final[Mapping[str, Rule]] = {
     "/metrics": "metrics",
     "/webhooks/{account}": "webhook",
     **{f"{BOARD}{path}": "board" for path in ("", "/snapshot", "/events")},
+    CLASSIFY: "board",
     **{f"{BOARD}/{name}{kind}": "board" for name in LISTS for kind in ("", ".csv")},
 }
 """Who may have the content of each address."""
 
 ALLOWED: Final[Mapping[Rule, frozenset[Proof]]] = {
     "everybody": frozenset(get_args(Proof)),
-    "board": frozenset({"right", "a screen's"}),
+    "board": frozenset({"right", "a screen's", "an editor's"}),
     "metrics": frozenset({"right"}),
     "webhook": frozenset({"right"}),
 }
@@ -92,6 +94,24 @@ async def test_each_proof_opens_what_it_is_for_and_nothing_else(opened: Door) ->
         assert allowed or 303 not in statuses, (path, proof)
 
 
+async def test_only_an_editor_changes_anything(opened: Door) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded", "origin": "http://127.0.0.1"}
+    for proof in opened.tokens:
+        for how in opened.proved("board", proof):
+            async with opened.client() as client:
+                headers = {**form, **how.get("headers", {})}
+                answer = await client.post(
+                    address(CLASSIFY),
+                    headers=headers,
+                    params=how.get("params"),
+                    content="reason=a&kind=excluded",
+                )
+            assert_secured(answer)
+            expected = {"right": 403, "a screen's": 403, "an editor's": 200}.get(proof, 401)
+            # 303: the token of a link leaves the address, and changes nothing.
+            assert answer.status_code == (303 if how.get("params") and expected != 401 else expected), proof
+
+
 async def test_an_account_that_there_is_not_is_a_problem_whoever_asks(opened: Door) -> None:
     for path in (path for path in RULES if "{account}" in path):
         for how in ({}, {"authorization": f"Bearer {opened.tokens['right']}"}):
@@ -105,7 +125,10 @@ async def test_an_account_that_there_is_not_is_a_problem_whoever_asks(opened: Do
 
 async def test_a_method_that_an_address_does_not_take_is_a_problem(opened: Door) -> None:
     for (path, rule), method in itertools.product(RULES.items(), METHODS):
-        if method in ({"POST"} if rule == "webhook" else {"GET", "HEAD"}):
+        if method in ({"POST"} if rule == "webhook" else {"GET", "HEAD"}) or (path, method) == (
+            CLASSIFY,
+            "POST",
+        ):
             continue
         (how, *_) = opened.proved(rule, "right")
         async with opened.client() as client:

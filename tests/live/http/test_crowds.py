@@ -76,11 +76,29 @@ async def test_a_thousand_phones_that_open_the_same_page_cost_two_reads() -> Non
     assert reader.reads == 2
 
 
+async def test_screens_with_other_views_share_no_page() -> None:
+    reader = StuckReader()
+    app, _ = boards_app(reader, [SLOW], views={"a-wall": "mode=wall", "a-desk": ""})
+    async with browser(app) as client, asyncio.timeout(60):
+        asked = [asyncio.create_task(client.get("/boards/slow"))]
+        while not reader.stuck.is_set():
+            await asyncio.sleep(0.001)
+        for token in ("a-wall", "a-desk"):
+            bearer = {"authorization": f"Bearer {token}"}
+            asked.append(asyncio.create_task(client.get("/boards/slow", headers=bearer)))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        reader.released.set()
+        _, wall, desk = await asyncio.gather(*asked)
+    assert ('data-mode="wall"' in wall.text, 'data-mode="desk"' in desk.text) == (True, True)
+
+
 class Stream:
     """A request for an event stream over ASGI, which stays open."""
 
-    def __init__(self, app: Starlette, account: str = "slow", query: str = "") -> None:
+    def __init__(self, app: Starlette, account: str = "slow", query: str = "", coding: str = "") -> None:
         self.status: int | None = None
+        self.received = b""
         self.headers: dict[bytes, bytes] = {}
         path = f"/boards/{account}/events"
         scope = {
@@ -90,7 +108,11 @@ class Stream:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "http_version": "1.1",
-            "headers": [(b"host", b"board.example"), (b"authorization", f"Bearer {TOKEN}".encode())],
+            "headers": [
+                (b"host", b"board.example"),
+                (b"authorization", f"Bearer {TOKEN}".encode()),
+                (b"accept-encoding", coding.encode()),
+            ],
             "scheme": "http",
             "server": ("board.example", 80),
             "client": ("203.0.113.5", 1),
@@ -104,6 +126,8 @@ class Stream:
     async def _send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], dict(message["headers"])
+        else:
+            self.received += message["body"]
 
 
 async def test_never_more_streams_are_open_than_the_process_may_have() -> None:

@@ -11,28 +11,31 @@ from starlette.applications import Starlette
 from service.brake import Brake
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.deal_rows import RefusalReader
-from service.ledger.read.trouble_rows import TroubleReader
-from service.ledger.read.unpriced_rows import UnpricedReader
+from service.ledger.upkeep.classify import Classifier
 from service.live.http import routes
 from service.live.http.list_routes import Readers
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import Hub
 from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE, StubReader
-from tests.live.http.apps import NoScreens
+from tests.live.http.apps import NO_VIEWS, StubScreens
 
 
 @pytest.mark.parametrize(
-    "path", [f"{name}{end}" for name in ("deals", "tasks", "troubles", "unpriced") for end in ("", ".csv")]
+    "path",
+    [
+        "reasons",
+        *(f"{name}{end}" for name in ("deals", "tasks", "troubles", "unpriced") for end in ("", ".csv")),
+    ],
 )
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
     clock, accounts, reader = StandingClock(NOW), {"office": replace(OFFICE, invented=True)}, StubReader()
     reader.error = Unavailable("gone")
     away = Database("sqlite:////nowhere/at/all.db"), accounts, clock
-    readers = Readers(reader, RefusalReader(*away), TroubleReader(*away), UnpricedReader(*away))
-    screens, hub = NamedScreens(NoScreens(), clock), Hub(reader, accounts, clock)
-    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock))
+    readers = Readers.of(*away)._replace(boards=reader)
+    screens, hub = NamedScreens(StubScreens(NO_VIEWS), clock), Hub(reader, accounts, clock)
+    classifier = Classifier(away[0], clock, [])
+    app = Starlette(routes=routes.routes(hub, readers, accounts, screens, Brake(clock), clock, classifier))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.example") as browser:
         answer = await browser.get(f"/boards/office/{path}")

@@ -346,7 +346,7 @@ def test_the_page_works_without_javascript(browser: Browser) -> None:
         serve(context, worked_example())
         page = context.new_page()
         page.goto(ADDRESS)
-        expect(page.get_by_text("Без JavaScript они сами не обновляются")).to_be_visible()
+        expect(page.get_by_text("Без JavaScript они не обновляются")).to_be_visible()
         expect(page.get_by_text("1\u00a0день\u00a04\u00a0ч")).to_be_visible()
         expect(page.locator("#connection")).to_have_text("")
         page.get_by_text("Даты…").click()
