@@ -18,7 +18,7 @@ from service.config import Account
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
-from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
+from service.ledger.read.board import Arrived, BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
@@ -146,9 +146,7 @@ class _Read:
             silent=stale.silent,
             repaired=self.beside.repaired,
             heard=self._heard,
-            arrived=board_rows.arrived(connection, account_id)
-            if since is not None and self._heard and not since.heard
-            else None,
+            arrived=self._arrived(),
             known_from=self.head.known_from,
             quarantined=self.head.quarantined,
             reasons_wanted=self.beside.reasons_wanted,
@@ -164,6 +162,10 @@ class _Read:
     @property
     def _heard(self) -> bool:
         return self.head.deliveries > 0 or self.beside.synced
+
+    def _arrived(self) -> Arrived | None:
+        first = self.since is not None and self._heard and not self.since.heard
+        return board_rows.arrived(self.connection, self.account.id) if first else None
 
     def _manager_sums(self) -> ManagerSums:
         today = heads.rules_of(self.account).day(self.as_of)

@@ -201,13 +201,22 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))
     if snapshot.setup is not None:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
-        calls["title"] = ("title", (0, "", snapshot.title))
-        refused = [warning for warning in snapshot.warnings if warning.code == "requests_refused"]
-        last = max(refused, key=lambda warning: warning.last_at or "", default=None)
-        calls["setup"] = ("setup", (snapshot.setup, last, snapshot.as_of[:10], query.mode == "wall"))
-        others = [warning for warning in snapshot.warnings if warning not in refused]
-        calls["warnings"] = ("warnings", (_told(others), snapshot.as_of[:10], query))
+        calls |= _setup_calls(snapshot, query)
     return calls
+
+
+def _setup_calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
+    """The fragments that differ while nothing has ever come. What was refused stands beside what to do, and is
+    no warning."""
+    day = snapshot.as_of[:10]
+    refused = [warning for warning in snapshot.warnings if warning.code == "requests_refused"]
+    others = _told(warning for warning in snapshot.warnings if warning not in refused)
+    last = max(refused, key=lambda warning: warning.last_at or "", default=None)
+    return {
+        "title": ("title", (0, "", snapshot.title)),
+        "setup": ("setup", (snapshot.setup, last, day, query.mode == "wall")),
+        "warnings": ("warnings", (others, day, query)),
+    }
 
 
 def _filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from service.config import Language
 from service.live.board.query import NONE, BoardQuery
@@ -58,6 +58,8 @@ class Group:
     bars: tuple[Bar, ...]
 
 
+_OF_WARNINGS: Final = (warning_text, cause_text, cause_remedy)
+
 Global: TypeAlias = Callable[..., object] | dict[str, str] | str
 
 
@@ -74,8 +76,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.days,
         formats.long_day,
     )
-    of_warnings = warning_text, cause_text, cause_remedy
-    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, *of_warnings)
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, *_OF_WARNINGS)
     return {
         "language": language,
         **{function.__name__: partial(function, language=language) for function in localised},
