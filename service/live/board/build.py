@@ -67,8 +67,8 @@ def build_snapshot(
         storing=storing,
         known_from=None if rows.known_from is None else iso_day(rows.known_from),
         shown=Filter(query.manager, query.pipeline),
-        managers=_choices(rows.manager_names),
-        pipelines=_choices(rows.pipeline_names),
+        managers=choices(rows.manager_names),
+        pipelines=choices(rows.pipeline_names),
         title=account.title,
         setup=None if rows.heard else _setup(account, query),
     )
@@ -80,8 +80,8 @@ def _setup(account: Account, query: BoardQuery) -> Setup:
     return Setup(account.crm, adapter.posting_address(account.webhook_address), steps)
 
 
-def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
-    """By name, then by id."""
+def choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
+    """The managers or pipelines to choose from: by name, then by id."""
     return tuple(Choice(choice_id, name) for name, choice_id in sorted((n, i) for i, n in names.items()))
 
 

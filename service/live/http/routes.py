@@ -34,7 +34,7 @@ from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
 from service.live.http.static_files import static_route
-from service.live.page import list_page, render, spreadsheet
+from service.live.page import render
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
@@ -64,7 +64,9 @@ _FULL: Final[Mapping[Limit, Problem]] = {
     "screen_views": Problem(429, "too many different boards are open with this token", RETRY),
 }
 
-VIEW: Final = KEPT | frozenset("from to form kind reason pending currency last_event_id".split())
+VIEW: Final = KEPT | frozenset(
+    "from to form kind reason pending days currency client q order desc last_event_id".split()
+)
 """The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
 
@@ -230,20 +232,13 @@ def routes(
     """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
-    reasons = Classifying(classifier, _kept).beside(lists.reasons(list_page.reason_page))
+    reasons = Classifying(classifier, _kept).beside(lists.reasons())
     return [
         index_route(accounts, screens, brake, AWAY),
         Route("/boards/{account}", boards.guarded(boards.page)),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
-        Route("/boards/{account}/deals", boards.guarded(lists.refusals(list_page.refusal_page))),
-        Route("/boards/{account}/deals.csv", boards.guarded(lists.refusals(spreadsheet.refusal_sheet))),
-        Route("/boards/{account}/tasks", boards.guarded(lists.tasks(list_page.task_page))),
-        Route("/boards/{account}/tasks.csv", boards.guarded(lists.tasks(spreadsheet.task_sheet))),
-        Route("/boards/{account}/unpriced", boards.guarded(lists.unpriced(list_page.unpriced_page))),
-        Route("/boards/{account}/unpriced.csv", boards.guarded(lists.unpriced(spreadsheet.unpriced_sheet))),
-        Route("/boards/{account}/troubles", boards.guarded(lists.troubles(list_page.trouble_page))),
-        Route("/boards/{account}/troubles.csv", boards.guarded(lists.troubles(spreadsheet.trouble_sheet))),
+        *lists.routes(boards.guarded),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
         static_route(),
         *([] if tell is None else [happening_route(accounts, tell)]),

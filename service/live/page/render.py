@@ -170,7 +170,7 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query if query.mode == "desk" else None  # nobody clicks on a wall
-    calls: dict[str, _MacroCall] = {
+    return {
         "title": ("title", (risk.clients, _filtered_by(snapshot, query), snapshot.title)),
         "shown": ("shown", (_filtered_by(snapshot, query),)),
         "office": ("office", (snapshot.title,)),
@@ -178,10 +178,13 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period, query)),
-        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
-        "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
+        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from, query)),
+        "losses-days": ("losses_days", (losses.series, losses.previous, currency, query)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
-        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency, risk.limits)),
+        "risk-figures": (
+            "risk_figures",
+            (risk.clients, risk.amount, risk.tasks, currency, risk.limits, query),
+        ),
         "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
@@ -189,13 +192,19 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         },
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
-        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
+        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency, query)),
         "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
         "setup": ("unknown", ("setup",)),
         "full": ("unknown", ("full",))
         if snapshot.storing
         else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
+        **_unknowns(snapshot),
     }
+
+
+def _unknowns(snapshot: Snapshot) -> dict[str, _MacroCall]:
+    """What stands in the place of figures that are not known."""
+    calls: dict[str, _MacroCall] = {}
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}
         calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))
@@ -206,8 +215,8 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
 
 
 def _setup_calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
-    """The fragments that differ while nothing has ever come. What was refused stands beside what to do, and is
-    no warning."""
+    """The fragments that differ while nothing has ever come. What was refused stands beside what to do, not
+    among the warnings."""
     day = snapshot.as_of[:10]
     refused = [warning for warning in snapshot.warnings if warning.code == "requests_refused"]
     others = _told(warning for warning in snapshot.warnings if warning not in refused)

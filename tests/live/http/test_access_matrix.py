@@ -16,7 +16,7 @@ from service.ledger.write.writer import Writer
 from tests.live.http.door import Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
-LISTS: Final = ("deals", "tasks", "unpriced", "troubles")
+LISTS: Final = ("deals", "clients", "tasks", "no-next-step", "saved", "unpriced", "troubles")
 CLASSIFY: Final = f"{BOARD}/reasons"
 RULES: Final[Mapping[str, Rule]] = {
     "/": "everybody",
@@ -28,6 +28,7 @@ RULES: Final[Mapping[str, Rule]] = {
     **{f"{BOARD}{path}": "board" for path in ("", "/snapshot", "/events")},
     CLASSIFY: "board",
     **{f"{BOARD}/{name}{kind}": "board" for name in LISTS for kind in ("", ".csv")},
+    f"{BOARD}/reasons.csv": "board",
 }
 """Who may have the content of each address."""
 
