@@ -198,11 +198,11 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "full": ("unknown", ("full",))
         if snapshot.storing
         else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
-        **_unknowns(snapshot),
+        **_unknowns(snapshot, query),
     }
 
 
-def _unknowns(snapshot: Snapshot) -> dict[str, _MacroCall]:
+def _unknowns(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     """What stands in the place of figures that are not known."""
     calls: dict[str, _MacroCall] = {}
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
