@@ -25,6 +25,7 @@ from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, w
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
 STREAM: Final = """
 window.streams = [];
+window.SharedWorker = undefined; // else the page's stream would be in a worker, out of reach
 window.EventSource = class extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;
@@ -49,6 +50,11 @@ window.fail = () => {
 };
 """
 """Stands in for the network: the test plays the events of the newest stream."""
+FLEX_GAPS: Final = """[...document.querySelectorAll("*")].filter((element) => {
+  const { display, rowGap, columnGap } = getComputedStyle(element);
+  return display.endsWith("flex") && (parseFloat(rowGap) || parseFloat(columnGap));
+}).map((element) => element.id || element.className || element.tagName)"""
+"""The flex containers with a gap. Two rules can make one together, so only a browser finds all."""
 
 
 @dataclass(slots=True)
@@ -135,6 +141,7 @@ def opened(browser: Browser, query: BoardQuery = QUERY, **how: object) -> Iterat
         until(lambda: page.evaluate("window.streams.length === 1"))
         yield Screen(page, worked_example(), query)
         assert problems == []
+        assert page.evaluate(FLEX_GAPS) == []  # Chromium 79 knows none
 
 
 def later(read: BoardRows, seq: int, **changes: object) -> BoardRows:

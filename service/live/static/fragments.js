@@ -1,15 +1,12 @@
 // Puts HTML fragments from the stream into the page: each replaces the element that has its id.
 
 import { glide, grow } from "./motion.js";
+import { policy } from "./trusted.js";
 
 const LEAVING_MS = 2_600; // how long a row stays, struck through, after its task was done
 const HIGHLIGHT_MS = 4_000; // how long a change stays highlighted
 const FOCUSABLE = "a, button, select, summary, [tabindex]";
 const OWNERS = ["reason", "manager", "figure", "task", "client"]; // data attributes that name the owner of a value
-
-// The only place where text becomes HTML. The text comes from our own stream alone (same origin, `connect-src 'self'`),
-// and the server's templates have escaped everything that a CRM sent.
-const policy = window.trustedTypes && trustedTypes.createPolicy("lossboard", { createHTML: (html) => html });
 
 /**
  * Show a frame's fragments. With `highlight`, animate and highlight what changed, and credit who closed a task.
@@ -59,7 +56,9 @@ function rowsOf(ids) {
 
 function parse(html) {
   const template = document.createElement("template");
-  template.innerHTML = policy ? policy.createHTML(html) : html;
+  // The only place where text becomes HTML. It comes from our own stream alone (same origin, `connect-src 'self'`), and
+  // the server's templates have escaped everything that a CRM sent.
+  template.innerHTML = policy.createHTML(html);
   return template.content.firstElementChild;
 }
 
