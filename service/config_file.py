@@ -280,7 +280,7 @@ def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
             known = kinds.setdefault(reason_key(name), kind)
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")
             _check(known == kind, f"{key}.{kind}", f"{name!r} has another kind already")
-    return ReasonTable(kinds)
+    return ReasonTable.of({kind: getattr(section, kind) for kind in LISTED_KINDS})
 
 
 def _limits(raw: Mapping[str, object], currency: str, key: str) -> Limits:
