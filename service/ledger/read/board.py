@@ -54,6 +54,7 @@ class ClientRow:
     amount: int
     tasks: tuple[TaskRow, ...]
     open_amount: int = 0
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

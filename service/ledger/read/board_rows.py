@@ -106,6 +106,7 @@ def clients(
             amount=stakes[client_id].amount,
             tasks=tuple(sorted(rows, key=lambda task: (task.due_at, task.task_id))),
             open_amount=stakes[client_id].open_amount,
+            phone=stakes[client_id].phone,
         )
         for client_id, rows in tasks.items()
     }
@@ -124,7 +125,7 @@ def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
 
 
 _STAKES_OF = (
-    select(_STAKES.c.client_id, _CLIENTS.c.name, _STAKES.c.amount, _STAKES.c.open_amount)
+    select(_STAKES.c.client_id, _CLIENTS.c.name, _CLIENTS.c.phone, _STAKES.c.amount, _STAKES.c.open_amount)
     .select_from(
         _STAKES.outerjoin(
             _CLIENTS, and_(_CLIENTS.c.account == _STAKES.c.account, _CLIENTS.c.id == _STAKES.c.client_id)
@@ -137,7 +138,7 @@ _STAKES_OF = (
 def _stakes(
     connection: Connection, account: str, ids: Collection[str]
 ) -> Mapping[str, Row[*tuple[Any, ...]]]:
-    """The names of clients at risk, and what is at stake for each."""
+    """The names and telephone numbers of clients at risk, and what is at stake for each."""
     rows = connection.execute(_STAKES_OF, {"account": account, "ids": ids})
     return {row.client_id: row for row in rows}
 

@@ -116,12 +116,17 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A client at risk, with its overdue tasks, longest overdue first."""
+    """A client at risk, with its overdue tasks, longest overdue first.
+
+    Args:
+        phone: What a `tel:` address takes; null if it is not known. Absent where phones are not shown.
+    """
 
     client_id: str
     client: str
     amount: str
     tasks: tuple[Task, ...]
+    phone: str | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class LateTasks(msgspec.Struct, frozen=True):

@@ -163,8 +163,8 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query if query.mode == "desk" else None  # nobody clicks on a wall
     return {
-        "title": ("title", (risk.clients, _filtered_by(snapshot, query), snapshot.title)),
-        "shown": ("shown", (_filtered_by(snapshot, query),)),
+        "title": ("title", (risk.clients, filtered_by(snapshot, query), snapshot.title)),
+        "shown": ("shown", (filtered_by(snapshot, query),)),
         "office": ("office", (snapshot.title,)),
         "to-wall": ("to_wall", (query,)),
         "periods": ("periods", (snapshot.period, query)),
@@ -208,7 +208,7 @@ def _unknowns(snapshot: Snapshot) -> dict[str, _MacroCall]:
     return calls
 
 
-def _filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:
+def filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:
     """The names of the manager and the pipeline that a board is filtered by; empty without a filter."""
     gettext = translations_of(query.language).gettext
     names = [

@@ -3,7 +3,8 @@
 import { Announcer } from "./announce.js";
 import { Clock, write } from "./clock.js";
 import { keepOnly, show } from "./fragments.js";
-import { listenToKeys } from "./keys.js";
+import { listenToHelp } from "./help.js";
+import { listenToFullScreen, listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
 import { listenToNavigation } from "./navigation.js";
 import { listenToPopups } from "./popups.js";
@@ -125,5 +126,6 @@ listenToNavigation(() => {
   showWaiting();
 });
 listenToPopups();
-listenToKeys();
+listenToKeys(listenToHelp());
+listenToFullScreen();
 clock.tick();
