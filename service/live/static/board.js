@@ -8,6 +8,7 @@ import { listenToFullScreen, listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
 import { listenToNavigation } from "./navigation.js";
 import { listenToPopups } from "./popups.js";
+import { listenToCopy, prepareSetup, welcome } from "./setup.js";
 import { Stream } from "./stream.js";
 import { Upgrade } from "./upgrade.js";
 import { Wall } from "./wall.js";
@@ -48,6 +49,8 @@ function showFrame(name, frame, first) {
   if (name === "snapshot") keepOnly(frame.order.list, highlight);
   const { arrived, saved, amounts } = show(frame, highlight, messages);
   announcer.add({ arrived, saved });
+  prepareSetup();
+  if (frame.came) welcome(frame.came, messages);
   if (wall) wall.fit(); // before anything flies, so that an amount starts from where its row is seen
   const target = document.querySelector("#gaps .saved .value");
   for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);
@@ -128,4 +131,6 @@ listenToNavigation(() => {
 listenToPopups();
 listenToKeys(listenToHelp());
 listenToFullScreen();
+listenToCopy(messages);
+prepareSetup();
 clock.tick();
