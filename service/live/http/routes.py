@@ -36,6 +36,7 @@ from service.live.http.refusals import refused
 from service.live.http.same_view import has_slash, kept, same_view
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
 from service.live.page import render
+from service.live.page.help import help_page
 from service.live.page.rotation import first_stop
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
@@ -155,14 +156,18 @@ class Boards:
         rows = self._reader.read(account.id, days.selections)
         return build_snapshot(rows, account, query, days, storing=self._hub.is_storing())
 
-    async def page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """The page, with the figures in it."""
+    def page(self, render: Callable[[Snapshot, Account, BoardQuery], str]) -> Handler:
+        """The handler of a page with the figures in it."""
 
-        def make(gzip: bool) -> Body:
+        async def respond(request: Request, account: Account, query: BoardQuery) -> ASGIApp:
             shown = first_stop(query)
-            return encoded(render.page(self._read(account, shown), account, shown), HTML, gzip=gzip)
 
-        return await made(self.turns, request, query, make, DEADLINE_SECONDS)
+            def make(gzip: bool) -> Body:
+                return encoded(render(self._read(account, shown), account, shown), HTML, gzip=gzip)
+
+            return await made(self.turns, request, query, make, DEADLINE_SECONDS)
+
+        return respond
 
     async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
@@ -248,7 +253,8 @@ def routes(
     reasons = Classifying(classifier, kept).beside(lists.reasons())
     return [
         index_route(accounts, screens, brake, AWAY),
-        Route("/boards/{account}", boards.guarded(boards.page)),
+        Route("/boards/{account}", boards.guarded(boards.page(render.page))),
+        Route("/boards/{account}/help", boards.guarded(boards.page(help_page))),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
         *lists.routes(boards.guarded),

@@ -18,7 +18,7 @@ export function show({ set, remove = [], hide = [], order = {}, closed = {} }, h
   const arrived = [];
   const change = () => {
     for (const [id, html] of Object.entries(set)) {
-      const fresh = parse(html);
+      const fresh = nodes(html).firstElementChild;
       const old = document.getElementById(id);
       if (old) replace(old, fresh, closed[id], highlight, messages);
       else if (fresh.matches(".client")) arrived.push(append(list, fresh, highlight));
@@ -54,12 +54,13 @@ function rowsOf(ids) {
   return ids.map((id) => document.getElementById(id)).filter((row) => row);
 }
 
-function parse(html) {
+/** The nodes of a text that our own service has rendered. */
+export function nodes(html) {
   const template = document.createElement("template");
-  // The only place where text becomes HTML. It comes from our own stream alone (same origin, `connect-src 'self'`), and
+  // The only place where text becomes HTML. It comes from our own stream and help alone (same origin, `connect-src 'self'`), and
   // the server's templates have escaped everything that a CRM sent.
   template.innerHTML = policy.createHTML(html);
-  return template.content.firstElementChild;
+  return template.content;
 }
 
 function append(list, row, highlight) {
@@ -140,7 +141,7 @@ function strike(row, text) {
   disable(row);
   const element = document.createElement("span");
   element.className = "credit";
-  element.textContent = text;
+  element.textContent = element.title = text;
   (row.querySelector(".lead") || row).append(element);
 }
 

@@ -26,7 +26,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "/metrics": "metrics",
     "/webhooks/{account}": "webhook",
     "/events": "shared",
-    **{f"{BOARD}{path}": "board" for path in ("", "/snapshot", "/events")},
+    **{f"{BOARD}{path}": "board" for path in ("", "/help", "/snapshot", "/events")},
     CLASSIFY: "board",
     **{f"{BOARD}/{name}{kind}": "board" for name in LISTS for kind in ("", ".csv")},
     f"{BOARD}/reasons.csv": "board",
