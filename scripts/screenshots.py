@@ -1,99 +1,103 @@
-"""Takes the pictures of docs/screenshots: the demo, a busy office, its lists, a lost service."""
+"""Takes the pictures of docs/screenshots: the demo as it comes up, and every state of the page in three fonts.
+
+The demo's are of `lossboard demo --still` under a stopped clock. Of each state there is one sheet: a row for
+each font, with the wall, the desk and the phone.
+"""
 
 from __future__ import annotations
 
-import tempfile
-import time
+import base64
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from scripts.still import REPEATABLE, SCHEMES, Scheme, Size, shoot, still_demo
+from scripts.programs import FONTS
+from scripts.still import REPEATABLE, SCHEMES, Size, shoot, still_demo
+from service.live.board.query import Language, Mode, Theme
 from tests.browser import launched
-from tests.e2e.busy import busy_day
-from tests.e2e.running import Service, admit, running
+from tests.live.boards import QUERY
+from tests.live.page.layout import MOMENTS, show
+from tests.live.page.layout_states import STATES, browser_with
+from tests.live.screens import opened
 
 FOLDER: Final = Path("docs/screenshots")
-DESK, LAPTOP, PHONE = (1920, 1080), (1366, 768), (390, 844)
-FOUR_K, UPRIGHT = (3840, 2160), (1080, 1920)
+SHEETS: Final = FOLDER / "states"
+DESK, LAPTOP, PHONE = (1920, 1080), (1440, 900), (390, 844)
 
-HIGHLIGHT_SECONDS: Final = 5.0
-"""Seconds after which no change is highlighted any more."""
+SCREENS: Final[dict[str, tuple[Mode, Size]]] = {
+    "wall": ("wall", DESK),
+    "desk": ("desk", LAPTOP),
+    "phone": ("desk", PHONE),
+}
+"""What one row of a sheet shows."""
 
-DEADLINE: Final = 60_000
-"""Milliseconds in which the page must show what a picture is about."""
+LOOKS: Final[dict[str, tuple[Theme, Language]]] = {
+    "DejaVu": ("dark", "ru"),
+    "Noto": ("light", "ru"),
+    "Roboto": ("dark", "en"),
+}
+"""The theme and language in which each font is shown, so that a sheet has seen all of them."""
 
-
-def _picture(name: str, size: Size, scheme: Scheme) -> Path:
-    return FOLDER / f"{name}-{size[0]}x{size[1]}{'' if scheme == 'dark' else '-light'}.png"
+SHEET: Final = """<style>
+  body { margin: 0; padding: 12px; background: #808080; }
+  div { display: flex; margin-bottom: 12px; }
+  img { height: 500px; margin-right: 12px; }
+</style>"""
+SHEET_SIZE: Final = ViewportSize(width=1960, height=1560)
+QUALITY: Final = 72
+"""Of the sheets' JPEG, in percent."""
 
 
 def _pictures_of_the_demo(browser: Browser) -> None:
     with still_demo() as board:
-        for size in (DESK, LAPTOP, PHONE):
+        for name, size in (("board", DESK), ("board", LAPTOP), ("board", PHONE)):
             for scheme in SCHEMES:
-                shoot(browser, board, _picture("board", size, scheme), size, scheme, whole_page=False)
-        quiet = _picture("wall-quiet", DESK, "dark")
-        shoot(browser, f"{board}?mode=wall", quiet, DESK, "dark", whole_page=False)
+                picture = FOLDER / f"{name}-{size[0]}x{size[1]}{'' if scheme == 'dark' else '-light'}.png"
+                shoot(browser, board, picture, size, scheme, whole_page=False)
+        wall = FOLDER / f"wall-{DESK[0]}x{DESK[1]}.png"
+        shoot(browser, f"{board}?mode=wall", wall, DESK, "dark", whole_page=False)
 
 
-def _open(browser: Browser, address: str, size: Size, scheme: Scheme) -> Page:
-    """A page of a running service at rest."""
-    page = browser.new_page(viewport=ViewportSize(width=size[0], height=size[1]), color_scheme=scheme)
-    admit(page.context)
-    page.goto(address)
-    if page.locator("script").count():
-        page.locator("html[data-state=live]").wait_for(timeout=DEADLINE)
-        time.sleep(HIGHLIGHT_SECONDS)
-    return page
+def _row(family: str) -> dict[str, list[bytes]]:
+    """The pictures of each state in one font, in the order of `SCREENS`."""
+    pictures: dict[str, list[bytes]] = {}
+    theme, language = LOOKS[family]
+    with browser_with(family) as browser:
+        for mode, size in SCREENS.values():
+            query = QUERY._replace(mode=mode, theme=theme, language=language)
+            with opened(browser, query, viewport={"width": size[0], "height": size[1]}) as screen:
+                for state in (*STATES, *MOMENTS):
+                    show(screen, state)
+                    pictures.setdefault(state, []).append(screen.page.screenshot())
+    return pictures
 
 
-def _save(page: Page, name: str, size: Size, scheme: Scheme = "dark") -> None:
-    page.screenshot(path=_picture(name, size, scheme))
+def _sheets(browser: Browser, rows: Mapping[str, Mapping[str, Sequence[bytes]]]) -> None:
+    """One sheet for each state, of the rows by font and state."""
+    page = browser.new_page(viewport=SHEET_SIZE)
+    for state in (*STATES, *MOMENTS):
+        _draw(page, [rows[family][state] for family in FONTS])
+        path = SHEETS / f"{state.replace(' ', '-')}.jpg"
+        page.screenshot(path=path, type="jpeg", quality=QUALITY, full_page=True)
     page.close()
 
 
-def _pictures_of_a_busy_office(browser: Browser) -> None:
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as service:
-        busy_day(service)
-        board = f"{service.url}/boards/office"
-        views: list[tuple[str, str, Size, Scheme]] = [
-            *(("wall", "?mode=wall", size, "dark") for size in (DESK, FOUR_K, LAPTOP, UPRIGHT)),
-            ("wall", "?mode=wall&theme=light", DESK, "light"),
-            ("wall-english", "?mode=wall&theme=light&lang=en", DESK, "light"),
-            *(("busy", "", size, "dark") for size in (DESK, FOUR_K)),
-            ("busy-english", "?lang=en", LAPTOP, "light"),
-            ("busy-english", "?lang=en", PHONE, "dark"),
-            *((name, f"/{name}", size, "light") for name in ("deals", "tasks") for size in (LAPTOP, PHONE)),
-        ]
-        for name, path, size, scheme in views:
-            _save(_open(browser, f"{board}{path}", size, scheme), name, size, scheme)
-        _picture_of_finished_work(browser, service, f"{board}?mode=wall")
-        lost = _open(browser, f"{board}?mode=wall", DESK, "dark")
-        assert service.stop() == 0
-        lost.locator("html[data-state=lost]").wait_for(timeout=DEADLINE)
-        _save(lost, "wall-lost", DESK)
-
-
-def _picture_of_finished_work(browser: Browser, service: Service, wall: str) -> None:
-    """A client whose tasks were just done: its row is struck through and its amount flies."""
-    page = _open(browser, wall, DESK, "dark")
-    tasks = page.locator("#list .client").nth(1).locator("[data-task]")
-    for task_id in tasks.evaluate_all("(rows) => rows.map((row) => row.dataset.task)"):
-        service.task(task_id, completed=True)
-    page.locator(".client.leaving.done").wait_for(timeout=DEADLINE)
-    time.sleep(0.3)  # until the amount is on its way
-    _save(page, "wall-closing", DESK)
+def _draw(page: Page, rows: Sequence[Sequence[bytes]]) -> None:
+    encoded = [[base64.b64encode(picture).decode() for picture in row] for row in rows]
+    images = ["".join(f'<img src="data:image/png;base64,{one}">' for one in row) for row in encoded]
+    page.set_content(SHEET + "".join(f"<div>{row}</div>" for row in images))
 
 
 def main() -> None:
     """Take all pictures."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    SHEETS.mkdir(parents=True, exist_ok=True)
+    rows = {family: _row(family) for family in FONTS}
     with launched(*REPEATABLE) as browser:
-        _pictures_of_the_demo(browser)
-        _pictures_of_a_busy_office(browser)
-    print(f"{FOLDER}: {len(list(FOLDER.glob('*.png')))} pictures")
+        #_pictures_of_the_demo(browser)
+        _sheets(browser, rows)
+    print(f"{FOLDER}: {len(list(FOLDER.glob('*.png')))} pictures, {len(list(SHEETS.glob('*.jpg')))} sheets")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,12 @@ ACTED_ON: Final = ".lead h4, .lead .amount, .late, .who, .client .credit, #risk-
 FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.number, #further, .most"
 """What is in one line, and whole."""
 
+AT_REST: Final = """document.getAnimations().forEach((moving) => {
+  const isEndless = moving.effect.getComputedTiming().endTime === Infinity;
+  if (isEndless) moving.cancel(); else moving.finish();
+})"""
+"""Ends what moves."""
+
 MEASURE: Final = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
 
 
@@ -126,4 +132,4 @@ def show(screen: Screen, state: str) -> None:
         screen.change(closing(STATES[name]))
     elif moment == "lost":
         page.clock.run_for(60_000)
-    page.evaluate("document.getAnimations().forEach((moving) => moving.finish())")
+    page.evaluate(AT_REST)
