@@ -8,9 +8,10 @@ or deleted deal saves nobody.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from service.projections.at_risk import CLIENT_DEALS, at_stake
-from service.projections.facts import DealFacts, Moment, TaskFacts
+from service.projections.facts import DealFacts, Moment, Phase, TaskFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
 DEAL_SAVES = Relation("deal_saves", ("deal_id",), ("tasks",), feeds="deal")
@@ -24,6 +25,9 @@ itself."""
 
 SAVED_CLIENTS = Relation("saved_clients", ("client_id",), ("clients", "amount"))
 """The clients saved today, and the amount of each."""
+
+SAVING_PHASES: Final[frozenset[Phase]] = frozenset({"open", "won", "unknown"})
+"""The phases of a deal whose task can save a client."""
 
 SAVED_TODAY = Relation("saved_today", (), SAVED_CLIENTS.measures)
 """The figure on the board: the sum of `SAVED_CLIENTS`."""
@@ -41,7 +45,7 @@ def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
 
 def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
     """A deal with such a task counts once on its client, unless it was lost or deleted."""
-    if deal.phase in ("open", "won", "unknown") and sums.row(DEAL_SAVES)[0]:
+    if deal.phase in SAVING_PHASES and sums.row(DEAL_SAVES)[0]:
         open_amount = deal.amount if deal.phase == "open" else 0
         yield CLIENT_SAVES, (deal.client_id,), (1, open_amount, deal.amount - open_amount, 0)
 

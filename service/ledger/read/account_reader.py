@@ -12,6 +12,7 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.write import heads
+from service.ledger.write.heads import Head
 from service.model import Instant
 
 
@@ -25,8 +26,12 @@ class Begun(NamedTuple):
     def position(self) -> tuple[int, Instant]:
         """The sequence number, and the moment that the rows are true for. Not for rows that change by the
         clock alone: those are true at the moment of the head."""
-        head = heads.prepared(self.connection, self.account.id)
+        head = self.head()
         return head.seq, max(head.as_of, self.now)
+
+    def head(self) -> Head:
+        """The account's head. Rows that change by the clock are true at its moment."""
+        return heads.prepared(self.connection, self.account.id)
 
 
 class AccountReader:

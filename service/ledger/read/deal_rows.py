@@ -30,7 +30,7 @@ PAGE: Final = 1_000
 NAMED_REASONS: Final = 500
 """Reasons that a statement names at most. With more, it returns the deals of all reasons."""
 
-_SLACK: Final = 3 * 3600 * SECOND
+SLACK: Final = 3 * 3600 * SECOND
 """Where clocks go back over midnight, some moments of a day come after the start of the next day."""
 
 _CLIENTS: Final = STATE["client"]
@@ -124,8 +124,8 @@ def _statement(
     lost_at = DEALS.c.lost_at
     chosen: list[ColumnElement[bool]] = [
         DEALS.c.account == account.id,
-        lost_at >= day_start(selection.first, account.zone) - _SLACK,
-        lost_at < day_start(shifted(selection.last, 1), account.zone) + _SLACK,
+        lost_at >= day_start(selection.first, account.zone) - SLACK,
+        lost_at < day_start(shifted(selection.last, 1), account.zone) + SLACK,
     ]
     for column, wanted in (
         (DEALS.c.manager_id, selection.manager_id),

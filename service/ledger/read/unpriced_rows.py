@@ -16,6 +16,7 @@ from service.ledger.database.tables import DEALS, STATE, SUMS
 from service.ledger.read import board_rows
 from service.ledger.read.account_reader import AccountReader
 from service.model import Instant
+from service.projections.facts import DEAL_CLIENT
 from service.projections.unconverted import UNKNOWN, UNPRICED
 
 PAGE: Final = 1_000
@@ -30,12 +31,14 @@ class UnpricedDeal:
     """A deal that counts with amount 0.
 
     Args:
+        client_id: `deal:<id>` for a deal that has no client.
         lost: Whether it is lost; else it is open.
         amount: In minor units of `currency`; None if the amount is not known, and so is `currency`.
     """
 
     deal_id: str
     name: str | None
+    client_id: str
     client: str | None
     manager_id: str | None
     lost: bool
@@ -76,6 +79,7 @@ def _deal(row: Row[*tuple[Any, ...]]) -> UnpricedDeal:
     return UnpricedDeal(
         deal_id=row.id,
         name=row.name,
+        client_id=row.client_id or f"{DEAL_CLIENT}{row.id}",
         client=row.client or row.client_id or None,
         manager_id=row.manager_id or None,
         lost=row.status == "lost",

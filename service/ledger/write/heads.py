@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
@@ -13,6 +13,7 @@ from service.config import Account, zone_version
 from service.ledger.database import schema
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
+from service.ledger.database.prepared import Prepared
 from service.ledger.database.tables import HEADS, STATE, TASKS
 from service.model import SECOND, Day, Instant, Micros, later
 from service.projections import FINGERPRINT, REVISION
@@ -73,8 +74,9 @@ def fingerprint_of(account: Account) -> str:
 
 
 _MERGERS = exists().where(STATE["merger"].c.account == bindparam("account"))
-_HEAD = select(*HEADS.c, _MERGERS.label("mergers")).where(HEADS.c.account == bindparam("account"))
-_LOCKED_HEAD = _HEAD.with_for_update()
+_SELECT = select(*HEADS.c, _MERGERS.label("mergers")).where(HEADS.c.account == bindparam("account"))
+_HEAD = Prepared(_SELECT)
+_LOCKED_HEAD = Prepared(_SELECT.with_for_update())
 _FREE_HEAD = (
     select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
 )
@@ -87,8 +89,8 @@ _DUE = select(HEADS.c.account).where(
 def head(connection: Connection, account: str, *, lock: bool = False) -> Head | None:
     """The head row of an account; None if there is none. `lock` keeps other nodes from committing to the
     account until this transaction ends."""
-    row = connection.execute(_LOCKED_HEAD if lock else _HEAD, {"account": account}).one_or_none()
-    return None if row is None else Head(*tuple[Any, ...](row))
+    rows = (_LOCKED_HEAD if lock else _HEAD).rows(connection, {"account": account})
+    return Head(*rows[0]) if rows else None
 
 
 def lock_if_free(connection: Connection, account: str) -> bool:
@@ -129,7 +131,7 @@ def prepared(connection: Connection, account: str, *, lock: bool = False) -> Hea
     return row
 
 
-_STORE = (
+_STORE = Prepared(
     update(HEADS)
     .where(HEADS.c.account == bindparam("the_account"))
     .values({column: bindparam(column.name) for column in HEADS.c if not column.primary_key})
@@ -139,7 +141,7 @@ _STORE = (
 def store(connection: Connection, changed: Head) -> None:
     """Write a head row whose lock the transaction holds."""
     values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
-    connection.execute(_STORE, {"the_account": changed.account, **values})
+    _STORE.run(connection, [{"the_account": changed.account, **values}])
 
 
 def touch(connection: Connection, accounts: Iterable[str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from service.ledger.database.prepared import Prepared
 from service.ledger.database.tables import INVALIDATIONS
 from service.ledger.write import heads
 from service.model import Day, Entity
@@ -99,7 +100,7 @@ def union(invalidations: Iterable[Invalidation]) -> Invalidation:
     )
 
 
-_STORE = insert(INVALIDATIONS)
+_STORE = Prepared(insert(INVALIDATIONS))
 _DROP = delete(INVALIDATIONS).where(
     INVALIDATIONS.c.account == bindparam("account"), INVALIDATIONS.c.seq <= bindparam("upto")
 )
@@ -113,7 +114,7 @@ _READ = select(INVALIDATIONS.c.stale).where(
 def store(connection: Connection, account: str, seq: int, invalidation: Invalidation) -> None:
     """Store the invalidation of a commit. Every `KEPT` commits, drop those that are older than `KEPT`."""
     text = msgspec.json.encode(invalidation).decode()
-    connection.execute(_STORE, {"account": account, "seq": seq, "stale": text})
+    _STORE.run(connection, [{"account": account, "seq": seq, "stale": text}])
     if seq % KEPT == 0:
         connection.execute(_DROP, {"account": account, "upto": seq - KEPT})
 
@@ -129,7 +130,7 @@ def read(connection: Connection, account: str, after: int, upto: int) -> list[In
 
 def fill(connection: Connection, account: str) -> None:
     """Store a row that means nothing and takes some room. No reader asks for its number."""
-    connection.execute(_STORE, {"account": account, "seq": _FILLER, "stale": " " * FILLER_BYTES})
+    _STORE.run(connection, [{"account": account, "seq": _FILLER, "stale": " " * FILLER_BYTES}])
 
 
 def empty(connection: Connection, account: str) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from service.ledger.database.in_list import in_list
+from service.ledger.database.prepared import Prepared
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier, storable
 from service.projections.batch import Changed
@@ -60,10 +61,12 @@ class Quarantined:
     detail: str
 
 
-_KNOWN = select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).where(
-    DELIVERIES.c.account == bindparam("account"), in_list(DELIVERIES.c.key, "keys")
+_KNOWN = Prepared(
+    select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).where(
+        DELIVERIES.c.account == bindparam("account"), in_list(DELIVERIES.c.key, "keys")
+    )
 )
-_APPEND = insert(DELIVERIES)
+_APPEND = Prepared(insert(DELIVERIES))
 _HOLD = insert(QUARANTINE)
 _DROPPED: Final[Mapping[str, str | None]] = {"body": None, "changed": "{}"}
 """What is left of a pruned delivery in these columns. What it changed has names in it, as its body has."""
@@ -73,7 +76,7 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 def known(connection: Connection, account: str, keys: Collection[str]) -> dict[str, Known]:
     """The deliveries that are stored under some keys, by key."""
-    rows = connection.execute(_KNOWN, {"account": account, "keys": keys})
+    rows = _KNOWN.rows(connection, {"account": account, "keys": keys})
     return {key: Known(number, content) for key, number, content in rows}
 
 
@@ -81,8 +84,8 @@ def append(connection: Connection, numbered: Iterable[tuple[int, Delivery, Chang
     """Store deliveries with their numbers, and their rejections in quarantine."""
     if not (deliveries := list(numbered)):
         return
-    connection.execute(
-        _APPEND,
+    _APPEND.run(
+        connection,
         [
             {
                 "account": delivery.account,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, Row, Select, Update, bindparam, select, update
+from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, select, update
 
-from service.ledger.database.engine import Upsert, insert_into
+from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
+from service.ledger.database.prepared import Prepared
 from service.ledger.database.tables import INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.facts import DERIVED
@@ -31,9 +32,10 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 @cache
-def _by_ids(entity: Entity) -> Select[*tuple[Any, ...]]:
+def _by_ids(entity: Entity) -> Prepared:
     table = STATE[entity]
-    return select(*columns(entity)).where(table.c.account == bindparam("account"), in_list(table.c.id, "ids"))
+    of_ids = table.c.account == bindparam("account"), in_list(table.c.id, "ids")
+    return Prepared(select(*columns(entity)).where(*of_ids))
 
 
 @cache
@@ -58,7 +60,7 @@ def load(connection: Connection, account: str, entity: Entity, ids: Collection[s
     """The records of some entities, by id. Those that are not known are left out."""
     if not ids:
         return {}
-    rows = connection.execute(_by_ids(entity), {"account": account, "ids": ids})
+    rows = _by_ids(entity).rows(connection, {"account": account, "ids": ids})
     return {str(row[0]): record(entity, row) for row in rows}
 
 
@@ -75,7 +77,7 @@ def pages(
         after = str(rows[-1][0])
 
 
-def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
+def record(entity: Entity, row: Sequence[Any]) -> Record:
     """Read the record from a row that begins with `columns`."""
     stamps = _DECODER.decode(row[1])
     kept: dict[str, Stamp] = {}
@@ -87,26 +89,27 @@ def record(entity: Entity, row: Row[*tuple[Any, ...]]) -> Record:
 
 
 @lru_cache(maxsize=64)
-def _upsert(dialect: str, entity: Entity) -> Upsert:
+def _upsert(dialect: str, entity: Entity) -> Prepared:
     table = STATE[entity]
     statement = insert_into(dialect, table)
-    return statement.on_conflict_do_update(
+    kept = statement.on_conflict_do_update(
         index_elements=["account", "id"],
         set_={
             column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key
         },
     )
+    return Prepared(kept)
 
 
 @cache
-def _update(entity: Entity) -> Update:
+def _update(entity: Entity) -> Prepared:
     table = STATE[entity]
     fixed = {"account", "id", *INDEXED[entity]}
-    return (
-        update(table)
-        .where(table.c.account == bindparam("_account"), table.c.id == bindparam("_id"))
-        .values({column: bindparam(column.name) for column in table.columns if column.name not in fixed})
-    )
+    set_: dict[str, BindParameter[Any]] = {
+        column.name: bindparam(column.name) for column in table.columns if column.name not in fixed
+    }
+    of_id = table.c.account == bindparam("_account"), table.c.id == bindparam("_id")
+    return Prepared(update(table).where(*of_id).values(set_))
 
 
 def save(
@@ -132,9 +135,9 @@ def save(
         else:
             inserted.append({"account": account, "id": entity_id, **values})
     if inserted:
-        connection.execute(_upsert(connection.dialect.name, entity), inserted)
+        _upsert(connection.dialect.name, entity).run(connection, inserted)
     if updated:
-        connection.execute(_update(entity), updated)
+        _update(entity).run(connection, updated)
 
 
 def _indexed(entity: Entity, record: Record) -> dict[str, Value]:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, select
 
-from service.ledger.database.engine import Upsert, insert_into
+from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
+from service.ledger.database.prepared import Prepared
 from service.ledger.database.tables import SUMS
 from service.projections.flow import Cells, Deltas, Key, Measures, Relation
 
@@ -22,16 +23,16 @@ def _every(relation: Relation) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _about(relation: Relation) -> Select[*tuple[Any, ...]]:
+def _about(relation: Relation) -> Prepared:
     """Selects the rows about some entities: the first column of the key is the entity's id."""
-    return _every(relation).where(in_list(SUMS[relation].c[relation.key[0]], "ids"))
+    return Prepared(_every(relation).where(in_list(SUMS[relation].c[relation.key[0]], "ids")))
 
 
 def cells(connection: Connection, account: str, relation: Relation, ids: Collection[str]) -> Cells:
     """The rows of a relation about some entities."""
     width = len(relation.key)
-    rows = connection.execute(_about(relation), {"account": account, "ids": ids})
-    return {tuple(row[:width]): tuple(row[width:]) for row in rows}
+    rows = _about(relation).rows(connection, {"account": account, "ids": ids})
+    return {row[:width]: row[width:] for row in rows}
 
 
 def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:
@@ -42,24 +43,24 @@ def rows(connection: Connection, account: str, relation: Relation) -> Iterator[t
 
 
 @lru_cache(maxsize=256)
-def _addition(dialect: str, relation: Relation) -> Upsert:
+def _addition(dialect: str, relation: Relation) -> Prepared:
     """Adds to a row, or inserts it."""
     table = SUMS[relation]
     statement = insert_into(dialect, table)
-    return statement.on_conflict_do_update(
-        index_elements=["account", *relation.key],
-        set_={name: table.c[name] + statement.excluded[name] for name in relation.measures},
-    )
+    added = {name: table.c[name] + statement.excluded[name] for name in relation.measures}
+    return Prepared(statement.on_conflict_do_update(index_elements=["account", *relation.key], set_=added))
 
 
 @cache
-def _removal(relation: Relation) -> Delete:
+def _removal(relation: Relation) -> Prepared:
     """Deletes a row if all its measures are zero."""
     table = SUMS[relation]
-    return delete(table).where(
-        table.c.account == bindparam("_account"),
-        *(table.c[name] == bindparam(f"_{name}") for name in relation.key),
-        *(table.c[name] == 0 for name in relation.measures),
+    return Prepared(
+        delete(table).where(
+            table.c.account == bindparam("_account"),
+            *(table.c[name] == bindparam(f"_{name}") for name in relation.key),
+            *(table.c[name] == 0 for name in relation.measures),
+        )
     )
 
 
@@ -68,8 +69,8 @@ def add(connection: Connection, account: str, deltas: Deltas) -> None:
     for relation, changes in deltas.items():
         columns = (*relation.key, *relation.measures)
         ordered = sorted(changes.items())
-        connection.execute(
-            _addition(connection.dialect.name, relation),
+        _addition(connection.dialect.name, relation).run(
+            connection,
             [
                 {"account": account, **dict(zip(columns, (*key, *measures), strict=True))}
                 for key, measures in ordered
@@ -82,7 +83,7 @@ def add(connection: Connection, account: str, deltas: Deltas) -> None:
             if any(measures[index] < 0 for index in counts)
         ]
         if emptied:
-            connection.execute(_removal(relation), emptied)
+            _removal(relation).run(connection, emptied)
 
 
 def clear(connection: Connection, account: str) -> None:

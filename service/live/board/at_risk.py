@@ -143,6 +143,7 @@ def _client(row: ClientRow, account: Account, manager_names: Mapping[str, str], 
         client=_client_name(row, names),
         amount=decimal_string(row.amount, account.currency),
         tasks=tuple(_task(task, account, manager_names, names) for task in tasks),
+        phone=names.phone(row.phone),
     )
 
 

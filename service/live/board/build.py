@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from service.adapters import ADAPTERS
 from service.calendar import iso, iso_day, local_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
@@ -23,6 +24,7 @@ from service.live.board.snapshot import (
     Previous,
     Reason,
     SeriesPoint,
+    Setup,
     Snapshot,
     Total,
 )
@@ -65,14 +67,21 @@ def build_snapshot(
         storing=storing,
         known_from=None if rows.known_from is None else iso_day(rows.known_from),
         shown=Filter(query.manager, query.pipeline),
-        managers=_choices(rows.manager_names),
-        pipelines=_choices(rows.pipeline_names),
+        managers=choices(rows.manager_names),
+        pipelines=choices(rows.pipeline_names),
         title=account.title,
+        setup=None if rows.heard else _setup(account, query),
     )
 
 
-def _choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
-    """By name, then by id."""
+def _setup(account: Account, query: BoardQuery) -> Setup:
+    adapter = ADAPTERS[account.crm]
+    steps = tuple(adapter.steps(account, query.language))
+    return Setup(account.crm, adapter.posting_address(account.webhook_address), steps)
+
+
+def choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
+    """The managers or pipelines to choose from: by name, then by id."""
     return tuple(Choice(choice_id, name) for name, choice_id in sorted((n, i) for i, n in names.items()))
 
 

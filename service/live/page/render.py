@@ -20,6 +20,7 @@ import msgspec
 from markupsafe import Markup
 
 from service.config import Account, Language
+from service.ledger.read.board import Arrived
 from service.live.board.at_risk import name_of
 from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
@@ -27,6 +28,7 @@ from service.live.board.snapshot import FIGURES, BoardWarning, Choice, Snapshot
 from service.live.page.environment import template
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
+from service.live.text.arrivals import arrival_text
 from service.live.text.i18n import translations_of
 
 STATIC: Final = Path(__file__).parents[1] / "static"
@@ -93,7 +95,11 @@ def html_snapshot(snapshot: Snapshot, query: BoardQuery) -> dict[str, Json]:
 
 
 def html_patch(
-    old: Snapshot, new: Snapshot, query: BoardQuery, closed: AbstractSet[str] = frozenset()
+    old: Snapshot,
+    new: Snapshot,
+    query: BoardQuery,
+    closed: AbstractSet[str] = frozenset(),
+    arrived: Arrived | None = None,
 ) -> dict[str, Json]:
     """The frame that turns a page of `old` into a page of `new`.
 
@@ -103,6 +109,7 @@ def html_patch(
 
     Args:
         closed: The ids of the tasks that were completed between the two.
+        arrived: What came first of all, if anything did; `came` says it.
     """
     before, after = _calls(old, query), _calls(new, query)
     changed = [fragment_id for fragment_id, call in after.items() if before.get(fragment_id) != call]
@@ -118,6 +125,7 @@ def html_patch(
         "hide": [fragment_id for fragment_id in gone if fragment_id in hidden],
         "order": {} if order == _order(old) else {"list": list[Json](order)},
         "closed": _closed_work(old, new, closed, query.language) if closed else {},
+        **({} if arrived is None else {"came": arrival_text(arrived, query.language)}),
     }
 
 
@@ -162,18 +170,21 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     losses, risk, currency = snapshot.losses, snapshot.at_risk, snapshot.currency
     listed = risk.list[:CLIENTS_SHOWN]
     linked = query if query.mode == "desk" else None  # nobody clicks on a wall
-    calls: dict[str, _MacroCall] = {
-        "title": ("title", (risk.clients, _filtered_by(snapshot, query), snapshot.title)),
-        "shown": ("shown", (_filtered_by(snapshot, query),)),
+    return {
+        "title": ("title", (risk.clients, filtered_by(snapshot, query), snapshot.title)),
+        "shown": ("shown", (filtered_by(snapshot, query),)),
         "office": ("office", (snapshot.title,)),
         "to-wall": ("to_wall", (query,)),
         "periods": ("periods", (snapshot.period, query)),
         "filters": ("filters", (snapshot.managers, snapshot.pipelines, query)),
         "period": ("period", (snapshot.period, query)),
-        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from)),
-        "losses-days": ("losses_days", (losses.series, losses.previous, currency)),
+        "losses-figures": ("losses_figures", (losses, currency, snapshot.period, snapshot.known_from, query)),
+        "losses-days": ("losses_days", (losses.series, losses.previous, currency, query)),
         "losses-reasons": ("losses_reasons", (losses, currency, query)),
-        "risk-figures": ("risk_figures", (risk.clients, risk.amount, risk.tasks, currency, risk.limits)),
+        "risk-figures": (
+            "risk_figures",
+            (risk.clients, risk.amount, risk.tasks, currency, risk.limits, query),
+        ),
         "sorting": ("sorting", (query,)),
         **{
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
@@ -181,25 +192,43 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         },
         "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
         "managers": ("managers", (risk.managers, currency, query)),
-        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency)),
+        "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency, query)),
         "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
         "setup": ("unknown", ("setup",)),
         "full": ("unknown", ("full",))
         if snapshot.storing
         else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
+        **_unknowns(snapshot, query),
     }
+
+
+def _unknowns(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
+    """What stands in the place of figures that are not known."""
+    calls: dict[str, _MacroCall] = {}
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}
         calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))
-    unheard = [warning for warning in snapshot.warnings if warning.code == "never_heard"]
-    if unheard:
+    if snapshot.setup is not None:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
-        calls["title"] = ("title", (0, "", snapshot.title))
-        calls["setup"] = ("setup", (unheard[0].subject,))
+        calls |= _setup_calls(snapshot, query)
     return calls
 
 
-def _filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:
+def _setup_calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
+    """The fragments that differ while nothing has ever come. What was refused stands beside what to do, not
+    among the warnings."""
+    day = snapshot.as_of[:10]
+    refused = [warning for warning in snapshot.warnings if warning.code == "requests_refused"]
+    others = _told(warning for warning in snapshot.warnings if warning not in refused)
+    last = max(refused, key=lambda warning: warning.last_at or "", default=None)
+    return {
+        "title": ("title", (0, "", snapshot.title)),
+        "setup": ("setup", (snapshot.setup, last, day, query.mode == "wall")),
+        "warnings": ("warnings", (others, day, query)),
+    }
+
+
+def filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:
     """The names of the manager and the pipeline that a board is filtered by; empty without a filter."""
     gettext = translations_of(query.language).gettext
     names = [

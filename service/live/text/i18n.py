@@ -98,6 +98,8 @@ class Translations:
             "months": [get_month_names("abbreviated", locale=self.language)[month] for month in range(1, 13)],
             "date": self.gettext("%(month)s %(day)s"),
             "dated": self.gettext("%(month)s %(day)s, %(year)s"),
+            "came": self.gettext("The first event has come"),
+            "copied": self.gettext("Copied"),
             "live": self.gettext("Live"),
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),

@@ -148,6 +148,16 @@ _CAUSES: Final[Mapping[str, tuple[str, str]]] = {
 """By `protocol.Cause`."""
 
 
+_REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
+    "token": _message("Compare the secret in the CRM with webhook_secret in the configuration."),
+    "signature": _message("The CRM signs with another secret than webhook_secret in the configuration."),
+    "stale": _message("Set the clocks of the sender and of the service: they are minutes apart."),
+    "headers": _message("Let the CRM send the secret or the signature, as the steps say."),
+    "account": _message("Look which account of the CRM the configuration names."),
+}
+"""What to do, by `protocol.Cause`."""
+
+
 def warning_text(warned: Warned, day: str, language: Language) -> str:
     """The text of a warning.
 
@@ -171,4 +181,10 @@ def warning_text(warned: Warned, day: str, language: Language) -> str:
 def cause_text(cause: str | None, language: Language) -> str:
     """Why a request was refused as not authentic."""
     text, _ = _CAUSES.get(cause or "", _message("not authentic"))
+    return translations_of(language).gettext(text)
+
+
+def cause_remedy(cause: str | None, language: Language) -> str:
+    """What to do about a request that was refused as not authentic."""
+    text, _ = _REMEDIES.get(cause or "", _message("Check the address and the secret in the CRM."))
     return translations_of(language).gettext(text)

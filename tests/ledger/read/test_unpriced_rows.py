@@ -51,8 +51,8 @@ def test_a_deal_without_a_price_is_listed_with_what_is_known_of_it(both: Ledger)
     assert read(both) == (
         2,
         [
-            UnpricedDeal("1", "Абонемент", "Иван", "3", False, None, None, None),
-            UnpricedDeal("2", None, None, None, True, 500, "USD", "https://crm.example/2"),
+            UnpricedDeal("1", "Абонемент", "7", "Иван", "3", False, None, None, None),
+            UnpricedDeal("2", None, "deal:2", None, None, True, 500, "USD", "https://crm.example/2"),
         ],
     )
     assert [row.deal_id for row in read(both, UNKNOWN)[1]] == ["1"]

@@ -50,7 +50,7 @@ def boards_app(
     streams: int = MAX_STREAMS,
     views: Mapping[str, str] = NO_VIEWS,
 ) -> tuple[Starlette, Hub]:
-    """The routes of some accounts' boards; lists other than that of the tasks find no database."""
+    """The routes of some accounts' boards; lists other than those of clients and tasks find no database."""
     clock, by_id = StandingClock(NOW), {account.id: account for account in accounts}
     away = Database("sqlite:////nowhere/at/all.db"), by_id, clock
     readers = Readers.of(*away)._replace(boards=reader)

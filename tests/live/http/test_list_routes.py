@@ -19,15 +19,10 @@ from service.live.stream.hub import Hub
 from tests.clocks import StandingClock
 from tests.live.boards import NOW, OFFICE, StubReader
 from tests.live.http.apps import NO_VIEWS, StubScreens
+from tests.live.http.test_access_matrix import LISTS
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "reasons",
-        *(f"{name}{end}" for name in ("deals", "tasks", "troubles", "unpriced") for end in ("", ".csv")),
-    ],
-)
+@pytest.mark.parametrize("path", ["reasons", *(f"{name}{end}" for name in LISTS for end in ("", ".csv"))])
 async def test_without_the_database_a_list_is_a_problem_to_try_again(path: str) -> None:
     clock, accounts, reader = StandingClock(NOW), {"office": replace(OFFICE, invented=True)}, StubReader()
     reader.error = Unavailable("gone")

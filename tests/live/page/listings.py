@@ -16,10 +16,14 @@ from service.ledger.read.trouble_rows import TroubleRows
 from service.ledger.read.unpriced_rows import Unpriced, UnpricedDeal
 from service.ledger.write.log import Quarantined
 from service.live.board.query import BoardQuery
-from service.live.page import list_page, lists, spreadsheet
-from service.live.page.lists import ListFilter, RefusalList
-from service.live.page.trouble_list import trouble_list
-from service.live.page.unpriced_list import unpriced_list
+from service.live.page.lists import list_page, spreadsheet, tasks
+from service.live.page.lists import refusals as refusal_lists
+from service.live.page.lists.listing import Listing
+from service.live.page.lists.refusals import ListFilter, RefusalList
+from service.live.page.lists.table import ALL as EVERY
+from service.live.page.lists.table import Row, View
+from service.live.page.lists.troubles import trouble_list
+from service.live.page.lists.unpriced import unpriced_list
 from service.model import SECOND, Day, Trouble, earlier
 from tests.live.boards import MONTH, NOW, OFFICE, QUERY
 
@@ -64,22 +68,35 @@ def refusals(*deals: LostDeal, names: Sequence[str | None] = NAMES) -> Refusals:
 
 
 def refusal_list(
-    read: Refusals, criteria: ListFilter = ALL, query: BoardQuery = QUERY, office: Account = OFFICE
+    read: Refusals,
+    criteria: ListFilter = ALL,
+    query: BoardQuery = QUERY,
+    office: Account = OFFICE,
+    view: View = EVERY,
 ) -> RefusalList:
-    return lists.refusal_list(read, criteria, MONTH.current, office, query)
+    return refusal_lists.refusal_list(read, criteria, MONTH.current, office, query, view)
 
 
-def refusal_page(read: Refusals, criteria: ListFilter = ALL, query: BoardQuery = QUERY) -> str:
-    return list_page.refusal_page(refusal_list(read, criteria, query), OFFICE, query)
+def refusal_page(
+    read: Refusals, criteria: ListFilter = ALL, query: BoardQuery = QUERY, view: View = EVERY
+) -> str:
+    return list_page.page(refusal_list(read, criteria, query, view=view), OFFICE, query)
 
 
-def refusal_sheet(read: Refusals, language: Language = "ru", office: Account = OFFICE) -> spreadsheet.Sheet:
+def refusal_sheet(
+    read: Refusals, language: Language = "ru", office: Account = OFFICE, view: View = EVERY
+) -> spreadsheet.Sheet:
     query = QUERY._replace(language=language)
-    return spreadsheet.refusal_sheet(refusal_list(read, query=query, office=office), office, query)
+    return spreadsheet.sheet(refusal_list(read, query=query, office=office, view=view), office, query)
 
 
-def task_page(rows: BoardRows, query: BoardQuery = QUERY) -> str:
-    return list_page.task_page(lists.task_list(rows, OFFICE, query), OFFICE, query)
+def task_page(rows: BoardRows, query: BoardQuery = QUERY, view: View = EVERY) -> str:
+    return list_page.page(tasks.task_list(rows, OFFICE, query, view), OFFICE, query)
+
+
+def rows_of(listing: Listing[Row]) -> list[Row]:
+    """All rows of a list, in its order."""
+    return list(listing.rows.lines(lambda row: row))
 
 
 TROUBLES: Final = TroubleRows(
@@ -97,18 +114,20 @@ TROUBLES: Final = TroubleRows(
 
 
 def trouble_page(read: TroubleRows = TROUBLES, query: BoardQuery = QUERY) -> str:
-    return list_page.trouble_page(trouble_list(read, OFFICE, query.language), OFFICE, query)
+    return list_page.page(trouble_list(read, OFFICE, query), OFFICE, query)
 
 
 def trouble_sheet(read: TroubleRows = TROUBLES, language: Language = "ru") -> spreadsheet.Sheet:
-    listing = trouble_list(read, OFFICE, language)
-    return spreadsheet.trouble_sheet(listing, OFFICE, QUERY._replace(language=language))
+    query = QUERY._replace(language=language)
+    return spreadsheet.sheet(trouble_list(read, OFFICE, query), OFFICE, query)
 
 
 def unpriced_deal(number: int, amount: int | None = None, currency: str | None = None) -> UnpricedDeal:
     """An open deal that counts with amount 0."""
     url = f"https://crm.example/{number}"
-    return UnpricedDeal(str(number), f"Сделка {number}", "Иван Петров", "3", False, amount, currency, url)
+    return UnpricedDeal(
+        str(number), f"Сделка {number}", "7", "Иван Петров", "3", False, amount, currency, url
+    )
 
 
 def unpriced(*deals: UnpricedDeal) -> Unpriced:
@@ -117,17 +136,17 @@ def unpriced(*deals: UnpricedDeal) -> Unpriced:
 
 
 def unpriced_page(*deals: UnpricedDeal, query: BoardQuery = QUERY) -> str:
-    return list_page.unpriced_page(unpriced_list(unpriced(*deals), None, OFFICE, query), OFFICE, query)
+    return list_page.page(unpriced_list(unpriced(*deals), None, OFFICE, query), OFFICE, query)
 
 
 def unpriced_sheet(*deals: UnpricedDeal, language: Language = "ru") -> spreadsheet.Sheet:
     query = QUERY._replace(language=language)
-    return spreadsheet.unpriced_sheet(unpriced_list(unpriced(*deals), None, OFFICE, query), OFFICE, query)
+    return spreadsheet.sheet(unpriced_list(unpriced(*deals), None, OFFICE, query), OFFICE, query)
 
 
 def task_sheet(rows: BoardRows, language: Language = "ru") -> spreadsheet.Sheet:
     query = QUERY._replace(language=language)
-    return spreadsheet.task_sheet(lists.task_list(rows, OFFICE, query), OFFICE, query)
+    return spreadsheet.sheet(tasks.task_list(rows, OFFICE, query), OFFICE, query)
 
 
 def cells(content: bytes, delimiter: str = ";") -> list[list[str]]:

@@ -21,12 +21,12 @@ OPEN = board_rows(refusals=losses(("Дорого", 14, 7172200), ("Далеко"
 
 def test_a_verdict_is_sent_without_leaving_the_page_told_and_taken_back(browser: Browser) -> None:
     sent: list[Request] = []
-    status = 200
+    reply = '{{"said": "«Дорого» {kind}", "reason": "Дорого", "kind": "{kind}"}}'
 
     def answer(route: Route) -> None:
         sent.append(route.request)
         kind = parse_qs(route.request.post_data or "")["kind"][0]
-        route.fulfill(status=status, json={"said": f"«Дорого» {kind}", "reason": "Дорого", "kind": kind})
+        route.fulfill(content_type="application/json", body=reply.format(kind=kind))
 
     with opened(browser, EDITOR) as screen:
         page, told = screen.page, screen.page.locator("#verdict")
@@ -48,7 +48,7 @@ def test_a_verdict_is_sent_without_leaving_the_page_told_and_taken_back(browser:
         assert parse_qs(sent[1].post_data or "") == {"reason": ["Дорого"], "kind": ["unclassified"]}
         page.clock.run_for(30_000)
         expect(told).to_be_hidden()
-        status = 503
+        reply = "<p>An error of a proxy"
         page.get_by_role("button", name="В объективные: Далеко").click()
         expect(told.locator("span")).to_have_text("Не сохранилось. Попробуйте ещё раз.")
         assert fits_in_width(page, (390, 844))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from service.live.board.query import QueryError
-from service.live.page.lists import parse_filter
-from service.live.page.unpriced_list import parse_currency
+from service.live.page.lists.refusals import parse_filter
+from service.live.page.lists.unpriced import parse_currency
 from service.projections.facts import PENDING
 from service.projections.unconverted import UNKNOWN
 from tests.live.boards import QUERY, losses
@@ -19,6 +19,7 @@ from tests.live.page.listings import (
     deal,
     refusal_list,
     refusals,
+    rows_of,
     trouble_page,
     trouble_sheet,
     unpriced_deal,
@@ -102,5 +103,5 @@ def test_the_refusals_whose_reason_is_asked_for_are_those_that_the_warning_count
     )
     read = replace(refusals(*deals), by_reason=sums, reasons_wanted=wanted)
     listing = refusal_list(read, parse_filter({"pending": "1"}))
-    assert [row.deal_id for row in listing.rows] == listed
+    assert [row.deal_id for row in rows_of(listing)] == listed
     assert listing.total.count == len(listed)

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 
 from service.config import Language
-from service.live.page import spreadsheet
-from service.live.page.lists import ListFilter
+from service.live.page.lists import spreadsheet
+from service.live.page.lists.refusals import ListFilter
 from tests.live.boards import OFFICE, QUERY, board_rows, client, task, worked_example
 from tests.live.page.listings import cells, deal, refusal_list, refusal_sheet, refusals, task_sheet
 
@@ -47,10 +47,10 @@ def test_a_task_without_a_deal_has_no_amount() -> None:
     _, first, second = cells(task_sheet(rows).content)
     assert first == [
         *("Иван", "позвонить", "Абонемент", "42", "Анна", "2026-11-22 06:00", "1 день 4 ч"),
-        *("5184,00", "RUB", "https://crm.example/42"),
+        *("28,00", "5184,00", "RUB", "https://crm.example/42"),
     ]
     assert second[1:5] == ["", "", "", ""]
-    assert second[7:] == ["", "", ""]
+    assert second[7:] == ["1,00", "", "", ""]
 
 
 STARTS = ["=", "+", "-", "@", "\t", "\r", "\n"]
@@ -86,7 +86,7 @@ def test_a_file_is_named_for_what_it_has() -> None:
     assert unquote(full) == "Отказы – Отдел А Б X y – 2026-11-01 – 2026-11-30.csv"
     query = QUERY._replace(manager="3")
     listing = refusal_list(refusals(deal(1, "3")), ListFilter("Выбрал других"), query)
-    assert "Выбрал других – Анна" in unquote(spreadsheet.refusal_sheet(listing, OFFICE, QUERY).disposition)
+    assert "Выбрал других – Анна" in unquote(spreadsheet.sheet(listing, OFFICE, QUERY).disposition)
     tasks = task_sheet(worked_example(), "en").disposition
     assert 'filename="overdue-tasks-office-2026-11-23.csv"' in tasks
     assert "Overdue tasks" in unquote(tasks)

@@ -25,6 +25,7 @@ def messages() -> Iterator[str | tuple[str, ...]]:
         "_plural_forms": (1, 2),
         "_message": None,
         "_plural": (1, 2),
+        "Column": (2,),
     }
     folder = Path(next(iter(service.live.__path__)))
     methods = [("**.py", "python"), ("templates/**.html", "jinja2")]

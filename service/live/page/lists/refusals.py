@@ -1,29 +1,34 @@
-"""The lists behind the figures of a board: refusals deal by deal, overdue tasks one by one. Pure.
+"""Refusals, deal by deal. Pure.
 
 The rows of a list add up to its figure: a list has every row that the figure counts, and no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, NamedTuple, get_args
 
 from service import calendar
+from service.calendar import parse_period
 from service.config import Account, Language
-from service.ledger.read.board import BoardRows, LossRow, Selection
+from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
-from service.live.board.at_risk import at_risk, name_of
+from service.live.board.at_risk import name_of
 from service.live.board.build import is_pending, reasons_of
 from service.live.board.links import web_address
 from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
-from service.live.board.snapshot import KINDS, Reason, Task, Total
-from service.live.text import formats
-from service.live.text.i18n import NO_REASON, PENDING_REASON, translations_of
-from service.model import TEXT_LENGTH
+from service.live.board.snapshot import KINDS, Reason, Total
+from service.live.page.lists.listing import Listing, Scope
+from service.live.page.lists.rows import Rows
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
+from service.live.text.alphabet import collated
+from service.live.text.i18n import NO_REASON, PENDING_REASON, same_reason, translations_of
+from service.model import TEXT_LENGTH, Day
 from service.money import decimal_string
-from service.projections.facts import PENDING
+from service.projections.facts import DEAL_CLIENT, PENDING
 from service.reasons import Kind, reason_key
 
 _UNNAMED: Final[Mapping[str, str | None]] = {
@@ -42,16 +47,23 @@ class ListFilter(NamedTuple):
             reason.
         kind: None for every kind that counts.
         pending: Only those whose reason, or its name, is still being asked for.
+        days: Only those of some days, as in the address, in place of the query's period.
     """
 
     reason: str | None = None
     kind: Kind | None = None
     pending: bool = False
+    days: str | None = None
 
     @property
     def unnamed(self) -> bool:
         """Whether `reason` is a name that the board itself gives, because the CRM gave none."""
         return self.reason is not None and reason_key(self.reason) in _UNNAMED
+
+    def parameters(self, reason: str | None) -> dict[str, str | None]:
+        """The parameters of the address that ask for this; `reason` as the board spells it."""
+        pending = "1" if self.pending else None
+        return {"reason": reason, "kind": self.kind, "pending": pending, "days": self.days}
 
 
 def parse_filter(parameters: Mapping[str, str]) -> ListFilter:
@@ -66,13 +78,25 @@ def parse_filter(parameters: Mapping[str, str]) -> ListFilter:
     kind = next((kind for kind in KINDS if kind == name), None)
     if name and kind is None:
         raise QueryError(f"kind is {' or '.join(KINDS)}")
-    return ListFilter(reason or None, kind, pending=bool(parameters.get("pending")))
+    days = parameters.get("days") or None
+    return ListFilter(reason or None, kind, pending=bool(parameters.get("pending")), days=days)
+
+
+def selection_of(criteria: ListFilter, query: BoardQuery, today: Day) -> Selection:
+    """The refusals that a list reads.
+
+    Raises:
+        PeriodError: The days cannot be read.
+    """
+    period = parse_period(criteria.days or query.period, today)
+    return Selection(period.first, period.last, query.manager, query.pipeline)
 
 
 class Refusal(NamedTuple):
     """A lost deal, with names in place of ids.
 
     Args:
+        client_id: `deal:<deal id>` if the deal has no client.
         client: None if the deal has none; likewise `deal` (the deal's name), `manager` and `pipeline`.
         reason: The reason's name; for a deal without one, a text in the language of the page.
         amount: A decimal string in the account's currency.
@@ -80,6 +104,7 @@ class Refusal(NamedTuple):
         day: The local day on which the deal was lost, as an ISO date.
     """
 
+    client_id: str
     client: str | None
     deal_id: str
     deal: str | None
@@ -93,96 +118,109 @@ class Refusal(NamedTuple):
     url: str | None
 
 
-class RefusalList(NamedTuple):
+def _cells(account: Account, language: Language) -> Cells[Refusal]:
+    translations = translations_of(language)
+    _ = translations.gettext
+    return (
+        (_("Lost on"), lambda row: row.day),
+        (_("Client"), lambda row: row.client),
+        (_("Deal"), lambda row: row.deal),
+        (_("Deal number"), lambda row: row.deal_id),
+        (_("Reason"), lambda row: row.reason),
+        (_("Kind"), lambda row: translations.kind(row.kind)),
+        (_("Manager"), lambda row: row.manager),
+        (_("Pipeline"), lambda row: row.pipeline),
+        (_("Amount"), lambda row: Decimal(row.amount)),
+        (_("Currency"), lambda _row: account.currency),
+        (_("Link"), lambda row: row.url),
+    )
+
+
+TABLE: Final[Table[Refusal]] = Table(
+    name="deals",
+    columns=(
+        Column("deal", "Deal", lambda row: row.deal or row.deal_id),
+        Column("amount", "Amount", lambda row: Decimal(row.amount), is_number=True),
+        Column("client", "Client", lambda row: row.client),
+        Column("reason", "Reason", lambda row: row.reason),
+        Column("kind", "Kind", lambda row: KINDS.index(row.kind)),
+        Column("manager", "Manager", lambda row: row.manager),
+        Column("day", "Lost on", lambda row: row.day, is_number=True),
+    ),
+    order=Order("day", descending=True),
+    arrives=True,
+    amount=lambda row: row.amount,
+    client=lambda row: row.client_id,
+    texts=lambda row: (row.client, row.deal, row.deal_id, row.reason, row.manager),
+    cells=_cells,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalList(Listing[Refusal]):
     """Refusals, newest first.
 
     Args:
-        as_of: The moment of the figures: ISO, local.
-        first: The first day of the period as an ISO date; `last` likewise, inclusive.
-        manager: The name of the manager that the list is filtered by; `pipeline` and `reason` likewise.
-        pending: Whether only those are listed whose reason is still being asked for.
-        reasons: Those that it has, as the board shows them.
-        total: The same as on the board.
-        rows: Made one by one; consume them before the read that they come from ends.
+        first: The first day of the list as an ISO date; `last` likewise, inclusive.
+        reason: The name of the reason that the list is filtered by.
+        reasons: Those that it has, as the board shows them; `reason_names`: those to choose from.
+        criteria: Its kind, and whether only those are listed whose reason is still being asked for.
     """
 
-    seq: int
-    as_of: str
     first: str
     last: str
-    manager: str | None
-    pipeline: str | None
     reason: str | None
-    kind: Kind | None
-    pending: bool
     reasons: tuple[Reason, ...]
-    total: Total
-    rows: Iterator[Refusal]
-
-
-class OverdueTask(NamedTuple):
-    """An overdue task, with names in place of ids.
-
-    Args:
-        deal: The deal's name; None if it has none, or if the task is on the client itself.
-        due_at: ISO, local.
-        overdue: For how long, as text.
-        amount: The deal's amount, a decimal string; None for a task on the client itself.
-    """
-
-    client: str
-    text: str | None
-    deal_id: str | None
-    deal: str | None
-    manager: str | None
-    due_at: str
-    overdue: str
-    amount: str | None
-    url: str | None
-
-
-class TaskList(NamedTuple):
-    """Overdue tasks, longest overdue first.
-
-    Args:
-        as_of: The moment of the figures: ISO, local.
-        manager: The name of the manager that the list is filtered by; `pipeline` likewise.
-        clients: The number of clients at risk.
-        amount: The amount at stake. It counts a deal once, so it can be less than the sum of the rows.
-    """
-
-    seq: int
-    as_of: str
-    manager: str | None
-    pipeline: str | None
-    clients: int
-    amount: str
-    rows: list[OverdueTask]
+    reason_names: tuple[str, ...]
+    criteria: ListFilter
 
 
 def refusal_list(
-    refusals: Refusals, criteria: ListFilter, selection: Selection, account: Account, query: BoardQuery
+    refusals: Refusals,
+    criteria: ListFilter,
+    selection: Selection,
+    account: Account,
+    query: BoardQuery,
+    view: View = ALL,
 ) -> RefusalList:
     """The refusals that pass a filter. As on the board, excluded reasons never do."""
     account = account.with_hand(refusals.by_hand)
     sums = [row for row in refusals.by_reason if _passes(row, criteria, refusals.reasons_wanted, account)]
-    amount = decimal_string(sum(row.amount for row in sums), account.currency)
     names = {row.reason_id: row.reason for row in sums if row.reason_id and row.reason}
     deals = refusals.deals({row.reason_id for row in sums})
+    rows = (_refusal(deal, refusals, names, account, query) for deal in deals)
+    amount = decimal_string(sum(row.amount for row in sums), account.currency)
+    known = None if view.narrows else Total(sum(row.count for row in sums), amount)
+    scope = Scope.of(query, refusals.manager_names, refusals.pipeline_names)
+    first, last = calendar.iso_day(selection.first), calendar.iso_day(selection.last)
+    translations, reason = translations_of(query.language), _reason(criteria, sums, query.language)
+    kind = translations.kind(criteria.kind) if criteria.kind else None
+    chosen = (kind, reason, scope.manager, scope.pipeline)
     return RefusalList(
+        table=TABLE,
         seq=refusals.seq,
         as_of=calendar.iso(refusals.as_of, account.zone),
-        first=calendar.iso_day(selection.first),
-        last=calendar.iso_day(selection.last),
-        manager=name_of(query.manager, refusals.manager_names),
-        pipeline=name_of(query.pipeline, refusals.pipeline_names),
-        reason=_reason(criteria, sums, query.language),
-        kind=criteria.kind,
-        pending=criteria.pending,
+        rows=Rows(rows, TABLE, view, query.language, known),
+        view=view,
+        scope=scope,
+        parameters=criteria.parameters(reason),
+        file_name=f"refusals-{account.id}-{first}-{last}",
+        named=(translations.gettext("Lost deals"), account.title, *chosen, first, last),
+        first=first,
+        last=last,
+        reason=reason,
         reasons=reasons_of(sums, account),
-        total=Total(sum(row.count for row in sums), amount),
-        rows=(_refusal(deal, refusals, names, account, query) for deal in deals),
+        reason_names=_names(reasons_of(refusals.by_reason, account), criteria, query.language),
+        criteria=criteria,
     )
+
+
+def _names(reasons: Iterable[Reason], criteria: ListFilter, language: Language) -> tuple[str, ...]:
+    """The names of the reasons of the list's kind, by the alphabet."""
+    names = {
+        same_reason(reason.reason, language) for reason in reasons if criteria.kind in (None, reason.kind)
+    }
+    return tuple(sorted(names, key=lambda name: collated(name, language)))
 
 
 def _passes(row: LossRow, criteria: ListFilter, wanted: int, account: Account) -> bool:
@@ -216,6 +254,7 @@ def _refusal(
     client = deal.client or deal.client_id
     names = names_for(query, account)
     return Refusal(
+        client_id=deal.client_id or f"{DEAL_CLIENT}{deal.deal_id}",
         client=names.client(client) if client else None,
         deal_id=deal.deal_id,
         deal=names.deal(deal.name),
@@ -227,36 +266,4 @@ def _refusal(
         unconverted=deal.unconverted,
         day=calendar.iso_day(deal.day),
         url=web_address(deal.url),
-    )
-
-
-def task_list(rows: BoardRows, account: Account, query: BoardQuery) -> TaskList:
-    """The overdue tasks of a board."""
-    card = at_risk(rows, account, query)
-    as_of = calendar.iso(rows.as_of, account.zone)
-    tasks = [(task, client.client) for client in card.list for task in client.tasks]
-    tasks.sort(key=lambda row: (datetime.fromisoformat(row[0].due_at), row[0].task_id))
-    return TaskList(
-        seq=rows.seq,
-        as_of=as_of,
-        manager=name_of(query.manager, rows.manager_names),
-        pipeline=name_of(query.pipeline, rows.pipeline_names),
-        clients=card.clients,
-        amount=card.amount,
-        rows=[_overdue_task(task, client, as_of, query.language) for task, client in tasks],
-    )
-
-
-def _overdue_task(task: Task, client: str, as_of: str, language: Language) -> OverdueTask:
-    late = datetime.fromisoformat(as_of) - datetime.fromisoformat(task.due_at)
-    return OverdueTask(
-        client=client,
-        text=task.text,
-        deal_id=task.deal_id,
-        deal=None if task.deal == task.deal_id else task.deal,
-        manager=task.manager,
-        due_at=task.due_at,
-        overdue=formats.duration(late.total_seconds(), language),
-        amount=None if task.deal_id is None else task.amount,
-        url=task.url,
     )

@@ -1,0 +1,117 @@
+"""Statements of the hot path: written as SQLAlchemy Core, compiled once, run on the driver's cursor.
+
+`Connection.execute` costs more than most statements on the way of a webhook. What it does for a transaction
+is kept: listeners see each statement, and an error of the driver has the same consequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from sqlalchemy import ClauseElement, Connection, Dialect, Select
+
+Parameters: TypeAlias = Mapping[str, Any]
+_Processor: TypeAlias = Callable[[Any], Any] | None
+
+
+class _Compiled(NamedTuple):
+    """A statement as a driver takes it.
+
+    Args:
+        names: The parameters in the order of their places; None where they are named.
+        constants: The parameters that the statement itself gives.
+        binds: What turns some parameters into the driver's values.
+        results: What turns the driver's values into those of each column; empty if none needs it.
+    """
+
+    text: str
+    names: tuple[str, ...] | None
+    constants: Parameters
+    binds: Mapping[str, Callable[[Any], Any]]
+    results: tuple[_Processor, ...]
+
+    def arguments(self, parameters: Parameters) -> Any:
+        """The parameters as the driver takes them."""
+        if self.constants:
+            parameters = {**self.constants, **parameters}
+        if self.binds:
+            parameters = {**parameters, **{name: bind(parameters[name]) for name, bind in self.binds.items()}}
+        return parameters if self.names is None else tuple(map(parameters.__getitem__, self.names))
+
+
+class Prepared:
+    """A statement that is compiled once for each database.
+
+    Args:
+        statement: An INSERT without values takes all columns of its table.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement: Final = statement
+        self._compiled: Final[dict[str, _Compiled]] = {}
+
+    def rows(self, connection: Connection, parameters: Parameters) -> list[tuple[Any, ...]]:
+        """Run it once; returns its rows."""
+        compiled = self._for(connection.dialect)
+        return self._run(connection, compiled, compiled.arguments(parameters))
+
+    def run(self, connection: Connection, parameters: Sequence[Parameters]) -> None:
+        """Run it for each of some parameters."""
+        compiled = self._for(connection.dialect)
+        if len(parameters) == 1:
+            self._run(connection, compiled, compiled.arguments(parameters[0]), fetch=False)
+        else:
+            many = [compiled.arguments(one) for one in parameters]
+            self._run(connection, compiled, many, fetch=False, many=True)
+
+    def _run(
+        self,
+        connection: Connection,
+        compiled: _Compiled,
+        arguments: Any,
+        *,
+        fetch: bool = True,
+        many: bool = False,
+    ) -> list[tuple[Any, ...]]:
+        cursor: Any = connection.connection.cursor()
+        for listener in connection.engine.dispatch.before_cursor_execute:
+            listener(connection, cursor, compiled.text, arguments, None, many)
+        try:
+            (cursor.executemany if many else cursor.execute)(compiled.text, arguments)
+            rows: list[tuple[Any, ...]] = cursor.fetchall() if fetch else []
+        except Exception as error:
+            # It wraps the error, and lets go of connections that are lost. There is no public way to it.
+            connection._handle_dbapi_exception(error, compiled.text, arguments, cursor, None)  # noqa: SLF001
+        cursor.close()
+        return rows if not compiled.results else [_processed(row, compiled.results) for row in rows]
+
+    def _for(self, dialect: Dialect) -> _Compiled:
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _compile(self._statement, dialect)
+        return compiled
+
+
+def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
+    compiled: Any = statement.compile(dialect=dialect)
+    types = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
+    binds = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
+    results: tuple[_Processor, ...] = ()
+    if isinstance(statement, Select):
+        columns = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
+        results = tuple(type_.result_processor(dialect, None) for type_ in columns)
+    return _Compiled(
+        str(compiled),
+        tuple(compiled.positiontup) if compiled.positional else None,
+        {name: bind.value for name, bind in compiled.binds.items() if bind.value is not None},
+        {name: bind for name, bind in binds.items() if bind is not None},
+        results if any(results) else (),
+    )
+
+
+def _processed(row: tuple[Any, ...], processors: tuple[_Processor, ...]) -> tuple[Any, ...]:
+    return tuple(
+        value if processor is None else processor(value)
+        for value, processor in zip(row, processors, strict=True)
+    )
