@@ -97,10 +97,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "reason_field in the configuration."
     ),
     "requests_refused": _plural(
-        "%(num)s webhook was refused: %(cause)s, at %(last_at)s. Check the address and the secret in "
+        "%(num)s webhook was refused: %(cause)s (last: %(last_at)s). Check the address and the secret in "
         "the CRM.",
-        "%(num)s webhooks were refused: %(cause)s, the last at %(last_at)s. Check the address and "
-        "the secret in the CRM.",
+        "%(num)s webhooks were refused: %(cause)s (last: %(last_at)s). Check the address and the secret in "
+        "the CRM.",
     ),
     "never_heard": _message("Nothing has come from the CRM yet: have it send webhooks to %(subject)s."),
     "quarantine": _plural(

@@ -42,7 +42,7 @@ def test_a_verdict_is_sent_without_leaving_the_page_told_and_taken_back(browser:
         assert (sent[0].headers["accept"], "lang=ru" in sent[0].url) == ("application/json", True)
         screen.change(replace(OPEN, seq=2, by_hand={"дорого": "excluded"}))
         expect(page.get_by_role("button", name="Не считать: Дорого")).to_have_count(0)
-        told.get_by_role("button", name="Вернуть").click()
+        told.get_by_role("button", name="Отменить").click()
         expect(told.locator("span")).to_have_text("«Дорого» unclassified")
         expect(told.get_by_role("button")).to_be_hidden()
         assert parse_qs(sent[1].post_data or "") == {"reason": ["Дорого"], "kind": ["unclassified"]}
@@ -62,7 +62,7 @@ def test_a_reason_by_hand_can_be_taken_back_where_it_stands_and_the_foot_leads_t
     assert [form["action"] for form in Elements(html).of("form")] == [
         "office/reasons?period=month&sort=amount&lang=ru"
     ] * 2
-    assert "разобрано вручную Вернуть" in text(html)
+    assert "разобрано вручную Отменить" in text(html)
     assert "Вручную разобраны 2 причины" in text(html)
     viewers = render.fragments(board(read), QUERY)["losses-reasons"]
     assert (Elements(viewers).of("form"), "Вручную разобраны 2 причины" in text(viewers)) == ([], True)
