@@ -55,7 +55,7 @@ def done(task_id: str, **fields: Value) -> Change:
     return task(task_id, **{**late, **fields})
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_the_rows_add_up_to_the_figures_whatever_happened(both: Ledger, data: st.DataObject) -> None:
     scene = data.draw(st.sampled_from(SCENES))
