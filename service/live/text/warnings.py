@@ -97,10 +97,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "reason_field in the configuration."
     ),
     "requests_refused": _plural(
-        "%(num)s webhook was refused: %(cause)s, at %(last_at)s. Check the address and the secret in "
+        "%(num)s webhook was refused: %(cause)s (last: %(last_at)s). Check the address and the secret in "
         "the CRM.",
-        "%(num)s webhooks were refused: %(cause)s, the last at %(last_at)s. Check the address and "
-        "the secret in the CRM.",
+        "%(num)s webhooks were refused: %(cause)s (last: %(last_at)s). Check the address and the secret in "
+        "the CRM.",
     ),
     "never_heard": _message("Nothing has come from the CRM yet: have it send webhooks to %(subject)s."),
     "quarantine": _plural(
@@ -120,10 +120,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "configuration, [accounts.rates].",
     ),
     "unclassified": _plural(
-        "%(num)s lost deal is unclassified. Add its reason to controllable, objective or excluded in "
+        "%(num)s lost deal is unclassified. Classify its reason on the board, by an editor's link, or in "
         "the configuration, [accounts.reasons].",
-        "%(num)s lost deals are unclassified. Add their reasons to controllable, objective or "
-        "excluded in the configuration, [accounts.reasons].",
+        "%(num)s lost deals are unclassified. Classify their reasons on the board, by an editor's link, or "
+        "in the configuration, [accounts.reasons].",
     ),
     "reasons_pending": _plural(
         "The reason for %(num)s lost deal is still on its way from the CRM: it will appear by itself.",
