@@ -26,6 +26,7 @@ from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import FIGURES, BoardWarning, Choice, Snapshot
 from service.live.page.environment import template
+from service.live.page.rotation import stops_of
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
 from service.live.text.arrivals import arrival_text
@@ -69,6 +70,8 @@ def page(snapshot: Snapshot, account: Account, query: BoardQuery, *, static: str
         snapshot=snapshot,
         account=account,
         query=query,
+        stops=msgspec.json.encode(stops).decode() if (stops := stops_of(query)) else "",
+        alarms=[(name, value) for name in ("sound", "flash", "quiet") if (value := getattr(query, name))],
         fragments=html,
         rows=[html[row_id] for row_id in _order(snapshot)],
         version=version(),

@@ -110,6 +110,8 @@ class Translations:
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"
             ),
             "saved": self.gettext("Saved: %(names)s"),
+            "sound_on": self.gettext("Turn sound on"),
+            "sound_off": self.gettext("Turn sound off"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
             "stale": self.gettext("No connection: figures as of %(time)s, %(age)s ago"),
