@@ -51,6 +51,7 @@
       const cut = ["left", "right", "top", "bottom"].some((side) => Math.abs(box[side] - whole[side]) > 1);
       const figure = element.closest(figures);
       if (figure && lines > 1 && rects.length > 1) problems.push(`in ${lines} lines: ${name}`);
+      if (!box.scrolls && box.right > innerWidth + 1) problems.push(`beyond the edge: ${name}`);
       if (cut && !box.scrolls) {
         let shortened = element;
         while (shortened && getComputedStyle(shortened).textOverflow !== "ellipsis") shortened = shortened.parentElement;
@@ -61,6 +62,9 @@
       texts.push({ ...box, node, name, capital: of.capital, figure: owner ? owner.dataset.figure : null,
         acted: !!element.closest(acted), headline: !!element.closest(headline) });
     }
+  }
+  for (const table of document.querySelectorAll(".wide")) {
+    if (table.scrollWidth > table.clientWidth + 1) problems.push(`scrolls sideways: ${table.parentElement.id}`);
   }
   texts.sort((one, other) => one.top - other.top);
   let pairs = 0;
