@@ -1,4 +1,4 @@
-"""Makes sure that the programs and libraries are there that tests break things with; what the system does not
+"""Makes sure that the programs, libraries and fonts are there that tests need; what the system does not
 have, it installs from Debian.
 
 It uses the network only if something is missing.
@@ -41,6 +41,22 @@ def _loads(library: str) -> bool:
     return True
 
 
+TRUETYPE: Final = "/usr/share/fonts/truetype"
+FONTS: Final = {
+    "DejaVu": (f"{TRUETYPE}/dejavu/DejaVuSans.ttf", f"{TRUETYPE}/dejavu/DejaVuSans-Bold.ttf"),
+    "Noto": (f"{TRUETYPE}/noto/NotoSans-Regular.ttf", f"{TRUETYPE}/noto/NotoSans-Bold.ttf"),
+    "Roboto": tuple(
+        f"{TRUETYPE}/roboto/unhinted/RobotoTTF/Roboto-{weight}.ttf" for weight in ("Regular", "Bold")
+    ),
+}
+"""The regular and the bold font of each family in which the page's layout is measured."""
+
+
+def font(family: str) -> str | None:
+    """The path of a family's regular font; None if a font of it is not there."""
+    return FONTS[family][0] if all(Path(path).exists() for path in FONTS[family]) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Needed:
     """Something that tests need, how it is found, and Debian's package that has it."""
@@ -54,6 +70,9 @@ NEEDED: Final = (
     Needed("PgBouncer", lambda: program("pgbouncer"), "pgbouncer"),
     Needed("strace", lambda: program("strace"), "strace"),
     Needed("libfiu", fault_library, "libfiu0"),
+    Needed("DejaVu", lambda: font("DejaVu"), "fonts-dejavu-core"),
+    Needed("Noto", lambda: font("Noto"), "fonts-noto-core"),
+    Needed("Roboto", lambda: font("Roboto"), "fonts-roboto-unhinted"),
 )
 
 
@@ -80,7 +99,8 @@ def main() -> int:
         install([needed.package for needed in missing])
     for needed in _missing():
         variable = "LOSSBOARD_FIU" if needed.find is fault_library else f"LOSSBOARD_{needed.name.upper()}"
-        print(f"No {needed.name}: install it, or give its path with {variable}=PATH.", file=sys.stderr)
+        how = "" if needed.name in FONTS else f", or give its path with {variable}=PATH"
+        print(f"No {needed.name}: install it{how}.", file=sys.stderr)
     return 1 if _missing() else 0
 
 

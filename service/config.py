@@ -150,6 +150,7 @@ class Account:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     public_url: str | None = None
     mask_clients: bool = False
+    show_phones: bool = False
     limits: Limits = Limits()
     options: Options = field(default_factory=Options)
     api: Api | None = None

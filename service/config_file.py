@@ -59,6 +59,7 @@ class _Account(msgspec.Struct):
     rates: dict[str, str] = {}
     public_url: str | None = None
     mask_clients: bool = False
+    show_phones: bool = False
     limits: dict[str, Any] = {}
     api: dict[str, Any] | None = None
 
@@ -219,6 +220,7 @@ def _account(raw: Mapping[str, object], root_path: str, key: str) -> Account:
         public_url=public_url,
         root_path=root_path,
         mask_clients=section.mask_clients,
+        show_phones=section.show_phones,
         limits=_limits(section.limits, section.currency, f"{key}.limits"),
         options=_table(raw.get(section.crm, {}), adapter.options, f"{key}.{section.crm}"),
         api=None if section.api is None else _api(section.api, adapter, f"{key}.api"),
@@ -278,7 +280,7 @@ def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
             known = kinds.setdefault(reason_key(name), kind)
             _check(reason_key(name), f"{key}.{kind}", "expected names of reasons")
             _check(known == kind, f"{key}.{kind}", f"{name!r} has another kind already")
-    return ReasonTable(kinds)
+    return ReasonTable.of({kind: getattr(section, kind) for kind in LISTED_KINDS})
 
 
 def _limits(raw: Mapping[str, object], currency: str, key: str) -> Limits:

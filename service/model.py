@@ -87,7 +87,7 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
         "completed_at": int,  # Instant
         "url": str,  # the task's page in the CRM, shown while its deal is not known yet
     },
-    "client": {"name": str},
+    "client": {"name": str, "phone": str},  # phone: digits, after a plus sign if the CRM has one
     "manager": {"name": str},
     "reason": {"name": str},
     "pipeline": {"name": str},
@@ -95,8 +95,8 @@ FIELDS: Final[Mapping[Entity, Mapping[str, type[str | int | bool]]]] = {
 }
 """The fields of each entity and their types. State has one column for each field."""
 
-PERSONAL: Final[Mapping[Entity, str]] = {"client": "name", "deal": "name", "task": "text"}
-"""By entity, the field that names a client, or in which people write a client's name."""
+PERSONAL: Final[dict[Entity, list[str]]] = {"client": ["name", "phone"], "deal": ["name"], "task": ["text"]}
+"""By entity, the fields that tell who a client is, or in which people write a client's name."""
 
 ID_LENGTH: Final = 200
 """Characters in the longest valid id. A longer one is an error, because ids are keys in the database."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
@@ -56,10 +56,22 @@ class ReasonTable:
     Args:
         kinds: What the configuration lists. It wins, by name or id.
         by_hand: What was classified by hand.
+        names: What the configuration lists, as it writes it.
     """
 
     kinds: Mapping[str, Kind]
     by_hand: Mapping[str, Kind] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lists: Mapping[Kind, Iterable[str]]) -> ReasonTable:
+        """The table of the names or ids of each kind."""
+        listed = [(reason_key(name), kind, name) for kind, names in lists.items() for name in names]
+        return cls({key: kind for key, kind, _ in listed}, names={key: name for key, _, name in listed})
+
+    def listed(self, kind: Kind) -> tuple[str, ...]:
+        """What the configuration lists as of a kind, in its order and as it writes it."""
+        return tuple(name for key, name in self.names.items() if self.kinds[key] == kind)
 
     def with_hand(self, by_hand: Mapping[str, Kind]) -> ReasonTable:
         """The table with what was classified by hand, which counts where the configuration lists nothing."""
@@ -110,7 +122,6 @@ _DEFAULT_NAMES: Final[Mapping[str, Mapping[Kind, tuple[str, ...]]]] = {
 }
 
 DEFAULT_REASONS: Final[Mapping[str, ReasonTable]] = {
-    language: ReasonTable({reason_key(name): kind for kind, names in kinds.items() for name in names})
-    for language, kinds in _DEFAULT_NAMES.items()
+    language: ReasonTable.of(lists) for language, lists in _DEFAULT_NAMES.items()
 }
 """By an account's language, the table for one whose configuration has none (SPEC section 2.2)."""

@@ -220,14 +220,18 @@ def links(scene: Scene) -> st.SearchStrategy[Change]:
 
 def namings(scene: Scene) -> st.SearchStrategy[Change]:
     """Changes that name (or take the name from) a client, a manager, a reason or a pipeline."""
-    name = st.fixed_dictionaries({"name": _maybe(("Анна", "Ivan", "Спам"))})
+    name = {"name": _maybe(("Анна", "Ivan", "Спам"))}
+    phone = {"phone": _maybe(("+79000000000", "112233"))}
     pools: dict[Entity, tuple[str, ...]] = {
         "client": CLIENTS,
         "manager": MANAGERS,
         "reason": REASONS,
         "pipeline": ("p1",),
     }
-    return st.one_of([_changes(entity, ids, scene, name) for entity, ids in pools.items()])
+    named = [_changes(entity, ids, scene, st.fixed_dictionaries(name)) for entity, ids in pools.items()]
+    return st.one_of(
+        [*named, _changes("client", CLIENTS, scene, st.fixed_dictionaries({}, optional=name | phone))]
+    )
 
 
 def mergers(scene: Scene) -> st.SearchStrategy[Change]:

@@ -87,6 +87,7 @@ class Truth:
     tasks: Mapping[str, Task]
     gone_clients: frozenset[str]
     client_names: Mapping[str, str]
+    phones: Mapping[str, str]
     manager_names: Mapping[str, str]
     reason_names: Mapping[str, str]
     pipeline_names: Mapping[str, str]
@@ -218,6 +219,7 @@ def truth_of(history: Sequence[tuple[int, Change]], now: Instant, account: Terms
             if one.entity == "client" and one.deleted and not names(history, "client").get(one.id)
         ),
         client_names=names(history, "client"),
+        phones=names(history, "client", "phone"),
         manager_names=names(history, "manager"),
         reason_names=names(history, "reason"),
         pipeline_names=names(history, "pipeline"),
@@ -288,9 +290,9 @@ def is_bound(task: Task) -> bool:
     return task.deal_id is not None or task.client_id is not None
 
 
-def names(history: Sequence[tuple[int, Change]], entity: Entity) -> dict[str, str]:
-    """The name of everything of a kind that has one."""
-    texts = {key: text(changes, "name") for key, changes in living(history, entity).items()}
+def names(history: Sequence[tuple[int, Change]], entity: Entity, field: str = "name") -> dict[str, str]:
+    """The name of everything of a kind that has one, or another of its texts."""
+    texts = {key: text(changes, field) for key, changes in living(history, entity).items()}
     return {key: name for key, name in texts.items() if name is not None}
 
 
@@ -424,6 +426,7 @@ def clients_at_risk(truth: Truth) -> dict[str, ClientRow]:
             stake(truth, tasks),
             tuple(listed),
             sum(deal.amount for deal in open_deals(truth, client_id)),
+            truth.phones.get(client_id),
         )
     return rows
 
@@ -552,6 +555,7 @@ def _client(row: ClientRow) -> dict[str, object]:
     return {
         "client_id": row.client_id,
         "client": row.client,
+        "phone": row.phone,
         "amount": row.amount,
         "tasks": tasks,
         "open": row.open_amount,

@@ -12,7 +12,7 @@ down_revision = None
 oldest = "0001"
 safe_because = "It is the first: no node runs before it."
 
-NAMED = ("clients", "managers", "reasons", "pipelines")
+NAMED = ("managers", "reasons", "pipelines")
 
 SUMS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("losses", ("day", "reason_id", "manager_id", "pipeline_id"), ("count", "amount")),
@@ -269,6 +269,12 @@ def _deals_and_tasks() -> None:
         _moment("due_at"),
         _moment("completed_at"),
     )
+    _state(
+        "clients",
+        sa.Column("name", sa.Text),
+        sa.Column("phone", sa.Text),
+        _check("phone", "length(phone) BETWEEN 5 AND 16"),
+    )
     for name, table, column, where in (
         ("deals_lost", "deals", "lost_at", "lost_at IS NOT NULL"),
         ("tasks_due", "tasks", "open_due_at", "open_due_at IS NOT NULL"),
@@ -300,5 +306,5 @@ def downgrade() -> None:
     sums = (name for name, _, _ in SUMS)
     beside = ("troubles", "syncs", "needs", "classified", "screens")
     log = ("invalidations", "quarantine", "deliveries", "heads")
-    for table in (*sums, *NAMED, "mergers", "tasks", "deals", *beside, *log):
+    for table in (*sums, *NAMED, "mergers", "clients", "tasks", "deals", *beside, *log):
         op.drop_table(table)

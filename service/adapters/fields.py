@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -27,6 +28,11 @@ because it would win over every later change of its fields for good."""
 
 UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
 """What parsing hostile text raises: a wrong value, a date that `datetime` cannot hold, nesting too deep."""
+
+_PHONE = re.compile(r"\+?[0-9]{5,15}")
+_IN_PHONES: Final = frozenset({"Cf", "Pd", "Zs"})
+"""The Unicode categories of what people write between the digits of a telephone number: invisible
+characters, dashes, spaces. Parentheses and points are some too."""
 
 _ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
 
@@ -65,6 +71,23 @@ def web_address(value: str | None) -> str | None:
         return text if urlsplit(text).hostname else None
     except ValueError:
         return None
+
+
+def phone_number(*values: object) -> str | None:
+    """The first of some values that is a telephone number: 5 to 15 digits (ITU-T E.164), after a plus sign if
+    it has one; None if none is.
+
+    That much is safe in a `tel:` address. Anything else (an extension, two numbers, a word) would call
+    somebody else, so it is not known.
+    """
+    for value in values:
+        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if len(text) <= TEXT_LENGTH:
+            kept = unicodedata.normalize("NFKC", text).translate(dict.fromkeys(map(ord, "().")))
+            number = "".join(one for one in kept if unicodedata.category(one) not in _IN_PHONES)
+            if _PHONE.fullmatch(number):
+                return number
+    return None
 
 
 def money(

@@ -7,7 +7,7 @@ not bring the text back into the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -30,10 +30,10 @@ def changes_in(body: bytes) -> tuple[Change, ...]:
     return _DECODER.decode(body)
 
 
-def without_text(change: Change) -> Change:
-    """The change as if the CRM had said that its personal field has no value."""
-    fields: Mapping[str, Value] = {**change.fields, PERSONAL[change.entity]: None}
-    return msgspec.structs.replace(change, fields=fields)
+def without(change: Change, names: Iterable[str]) -> Change:
+    """The change as if the CRM had said that some of its fields have no value."""
+    withdrawn: dict[str, Value] = dict.fromkeys(names)
+    return msgspec.structs.replace(change, fields={**change.fields, **withdrawn}) if withdrawn else change
 
 
 def as_kept(delivery: Delivery, merged: Records) -> Delivery:
@@ -43,16 +43,14 @@ def as_kept(delivery: Delivery, merged: Records) -> Delivery:
         merged: State after the delivery.
     """
     changes = delivery.decoded.changes
-    kept = tuple(without_text(change) if _is_withdrawn(change, merged) else change for change in changes)
+    kept = tuple(without(change, _withdrawn(change, merged)) for change in changes)
     if kept == changes or delivery.decoded.rejections:
         return delivery
     return replace(delivery, headers={}, body=body_of(kept), source="forget")
 
 
-def _is_withdrawn(change: Change, merged: Records) -> bool:
-    """Whether a change has a text in its personal field where state knows that there is none."""
-    field = PERSONAL.get(change.entity, "")
-    if not change.fields.get(field):
-        return False
-    values = merged[change.entity][change.id].values
-    return field in values and values[field] is None
+def _withdrawn(change: Change, merged: Records) -> list[str]:
+    """The personal fields that have a text in a change where state knows that there is none."""
+    texts = [name for name in PERSONAL.get(change.entity, ()) if change.fields.get(name)]
+    values = merged[change.entity][change.id].values if texts else {}
+    return [name for name in texts if name in values and values[name] is None]

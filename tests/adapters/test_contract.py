@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -164,6 +165,7 @@ def assert_sound(change: Change) -> None:
         if name.endswith("_at") and value is not None:
             assert is_plausible(Instant(int(value)))
     amount, url = change.fields.get("amount"), change.fields.get("url")
+    assert re.fullmatch(r"\+?[0-9]{5,15}", str(change.fields.get("phone") or "+12345"))
     assert amount is None or abs(int(amount)) <= AMOUNT_LIMIT
     assert url is None or str(url).lower().startswith(("http://", "https://"))
     assert change.fields.get("status") in (None, "open", "won", "lost")

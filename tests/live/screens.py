@@ -18,6 +18,7 @@ from service.live.board.patch import Json
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Snapshot, Sort
 from service.live.page import render
+from service.live.page.help import help_page
 from service.model import SECOND, Instant
 from tests.e2e.running import until
 from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, with_clients, worked_example
@@ -25,6 +26,7 @@ from tests.live.boards import MONTH, NOW, QUERY, account, board, client, task, w
 ADDRESS: Final = "http://127.0.0.1:9/boards/office"
 STREAM: Final = """
 window.streams = [];
+window.SharedWorker = undefined; // else the page's stream would be in a worker, out of reach
 window.EventSource = class extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;
@@ -79,7 +81,9 @@ class Screen:
         Args:
             look: An expression that is evaluated at once, because animations run on the browser's own clock.
         """
-        patch = render.html_patch(self.board(self.shown), self.board(new), self.query, new.closed)
+        patch = render.html_patch(
+            self.board(self.shown), self.board(new), self.query, new.closed, new.arrived
+        )
         if new.silent:
             patch["silent"] = True
         self.shown = new
@@ -113,9 +117,8 @@ def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) 
         else:
             sort: Sort = "count" if parse_qs(address.query).get("sort") == ["count"] else "amount"
             sorted_query = query._replace(sort=sort)
-            content = render.page(
-                build_snapshot(shown, account(), sorted_query, MONTH), account(), sorted_query
-            )
+            make = help_page if address.path.endswith("/help") else render.page
+            content = make(build_snapshot(shown, account(), sorted_query, MONTH), account(), sorted_query)
             route.fulfill(body=content, content_type="text/html; charset=utf-8", headers=dict(SECURITY))
 
     context.route("http://127.0.0.1:9/**", answer)

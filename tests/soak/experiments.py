@@ -27,4 +27,5 @@ EXPERIMENTS: Final = (
     "full_disk",
     "fuzz",
     "figures",
+    "layout",
 )

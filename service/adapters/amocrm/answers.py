@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import UNSET
 
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.adapters.amocrm.values import completion, stage_status
+from service.adapters.amocrm.values import PHONE, completion, stage_status
 from service.adapters.api import RESOURCE, absent_ids, as_of
-from service.adapters.fields import digest, loss_reason, money, optional_text, refuse_future
+from service.adapters.fields import digest, loss_reason, money, optional_text, phone_number, refuse_future
 from service.adapters.parsed import Parsed, parse_body
 from service.calendar import is_plausible
 from service.config import Account
@@ -179,9 +179,18 @@ def _task(item: Object, asked_at: Instant, account: Account) -> Iterator[Change]
 
 def _client(item: Object, asked_at: Instant, _account: Account) -> Iterator[Change | Need]:
     """A contact or a company. After a merge or another change of its links, its leads say whose they are."""
-    yield from as_of(_named("client", item, _changed_at(item, asked_at)), asked_at)
+    fields: dict[str, Value] = {"name": _text(item.get("name"))}
+    if "custom_fields_values" in item:
+        fields["phone"] = _phone(item)
+    yield from as_of([Change("client", _id(item.get("id")), _changed_at(item, asked_at), fields)], asked_at)
     for lead in _list_of(object_(item.get("_embedded")).get("leads")):
         yield Need("deal", _id(lead.get("id")))
+
+
+def _phone(item: Object) -> str | None:
+    """The first number in the field of telephones, which has this code in every account (contacts-api)."""
+    fields = [one for one in _list_of(item.get("custom_fields_values")) if one.get("field_code") == PHONE]
+    return phone_number(*(value.get("value") for one in fields for value in _list_of(one.get("values"))))
 
 
 EVENTS: Final[Mapping[str, Entity]] = {

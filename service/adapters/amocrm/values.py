@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET, UnsetType
 
+from service.adapters.fields import phone_number
 from service.adapters.forms import Form, Node
 from service.calendar import is_plausible
 from service.config import Api
@@ -26,6 +27,9 @@ library)."""
 
 NONE: Final = frozenset({"", "0"})
 """What the vendor writes for "none" where an id or a time is expected."""
+
+PHONE: Final = "PHONE"
+"""The code of the field of telephones, which every account has."""
 
 _ID = re.compile(r"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{9,10}")
@@ -96,6 +100,16 @@ def _first_value(values: Node | None) -> str:
         if isinstance(text, str) and text:
             return text
     return ""
+
+
+def phone(custom_fields: Node | None) -> str | None | UnsetType:
+    """The first number in the field of telephones; UNSET if the field was not sent."""
+    for custom_field in custom_fields.values() if isinstance(custom_fields, dict) else ():
+        if isinstance(custom_field, dict) and custom_field.get("code") == PHONE:
+            values = custom_field.get("values")
+            parts = values.values() if isinstance(values, dict) else (values,)
+            return phone_number(*(part.get("value") if isinstance(part, dict) else part for part in parts))
+    return UNSET
 
 
 def origin_of(form: Form, api: Api | None) -> str | None:

@@ -21,9 +21,10 @@ from service.adapters.amocrm.values import (
     custom_value,
     linked_id,
     moment,
+    phone,
     stage_status,
 )
-from service.adapters.fields import loss_reason, money, optional_text, refuse_future
+from service.adapters.fields import loss_reason, money, optional_text, refuse_future, sent_fields
 from service.adapters.forms import Form, Node
 from service.adapters.parsed import Parsed
 from service.config import Account
@@ -181,8 +182,14 @@ def _sorted_leads(sent: Form) -> Iterator[Need]:
 def _client(item: Item, client_id: str, version: Instant) -> Iterator[Change]:
     if item.is_deletion:
         yield Change("client", client_id, version, deleted=True)
-    elif isinstance(name := item.fields.get("name"), str):
-        yield Change("client", client_id, version, {"name": optional_text(name)})
+        return
+    name = item.fields.get("name")
+    told = sent_fields(
+        name=optional_text(name) if isinstance(name, str) else UNSET,
+        phone=phone(item.fields.get("custom_fields")),
+    )
+    if told:
+        yield Change("client", client_id, version, told)
 
 
 def _set_link(fields: dict[str, Value], name: str, value: Node | None) -> None:

@@ -14,10 +14,10 @@ from msgspec import UNSET, UnsetType
 
 from service.adapters.bitrix24.options import Bitrix24Options
 from service.adapters.bitrix24.values import LEAD, Json, full_name, moment, number
-from service.adapters.fields import refuse_future
+from service.adapters.fields import phone_number, refuse_future
 from service.adapters.parsed import Parsed
 from service.config import Account
-from service.model import Change, Entity, Instant
+from service.model import Change, Entity, Instant, Value
 from service.reasons import reason_key
 
 
@@ -58,12 +58,24 @@ class Item:
 
 def contact(item: Item) -> Parsed:
     """A contact of `crm.item.list`."""
-    return _named(item, "client", full_name(item.sent.get("name"), item.sent.get("lastName")), "updatedTime")
+    return _client(item, full_name(item.sent.get("name"), item.sent.get("lastName")))
 
 
 def company(item: Item) -> Parsed:
     """A company of `crm.item.list`."""
-    return _named(item, "client", full_name(item.sent.get("title")), "updatedTime")
+    return _client(item, full_name(item.sent.get("title")))
+
+
+def _client(item: Item, name: str | None) -> Parsed:
+    """The name, and the first telephone number of its multiple fields: a list, or an object by their ids."""
+    told: dict[str, Value] = {"name": name} if name else {}
+    if "fm" in item.sent:
+        fm = item.sent["fm"]
+        values = fm.values() if isinstance(fm, dict) else fm if isinstance(fm, list) else ()
+        phones = (one for one in values if isinstance(one, dict) and one.get("typeId") == "PHONE")
+        told["phone"] = phone_number(*(one.get("value") for one in phones))
+    version, is_dated = item.version("updatedTime")
+    return Parsed((Change("client", item.id, version, told),) if told else (), is_dated=is_dated)
 
 
 def user(item: Item) -> Parsed:
@@ -117,7 +129,6 @@ def directory(field: object) -> str | None:
     return named if isinstance(named, str) and named else None
 
 
-def _named(item: Item, entity: Entity, name: str | None, dated_by: str = "", prefix: str = "") -> Parsed:
-    version, is_dated = item.version(dated_by)
-    changes = (Change(entity, prefix + item.id, version, {"name": name}),) if name else ()
-    return Parsed(changes, is_dated=is_dated)
+def _named(item: Item, entity: Entity, name: str | None, prefix: str = "") -> Parsed:
+    changes = (Change(entity, prefix + item.id, item.asked_at, {"name": name}),) if name else ()
+    return Parsed(changes, is_dated=False)

@@ -88,9 +88,11 @@ LISTS: Final[Mapping[str, KeysetList]] = {
         "ID",
     ),
     "contacts": KeysetList(
-        "crm.item.list", "id", "@id", "id name lastName updatedTime", fixed={"entityTypeId": 3}
+        "crm.item.list", "id", "@id", "id name lastName updatedTime fm", fixed={"entityTypeId": 3}
     ),
-    "companies": KeysetList("crm.item.list", "id", "@id", "id title updatedTime", fixed={"entityTypeId": 4}),
+    "companies": KeysetList(
+        "crm.item.list", "id", "@id", "id title updatedTime fm", fixed={"entityTypeId": 4}
+    ),
 }
 
 _METHODS: Final[Mapping[str, str]] = {

@@ -25,6 +25,11 @@ _LINKS: Final[Mapping[str, tuple[str, ...]]] = {
         "associated company"
     ),
     "client_id": _names("client id, id клиента, id контакта, contact id"),
+    "phone": _names(
+        "phone, телефон, рабочий телефон, мобильный телефон, контакт: рабочий телефон, "
+        "контакт: мобильный телефон, рабочий телефон контакта, phone number, mobile phone, "
+        "mobile phone number, work phone"
+    ),
     "manager": _names(
         "manager, ответственный, менеджер, исполнитель, ответственный пользователь, responsible, "
         "responsible user, owner, deal owner, assigned to user, assigned to"

@@ -15,6 +15,7 @@ from service.adapters.fields import (
     loss_reason,
     optional_identifier,
     optional_text,
+    phone_number,
     refuse_future,
     web_address,
 )
@@ -192,6 +193,9 @@ def _links(row: Row, version: Instant) -> tuple[_Fields, tuple[Change, ...]]:
         if linked_id is None and name is not None and (key := reason_key(name)):
             linked_id = f"name:{key}"[:ID_LENGTH]
         fields[column] = linked_id
-        if linked_id is not None and name is not None:
-            named.append(Change(entity, linked_id, version, {"name": name}))
+        told: _Fields = {} if name is None else {"name": name}
+        if entity == "client":
+            told |= row.field("phone", phone_number)
+        if linked_id is not None and told:
+            named.append(Change(entity, linked_id, version, told))
     return fields, tuple(named)

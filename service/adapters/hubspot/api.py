@@ -17,7 +17,13 @@ from service.adapters.api import LOSSES_DAYS, TASKS_DAYS, Answer, Api, Call, Pac
 from service.adapters.hubspot import answers
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.pages import SyncPage, page_of
-from service.adapters.hubspot.properties import COMPUTED_PROPERTIES, MERGED, TASK_PROPERTIES, deal_properties
+from service.adapters.hubspot.properties import (
+    COMPUTED_PROPERTIES,
+    MERGED,
+    PHONES,
+    TASK_PROPERTIES,
+    deal_properties,
+)
 from service.adapters.hubspot.reasons import asked_reasons
 from service.adapters.hubspot.records import LINK_TARGETS, company_ids, record_ids
 from service.adapters.hubspot.verdicts import is_recognised, last_asked, verdict_of
@@ -36,8 +42,8 @@ LIST_PAGE: Final = 100
 
 _MODIFIED: Final = "hs_lastmodifieddate"
 _ID: Final = "hs_object_id"
-_CONTACT: Final = ("firstname", "lastname", "email", MERGED)
-_COMPANY: Final = ("name", "domain", MERGED)
+_CONTACT: Final = ("firstname", "lastname", "email", *PHONES, MERGED)
+_COMPANY: Final = ("name", "domain", "phone", MERGED)
 
 _Filter = dict[str, str]
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from service.adapters.fields import optional_text, refuse_future
+from service.adapters.fields import optional_text, phone_number, refuse_future
 from service.adapters.hubspot.options import HubSpotOptions
 from service.adapters.hubspot.properties import (
     COMPUTED_PROPERTIES,
@@ -124,15 +124,16 @@ def _created(event: _Event) -> Parsed:
 def _property_changed(event: _Event) -> Parsed:
     """One property has a new value. The API is asked only if the board reads the property.
 
-    A company's name is one property, so the event has it whole. A contact's name is two properties, of which
-    the event has one.
+    A company's name is one property, and so is its telephone number, so the event has it whole. A contact's
+    are two properties each, of which the event has one.
     """
     name, value = event.payload.property_name, event.payload.property_value
     if name is None:
         raise ValueError("the event has no propertyName")
-    if event.object_type == "company" and name == "name":
+    if event.object_type == "company" and name in ("name", "phone"):
         client = client_id("companies", record_id(event.payload.object_id))
-        return Parsed((Change("client", client, event.version, {"name": optional_text(value)}),))
+        told = optional_text(value) if name == "name" else phone_number(value)
+        return Parsed((Change("client", client, event.version, {name: told}),))
     entity = _ENTITIES.get(event.object_type)
     of_deals = (*deal_properties(event.account), *COMPUTED_PROPERTIES)
     known_names = of_deals if entity == "deal" else TASK_PROPERTIES

@@ -11,14 +11,14 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from service.adapters.fields import identifier, optional_text
+from service.adapters.fields import identifier, optional_text, phone_number
 from service.adapters.hubspot.context import RECORD, ApiRecord, Context, changed_record
 from service.adapters.hubspot.pages import WithId
-from service.adapters.hubspot.properties import merged_ids
+from service.adapters.hubspot.properties import PHONES, merged_ids
 from service.adapters.hubspot.reasons import named_reasons
 from service.adapters.hubspot.records import LinkTarget, client_id, merged_records, record_id
 from service.adapters.parsed import Parsed
-from service.model import Change, Instant
+from service.model import Change, Instant, Value
 
 
 class _Owner(WithId, rename="camel"):
@@ -53,7 +53,7 @@ def contact(version: _Version, result: Raw, context: Context) -> Parsed:
     record = RECORD.decode(result)
     first, last, email = (record.properties.get(name) for name in ("firstname", "lastname", "email"))
     names = (f"{first or ''} {last or ''}", email)
-    named = _named("client", record_id(record.id), names, version(result, context))
+    named = _client(record_id(record.id), names, record, version(result, context))
     return named + Parsed(mergers("contacts", record, context))
 
 
@@ -62,7 +62,7 @@ def company(version: _Version, result: Raw, context: Context) -> Parsed:
     record = RECORD.decode(result)
     names = (record.properties.get("name"), record.properties.get("domain"))
     client = client_id("companies", record_id(record.id))
-    named = _named("client", client, names, version(result, context))
+    named = _client(client, names, record, version(result, context))
     return named + Parsed(mergers("companies", record, context))
 
 
@@ -90,8 +90,21 @@ def reasons(result: Raw, context: Context) -> Parsed:
 
 
 def _named(
-    entity: Literal["client", "manager", "pipeline"], id: str, names: Sequence[str | None], version: Instant
+    entity: Literal["manager", "pipeline"], id: str, names: Sequence[str | None], version: Instant
 ) -> Parsed:
     """The first of the names that is not empty; nothing if all are."""
-    name = next(filter(None, map(optional_text, names)), None)
+    name = _first(names)
     return Parsed((Change(entity, id, version, {"name": name}),) if name else ())
+
+
+def _client(id: str, names: Sequence[str | None], record: ApiRecord, version: Instant) -> Parsed:
+    """The first of the names that is not empty, and the telephone number, as far as the answer has them."""
+    told: dict[str, Value] = {"name": name} if (name := _first(names)) else {}
+    sent = [record.properties[name] for name in PHONES if name in record.properties]
+    if sent:
+        told["phone"] = phone_number(*sent)
+    return Parsed((Change("client", id, version, told),) if told else ())
+
+
+def _first(names: Sequence[str | None]) -> str | None:
+    return next(filter(None, map(optional_text, names)), None)

@@ -32,6 +32,10 @@ DEAL_PROPERTIES: Final = tuple(
 MERGED: Final = "hs_merged_object_ids"
 """The property that lists the records that were merged into this one, separated by `;`."""
 
+PHONES: Final = ("phone", "mobilephone")
+"""The properties with a contact's telephone numbers; the first that has a number counts. A company has the
+first."""
+
 _ENTERED: Final = "hs_v2_date_entered_current_stage"
 _CLOSED: Final = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
 

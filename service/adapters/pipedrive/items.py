@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from service.adapters.fields import loss_reason, money, optional_text
+from service.adapters.fields import loss_reason, money, optional_text, phone_number
 from service.adapters.parsed import Parsed
 from service.adapters.pipedrive.values import (
     LEAD,
@@ -185,11 +185,20 @@ def _named(item: Item) -> Parsed:
     entity, name = ENTITIES[item.kind], item.sent.get("name")
     if entity == "client" and (_is_deleted(item.sent) or flag(item.sent.get("active_flag")) is False):
         return deletion(item.kind, item.id, item.version)
-    if not isinstance(name, str):
-        return Parsed()
-    return Parsed(
-        (Change(entity, board_id(item.kind, item.id), item.version, {"name": optional_text(name)}),)
-    )
+    told: dict[str, Value] = {"name": optional_text(name)} if isinstance(name, str) else {}
+    if item.kind == "person":
+        told |= _phone(item.sent)
+    return Parsed((Change(entity, board_id(item.kind, item.id), item.version, told),) if told else ())
+
+
+def _phone(sent: Object) -> dict[str, Value]:
+    """A person's telephone number, if sent: of `phones` (v2) or `phone` (v1) the primary, else the first."""
+    numbers = sent.get("phones", sent.get("phone", UNSET))
+    if numbers is UNSET:
+        return {}
+    listed = [one for one in numbers if isinstance(one, dict)] if isinstance(numbers, list) else []
+    listed.sort(key=lambda one: flag(one.get("primary")) is not True)
+    return {"phone": phone_number(*(one.get("value") for one in listed))}
 
 
 def _is_deleted(sent: Object) -> bool:

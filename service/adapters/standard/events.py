@@ -24,6 +24,7 @@ from service.adapters.fields import (
     money,
     optional_identifier,
     optional_text,
+    phone_number,
     sent_fields,
     web_address,
 )
@@ -36,10 +37,11 @@ _Id: TypeAlias = str | int | None | UnsetType
 
 
 class _Named(msgspec.Struct):
-    """A client, manager or pipeline inside an event."""
+    """A client, manager or pipeline inside an event. Only of a client the phone is read."""
 
     id: str | int
     name: _Text = UNSET
+    phone: Any = UNSET
 
 
 _Link: TypeAlias = _Named | None | UnsetType
@@ -175,9 +177,15 @@ def _links(
         if link is UNSET:
             continue
         linked_id = fields[f"{entity}_id"] = None if link is None else identifier(link.id)
-        if linked_id is not None and link is not None and link.name is not UNSET:
-            named.append(Change(entity, linked_id, version, {"name": optional_text(link.name)}))
+        if linked_id is not None and link is not None and (told := _told(entity, link)):
+            named.append(Change(entity, linked_id, version, told))
     return fields, named
+
+
+def _told(entity: _Linked, link: _Named) -> dict[str, Value]:
+    """What an event says of an entity that it links to."""
+    phone = if_sent(link.phone, phone_number) if entity == "client" else UNSET
+    return sent_fields(name=if_sent(link.name, optional_text), phone=phone)
 
 
 def _instant(text: str | None) -> Instant | None:

@@ -200,6 +200,7 @@ _CONDITIONS: Final[Mapping[str, str]] = {
     "status": _is_one_of("status", get_args(Status)),
     "amount": f"amount BETWEEN {-AMOUNT_LIMIT} AND {AMOUNT_LIMIT}",
     "currency": "length(currency) = 3",
+    "phone": "length(phone) BETWEEN 5 AND 16",
     **{name: f"{name} BETWEEN {EARLIEST} AND {LATEST}" for name in ("closed_at", "due_at", "completed_at")},
 }
 """What holds for the values of some fields of state. Adapters let nothing else through."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from service.config import Account
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, HEADS, NEEDS, STATE, SUMS, TASKS
-from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
+from service.ledger.read.board import Arrived, ClientRow, LossRow, Selection, TaskRow
 from service.ledger.write import sums
 from service.model import Entity, Instant
 from service.projections.at_risk import DEALS_AT_RISK, STAKES
@@ -106,6 +106,7 @@ def clients(
             amount=stakes[client_id].amount,
             tasks=tuple(sorted(rows, key=lambda task: (task.due_at, task.task_id))),
             open_amount=stakes[client_id].open_amount,
+            phone=stakes[client_id].phone,
         )
         for client_id, rows in tasks.items()
     }
@@ -124,7 +125,7 @@ def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
 
 
 _STAKES_OF = (
-    select(_STAKES.c.client_id, _CLIENTS.c.name, _STAKES.c.amount, _STAKES.c.open_amount)
+    select(_STAKES.c.client_id, _CLIENTS.c.name, _CLIENTS.c.phone, _STAKES.c.amount, _STAKES.c.open_amount)
     .select_from(
         _STAKES.outerjoin(
             _CLIENTS, and_(_CLIENTS.c.account == _STAKES.c.account, _CLIENTS.c.id == _STAKES.c.client_id)
@@ -137,7 +138,7 @@ _STAKES_OF = (
 def _stakes(
     connection: Connection, account: str, ids: Collection[str]
 ) -> Mapping[str, Row[*tuple[Any, ...]]]:
-    """The names of clients at risk, and what is at stake for each."""
+    """The names and telephone numbers of clients at risk, and what is at stake for each."""
     rows = connection.execute(_STAKES_OF, {"account": account, "ids": ids})
     return {row.client_id: row for row in rows}
 
@@ -167,6 +168,18 @@ def saved(connection: Connection, account: str) -> dict[str, int]:
     """The clients saved today, and the amount of each (SPEC section 3.10)."""
     rows = sums.rows(connection, account, SAVED_CLIENTS)
     return {str(client_id): amount for (client_id,), (_, amount) in rows}
+
+
+def arrived(connection: Connection, account: str) -> Arrived:
+    """How many deals, tasks and clients there are, just after the first ones came."""
+    counts = (
+        select(func.count())
+        .select_from(STATE[entity])
+        .where(STATE[entity].c.account == account)
+        .scalar_subquery()
+        for entity in ("deal", "task", "client")
+    )
+    return Arrived(*connection.execute(select(*counts)).one())
 
 
 _COMPLETED = select(TASKS.c.id).where(

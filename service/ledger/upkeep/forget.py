@@ -204,8 +204,10 @@ class Forgetting:
         with self.database.reading() as connection:
             for entity, ids in found.items():
                 for records in state.pages(connection, self.account.id, entity):
-                    texts = {key: record.values.get(PERSONAL[entity]) for key, record in records.items()}
-                    ids.update(key for key, text in texts.items() if person.owns(entity, key, text))
+                    for key, record in records.items():
+                        texts = (record.values.get(name) for name in PERSONAL[entity])
+                        if any(person.owns(entity, key, text) for text in texts):
+                            ids.add(key)
         return found
 
     def _clear(
@@ -214,14 +216,14 @@ class Forgetting:
         """Say, in a delivery of the service's own, that the person's names and texts have no value."""
         linked = {"client": person.clients, "deal": person.deals, "task": person.tasks}
         changes: list[Change] = []
-        for entity, name in PERSONAL.items():
+        for entity, names in PERSONAL.items():
             ids = linked[entity] | texts.get(entity, frozenset())
             records = state.load(connection, self.account.id, entity, ids)
             for entity_id in sorted(ids if entity == "client" else records):
                 record = records.get(entity_id, Record())
-                version, _ = record.stamps.get(name, (self.now, 0))
-                changes.append(Change(entity, entity_id, max(self.now, version), {name: None}))
-                self.done.texts += bool(record.values.get(name))
+                versions = (record.stamps[name][0] for name in names if name in record.stamps)
+                changes.append(Change(entity, entity_id, max([self.now, *versions]), dict.fromkeys(names)))
+                self.done.texts += sum(bool(record.values.get(name)) for name in names)
         decoded = Decoded(f"forget {self.now} {sorted(person.clients | person.deals)}", tuple(changes))
         body = stripped.body_of(changes)
         apply(

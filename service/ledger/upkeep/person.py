@@ -92,7 +92,7 @@ class Person:
         return any(name <= found for name in self.given | full)
 
     def owns(self, entity: Entity, entity_id: str, text: Value) -> bool:
-        """Whether the text in the personal field of an entity is to be forgotten. Another client of the same
+        """Whether the text in a personal field of an entity is to be forgotten. Another client of the same
         name keeps it."""
         if not isinstance(text, str) or not text:
             return False
@@ -100,9 +100,9 @@ class Person:
 
     def without(self, change: Change) -> Change:
         """The change without what is to be forgotten of it."""
-        name = PERSONAL.get(change.entity, "")
-        is_owned = name in change.fields and self.owns(change.entity, change.id, change.fields[name])
-        return stripped.without_text(change) if is_owned else change
+        names = [name for name in PERSONAL.get(change.entity, ()) if name in change.fields]
+        owned = [name for name in names if self.owns(change.entity, change.id, change.fields[name])]
+        return stripped.without(change, owned)
 
     def without_changed(self, changed: Changed) -> Changed:
         """What a delivery has changed, without what is to be forgotten of it."""
@@ -113,8 +113,8 @@ class Person:
 
     def _pair(self, key: str, name: str, values: tuple[Value, Value]) -> tuple[Value, Value]:
         entity, _, entity_id = key.partition(" ")
-        for personal, field_name in PERSONAL.items():
-            if personal == entity and field_name == name:
+        for personal, names in PERSONAL.items():
+            if personal == entity and name in names:
                 old, new = (None if self.owns(personal, entity_id, value) else value for value in values)
                 return old, new
         return values

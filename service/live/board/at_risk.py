@@ -51,7 +51,8 @@ def at_risk(rows: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
     if query.is_filtered:
         return card
     limits = _limits(account, totals["clients"], totals["amount"])
-    return msgspec.structs.replace(card, limits=limits, **_figures(rows, currency))
+    due_at = None if rows.next_due_at is None else calendar.iso(rows.next_due_at, account.zone)
+    return msgspec.structs.replace(card, limits=limits, next_due_at=due_at, **_figures(rows, currency))
 
 
 def _limits(account: Account, clients: int, amount: int) -> Limits | None:
@@ -143,6 +144,7 @@ def _client(row: ClientRow, account: Account, manager_names: Mapping[str, str], 
         client=_client_name(row, names),
         amount=decimal_string(row.amount, account.currency),
         tasks=tuple(_task(task, account, manager_names, names) for task in tasks),
+        phone=names.phone(row.phone),
     )
 
 

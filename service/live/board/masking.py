@@ -1,12 +1,15 @@
-"""Names on a board: as they are, or masked on a wall that strangers can see (`mask_clients`). Pure.
+"""Names and telephone numbers on a board: names as they are, or masked on a wall that strangers can see
+(`mask_clients`); numbers only where the account shows them (`show_phones`), and on no wall. Pure.
 
-This module alone decides when names are masked, and how.
+This module alone decides when names are masked, and how, and when numbers are shown.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
+
+from msgspec import UNSET, UnsetType
 
 from service.config import Account
 from service.live.board.query import BoardQuery
@@ -16,9 +19,10 @@ _MANY_DIGITS: Final = re.compile(r"\d(?:\D?\d){4,}")
 
 
 class Names(NamedTuple):
-    """How a board writes the names of clients and deals."""
+    """How a board writes the names of clients and deals, and whether it has telephone numbers."""
 
     masked: bool
+    phones: bool
 
     def client(self, name: str) -> str:
         """A client's name."""
@@ -28,10 +32,15 @@ class Names(NamedTuple):
         """A deal's name; None when masked, because people write clients' names into the names of deals."""
         return None if self.masked else name
 
+    def phone(self, number: str | None) -> str | None | UnsetType:
+        """A client's telephone number; UNSET where numbers are not shown."""
+        return number if self.phones else UNSET
+
 
 def names_for(query: BoardQuery, account: Account) -> Names:
     """How the board of a query writes names."""
-    return Names(query.mode == "wall" and account.mask_clients)
+    is_wall = query.mode == "wall"
+    return Names(masked=is_wall and account.mask_clients, phones=account.show_phones and not is_wall)
 
 
 def masked(name: str) -> str:

@@ -116,12 +116,17 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A client at risk, with its overdue tasks, longest overdue first."""
+    """A client at risk, with its overdue tasks, longest overdue first.
+
+    Args:
+        phone: What a `tel:` address takes; null if it is not known. Absent where phones are not shown.
+    """
 
     client_id: str
     client: str
     amount: str
     tasks: tuple[Task, ...]
+    phone: str | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class LateTasks(msgspec.Struct, frozen=True):
@@ -191,6 +196,8 @@ class AtRisk(msgspec.Struct, frozen=True):
     A figure is null on a board of one manager or pipeline, because its relation is not kept by either; so are
     the limits, which are the whole office's.
     `managers` is empty on the board of a pipeline: a manager's habit is not kept by pipeline.
+    `next_due_at` is when the next client comes to be at risk; null unless that is known exactly, and while
+    somebody is at risk.
     """
 
     clients: int
@@ -201,6 +208,7 @@ class AtRisk(msgspec.Struct, frozen=True):
     no_next_step: NoNextStep | None = None
     saved_today: SavedToday | None = None
     limits: Limits | None = None
+    next_due_at: str | None = None
 
 
 def _figures_of(card: type[msgspec.Struct]) -> dict[str, type[Figure]]:
@@ -236,6 +244,19 @@ class Filter(msgspec.Struct, frozen=True):
     pipeline_id: str | None = None
 
 
+class Setup(msgspec.Struct, frozen=True):
+    """How to connect the CRM of an account that has never heard from it.
+
+    Args:
+        address: Where the CRM posts to; without `public_url` only the path.
+        steps: What to do in the CRM, in the language of the query.
+    """
+
+    crm: str
+    address: str
+    steps: tuple[str, ...]
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A whole board at one sequence number.
 
@@ -243,6 +264,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         known_from: The first day of which the losses are complete; null while nothing is known.
         storing: Whether the service can store what comes in.
         title: The account's, for a heading.
+        setup: Null as soon as anything came from the CRM.
     """
 
     account: str
@@ -261,3 +283,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     managers: tuple[Choice, ...] = ()
     pipelines: tuple[Choice, ...] = ()
     title: str = ""
+    setup: Setup | None = None

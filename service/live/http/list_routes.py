@@ -24,7 +24,7 @@ from service.ledger.read.stepless_rows import SteplessReader
 from service.ledger.read.trouble_rows import TroubleReader
 from service.ledger.read.unpriced_rows import UnpricedReader
 from service.live.board.query import BoardQuery
-from service.live.http.encoding import CSV, HTML, Body, encoded, takes_gzip
+from service.live.http.files.encoding import CSV, HTML, Body, encoded, takes_gzip
 from service.live.page.lists import (
     by_hand,
     clients,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -22,19 +21,23 @@ from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.screens import KnownScreen
 from service.live.board.build import build_snapshot
-from service.live.board.query import KEPT, BoardQuery, QueryError, check_parameters, parse_query
+from service.live.board.query import BoardQuery, QueryError, check_parameters, parse_query
 from service.live.board.ranges import ranges
 from service.live.board.snapshot import Snapshot
 from service.live.http import access
+from service.live.http.channels import Channel, sequence_number, shared_stream, view_of, views_of
 from service.live.http.classifying import Classifying
-from service.live.http.encoding import HTML, JSON, Body, encoded, takes_gzip
+from service.live.http.files.encoding import HTML, JSON, Body, encoded, takes_gzip
+from service.live.http.files.static_files import static_route
 from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
 from service.live.http.list_routes import Handler, Lists, Readers, made
 from service.live.http.refusals import refused
+from service.live.http.same_view import has_slash, kept, same_view
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
-from service.live.http.static_files import static_route
 from service.live.page import render
+from service.live.page.help import help_page
+from service.live.page.rotation import first_stop
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
@@ -63,11 +66,6 @@ _FULL: Final[Mapping[Limit, Problem]] = {
     "account_views": Problem(429, f"{VIEWS} different boards of this account are open", RETRY),
     "screen_views": Problem(429, "too many different boards are open with this token", RETRY),
 }
-
-VIEW: Final = KEPT | frozenset(
-    "from to form kind reason pending days currency client q order desc last_event_id".split()
-)
-"""The parameters that say which view an address is of. A redirect keeps these, and no others."""
 
 
 class Boards:
@@ -107,8 +105,7 @@ class Boards:
                     return instead
                 check_parameters(request.query_params.multi_items())
                 by: KnownScreen = request.state.by
-                query = parse_query(request.query_params, account, self._today(account), by.view)
-                query = query._replace(editor=by.role == "editor" and query.mode == "desk")
+                query = self._query(request.query_params, account, by)
                 return await handler(request, account, query)
             except (PeriodError, QueryError) as error:
                 return Problem(400, str(error))
@@ -124,6 +121,19 @@ class Boards:
         `request.state.screen` to the digest of the named screen, if it is one, and `request.state.by` to what
         that screen gets."""
         token = request.query_params.get("token")
+        decision = await self._decide(request, account, token)
+        if isinstance(decision, Problem):
+            return decision
+        granted, request.state.by = decision
+        request.state.screen = granted.screen
+        if token is None and not has_slash(request):
+            return None
+        return same_view(request, account, granted.cookie)
+
+    async def _decide(
+        self, request: Request, account: Account, token: str | None
+    ) -> tuple[access.Granted, KnownScreen] | Problem:
+        """Whether a request may see a board, and what its screen gets."""
         given = access.Credentials(request.headers, token)
         known = await self._screens.known(account.id)
         decision = access.decide(account, given, known)
@@ -132,11 +142,11 @@ class Boards:
             decision = access.decide(account, given, known)
         if not isinstance(decision, access.Granted):
             return refused(self._brake, request, account.id, decision)
-        request.state.screen = decision.screen
-        request.state.by = known[decision.screen] if decision.screen else KnownScreen()
-        if token is None and not _has_slash(request):
-            return None
-        return _same_view(request, account, decision.cookie)
+        return decision, known[decision.screen] if decision.screen else KnownScreen()
+
+    def _query(self, parameters: Mapping[str, str], account: Account, by: KnownScreen) -> BoardQuery:
+        query = parse_query(parameters, account, self._today(account), by.view)
+        return query._replace(editor=by.role == "editor" and query.mode == "desk")
 
     def _today(self, account: Account) -> Day:
         return local_day(self._clock.now(), account.zone)
@@ -146,13 +156,18 @@ class Boards:
         rows = self._reader.read(account.id, days.selections)
         return build_snapshot(rows, account, query, days, storing=self._hub.is_storing())
 
-    async def page(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
-        """The page, with the figures in it."""
+    def page(self, render: Callable[[Snapshot, Account, BoardQuery], str]) -> Handler:
+        """The handler of a page with the figures in it."""
 
-        def make(gzip: bool) -> Body:
-            return encoded(render.page(self._read(account, query), account, query), HTML, gzip=gzip)
+        async def respond(request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+            shown = first_stop(query)
 
-        return await made(self.turns, request, query, make, DEADLINE_SECONDS)
+            def make(gzip: bool) -> Body:
+                return encoded(render(self._read(account, shown), account, shown), HTML, gzip=gzip)
+
+            return await made(self.turns, request, query, make, DEADLINE_SECONDS)
+
+        return respond
 
     async def snapshot(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The board as JSON."""
@@ -162,57 +177,60 @@ class Boards:
 
         return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 
-    async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+    async def events(self, request: Request, _account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
-        screen: str | None = request.state.screen
-        full = self._hub.places.full(query, screen)
-        if full is not None:
-            return _FULL[full]
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         check_parameters([("Last-Event-ID", last_id or "")])
-
+        channel = Channel(query, request.state.screen, sequence_number(last_id))
+        full = self._hub.places.full(query, channel.screen)
+        if full is not None:
+            return _FULL[full]
         wire = Wire(gzip=takes_gzip(request.headers))
 
         async def stream(send: StreamSend) -> None:
-            streaming = self._hub.stream(query, _sequence_number(last_id), send, wire)
-            await (streaming if screen is None else self._screens.attend(account.id, screen, streaming))
+            await self._show(channel, send, wire)
 
-        return EventStream(stream, self._hub.places.taken(query, screen), wire)
+        return EventStream(stream, self._hub.places.taken(query, channel.screen), wire)
 
+    async def shared(self, request: Request) -> ASGIApp:
+        """The event streams of several boards through one connection, for the tabs of a browser: those that
+        the request may see. See `channels`."""
+        try:
+            asked = [await self._channel(request, view) for view in views_of(request.query_params)]
+        except QueryError as error:
+            return Problem(400, str(error))
+        except Unavailable:
+            return AWAY
+        return shared_stream(
+            asked, self._hub.places, _FULL, self._show, Wire(gzip=takes_gzip(request.headers))
+        )
 
-def _same_view(request: Request, account: Account, cookie: str | None) -> Response:
-    """Sends a browser to the same view at the address that it may keep: without a token, which `cookie`
-    replaces, and without a trailing slash, because the links of a page are relative to it.
+    async def _channel(self, request: Request, view: str) -> Channel | Problem:
+        """The stream of a view, if the request may see it.
 
-    The address is relative, and made of what we know by name: it repeats no query string, believes no Host
-    header, and keeps what a proxy has put before the path.
-    """
-    name = request.scope["path"].rpartition("/")[2]
-    address = f"{'../' if _has_slash(request) else ''}{name}{_kept(request)}"
-    response = Response(status_code=303, headers={"location": address})
-    if cookie is not None:
-        secure = request.scope["scheme"] == "https"
-        response.headers.append("set-cookie", access.set_cookie(account, cookie, secure=secure))
-    return response
+        Raises:
+            Unavailable: The named screens cannot be read.
+        """
+        account_id, parameters = view_of(view)
+        account = self._accounts.get(account_id)
+        if account is None:
+            return Problem(404, "there is no such account")
+        decision = await self._decide(request, account, None)
+        if isinstance(decision, Problem):
+            return decision
+        granted, by = decision
+        try:
+            check_parameters(parameters.items())
+            query = self._query(parameters, account, by)
+        except (PeriodError, QueryError) as error:
+            return Problem(400, str(error))
+        return Channel(query, granted.screen, sequence_number(parameters.get("last_event_id")))
 
-
-def _kept(request: Request) -> str:
-    """What a redirect repeats of a request's query, with the question mark; empty if there is nothing."""
-    parameters = [(name, value) for name, value in request.query_params.multi_items() if name in VIEW]
-    return f"?{urlencode(parameters)}" if parameters else ""
-
-
-def _has_slash(request: Request) -> bool:
-    """Whether the address ends with a slash, which is not in the path any more."""
-    raw_path: bytes = request.scope["raw_path"]
-    return raw_path.endswith(b"/")
-
-
-def _sequence_number(text: str | None) -> int | None:
-    """The sequence number of a Last-Event-ID; None (which gets a snapshot) if there is none in it."""
-    if text is None or not text.isascii() or not text.isdecimal() or len(text) > 18:
-        return None
-    return int(text)
+    async def _show(self, channel: Channel, send: StreamSend, wire: Wire) -> None:
+        """Write a stream until it ends, or until its screen is revoked."""
+        query, screen, last_seq = channel
+        streaming = self._hub.stream(query, last_seq, send, wire)
+        await (streaming if screen is None else self._screens.attend(query.account, screen, streaming))
 
 
 def routes(
@@ -232,14 +250,16 @@ def routes(
     """
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
-    reasons = Classifying(classifier, _kept).beside(lists.reasons())
+    reasons = Classifying(classifier, kept).beside(lists.reasons())
     return [
         index_route(accounts, screens, brake, AWAY),
-        Route("/boards/{account}", boards.guarded(boards.page)),
+        Route("/boards/{account}", boards.guarded(boards.page(render.page))),
+        Route("/boards/{account}/help", boards.guarded(boards.page(help_page))),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
         *lists.routes(boards.guarded),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
+        Route("/events", boards.shared),
         static_route(),
         *([] if tell is None else [happening_route(accounts, tell)]),
     ]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from service.config import Language
 from service.live.board.query import NONE, BoardQuery
 from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Task, Total
 from service.live.page import chart
 from service.live.text import formats
-from service.live.text.i18n import is_no_reason, same_reason, translations_of
-from service.live.text.warnings import warning_text
+from service.live.text.i18n import Translations, is_no_reason, same_reason, translations_of
+from service.live.text.warnings import cause_remedy, cause_text, warning_text
 from service.reasons import Kind
 
 
@@ -58,6 +58,8 @@ class Group:
     bars: tuple[Bar, ...]
 
 
+_OF_WARNINGS: Final = (warning_text, cause_text, cause_remedy)
+
 Global: TypeAlias = Callable[..., object] | dict[str, str] | str
 
 
@@ -74,7 +76,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.days,
         formats.long_day,
     )
-    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, warning_text)
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, *_OF_WARNINGS)
     return {
         "language": language,
         **{function.__name__: partial(function, language=language) for function in localised},
@@ -82,24 +84,32 @@ def template_globals(language: Language) -> dict[str, Global]:
         "kind_meaning": translations.kind_meaning,
         "is_no_reason": is_no_reason,
         "verdict_names": translations.verdicts(),
-        # An address can also ask for any range of dates; the page has links for these.
-        "period_names": {
-            "today": translations.gettext("Today"),
-            "week": translations.gettext("Week"),
-            "month": translations.gettext("Month"),
-            "quarter": translations.gettext("Quarter"),
-            "year": translations.gettext("Year"),
-        },
-        "earlier_names": {
-            "yesterday": translations.gettext("Yesterday"),
-            "last_week": translations.gettext("Last week"),
-            "last_month": translations.gettext("Last month"),
-        },
+        **_period_names(translations),
         "about": about,
+        "phone_text": formats.phone,
         "size": size,
         "telling_amounts": telling_amounts,
         "element_id": element_id,
         "milliseconds": milliseconds,
+    }
+
+
+def _period_names(translations: Translations) -> dict[str, Global]:
+    """The names of the periods that the page has links for. An address can ask for any dates, too."""
+    _ = translations.gettext
+    return {
+        "period_names": {
+            "today": _("Today"),
+            "week": _("Week"),
+            "month": _("Month"),
+            "quarter": _("Quarter"),
+            "year": _("Year"),
+        },
+        "earlier_names": {
+            "yesterday": _("Yesterday"),
+            "last_week": _("Last week"),
+            "last_month": _("Last month"),
+        },
     }
 
 

@@ -1,19 +1,16 @@
 // Puts HTML fragments from the stream into the page: each replaces the element that has its id.
 
 import { glide, grow } from "./motion.js";
+import { policy } from "./trusted.js";
 
 const LEAVING_MS = 2_600; // how long a row stays, struck through, after its task was done
 const HIGHLIGHT_MS = 4_000; // how long a change stays highlighted
 const FOCUSABLE = "a, button, select, summary, [tabindex]";
 const OWNERS = ["reason", "manager", "figure", "task", "client"]; // data attributes that name the owner of a value
 
-// The only place where text becomes HTML. The text comes from our own stream alone (same origin, `connect-src 'self'`),
-// and the server's templates have escaped everything that a CRM sent.
-const policy = window.trustedTypes && trustedTypes.createPolicy("lossboard", { createHTML: (html) => html });
-
 /**
  * Show a frame's fragments. With `highlight`, animate and highlight what changed, and credit who closed a task.
- * Returns the names of the clients that arrived and of those that were saved; and the amounts saved, each with its row.
+ * Returns the rows of the clients that arrived; the names of those that were saved; and the amounts saved, each with its row.
  */
 export function show({ set, remove = [], hide = [], order = {}, closed = {} }, highlight, messages) {
   const list = document.getElementById("list");
@@ -21,7 +18,7 @@ export function show({ set, remove = [], hide = [], order = {}, closed = {} }, h
   const arrived = [];
   const change = () => {
     for (const [id, html] of Object.entries(set)) {
-      const fresh = parse(html);
+      const fresh = nodes(html).firstElementChild;
       const old = document.getElementById(id);
       if (old) replace(old, fresh, closed[id], highlight, messages);
       else if (fresh.matches(".client")) arrived.push(append(list, fresh, highlight));
@@ -57,16 +54,19 @@ function rowsOf(ids) {
   return ids.map((id) => document.getElementById(id)).filter((row) => row);
 }
 
-function parse(html) {
+/** The nodes of a text that our own service has rendered. */
+export function nodes(html) {
   const template = document.createElement("template");
-  template.innerHTML = policy ? policy.createHTML(html) : html;
-  return template.content.firstElementChild;
+  // The only place where text becomes HTML. It comes from our own stream and help alone (same origin, `connect-src 'self'`), and
+  // the server's templates have escaped everything that a CRM sent.
+  template.innerHTML = policy.createHTML(html);
+  return template.content;
 }
 
 function append(list, row, highlight) {
   list.append(row);
   if (highlight) mark(row);
-  return row.dataset.name;
+  return row;
 }
 
 function replace(old, fresh, work, highlight, messages) {
@@ -141,7 +141,7 @@ function strike(row, text) {
   disable(row);
   const element = document.createElement("span");
   element.className = "credit";
-  element.textContent = text;
+  element.textContent = element.title = text;
   (row.querySelector(".lead") || row).append(element);
 }
 

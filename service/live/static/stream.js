@@ -1,5 +1,7 @@
 // Keeps an event stream open through any network failure, and reports the state of the connection.
 
+import { openSource } from "./source.js";
+
 const HEARTBEAT_MS = 5_000; // how often the server sends a heartbeat
 const SILENCE_MS = 3 * HEARTBEAT_MS; // without a frame for so long, a connection is dead even if it claims to be open
 const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000]; // pauses before our own attempts to reconnect
@@ -27,11 +29,11 @@ export class Stream {
 
   /** Connect again: to another address, or because the old connection may be dead. */
   open(address = this.address) {
-    this._close();
+    this.close();
     this.address = address;
     this.#openedAt = performance.now();
     this.#first = true;
-    const source = new EventSource(address);
+    const source = openSource(address);
     this.#source = source;
     for (const name of ["snapshot", "patch", "heartbeat"]) {
       source.addEventListener(name, (event) => this._receive(name, JSON.parse(event.data)));
@@ -70,7 +72,8 @@ export class Stream {
     this.#retry = setTimeout(() => this.open(), pause * (0.5 + Math.random()));
   }
 
-  _close() {
+  /** Close the connection, for good unless `open` is called. */
+  close() {
     clearTimeout(this.#retry);
     this.#retry = null;
     if (this.#source) this.#source.close();

@@ -10,7 +10,7 @@ const SHIFTS = [[0, 0], [3, 2], [0, 4], [-3, 2]]; // pixels
 const DISTANCE = 5; // metres
 const INCHES = 55; // the diagonal of the screen for which, from that distance, the scale of wall.css is 1
 const LEAST = 0.4; // from nearby the text is as large as on a desk
-const STEPS = 7; // of the search for a scale at which everything fits, each half of the one before
+const STEPS = 8; // of the search for a scale at which everything fits, each half of the one before
 const EXTRAS = 2; // what is shown while there is room: comparisons, then the chart as well
 
 const page = document.documentElement;
@@ -57,7 +57,6 @@ export class Wall {
     }
     this.list.hidden = !this.list.childElementCount;
     this._showTasks();
-    tighten();
     this._countFurther([...visible]);
     this._fitLosses(turned);
   }
@@ -135,14 +134,19 @@ function tighten() {
 /** Set the scale that the distance asks for, or else the largest at which every figure and one row are whole. */
 function scale(list) {
   const { distance, inches } = page.dataset;
-  const set = (factor) => page.style.setProperty("--scale", factor);
+  const set = (factor) => {
+    page.style.setProperty("--scale", factor);
+    tighten();
+  };
   const wanted = Math.max(LEAST, (distance / DISTANCE) * (INCHES / inches));
+  delete page.dataset.bare;
   set(wanted);
   if (fits(list)) return;
-  let best = wanted / 2;
-  for (let step = wanted / 2, steps = 0; steps < STEPS; steps += 1) {
-    set(best + step / 2);
-    step /= 2;
+  page.dataset.bare = ""; // without what compares
+  if (fits(list)) return;
+  let best = LEAST;
+  for (let step = (wanted - LEAST) / 2, steps = 0; steps < STEPS; steps += 1, step /= 2) {
+    set(best + step);
     if (fits(list)) best += step;
   }
   set(best);

@@ -38,7 +38,7 @@ class EventStream(EventSourceResponse):
     def __init__(
         self,
         stream: Callable[[StreamSend], Awaitable[None]],
-        place: AbstractContextManager[None],
+        place: AbstractContextManager[object, bool | None],
         wire: Wire = PLAIN,
     ) -> None:
         super().__init__(iter(()), ping=0, headers={"vary": "accept-encoding"})

@@ -6,6 +6,7 @@ must say.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -81,6 +82,15 @@ def duration(seconds: float, language: Language) -> str:
     if not parts:
         return translations.gettext("less than a minute")
     return " ".join(parts).replace(" ", NO_BREAK)
+
+
+def phone(number: str) -> str:
+    """A telephone number (digits, perhaps after a plus sign), grouped: `+7 900 000-00-00`."""
+    grouped = re.fullmatch(r"(.*?)(\d{3})(\d{3})(\d{2})(\d{2})", number)
+    if grouped is None:
+        return number
+    country, area, *local = grouped.groups()
+    return NO_BREAK.join(filter(None, [country, area, "\u2011".join(local)]))
 
 
 def moment(at: str, seen: str, language: Language) -> str:

@@ -194,6 +194,19 @@ def test_a_late_webhook_brings_nothing_back_and_a_newer_one_does(ledger: Ledger)
     assert_whole(ledger)
 
 
+def test_the_telephone_number_goes_with_the_name(ledger: Ledger) -> None:
+    person = {"id": "7", "name": PETROV, "phone": "+7 900 123-45-67"}
+    take(ledger, deal("42", person, later(NOW, SECOND)))
+    assert ledger.read().clients["7"].phone == "+79001234567"
+    ledger.clock.moment = later(NOW, HOUR)
+    assert forget(ledger).texts == 5
+    take(ledger, deal("42", person, later(NOW, 2 * SECOND)))  # late
+    left = everywhere(ledger)
+    assert not any(number in left for number in ("+79001234567", "123-45-67"))
+    assert ledger.read().clients["7"].phone is None
+    assert_whole(ledger)
+
+
 def test_what_a_pruned_log_says_of_a_person_goes_too(ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
         assert log.prune(connection, "office", later(NOW, 31 * DAY), 30, 0) == 5

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.ledger.read.board import BoardRows, ClientRow
 from service.live.board.at_risk import at_risk
+from service.live.board.build import build_snapshot
 from service.live.board.query import Mode
 from service.live.board.snapshot import AtRisk
+from service.live.page import render
+from service.live.page.template_globals import element_id
 from tests import histories, oracle
-from tests.live.boards import OFFICE, QUERY, board_rows, client, task, worked_example
+from tests.live.boards import MONTH, OFFICE, QUERY, board_rows, client, task, with_clients, worked_example
+from tests.live.page.html import links_of, text
 
 ROWS = (
     client("7", "Иван Петров", 900, task("a", 3, manager_id="3", deal_id="1", amount=400, pipeline_id="p")),
@@ -89,3 +94,37 @@ def test_a_wall_masks_clients_and_the_names_of_their_deals() -> None:
     assert [row.client for row in shown.list] == ["Иван П.", "Мария", "42"]
     assert {task_row.deal for row in shown.list for task_row in row.tasks} == {"1", "2", None, "42"}
     assert card(board_rows([*ROWS, nameless])).list[0].client == "Иван Петров"
+
+
+@pytest.mark.parametrize(
+    ("shown", "mode"), [(True, "desk"), (True, "wall"), (False, "desk"), (False, "wall")]
+)
+def test_a_telephone_number_is_told_where_the_account_shows_it_and_on_no_wall(
+    shown: bool, mode: Mode
+) -> None:
+    office, query = replace(OFFICE, show_phones=shown), QUERY._replace(mode=mode)
+    called, unknown = (
+        replace(row, phone=phone) for row, phone in zip(ROWS, ("+79001234567", None), strict=True)
+    )
+    snapshot = build_snapshot(with_clients(worked_example(), called, unknown), office, query, MONTH)
+    told = [row.get("phone", "absent") for row in msgspec.to_builtins(snapshot)["at_risk"]["list"]]
+    page = render.page(snapshot, office, query)
+    if shown and mode == "desk":
+        assert told == ["+79001234567", None]
+        assert [link for link in links_of(page) if link.startswith("tel:")] == ["tel:+79001234567"]
+        assert "Позвонить: Иван Петров, +7 900 123‑45‑67" in text(page)
+    else:
+        assert told == ["absent", "absent"]
+        assert "tel:" not in page
+        assert "900" not in page
+
+
+def test_a_number_that_changes_changes_its_row() -> None:
+    office = replace(OFFICE, show_phones=True)
+    before, after = (
+        build_snapshot(with_clients(worked_example(), replace(ROWS[0], phone=phone)), office, QUERY, MONTH)
+        for phone in (None, "+79001234567")
+    )
+    changed = render.html_patch(before, after, QUERY)["set"]
+    assert isinstance(changed, dict)
+    assert list(changed) == [element_id("7")]

@@ -22,7 +22,7 @@ from service.live.http.access import cookie_value
 from tests.clocks import StandingClock
 from tests.live.boards import NOW
 
-Rule: TypeAlias = Literal["everybody", "board", "metrics", "webhook"]
+Rule: TypeAlias = Literal["everybody", "board", "shared", "metrics", "webhook"]
 Proof: TypeAlias = Literal[
     "nothing",
     "wrong",
@@ -67,6 +67,7 @@ class Door:
         yield {"headers": {"authorization": f"Bearer {token}"}}
         if rule != "metrics":
             yield {"headers": {"cookie": f"lossboard_office={cookie_value('office', token)}"}}
+        if rule not in {"metrics", "shared"}:
             yield {"params": {"token": token}}
 
 

@@ -25,7 +25,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "/static/{name}": "everybody",
     "/metrics": "metrics",
     "/webhooks/{account}": "webhook",
-    **{f"{BOARD}{path}": "board" for path in ("", "/snapshot", "/events")},
+    "/events": "shared",
+    **{f"{BOARD}{path}": "board" for path in ("", "/help", "/snapshot", "/events")},
     CLASSIFY: "board",
     **{f"{BOARD}/{name}{kind}": "board" for name in LISTS for kind in ("", ".csv")},
     f"{BOARD}/reasons.csv": "board",
@@ -35,6 +36,7 @@ RULES: Final[Mapping[str, Rule]] = {
 ALLOWED: Final[Mapping[Rule, frozenset[Proof]]] = {
     "everybody": frozenset(get_args(Proof)),
     "board": frozenset({"right", "a screen's", "an editor's"}),
+    "shared": frozenset({"right", "a screen's", "an editor's"}),
     "metrics": frozenset({"right"}),
     "webhook": frozenset({"right"}),
 }
@@ -43,12 +45,14 @@ LEAD: Final = "unsorted[add][0][uid]=a1&account[id]=5"
 
 
 def address(path: str) -> str:
+    if path == "/events":
+        return "/events?view=office"
     return path.replace("{account}", "office").replace("{name}", "board.css")
 
 
 def method_of(path: str) -> str:
     """The method that an address is for; HEAD in the place of a GET that never ends."""
-    return {"/webhooks/{account}": "POST", f"{BOARD}/events": "HEAD"}.get(path, "GET")
+    return {"/webhooks/{account}": "POST", f"{BOARD}/events": "HEAD", "/events": "HEAD"}.get(path, "GET")
 
 
 def assert_secured(answer: httpx.Response) -> None:

@@ -96,11 +96,13 @@ async def test_screens_with_other_views_share_no_page() -> None:
 class Stream:
     """A request for an event stream over ASGI, which stays open."""
 
-    def __init__(self, app: Starlette, account: str = "slow", query: str = "", coding: str = "") -> None:
+    def __init__(
+        self, app: Starlette, account: str = "slow", query: str = "", coding: str = "", path: str = ""
+    ) -> None:
         self.status: int | None = None
         self.received = b""
         self.headers: dict[bytes, bytes] = {}
-        path = f"/boards/{account}/events"
+        path = path or f"/boards/{account}/events"
         scope = {
             "type": "http",
             "method": "GET",

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from service.live.http.encoding import encoded, takes_gzip
+from service.live.http.files.encoding import encoded, takes_gzip
 from service.live.page import render
 from service.live.stream.frames import event
 from service.live.stream.wire import GZIP_HEADER, Frame, Wire

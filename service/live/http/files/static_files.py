@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from service.live.http.encoding import Body, encoded, takes_gzip
+from service.live.http.files.encoding import Body, encoded, takes_gzip
 from service.live.page import render
 from service.problems import Problem
 
