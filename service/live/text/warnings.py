@@ -120,10 +120,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "configuration, [accounts.rates].",
     ),
     "unclassified": _plural(
-        "%(num)s lost deal is unclassified. Add its reason to controllable, objective or excluded in "
+        "%(num)s lost deal is unclassified. Classify its reason on the board, by an editor's link, or in "
         "the configuration, [accounts.reasons].",
-        "%(num)s lost deals are unclassified. Add their reasons to controllable, objective or "
-        "excluded in the configuration, [accounts.reasons].",
+        "%(num)s lost deals are unclassified. Classify their reasons on the board, by an editor's link, or "
+        "in the configuration, [accounts.reasons].",
     ),
     "reasons_pending": _plural(
         "The reason for %(num)s lost deal is still on its way from the CRM: it will appear by itself.",
