@@ -10,7 +10,8 @@ LOOK = """() => {
   const rows = document.querySelector(".rows");
   return [
     getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color,
-    seen("button, select, nav, summary, .ask"), rows.scrollHeight > rows.clientHeight, seen("#list .client:last-child"),
+    seen("button, select, nav, summary, .ask"), rows.scrollHeight > rows.clientHeight,
+    seen("#list .client:last-child"),
   ];
 }"""
 
