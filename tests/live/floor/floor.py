@@ -180,15 +180,16 @@ def style_problems(source: bytes) -> list[str]:
     return [_at(node, problem) for node in _all(tree) for problem in _of_style(node)]
 
 
-def borrowed(source: bytes) -> set[str]:
-    """The names that a script takes from objects and does not define itself."""
-    nodes = [
+def borrowed(*sources: bytes) -> set[str]:
+    """The names that scripts take from objects and do not define themselves."""
+    names = [
         node
+        for source in sources
         for node in _all(_JAVASCRIPT.parse(source).root_node)
         if node.type.endswith("property_identifier")
     ]
-    own = {_text(node) for node in nodes if not _is_name(node)}
-    return {_text(node) for node in nodes if _is_name(node)} - own - LOOKED_FOR
+    own = {_text(node) for node in names if not _is_name(node) or _text(node.parent).startswith("this.")}
+    return {_text(node) for node in names} - own - LOOKED_FOR
 
 
 def declarations(source: bytes) -> Iterator[tuple[str, str]]:
