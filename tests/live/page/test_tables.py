@@ -282,7 +282,7 @@ def test_a_list_of_what_is_not_known_is_not_an_empty_one() -> None:
         return text(list_page.page(listing, OFFICE, QUERY))
 
     unheard = of_deals(Known(heard=False))
-    assert "От CRM ещё ничего не пришло" in unheard
+    assert "Из CRM ещё ничего не пришло" in unheard
     later = of_deals(Known(known_from=shifted(TODAY, 30)))
     assert "За этот период данных нет" in later
     for shown in (unheard, later):
