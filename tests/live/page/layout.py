@@ -26,6 +26,10 @@ EIGHT: Final = {*("controllable", "objective", "total", "stake", "clients", "tas
 SAFE: Final = 0.025
 """The share of a television's height and width, at each edge, that may be cut."""
 
+OWN: Final = "its own"
+WIDEST: Final = "DejaVu"
+FAMILIES: Final = (*FONTS, OWN)
+
 MODES: Final[dict[Mode, tuple[Size, ...]]] = {"wall": WALLS, "desk": DESKS}
 MOMENTS: Final = ("names closing", "three closing", "names lost")
 
@@ -95,17 +99,18 @@ def measured(family: str, *, sample: bool) -> Counts:
     """Measure every state on every screen, in a browser that has one family of fonts.
 
     Args:
+        family: `OWN` for the page's own, beside the widest of the others; they are measured without it.
         sample: Only so much that all families together have seen each state on each screen once.
     """
     counts = Counts()
-    turn = list(FONTS).index(family)
-    with browser_with(family) as browser:
+    turn = FAMILIES.index(family)
+    with browser_with(WIDEST if family == OWN else family) as browser:
         for mode, sizes in MODES.items():
-            with opened(browser, QUERY._replace(mode=mode)) as screen:
+            with opened(browser, QUERY._replace(mode=mode), fonts=family == OWN) as screen:
                 for number, state in enumerate((*STATES, *MOMENTS)):
                     show(screen, state)
                     for place, (width, height) in enumerate(sizes):
-                        if sample and (number + place) % len(FONTS) != turn:
+                        if sample and (number + place) % len(FAMILIES) != turn:
                             continue
                         screen.page.set_viewport_size(ViewportSize(width=width, height=height))
                         where = f"{family}, {mode} of {width}x{height}, {state}"
