@@ -35,7 +35,7 @@ MOMENTS: Final = ("names closing", "three closing", "names lost")
 
 HEADLINE: Final = ".losses .figure:first-child .value, .losses .split .figure:nth-child(2) .value"
 ACTED_ON: Final = ".lead h4, .lead .amount, .late, .who, .client .credit, #risk-figures .value"
-FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.number, #further, .most"
+FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.now, #further, .most"
 """What is in one line, and whole."""
 
 MEASURE: Final = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
