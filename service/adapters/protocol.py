@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 from service.adapters.api import Api
-from service.config import Account, Options, Secret, is_one_of
+from service.config import Account, Language, Options, Secret, is_one_of
 from service.model import SECOND, Decoded, Head, Instant, Micros, Request
 
 TOLERANCE: Final = Micros(300 * SECOND)
@@ -56,10 +56,15 @@ class Adapter(Protocol):
         """Return if the account can work. Raises `ValueError`, which says what is missing."""
         return
 
+    def posting_address(self, address: str) -> str:
+        """The address to give the CRM, where `address` is that of the account's webhooks. A secret that is a
+        part of it is named by its key, never by its value."""
+        return address
+
     @abstractmethod
-    def steps(self, account: Account, address: str) -> Sequence[str]:
-        """What a person does in the CRM so that it posts its webhooks to an address, a line for each step.
-        Names the secret by its key, never by its value."""
+    def steps(self, account: Account, language: Language) -> Sequence[str]:
+        """What a person does in the CRM so that it posts its webhooks to `posting_address`: short steps in
+        their order, which call it the address. They name the secret by its key, never by its value."""
 
     @abstractmethod
     def admit(self, head: Head, account: Account, now: Instant) -> bool:

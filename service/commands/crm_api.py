@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import httpx
 
-from service.adapters import ADAPTERS
+from service.adapters import ADAPTERS, Adapter
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
 from service.commands.wrong import in_words
@@ -97,6 +97,12 @@ async def backfill(
                 await working
 
 
+def by_hand(adapter: Adapter, account: Account, address: str) -> Sequence[str]:
+    """The address to give the CRM, then each step, numbered."""
+    steps = (f"{number}. {step}" for number, step in enumerate(adapter.steps(account, "en"), 1))
+    return [f"The address: {adapter.posting_address(address)}", *steps]
+
+
 async def subscribe(account: Account, clock: Clock) -> Subscription:
     """Register our webhook with the CRM; where its API cannot do that, return the steps for a person.
 
@@ -111,7 +117,7 @@ async def subscribe(account: Account, clock: Clock) -> Subscription:
     adapter = ADAPTERS[account.crm]
     api = adapter.api
     if not isinstance(api, Subscribing) or account.api is None:
-        return Subscription("by_hand", adapter.steps(account, address))
+        return Subscription("by_hand", by_hand(adapter, account, address))
     async with httpx.AsyncClient() as http:
         client = Client(account, adapter.api, http, clock, lambda _meaning: None)
         result = await client.send(api.webhooks(account))

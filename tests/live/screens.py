@@ -81,7 +81,9 @@ class Screen:
         Args:
             look: An expression that is evaluated at once, because animations run on the browser's own clock.
         """
-        patch = render.html_patch(self.board(self.shown), self.board(new), self.query, new.closed)
+        patch = render.html_patch(
+            self.board(self.shown), self.board(new), self.query, new.closed, new.arrived
+        )
         if new.silent:
             patch["silent"] = True
         self.shown = new

@@ -7,7 +7,7 @@ They are not signed: a long secret in the address is all that the vendor offers 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from service.adapters.amocrm.api import AmoCRMApi
@@ -18,7 +18,7 @@ from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, parse_form
 from service.adapters.parsed import parse_body
 from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
-from service.config import Account
+from service.config import Account, Language
 from service.model import Decoded, Head, Instant, Request
 
 _REQUEST_ID = "x-amocrm-requestid"
@@ -33,16 +33,13 @@ class AmoCRMAdapter(Adapter):
     options = AmoCRMOptions
     api = AmoCRMApi()
 
-    def steps(self, account: Account, address: str) -> Sequence[str]:
+    def posting_address(self, address: str) -> str:
         """See `Adapter`."""
-        return [
-            "In amoCRM, as an administrator: amoМаркет → ⋯ → WebHooks → «Добавить хук».",
-            f"Address: {address}?token=<the webhook_secret of the configuration>",
-            "Leads: added, changed, stage changed, responsible changed, deleted, restored.",
-            "Tasks: added, changed, responsible changed, deleted.",
-            "Contacts and companies: added, changed, deleted, restored.",
-            "Incoming leads («Неразобранное»): deleted.",
-        ]
+        return f"{address}?token=<webhook_secret>"
+
+    def steps(self, account: Account, language: Language) -> Sequence[str]:
+        """See `Adapter`."""
+        return _STEPS[language]
 
     check_secret = staticmethod(check_chosen)
 
@@ -63,6 +60,26 @@ class AmoCRMAdapter(Adapter):
         """See `Adapter`. Each item stands alone: one that cannot be read costs the others nothing."""
         parsed = parse_body(lambda: _items(request, account), parse_item)
         return parsed.decoded(_delivery_key(request, parsed.is_dated))
+
+
+_STEPS: Final[Mapping[Language, Sequence[str]]] = {
+    "ru": (
+        "В amoCRM под администратором: amoМаркет → ⋯ → WebHooks → «Добавить хук».",
+        "Вставьте адрес; вместо <webhook_secret> впишите секрет из настроек.",
+        "Сделки: добавлена, изменена, сменён этап, сменён ответственный, удалена, восстановлена.",
+        "Задачи: добавлена, изменена, сменён ответственный, удалена.",
+        "Контакты и компании: добавлены, изменены, удалены, восстановлены.",
+        "«Неразобранное»: удалено.",
+    ),
+    "en": (
+        "In amoCRM, as an administrator: amoМаркет → ⋯ → WebHooks → «Добавить хук».",
+        "Paste the address; in place of <webhook_secret> put the secret of the configuration.",
+        "Leads: added, changed, stage changed, responsible changed, deleted, restored.",
+        "Tasks: added, changed, responsible changed, deleted.",
+        "Contacts and companies: added, changed, deleted, restored.",
+        "Incoming leads («Неразобранное»): deleted.",
+    ),
+}
 
 
 def _items(request: Request, account: Account) -> list[Item]:

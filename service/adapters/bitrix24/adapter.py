@@ -23,7 +23,7 @@ from service.adapters.fields import digest
 from service.adapters.forms import LONGEST_FIELD, Form, Node, parse_form, value_in
 from service.adapters.parsed import rejected
 from service.adapters.protocol import Adapter, NotAuthentic, is_secret
-from service.config import Account
+from service.config import Account, Language
 from service.model import Change, Decoded, Entity, Head, Instant, Need, Request
 
 _SECRET: Final = re.compile("auth|access_token|refresh|application_token|app_sid|member_id", re.IGNORECASE)
@@ -108,15 +108,11 @@ class Bitrix24Adapter(Adapter):
         if domain is not None and value_in(request.body, "auth", "domain").casefold() != domain.casefold():
             raise NotAuthentic("account")
 
-    def steps(self, account: Account, address: str) -> Sequence[str]:
+    def steps(self, account: Account, language: Language) -> Sequence[str]:
         """See `Adapter`. Bitrix24 makes the secret. Comments are left out, because they change nothing
         here."""
-        return [
-            "In Bitrix24, as an administrator: Разработчикам → Другое → Исходящий вебхук.",
-            f"URL вашего обработчика: {address}",
-            f"Событие, each of these: {', '.join(name for name in _EVENTS if 'COMMENT' not in name)}.",
-            "Токен приложения, which is shown there, is the webhook_secret of the configuration.",
-        ]
+        events = ", ".join(name for name in _EVENTS if "COMMENT" not in name)
+        return [step.format(events=events) for step in _STEPS[language]]
 
     def without_secrets(self, body: bytes) -> bytes:
         """See `Adapter`. The tokens of a webhook's `auth` let everybody post events, and those of an
@@ -140,6 +136,22 @@ class Bitrix24Adapter(Adapter):
             return Decoded(_delivery_key(form, object_id), (change,))
         key = _delivery_key(form, object_id, str(request.received_at))
         return Decoded(key, needs=(Need(event.entity, entity_id),))
+
+
+_STEPS: Final[Mapping[Language, Sequence[str]]] = {
+    "ru": (
+        "В Битрикс24 под администратором: Разработчикам → Другое → Исходящий вебхук.",
+        "«URL вашего обработчика»: адрес.",
+        "«Событие», каждое из этих: {events}.",
+        "«Токен приложения», который там показан, впишите в настройки как webhook_secret.",
+    ),
+    "en": (
+        "In Bitrix24, as an administrator: Разработчикам → Другое → Исходящий вебхук (an outbound webhook).",
+        "URL вашего обработчика (handler): the address.",
+        "Событие (event), each of these: {events}.",
+        "Токен приложения, which is shown there, is the webhook_secret of the configuration.",
+    ),
+}
 
 
 def _delivery_key(form: Form, object_id: str, occasion: str = "") -> str:

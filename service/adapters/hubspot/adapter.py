@@ -8,7 +8,7 @@ than once; their `occurredAt` orders them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -22,7 +22,7 @@ from service.adapters.hubspot.properties import TASK_PROPERTIES, deal_properties
 from service.adapters.hubspot.signature import check_head_v1, check_head_v3, verify_v1, verify_v3
 from service.adapters.parsed import parse_body
 from service.adapters.protocol import Adapter, NotAuthentic
-from service.config import Account
+from service.config import Account, Language
 from service.model import Decoded, Head, Instant, Request
 
 MAX_EVENTS: Final = 1_000
@@ -70,20 +70,32 @@ class HubSpotAdapter(Adapter):
         )
         return parsed.decoded(digest(_ATTEMPT.sub(b"", request.body)))
 
-    def steps(self, account: Account, address: str) -> Sequence[str]:
+    def steps(self, account: Account, language: Language) -> Sequence[str]:
         """See `Adapter`. Webhooks are settings of the app, which no token of an account may change."""
-        return [
-            "In HubSpot, as a super admin. An app of a project: put what follows in its file",
-            "webhooks-hsmeta.json (docs/crm/hubspot.md has it whole), then: hs project upload.",
-            "An old private app: Development → Legacy apps → the app → Edit app → Webhooks.",
-            f"Target URL: {address}",
-            "Deals: created, deleted, restored, merged, association changed, and changes of the properties",
-            f"    {', '.join(deal_properties(account))}",
-            "Tasks: created, deleted, restored, association changed, and changes of the properties",
-            f"    {', '.join(TASK_PROPERTIES)}",
-            "Contacts: deleted, merged. Companies: deleted, merged, and changes of the property name.",
-            "The webhook_secret of the configuration is the app's client secret: the app → Auth.",
-        ]
+        deals, tasks = ", ".join(deal_properties(account)), ", ".join(TASK_PROPERTIES)
+        return [step.format(deals=deals, tasks=tasks) for step in _STEPS[language]]
+
+
+_STEPS: Final[Mapping[Language, Sequence[str]]] = {
+    "ru": (
+        "Под суперадминистратором. Приложение проекта: файл webhooks-hsmeta.json, затем hs project upload.",
+        "Или старое частное приложение: Development → Legacy apps → приложение → Edit app → Webhooks.",
+        "Target URL: адрес.",
+        "Сделки: created, deleted, restored, merged, association changed и изменения свойств {deals}.",
+        "Задачи: created, deleted, restored, association changed и изменения свойств {tasks}.",
+        "Контакты: deleted, merged. Компании: deleted, merged и изменения свойства name.",
+        "webhook_secret — client secret приложения (приложение → Auth). Файл целиком: docs/crm/hubspot.md.",
+    ),
+    "en": (
+        "As a super admin. An app of a project: its file webhooks-hsmeta.json, then hs project upload.",
+        "Or an old private app: Development → Legacy apps → the app → Edit app → Webhooks.",
+        "Target URL: the address.",
+        "Deals: created, deleted, restored, merged, association changed, and changes of {deals}.",
+        "Tasks: created, deleted, restored, association changed, and changes of {tasks}.",
+        "Contacts: deleted, merged. Companies: deleted, merged, and changes of the property name.",
+        "webhook_secret is the app's client secret (the app → Auth). docs/crm/hubspot.md has the whole file.",
+    ),
+}
 
 
 def _portals(body: bytes) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from service.adapters.fields import digest, refuse_future
@@ -19,7 +19,7 @@ from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, me
 from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, moment, parse
 from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
-from service.config import Account
+from service.config import Account, Language
 from service.model import ID_LENGTH, Decoded, Head, Instant, Request
 
 _CHANGES: Final = frozenset({"create", "change", "added", "updated", "merged"})
@@ -37,15 +37,9 @@ class PipedriveAdapter(Adapter):
     options = PipedriveOptions
     api = PipedriveApi()
 
-    def steps(self, account: Account, address: str) -> Sequence[str]:
+    def steps(self, account: Account, language: Language) -> Sequence[str]:
         """See `Adapter`."""
-        return [
-            "In Pipedrive, as an administrator: Settings → Tools and apps → Webhooks → Create new webhook.",
-            f"One for each event object: {', '.join(ENTITIES)}. Event action: *. Version: 2.",
-            f"Endpoint: {address}",
-            "HTTP auth username and password: the webhook_secret, before its colon and after it.",
-            "User permission level: an administrator, because a webhook only reports what that user may see.",
-        ]
+        return [step.format(entities=", ".join(ENTITIES)) for step in _STEPS[language]]
 
     def admit(self, head: Head, account: Account, now: Instant) -> bool:
         """See `Adapter`: HTTP Basic's `user:password` is a secret."""
@@ -88,6 +82,24 @@ class PipedriveAdapter(Adapter):
         except ValueError as error:
             parsed = rejected(error)
         return parsed.decoded(event_id or content, content if event_id else "")
+
+
+_STEPS: Final[Mapping[Language, Sequence[str]]] = {
+    "ru": (
+        "В Pipedrive под администратором: Settings → Tools and apps → Webhooks → Create new webhook.",
+        "По вебхуку на каждый Event object: {entities}. Event action: *. Version: 2.",
+        "Endpoint: адрес.",
+        "HTTP auth username и password: webhook_secret до двоеточия и после него.",
+        "User permission level: администратор, ведь вебхук сообщает только то, что видит этот пользователь.",
+    ),
+    "en": (
+        "In Pipedrive, as an administrator: Settings → Tools and apps → Webhooks → Create new webhook.",
+        "One for each event object: {entities}. Event action: *. Version: 2.",
+        "Endpoint: the address.",
+        "HTTP auth username and password: the webhook_secret, before its colon and after it.",
+        "User permission level: an administrator, because a webhook only reports what that user may see.",
+    ),
+}
 
 
 def _sender(document: bytes, company: str) -> str | None:

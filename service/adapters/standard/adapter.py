@@ -7,7 +7,7 @@ array. `events` reads what an event says; `cloud_events` unpacks a CloudEvent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +19,7 @@ from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
 from service.adapters.standard.events import TYPES, Event, changes_of, refuse_repeated_keys
 from service.adapters.standard.signature import PREFIXES, check_head, check_secret, message_id, verify
-from service.config import Account
+from service.config import Account, Language
 from service.model import ID_LENGTH, Decoded, Head, Instant, Request
 
 MAX_EVENTS: Final = 10_000
@@ -51,12 +51,9 @@ class StandardAdapter(Adapter):
     content_types = frozenset({"application/json", *cloud_events.CONTENT_TYPES})
     kept_headers = frozenset(f"{prefix}-id" for prefix in PREFIXES)
 
-    def steps(self, account: Account, address: str) -> Sequence[str]:
+    def steps(self, account: Account, language: Language) -> Sequence[str]:
         """See `Adapter`."""
-        return [
-            f"Have the system POST its events to {address}",
-            "signed by Standard Webhooks, with the webhook_secret of the configuration.",
-        ]
+        return _STEPS[language]
 
     check_secret = staticmethod(check_secret)
 
@@ -78,6 +75,20 @@ class StandardAdapter(Adapter):
 
         parsed = parse_body(lambda: _documents(request.json), parse)
         return parsed.decoded(_delivery_key(request), digest(request.body))
+
+
+_STEPS: Final[Mapping[Language, Sequence[str]]] = {
+    "ru": (
+        "Пусть ваша система шлёт на адрес события: deal.changed, deal.deleted, task.changed, task.deleted.",
+        "Пусть подписывает их по Standard Webhooks секретом webhook_secret из настроек.",
+        "Пример на двадцать строк — в docs/crm/standard.md.",
+    ),
+    "en": (
+        "Have your system POST its events: deal.changed, deal.deleted, task.changed, task.deleted.",
+        "Have it sign them by Standard Webhooks, with the webhook_secret of the configuration.",
+        "docs/crm/standard.md has an example of twenty lines.",
+    ),
+}
 
 
 def _delivery_key(request: Request) -> str:

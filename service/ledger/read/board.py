@@ -112,6 +112,14 @@ class LossRow:
     amount: int
 
 
+class Arrived(NamedTuple):
+    """How many deals, tasks and clients the first thing brought that ever came from a CRM."""
+
+    deals: int
+    tasks: int
+    clients: int
+
+
 @dataclass(frozen=True, slots=True)
 class BoardRows:
     """A whole board, true at `as_of`, after the commit numbered `seq`. Rows are in no promised order.
@@ -127,6 +135,7 @@ class BoardRows:
         repaired: How many deals and tasks the last reconciliation changed, because their webhooks were lost.
         troubles: What is wrong between the CRM and the service.
         heard: Whether anything ever came from the CRM: a webhook, an answer of its API, or an import.
+        arrived: What came, where the earlier read was of an account that had never heard from its CRM.
         known_from: The first day of which the losses are complete; None while nothing is known.
         quarantined: Deliveries in quarantine.
         reasons_wanted: Reasons whose names the CRM's API is still asked for.
@@ -153,6 +162,7 @@ class BoardRows:
     repaired: int = 0
     troubles: tuple[Trouble, ...] = ()
     heard: bool = True
+    arrived: Arrived | None = None
     known_from: Day | None = None
     quarantined: int = 0
     reasons_wanted: int = 0

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from service.config import Account
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, HEADS, NEEDS, STATE, SUMS, TASKS
-from service.ledger.read.board import ClientRow, LossRow, Selection, TaskRow
+from service.ledger.read.board import Arrived, ClientRow, LossRow, Selection, TaskRow
 from service.ledger.write import sums
 from service.model import Entity, Instant
 from service.projections.at_risk import DEALS_AT_RISK, STAKES
@@ -168,6 +168,18 @@ def saved(connection: Connection, account: str) -> dict[str, int]:
     """The clients saved today, and the amount of each (SPEC section 3.10)."""
     rows = sums.rows(connection, account, SAVED_CLIENTS)
     return {str(client_id): amount for (client_id,), (_, amount) in rows}
+
+
+def arrived(connection: Connection, account: str) -> Arrived:
+    """How many deals, tasks and clients there are, just after the first ones came."""
+    counts = (
+        select(func.count())
+        .select_from(STATE[entity])
+        .where(STATE[entity].c.account == account)
+        .scalar_subquery()
+        for entity in ("deal", "task", "client")
+    )
+    return Arrived(*connection.execute(select(*counts)).one())
 
 
 _COMPLETED = select(TASKS.c.id).where(

@@ -57,6 +57,7 @@ class LostDeal:
     unconverted: str | None
     day: Day
     url: str | None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def _lost_deal(row: Row[*tuple[Any, ...]], rules: Rules) -> LostDeal:
         unconverted=view.unconverted,
         day=rules.day(row.lost_at),
         url=row.url,
+        phone=row.phone,
     )
 
 
@@ -142,7 +144,7 @@ def _statement(
         chosen += [lost_at <= moment, or_(lost_at < moment, DEALS.c.id < deal_id)]
     of_deal = and_(_CLIENTS.c.account == account.id, _CLIENTS.c.id == DEALS.c.client_id)
     return (
-        select(*state.columns("deal"), lost_at, _CLIENTS.c.name.label("client"))
+        select(*state.columns("deal"), lost_at, _CLIENTS.c.name.label("client"), _CLIENTS.c.phone)
         .select_from(DEALS.outerjoin(_CLIENTS, of_deal))
         .where(*chosen)
         .order_by(lost_at.desc(), DEALS.c.id.desc())

@@ -18,7 +18,7 @@ from service.config import Account
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
-from service.ledger.read.board import BoardRows, ClientRow, LossRow, ManagerSums, Selection
+from service.ledger.read.board import Arrived, BoardRows, ClientRow, LossRow, ManagerSums, Selection
 from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
@@ -145,7 +145,8 @@ class _Read:
             losses={selection: self._losses(selection) for selection in selections},
             silent=stale.silent,
             repaired=self.beside.repaired,
-            heard=self.head.deliveries > 0 or self.beside.synced,
+            heard=self._heard,
+            arrived=self._arrived(),
             known_from=self.head.known_from,
             quarantined=self.head.quarantined,
             reasons_wanted=self.beside.reasons_wanted,
@@ -157,6 +158,14 @@ class _Read:
             else troubles.read(connection, account_id),
             manager_sums=sums,
         )
+
+    @property
+    def _heard(self) -> bool:
+        return self.head.deliveries > 0 or self.beside.synced
+
+    def _arrived(self) -> Arrived | None:
+        first = self.since is not None and self._heard and not self.since.heard
+        return board_rows.arrived(self.connection, self.account.id) if first else None
 
     def _manager_sums(self) -> ManagerSums:
         today = heads.rules_of(self.account).day(self.as_of)

@@ -51,6 +51,7 @@ class OpenDeal:
     unknown: bool
     unconverted: str | None
     url: str | None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _statement(
     its_tasks = and_(_TASKS.c.account == DEALS.c.account, _TASKS.c.deal_id == DEALS.c.id)
     its_client = and_(_CLIENTS.c.account == DEALS.c.account, _CLIENTS.c.id == DEALS.c.client_id)
     return (
-        select(*state.columns("deal"), _CLIENTS.c.name.label("client"))
+        select(*state.columns("deal"), _CLIENTS.c.name.label("client"), _CLIENTS.c.phone)
         .select_from(DEALS.outerjoin(_TASKS, its_tasks).outerjoin(_CLIENTS, its_client))
         .where(*chosen)
         .order_by(DEALS.c.id)
@@ -119,6 +120,7 @@ def _deals(
                     unknown=deal.amount_unknown,
                     unconverted=deal.unconverted,
                     url=row.url,
+                    phone=row.phone,
                 )
         if len(rows) < PAGE:
             return

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from service.adapters import ADAPTERS
 from service.calendar import iso, iso_day, local_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
@@ -23,6 +24,7 @@ from service.live.board.snapshot import (
     Previous,
     Reason,
     SeriesPoint,
+    Setup,
     Snapshot,
     Total,
 )
@@ -68,7 +70,14 @@ def build_snapshot(
         managers=choices(rows.manager_names),
         pipelines=choices(rows.pipeline_names),
         title=account.title,
+        setup=None if rows.heard else _setup(account, query),
     )
+
+
+def _setup(account: Account, query: BoardQuery) -> Setup:
+    adapter = ADAPTERS[account.crm]
+    steps = tuple(adapter.steps(account, query.language))
+    return Setup(account.crm, adapter.posting_address(account.webhook_address), steps)
 
 
 def choices(names: Mapping[str, str]) -> tuple[Choice, ...]:

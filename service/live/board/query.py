@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from service.calendar import parse_period
 from service.config import Account, Language
+from service.live.board.rotation import EVERY, SECONDS, parse_rotation
 from service.live.board.snapshot import Sort
 from service.model import ID_LENGTH, TEXT_LENGTH, Day
 
@@ -29,8 +30,14 @@ INCHES: Final = 55.0
 NONE: Final = "-"
 """In an address: what has no manager, or is in no pipeline."""
 
-KEPT: Final = frozenset("period sort mode lang theme manager pipeline".split())
+KEPT: Final = frozenset(
+    "period sort mode lang theme manager pipeline distance inches sound flash quiet rotate every".split()
+)
 """The parameters that a named screen can keep as its view."""
+
+_SUM: Final = re.compile(r"\d{1,15}(\.\d{1,3})?", re.ASCII)
+_TIME: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_QUIET: Final = re.compile(f"(?P<from>{_TIME})-(?!(?P=from)){_TIME}")
 
 _UNREADABLE: Final = frozenset({"Cc", "Cs"})
 """The Unicode categories of control characters (NUL is one) and of lone surrogates. No id, name or period has
@@ -52,6 +59,11 @@ class BoardQuery(NamedTuple):
         pipeline: Show only what is in this pipeline; None for all, empty for what is in none.
         distance: Metres from which a wall is read.
         inches: The diagonal of the wall's screen.
+        sound: The amount at stake from which a new client is heard; None: nothing is heard.
+        flash: The same for what is seen.
+        quiet: The local time in which neither is, such as `20:00-08:00`.
+        rotate: The boards that a wall shows in turns; see `rotation`.
+        every: For how many seconds each.
         view: The parameters that the address has by default, as a named screen keeps them.
         editor: Whether the page has the controls of somebody who may classify reasons.
     """
@@ -67,6 +79,11 @@ class BoardQuery(NamedTuple):
     pipeline: str | None = None
     distance: float = DISTANCE
     inches: float = INCHES
+    sound: str | None = None
+    flash: str | None = None
+    quiet: str | None = None
+    rotate: str = ""
+    every: int = EVERY
     view: str = ""
     editor: bool = False
 
@@ -99,6 +116,11 @@ class BoardQuery(NamedTuple):
             "pipeline": self.pipeline,
             "distance": None if self.distance == DISTANCE else f"{self.distance:g}",
             "inches": None if self.inches == INCHES else f"{self.inches:g}",
+            "sound": self.sound,
+            "flash": self.flash,
+            "quiet": self.quiet,
+            "rotate": self.rotate or None,
+            "every": None if self.every == EVERY else str(self.every),
             **changes,
         }
         told = {name: value or NONE for name, value in parameters.items() if value is not None}
@@ -173,6 +195,11 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         pipeline=_parse_id(parameters, "pipeline"),
         distance=_number(parameters, "distance", DISTANCE, 1, 20),
         inches=_number(parameters, "inches", INCHES, 10, 150),
+        sound=_matching(parameters, "sound", _SUM, "an amount such as 100000"),
+        flash=_matching(parameters, "flash", _SUM, "an amount such as 100000"),
+        quiet=_matching(parameters, "quiet", _QUIET, "such as 20:00-08:00"),
+        rotate=_rotation(parameters),
+        every=int(_number(parameters, "every", EVERY, SECONDS.start, SECONDS.stop - 1)),
         view=view,
     )
 
@@ -197,10 +224,27 @@ def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) 
     return value
 
 
+def _matching(parameters: Mapping[str, str], name: str, form: re.Pattern[str], expected: str) -> str | None:
+    """A text of a form; None for an empty one."""
+    value = parameters.get(name) or None
+    if value is not None and not form.fullmatch(value):
+        raise QueryError(f"{name} must be {expected}")
+    return value
+
+
+def _rotation(parameters: Mapping[str, str]) -> str:
+    value = parameters.get("rotate", "")
+    try:
+        parse_rotation(value)
+    except ValueError as error:
+        raise QueryError(str(error)) from None
+    return value
+
+
 def _number(parameters: Mapping[str, str], name: str, default: float, least: int, most: int) -> float:
     """A number between two bounds, in plain decimal notation with a point or a comma."""
     text = parameters.get(name) or f"{default:g}"
-    value = float(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,3}([.,][0-9]{1,2})?", text) else 0.0
+    value = float(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,4}([.,][0-9]{1,2})?", text) else 0.0
     if not least <= value <= most:
         raise QueryError(f"{name} must be a number from {least} to {most}")
     return value

@@ -241,6 +241,19 @@ class Filter(msgspec.Struct, frozen=True):
     pipeline_id: str | None = None
 
 
+class Setup(msgspec.Struct, frozen=True):
+    """How to connect the CRM of an account that has never heard from it.
+
+    Args:
+        address: Where the CRM posts to; without `public_url` only the path.
+        steps: What to do in the CRM, in the language of the query.
+    """
+
+    crm: str
+    address: str
+    steps: tuple[str, ...]
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A whole board at one sequence number.
 
@@ -248,6 +261,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         known_from: The first day of which the losses are complete; null while nothing is known.
         storing: Whether the service can store what comes in.
         title: The account's, for a heading.
+        setup: Null as soon as anything came from the CRM.
     """
 
     account: str
@@ -266,3 +280,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     managers: tuple[Choice, ...] = ()
     pipelines: tuple[Choice, ...] = ()
     title: str = ""
+    setup: Setup | None = None

@@ -37,6 +37,7 @@ from service.live.http.same_view import has_slash, kept, same_view
 from service.live.http.screen_links import NEW_SECONDS, NamedScreens
 from service.live.page import render
 from service.live.page.help import help_page
+from service.live.page.rotation import first_stop
 from service.live.stream.hub import Hub
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
@@ -159,8 +160,10 @@ class Boards:
         """The handler of a page with the figures in it."""
 
         async def respond(request: Request, account: Account, query: BoardQuery) -> ASGIApp:
+            shown = first_stop(query)
+
             def make(gzip: bool) -> Body:
-                return encoded(render(self._read(account, query), account, query), HTML, gzip=gzip)
+                return encoded(render(self._read(account, shown), account, shown), HTML, gzip=gzip)
 
             return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 

@@ -20,13 +20,16 @@ import msgspec
 from markupsafe import Markup
 
 from service.config import Account, Language
+from service.ledger.read.board import Arrived
 from service.live.board.at_risk import name_of
 from service.live.board.patch import Json, moment
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import FIGURES, BoardWarning, Choice, Snapshot
 from service.live.page.environment import template
+from service.live.page.rotation import stops_of
 from service.live.page.template_globals import element_id, milliseconds
 from service.live.text import formats
+from service.live.text.arrivals import arrival_text
 from service.live.text.i18n import translations_of
 
 STATIC: Final = Path(__file__).parents[1] / "static"
@@ -67,6 +70,8 @@ def page(snapshot: Snapshot, account: Account, query: BoardQuery, *, static: str
         snapshot=snapshot,
         account=account,
         query=query,
+        stops=msgspec.json.encode(stops).decode() if (stops := stops_of(query)) else "",
+        alarms=[(name, value) for name in ("sound", "flash", "quiet") if (value := getattr(query, name))],
         fragments=html,
         rows=[html[row_id] for row_id in _order(snapshot)],
         version=version(),
@@ -93,7 +98,11 @@ def html_snapshot(snapshot: Snapshot, query: BoardQuery) -> dict[str, Json]:
 
 
 def html_patch(
-    old: Snapshot, new: Snapshot, query: BoardQuery, closed: AbstractSet[str] = frozenset()
+    old: Snapshot,
+    new: Snapshot,
+    query: BoardQuery,
+    closed: AbstractSet[str] = frozenset(),
+    arrived: Arrived | None = None,
 ) -> dict[str, Json]:
     """The frame that turns a page of `old` into a page of `new`.
 
@@ -103,6 +112,7 @@ def html_patch(
 
     Args:
         closed: The ids of the tasks that were completed between the two.
+        arrived: What came first of all, if anything did; `came` says it.
     """
     before, after = _calls(old, query), _calls(new, query)
     changed = [fragment_id for fragment_id, call in after.items() if before.get(fragment_id) != call]
@@ -118,6 +128,7 @@ def html_patch(
         "hide": [fragment_id for fragment_id in gone if fragment_id in hidden],
         "order": {} if order == _order(old) else {"list": list[Json](order)},
         "closed": _closed_work(old, new, closed, query.language) if closed else {},
+        **({} if arrived is None else {"came": arrival_text(arrived, query.language)}),
     }
 
 
@@ -190,22 +201,34 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         "full": ("unknown", ("full",))
         if snapshot.storing
         else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
-        **_unknowns(snapshot),
+        **_unknowns(snapshot, query),
     }
 
 
-def _unknowns(snapshot: Snapshot) -> dict[str, _MacroCall]:
+def _unknowns(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
     """What stands in the place of figures that are not known."""
     calls: dict[str, _MacroCall] = {}
     if snapshot.known_from is not None and snapshot.period.to < snapshot.known_from:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _LOSSES}
         calls["losses-figures"] = ("unseen", (snapshot.known_from, snapshot.period))
-    unheard = [warning for warning in snapshot.warnings if warning.code == "never_heard"]
-    if unheard:
+    if snapshot.setup is not None:
         calls |= {fragment_id: ("unknown", (fragment_id,)) for fragment_id in _FIGURES}
-        calls["title"] = ("title", (0, "", snapshot.title))
-        calls["setup"] = ("setup", (unheard[0].subject,))
+        calls |= _setup_calls(snapshot, query)
     return calls
+
+
+def _setup_calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
+    """The fragments that differ while nothing has ever come. What was refused stands beside what to do, not
+    among the warnings."""
+    day = snapshot.as_of[:10]
+    refused = [warning for warning in snapshot.warnings if warning.code == "requests_refused"]
+    others = _told(warning for warning in snapshot.warnings if warning not in refused)
+    last = max(refused, key=lambda warning: warning.last_at or "", default=None)
+    return {
+        "title": ("title", (0, "", snapshot.title)),
+        "setup": ("setup", (snapshot.setup, last, day, query.mode == "wall")),
+        "warnings": ("warnings", (others, day, query)),
+    }
 
 
 def filtered_by(snapshot: Snapshot, query: BoardQuery) -> str:

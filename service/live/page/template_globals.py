@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from service.config import Language
 from service.live.board.query import NONE, BoardQuery
@@ -16,7 +16,7 @@ from service.live.board.snapshot import KINDS, BoardWarning, Losses, Reason, Tas
 from service.live.page import chart
 from service.live.text import formats
 from service.live.text.i18n import Translations, is_no_reason, same_reason, translations_of
-from service.live.text.warnings import warning_text
+from service.live.text.warnings import cause_remedy, cause_text, warning_text
 from service.reasons import Kind
 
 
@@ -58,6 +58,8 @@ class Group:
     bars: tuple[Bar, ...]
 
 
+_OF_WARNINGS: Final = (warning_text, cause_text, cause_remedy)
+
 Global: TypeAlias = Callable[..., object] | dict[str, str] | str
 
 
@@ -74,7 +76,7 @@ def template_globals(language: Language) -> dict[str, Global]:
         formats.days,
         formats.long_day,
     )
-    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, warning_text)
+    localised: tuple[Callable[..., object], ...] = (*of_text, change, groups, chart.chart, *_OF_WARNINGS)
     return {
         "language": language,
         **{function.__name__: partial(function, language=language) for function in localised},

@@ -1,5 +1,6 @@
 // The live board: shows the frames of the stream, and keeps the state of the connection in plain sight.
 
+import { Alarm } from "./alarm.js";
 import { Announcer } from "./announce.js";
 import { Clock, write } from "./clock.js";
 import { keepOnly, show } from "./fragments.js";
@@ -8,6 +9,8 @@ import { listenToFullScreen, listenToKeys } from "./keys.js";
 import { fly } from "./motion.js";
 import { listenToNavigation } from "./navigation.js";
 import { listenToPopups } from "./popups.js";
+import { Rotation } from "./rotation.js";
+import { listenToCopy, prepareSetup, welcome } from "./setup.js";
 import { Stream } from "./stream.js";
 import { Upgrade } from "./upgrade.js";
 import { Wall } from "./wall.js";
@@ -21,11 +24,15 @@ let recent = []; // when the frames of the last second arrived
 
 const announcer = new Announcer(messages);
 const clock = new Clock(messages);
+const alarm = new Alarm(clock, messages);
 const upgrade = new Upgrade();
 const wall = page.dataset.mode === "wall" ? new Wall(messages) : null;
-const stream = new Stream(address(), receive, showState);
+const stops = JSON.parse(page.dataset.stops || "[]");
+const rotation = stops.length ? new Rotation(stops, takeTurn) : null;
+let stream = new Stream(address(), receive, showState);
 
 function address() {
+  if (rotation) return rotation.address;
   const query = new URLSearchParams(location.search);
   query.set("lang", page.lang);
   query.set("form", "html");
@@ -47,7 +54,10 @@ function showFrame(name, frame, first) {
   const highlight = !switched && !document.hidden && !frame.silent;
   if (name === "snapshot") keepOnly(frame.order.list, highlight);
   const { arrived, saved, amounts } = show(frame, highlight, messages);
-  announcer.add({ arrived, saved });
+  announcer.add({ arrived: arrived.map((row) => row.dataset.name), saved });
+  alarm.tell(arrived, amounts.map(([, row]) => row));
+  prepareSetup();
+  if (frame.came) welcome(frame.came, messages);
   if (wall) wall.fit(); // before anything flies, so that an amount starts from where its row is seen
   const target = document.querySelector("#gaps .saved .value");
   for (const [amount, row] of amounts) fly(amount, row.querySelector(".lead .amount"), target);
@@ -56,6 +66,18 @@ function showFrame(name, frame, first) {
   delete document.body.dataset.loading;
   showWaiting();
   showStoring();
+}
+
+/** Show the next board of a rotation, of which some frames have come, in the place of the present one. */
+function takeTurn(next, frames) {
+  stream.close();
+  stream = next;
+  stream.onFrame = receive;
+  stream.onState = showState;
+  clock.forget();
+  behind = 0;
+  document.body.dataset.loading = ""; // what differs from the board before is no news
+  for (const frame of frames) receive(...frame);
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */
@@ -105,6 +127,7 @@ function checkStream(now) {
 
 setInterval(() => {
   checkStream();
+  if (rotation) rotation.turn(page.dataset.state === "live");
   showWaiting();
   detectStorm();
   clock.tick();
@@ -128,4 +151,6 @@ listenToNavigation(() => {
 listenToPopups();
 listenToKeys(listenToHelp());
 listenToFullScreen();
+listenToCopy(messages);
+prepareSetup();
 clock.tick();

@@ -37,6 +37,16 @@ export class Clock {
     return true;
   }
 
+  /** Forget the frames of another board. The time stays the same. */
+  forget() {
+    this.#newest = { as_of: new Date(0).toISOString(), last_delivery_at: null };
+  }
+
+  /** The time of day in the office, such as 09:05. */
+  timeOfDay() {
+    return localIso(performance.now() + this.#ahead, this.#newest.as_of).slice(11, 16);
+  }
+
   /** Update how long tasks are overdue, the moments of the figures, and the age of figures that are stale. */
   tick() {
     const now = performance.now() + this.#ahead;

@@ -10,7 +10,7 @@ const OWNERS = ["reason", "manager", "figure", "task", "client"]; // data attrib
 
 /**
  * Show a frame's fragments. With `highlight`, animate and highlight what changed, and credit who closed a task.
- * Returns the names of the clients that arrived and of those that were saved; and the amounts saved, each with its row.
+ * Returns the rows of the clients that arrived; the names of those that were saved; and the amounts saved, each with its row.
  */
 export function show({ set, remove = [], hide = [], order = {}, closed = {} }, highlight, messages) {
   const list = document.getElementById("list");
@@ -66,7 +66,7 @@ export function nodes(html) {
 function append(list, row, highlight) {
   list.append(row);
   if (highlight) mark(row);
-  return row.dataset.name;
+  return row;
 }
 
 function replace(old, fresh, work, highlight, messages) {

@@ -29,7 +29,7 @@ export class Stream {
 
   /** Connect again: to another address, or because the old connection may be dead. */
   open(address = this.address) {
-    this._close();
+    this.close();
     this.address = address;
     this.#openedAt = performance.now();
     this.#first = true;
@@ -72,7 +72,8 @@ export class Stream {
     this.#retry = setTimeout(() => this.open(), pause * (0.5 + Math.random()));
   }
 
-  _close() {
+  /** Close the connection, for good unless `open` is called. */
+  close() {
     clearTimeout(this.#retry);
     this.#retry = null;
     if (this.#source) this.#source.close();

@@ -60,7 +60,7 @@ class Feed:
             return Update(board, period, "snapshot", whole=self._encode(board))
         encoded = self._encode(board) if whole else None
         if self.query.form == "html":
-            patch = render.html_patch(old, board, self.query, rows.closed)
+            patch = render.html_patch(old, board, self.query, rows.closed, rows.arrived)
         else:
             patch = json_patch(old, board, rows.closed)
         if old.seq == board.seq and not any(patch.get(part) for part in ("set", "remove", "hide", "order")):

@@ -98,6 +98,8 @@ class Translations:
             "months": [get_month_names("abbreviated", locale=self.language)[month] for month in range(1, 13)],
             "date": self.gettext("%(month)s %(day)s"),
             "dated": self.gettext("%(month)s %(day)s, %(year)s"),
+            "came": self.gettext("The first event has come"),
+            "copied": self.gettext("Copied"),
             "live": self.gettext("Live"),
             "connecting": self.gettext("Connecting…"),
             "lost": self.gettext("Connection lost"),
@@ -108,6 +110,8 @@ class Translations:
                 "Overdue now: %(names)s", "Overdue now: %(num)s clients, %(names)s"
             ),
             "saved": self.gettext("Saved: %(names)s"),
+            "sound_on": self.gettext("Turn sound on"),
+            "sound_off": self.gettext("Turn sound off"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
             "stale": self.gettext("No connection: figures as of %(time)s, %(age)s ago"),

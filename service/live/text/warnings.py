@@ -97,10 +97,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "reason_field in the configuration."
     ),
     "requests_refused": _plural(
-        "%(num)s webhook was refused: %(cause)s, at %(last_at)s. Check the address and the secret in "
+        "%(num)s webhook was refused: %(cause)s (last: %(last_at)s). Check the address and the secret in "
         "the CRM.",
-        "%(num)s webhooks were refused: %(cause)s, the last at %(last_at)s. Check the address and "
-        "the secret in the CRM.",
+        "%(num)s webhooks were refused: %(cause)s (last: %(last_at)s). Check the address and the secret in "
+        "the CRM.",
     ),
     "never_heard": _message("Nothing has come from the CRM yet: have it send webhooks to %(subject)s."),
     "quarantine": _plural(
@@ -120,10 +120,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "configuration, [accounts.rates].",
     ),
     "unclassified": _plural(
-        "%(num)s lost deal is unclassified. Add its reason to controllable, objective or excluded in "
+        "%(num)s lost deal is unclassified. Classify its reason on the board, by an editor's link, or in "
         "the configuration, [accounts.reasons].",
-        "%(num)s lost deals are unclassified. Add their reasons to controllable, objective or "
-        "excluded in the configuration, [accounts.reasons].",
+        "%(num)s lost deals are unclassified. Classify their reasons on the board, by an editor's link, or "
+        "in the configuration, [accounts.reasons].",
     ),
     "reasons_pending": _plural(
         "The reason for %(num)s lost deal is still on its way from the CRM: it will appear by itself.",
@@ -146,6 +146,16 @@ _CAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "account": _message("another account of the CRM"),
 }
 """By `protocol.Cause`."""
+
+
+_REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
+    "token": _message("Compare the secret in the CRM with webhook_secret in the configuration."),
+    "signature": _message("The CRM signs with another secret than webhook_secret in the configuration."),
+    "stale": _message("Set the clocks of the sender and of the service: they are minutes apart."),
+    "headers": _message("Let the CRM send the secret or the signature, as the steps say."),
+    "account": _message("Look which account of the CRM the configuration names."),
+}
+"""What to do, by `protocol.Cause`."""
 
 
 def warning_text(warned: Warned, day: str, language: Language) -> str:
@@ -171,4 +181,10 @@ def warning_text(warned: Warned, day: str, language: Language) -> str:
 def cause_text(cause: str | None, language: Language) -> str:
     """Why a request was refused as not authentic."""
     text, _ = _CAUSES.get(cause or "", _message("not authentic"))
+    return translations_of(language).gettext(text)
+
+
+def cause_remedy(cause: str | None, language: Language) -> str:
+    """What to do about a request that was refused as not authentic."""
+    text, _ = _REMEDIES.get(cause or "", _message("Check the address and the secret in the CRM."))
     return translations_of(language).gettext(text)

@@ -191,7 +191,11 @@ EXPECTED: Final[Mapping[str, list[Change | Need]]] = {
     ],
     "activity_on_nothing": [_task("906", "2026-11-20 07:20:00.990", text="обед", deal_id=None, url=None)],
     "activity_delete": [_deletion("task", "907", "2026-11-21 15:29:10.654")],
-    "person_change": [_named("client", "7", "2026-11-22 12:00:00.200", "Иван Петров")],
+    "person_change": [
+        Change(
+            "client", "7", utc("2026-11-22 12:00:00.200"), {"name": "Иван Петров", "phone": "+79000000000"}
+        )
+    ],
     "person_delete": [_deletion("client", "8", "2026-11-22 12:10:00.200")],
     "organization_create": [_named("client", "org:12", "2026-11-22 12:05:00.900", "ООО «Зерно»")],
     "user_change": [_named("manager", "3302", "2026-11-22 13:00:00.500", "Анна")],

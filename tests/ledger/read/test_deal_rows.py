@@ -169,13 +169,16 @@ def test_a_refusal_is_what_the_projections_make_of_it(ledger: Ledger) -> None:
             reason_id="r",
             manager_id="m",
             name="Абонемент",
+            client_id="7",
         ),
+        Change("client", "7", NOW, {"phone": "+79001234567"}),
         Change("reason", "r", NOW, {"name": "Выбрал других"}),
         Change("manager", "m", NOW, {"name": "Анна"}),
     )
     usd, eur = read(ledger)
     assert (usd.amount, usd.unconverted, usd.reason_id, usd.manager_id, usd.pipeline_id) == (92, *[None] * 4)
     assert (eur.amount, eur.unconverted, eur.name, eur.day) == (0, "EUR", "Абонемент", TODAY)
+    assert (usd.phone, eur.phone) == (None, "+79001234567")
     with reader(ledger).read("office", EVER) as refusals:
         assert LossRow("r", "Выбрал других", 1, 0) in refusals.by_reason
         assert refusals.manager_names == {"m": "Анна"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.calendar import local_day
+from service.ledger.read.board import Arrived
 from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import recompute
 from service.ledger.write import invalidations, log
@@ -63,8 +64,12 @@ def test_each_of_several_rejections_of_a_part_is_kept(ledger: Ledger) -> None:
 def test_losses_are_known_from_the_first_webhooks_day_whatever_comes_first(ledger: Ledger) -> None:
     assert ledger.read().known_from is None
     assert not ledger.read().heard
+    before = ledger.read()
     ledger.deliver(delivery("answer", lost("1", NOW), source="answer"))
     assert (ledger.read().known_from, ledger.read().heard) == (None, True)
+    after = ledger.read(since=before)
+    assert (before.arrived, after.arrived) == (None, Arrived(deals=1, tasks=0, clients=0))
+    assert ledger.read(since=after).arrived is None
     ledger.deliver(delivery("a", received_at=later(NOW, DAY)), delivery("b"), delivery("c", rejected=1))
     assert ledger.read().known_from == TODAY
 

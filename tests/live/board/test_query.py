@@ -37,9 +37,37 @@ def test_the_parameters_of_a_query_parse_to_the_same_query() -> None:
     assert parsed(**dict(parse_qsl(query.urlencoded(manager=None), keep_blank_values=True))).manager is None
 
 
+def test_a_screens_own_settings_are_parsed_and_kept() -> None:
+    view = "mode=wall&distance=7&inches=65&sound=100000&flash=0.5&quiet=20:00-08:00&rotate=all@60,pipeline:1"
+    kept = parse_view(f"{view}&every=20", OFFICE, TODAY)
+    query = parse_query({}, OFFICE, TODAY, kept)
+    assert (query.sound, query.flash, query.quiet, query.rotate, query.every) == (
+        "100000",
+        "0.5",
+        "20:00-08:00",
+        "all@60,pipeline:1",
+        20,
+    )
+    assert parsed(**query.parameters())._replace(view=kept) == query
+
+
 @pytest.mark.parametrize(
     "query",
     [
+        {"sound": "loud"},
+        {"sound": "-1"},
+        {"flash": "1e3"},
+        {"quiet": "20-08"},
+        {"quiet": "08:00-08:00"},
+        {"quiet": "24:00-08:00"},
+        {"every": "4"},
+        {"every": "3601"},
+        {"rotate": "all,"},
+        {"rotate": "manager"},
+        {"rotate": "manager:"},
+        {"rotate": "all@4"},
+        {"rotate": "Office/all"},
+        {"rotate": ",".join(["all"] * 21)},
         {"sort": "name"},
         {"theme": "pink"},
         {"form": "xml"},

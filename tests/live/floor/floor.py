@@ -35,7 +35,7 @@ SYNTAX: Final = frozenset(
     if_statement else_clause for_statement for_in_statement while_statement do_statement
     switch_statement switch_body switch_case switch_default break_statement continue_statement
     return_statement throw_statement try_statement catch_clause finally_clause empty_statement
-    import_statement import_clause import_specifier named_imports namespace_import import
+    meta_property import_statement import_clause import_specifier named_imports namespace_import import
     export_statement export_clause export_specifier
     """.split()
 )

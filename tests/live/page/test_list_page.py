@@ -101,6 +101,22 @@ def test_nothing_on_the_page_breaks_its_policy(browser: Browser) -> None:
         assert problems == []
 
 
+def test_a_list_of_some_thirty_rows_is_printed_on_one_page(browser: Browser) -> None:
+    """Chromium writes `/Type /Page` once for each page of a PDF file."""
+    with browser.new_context(color_scheme="dark") as context:
+        shown = context.new_page()
+        shown.set_content(refusal_page(refusals(*(deal(number, "3") for number in range(30)))))
+        shown.add_style_tag(path=STATIC / "board.css")
+        shown.add_style_tag(path=STATIC / "list.css")
+        assert shown.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+        shown.emulate_media(media="print")
+        colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+        assert shown.evaluate(colours) == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+        assert shown.locator(".narrowing, .back, .file").evaluate_all(
+            "(all) => all.every((one) => !one.offsetParent)"
+        )
+
+
 def test_on_a_phone_the_table_scrolls_by_keyboard_and_keeps_its_first_column_in_sight(phone: Page) -> None:
     phone.goto(f"{ADDRESS}/deals")
     table = phone.get_by_role("region", name="Потерянные сделки")

@@ -254,7 +254,7 @@ def test_the_keyboard_switches_order_and_period_in_any_layout(screen: Screen) ->
     expect(screen.page).to_have_url(re.compile("sort=count"))
     delay = QUERY._replace(sort="count", manager="3")
     screen.play("snapshot", render.html_snapshot(screen.board(worked_example()), delay))
-    expect(screen.page).to_have_title("Анна · Отдел продаж")
+    expect(screen.page).to_have_title("(1) Анна · Отдел продаж")
     screen.page.keyboard.press("s")
     expect(screen.page).to_have_url(re.compile("sort=delay"))
     screen.page.keyboard.press("p")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
 
-from service.ledger.read.board import BoardRows
+from service.ledger.read.board import Arrived, BoardRows
 from service.live.board.query import Mode
 from service.live.board.snapshot import Snapshot
 from service.live.page import render
@@ -177,17 +177,23 @@ def test_an_account_without_figures_shows_where_to_post_until_the_first_webhook(
     with opened(browser, query, viewport={"width": 1920, "height": 1080}, bypass_csp=True) as screen:
         screen.open(replace(board_rows(), heard=False, last_delivery_at=None))
         page = screen.page
-        expect(page.locator("#setup .address")).to_have_text("/webhooks/office")
+        expect(page.locator("#setup .address")).to_have_text("http://127.0.0.1:9/webhooks/office")
         expect(page.locator(".card:visible")).to_have_count(1)
         page.clock.run_for(13_000)  # until the rows of the page before have left
         expect(page.locator("[data-value]")).to_have_count(0)
         assert page.evaluate(FITS) is True
         page.clock.resume()  # axe uses timers
         assert violations(page) == []
-        screen.change(later(worked_example(), 2))
+        if mode == "desk":
+            page.locator("#setup .copy").click()
+            expect(page.locator("#setup .copy")).to_have_text("Скопировано")
+        screen.change(later(worked_example(), 2, arrived=Arrived(1, 3, 1)))
+        expect(page.locator(".came")).to_contain_text("Первое событие пришло1 сделка, 3 задачи, 1 клиент")
         expect(page.locator("#setup")).to_be_hidden()
         expect(page.locator("[data-figure=total] .value")).to_have_text("412\u00a0560\u00a0₽")
         expect(page.locator("#list .client h4")).to_have_text("Иван Петров")
+        page.clock.fast_forward(6_000)
+        expect(page.locator(".came")).to_have_count(0)
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (1024, 768), (1080, 1920)], ids=str)

@@ -37,7 +37,7 @@ def _cells(_account: Account, language: Language) -> Cells[HandReason]:
     return (
         (_("Reason"), lambda row: row.reason),
         (_("Kind"), lambda row: translations.kind(row.listed or row.kind)),
-        (_("Screen"), lambda row: row.screen),
+        (_("Who"), lambda row: row.screen),
         (_("When"), lambda row: minute_cell(row.at)),
     )
 
@@ -47,7 +47,7 @@ TABLE: Final[Table[HandReason]] = Table(
     columns=(
         Column("reason", "Reason", lambda row: row.reason),
         Column("kind", "Kind", lambda row: row.listed or row.kind),
-        Column("screen", "Screen", lambda row: row.screen),
+        Column("screen", "Who", lambda row: row.screen),
         Column("at", "When", lambda row: row.at, is_number=True),
     ),
     order=Order("at", descending=True),

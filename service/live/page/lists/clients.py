@@ -15,7 +15,7 @@ from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Client
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, phone_cells
 from service.live.text.formats import NO_BREAK, duration
 from service.live.text.i18n import translations_of
 
@@ -41,12 +41,14 @@ class LateClient(NamedTuple):
     text: str | None
     managers: str | None
     url: str | None
+    phone: str | None = None
 
 
 def _cells(account: Account, language: Language) -> Cells[LateClient]:
     _ = translations_of(language).gettext
     return (
         (_("Client"), lambda row: row.client),
+        *phone_cells(account, language),
         (_("At stake"), lambda row: Decimal(row.amount)),
         (_("Currency"), lambda _row: account.currency),
         (_("Tasks overdue"), lambda row: Decimal(row.tasks)),
@@ -112,4 +114,5 @@ def _late_client(client: Client, as_of: str, language: Language) -> LateClient:
         text=oldest.text,
         managers=", ".join(managers) or None,
         url=next((task.url for task in client.tasks if task.url), None),
+        phone=client.phone or None,
     )

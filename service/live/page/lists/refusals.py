@@ -23,7 +23,7 @@ from service.live.board.query import BoardQuery, QueryError
 from service.live.board.snapshot import KINDS, Reason, Total
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, phone_cells
 from service.live.text.alphabet import collated
 from service.live.text.i18n import NO_REASON, PENDING_REASON, same_reason, translations_of
 from service.model import TEXT_LENGTH, Day
@@ -116,6 +116,7 @@ class Refusal(NamedTuple):
     unconverted: str | None
     day: str
     url: str | None
+    phone: str | None = None
 
 
 def _cells(account: Account, language: Language) -> Cells[Refusal]:
@@ -124,6 +125,7 @@ def _cells(account: Account, language: Language) -> Cells[Refusal]:
     return (
         (_("Lost on"), lambda row: row.day),
         (_("Client"), lambda row: row.client),
+        *phone_cells(account, language),
         (_("Deal"), lambda row: row.deal),
         (_("Deal number"), lambda row: row.deal_id),
         (_("Reason"), lambda row: row.reason),
@@ -266,4 +268,5 @@ def _refusal(
         unconverted=deal.unconverted,
         day=calendar.iso_day(deal.day),
         url=web_address(deal.url),
+        phone=names.phone(deal.phone) or None,
     )

@@ -15,7 +15,7 @@ from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Total
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, phone_cells
 from service.live.text.i18n import translations_of
 from service.money import decimal_string
 
@@ -39,12 +39,14 @@ class SteplessDeal(NamedTuple):
     unknown: bool
     unconverted: str | None
     url: str | None
+    phone: str | None = None
 
 
 def _cells(account: Account, language: Language) -> Cells[SteplessDeal]:
     _ = translations_of(language).gettext
     return (
         (_("Client"), lambda row: row.client),
+        *phone_cells(account, language),
         (_("Deal"), lambda row: row.deal),
         (_("Deal number"), lambda row: row.deal_id),
         (_("Manager"), lambda row: row.manager),
@@ -108,4 +110,5 @@ def _row(deal: OpenDeal, read: Stepless, account: Account, query: BoardQuery) ->
         unknown=deal.unknown,
         unconverted=deal.unconverted,
         url=web_address(deal.url),
+        phone=names.phone(deal.phone) or None,
     )

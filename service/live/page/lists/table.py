@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from service.config import Account, Language
 from service.live.board.query import QueryError
+from service.live.text.i18n import translations_of
 from service.model import ID_LENGTH
 
 Row = TypeVar("Row")
@@ -21,6 +22,20 @@ Cell: TypeAlias = str | Decimal | None
 
 Cells: TypeAlias = Sequence[tuple[str, Callable[[Row], Cell]]]
 """The columns of a file: each heading, and the function that makes the cell of a row."""
+
+
+class Called(Protocol):
+    """A row about a client with a telephone number; None where it is not known, or not shown."""
+
+    @property
+    def phone(self) -> str | None:
+        """Digits, perhaps after a plus sign."""
+
+
+def phone_cells(account: Account, language: Language) -> Cells[Called]:
+    """The column of telephone numbers in a file, if the account shows them."""
+    heading = translations_of(language).gettext("Phone")
+    return ((heading, lambda row: row.phone),) if account.show_phones else ()
 
 
 def minute_cell(at: str | None) -> Cell:

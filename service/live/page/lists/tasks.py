@@ -20,7 +20,7 @@ from service.live.board.query import BoardQuery
 from service.live.board.snapshot import Client, Task, Total
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
-from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, minute_cell
+from service.live.page.lists.table import ALL, Cells, Column, Order, Table, View, minute_cell, phone_cells
 from service.live.text.formats import NO_BREAK, duration
 from service.live.text.i18n import translations_of
 from service.money import decimal_string
@@ -50,12 +50,14 @@ class OverdueTask(NamedTuple):
     value: str | None
     amount: str | None
     url: str | None
+    phone: str | None = None
 
 
 def _cells(account: Account, language: Language) -> Cells[OverdueTask]:
     _ = translations_of(language).gettext
     return (
         (_("Client"), lambda row: row.client),
+        *phone_cells(account, language),
         (_("Task"), lambda row: row.text),
         (_("Deal"), lambda row: row.deal),
         (_("Deal number"), lambda row: row.deal_id),
@@ -152,4 +154,5 @@ def _overdue_task(
         value=None if task.deal_id is None else task.amount,
         amount=amount,
         url=task.url,
+        phone=client.phone or None,
     )
