@@ -41,6 +41,11 @@ FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.now, #
 MEASURE: Final = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
 
 
+FINISH: Final = """document.getAnimations().forEach((moving) => {
+  if (Number.isFinite(moving.effect.getComputedTiming().endTime)) moving.finish();
+})"""
+
+
 @dataclass
 class Counts:
     """What was measured, and what was wrong."""
@@ -131,4 +136,4 @@ def show(screen: Screen, state: str) -> None:
         screen.change(closing(STATES[name]))
     elif moment == "lost":
         page.clock.run_for(60_000)
-    page.evaluate("document.getAnimations().forEach((moving) => moving.finish())")
+    page.evaluate(FINISH)
