@@ -63,6 +63,12 @@ class Client:
     created_at: Second
     updated_at: Second
 
+    @property
+    def phone(self) -> str | None:
+        """A person's telephone number, which nobody has: no number in Moscow begins with 0."""
+        digits = f"{self.id % 1_000_000:06}"
+        return None if self.company else f"+7 495 0{digits[:2]}-{digits[2:4]}-{digits[4:]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Deal:

@@ -87,6 +87,7 @@ class Simulation:
             "title": "Отдел продаж",
             "timezone": ZONE.key,
             "currency": "RUB",
+            "show_phones": True,
             "language": "ru",
             **self.crm.account(api_url),
         }

@@ -67,7 +67,7 @@ def test_the_truth_as_changes() -> None:
         Change("deal", str(deal), Instant(now), of_deal),
         Change("task", str(task), Instant(now), of_task),
         Change("task", str(gone), Instant(now), deleted=True),
-        Change("client", str(client), Instant(then), {"name": "Иван"}),
+        Change("client", str(client), Instant(then), {"name": "Иван", "phone": f"+74950{client:06}"}),
         Change("manager", "31", Instant(now), {"name": "Анна"}),
         Change("pipeline", "11", Instant(now), {"name": "Продажи"}),
         Change("reason", "дорого", Instant(now), {"name": "Дорого  "}),

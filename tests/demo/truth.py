@@ -7,10 +7,11 @@ format or on the service's adapters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
-from service.demo.office import Deal, Office, Second, Task
+from service.demo.office import Client, Deal, Office, Second, Task
 from service.model import SECOND, Change, Instant, Value
 from service.reasons import reason_key
 
@@ -41,13 +42,17 @@ def changes_of(office: Office, is_lead: Callable[[Deal], bool] = never) -> list[
         *(_deal_change(deal, is_lead(deal)) for deal in office.deals.values()),
         *(_task_change(task, _deal_id(office, task, is_lead)) for task in office.tasks.values()),
         *(
-            _named("client", str(client.id), client.name, client.updated_at)
+            Change("client", str(client.id), Instant(client.updated_at * SECOND), _told(client))
             for client in office.clients.values()
         ),
         *(_named("manager", str(id), name, then) for id, name in office.managers.items()),
         *(_named("pipeline", str(id), name, then) for id, name in office.pipelines.items()),
         *(_named("reason", reason_key(name), name, then) for name in office.reasons.values()),
     ]
+
+
+def _told(client: Client) -> dict[str, Value]:
+    return {"name": client.name, "phone": client.phone and re.sub("[^+0-9]", "", client.phone)}
 
 
 def _deal_id(office: Office, task: Task, is_lead: Callable[[Deal], bool]) -> str | None:
@@ -89,9 +94,7 @@ def _task_change(task: Task, deal_id: str | None) -> Change:
     return Change("task", str(task.id), Instant(task.updated_at * SECOND), told)
 
 
-def _named(
-    entity: Literal["client", "manager", "pipeline", "reason"], id: str, name: str, at: Second
-) -> Change:
+def _named(entity: Literal["manager", "pipeline", "reason"], id: str, name: str, at: Second) -> Change:
     return Change(entity, id, Instant(at * SECOND), {"name": name})
 
 

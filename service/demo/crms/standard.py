@@ -106,7 +106,7 @@ class Standard(SimulatedCRM):
             "currency": "RUB",
             "closed_at": _iso(deal.closed_at),
             "url": f"https://crm.example/deals/{deal.id}",
-            "client": None if client is None else {"id": str(client.id), "name": client.name},
+            "client": client and {"id": str(client.id), "name": client.name, "phone": client.phone},
             "manager": _named(self.office.managers, deal.manager_id),
             "pipeline": _named(self.office.pipelines, deal.pipeline_id),
         }

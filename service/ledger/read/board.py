@@ -135,6 +135,8 @@ class BoardRows:
         repaired: How many deals and tasks the last reconciliation changed, because their webhooks were lost.
         troubles: What is wrong between the CRM and the service.
         heard: Whether anything ever came from the CRM: a webhook, an answer of its API, or an import.
+        next_due_at: When the next client comes to be at risk if nobody does anything; None if that is not
+            known exactly, and while somebody is at risk.
         arrived: What came, where the earlier read was of an account that had never heard from its CRM.
         known_from: The first day of which the losses are complete; None while nothing is known.
         quarantined: Deliveries in quarantine.
@@ -162,6 +164,7 @@ class BoardRows:
     repaired: int = 0
     troubles: tuple[Trouble, ...] = ()
     heard: bool = True
+    next_due_at: Instant | None = None
     arrived: Arrived | None = None
     known_from: Day | None = None
     quarantined: int = 0

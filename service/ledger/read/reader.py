@@ -19,6 +19,7 @@ from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
 from service.ledger.read.board import Arrived, BoardRows, ClientRow, LossRow, ManagerSums, Selection
+from service.ledger.read.next_due import next_due
 from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
@@ -131,9 +132,7 @@ class _Read:
             if since is not None and not stale.clients
             else board_rows.saved(connection, account_id),
             closed=self._closed(clients),
-            unconverted=since.unconverted
-            if since is not None and since.seq == self.head.seq
-            else board_rows.unconverted(connection, account_id),
+            unconverted=self._unconverted(),
             clients=clients,
             managers=manager_rows.rows(sums, self.as_of),
             manager_names=since.manager_names
@@ -146,6 +145,7 @@ class _Read:
             silent=stale.silent,
             repaired=self.beside.repaired,
             heard=self._heard,
+            next_due_at=self._next_due(),
             arrived=self._arrived(),
             known_from=self.head.known_from,
             quarantined=self.head.quarantined,
@@ -162,6 +162,18 @@ class _Read:
     @property
     def _heard(self) -> bool:
         return self.head.deliveries > 0 or self.beside.synced
+
+    def _unconverted(self) -> Mapping[str, int]:
+        if self.since is not None and self.since.seq == self.head.seq:
+            return self.since.unconverted
+        return board_rows.unconverted(self.connection, self.account.id)
+
+    def _next_due(self) -> Instant | None:
+        if self.totals["at_risk"]["clients"]:
+            return None
+        if self.since is not None and self.since.seq == self.head.seq:
+            return self.since.next_due_at
+        return next_due(self.connection, self.account.id, self.head.as_of)
 
     def _arrived(self) -> Arrived | None:
         first = self.since is not None and self._heard and not self.since.heard

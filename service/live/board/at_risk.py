@@ -51,7 +51,8 @@ def at_risk(rows: BoardRows, account: Account, query: BoardQuery) -> AtRisk:
     if query.is_filtered:
         return card
     limits = _limits(account, totals["clients"], totals["amount"])
-    return msgspec.structs.replace(card, limits=limits, **_figures(rows, currency))
+    due_at = None if rows.next_due_at is None else calendar.iso(rows.next_due_at, account.zone)
+    return msgspec.structs.replace(card, limits=limits, next_due_at=due_at, **_figures(rows, currency))
 
 
 def _limits(account: Account, clients: int, amount: int) -> Limits | None:

@@ -196,6 +196,8 @@ class AtRisk(msgspec.Struct, frozen=True):
     A figure is null on a board of one manager or pipeline, because its relation is not kept by either; so are
     the limits, which are the whole office's.
     `managers` is empty on the board of a pipeline: a manager's habit is not kept by pipeline.
+    `next_due_at` is when the next client comes to be at risk; null unless that is known exactly, and while
+    somebody is at risk.
     """
 
     clients: int
@@ -206,6 +208,7 @@ class AtRisk(msgspec.Struct, frozen=True):
     no_next_step: NoNextStep | None = None
     saved_today: SavedToday | None = None
     limits: Limits | None = None
+    next_due_at: str | None = None
 
 
 def _figures_of(card: type[msgspec.Struct]) -> dict[str, type[Figure]]:

@@ -193,7 +193,12 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
             element_id(client.client_id): ("client", (client, currency, TASKS_SHOWN, linked))
             for client in listed
         },
-        "rest": ("rest", (len(risk.list) - len(listed), len(risk.list) == 0)),
+        "rest": (
+            "quiet",
+            (risk.saved_today, risk.next_due_at, snapshot.as_of[:10], currency, _doubts(snapshot)),
+        )
+        if not risk.list
+        else ("rest", (len(risk.list) - len(listed),)),
         "managers": ("managers", (risk.managers, currency, query)),
         "gaps": ("gaps", (tuple((name, getattr(risk, name)) for name in FIGURES), currency, query)),
         "warnings": ("warnings", (_told(snapshot.warnings), snapshot.as_of[:10], query)),
@@ -203,6 +208,14 @@ def _calls(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:
         else ("full", (snapshot.last_delivery_at, snapshot.as_of[:10])),
         **_unknowns(snapshot, query),
     }
+
+
+def _doubts(snapshot: Snapshot) -> bool:
+    """Whether something is wrong that can hide an overdue task: then nobody knows that all is well."""
+    return any(
+        warning.code.startswith("api_") or warning.code in ("webhook_off", "quarantine")
+        for warning in snapshot.warnings
+    )
 
 
 def _unknowns(snapshot: Snapshot, query: BoardQuery) -> dict[str, _MacroCall]:

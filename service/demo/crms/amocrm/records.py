@@ -19,6 +19,9 @@ WON: Final = 142
 LOST: Final = 143
 """The two stages that every pipeline has."""
 
+PHONE_FIELD: Final = 590_001
+"""The id of the contacts' field for telephone numbers; each account has another."""
+
 ELEMENTS: Final = {"contacts": "1", "leads": "2", "companies": "3"}
 
 
@@ -202,7 +205,7 @@ class Renderer:
             "closest_task_at": None,
             "is_deleted": False,
             **({} if client.company else {"is_unsorted": False}),
-            "custom_fields_values": None,
+            "custom_fields_values": client.phone and [_phones(client.phone)],
             "account_id": self.account_id,
             "_links": self.links(path),
             "_embedded": embedded,
@@ -276,6 +279,13 @@ def due(task: Task) -> int:
     """A task's due time; amoCRM has no task without one."""
     assert task.due_at is not None, "amoCRM has no task without a due time"
     return task.due_at
+
+
+def _phones(number: str) -> Json:
+    """The field that every account has for telephone numbers."""
+    value: Object = {"value": number, "enum_id": 1, "enum_code": "WORK"}
+    field: Object = {"field_id": PHONE_FIELD, "field_name": "Телефон", "field_code": "PHONE"}
+    return {**field, "field_type": "multitext", "values": [value]}
 
 
 def entity_of(client: Client) -> str:

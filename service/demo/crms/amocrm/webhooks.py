@@ -7,13 +7,14 @@ neither its loss reason nor its contact, unless a custom field carries the reaso
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from service.demo.crms.amocrm.records import (
     ELEMENTS,
+    PHONE_FIELD,
     due,
     linked,
     roubles,
@@ -182,11 +183,21 @@ def _client_item(office: Office, event: Event, client: Client, account_id: int) 
         **({} if client.company else {"company_name": "", "linked_company_id": ""}),
         "account_id": str(account_id),
         **{f"linked_leads_id/{lead}/ID": str(lead) for lead in leads},
+        **_phones(client),
         "type": "company" if client.company else "contact",
         "created_at": str(client.created_at),
         "updated_at": str(client.updated_at),
     }
     return Item(f"{action}_{fields['type']}", "contacts", action, fields)
+
+
+def _phones(client: Client) -> Mapping[str, str]:
+    """The field for telephone numbers; it is left out where it has no value."""
+    if client.phone is None:
+        return {}
+    field = "custom_fields/0"
+    named = {f"{field}/id": str(PHONE_FIELD), f"{field}/name": "Телефон", f"{field}/code": "PHONE"}
+    return {**named, f"{field}/values/0/value": client.phone, f"{field}/values/0/enum": "1"}
 
 
 def _naive(moment: Second) -> str:

@@ -140,6 +140,9 @@ class Renderer:
             "updatedBy": manager_id,
             "assignedById": manager_id,
             "opened": "Y",
+            "fm": [{"id": client.id, "typeId": "PHONE", "valueType": "WORK", "value": client.phone}]
+            if client.phone
+            else [],
             **({"title": client.name, "isMyCompany": "N"} if client.company else person),
         }
 

@@ -158,7 +158,8 @@ def client_json(client: Client) -> Json:
         return {**record, "address": None}
     first, _, last = client.name.partition(" ")
     names = {"first_name": first, "last_name": last or None}
-    return {**record, **names, "org_id": None, "emails": [], "phones": [], "picture_id": None}
+    phones = [{"label": "work", "primary": True, "value": client.phone}]
+    return {**record, **names, "org_id": None, "emails": [], "phones": phones, "picture_id": None}
 
 
 def pipeline_json(id: int, name: str, order: int) -> Json:
