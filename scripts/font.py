@@ -1,7 +1,7 @@
 """Makes the page's fonts: the parts of Roboto that boards need, and signs that it lacks from DejaVu.
 
-Roboto is narrow, so that more of a name fits, and its digits are equally wide. Other scripts, other weights
-and hinting are left out, which keeps the page small: a name in another script is drawn in a font of the
+Roboto is narrow, so that more of a name fits, and its digits are equally wide. Other scripts, other weights,
+kerning and hinting are left out, which keeps the page small: a name in another script is drawn in a font of the
 system. Debian's packages have the fonts and their licences (`scripts/programs.py` installs them).
 """
 
@@ -48,7 +48,7 @@ def make(source: str, characters: tuple[int, ...], target: Path) -> None:
     options = subset.Options()
     options.flavor = "woff2"
     options.hinting = False
-    options.layout_features = ["kern", "tnum", "locl", "ccmp", "mark"]
+    options.layout_features = ["tnum", "locl", "ccmp", "mark"]
     options.name_IDs = [0, 1, 2, 13, 14]
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=characters)
