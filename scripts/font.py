@@ -1,8 +1,8 @@
 """Makes the page's fonts: the parts of Roboto that boards need, and signs that it lacks from DejaVu.
 
 Roboto is narrow, so that more of a name fits, and its digits are equally wide. Other scripts, other weights,
-kerning and hinting are left out, which keeps the page small: a name in another script is drawn in a font of the
-system. Debian's packages have the fonts and their licences (`scripts/programs.py` installs them).
+kerning and hinting are left out, which keeps the page small: a name in another script is drawn in a font of
+the system. Debian's packages have the fonts and their licences (`scripts/programs.py` installs them).
 """
 
 from __future__ import annotations
