@@ -23,8 +23,6 @@ PHONE_FIELD: Final = 590_001
 """The id of the contacts' field for telephone numbers; each account has another."""
 
 ELEMENTS: Final = {"contacts": "1", "leads": "2", "companies": "3"}
-
-
 _PATHS: Final = {"lead": "leads", "task": "tasks", "contact": "contacts", "company": "companies"}
 
 
