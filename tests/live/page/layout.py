@@ -126,4 +126,7 @@ def show(screen: Screen, state: str) -> None:
         screen.change(closing(STATES[name]))
     elif moment == "lost":
         page.clock.run_for(60_000)
-    page.evaluate("document.getAnimations().forEach((moving) => moving.finish())")
+    page.evaluate(
+        "document.getAnimations().filter((moving) => moving.effect.getTiming().iterations < Infinity)"
+        ".forEach((moving) => moving.finish())"
+    )
