@@ -94,6 +94,8 @@ def check_config(config: Config, online: bool) -> None:
             f"{account.id}: {account.title} ({account.crm}, {account.timezone}, {account.currency}); "
             f"webhooks to {account.webhook_address}"
         )
+        for line in operations.classified_by_hand(config, account):
+            click.echo(f"{account.id}: {line}")
         if online and account.api is not None:
             wrong = asyncio.run(crm_api.wrong(account, SystemClock()))
             for line in wrong or ["its API answers"]:

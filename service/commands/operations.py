@@ -20,6 +20,7 @@ from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
 from service.ledger.database.tables import Role
+from service.ledger.read import classified_rows
 from service.ledger.upkeep import attach, recompute, screens
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
@@ -59,6 +60,21 @@ def account_of(config: Config, account_id: str) -> Account:
 def exposed_files(config: Config) -> Iterator[str]:
     """A line for each file with secrets or people's names that others than its owner can read."""
     return private_files.exposed(config.database_url, [Path(config.file)] if config.file else [])
+
+
+def classified_by_hand(config: Config, account: Account) -> Iterator[str]:
+    """A line for each reason of an account that is classified by hand; none where no database can be read."""
+    path = private_files.sqlite_file(config.database_url)
+    if path is not None and not (path.exists() and path.stat().st_size):
+        return  # to look into a database that is not there would create it
+    try:
+        rows = attach.read(config.database_url, classified_rows.listed, account.id)
+    except (Unavailable, SchemaError):
+        return
+    for row in rows:
+        listed = account.reasons.kinds.get(row.key)
+        wins = "" if listed is None else f", but the configuration lists it as {listed}, which wins"
+        yield f"{row.reason!r} is {row.kind} by hand, says screen {row.screen!r}{wins}"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.running import admit, iso, running, soon
 
 ANNA = {"id": "3", "name": "Анна"}
-VIEWS = ("", "?period=week", "?manager=3", "?sort=count", "?lang=en", "?mode=wall", "")
+VIEWS = ("", "?period=week", "?manager=3", "?sort=count", "?lang=en", "?mode=wall&rotate=all,pipeline:1", "")
 
 
 def test_seven_tabs_of_one_browser_are_live(tmp_path: Path, browser: Browser) -> None:

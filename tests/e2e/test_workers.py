@@ -6,17 +6,22 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from service.clock import SystemClock
+from service.commands import operations
+from service.config_file import load
 from tests.databases import PostgresDatabases
 from tests.e2e.running import (
     BEARER,
     CONFIG,
     PROGRAM,
     VIEWER,
+    Event,
     Service,
     browser_of,
     events,
@@ -44,6 +49,21 @@ def serving(service: Service) -> int:
     return "".join(service.lines).count("Application startup complete")
 
 
+def screen(folder: Path, url: str) -> str:
+    """The token of an editor's new screen."""
+    config = replace(load(folder / "lossboard.toml", {}), database_url=url)
+    return operations.add_screen(config, config.accounts[0], "desk", SystemClock(), role="editor")
+
+
+def lost(event: Event, kind: str) -> int | None:
+    """The refusals of a kind that an event of the stream tells of. Excluded ones are in no sum."""
+    sums = event.data.get("set", {}).get("losses")
+    if sums is None:
+        return None
+    count: int = 9 - sums["total"]["count"] if kind == "excluded" else sums[kind]["count"]
+    return count
+
+
 def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path, postgres: str) -> None:
     bare = CONFIG.replace(f'viewer_token = "{VIEWER}"\n', "").replace('id = "amo"', 'id = "bare"')
     config = CONFIG + bare[bare.rindex("[[accounts]]") :]
@@ -68,6 +88,15 @@ def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path
                 if event.id is not None:
                     seqs.append(int(event.id))
             assert seqs == sorted(seqs)
+            service.deal("d8", status="lost", amount="1.00", reason="Дорого")
+            editor = screen(tmp_path, postgres)
+            for kind in ("objective", "unclassified", "excluded"):
+                with browser_of(authorization=f"Bearer {editor}") as client:  # to whichever worker takes it
+                    verdict = {"reason": "дорого", "kind": kind}
+                    said = client.post(f"{service.url}/boards/office/reasons", json=verdict)
+                assert said.status_code == 200
+                while lost(next(stream), kind) != 1:
+                    pass
         dead = min(before)
         os.kill(dead, signal.SIGKILL)
         until(lambda: serving(service) == 3)

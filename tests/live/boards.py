@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from service.calendar import parse_instant
 from service.config import Account, Language, Secret, zone
-from service.ledger.read.board import BoardRows, ClientRow, Late, LossRow, ManagerRow, Selection, TaskRow
+from service.ledger.read.board import (
+    BoardRows,
+    ClientRow,
+    Known,
+    Late,
+    LossRow,
+    ManagerRow,
+    Selection,
+    TaskRow,
+)
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
 from service.live.board.query import BoardQuery
@@ -147,6 +156,9 @@ class StubReader(BoardReader):
         if self.error is not None:
             raise self.error
         return replace(self.board, account=account_id, losses=dict.fromkeys(selections, ()))
+
+    def known(self, account_id: str) -> Known:
+        return Known(self.board.heard, self.board.known_from)
 
 
 def board(read: BoardRows, office: Account = OFFICE, sort: Sort = "amount") -> Snapshot:

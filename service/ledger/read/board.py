@@ -25,6 +25,14 @@ class Selection(NamedTuple):
     pipeline_id: str | None = None
 
 
+class Known(NamedTuple):
+    """What an account knows at all: whether anything ever came from the CRM, and the first day of which its
+    losses are complete."""
+
+    heard: bool = True
+    known_from: Day | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRow:
     """An overdue task that puts a client at risk. `amount` and `pipeline_id` are its deal's (0 and None for a

@@ -18,7 +18,7 @@ from service.config import Account
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
-from service.ledger.read.board import Arrived, BoardRows, ClientRow, LossRow, ManagerSums, Selection
+from service.ledger.read.board import Arrived, BoardRows, ClientRow, Known, LossRow, ManagerSums, Selection
 from service.ledger.read.next_due import next_due
 from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
@@ -44,8 +44,26 @@ def _with_head() -> Select[*tuple[Any, ...]]:
 _HEAD: Final = _with_head()
 
 
+_KNOWN: Final = (
+    select(HEADS.c.deliveries, HEADS.c.known_from, SYNCS.c.synced_at)
+    .select_from(HEADS.outerjoin(SYNCS, SYNCS.c.account == HEADS.c.account))
+    .where(HEADS.c.account == bindparam("account"))
+)
+
+
 class BoardReader(AccountReader):
     """Reads boards."""
+
+    def known(self, account_id: str) -> Known:
+        """What an account knows at all.
+
+        Raises:
+            KeyError: No such account.
+            Unavailable: The database is away.
+        """
+        with self._begin(account_id) as begun:
+            row = begun.connection.execute(_KNOWN, {"account": account_id}).one()
+            return Known(row.deliveries > 0 or row.synced_at is not None, row.known_from)
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None

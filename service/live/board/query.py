@@ -166,7 +166,7 @@ def parse_view(text: str, account: Account, today: Day) -> str:
     if len(view) < len(parameters):
         raise QueryError("a view has each parameter once")
     parse_query(view, account, today)
-    return urlencode(view)
+    return urlencode(view, safe=",:@/")
 
 
 def parse_query(parameters: Mapping[str, str], account: Account, today: Day, view: str = "") -> BoardQuery:

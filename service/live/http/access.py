@@ -97,7 +97,7 @@ def set_cookie(account: Account, value: str, *, secure: bool) -> str:
     every address of the service, because the one without a board lists the boards that are open to it.
 
     Lax, because with Strict the browser would withhold the cookie after the redirect of a link that is
-    followed from another site. The cookie opens nothing that can be changed.
+    followed from another site. What changes something asks for more than a cookie (`classifying`).
     """
     attributes = f"Path={account.root_path}/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
     return f"{cookie_name(account)}={value}; {attributes}" + ("; Secure" if secure else "")

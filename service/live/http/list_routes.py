@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
@@ -163,7 +164,8 @@ class Lists:
             read = listed(request.query_params, account, query, view)
 
             def body(gzip: bool) -> Body:
-                content = read(lambda listing: make(listing, account, query))
+                known = self._readers.boards.known(account.id)
+                content = read(lambda listing: make(replace(listing, known=known), account, query))
                 if isinstance(content, str):
                     return encoded(content, HTML, gzip=gzip)
                 file = encoded(content.content, CSV, gzip=gzip)

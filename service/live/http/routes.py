@@ -28,6 +28,7 @@ from service.live.http import access
 from service.live.http.channels import Channel, sequence_number, shared_stream, view_of, views_of
 from service.live.http.classifying import Classifying
 from service.live.http.files.encoding import HTML, JSON, Body, encoded, takes_gzip
+from service.live.http.files.manifest import manifest
 from service.live.http.files.static_files import static_route
 from service.live.http.happening import Tell, happening_route
 from service.live.http.index import index_route
@@ -257,6 +258,7 @@ def routes(
         Route("/boards/{account}/help", boards.guarded(boards.page(help_page))),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
         Route("/boards/{account}/events", boards.guarded(boards.events)),
+        Route("/boards/{account}/manifest.webmanifest", boards.guarded(manifest)),
         *lists.routes(boards.guarded),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
         Route("/events", boards.shared),

@@ -48,15 +48,18 @@ def _said(error: ErrorShown, language: Language) -> tuple[str, ...]:
         case 404:
             return (
                 gettext("There is nothing at this address"),
-                gettext("Look whether the whole address was copied."),
+                gettext("Check that the whole address was copied."),
             )
         case 429:
-            return gettext("Too many requests at once"), gettext("Nothing is broken: it goes on in a moment.")
+            return gettext("Too many requests at once"), gettext(
+                "Nothing is broken: it will go on in a moment."
+            )
         case 500:
             return (
                 gettext("Something has gone wrong in the service"),
                 gettext(
-                    "Try again in a minute. If it stays so, tell whoever runs the service: its log says why."
+                    "Try again in a minute. If it stays so, tell the person who runs the service: "
+                    "the log says why."
                 ),
             )
         case 503:
@@ -65,7 +68,7 @@ def _said(error: ErrorShown, language: Language) -> tuple[str, ...]:
                 gettext("What the CRM has reported so far is kept."),
             )
         case _:
-            return gettext("This address cannot be shown"), gettext("Something in the address is not right.")
+            return gettext("This address cannot be shown"), gettext("Something in the address is wrong.")
 
 
 def _said_of_access(error: ErrorShown, language: Language) -> tuple[str, ...]:
@@ -73,15 +76,17 @@ def _said_of_access(error: ErrorShown, language: Language) -> tuple[str, ...]:
     if error.status == 401 and error.wall:
         return (
             gettext("This screen needs a new link"),
-            gettext("Its link is not right, or was revoked. Whoever runs the service can make a new one."),
+            gettext("Its link is wrong or was revoked. The person who runs the service can make a new one."),
         )
     if error.status == 401:
         return (
             gettext("This board opens by a link"),
             gettext("Paste the link that you were given. This browser keeps it, so once is enough."),
-            gettext("No link, or one that opens no more? Whoever runs the service can make a new one."),
+            gettext(
+                "No link, or one that opens no more? The person who runs the service can make a new one."
+            ),
         )
     return (
         gettext("This link only shows the board"),
-        gettext("Whoever runs the service can make a link by which you may classify reasons."),
+        gettext("The person who runs the service can make a link by which you may classify reasons."),
     )

@@ -76,8 +76,11 @@ function takeTurn(next, frames) {
   stream.onState = showState;
   clock.forget();
   behind = 0;
-  document.body.dataset.loading = ""; // what differs from the board before is no news
-  for (const frame of frames) receive(...frame);
+  for (const [name, frame] of frames) {
+    document.body.dataset.loading = ""; // what differs from the board before is no news, nor is what has come meanwhile
+    receive(name, frame, true);
+  }
+  delete document.body.dataset.loading;
 }
 
 /** Reconnect, which begins with a snapshot, if two heartbeats in a row name a later state: a patch was lost. */

@@ -57,10 +57,9 @@ export class Clock {
     }
     for (const time of document.querySelectorAll("time[data-moment]")) {
       const at = this.#newest[time.dataset.moment];
-      if (!at) continue;
-      time.dateTime = at;
+      time.dateTime = at || "";
       const format = time.dataset.moment === "as_of" ? moment : minute;
-      write(time, format(at, today, this.messages));
+      write(time, at ? format(at, today, this.messages) : this.messages.none);
     }
     const age = duration((now - Date.parse(asOf)) / 1000, this.messages, page.lang);
     const time = moment(asOf, today, this.messages);

@@ -29,7 +29,9 @@ class Help {
   async show(topic, opener = null) {
     const asked = ++this.#asked;
     const { dialog, body } = this;
-    if (!dialog.open) {
+    if (dialog.open) {
+      body.focus(); // the link to all of the help goes
+    } else {
       this.#opener = opener;
       dialog.showModal();
     }

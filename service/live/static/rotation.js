@@ -37,7 +37,7 @@ export class Rotation {
     if (!isLive || this.stops.length < 2 || late < -AHEAD_MS) return;
     if (!this.#next) this._load();
     else if (this.#frames.length && late >= 0) this._show();
-    else if (late > PATIENCE_MS * (this.#skipped + 1)) this._skip();
+    else if (late > PATIENCE_MS * (this.#skipped + 1) || (late >= 0 && this.#next.failing)) this._skip();
   }
 
   get _index() {

@@ -4,14 +4,15 @@ import { policy } from "./trusted.js";
 
 const LONGEST = 1_500; // characters of a view that goes through the shared connection: its address has several
 const ALIVE_MS = 60_000; // how often the shared connection is told that this tab is there
-const TRIES = 2; // streams through the shared connection that may stay silent before this page opens its own
+const TRIES = 2; // streams through the shared connection that may stay silent before this page tries one of its own
 
-let silent = 0; // streams through the shared connection since something came from it
+let tried = 0; // streams that were opened since something came through the shared connection
 
 /** As `new EventSource(address)`; `address` ends with /boards/ACCOUNT/events?PARAMETERS. */
 export function openSource(address) {
-  const view = address.replace(/^.*\/boards\/([^/]+)\/events/, "$1");
-  const sharing = typeof SharedWorker === "function" && silent < TRIES && view.length < LONGEST;
+  const view = new URL(address, location.href).href.replace(/^.*\/boards\/([^/]+)\/events/, "$1");
+  const sharing = typeof SharedWorker === "function" && tried % (TRIES + 1) < TRIES && view.length < LONGEST;
+  tried += 1;
   return sharing ? new SharedSource(view) : new EventSource(address);
 }
 
@@ -20,7 +21,6 @@ class SharedSource extends EventTarget {
   constructor(view) {
     super();
     this.readyState = EventSource.CONNECTING;
-    silent += 1;
     // Our own file, of the version that this page is of: tabs of an older version have a worker of their own.
     const url = new URL(`shared.js?${document.documentElement.dataset.version}`, import.meta.url);
     this.worker = new SharedWorker(policy.createScriptURL(url.href));
@@ -43,11 +43,11 @@ class SharedSource extends EventTarget {
 
   _hear(name, data) {
     if (this.readyState === EventSource.CLOSED) return;
-    silent = 0;
     if (name === "ended") return this._end();
     this.readyState = name === "lost" ? EventSource.CONNECTING : EventSource.OPEN;
-    if (name === "lost") this.dispatchEvent(new Event("error"));
-    else if (data) this.dispatchEvent(new MessageEvent(name, { data }));
+    if (name === "lost") return this.dispatchEvent(new Event("error"));
+    tried = 0;
+    this.dispatchEvent(new MessageEvent(name, { data }));
   }
 
   _end() {

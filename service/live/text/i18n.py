@@ -114,6 +114,7 @@ class Translations:
             "sound_off": self.gettext("Turn sound off"),
             "credit": self.gettext("✓ %(by)s"),
             "done": self.gettext("✓ Done"),
+            "none": self.gettext("none yet"),
             "stale": self.gettext("No connection: figures as of %(time)s, %(age)s ago"),
         }
 

@@ -152,8 +152,8 @@ _REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
     "token": _message("Compare the secret in the CRM with webhook_secret in the configuration."),
     "signature": _message("The CRM signs with another secret than webhook_secret in the configuration."),
     "stale": _message("Set the clocks of the sender and of the service: they are minutes apart."),
-    "headers": _message("Let the CRM send the secret or the signature, as the steps say."),
-    "account": _message("Look which account of the CRM the configuration names."),
+    "headers": _message("Have the CRM send the secret or the signature, as the steps say."),
+    "account": _message("Check which account of the CRM the configuration names."),
 }
 """What to do, by `protocol.Cause`."""
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ledger.read import saved_rows, stepless_rows
+from service.ledger.read.board import Known
 from service.ledger.read.saved_rows import SavedReader, SavedRows
 from service.ledger.read.stepless_rows import OpenDeal, SteplessReader
 from service.model import Change, Instant, Value, earlier, later
@@ -152,3 +153,10 @@ def test_a_saved_client_is_listed_with_who_did_what(both: Ledger, monkeypatch: p
     assert [(row.text, row.deal) for row in second.tasks] == [("спасти", "Без клиента")]
     both.tick(later(NOW, 13 * 60 * MINUTE))  # tomorrow
     assert saved(both).clients == ()
+
+
+def test_an_account_knows_something_from_its_first_delivery_on(both: Ledger) -> None:
+    both.restart(NOW)
+    assert both.reader.known("office").heard is False
+    both.say(deal("1"))
+    assert both.reader.known("office") == Known(True, both.head.known_from)

@@ -40,6 +40,7 @@ def test_the_parameters_of_a_query_parse_to_the_same_query() -> None:
 def test_a_screens_own_settings_are_parsed_and_kept() -> None:
     view = "mode=wall&distance=7&inches=65&sound=100000&flash=0.5&quiet=20:00-08:00&rotate=all@60,pipeline:1"
     kept = parse_view(f"{view}&every=20", OFFICE, TODAY)
+    assert kept == f"{view}&every=20"  # readable in a list
     query = parse_query({}, OFFICE, TODAY, kept)
     assert (query.sound, query.flash, query.quiet, query.rotate, query.every) == (
         "100000",

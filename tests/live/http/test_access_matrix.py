@@ -26,7 +26,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "/metrics": "metrics",
     "/webhooks/{account}": "webhook",
     "/events": "shared",
-    **{f"{BOARD}{path}": "board" for path in ("", "/help", "/snapshot", "/events")},
+    **{f"{BOARD}{path}": "board" for path in ("", "/help", "/snapshot", "/events", "/manifest.webmanifest")},
     CLASSIFY: "board",
     **{f"{BOARD}/{name}{kind}": "board" for name in LISTS for kind in ("", ".csv")},
     f"{BOARD}/reasons.csv": "board",

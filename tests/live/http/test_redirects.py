@@ -182,3 +182,21 @@ async def test_every_link_works_under_the_root_path(strips: bool, sqlite_ledgers
             lists = {f"/boards/office/{name}" for name in ("deals", "unpriced", "deals.csv", "unpriced.csv")}
             assert {"/", "/boards/office", "/static/board.js", "/static/icon.svg", *lists} <= paths
             assert (await browser.head(f"{page.url.path}/events")).status_code == 200
+
+
+async def test_a_board_can_be_installed(opened: Door) -> None:
+    async with opened.client() as browser:
+        page = await browser.get(f"/boards/office?token={opened.tokens['right']}", follow_redirects=True)
+        [link] = re.findall(r'<link rel="manifest" href="([^"]*)" crossorigin="use-credentials">', page.text)
+        got = await browser.get(urljoin(str(page.url), link))
+        assert got.headers["content-type"] == "application/manifest+json"
+        manifest = got.json()
+        assert manifest["name"] == "office"
+        assert urlsplit(urljoin(str(got.url), manifest["start_url"])).path == "/boards/office"
+        assert urlsplit(urljoin(str(got.url), manifest["scope"])).path == "/"
+        for icon in manifest["icons"]:
+            drawing = await browser.get(urljoin(str(got.url), icon["src"]))
+            assert (drawing.status_code, drawing.headers["content-type"]) == (200, icon["type"])
+            if icon["type"] == "image/png":  # its head has the size
+                sides = [int.from_bytes(drawing.content[at : at + 4]) for at in (16, 20)]
+                assert "x".join(map(str, sides)) == icon["sizes"]

@@ -63,8 +63,10 @@ def test_a_reason_by_hand_can_be_taken_back_where_it_stands_and_the_foot_leads_t
         "office/reasons?period=month&sort=amount&lang=ru"
     ] * 2
     assert "разобрано вручную Отменить" in text(html)
+    assert text(html).index("Не разобрано") < text(html).index("Управляемые")
     assert "Вручную разобраны 2 причины" in text(html)
     viewers = render.fragments(board(read), QUERY)["losses-reasons"]
+    assert text(viewers).index("Управляемые") < text(viewers).index("Не разобрано")
     assert (Elements(viewers).of("form"), "Вручную разобраны 2 причины" in text(viewers)) == ([], True)
     wall = render.fragments(board(read), QUERY._replace(mode="wall"))["losses-reasons"]
     assert "ручную" not in wall

@@ -153,6 +153,9 @@ def test_a_figure_is_explained_over_the_board(browser: Browser) -> None:
         expect(dialog.get_by_role("heading", name="Сумма на кону 5\u00a0184\u00a0₽")).to_be_visible()
         expect(dialog.get_by_text("Клиентов в риске")).to_be_hidden()
         expect(dialog.get_by_text("Пример")).to_have_count(2)
+        dialog.get_by_role("link", name="Вся справка").click()
+        expect(dialog.get_by_text("следующий период")).to_be_visible()
+        expect(dialog.get_by_role("region")).to_be_focused()
         screen.change(with_clients(worked_example(), seq=2))  # the stream replaces the link
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()

@@ -11,6 +11,7 @@ from service.ledger.read.board import Late, ManagerRow
 from service.live.page import render
 from tests.browser import box, fits_in_width, violations
 from tests.live.boards import OFFICE, QUERY, board, client, task, with_clients, worked_example
+from tests.live.page.layout import Counts, look
 from tests.live.screens import opened
 
 LONG_NAMES: Final = (
@@ -46,3 +47,8 @@ def test_a_phone_has_the_call_list_first_and_nothing_to_scroll_sideways(browser:
         heading = cell.evaluate("(cell) => getComputedStyle(cell, '::before').content")
         assert heading == '"Просрочено сейчас"'
         assert violations(screen.page) == []
+        counts = Counts()
+        for size in ((320, 844), (390, 844), (720, 900), (1150, 800), (1440, 900)):
+            assert fits_in_width(screen.page, size)
+            look(screen.page, f"{size}", counts, wall=False)
+        assert "\n".join(counts.problems) == ""

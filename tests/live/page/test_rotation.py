@@ -11,7 +11,7 @@ from service.live.page import render
 from service.live.page.rotation import first_stop, stops_of
 from tests.live.boards import QUERY, account, board, worked_example
 from tests.live.page.html import Elements
-from tests.live.screens import Screen, opened
+from tests.live.screens import Screen, opened, without_clients
 
 WALL = QUERY._replace(mode="wall", rotate="all@20,pipeline:1,office2/manager:-@40", view="manager=3")
 
@@ -54,13 +54,14 @@ def test_the_next_board_is_shown_when_it_is_there_and_its_turn_has_come(browser:
         assert [address.partition("?")[0] for address in wall.streams()] == ["office/events"] * 2
         wall.query = WALL._replace(pipeline="1")
         wall.open(worked_example())
+        wall.change(without_clients(worked_example(), seq=2))
         page.clock.run_for(2_000)
         expect(name).to_be_hidden()
         page.clock.run_for(3_000)
         expect(name).to_have_text("Продажи")
         expect(dots).to_have_text("○●○")
         assert closed(wall) == [True, False]
-        assert page.locator(".highlight, .leaving").count() == 0
+        assert page.locator(".highlight, .leaving, .client").count() == 0  # what came meanwhile is no news
         wall.state("live")
         for _ in range(9):  # nothing comes of the others: this one stays, alive
             page.clock.run_for(5_000)

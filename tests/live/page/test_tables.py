@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.calendar import shifted
-from service.ledger.read.board import Selection
+from service.ledger.read.board import Known, Selection
 from service.ledger.read.deal_rows import LostDeal
 from service.ledger.read.saved_rows import DoneTask, SavedRow, SavedRows
 from service.ledger.read.stepless_rows import OpenDeal, Stepless
@@ -274,3 +274,20 @@ def test_each_figure_of_a_desk_opens_its_list_and_a_wall_has_no_links() -> None:
     assert asked.count(("clients", kept)) == 2
     for fragment in render.fragments(shown, QUERY._replace(mode="wall")).values():
         assert "office/" not in fragment
+
+
+def test_a_list_of_what_is_not_known_is_not_an_empty_one() -> None:
+    def of_deals(known: Known, *deals: LostDeal) -> str:
+        listing = replace(refusal_list(read_of(*deals)), known=known)
+        return text(list_page.page(listing, OFFICE, QUERY))
+
+    unheard = of_deals(Known(heard=False))
+    assert "Из CRM ещё ничего не пришло" in unheard
+    later = of_deals(Known(known_from=shifted(TODAY, 30)))
+    assert "За этот период данных нет" in later
+    for shown in (unheard, later):
+        assert "0 ₽" not in shown
+        assert "Таких отказов нет" not in shown
+    assert "Таких отказов нет" in of_deals(Known())
+    assert "Данные с 20 ноября" in of_deals(Known(known_from=shifted(TODAY, -3)), deal(1, "3"))
+    assert "Данные с" not in of_deals(Known(known_from=shifted(TODAY, -23)), deal(1, "3"))

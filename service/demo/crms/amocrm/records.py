@@ -19,12 +19,8 @@ WON: Final = 142
 LOST: Final = 143
 """The two stages that every pipeline has."""
 
-PHONE_FIELD: Final = 590_001
-"""The id of the contacts' field for telephone numbers; each account has another."""
-
+PHONE_FIELD: Final = 590_001  # of contacts, for telephone numbers; each account has another
 ELEMENTS: Final = {"contacts": "1", "leads": "2", "companies": "3"}
-
-
 _PATHS: Final = {"lead": "leads", "task": "tasks", "contact": "contacts", "company": "companies"}
 
 
@@ -283,9 +279,8 @@ def due(task: Task) -> int:
 
 def _phones(number: str) -> Json:
     """The field that every account has for telephone numbers."""
-    value: Object = {"value": number, "enum_id": 1, "enum_code": "WORK"}
     field: Object = {"field_id": PHONE_FIELD, "field_name": "Телефон", "field_code": "PHONE"}
-    return {**field, "field_type": "multitext", "values": [value]}
+    return {**field, "field_type": "multitext", "values": [{"value": number, "enum_code": "WORK"}]}
 
 
 def entity_of(client: Client) -> str:

@@ -11,7 +11,9 @@ from service.live.board.query import BoardQuery
 from service.live.board.snapshot import KINDS
 from service.live.page.environment import template
 from service.live.page.lists.listing import Listing
+from service.live.page.lists.refusals import RefusalList
 from service.live.page.lists.table import Order
+from service.live.text.formats import long_day
 from service.live.text.i18n import translations_of
 
 ROWS_SHOWN: Final = 500
@@ -60,10 +62,26 @@ def page(listing: Listing[Any], account: Account, query: BoardQuery) -> str:
         kept=parse_qsl(address(**dict.fromkeys((*_IN_THE_FORM, *scope)))),
         chosen=any(narrowed) or (bool(scope) and query.is_filtered),
         kinds=KINDS,
+        unknown=_unknown(listing, query),
         account=account,
         query=query,
         static=STATIC,
     )
+
+
+def _unknown(listing: Listing[Any], query: BoardQuery) -> str | None:
+    """Why an empty list says nothing; None if it says that there is nothing."""
+    gettext = translations_of(query.language).gettext
+    if not listing.known.heard:
+        return gettext(
+            "Nothing has come from the CRM yet, so there are no figures. "
+            "The board fills by itself the moment something does."
+        )
+    first = listing.known_from
+    if isinstance(listing, RefusalList) and first is not None and listing.last < first:
+        day = long_day(first, listing.last, query.language)
+        return gettext("No data for this period: the data begins on %(day)s", day=day)
+    return None
 
 
 def _heads(listing: Listing[Any], query: BoardQuery, address: Callable[..., str]) -> Iterator[Head]:

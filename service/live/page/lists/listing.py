@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Self
 
+from service import calendar
+from service.ledger.read.board import Known
 from service.live.board.at_risk import name_of
 from service.live.board.build import choices
 from service.live.board.query import BoardQuery
@@ -43,6 +45,7 @@ class Listing(Generic[Row]):
         as_of: The moment of the figures: ISO, local.
         scope: None where a list cannot be filtered by manager and pipeline.
         parameters: Those of its address that no other list has.
+        known: What the account knows at all.
         file_name: The file's name in ASCII, without its ending.
         named: The parts of its name in the reader's language.
     """
@@ -54,8 +57,14 @@ class Listing(Generic[Row]):
     view: View
     scope: Scope | None = None
     parameters: Mapping[str, str | None] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
     file_name: str
     named: tuple[str | None, ...]
+
+    @property
+    def known_from(self) -> str | None:
+        """The first day of which the losses are complete, as an ISO date; None while nothing is known."""
+        return None if self.known.known_from is None else calendar.iso_day(self.known.known_from)
 
     @property
     def total(self) -> Total:
