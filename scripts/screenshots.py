@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/screenshots: the demo as it comes up, and every state of the page in three fonts.
+"""Takes the pictures of docs/screenshots: the demo as it comes up, and each state of the page in three fonts.
 
 The demo's are of `lossboard demo --still` under a stopped clock. Of each state there is one sheet: a row for
 each font, with the wall, the desk and the phone.
@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from scripts.programs import FONTS
 from scripts.still import REPEATABLE, SCHEMES, Size, shoot, still_demo
-from service.live.board.query import Language, Mode, Theme
+from service.config import Language
+from service.live.board.query import Mode, Theme
 from tests.browser import launched
 from tests.live.boards import QUERY
 from tests.live.page.layout import MOMENTS, show
@@ -43,10 +44,10 @@ LOOKS: Final[dict[str, tuple[Theme, Language]]] = {
 SHEET: Final = """<style>
   body { margin: 0; padding: 12px; background: #808080; }
   div { display: flex; margin-bottom: 12px; }
-  img { height: 500px; margin-right: 12px; }
+  img { height: 420px; margin-right: 12px; }
 </style>"""
-SHEET_SIZE: Final = ViewportSize(width=1960, height=1560)
-QUALITY: Final = 72
+SHEET_SIZE: Final = ViewportSize(width=1660, height=1320)
+QUALITY: Final = 70
 """Of the sheets' JPEG, in percent."""
 
 
@@ -95,7 +96,7 @@ def main() -> None:
     SHEETS.mkdir(parents=True, exist_ok=True)
     rows = {family: _row(family) for family in FONTS}
     with launched(*REPEATABLE) as browser:
-        #_pictures_of_the_demo(browser)
+        _pictures_of_the_demo(browser)
         _sheets(browser, rows)
     print(f"{FOLDER}: {len(list(FOLDER.glob('*.png')))} pictures, {len(list(SHEETS.glob('*.jpg')))} sheets")
 
