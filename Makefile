@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak seeded check format bench screenshots requirements clean
+.PHONY: help setup demo test soak seeded check format bench screenshots font requirements clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,6 +36,7 @@ test: setup ## Run every test, PostgreSQL and a browser included
 
 soak: setup ## Every experiment at its full length, then every seeded bug; writes RELIABILITY.json
 	@$(BIN)/python scripts/programs.py
+	@$(BIN)/python -m scripts.televisions
 	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
 	$(BIN)/python -m tests.soak $(ARGS)
 	@$(MAKE) seeded
@@ -61,6 +62,10 @@ bench: setup ## Measure; prints ratios taken in one run
 screenshots: setup ## Make docs/screenshots
 	@$(BIN)/python scripts/browser.py
 	$(BIN)/python -m scripts.screenshots
+
+font: setup ## Make the page's fonts
+	@$(BIN)/python scripts/programs.py
+	$(BIN)/python -m scripts.font
 
 requirements: setup ## Pin the requirements again
 	$(BIN)/python -m pip install --quiet pip-tools

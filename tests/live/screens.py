@@ -107,12 +107,16 @@ class Screen:
         expect(self.page.locator("html")).to_have_attribute("data-state", expected)
 
 
-def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) -> None:
-    """Answer for the service: the page of a board, and its files."""
+def serve(
+    context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY, *, fonts: bool = True
+) -> None:
+    """Answer for the service: the page of a board, and its files; with `fonts` or without."""
 
     def answer(route: Route) -> None:
         address = urlsplit(route.request.url)
-        if address.path.startswith("/static/"):
+        if address.path.endswith(".woff2") and not fonts:
+            route.fulfill(body="", content_type="font/woff2")  # as a font that cannot be read
+        elif address.path.startswith("/static/"):
             route.fulfill(path=render.STATIC / address.path.removeprefix("/static/"))
         else:
             sort: Sort = "count" if parse_qs(address.query).get("sort") == ["count"] else "amount"
@@ -125,10 +129,12 @@ def serve(context: BrowserContext, shown: BoardRows, query: BoardQuery = QUERY) 
 
 
 @contextmanager
-def opened(browser: Browser, query: BoardQuery = QUERY, **how: object) -> Iterator[Screen]:
+def opened(
+    browser: Browser, query: BoardQuery = QUERY, *, fonts: bool = True, **how: object
+) -> Iterator[Screen]:
     """A page before the first event of its stream, on a clock that stands. It must log no error."""
     with browser.new_context(locale="ru", **how) as context:  # type: ignore[arg-type]  # Playwright's options
-        serve(context, worked_example(), query)
+        serve(context, worked_example(), query, fonts=fonts)
         page = context.new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -3,13 +3,12 @@ another, every figure is whole, and what a wall shows can be read from its dista
 
 from __future__ import annotations
 
-from scripts.programs import FONTS
-from tests.live.page.layout import measured
+from tests.live.page.layout import FAMILIES, measured
 
 
 def run(seed: int, scale: float) -> dict[str, int | float | str]:
     """Measure them; below the full length, a pairwise sample. Nothing depends on the seed."""
-    counts = [measured(family, sample=scale < 1) for family in FONTS]
+    counts = [measured(family, sample=scale < 1) for family in FAMILIES]
     problems = [problem for count in counts for problem in count.problems]
     assert not problems, f"{len(problems)} of seed {seed}: {problems[:20]}"
     found: dict[str, int | float | str] = {}

@@ -26,15 +26,24 @@ EIGHT: Final = {*("controllable", "objective", "total", "stake", "clients", "tas
 SAFE: Final = 0.025
 """The share of a television's height and width, at each edge, that may be cut."""
 
+OWN: Final = "its own"
+WIDEST: Final = "DejaVu"
+FAMILIES: Final = (*FONTS, OWN)
+
 MODES: Final[dict[Mode, tuple[Size, ...]]] = {"wall": WALLS, "desk": DESKS}
 MOMENTS: Final = ("names closing", "three closing", "names lost")
 
 HEADLINE: Final = ".losses .figure:first-child .value, .losses .split .figure:nth-child(2) .value"
 ACTED_ON: Final = ".lead h4, .lead .amount, .late, .who, .client .credit, #risk-figures .value"
-FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.number, #further, .most"
+FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.now, #further, .most"
 """What is in one line, and whole."""
 
 MEASURE: Final = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
+
+
+FINISH: Final = """document.getAnimations().forEach((moving) => {
+  if (Number.isFinite(moving.effect.getComputedTiming().endTime)) moving.finish();
+})"""
 
 
 @dataclass
@@ -95,17 +104,18 @@ def measured(family: str, *, sample: bool) -> Counts:
     """Measure every state on every screen, in a browser that has one family of fonts.
 
     Args:
+        family: `OWN` for the page's own, beside the widest of the others; they are measured without it.
         sample: Only so much that all families together have seen each state on each screen once.
     """
     counts = Counts()
-    turn = list(FONTS).index(family)
-    with browser_with(family) as browser:
+    turn = FAMILIES.index(family)
+    with browser_with(WIDEST if family == OWN else family) as browser:
         for mode, sizes in MODES.items():
-            with opened(browser, QUERY._replace(mode=mode)) as screen:
+            with opened(browser, QUERY._replace(mode=mode), fonts=family == OWN) as screen:
                 for number, state in enumerate((*STATES, *MOMENTS)):
                     show(screen, state)
                     for place, (width, height) in enumerate(sizes):
-                        if sample and (number + place) % len(FONTS) != turn:
+                        if sample and (number + place) % len(FAMILIES) != turn:
                             continue
                         screen.page.set_viewport_size(ViewportSize(width=width, height=height))
                         where = f"{family}, {mode} of {width}x{height}, {state}"
@@ -126,7 +136,4 @@ def show(screen: Screen, state: str) -> None:
         screen.change(closing(STATES[name]))
     elif moment == "lost":
         page.clock.run_for(60_000)
-    page.evaluate(
-        "document.getAnimations().filter((moving) => moving.effect.getTiming().iterations < Infinity)"
-        ".forEach((moving) => moving.finish())"
-    )
+    page.evaluate(FINISH)
