@@ -93,19 +93,21 @@ def shared_stream(
     if not channels:
         return next(iter(refusals.values()))
 
-    async def end(number: int, status: int, send: StreamSend) -> None:
-        frame = wire._replace(channel=number)(event("ended", {"status": status}))
-        await send({"type": "http.response.body", "body": frame, "more_body": True})
-
     async def follow(number: int, channel: Channel, send: StreamSend) -> None:
         await show(channel, send, wire._replace(channel=number))
-        await end(number, 200, send)
+        await _end(wire._replace(channel=number), 200, send)
 
     async def stream(send: StreamSend) -> None:
         for number, problem in refusals.items():
-            await end(number, problem.status, send)
+            await _end(wire._replace(channel=number), problem.status, send)
         async with asyncio.TaskGroup() as group:
             for number, channel in channels.items():
                 group.create_task(follow(number, channel, send))
 
     return EventStream(stream, held, wire)
+
+
+async def _end(wire: Wire, status: int, send: StreamSend) -> None:
+    """Tell that a channel has ended."""
+    frame = wire(event("ended", {"status": status}))
+    await send({"type": "http.response.body", "body": frame, "more_body": True})

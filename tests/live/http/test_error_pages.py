@@ -63,25 +63,20 @@ async def test_what_passes_is_tried_again_by_the_page_itself(opened: Door) -> No
     assert f'data-seconds="{page.headers["retry-after"]}"' in page.text
 
 
-@pytest.mark.parametrize(
-    ("path", "seconds", "form"),
-    [
+async def test_a_wall_tries_again_by_itself_and_at_a_desk_a_link_can_be_pasted(opened: Door) -> None:
+    for path, seconds, form in (
         ("/boards/office", None, True),
         ("/boards/office?mode=wall", 60, False),
         ("/boards/office?period=month&mode=wall&token=wrong", 60, False),
         ("/boards/nobody?mode=wall", 60, False),
         ("/boards/nobody", None, False),
         ("/?mode=walls&link=wrong", None, True),
-    ],
-)
-async def test_a_wall_tries_again_by_itself_and_at_a_desk_a_link_can_be_pasted(
-    opened: Door, path: str, seconds: int | None, form: bool
-) -> None:
-    async with opened.client() as client:
-        page = (await client.get(path, headers=BROWSER)).text
-    assert refreshes(page) == ([str(seconds)] if seconds else [])
-    assert [form["action"] for form in Elements(page).of("form")] == (["/crm/"] if form else [])
-    assert ("retry.js" in page) == bool(form or seconds)
+    ):
+        async with opened.client() as client:
+            page = (await client.get(path, headers=BROWSER)).text
+        assert refreshes(page) == ([str(seconds)] if seconds else []), path
+        assert [found["action"] for found in Elements(page).of("form")] == (["/crm/"] if form else []), path
+        assert ("retry.js" in page) == bool(form or seconds), path
 
 
 async def test_every_page_leads_on(opened: Door) -> None:
@@ -95,7 +90,7 @@ async def test_every_page_leads_on(opened: Door) -> None:
             assert links_of(page) == ways
 
 
-async def test_what_cannot_be_stored_or_read_now_says_that_it_tries_again(opened: Door) -> None:
+def test_what_cannot_be_read_now_says_that_it_tries_again() -> None:
     page = error_page(ErrorShown(503, "away", 5, "office", wall=True), "ru", "/crm")
     assert "Сейчас табло показать нельзя" in text(page)
     assert "Страница сама пробует снова, раз в 5 секунд." in text(page)

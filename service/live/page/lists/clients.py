@@ -87,7 +87,7 @@ def client_list(
     table = replace(TABLE, order=Order(query.sort, descending=True))
     clients = [_late_client(client, as_of, query.language) for client in at_risk(rows, account, query).list]
     scope = Scope.of(query, rows.manager_names, rows.pipeline_names)
-    day, title = as_of[:10], translations_of(query.language).gettext("Clients at risk")
+    day, title = as_of[:10], translations_of(query.language).gettext("At-risk clients")
     return Listing(
         table=table,
         seq=rows.seq,
