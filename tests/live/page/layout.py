@@ -120,14 +120,14 @@ def measured(family: str) -> Counts:
 
 
 def sampled(browser: Browser) -> Counts:
-    """Measure every state on every screen once, in the families by turns: each pair of them is seen."""
+    """Measure every state on every other screen, in the families by turns."""
     counts = Counts()
     for mode, sizes in MODES.items():
         with opened(browser, QUERY._replace(mode=mode)) as screen:
             for number, state in enumerate((*STATES, *MOMENTS)):
                 show(screen, state)
-                for place, size in enumerate(sizes):
-                    family = FAMILIES[(number + place) % len(FAMILIES)]
+                for place in range(number % 2, len(sizes), 2):
+                    size, family = sizes[place], FAMILIES[(number // 2 + place) % len(FAMILIES)]
                     screen.page.evaluate(DRAW_IN, "" if family == OWN else NAMES_OF[family])
                     _look_at(screen, state, size, family, counts)
     return counts
@@ -146,10 +146,9 @@ def show(screen: Screen, state: str) -> None:
     client's tasks were done a moment ago) or `lost` (the connection was lost a minute ago)."""
     name, _, moment = (state, "", "") if state in STATES else state.partition(" ")
     page = screen.page
-    for _ in range(2):  # until the rows of the state before have left
-        screen.open(STATES[name])
-        page.clock.run_for(4_100)
-        screen.beat()
+    screen.open(STATES[name])
+    page.clock.run_for(4_100)  # until the rows of the state before have left
+    screen.beat()
     if moment == "closing":
         screen.change(closing(STATES[name]))
     elif moment == "lost":
