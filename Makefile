@@ -36,6 +36,7 @@ test: setup ## Run every test, PostgreSQL and a browser included
 
 soak: setup ## Every experiment at its full length, then every seeded bug; writes RELIABILITY.json
 	@$(BIN)/python scripts/programs.py
+	@$(BIN)/python -m scripts.televisions
 	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
 	$(BIN)/python -m tests.soak $(ARGS)
 	@$(MAKE) seeded

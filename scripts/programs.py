@@ -80,7 +80,8 @@ def _missing() -> list[Needed]:
     return [needed for needed in NEEDED if not needed.find()]
 
 
-def _install(packages: list[str]) -> None:
+def install(packages: list[str]) -> None:
+    """Install packages of Debian, as far as they can be."""
     for command in (
         ("apt-get", "update", "-q"),
         ("apt-get", "install", "-y", "-q", "--no-install-recommends", *packages),
@@ -95,7 +96,7 @@ def main() -> int:
     missing = _missing()
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing for the tests: {', '.join(needed.name for needed in missing)}", flush=True)
-        _install([needed.package for needed in missing])
+        install([needed.package for needed in missing])
     for needed in _missing():
         variable = "LOSSBOARD_FIU" if needed.find is fault_library else f"LOSSBOARD_{needed.name.upper()}"
         how = "" if needed.name in FONTS else f", or give its path with {variable}=PATH"

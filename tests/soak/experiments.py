@@ -28,4 +28,5 @@ EXPERIMENTS: Final = (
     "fuzz",
     "figures",
     "layout",
+    "televisions",
 )

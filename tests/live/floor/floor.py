@@ -93,7 +93,7 @@ YOUNGER_NAMES: Final = {
 METHODS: Final = frozenset({"any", "at"})
 """Names that other things have too, so that only a call tells."""
 REFLECTED: Final = re.compile("aria[A-Z]")  # attributes as properties: Chromium 81
-LOOKED_FOR: Final = frozenset({"trustedTypes", "wakeLock"})
+LOOKED_FOR: Final = frozenset({"createPolicy", "trustedTypes", "wakeLock"})
 """Names that a script uses only where it has found them."""
 
 AT_RULES: Final = frozenset("media_statement keyframes_statement supports_statement".split())
@@ -178,6 +178,38 @@ def style_problems(source: bytes) -> list[str]:
     """What of a stylesheet Chromium 79 drops, unless the page does without it."""
     tree = _CSS.parse(source).root_node
     return [_at(node, problem) for node in _all(tree) for problem in _of_style(node)]
+
+
+def borrowed(*sources: bytes) -> set[str]:
+    """The names that scripts take from objects and do not define themselves."""
+    names = [
+        node
+        for source in sources
+        for node in _all(_JAVASCRIPT.parse(source).root_node)
+        if node.type.endswith("property_identifier")
+    ]
+    own = {_text(node) for node in names if not _is_name(node) or _text(node.parent).startswith("this.")}
+    return {_text(node) for node in names} - own - LOOKED_FOR
+
+
+def declarations(source: bytes) -> Iterator[tuple[str, str]]:
+    """Every declaration of a stylesheet that something depends on: its property and value."""
+    for node in _all(_CSS.parse(source).root_node):
+        if node.type == "declaration":
+            name, value = _parts(node)
+            if name not in EXTRAS and not _has_fallback(node, name) and not _describes_a_font(node):
+                yield name, value
+
+
+def _describes_a_font(node: Node) -> bool:
+    """Whether it stands in @font-face, about which browsers cannot be asked."""
+    block = node.parent
+    return block is not None and block.parent is not None and block.parent.type == "at_rule"
+
+
+def _parts(node: Node) -> tuple[str, str]:
+    name, _, value = _text(node).partition(":")
+    return name.strip(), value.partition("!")[0].strip(" ;")
 
 
 def _at(node: Node, problem: str) -> str:
@@ -281,7 +313,7 @@ def _of_pseudo_class(node: Node) -> Iterator[str]:
 
 
 def _of_declaration(node: Node) -> Iterator[str]:
-    name, value = _text(node.children[0]), _text(node).partition(":")[2].strip(" ;")
+    name, value = _parts(node)
     problems = [*_of_property(node, name, value), *_of_value(node)]
     if problems and name not in EXTRAS and not _has_fallback(node, name):
         yield from problems

@@ -29,12 +29,14 @@
     }
     return { left, right, top, bottom, scrolls };
   };
+  // Chromium below 105 cannot be asked, and makes no boxes for what is in closed details.
+  const drawn = (element) => element.checkVisibility ? element.checkVisibility() : element.getClientRects().length > 0;
   const texts = [], problems = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement, text = node.data.trim();
-    if (!text || !element.checkVisibility() || element.closest(".visually-hidden, .flying, option")) continue;
+    if (!text || !drawn(element) || element.closest(".visually-hidden, .flying, option")) continue;
     const style = getComputedStyle(element);
     if (style.visibility !== "visible") continue;
     range.selectNodeContents(node);
@@ -42,7 +44,7 @@
     const of = ink(text, style);
     const lines = new Set(rects.map((rect) => Math.round(rect.top))).size;
     for (const rect of rects) {
-      const base = rect.top + of.line;
+      const base = rect.top + (of.line || 0.79 * rect.height); // Chromium below 87 has no ascent; most fonts have this
       const whole = { left: rect.left, right: rect.right, top: base - of.up, bottom: base + of.down };
       const box = clipped(element, whole);
       const hidden = box.right - box.left < 2 || box.bottom - box.top < 2;
