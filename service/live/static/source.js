@@ -38,7 +38,10 @@ class SharedSource extends EventTarget {
     clearInterval(this.alive);
     removeEventListener("pagehide", this.leave);
     this.leave();
+    this.worker.onerror = null; // the browser keeps the worker's object, and it shall not keep this one
+    this.worker.port.onmessage = null;
     this.worker.port.close();
+    this.worker = null;
   }
 
   _hear(name, data) {

@@ -197,8 +197,14 @@ def declarations(source: bytes) -> Iterator[tuple[str, str]]:
     for node in _all(_CSS.parse(source).root_node):
         if node.type == "declaration":
             name, value = _parts(node)
-            if name not in EXTRAS and not _has_fallback(node, name):
+            if name not in EXTRAS and not _has_fallback(node, name) and not _describes_a_font(node):
                 yield name, value
+
+
+def _describes_a_font(node: Node) -> bool:
+    """Whether it stands in @font-face, about which browsers cannot be asked."""
+    block = node.parent
+    return block is not None and block.parent is not None and block.parent.type == "at_rule"
 
 
 def _parts(node: Node) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from scripts.programs import FONTS
 from service.live.board.query import Mode
@@ -41,6 +41,8 @@ FIGURES: Final = ".value, .amount, .late time, .share, .times, .count, td.now, #
 MEASURE: Final = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
 
 
+NAMES_OF: Final = {"DejaVu": "DejaVu Sans", "Noto": "Noto Sans", "Roboto": "Roboto"}
+DRAW_IN: Final = "(family) => { document.documentElement.style.fontFamily = family; }"
 FINISH: Final = """document.getAnimations().forEach((moving) => {
   if (Number.isFinite(moving.effect.getComputedTiming().endTime)) moving.finish();
 })"""
@@ -100,27 +102,43 @@ def _on_a_wall(page: Page, texts: list[dict[str, Any]], counts: Counts) -> Itera
             yield f"{text['name']} is outside the safe area"
 
 
-def measured(family: str, *, sample: bool) -> Counts:
+def measured(family: str) -> Counts:
     """Measure every state on every screen, in a browser that has one family of fonts.
 
     Args:
         family: `OWN` for the page's own, beside the widest of the others; they are measured without it.
-        sample: Only so much that all families together have seen each state on each screen once.
     """
     counts = Counts()
-    turn = FAMILIES.index(family)
     with browser_with(WIDEST if family == OWN else family) as browser:
         for mode, sizes in MODES.items():
             with opened(browser, QUERY._replace(mode=mode), fonts=family == OWN) as screen:
-                for number, state in enumerate((*STATES, *MOMENTS)):
+                for state in (*STATES, *MOMENTS):
                     show(screen, state)
-                    for place, (width, height) in enumerate(sizes):
-                        if sample and (number + place) % len(FAMILIES) != turn:
-                            continue
-                        screen.page.set_viewport_size(ViewportSize(width=width, height=height))
-                        where = f"{family}, {mode} of {width}x{height}, {state}"
-                        look(screen.page, where, counts, wall=mode == "wall", heard=state != "unheard")
+                    for size in sizes:
+                        _look_at(screen, state, size, family, counts)
     return counts
+
+
+def sampled(browser: Browser) -> Counts:
+    """Measure every state on every other screen, in the families by turns."""
+    counts = Counts()
+    for mode, sizes in MODES.items():
+        with opened(browser, QUERY._replace(mode=mode)) as screen:
+            for number, state in enumerate((*STATES, *MOMENTS)):
+                show(screen, state)
+                for place in range(number % 2, len(sizes), 2):
+                    size, family = sizes[place], FAMILIES[(number // 2 + place) % len(FAMILIES)]
+                    screen.page.evaluate(DRAW_IN, "" if family == OWN else NAMES_OF[family])
+                    _look_at(screen, state, size, family, counts)
+    return counts
+
+
+def _look_at(screen: Screen, state: str, size: Size, family: str, counts: Counts) -> None:
+    width, height = size
+    screen.page.set_viewport_size(ViewportSize(width=width, height=height))
+    mode = screen.query.mode
+    where = f"{family}, {mode} of {width}x{height}, {state}"
+    look(screen.page, where, counts, wall=mode == "wall", heard=state != "unheard")
 
 
 def show(screen: Screen, state: str) -> None:
@@ -128,10 +146,9 @@ def show(screen: Screen, state: str) -> None:
     client's tasks were done a moment ago) or `lost` (the connection was lost a minute ago)."""
     name, _, moment = (state, "", "") if state in STATES else state.partition(" ")
     page = screen.page
-    for _ in range(2):  # until the rows of the state before have left
-        screen.open(STATES[name])
-        page.clock.run_for(4_100)
-        screen.beat()
+    screen.open(STATES[name])
+    page.clock.run_for(4_100)  # until the rows of the state before have left
+    screen.beat()
     if moment == "closing":
         screen.change(closing(STATES[name]))
     elif moment == "lost":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from service.http.security import SECURITY
 from service.live.page import render
 from service.live.page.plain_page import ErrorShown, error_page, index_page
 from tests.browser import fits_in_width, violations
-from tests.live.boards import OFFICE
+from tests.live.boards import OFFICE, QUERY, board, worked_example
 
 ADDRESS: Final = "http://127.0.0.1:9/boards/office?mode=wall"
 RU: Final[Language] = "ru"
@@ -57,15 +58,17 @@ def test_a_wall_waits_on_its_page_while_the_service_is_away_and_leaves_it_when_i
         expect(page.get_by_role("heading")).to_have_text("табло")
 
 
-def test_every_page_without_figures_is_accessible_and_fits(browser: Browser) -> None:
+def test_every_page_without_figures_and_the_demos_strip_are_accessible_and_fit(browser: Browser) -> None:
     link = error_page(ErrorShown(401, "no token", None, "office", wall=False), RU, "")
     boards = index_page([OFFICE], "en", "")
+    demo = render.page(board(worked_example()), replace(OFFICE, invented=True), QUERY)
     with browser.new_context(bypass_csp=True) as context:
         page = context.new_page()
         service = Service(page)
-        for service.page, scheme in ((link, "dark"), (boards, "light")):
+        for service.page, scheme in ((link, "dark"), (boards, "light"), (demo, "light")):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of Playwright's words
             page.set_viewport_size(ViewportSize(width=1440, height=900))
             page.goto(ADDRESS)
+            page.evaluate("for (const dialog of document.querySelectorAll('#happening')) dialog.show()")
             assert violations(page) == []
             assert fits_in_width(page, (320, 700))
