@@ -1,4 +1,4 @@
-"""What an invented office does right now, for whoever looks at its board (the demo)."""
+"""What an invented office (the demo) does right now, for the visitors of its board."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ function close() {
   streams = [];
 }
 
-/** Open the connection anew after a pause, with a stream for every tab. Each goes on where it was. */
+/** Open the connection again after a pause, with a stream for every tab. Each goes on where it was. */
 function connect(pause) {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
