@@ -41,7 +41,9 @@ def killed(folder: Path) -> None:
     schema.migrate(f"sqlite:///{folder}/live.db")
     with closing(pysqlite3.connect(str(folder / "live.db"), isolation_level=None)) as connection:
         for name in range(9):
-            connection.execute("INSERT INTO screens VALUES ('office', ?, ?, 0, 0)", (str(name), str(name)))
+            connection.execute(
+                "INSERT INTO screens VALUES ('office', ?, ?, '', 0, 0, 'viewer')", (str(name), str(name))
+            )
         for end in ("", "-wal", "-shm"):
             shutil.copy(f"{folder}/live.db{end}", f"{folder}/lossboard.db{end}")
 

@@ -13,7 +13,7 @@ export function listenToNavigation(onSwitch) {
     const link = event.target.closest("a[data-switch]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    push(link.href, link);
+    push(`?${switched(link)}`, link);
   });
   // The stream replaces the form of the filters, so the document listens in its place.
   document.addEventListener("change", (event) => {
@@ -37,6 +37,13 @@ function mark(control) {
 function parameters() {
   const given = [...new URLSearchParams(location.search)];
   return new URLSearchParams(given.filter(([name]) => !/^(from|to)$/.test(name)));
+}
+
+/** The parameters after a link's choice. What was chosen since the link was made, of which the address tells, stays. */
+function switched(link) {
+  const query = new URL(link.href).searchParams;
+  for (const [name, value] of parameters()) if (name !== link.dataset.switch) query.set(name, value);
+  return query;
 }
 
 function filtered(form) {

@@ -37,7 +37,7 @@ def screens(connection: Connection) -> int:
 
 
 def add_screen(connection: Connection) -> None:
-    connection.exec_driver_sql("INSERT INTO screens VALUES ('office', 'tv', 'digest', '', 0, NULL)")
+    connection.exec_driver_sql("INSERT INTO screens VALUES ('office', 'tv', 'digest', '', 0, NULL, 'viewer')")
 
 
 def test_every_sqlite_commit_reaches_the_disk(sqlite: Database) -> None:
@@ -104,7 +104,7 @@ async def test_a_database_that_cannot_be_opened_is_away() -> None:
 def test_only_the_writer_hears_that_its_data_is_at_fault(database: Database) -> None:
     for opened, raised in ((database.committing, DBAPIError), (database.writing, Away)):
         with pytest.raises(raised), opened() as connection:
-            connection.exec_driver_sql("INSERT INTO screens SELECT NULL, '', '', '', 0, 0")
+            connection.exec_driver_sql("INSERT INTO screens SELECT NULL, '', '', '', 0, 0, 'viewer'")
 
 
 def test_a_damaged_file_is_corrupt(tmp_path: Path) -> None:

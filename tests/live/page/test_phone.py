@@ -48,7 +48,7 @@ def test_a_phone_has_the_call_list_first_and_nothing_to_scroll_sideways(browser:
         assert heading == '"Просрочено сейчас"'
         assert violations(screen.page) == []
         counts = Counts()
-        for size in ((320, 844), (390, 844), (720, 900), (1150, 800), (1440, 900)):
+        for size in ((320, 844), (390, 844), (720, 900), (830, 900), (1150, 800), (1345, 900)):
             assert fits_in_width(screen.page, size)
             look(screen.page, f"{size}", counts, wall=False)
         assert "\n".join(counts.problems) == ""
