@@ -40,7 +40,9 @@ def database(folder: Path) -> Iterator[Database]:
 
 def note(database: Database, number: int, meanwhile: Callable[[], object] = lambda: None) -> None:
     with database.committing() as connection:
-        connection.exec_driver_sql(f"INSERT INTO screens VALUES ('office', '{number}', '{number}', '', 0, 0, 'viewer')")
+        connection.exec_driver_sql(
+            f"INSERT INTO screens VALUES ('office', '{number}', '{number}', '', 0, 0, 'viewer')"
+        )
         meanwhile()
 
 
