@@ -83,11 +83,16 @@ export class Wall {
     return Math.min(leaving.length, most);
   }
 
-  /** Show each task of one or two clients, if there is room. */
+  /** Show each task of one or two clients, and its text in a line of its own, if there is room. */
   _showTasks() {
     const few = this.list.childElementCount < 3;
-    this.list.classList.toggle("few", few);
-    if (few && (isWide(this.list) || ![...this.list.children].every(isInside))) this.list.classList.remove("few");
+    const { classList } = this.list;
+    for (const name of ["few", "texts"]) classList.toggle(name, few);
+    for (const name of ["texts", "few"]) if (few && !this._isWhole()) classList.remove(name);
+  }
+
+  _isWhole() {
+    return !isWide(this.list) && [...this.list.children].every(isInside);
   }
 
   /** Write how many clients are not in sight, and the amount at stake for them. */

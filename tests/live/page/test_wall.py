@@ -96,6 +96,15 @@ def test_the_most_urgent_stay_and_the_others_take_turns(wall: Screen) -> None:
     assert len(staying) >= len(first) // 2
 
 
+def test_with_room_for_it_each_task_has_its_whole_text(wall: Screen) -> None:
+    rows = [task(f"t{n}", n + 1, text="напомнить об оплате счёта") for n in range(3)]
+    wall.open(with_clients(worked_example(), client("7", "Иван", 518_400, *rows)))
+    texts = wall.page.locator("#list .text")
+    assert (
+        texts.evaluate_all("(all) => all.map((text) => text.scrollWidth <= text.clientWidth)") == [True] * 3
+    )
+
+
 def test_when_all_fit_nothing_turns(wall: Screen) -> None:
     wall.open(crowd(3))
     before = names(wall)
