@@ -1,7 +1,8 @@
 """Takes the pictures of docs/screenshots: the demo as it comes up, and each state of the page in three fonts.
 
 The demo's are of `lossboard demo --still` under a stopped clock. Of each state there is one sheet: a row for
-each font, with the wall, the desk and the phone.
+each font, with the wall, the desk and the phone. The page's own font is Roboto; the others stand for systems
+that do not load it.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from scripts.programs import FONTS
 from scripts.still import REPEATABLE, SCHEMES, Size, shoot, still_demo
 from service.config import Language
 from service.live.board.query import Mode, Theme
 from tests.browser import launched
 from tests.live.boards import QUERY
-from tests.live.page.layout import MOMENTS, show
-from tests.live.page.layout_states import STATES, browser_with
+from tests.live.page.layout import DRAW_IN, MOMENTS, NAMES_OF, show
+from tests.live.page.layout_states import STATES
 from tests.live.screens import opened
 
 FOLDER: Final = Path("docs/screenshots")
 SHEETS: Final = FOLDER / "states"
 DESK, LAPTOP, PHONE = (1920, 1080), (1440, 900), (390, 844)
+
+PAGES: Final = ("deals", "clients", "tasks", "help")
+"""Pages of the demo beside its board."""
 
 SCREENS: Final[dict[str, tuple[Mode, Size]]] = {
     "wall": ("wall", DESK),
@@ -59,19 +62,22 @@ def _pictures_of_the_demo(browser: Browser) -> None:
                 shoot(browser, board, picture, size, scheme, whole_page=False)
         wall = FOLDER / f"wall-{DESK[0]}x{DESK[1]}.png"
         shoot(browser, f"{board}?mode=wall", wall, DESK, "dark", whole_page=False)
+        for name in PAGES:
+            picture = FOLDER / f"{name}-{LAPTOP[0]}x{LAPTOP[1]}-light.png"
+            shoot(browser, f"{board}/{name}", picture, LAPTOP, "light", whole_page=False)
 
 
-def _row(family: str) -> dict[str, list[bytes]]:
+def _row(browser: Browser, family: str) -> dict[str, list[bytes]]:
     """The pictures of each state in one font, in the order of `SCREENS`."""
     pictures: dict[str, list[bytes]] = {}
     theme, language = LOOKS[family]
-    with browser_with(family) as browser:
-        for mode, size in SCREENS.values():
-            query = QUERY._replace(mode=mode, theme=theme, language=language)
-            with opened(browser, query, viewport={"width": size[0], "height": size[1]}) as screen:
-                for state in (*STATES, *MOMENTS):
-                    show(screen, state)
-                    pictures.setdefault(state, []).append(screen.page.screenshot())
+    for mode, size in SCREENS.values():
+        query = QUERY._replace(mode=mode, theme=theme, language=language)
+        with opened(browser, query, viewport={"width": size[0], "height": size[1]}) as screen:
+            screen.page.evaluate(DRAW_IN, f'"{NAMES_OF[family]}", "Board signs"')
+            for state in (*STATES, *MOMENTS):
+                show(screen, state)
+                pictures.setdefault(state, []).append(screen.page.screenshot())
     return pictures
 
 
@@ -79,7 +85,7 @@ def _sheets(browser: Browser, rows: Mapping[str, Mapping[str, Sequence[bytes]]])
     """One sheet for each state, of the rows by font and state."""
     page = browser.new_page(viewport=SHEET_SIZE)
     for state in (*STATES, *MOMENTS):
-        _draw(page, [rows[family][state] for family in FONTS])
+        _draw(page, [rows[family][state] for family in LOOKS])
         path = SHEETS / f"{state.replace(' ', '-')}.jpg"
         page.screenshot(path=path, type="jpeg", quality=QUALITY, full_page=True)
     page.close()
@@ -94,10 +100,9 @@ def _draw(page: Page, rows: Sequence[Sequence[bytes]]) -> None:
 def main() -> None:
     """Take all pictures."""
     SHEETS.mkdir(parents=True, exist_ok=True)
-    rows = {family: _row(family) for family in FONTS}
     with launched(*REPEATABLE) as browser:
         _pictures_of_the_demo(browser)
-        _sheets(browser, rows)
+        _sheets(browser, {family: _row(browser, family) for family in LOOKS})
     print(f"{FOLDER}: {len(list(FOLDER.glob('*.png')))} pictures, {len(list(SHEETS.glob('*.jpg')))} sheets")
 
 

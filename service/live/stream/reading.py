@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from service.calendar import Period
 from service.config import Account
+from service.ledger.database.errors import CutShort
 from service.ledger.read.board import BoardRows, Selection
 from service.ledger.read.reader import BoardReader
 from service.live.board.build import build_snapshot
@@ -87,14 +88,17 @@ def _rows(
     except Exception as error:  # of the database, or of what one view asks it
         reader.read(account_id, (), since)  # where the database is away, this raises again
         readable = [feed for feed, own in days.items() if _is_readable(reader, account_id, own, since)]
+        rows = reader.read(account_id, _selections(days[feed] for feed in readable), since)
         if len(readable) < len(days):  # else the database was away for a moment
             _log.error("a view of the board of %s cannot be read", account_id, exc_info=error)
-    return reader.read(account_id, _selections(days[feed] for feed in readable), since), readable
+    return rows, readable
 
 
 def _is_readable(reader: BoardReader, account_id: str, days: Ranges, since: BoardRows | None) -> bool:
     try:
         reader.read(account_id, days.selections, since)
+    except CutShort:  # a connection that was lost is no view's fault
+        raise
     except Exception:  # the first one told what is wrong
         return False
     return True

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -363,31 +363,34 @@ async def test_a_view_that_cannot_be_read_ends_and_all_others_go_on(
 
 
 class LosingReader(StubReader):
-    """A reader that fails when told to, once."""
+    """A reader whose next reads raise these errors; None: the read succeeds."""
 
-    lose: Unavailable | None = None
+    errors: Sequence[Unavailable | None] = ()
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
     ) -> BoardRows:
-        if self.lose:
-            error, self.lose = self.lose, None
+        error, *self.errors = self.errors or [None]
+        if error is not None:
             raise error
         return super().read(account_id, selections, since)
 
 
-@pytest.mark.parametrize("error", [CutShort("the connection was lost"), Away("the server starts")])
+LOST: Final = CutShort("the connection was lost")
+
+
+@pytest.mark.parametrize("errors", [[LOST], [Away("the server starts")], [LOST, None, LOST]])
 async def test_a_database_that_is_away_for_a_moment_is_no_views_fault(
-    error: Unavailable, office: Office, caplog: pytest.LogCaptureFixture
+    errors: Sequence[Unavailable | None], office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     office.reader = office.hub._reader = reader = LosingReader()
     screen = await office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
-    reader.lose = error
+    reader.errors = errors
     office.commit(2, client("7", 2))
     await office.settle(screen.has(2))
-    assert reader.lose is None
-    assert caplog.text == ""
+    assert office.hub.streams == 1
+    assert "a view" not in caplog.text
 
 
 async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url: str) -> None:
