@@ -42,8 +42,8 @@ def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes for each core, because tests wait for servers and browsers."""
-    return 2 * (os.cpu_count() or 1)
+    """One process more than there are cores, because tests wait for servers and browsers."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)
