@@ -119,8 +119,9 @@ export class Wall {
     let room = EXTRAS;
     do page.dataset.room = room;
     while (isWide(region) && room--);
-    const weight = (row) => (row.classList.contains("highlight") ? Infinity : Number(row.querySelector(".amount").dataset.value));
-    rows.sort((one, other) => weight(one) - weight(other));
+    const isNews = (row) => row.classList.contains("highlight");
+    const amount = (row) => Number(row.querySelector(".amount").dataset.value);
+    rows.sort((one, other) => isNews(one) - isNews(other) || amount(one) - amount(other));
     while (rows.length && isWide(region)) rows.shift().hidden = true;
   }
 }

@@ -191,6 +191,20 @@ def test_of_more_reasons_than_fit_the_largest_are_seen_and_the_sum_of_every_kind
     expect(region.locator("h3:visible")).to_have_count(3)
 
 
+def test_of_many_reasons_that_changed_at_once_the_largest_are_seen(wall: Screen) -> None:
+    before = worked_example()
+    wall.open(before)
+    wall.page.clock.run_for(5_000)  # until nothing is highlighted
+    more = sorted(
+        ((name, count + 1, amount + 100) for name, count, amount in EXAMPLE[:-1]), key=lambda row: -row[2]
+    )
+    wall.change(replace(before, seq=2, losses={**before.losses, MONTH.current: losses(*more)}))
+    rows = wall.page.locator("#losses-reasons li:visible")
+    shown = rows.evaluate_all("(rows) => rows.map((row) => row.dataset.reason)")
+    assert 2 <= len(shown) < len(more)
+    assert set(shown) == {name for name, _, _ in more[: len(shown)]}
+
+
 def test_a_wall_that_lost_the_service_says_so_in_place_of_its_state_and_covers_nothing(wall: Screen) -> None:
     wall.open(crowd(12))
     place = box(wall.page.locator("main"))
