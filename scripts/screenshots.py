@@ -30,6 +30,9 @@ DESK, LAPTOP, PHONE = (1920, 1080), (1440, 900), (390, 844)
 PAGES: Final = ("deals", "clients", "tasks", "help")
 """Pages of the demo beside its board."""
 
+ABOUT: Final = {"first": "/", "error": "/boards/nobody"}
+"""Pages that show no board."""
+
 SCREENS: Final[dict[str, tuple[Mode, Size]]] = {
     "wall": ("wall", DESK),
     "desk": ("desk", LAPTOP),
@@ -62,6 +65,10 @@ def _pictures_of_the_demo(browser: Browser) -> None:
                 shoot(browser, board, picture, size, scheme, whole_page=False)
         wall = FOLDER / f"wall-{DESK[0]}x{DESK[1]}.png"
         shoot(browser, f"{board}?mode=wall", wall, DESK, "dark", whole_page=False)
+        service = board.rpartition("/boards")[0]
+        for name, path in ABOUT.items():
+            picture = FOLDER / f"{name}-{LAPTOP[0]}x{LAPTOP[1]}.png"
+            shoot(browser, f"{service}{path}", picture, LAPTOP, "dark", whole_page=False)
         for name in PAGES:
             picture = FOLDER / f"{name}-{LAPTOP[0]}x{LAPTOP[1]}-light.png"
             shoot(browser, f"{board}/{name}", picture, LAPTOP, "light", whole_page=False)

@@ -120,14 +120,14 @@ def measured(family: str) -> Counts:
 
 
 def sampled(browser: Browser) -> Counts:
-    """Measure every state on every other screen, in the families by turns."""
+    """Measure every state on every screen, in the families by turns, so that every two of the three meet."""
     counts = Counts()
     for mode, sizes in MODES.items():
         with opened(browser, QUERY._replace(mode=mode)) as screen:
             for number, state in enumerate((*STATES, *MOMENTS)):
                 show(screen, state)
-                for place in range(number % 2, len(sizes), 2):
-                    size, family = sizes[place], FAMILIES[(number // 2 + place) % len(FAMILIES)]
+                for place, size in enumerate(sizes):
+                    family = FAMILIES[(number + place) % len(FAMILIES)]
                     screen.page.evaluate(DRAW_IN, "" if family == OWN else NAMES_OF[family])
                     _look_at(screen, state, size, family, counts)
     return counts

@@ -1,6 +1,6 @@
 """No text touches another, every figure is whole, and a wall is read from its distance.
 
-All states on all screens in all fonts are an experiment of `make soak`; here is a sample of them.
+All states on all screens in all fonts are an experiment of `make soak`; here is a pairwise sample of them.
 """
 
 from __future__ import annotations
