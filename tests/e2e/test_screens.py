@@ -160,7 +160,7 @@ def test_a_wrong_token_and_none_are_refused_from_another_machine(service: Servic
         until(lambda: browser.get(board).status_code == 401)
 
 
-def test_a_board_without_a_viewer_token_has_a_link_for_whoever_started_the_service(service: Service) -> None:
+def test_a_board_without_a_viewer_token_has_a_link_for_the_operator(service: Service) -> None:
     printed = "".join(service.lines)
     links = dict(re.findall(r"/boards/(\w+)\?token=([\w-]{32})(?=; webhooks)", printed))
     assert links.keys() == {"bare"}

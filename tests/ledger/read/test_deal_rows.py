@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -20,7 +19,8 @@ from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, RefusalReader
 from service.model import SECOND, Change, Day, Instant, Value, earlier, later
 from tests import oracle
-from tests.histories import MINUTE, RATES, SCENES, at, batches, histories, numbered
+from tests.histories import MINUTE, RATES, at, numbered
+from tests.ledger.drawn import live_through
 from tests.ledger.offices import OFFICE, FixedClock, Ledger
 from tests.ledger.statements import counted
 
@@ -48,25 +48,10 @@ def lost(deal_id: str, moment: Instant = NOW, **fields: Value) -> Change:
     return Change("deal", deal_id, version, {"known": True, "status": "lost", "closed_at": moment, **fields})
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def both(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger of each kind that one test can restart many times."""
-    kind = "sqlite_ledgers" if request.param == "sqlite" else "postgres_ledgers"
-    make: Callable[[], str] = request.getfixturevalue(kind)
-    opened = Ledger(make(), Instant(0))
-    yield opened
-    opened.close()
-
-
 @settings(max_examples=40)
 @given(data=st.data())
 def test_the_deals_add_up_to_the_boards_losses_whatever_happened(both: Ledger, data: st.DataObject) -> None:
-    scene = data.draw(st.sampled_from(SCENES))
-    history = data.draw(histories(scene))
-    both.configure(replace(OFFICE, zone=scene.office.zone, rates=RATES))
-    both.restart(scene.now)
-    for batch in data.draw(batches(history)):
-        both.deliver(*batch)
+    scene, history = live_through(both, data)
     board = both.read(scene.selections)
     truth = oracle.truth_of(numbered(history), scene.now, both.account)
     for selection in scene.selections:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,22 +12,13 @@ from service.ledger.read import saved_rows, stepless_rows
 from service.ledger.read.board import Known
 from service.ledger.read.saved_rows import SavedReader, SavedRows
 from service.ledger.read.stepless_rows import OpenDeal, SteplessReader
-from service.model import Change, Instant, Value, earlier, later
+from service.model import Change, Value, earlier, later
 from tests import oracle
-from tests.histories import MINUTE, RATES, SCENES, at, batches, histories, numbered
+from tests.histories import MINUTE, at, numbered
+from tests.ledger.drawn import live_through
 from tests.ledger.offices import OFFICE, Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def both(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger of each kind."""
-    kind = "sqlite_ledgers" if request.param == "sqlite" else "postgres_ledgers"
-    make: Callable[[], str] = request.getfixturevalue(kind)
-    opened = Ledger(make(), Instant(0))
-    yield opened
-    opened.close()
 
 
 def stepless(
@@ -59,12 +49,7 @@ def done(task_id: str, **fields: Value) -> Change:
 @settings(max_examples=12)
 @given(data=st.data())
 def test_the_rows_add_up_to_the_figures_whatever_happened(both: Ledger, data: st.DataObject) -> None:
-    scene = data.draw(st.sampled_from(SCENES))
-    history = data.draw(histories(scene))
-    both.configure(replace(OFFICE, zone=scene.office.zone, rates=RATES))
-    both.restart(scene.now)
-    for batch in data.draw(batches(history)):
-        both.deliver(*batch)
+    scene, history = live_through(both, data)
     truth = oracle.truth_of(numbered(history), scene.now, both.account)
     with_task = {task.deal_id for task in truth.tasks.values() if task.completed_at is None}
     figure, deals = stepless(both)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ledger.read import unpriced_rows
 from service.ledger.read.unpriced_rows import UnpricedDeal, UnpricedReader
-from service.model import Change, Instant, Value
+from service.model import Change, Value
 from service.projections.unconverted import UNKNOWN
-from tests.histories import RATES, SCENES, at, batches, histories
-from tests.ledger.offices import OFFICE, Ledger
+from tests.histories import at
+from tests.ledger.drawn import live_through
+from tests.ledger.offices import Ledger
 
 NOW = at("2026-11-23T12:00:00+03:00")
 
@@ -27,16 +25,6 @@ def read(ledger: Ledger, currency: str | None = None) -> tuple[int, list[Unprice
 
 def deal(deal_id: str, **fields: Value) -> Change:
     return Change("deal", deal_id, NOW, {"known": True, "status": "open", **fields})
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def both(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger of each kind."""
-    kind = "sqlite_ledgers" if request.param == "sqlite" else "postgres_ledgers"
-    make: Callable[[], str] = request.getfixturevalue(kind)
-    opened = Ledger(make(), Instant(0))
-    yield opened
-    opened.close()
 
 
 def test_a_deal_without_a_price_is_listed_with_what_is_known_of_it(both: Ledger) -> None:
@@ -72,12 +60,7 @@ def test_pages_are_read_one_after_the_other(both: Ledger, monkeypatch: pytest.Mo
 @settings(max_examples=25)
 @given(data=st.data())
 def test_the_list_has_the_deals_that_the_warnings_count(both: Ledger, data: st.DataObject) -> None:
-    scene = data.draw(st.sampled_from(SCENES))
-    history = data.draw(histories(scene))
-    both.configure(replace(OFFICE, zone=scene.office.zone, rates=RATES))
-    both.restart(scene.now)
-    for batch in data.draw(batches(history)):
-        both.deliver(*batch)
+    live_through(both, data)
     board = both.read()
     unknown, deals = read(both, UNKNOWN)
     assert unknown == len(deals) == board.totals["amount_unknown"]["deals"]

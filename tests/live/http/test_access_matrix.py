@@ -117,7 +117,7 @@ async def test_only_an_editor_changes_anything(opened: Door) -> None:
             assert answer.status_code == (303 if how.get("params") and expected != 401 else expected), proof
 
 
-async def test_an_account_that_there_is_not_is_a_problem_whoever_asks(opened: Door) -> None:
+async def test_an_account_that_there_is_not_is_a_problem_for_everybody(opened: Door) -> None:
     for path in (path for path in RULES if "{account}" in path):
         for how in ({}, {"authorization": f"Bearer {opened.tokens['right']}"}):
             async with opened.client() as client:
@@ -154,7 +154,7 @@ async def test_a_defect_is_a_problem_with_the_headers_too(opened: Door) -> None:
     assert_secured(answer)
 
 
-async def test_a_guesser_is_braked_at_every_address_and_whoever_has_a_proof_is_not(opened: Door) -> None:
+async def test_a_guesser_is_braked_at_every_address_and_a_holder_of_a_proof_is_not(opened: Door) -> None:
     paths = [path for path, rule in RULES.items() if rule in ("board", "metrics")]
     async with opened.client() as shared:
         for path in itertools.islice(itertools.cycle(paths), 30):

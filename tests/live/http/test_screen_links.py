@@ -103,7 +103,7 @@ async def test_the_screens_are_read_again_after_a_few_seconds(service: Service) 
     assert await service.screens.known("other") == {}
 
 
-async def test_whoever_has_an_unknown_link_has_the_screens_read_again_sooner(service: Service) -> None:
+async def test_an_unknown_link_has_the_screens_read_again_sooner(service: Service) -> None:
     await service.known()
     service.clock.advance(NEW_SECONDS)
     service.book.screens = frozenset({"new"})
