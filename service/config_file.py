@@ -68,6 +68,7 @@ class _File(msgspec.Struct):
     accounts: list[dict[str, Any]]
     database_url: str = "sqlite:///lossboard.db"
     listen_url: str | None = None
+    sharded: bool = False
     keep_bodies_days: int = 30
     root_path: str = ""
     trusted_proxies: list[str] = []
@@ -105,8 +106,11 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     listen_url = None if file.listen_url is None else _database_url(file.listen_url, "listen_url")
     for url in (database_url, listen_url or ""):
         _check(listen_url is None or not url.startswith("sqlite"), "listen_url", "only with PostgreSQL")
+    _check(not (file.sharded and database_url.startswith("sqlite")), "sharded", "only with PostgreSQL")
     return Config(
-        database_url=database_url if listen_url is None else _through_pooler(database_url),
+        database_url=_hinted(
+            database_url, {"pooler=transaction": listen_url is not None, "sharded=true": file.sharded}
+        ),
         accounts=accounts,
         keep_bodies_days=file.keep_bodies_days,
         listen_url=listen_url,
@@ -163,9 +167,10 @@ def _database_url(url: str, key: str) -> str:
     return f"{scheme}://{rest}"
 
 
-def _through_pooler(url: str) -> str:
-    """The same URL; it tells `ledger.database.engine` that a pooler stands before the server."""
-    return f"{url}{'&' if '?' in url else '?'}pooler=transaction"
+def _hinted(url: str, hints: Mapping[str, bool]) -> str:
+    """The same URL; it tells `ledger.database.engine` what stands behind it."""
+    holding = [hint for hint, holds in hints.items() if holds]
+    return "&".join([url, *holding]) if "?" in url or not holding else f"{url}?{'&'.join(holding)}"
 
 
 def _root_path(given: str) -> str:

@@ -34,7 +34,7 @@ ALLOWED: Final = re.compile(
 
 _TABLES = "|".join(METADATA.tables)
 _NAMED: Final = re.compile(
-    rf"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+({_TABLES})\b(?:\s+AS\s+(\w+))?(?!\s*[.=])", re.IGNORECASE
+    rf"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+({_TABLES})\b(?:\s+AS\s+(\w+))?(?!\s*(?:[.=]|BIGINT\b))", re.IGNORECASE
 )
 _INSERT: Final = re.compile(rf"INSERT INTO (?:{_TABLES}) \(account,", re.IGNORECASE)
 
