@@ -138,7 +138,7 @@ def test_rows_that_are_kept_are_those_of_the_database(living: Ledger, data: st.D
 
 
 def test_no_more_rows_are_kept_than_may_be(database: Database) -> None:
-    cache = Cache(most=15)
+    cache = Cache(most=20)
     for account in (OFFICE, SHOP, OFFICE):
         with database.committing() as connection:
             work = [
@@ -149,7 +149,7 @@ def test_no_more_rows_are_kept_than_may_be(database: Database) -> None:
             ]
             applied = apply_all(connection, work, NOW, cache)[account.id]
         assert isinstance(applied, Applied)
-        assert 10 <= applied.rows.size <= 15
+        assert 10 <= applied.rows.size <= 20
         cache.keep(applied.head, applied.rows)
         assert list(cache._accounts) == [account.id]
 

@@ -44,7 +44,7 @@ def test_rows_that_the_last_commit_wrote_are_not_read_again(ledger: Ledger) -> N
     ledger.say(deal(1), overdue(1))
     with counted(ledger.engine) as statements:
         ledger.say(Change("deal", "d1", Instant(NOW + 1), {"status": "lost"}))
-    read = [text for text in statements if text.startswith("SELECT")]
+    read = [text for text in statements if text.startswith("SELECT")][1:]  # `say` reads the head
     assert ["heads.seq" in read[0], "deliveries.content" in read[1], len(read)] == [True, True, 2]
 
 
