@@ -1,6 +1,7 @@
 # Every target sets itself up: a machine needs Python 3.11+ (with venv) and make.
 PYTHON ?= python3
 BIN := .venv/bin
+PINNED := --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak seeded check format bench screenshots font requirements clean
@@ -67,12 +68,10 @@ font: setup ## Make the page's fonts
 	@$(BIN)/python scripts/programs.py
 	$(BIN)/python -m scripts.font
 
-requirements: setup ## Pin the requirements again
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --strip-extras --allow-unsafe -o requirements.txt requirements.in
-	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --strip-extras --allow-unsafe -o requirements-dev.txt requirements-dev.in
+requirements: setup ## Pin the requirements again, for every platform and Python
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --no-config --upgrade $(PINNED) -o requirements.txt requirements.in
+	$(BIN)/uv pip compile --quiet --no-config --upgrade $(PINNED) -o requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what was set up
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
