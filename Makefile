@@ -1,7 +1,6 @@
 # Every target sets itself up: a machine needs Python 3.11+ (with venv) and make.
 PYTHON ?= python3
 BIN := .venv/bin
-PINNED := --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak seeded check format bench screenshots font requirements clean
@@ -15,9 +14,9 @@ help: ## Show the targets
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.runtime: .venv/.python requirements.txt pyproject.toml
+.venv/.runtime: .venv/.python requirements.txt requirements-build.txt pyproject.toml
 	@echo "Setting up .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -70,8 +69,9 @@ font: setup ## Make the page's fonts
 
 requirements: setup ## Pin the requirements again, for every platform and Python
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --no-config --upgrade $(PINNED) -o requirements.txt requirements.in
-	$(BIN)/uv pip compile --quiet --no-config --upgrade $(PINNED) -o requirements-dev.txt requirements-dev.in
+	for name in requirements requirements-build requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-header -o $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove what was set up
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

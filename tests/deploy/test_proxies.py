@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,6 +16,7 @@ import uvicorn
 from playwright.sync_api import Browser, expect
 
 from tests.deploy.proxies import DEPLOY, ROOT_PATH, Proxy, caddy, nginx
+from tests.deploy.test_container import HEALTH
 from tests.e2e.running import CONFIG, TOKEN, VIEWER, Service, iso, running, soon
 
 TRUSTED: Final = 'trusted_proxies = ["127.0.0.1"]\n'
@@ -116,3 +119,12 @@ def test_a_proxy_closes_an_idle_connection_before_the_service_does() -> None:
     kept = [int(seconds) for text in texts for seconds in re.findall(r"keepalive(?:_timeout)? (\d+)s", text)]
     assert len(kept) == 3
     assert max(kept) < uvicorn.Config("").timeout_keep_alive
+
+
+def test_the_container_s_check_of_its_health_works(services: tuple[Service, Service]) -> None:
+    command = [sys.executable, *HEALTH[1:]]
+    assert HEALTH[0] == "python"
+    for url, is_healthy in ((services[1].url, True), ("http://127.0.0.1:1", False)):
+        here = [part.replace("http://127.0.0.1:8000", url) for part in command]
+        assert here != command
+        assert (subprocess.run(here, capture_output=True, check=False).returncode == 0) is is_healthy
