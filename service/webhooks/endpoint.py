@@ -22,7 +22,7 @@ from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.model import Decoded, Delivery, Request
-from service.problems import Message, Problem, Receive, Send
+from service.problems import DEFECT, Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow
 from service.webhooks.budget import OverBudget
 from service.webhooks.receiver import Receiver, client_of
@@ -95,6 +95,9 @@ class WebhookEndpoint:
         except Disconnected:
             self._metrics.webhook(account_id, "disconnected")
             return
+        except Exception:
+            await DEFECT(scope, receive, send)
+            raise  # the server logs it
         self._metrics.webhook(account_id if known else "", result)
         if isinstance(answer, Problem):
             await answer(scope, receive, send)
