@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import structs
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
@@ -213,7 +215,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     except (Unavailable, OtherRules, SchemaError, LookupError):
         raise
     except Exception as error:  # whatever its content does, the command says so and goes on
-        return replace(decoded, rejections=(rejection_of(error),))
+        return structs.replace(decoded, rejections=(rejection_of(error),))
     return decoded
 
 

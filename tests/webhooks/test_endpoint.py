@@ -305,6 +305,6 @@ async def test_it_can_be_mounted_as_a_starlette_route() -> None:
 def test_an_account_of_a_kind_without_an_adapter_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.webhooks.endpoint.ADAPTERS", {})
+    monkeypatch.setattr("service.webhooks.decoding.ADAPTERS", {})
     with pytest.raises(KeyError, match="standard"):
         WebhookEndpoint(ACCOUNTS, FakeWriter(), StoppedClock(), Counted(), Brake(StoppedClock()))
