@@ -7,6 +7,8 @@ import errno
 import socket
 from typing import Final
 
+from service.operator_error import OperatorError
+
 BACKLOG: Final = 2048
 """Connections that may wait until they are accepted."""
 
@@ -14,7 +16,7 @@ _TRIED: Final = 100  # ports above a taken one among which a free one is looked 
 _LAST_PORT: Final = 65_535
 
 
-class CannotListen(Exception):
+class CannotListen(OperatorError):
     """The address cannot be listened on; the text says why, and names the next free port."""
 
 
