@@ -20,10 +20,14 @@ PLACES: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/
 LIBRARIES: Final = ("/usr/lib/fiu", "/usr/local/lib/fiu", "/usr/lib64/fiu")
 
 
+def _variable(name: str) -> str:
+    return f"LOSSBOARD_{name.upper().replace('-', '_')}"
+
+
 def program(name: str) -> str | None:
     """The path of a program: the one that LOSSBOARD_<NAME> in the environment names, or the system's; None if
     there is none."""
-    return shutil.which(os.environ.get(f"LOSSBOARD_{name.upper()}", name), path=PLACES)
+    return shutil.which(os.environ.get(_variable(name), name), path=PLACES)
 
 
 def fault_library() -> str | None:
@@ -69,6 +73,7 @@ class Needed:
 NEEDED: Final = (
     Needed("PgBouncer", lambda: program("pgbouncer"), "pgbouncer"),
     Needed("strace", lambda: program("strace"), "strace"),
+    Needed("systemd-analyze", lambda: program("systemd-analyze"), "systemd"),
     Needed("libfiu", fault_library, "libfiu0"),
     Needed("DejaVu", lambda: font("DejaVu"), "fonts-dejavu-core"),
     Needed("Noto", lambda: font("Noto"), "fonts-noto-core"),
@@ -98,7 +103,7 @@ def main() -> int:
         print(f"Installing for the tests: {', '.join(needed.name for needed in missing)}", flush=True)
         install([needed.package for needed in missing])
     for needed in _missing():
-        variable = "LOSSBOARD_FIU" if needed.find is fault_library else f"LOSSBOARD_{needed.name.upper()}"
+        variable = "LOSSBOARD_FIU" if needed.find is fault_library else _variable(needed.name)
         how = "" if needed.name in FONTS else f", or give its path with {variable}=PATH"
         print(f"No {needed.name}: install it{how}.", file=sys.stderr)
     return 1 if _missing() else 0

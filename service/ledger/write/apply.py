@@ -51,7 +51,7 @@ def apply(
         What became of each delivery, in their order, and the account's new head.
 
     Raises:
-        LookupError: The account has no head row: the service did not prepare it.
+        Unknown: The account has no head row: the service did not prepare it.
         OtherRules: Other rules computed the account's figures; nothing was written.
     """
     stored = heads.prepared(connection, account.id, lock=True)
@@ -84,7 +84,7 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
     It keeps its number, so that later deliveries still win over it.
 
     Raises:
-        LookupError: The account has no head row.
+        Unknown: The account has no head row.
         OtherRules: Other rules computed the account's figures; nothing was written.
     """
     stored = heads.prepared(connection, account.id, lock=True)
@@ -101,7 +101,7 @@ def release(connection: Connection, account_id: str, number: int) -> int:
     """Take a delivery out of quarantine without applying it; returns how many rejections there were.
 
     Raises:
-        LookupError: The account has no head row.
+        Unknown: The account has no head row.
     """
     head = heads.prepared(connection, account_id, lock=True)
     released = log.release(connection, account_id, number)
