@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 
 from scripts.programs import program
-from service.commands.options import MOVED_CODE
 from service.http.server import GRACE_SECONDS
 from service.http.supervisor import STOP_SECONDS
+from service.ledger.database.errors import Moved
 
 UNITS: Final = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 EXPOSURE: Final = 15
@@ -68,5 +68,5 @@ def test_the_unit_agrees_with_the_service() -> None:
     unit.read(UNITS / "lossboard.service", encoding="utf-8")
     service = unit["Service"]
     assert int(service["TimeoutStopSec"]) > STOP_SECONDS > GRACE_SECONDS
-    assert int(service["RestartPreventExitStatus"]) == MOVED_CODE
+    assert int(service["RestartPreventExitStatus"]) == Moved.exit_code
     assert service["Type"] == "notify"
