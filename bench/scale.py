@@ -14,10 +14,10 @@ from typing import Final
 import psutil
 import psycopg
 
+from bench.crowd import opened_on
 from bench.load import rate
 from bench.nodes import ACCOUNTS
 from bench.office import PROOF
-from bench.screens import opened_on
 from bench.service import node
 from tests.databases import Postgres, own_postgres
 
