@@ -85,7 +85,7 @@ def _frames(folder: Path, url: str) -> Iterator[Row]:
 
 
 def _percentiles(seconds: list[float]) -> str:
-    return f"p50 {milliseconds(seconds, 50).strip()}, p99 {milliseconds(seconds, 99).strip()}"
+    return f"p50 {milliseconds(seconds, 50)}, p99 {milliseconds(seconds, 99)}"
 
 
 def _across(folder: Path, url: str) -> Row:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench import cost, ingest, nodes, pages, postgres, sizing
+from bench import core, cost, ingest, nodes, pages, postgres, screens, sizing
 from bench.rows import Bench, Row
 
 BENCHES: Final = (
     Bench("ingest", ingest.ROWS, ingest.run),
     Bench("postgres", tuple(postgres.ROWS.values()), postgres.run),
+    Bench("core", tuple(core.ROWS.values()), core.run),
+    Bench("screens", screens.ROWS, screens.run),
     Bench("cost", cost.ROWS, cost.run, quick=False),
     Bench("scale", cost.LARGE_ROWS, cost.run_large, quick=False, usual=False),
     Bench("pages", tuple(pages.ROWS.values()), pages.run, quick=False),

@@ -15,11 +15,11 @@ from typing import Final
 import psutil
 import psycopg
 
+from bench.crowd import opened_on
 from bench.load import rate
 from bench.nodes import ACCOUNTS
 from bench.office import PROOF
 from bench.rows import Row, number
-from bench.screens import opened_on
 from bench.service import node
 from tests.databases import Postgres, own_postgres
 
