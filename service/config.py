@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import tzdata
 
+from service.operator_error import OperatorError, Unknown
 from service.reasons import DEFAULT_REASONS, Kind, ReasonTable
 
 Language: TypeAlias = Literal["ru", "en"]
@@ -22,7 +23,7 @@ Language: TypeAlias = Literal["ru", "en"]
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
 
-class ConfigError(ValueError):
+class ConfigError(OperatorError, ValueError):
     """The configuration cannot be used. The text names the key and what is expected there."""
 
 
@@ -202,3 +203,14 @@ class Config:
     root_path: str = ""
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: Secret | None = None
+
+    def account(self, account_id: str) -> Account:
+        """The account with an id.
+
+        Raises:
+            Unknown: There is none.
+        """
+        accounts = {account.id: account for account in self.accounts}
+        if account_id not in accounts:
+            raise Unknown(f"no account is called {account_id}; the accounts are: {', '.join(accounts)}")
+        return accounts[account_id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -31,8 +32,11 @@ expect.set_options(timeout=30_000)  # milliseconds, which a busy machine may nee
 SEEN: Final = Seen()
 SERVICE_FILE: Final = f"{SERVICE}/ledger/made_by_a_test.py"
 
-LONG: Final = ("tests/e2e/", "tests/sync/test_histories", "tests/test_adding_", "tests/chaos/")
-"""How the names of files begin that take longest."""
+WAITING: Final = ("tests/e2e/", "tests/chaos/", "tests/test_adding_")
+"""How the names of files begin whose tests mostly wait: for servers, browsers, timers."""
+
+WAITED: Final = 0.75
+"""The part of a run over which such files are spread."""
 
 
 @event.listens_for(Engine, "before_cursor_execute")
@@ -53,8 +57,15 @@ def pytest_testnodedown(node: object) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process is left alone with one of them."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    """Spread the files that mostly wait among those that compute, so that cores have work at every moment.
+    Begin with the longest, which is the last by name, so that no process is left alone with it."""
+    files = list(dict.fromkeys(item.path for item in items))
+    waits = {item.path: item.nodeid.startswith(WAITING) for item in items}
+    places: dict[Path, float] = {}
+    for kind, part in ((True, WAITED), (False, 1.0)):
+        same = [path for path in reversed(files) if waits[path] is kind]
+        places |= {path: part * index / len(same) for index, path in enumerate(same)}
+    items.sort(key=lambda item: places[item.path])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

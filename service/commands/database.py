@@ -1,4 +1,4 @@
-"""`lossboard backup`, `restore`, `move-to` and `check-database`: the database as a whole."""
+"""`lossboard migrate`, `backup`, `restore`, `move-to` and `check-database`: the database as a whole."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ from service.ledger.database.engine import AlreadyServed
 from service.ledger.upkeep import attach, move
 
 POSTGRESQL: Final = "postgresql+psycopg://"
+
+
+@click.command()
+@with_config
+def migrate(config: Config) -> None:
+    """Bring the database's schema up to date."""
+    with operations.alone(config):
+        click.echo(f"schema {schema.migrate(config.database_url)}")
 
 
 @click.command()

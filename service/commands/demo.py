@@ -1,27 +1,52 @@
-"""Serves the demo: the service, the simulated CRM's API, and the office that keeps its records there."""
+"""`lossboard demo`: the service, the simulated CRM's API, and the office that keeps its records there."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from dataclasses import replace
 from typing import Final
 
 import click
 
-from service.clock import Clock
+from service.clock import Clock, SystemClock
 from service.commands import operations
+from service.commands.options import listening_options, plain_errors
 from service.commands.serving import make_ready, serve_until_signal
 from service.config import Config
 from service.config_file import parse
 from service.demo.postman import DeliveryError
-from service.demo.run import ACCOUNT, Simulation
+from service.demo.run import ACCOUNT, CRMS, EXAMPLES_SECONDS, Simulation
 from service.http.listening import listen
 from service.http.server import Companion, address
 
 _LOOPBACK: Final = "127.0.0.1"
 _EVERY_ADDRESS: Final = {"0.0.0.0": _LOOPBACK, "::": "::1", "": _LOOPBACK}  # noqa: S104 - told, not bound
 _ELSEWHERE: Final = ("192.0.2.1", 9)  # an address of documentation (RFC 5737): nothing is ever sent there
+
+
+@click.command()
+@listening_options
+@click.option("--crm", default="amocrm", show_default=True, type=click.Choice(list(CRMS)))
+@click.option("--still", is_flag=True, help="Post the worked examples, then leave the office quiet.")
+@click.option(
+    "--examples",
+    "examples_seconds",
+    default=EXAMPLES_SECONDS,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Seconds that the worked examples stand before the office goes on.",
+)
+@click.option("--database-url", default=None, help="An empty database (default: a temporary SQLite file).")
+def demo(
+    host: str, port: int, crm: str, still: bool, examples_seconds: int, database_url: str | None
+) -> None:
+    """Serve a simulated sales office, whose CRM posts webhooks in its vendor's format."""
+    with plain_errors(), tempfile.TemporaryDirectory(prefix="lossboard-demo-") as folder:
+        url = database_url or f"sqlite:///{folder}/demo.db"
+        standing = None if still else examples_seconds
+        serve_demo(crm, url, SystemClock(), host, port, examples_seconds=standing)
 
 
 def serve_demo(

@@ -1,17 +1,16 @@
-"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine, screens."""
+"""What the commands do with a database, apart from serving: prepare, verify, rebuild, quarantine."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+
+from msgspec import structs
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
-from service.calendar import PeriodError, local_day
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.database import private_files, wal
@@ -19,42 +18,16 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
-from service.ledger.database.tables import Role
 from service.ledger.read import classified_rows
-from service.ledger.upkeep import attach, recompute, screens
+from service.ledger.upkeep import attach, recompute
 from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.committer import rejection_of
-from service.ledger.write.heads import OtherRules
 from service.ledger.write.log import Stored
-from service.live.board.query import QueryError, parse_view
-from service.live.http import access
 from service.model import Day, Decoded, Delivery, Request
+from service.operator_error import OperatorError, Unknown
 from service.projections import stripped
-
-SCREEN_NAME_LENGTH: Final = 60
-"""Characters in the longest name of a screen."""
-
-
-class UnknownAccount(Exception):
-    """The configuration has no such account."""
-
-
-class ScreenError(Exception):
-    """A screen cannot be added or set; the operator must choose another name, address or view."""
-
-
-def account_of(config: Config, account_id: str) -> Account:
-    """The account with an id.
-
-    Raises:
-        UnknownAccount: There is none.
-    """
-    accounts = {account.id: account for account in config.accounts}
-    if account_id not in accounts:
-        raise UnknownAccount(f"no account is called {account_id}; the accounts are: {', '.join(accounts)}")
-    return accounts[account_id]
 
 
 def exposed_files(config: Config) -> Iterator[str]:
@@ -129,7 +102,7 @@ def decode(stored: Stored, account: Account) -> Decoded:
 
     Raises:
         LogPruned: Retention has dropped its body.
-        LookupError: It is an answer of an API that the adapter no longer has.
+        Unknown: It is an answer of an API that the adapter no longer has.
     """
     if stored.body is None:
         raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
@@ -144,7 +117,7 @@ def decode(stored: Stored, account: Account) -> Decoded:
     elif adapter.api is not None:
         decoded = adapter.api.decode(request, account)
     else:
-        raise LookupError(f"delivery {stored.number} is an answer of an API, and {account.crm} has none")
+        raise Unknown(f"delivery {stored.number} is an answer of an API, and {account.crm} has none")
     return Decoded(stored.key, decoded.changes, decoded.rejections)
 
 
@@ -198,11 +171,11 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     does a delivery that cannot be applied.
 
     Raises:
-        LookupError: No such delivery.
+        Unknown: No such delivery.
     """
     stored = attach.read(config.database_url, log.one, account.id, number)
     if stored is None:
-        raise LookupError(f"no such delivery: {number}")
+        raise Unknown(f"no such delivery: {number}")
     decoded = decode(stored, account)
     again = Delivery(
         account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
@@ -210,10 +183,10 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     try:
         with attach.writing(config.database_url, isolate_data=True) as connection:
             reapply(connection, account, number, again, clock.now())
-    except (Unavailable, OtherRules, SchemaError, LookupError):
+    except OperatorError:
         raise
     except Exception as error:  # whatever its content does, the command says so and goes on
-        return replace(decoded, rejections=(rejection_of(error),))
+        return structs.replace(decoded, rejections=(rejection_of(error),))
     return decoded
 
 
@@ -221,62 +194,3 @@ def drop(config: Config, account: Account, number: int) -> int:
     """Remove a delivery from quarantine (the log keeps it); returns the number of its parts there."""
     with attach.writing(config.database_url) as connection:
         return release(connection, account.id, number)
-
-
-def add_screen(
-    config: Config, account: Account, name: str, clock: Clock, view: str = "", role: Role = "viewer"
-) -> str:
-    """Add a named screen; returns its token, which is stored nowhere.
-
-    Args:
-        view: The parameters that its requests have by default, as in an address.
-        role: What the holder of its link may do.
-
-    Raises:
-        ScreenError: The name is invalid or taken, or the view cannot be kept.
-    """
-    view = _view(account, view, clock)
-    if not (0 < len(name) <= SCREEN_NAME_LENGTH and name.isprintable() and name.strip() == name):
-        raise ScreenError(
-            f"a screen's name has 1 to {SCREEN_NAME_LENGTH} printable characters and no space at either end"
-        )
-    token = secrets.token_urlsafe(24)
-    digest = access.screen_digest(account.id, token)
-    with attach.writing(config.database_url) as connection:
-        if not screens.add(connection, account.id, name, digest, view, clock.now(), role):
-            raise ScreenError(
-                f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
-            )
-    return token
-
-
-def set_screen(config: Config, account: Account, name: str, clock: Clock, view: str) -> str:
-    """Change a named screen's view, from its next page on; returns the view as it is kept.
-
-    Raises:
-        LookupError: No such screen.
-        ScreenError: The view cannot be kept.
-    """
-    view = _view(account, view, clock)
-    with attach.writing(config.database_url) as connection:
-        if not screens.change(connection, account.id, name, view):
-            raise LookupError(f"{account.id} has no screen called {name}")
-    return view
-
-
-def _view(account: Account, view: str, clock: Clock) -> str:
-    try:
-        return parse_view(view, account, local_day(clock.now(), account.zone))
-    except (QueryError, PeriodError) as error:
-        raise ScreenError(f"--view: {error}") from None
-
-
-def revoke_screen(config: Config, account: Account, name: str) -> None:
-    """Delete a named screen; a running service stops serving it within seconds.
-
-    Raises:
-        LookupError: No such screen.
-    """
-    with attach.writing(config.database_url) as connection:
-        if not screens.revoke(connection, account.id, name):
-            raise LookupError(f"{account.id} has no screen called {name}")

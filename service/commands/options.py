@@ -12,57 +12,31 @@ from typing import Final
 
 import click
 
-from service.commands import crm_api, import_csv, operations
-from service.config import Account, Config, ConfigError
+from service.config import Account, Config
 from service.config_file import load
-from service.http.listening import CannotListen
-from service.ledger.database import files, schema
-from service.ledger.database.engine import AlreadyServed
-from service.ledger.database.errors import Moved, Unavailable
-from service.ledger.upkeep.move import NotMoved
-from service.ledger.upkeep.recompute import LogPruned, Progress
-from service.ledger.write.heads import OtherRules
+from service.operator_error import OperatorError
 
 CONFIG: Final = "lossboard.toml"
 
-
-MOVED_CODE: Final = 66
-"""The exit code when the database's file is not at its path: a service manager must not start the service
-again, because it would begin an empty database (sysexits.h: the input is missing)."""
-
-
-class _PlainError(click.ClickException):
-    """An error for the operator: one line, exit code 1."""
-
-
-class _MovedError(_PlainError):
-    exit_code = MOVED_CODE
+Progress = Callable[[int], None]
+"""Called with the number of steps that were taken since the last call."""
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print errors that the operator can solve as one line, without a traceback."""
+    """Print an error that the operator can solve as one line, without a traceback, and exit with its code."""
     try:
         yield
-    except Moved as error:
-        raise _MovedError(str(error)) from None
-    except (
-        ConfigError,
-        CannotListen,
-        AlreadyServed,
-        files.FileRefused,
-        NotMoved,
-        schema.SchemaError,
-        operations.UnknownAccount,
-        operations.ScreenError,
-        crm_api.CrmApiError,
-        import_csv.ImportFailed,
-        Unavailable,
-        LogPruned,
-        OtherRules,
-        LookupError,
-    ) as error:
-        raise _PlainError(str(error)) from None
+    except OperatorError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def listening_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--host` and `--port`."""
+    port = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+    host = click.option("--host", default="127.0.0.1", show_default=True)
+    return host(port(command))
 
 
 def with_config(command: Callable[..., None]) -> Callable[..., None]:
@@ -83,9 +57,9 @@ def accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:
     """The given account, or all of them.
 
     Raises:
-        UnknownAccount: There is no such account.
+        Unknown: There is no such account.
     """
-    return config.accounts if account_id is None else (operations.account_of(config, account_id),)
+    return config.accounts if account_id is None else (config.account(account_id),)
 
 
 ReportProgress = Callable[[int, int, str], None]

@@ -35,7 +35,7 @@ def forget(config: Config, account_id: str, client_id: str, names: tuple[str, ..
 
     A deal without a client is named by deal:ID.
     """
-    account, clock = operations.account_of(config, account_id), SystemClock()
+    account, clock = config.account(account_id), SystemClock()
     with attach.opened(config.database_url) as database:
         with database.reading() as connection:
             length = 2 * log.newest_number(connection, account.id)

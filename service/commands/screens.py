@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import sys
 from typing import Final, get_args
 from urllib.parse import urlencode, urlsplit
@@ -10,14 +11,20 @@ from urllib.parse import urlencode, urlsplit
 import click
 import segno
 
-from service.calendar import iso
-from service.clock import SystemClock
-from service.commands import operations
+from service.calendar import PeriodError, iso, local_day
+from service.clock import Clock, SystemClock
 from service.commands.options import accounts, with_config
 from service.config import Account, Config
 from service.ledger.database.tables import Role
 from service.ledger.upkeep import attach
-from service.ledger.upkeep.screens import NamedScreen, listed
+from service.ledger.upkeep import screens as named
+from service.ledger.upkeep.screens import NamedScreen
+from service.live.board.query import QueryError, parse_view
+from service.live.http import access
+from service.operator_error import OperatorError, Unknown
+
+NAME_LENGTH: Final = 60
+"""Characters in the longest name of a screen."""
 
 LOCAL_URL: Final = "http://127.0.0.1:8000"
 """Where `lossboard serve` listens by default."""
@@ -29,6 +36,10 @@ ROLE_HELP: Final = "What the holder of its link may do: an editor classifies rea
 WHITE: Final = 231
 BLACK: Final = 16
 """Two of a terminal's 256 colours that no theme changes. Cameras need a QR code that is dark on light."""
+
+
+class ScreenError(OperatorError):
+    """A screen cannot be added or set; the operator must choose another name, address or view."""
 
 
 @click.group()
@@ -51,10 +62,10 @@ def add(config: Config, account_id: str, name: str, url: str | None, view: str |
     """Add a screen and print its link, once: the database keeps only a digest of it."""
     if view is None:
         view = WALL if role == "viewer" else ""
-    account = operations.account_of(config, account_id)
+    account = config.account(account_id)
     known = _address(url, "--url", config) or _address(account.public_url, "public_url", config)
     address = known or f"{LOCAL_URL}{config.root_path}"
-    token = operations.add_screen(config, account, name, SystemClock(), view, role)
+    token = add_screen(config, account, name, SystemClock(), view, role)
     link = f"{address}/boards/{account.id}?{urlencode({'token': token})}"
     if known is None:
         click.echo(
@@ -72,8 +83,8 @@ def add(config: Config, account_id: str, name: str, url: str | None, view: str |
 @with_config
 def set_(config: Config, account_id: str, name: str, view: str) -> None:
     """Change what a screen shows; its link stays."""
-    account = operations.account_of(config, account_id)
-    kept = operations.set_screen(config, account, name, SystemClock(), view)
+    account = config.account(account_id)
+    kept = set_screen(config, account, name, SystemClock(), view)
     click.echo(f"{account.id} {name}: {kept or 'a desk'}")
 
 
@@ -83,10 +94,10 @@ def set_(config: Config, account_id: str, name: str, view: str) -> None:
 def list_(config: Config, account_id: str | None) -> None:
     """List screens with their views, and the times at which they were added and last open."""
     for account in accounts(config, account_id):
-        named = attach.read(config.database_url, listed, account.id)
-        for screen in named:
+        listed = attach.read(config.database_url, named.listed, account.id)
+        for screen in listed:
             click.echo(_line(screen, account))
-        if not named:
+        if not listed:
             click.echo(f"{account.id}: no named screens")
 
 
@@ -96,8 +107,8 @@ def list_(config: Config, account_id: str | None) -> None:
 @with_config
 def revoke(config: Config, account_id: str, name: str) -> None:
     """End a screen's link and cookie; its name is free again."""
-    account = operations.account_of(config, account_id)
-    operations.revoke_screen(config, account, name)
+    account = config.account(account_id)
+    revoke_screen(config, account, name)
     click.echo(f"{account.id} {name}: revoked")
 
 
@@ -116,7 +127,7 @@ def _address(address: str | None, key: str, config: Config) -> str | None:
     except ValueError:
         host = None
     if not host or parts.scheme not in {"http", "https"}:
-        raise operations.ScreenError(f"{key}: {address!r} is no address like https://board.example")
+        raise ScreenError(f"{key}: {address!r} is no address like https://board.example")
     path = parts.path.rstrip("/")
     root = "" if path.endswith(config.root_path) else config.root_path
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}{root}"
@@ -133,3 +144,62 @@ def _qr_code(link: str) -> str:
     drawn = io.StringIO()
     segno.make_qr(link).terminal(drawn, compact=True)
     return "\n".join(click.style(line, fg=WHITE, bg=BLACK) for line in drawn.getvalue().splitlines())
+
+
+def add_screen(
+    config: Config, account: Account, name: str, clock: Clock, view: str = "", role: Role = "viewer"
+) -> str:
+    """Add a named screen; returns its token, which is stored nowhere.
+
+    Args:
+        view: The parameters that its requests have by default, as in an address.
+        role: What the holder of its link may do.
+
+    Raises:
+        ScreenError: The name is invalid or taken, or the view cannot be kept.
+    """
+    view = _view(account, view, clock)
+    if not (0 < len(name) <= NAME_LENGTH and name.isprintable() and name.strip() == name):
+        raise ScreenError(
+            f"a screen's name has 1 to {NAME_LENGTH} printable characters and no space at either end"
+        )
+    token = secrets.token_urlsafe(24)
+    digest = access.screen_digest(account.id, token)
+    with attach.writing(config.database_url) as connection:
+        if not named.add(connection, account.id, name, digest, view, clock.now(), role):
+            raise ScreenError(
+                f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
+            )
+    return token
+
+
+def set_screen(config: Config, account: Account, name: str, clock: Clock, view: str) -> str:
+    """Change a named screen's view, from its next page on; returns the view as it is kept.
+
+    Raises:
+        Unknown: No such screen.
+        ScreenError: The view cannot be kept.
+    """
+    view = _view(account, view, clock)
+    with attach.writing(config.database_url) as connection:
+        if not named.change(connection, account.id, name, view):
+            raise Unknown(f"{account.id} has no screen called {name}")
+    return view
+
+
+def _view(account: Account, view: str, clock: Clock) -> str:
+    try:
+        return parse_view(view, account, local_day(clock.now(), account.zone))
+    except (QueryError, PeriodError) as error:
+        raise ScreenError(f"--view: {error}") from None
+
+
+def revoke_screen(config: Config, account: Account, name: str) -> None:
+    """Delete a named screen; a running service stops serving it within seconds.
+
+    Raises:
+        Unknown: No such screen.
+    """
+    with attach.writing(config.database_url) as connection:
+        if not named.revoke(connection, account.id, name):
+            raise Unknown(f"{account.id} has no screen called {name}")

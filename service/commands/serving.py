@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 import click
 
-from service.app import create_app
-from service.clock import Clock
+from service.app import Service, create_app
+from service.clock import Clock, SystemClock
 from service.commands import operations
+from service.commands.figures import rebuild_at_start
+from service.commands.options import listening_options, with_config
 from service.config import Account, Config, ConfigError, Secret
 from service.http import descriptors, supervisor
 from service.http.listening import listen
+from service.http.notify import NOBODY, ServiceManager
 from service.http.server import Server, address
 from service.ledger.database import schema
 from service.ledger.database.database import Database
@@ -31,6 +36,15 @@ from service.live.http.happening import Tell
 Rebuild = Callable[[Config, Account], None]
 
 _log = logging.getLogger(__name__)
+
+
+@click.command()
+@listening_options
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="PostgreSQL only.")
+@with_config
+def serve(config: Config, host: str, port: int, workers: int) -> None:
+    """Receive webhooks and serve the boards."""
+    serve_config(config, SystemClock(), host, port, rebuild_at_start, workers)
 
 
 def serve_config(
@@ -49,16 +63,25 @@ def serve_config(
             "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
         )
     linked = with_links(config)
+    manager = ServiceManager(os.environ)
+
+    def started(url: str) -> None:
+        linked.print_addresses(url)
+        manager.ready(url)
+
     with operations.alone(config):
+        manager.preparing("Preparing the database")
         make_ready(config, clock, rebuild)
         for line in operations.exposed_files(config):
             _log.warning("%s", line)
         with listen(host, port) as listening:
             if workers == 1:
-                serving = serve_until_signal(linked.config, clock, host, listening, linked.print_addresses)
-                asyncio.run(serving)
+                asyncio.run(
+                    serve_until_signal(linked.config, clock, host, listening, started, manager=manager)
+                )
             else:
-                _serve_by_workers(linked, clock, host, listening, workers)
+                ready = partial(started, address(host, listening))
+                _serve_by_workers(linked.config, clock, listening, workers, ready, manager)
 
 
 class Linked(NamedTuple):
@@ -98,21 +121,23 @@ def with_links(config: Config) -> Linked:
 
 
 def _serve_by_workers(
-    linked: Linked, clock: Clock, host: str, listening: socket.socket, workers: int
+    config: Config,
+    clock: Clock,
+    listening: socket.socket,
+    workers: int,
+    ready: Callable[[], None],
+    manager: ServiceManager,
 ) -> None:
     def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
-        asyncio.run(_work(linked.config, clock, shared, parent_gone, ready))
+        asyncio.run(_work(config, clock, shared, parent_gone, ready))
 
-    def ready() -> None:
-        linked.print_addresses(address(host, listening))
-
-    supervisor.Supervisor(workers, listening, work, ready).run()
+    supervisor.Supervisor(workers, listening, work, ready, manager).run()
 
 
 async def _work(
     config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    server = _server(config, clock, "", lambda _url: ready())
+    server, _ = _server(config, clock, "", lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -142,11 +167,13 @@ async def serve_until_signal(
     listening: socket.socket,
     started: Callable[[str], None],
     tell: Tell | None = None,
+    manager: ServiceManager = NOBODY,
 ) -> None:
     """Serve until a signal to stop.
 
     Args:
         tell: See `create_app`.
+        manager: Hears that the process works, and that it stops.
 
     Raises:
         Moved: The database's file is not the one at its path any more.
@@ -159,8 +186,9 @@ async def serve_until_signal(
             _log.critical("%s", fault)
             server.stop()
 
-    server = _server(config, clock, host, started, stop_if_moved, tell)
-    await server.serve(sockets=[listening])
+    server, service = _server(config, clock, host, started, stop_if_moved, tell, manager)
+    async with manager.watching(lambda: service.writer.is_alive):
+        await server.serve(sockets=[listening])
     if moved:
         raise moved[0]
 
@@ -172,17 +200,24 @@ def _server(
     started: Callable[[str], None],
     on_fault: Callable[[Fault], None] = lambda _fault: None,
     tell: Tell | None = None,
-) -> Server:
+    manager: ServiceManager = NOBODY,
+) -> tuple[Server, Service]:
     shares = descriptors.shares(descriptors.raise_limit())
     service = create_app(config, clock, shares.streams, tell)
     service.writer.on_fault.append(on_fault)
-    return Server(
+
+    def stopping() -> None:
+        manager.stopping()
+        service.hub.close()
+
+    server = Server(
         service.app,
         host,
         0,
-        service.hub.close,
+        stopping,
         started,
         shares.connections,
         service.metrics.connection_closed,
         config.trusted_proxies,
     )
+    return server, service

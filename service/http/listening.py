@@ -7,6 +7,8 @@ import errno
 import socket
 from typing import Final
 
+from service.operator_error import OperatorError
+
 BACKLOG: Final = 2048
 """Connections that may wait until they are accepted."""
 
@@ -14,7 +16,7 @@ _TRIED: Final = 100  # ports above a taken one among which a free one is looked 
 _LAST_PORT: Final = 65_535
 
 
-class CannotListen(Exception):
+class CannotListen(OperatorError):
     """The address cannot be listened on; the text says why, and names the next free port."""
 
 
@@ -37,6 +39,9 @@ def listen(host: str, port: int) -> socket.socket:
 def _opened(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # What it accepts has this, too. Otherwise the second part of a response, sent on its own, waits until the
+    # client confirms the first, 40 ms later: the event loop sets it only on sockets that it opened itself.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setblocking(False)
     return listening
 

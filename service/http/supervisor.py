@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from typing import Final
 
+from service.http.notify import NOBODY, ServiceManager
+
 SHORT_LIFE_SECONDS: Final = 5.0
 """A worker that dies sooner than this probably fails at every start."""
 
@@ -58,15 +60,22 @@ class Supervisor:
     Args:
         work: Called in each worker.
         on_ready: Called once, when the first worker accepts requests.
+        manager: Hears that this process works, and that it stops. Of its workers it hears nothing.
     """
 
     def __init__(
-        self, number: int, listening: socket.socket, work: Work, on_ready: Callable[[], None]
+        self,
+        number: int,
+        listening: socket.socket,
+        work: Work,
+        on_ready: Callable[[], None],
+        manager: ServiceManager = NOBODY,
     ) -> None:
         self._number = number
         self._listening = listening
         self._work = work
         self._on_ready = on_ready
+        self._manager = manager
         self._workers: list[_Worker] = []
         self._stopping = False
 
@@ -107,8 +116,10 @@ class Supervisor:
 
     def _handle_event(self, signalled: int) -> None:
         """Wait for a signal, a ready worker or a dead worker, and handle it."""
+        self._manager.beat()
         sentinels = [worker.process.sentinel for worker in self._workers]
-        readable, _, _ = select.select([signalled, self._ready_reader, *sentinels], [], [])
+        waited_for = [signalled, self._ready_reader, *sentinels]
+        readable, _, _ = select.select(waited_for, [], [], self._manager.beat_seconds)
         if signalled in readable:
             self._stopping = bool(_STOP.intersection(os.read(signalled, 4096)))
         if self._ready_reader in readable:
@@ -129,6 +140,7 @@ class Supervisor:
         return self._start()
 
     def _stop(self) -> None:
+        self._manager.stopping()
         for worker in self._workers:
             worker.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.calendar import parse_instant
-from service.commands import import_csv
-from service.commands.import_csv import ImportFailed
+from service.commands.crm import import_csv
+from service.commands.crm.import_csv import ImportFailed
 from tests.ledger.offices import OFFICE, FixedClock
 
 CLOCK = FixedClock(parse_instant("2026-11-25T10:00:00+03:00"))

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from service.commands.cli import DEFERRED
+
 _FORKS: Final = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["service.commands.cli"])
+_FORKS.set_forkserver_preload(sorted({command.module for command in DEFERRED}))
 
 
 def run(

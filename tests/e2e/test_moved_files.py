@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pysqlite3
 
-from service.commands.options import MOVED_CODE
 from service.ledger.database import schema
+from service.ledger.database.errors import Moved
 from tests.e2e.running import CONFIG, DEADLINE_SECONDS, lossboard, running, until
 
 
@@ -26,7 +26,7 @@ def test_a_service_whose_file_is_replaced_acknowledges_nothing_more_and_ends_wit
         (tmp_path / "copy.db").rename(file)
         answer = service.post({"type": "deal.changed", "data": {"id": "2"}})
         assert (answer.status_code, answer.headers["retry-after"].isdecimal()) == (503, True)
-        assert service.process.wait(DEADLINE_SECONDS) == MOVED_CODE
+        assert service.process.wait(DEADLINE_SECONDS) == Moved.exit_code
         service.reader.join(DEADLINE_SECONDS)
         assert "lossboard.db was replaced while it was open" in service.lines[-1]
 
@@ -52,7 +52,7 @@ def test_a_log_without_its_database_is_no_beginning(tmp_path: Path) -> None:
     killed(tmp_path)
     (tmp_path / "lossboard.db").rename(tmp_path / "elsewhere.db")
     begun = lossboard(tmp_path, "serve", "--port", "0")
-    assert begun.returncode == MOVED_CODE
+    assert begun.returncode == Moved.exit_code
     assert "is missing, and its log" in begun.stderr.splitlines()[-1]
     assert not (tmp_path / "lossboard.db").exists()
     (tmp_path / "elsewhere.db").rename(tmp_path / "lossboard.db")

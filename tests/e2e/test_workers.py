@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from service.clock import SystemClock
-from service.commands import operations
+from service.commands import screens
 from service.config_file import load
 from tests.databases import PostgresDatabases
 from tests.e2e.running import (
@@ -52,7 +52,7 @@ def serving(service: Service) -> int:
 def screen(folder: Path, url: str) -> str:
     """The token of an editor's new screen."""
     config = replace(load(folder / "lossboard.toml", {}), database_url=url)
-    return operations.add_screen(config, config.accounts[0], "desk", SystemClock(), role="editor")
+    return screens.add_screen(config, config.accounts[0], "desk", SystemClock(), role="editor")
 
 
 def lost(event: Event, kind: str) -> int | None:

@@ -14,6 +14,7 @@ import pytest
 
 from service.http import supervisor
 from service.http.listening import listen
+from service.http.notify import NOBODY, ServiceManager
 from service.http.supervisor import Supervisor
 
 DEADLINE_SECONDS = 30.0
@@ -31,7 +32,9 @@ def sleep(_shared: socket.socket, _parent_gone: int, ready: Callable[[], None]) 
     signal.pause()
 
 
-def supervised(folder: Path, work: supervisor.Work, number: int = 2) -> multiprocessing.Process:
+def supervised(
+    folder: Path, work: supervisor.Work, number: int = 2, manager: ServiceManager = NOBODY
+) -> multiprocessing.Process:
     """A parent in a process of its own; it notes its workers, and that it was ready."""
 
     def noted(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
@@ -40,7 +43,7 @@ def supervised(folder: Path, work: supervisor.Work, number: int = 2) -> multipro
 
     def run() -> None:
         with listen("127.0.0.1", 0) as listening:
-            Supervisor(number, listening, noted, (folder / "ready").touch).run()
+            Supervisor(number, listening, noted, (folder / "ready").touch, manager).run()
 
     parent = multiprocessing.get_context("fork").Process(target=run)
     parent.start()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from service.adapters.api import Answer, Call
 from service.adapters.fields import digest
 from service.commands import operations
-from service.commands.import_csv import ImportFailed, read
+from service.commands.crm.import_csv import ImportFailed, read
 from service.demo.office import Office
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference

@@ -159,7 +159,7 @@ class Bench:
                 shutil.copyfile(self._prepared, Path(name, "lossboard.db"))
                 met = asyncio.run(self._serve(config, fault, sent))
             asyncio.run(self._serve_well(config, sent))
-            account = operations.account_of(config, ACCOUNT)
+            account = config.account(ACCOUNT)
             problems = check(config, account, sent.tried, sent.acknowledged).problems
         assert not problems, f"{fault}: {problems}"
         assert sent.answers.keys() <= {200, 503}, f"{fault}: {sent.answers}"

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from service.commands import operations
 from service.config_file import load
 from service.ledger.database.engine import is_sqlite
 from tests.chaos.checker import check
@@ -89,7 +88,7 @@ def _check(folder: Path, url: str, sent: Sent) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         left = _copied(url, Path(name)) if is_sqlite(url) else url
         config = load(folder / "lossboard.toml", {**os.environ, "LOSSBOARD_DATABASE_URL": left})
-        account = operations.account_of(config, ACCOUNT)
+        account = config.account(ACCOUNT)
         tried, acknowledged = sent.tried.get(ACCOUNT, set()), sent.acknowledged.get(ACCOUNT, set())
         problems = check(config, account, tried, acknowledged).problems
     assert not problems, problems

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
-from service.commands import operations
 from service.config_file import load
 from tests.chaos.agreement import disagreements
 from tests.chaos.checker import check
@@ -63,7 +62,7 @@ async def _cut(
             code = await asyncio.to_thread(node.stop)
     config = load(folder / "lossboard.toml", {**os.environ, "LOSSBOARD_DATABASE_URL": url})
     tried, acknowledged = sent.tried[ACCOUNT], sent.acknowledged[ACCOUNT]
-    checked = check(config, operations.account_of(config, ACCOUNT), tried, acknowledged)
+    checked = check(config, config.account(ACCOUNT), tried, acknowledged)
     problems = [*wrong, *checked.problems, *node.tracebacks, *([f"exit code {code}"] if code else [])]
     assert not problems, problems[:5]
     return {

@@ -152,6 +152,6 @@ def _problems(recorded: Recorded, folder: Path, at: int) -> list[str]:
         operations.prepare(database, config, SystemClock())
         with database.reading() as connection:
             integrity = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
-    account = operations.account_of(config, ACCOUNT)
+    account = config.account(ACCOUNT)
     checked = check(config, account, recorded.sent.tried[ACCOUNT], recorded.acknowledged(at))
     return [*checked.problems, *([] if integrity == "ok" else [f"integrity_check: {integrity}"])]

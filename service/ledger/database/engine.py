@@ -27,6 +27,7 @@ from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
+from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -92,7 +93,7 @@ Role = Literal["writer", "reader", "announcer"]
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 
 
-class AlreadyServed(Exception):
+class AlreadyServed(OperatorError):
     """Another process serves this SQLite file. The operator stops it, or uses PostgreSQL for several
     nodes."""
 

@@ -7,6 +7,8 @@ from typing import Final
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
+from service.operator_error import OperatorError
+
 _READ_ONLY: Final = "25006"
 _LOCK_TIMEOUT: Final = "55P03"
 _ROLLED_BACK: Final = "40"  # the class of serialization failures and deadlocks
@@ -24,7 +26,7 @@ _OF_THE_DATA: Final = (DataError, IntegrityError, ProgrammingError, NotSupported
 """What a driver raises because of a statement or its data. All else is the database's own."""
 
 
-class Unavailable(Exception):
+class Unavailable(OperatorError):
     """The database cannot be used now. Nothing is known to be stored; the caller tries again later."""
 
 
@@ -34,7 +36,13 @@ class Away(Unavailable):
 
 class Moved(Away):
     """A file of the SQLite database was replaced, moved or deleted while the service had it open. What it
-    commits reaches nobody, so the process must end."""
+    commits reaches nobody, so the process must end.
+
+    Its exit code says that the input is missing (sysexits.h): a service manager must not start the service
+    again, because it would begin an empty database.
+    """
+
+    exit_code = 66
 
 
 class Locked(Unavailable):

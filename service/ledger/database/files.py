@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from service.ledger.database import schema
 from service.ledger.database.engine import BUSY_TIMEOUT_MS, is_sqlite
 from service.ledger.database.private_files import PRIVATE
+from service.operator_error import OperatorError
 
 _STEPS: Final = 20_000
 """Instructions of SQLite between two reports of progress."""
@@ -28,7 +29,7 @@ OnBytes = Callable[[int], None]
 """Called with the number of bytes that were written since the last call."""
 
 
-class FileRefused(Exception):
+class FileRefused(OperatorError):
     """A file is not what it must be, or there is one where none must be; nothing was changed."""
 
 

@@ -31,6 +31,7 @@ from service.ledger.write import heads, log, state
 from service.ledger.write.apply import apply, reapply, release
 from service.ledger.write.log import Stored
 from service.model import PERSONAL, Change, Decoded, Delivery, Entity, Instant, merger_id
+from service.operator_error import Unknown
 from service.projections import stripped
 from service.projections.merge import Record
 from service.projections.mergers import left_of, successors
@@ -39,7 +40,7 @@ PAGE: Final = 200
 """Deliveries that are looked through at once."""
 
 
-class UnknownClient(LookupError):
+class UnknownClient(Unknown):
     """The account knows nothing of such a client."""
 
 

@@ -14,6 +14,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.tables import METADATA
 from service.ledger.upkeep.recompute import Progress
 from service.ledger.write import heads
+from service.operator_error import OperatorError
 
 ROWS: Final = 500
 """Rows that are read and written at once."""
@@ -21,7 +22,7 @@ ROWS: Final = 500
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
-class NotMoved(Exception):
+class NotMoved(OperatorError):
     """The other database is as empty as it was, or was not empty before."""
 
 

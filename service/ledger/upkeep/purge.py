@@ -11,6 +11,7 @@ from service.ledger.database.tables import DELIVERIES, HEADS, METADATA
 from service.ledger.upkeep.recompute import Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.invalidations import Invalidation
+from service.operator_error import Unknown
 
 AT_ONCE: Final = 5_000
 """Deliveries that one transaction deletes, so that other accounts' webhooks get their turn."""
@@ -25,12 +26,12 @@ def purge(database: Database, account_id: str, *, served: bool, progress: Progre
         progress: Called with the number of deliveries that were deleted since the last call.
 
     Raises:
-        LookupError: The database has no such account.
+        Unknown: The database has no such account.
         Unavailable: The database is away.
     """
     with database.reading() as connection:
         if heads.head(connection, account_id) is None:
-            raise LookupError(f"the database has nothing of an account {account_id}")
+            raise Unknown(f"the database has nothing of an account {account_id}")
         newest = log.newest_number(connection, account_id)
     if not served:
         for upto in range(AT_ONCE, newest, AT_ONCE):

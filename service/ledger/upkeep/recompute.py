@@ -20,6 +20,7 @@ from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.log import Stored
 from service.ledger.write.state import Saved
 from service.model import FIELDS, Decoded, Entity, Instant
+from service.operator_error import OperatorError
 from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
 from service.projections.flow import Deltas, Key
@@ -36,7 +37,7 @@ Progress = Callable[[int], None]
 LogState = dict[Entity, dict[str, Record]]
 
 
-class LogPruned(Exception):
+class LogPruned(OperatorError):
     """The log's oldest bodies were dropped, so state cannot be recomputed from it."""
 
 

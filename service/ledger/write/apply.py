@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from service.config import Account
@@ -79,7 +80,7 @@ def apply(
         What became of each delivery, in their order, and the account's new head.
 
     Raises:
-        LookupError: The account has no head row: the service did not prepare it.
+        Unknown: The account has no head row: the service did not prepare it.
         OtherRules: Other rules computed the account's figures; nothing was written.
     """
     applied = apply_all(connection, [(account, deliveries)], now, Cache(), skew)[account.id]
@@ -157,7 +158,7 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
     It keeps its number, so that later deliveries still win over it.
 
     Raises:
-        LookupError: The account has no head row.
+        Unknown: The account has no head row.
         OtherRules: Other rules computed the account's figures; nothing was written.
     """
     stored = heads.prepared(connection, account.id, lock=True)
@@ -174,7 +175,7 @@ def release(connection: Connection, account_id: str, number: int) -> int:
     """Take a delivery out of quarantine without applying it; returns how many rejections there were.
 
     Raises:
-        LookupError: The account has no head row.
+        Unknown: The account has no head row.
     """
     head = heads.prepared(connection, account_id, lock=True)
     released = log.release(connection, account_id, number)
@@ -223,7 +224,7 @@ def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
     before = stored.get(decoded.key)
     if before is None or before.content == decoded.content:
         return delivery
-    own = replace(decoded, key=f"{decoded.key}\n{decoded.content}")
+    own = structs.replace(decoded, key=f"{decoded.key}\n{decoded.content}")
     return replace(delivery, decoded=own, conflicts_with=before.number)
 
 

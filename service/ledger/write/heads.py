@@ -16,6 +16,7 @@ from service.ledger.database.in_list import in_list
 from service.ledger.database.prepared import Prepared
 from service.ledger.database.tables import HEADS, STATE, TASKS
 from service.model import SECOND, Day, Instant, Micros, later
+from service.operator_error import OperatorError, Unknown
 from service.projections import FINGERPRINT, REVISION
 from service.projections.facts import Rules
 
@@ -25,7 +26,7 @@ moment. A clock that is further behind was set back, and the board follows it. S
 a process that has seen its own clock go back by so much."""
 
 
-class OtherRules(Exception):
+class OtherRules(OperatorError):
     """Other rules computed an account's figures than this process has: another node has a newer configuration
     or a newer version. Deltas by the old rules would make the figures wrong, so this process leaves the
     account alone until it is restarted."""
@@ -142,13 +143,13 @@ def prepared(connection: Connection, account: str, *, lock: bool = False) -> Hea
     the account until this transaction ends.
 
     Raises:
-        LookupError: The account has no head row.
+        Unknown: The account has no head row.
     """
     if lock:
         return locked(connection, [account])[account]
     row = head(connection, account)
     if row is None:
-        raise LookupError(f"account {account} has no head row")
+        raise Unknown(f"account {account} has no board yet: lossboard serve makes it")
     return row
 
 

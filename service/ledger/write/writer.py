@@ -127,6 +127,11 @@ class Writer:
                 await self._watching
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def depth(self) -> int:
         """Deliveries that wait."""
         return self._queue.depth

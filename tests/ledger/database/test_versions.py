@@ -126,7 +126,7 @@ def test_the_migrations_are_read_once_in_a_process(
     """`/readyz` checks the schema at every probe."""
     url = sqlite_ledgers()
     check(url)
-    monkeypatch.setattr(schema, "ScriptDirectory", None)
+    monkeypatch.setattr(Path, "glob", None)
     check(url)
 
 
@@ -146,6 +146,7 @@ def test_each_migration_says_why_it_is_safe_and_for_whom() -> None:
     revisions = {script.revision for script in scripts}
     for script in scripts:
         assert re.fullmatch(r"\d{4}", script.revision), "revisions are compared as texts"
+        assert Path(script.path).name.startswith(f"{script.revision}_")
         assert script.module.oldest in revisions
         assert script.module.oldest <= script.revision
         assert script.module.safe_because.strip() != "", script.revision

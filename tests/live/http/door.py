@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from service.app import create_app
 from service.commands import operations
+from service.commands import screens as screen_commands
 from service.commands.serving import with_links
 from service.config import Account, Config, Secret
 from service.config_file import parse
@@ -90,10 +91,10 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
         operations.prepare(database, config, clock)
 
     def add_screen(name: str, view: str = "", role: Role = "viewer") -> str:
-        return operations.add_screen(config, config.accounts[0], name, clock, view, role)
+        return screen_commands.add_screen(config, config.accounts[0], name, clock, view, role)
 
     screens = {name: add_screen(name) for name in ("tv", "old")}
-    operations.revoke_screen(config, config.accounts[0], "old")
+    screen_commands.revoke_screen(config, config.accounts[0], "old")
     linked, earlier = with_links(config), with_links(config)
     tokens: dict[Proof, str] = {
         "nothing": "",

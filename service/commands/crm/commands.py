@@ -1,4 +1,4 @@
-"""`lossboard sync`, `lossboard subscribe` and `lossboard import`: how a CRM's data and webhooks get here."""
+"""The commands themselves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import BinaryIO, Final
 import click
 
 from service.clock import SystemClock
-from service.commands import crm_api, import_csv, operations
-from service.commands.import_csv import Imported
+from service.commands.crm import api, import_csv
+from service.commands.crm.import_csv import Imported
 from service.commands.options import growing_bar, with_config
 from service.config import Config
 from service.ledger.write.syncs import SyncRun
@@ -27,13 +27,13 @@ def sync(config: Config, account_id: str) -> None:
 
     It can be interrupted and resumes where it stopped; webhooks may arrive meanwhile.
     """
-    account = operations.account_of(config, account_id)
+    account = config.account(account_id)
     with growing_bar(f"Reading {account.crm}") as report:
 
         def progress(run: SyncRun) -> None:
             report(run.stage, run.stages, f"{run.entities} deals and tasks")
 
-        wrong = asyncio.run(crm_api.backfill(config, account, SystemClock(), progress))
+        wrong = asyncio.run(api.backfill(config, account, SystemClock(), progress))
     click.echo(f"{account.id}: complete")
     for line in wrong:
         click.echo(f"{account.id}: {line}")
@@ -44,8 +44,8 @@ def sync(config: Config, account_id: str) -> None:
 @with_config
 def subscribe(config: Config, account_id: str) -> None:
     """Register the webhook with the CRM, or print what to click where its API cannot do that."""
-    account = operations.account_of(config, account_id)
-    subscription = asyncio.run(crm_api.subscribe(account, SystemClock()))
+    account = config.account(account_id)
+    subscription = asyncio.run(api.subscribe(account, SystemClock()))
     if subscription.state == "by_hand":
         for line in subscription.steps:
             click.echo(line)
@@ -64,7 +64,7 @@ def import_file(config: Config, file: BinaryIO, account_id: str) -> None:
     If any line is bad, all bad lines are printed and nothing is imported. Importing a file twice changes
     nothing.
     """
-    account, clock = operations.account_of(config, account_id), SystemClock()
+    account, clock = config.account(account_id), SystemClock()
     body = file.read(import_csv.MAX_FILE + 1)
     length = body.count(b"\n") + 1
     with growing_bar(f"Importing {file.name}") as report:

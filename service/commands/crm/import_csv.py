@@ -14,12 +14,13 @@ from service.config import Account, Config
 from service.ledger.upkeep.attach import attach
 from service.ledger.write.outcome import Outcome
 from service.model import Decoded, Delivery, Request
+from service.operator_error import OperatorError
 
 MAX_FILE: Final = 64 * 2**20
 """Bytes of the largest accepted file: a million deals."""
 
 
-class ImportFailed(Exception):
+class ImportFailed(OperatorError):
     """Nothing was stored; the text lists what is wrong, one error a line."""
 
 

@@ -13,12 +13,13 @@ import httpx
 from service.adapters import ADAPTERS, Adapter
 from service.adapters.api import Api, Subscribing
 from service.clock import Clock
-from service.commands.wrong import in_words
+from service.commands.crm.wrong import in_words
 from service.config import Account, Config
 from service.ledger.upkeep.attach import attach
 from service.ledger.write import syncs, troubles
 from service.ledger.write.syncs import SyncRun
 from service.metrics import Metrics
+from service.operator_error import OperatorError
 from service.sync.client import CallResult, Client
 from service.sync.reason_field import look_up
 from service.sync.runner import AccountSync
@@ -27,7 +28,7 @@ POLL_SECONDS: Final = 0.2
 """How often the progress of a backfill is read."""
 
 
-class CrmApiError(Exception):
+class CrmApiError(OperatorError):
     """The CRM's API cannot be used, or refuses; the operator corrects the configuration."""
 
 

@@ -1,0 +1,55 @@
+"""A command imports what it needs, and no more: imports are most of its start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from service.commands.cli import DEFERRED
+from service.commands.lazy import Deferred
+from tests.e2e.running import CONFIG, environment
+
+HEAVY: Final = frozenset(
+    "alembic asyncio babel httpx jinja2 msgspec prometheus_client psycopg pysqlite3 segno sqlalchemy "
+    "sse_starlette starlette uvicorn".split()
+)
+IN_DATABASE: Final = frozenset({"asyncio", "msgspec", "psycopg", "pysqlite3", "sqlalchemy"})
+
+PROGRAM: Final = """
+import sys
+from service.commands.cli import main
+main(sys.argv[1:], standalone_mode=False)
+print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+def imported(folder: Path, *arguments: str, url: str | None = None) -> frozenset[str]:
+    """The heavy libraries that a command imports."""
+    program = [sys.executable, "-c", PROGRAM, *arguments]
+    env = environment(url)
+    done = subprocess.run(program, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    return frozenset(done.stderr.split()) & HEAVY
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_what_says_what_there_is_imports_no_library_but_clicks(tmp_path: Path, option: str) -> None:
+    assert imported(tmp_path, option) == frozenset()
+
+
+def test_a_command_on_the_database_imports_nothing_of_the_web(
+    tmp_path: Path, sqlite_ledgers: Callable[[], str]
+) -> None:
+    (tmp_path / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
+    assert imported(tmp_path, "quarantine", "list", url=sqlite_ledgers()) <= IN_DATABASE
+
+
+@pytest.mark.parametrize("deferred", DEFERRED, ids=lambda deferred: deferred.name)
+def test_the_list_of_commands_says_what_each_says_of_itself(deferred: Deferred) -> None:
+    summary, command = str(deferred.help).removesuffix("."), deferred.load()
+    assert command.name == deferred.name
+    assert " ".join(str(command.help).split()).startswith(summary)
