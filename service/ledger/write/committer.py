@@ -23,6 +23,7 @@ from service.ledger.database.database import Database
 from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Moved, Unavailable
 from service.ledger.write import heads, invalidations
 from service.ledger.write.apply import Applied, apply_all
+from service.ledger.write.back_off import BackOff
 from service.ledger.write.batch.cache import Cache
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
@@ -50,27 +51,6 @@ _AWAY: Final = "the database is away"
 _log = logging.getLogger(__name__)
 
 
-class _BackOff:
-    """Accounts that are left alone for a while after a failure.
-
-    Args:
-        seconds: How long.
-    """
-
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._until: dict[str, float] = {}
-
-    def begin(self, account_id: str) -> None:
-        """Leave an account alone from now on."""
-        self._until[account_id] = self._clock.monotonic() + self._seconds
-
-    def covers(self, account_id: str) -> bool:
-        """Whether an account is still left alone."""
-        return account_id in self._until and self._clock.monotonic() < self._until[account_id]
-
-
 class Committer:
     """Commits deliveries and ticks; used from one thread.
 
@@ -88,8 +68,8 @@ class Committer:
         self._accounts = accounts
         self._clock = clock
         self._cache = Cache()
-        self._locked = _BackOff(LOCKED_SECONDS, clock)
-        self._failed = _BackOff(FAILED_SECONDS, clock)
+        self._locked = BackOff(LOCKED_SECONDS, clock)
+        self._failed = BackOff(FAILED_SECONDS, clock)
 
     def commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit deliveries. Returns what became of each, in their order, and each account's new head.

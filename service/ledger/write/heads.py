@@ -10,10 +10,10 @@ from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 from service.calendar import next_midnight
 from service.config import Account, zone_version
 from service.ledger.database import schema
-from service.ledger.database.bulk import updating
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.statements.bulk import updating
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import HEADS, STATE, TASKS
 from service.model import SECOND, Day, Instant, Micros, later
 from service.operator_error import OperatorError, Unknown

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, select
 
-from service.ledger.database.bulk import inserting
+from service.ledger.database.statements.bulk import inserting
 from service.ledger.database.tables import INVALIDATIONS
 from service.ledger.write import heads
 from service.model import Day, Entity

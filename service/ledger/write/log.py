@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from service.ledger.database.bulk import Lookup, Wanted, inserting
 from service.ledger.database.in_list import in_list
+from service.ledger.database.statements.bulk import Lookup, Wanted, inserting
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier, storable
 from service.projections.batch import Changed

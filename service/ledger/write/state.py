@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Column, Connection, Select, bindparam, select
 
-from service.ledger.database.bulk import Bulk, Lookup, Wanted, inserting, updating
 from service.ledger.database.engine import Upsert
+from service.ledger.database.statements.bulk import Bulk, Lookup, Wanted, inserting, updating
 from service.ledger.database.tables import INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.facts import DERIVED

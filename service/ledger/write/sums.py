@@ -20,8 +20,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from service.ledger.database.bulk import Bulk, Lookup, Of, Wanted, deleting, inserting
 from service.ledger.database.engine import Upsert
+from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Wanted, deleting, inserting
 from service.ledger.database.tables import SUMS
 from service.projections import FLOW
 from service.projections.flow import Cells, Deltas, Key, Measures, Middle, Relation

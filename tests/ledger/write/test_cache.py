@@ -130,7 +130,7 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
     assert unlike_the_database(database, ours._cache) == []
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_rows_that_are_kept_are_those_of_the_database(living: Ledger, data: st.DataObject) -> None:
     live_through(living, data)

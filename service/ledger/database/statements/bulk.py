@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from service.ledger.database.engine import SHARDED, Upsert, insert_into
 from service.ledger.database.in_list import in_list, in_pairs
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.statements.prepared import Prepared
 
 Row: TypeAlias = Sequence[Any]
 Given: TypeAlias = Mapping[str, ColumnElement[Any]]
