@@ -2,7 +2,8 @@
 and one that reaches over accounts fails the run.
 
 A statement is checked as the database gets it. Each table in it must be restricted to one account, or to some
-that the statement names, by `table.account = …` or `IN …`; an INSERT needs a value for that column.
+that the statement names, by `table.account = …`, `IN …` or `(table.account, …) IN …`; an INSERT needs a value
+for that column.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def unsharded(statement: str) -> list[str]:
 
 def _restricted(statement: str, name: str) -> bool:
     column = rf"\b{name}\.account"
-    return bool(re.search(rf"{column}\s*(?:=|IN\b)|=\s*{column}\b", statement))
+    pairs = rf"\({column}, [\w.\"]+\) IN \(SELECT "
+    return bool(re.search(rf"{column}\s*(?:=|IN\b)|=\s*{column}\b|{pairs}", statement))
 
 
 @dataclass
