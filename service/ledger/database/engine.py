@@ -21,12 +21,13 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pysqlite3
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
+from service.ledger.database.statements.prepared import Prepared
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
@@ -166,10 +167,11 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
 
 def _begin_with(engine: Engine, statement: str) -> None:
     """Begin each transaction with a statement."""
+    beginning = Prepared(text(statement))
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        beginning.run(connection, [{}])
 
 
 _ISOLATION: Final[Mapping[Role, Literal["READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"]]] = {
@@ -228,16 +230,15 @@ def insert_into(dialect: str, table: Table) -> Upsert:
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
-def empty_log(engine: Engine) -> bool:
+def empty_log(connection: Connection) -> bool:
     """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
-    for nobody; returns whether the log is empty.
+    for nobody; returns whether the log is empty. The connection has no transaction.
 
     Raises:
         Away: The file cannot be written.
     """
-    pooled = engine.raw_connection()
     try:
-        cursor: Any = pooled.cursor()
+        cursor: Any = connection.connection.cursor()
         cursor.execute("PRAGMA busy_timeout=0")
         try:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -245,8 +246,6 @@ def empty_log(engine: Engine) -> bool:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     except pysqlite3.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
-    finally:
-        pooled.close()
 
 
 class SqliteLock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import repeat
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 
 from service.ledger.database.engine import Upsert
-from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Wanted, deleting, inserting
+from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Row, Wanted, deleting, inserting
 from service.ledger.database.tables import SUMS
 from service.projections import FLOW
 from service.projections.flow import Cells, Deltas, Key, Measures, Middle, Relation
@@ -102,22 +103,19 @@ def _removal(relation: Relation) -> Bulk:
 
 def add(connection: Connection, deltas: Mapping[str, Deltas]) -> None:
     """Add deltas to the relations of some accounts, and delete the rows that come to nothing."""
-    for relation in FLOW.relations:
-        changes = [
-            (account, key, measures)
-            for account, of_account in deltas.items()
-            for key, measures in sorted(of_account.get(relation, {}).items())
-        ]
-        _addition(relation).run(
-            connection, [(account, *key, *measures) for account, key, measures in changes]
-        )
-        counts = relation.counts
-        emptied = [
-            (account, *key)
-            for account, key, measures in changes
-            if any(measures[index] < 0 for index in counts)
-        ]
-        _removal(relation).run(connection, emptied)
+    added: defaultdict[Relation, list[Row]] = defaultdict(list)
+    emptied: defaultdict[Relation, list[Row]] = defaultdict(list)
+    for account, of_account in deltas.items():
+        for relation, cells in of_account.items():
+            counts = relation.counts
+            for key, measures in cells.items():
+                added[relation].append((account, *key, *measures))
+                if any(measures[index] < 0 for index in counts):
+                    emptied[relation].append((account, *key))
+    for relation, changed in added.items():
+        _addition(relation).run(connection, sorted(changed))
+    for relation, keys in emptied.items():
+        _removal(relation).run(connection, sorted(keys))
 
 
 def clear(connection: Connection, account: str) -> None:
