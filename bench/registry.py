@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench import core, cost, ingest, nodes, pages, postgres, screens, sizing
+from bench import beside, core, cost, ingest, nodes, pages, postgres, screens, sizing
 from bench.rows import Bench, Row
 
 BENCHES: Final = (
     Bench("ingest", ingest.ROWS, ingest.run),
+    Bench("beside", beside.ROWS, beside.run),
     Bench("postgres", tuple(postgres.ROWS.values()), postgres.run),
     Bench("core", tuple(core.ROWS.values()), core.run),
     Bench("screens", screens.ROWS, screens.run),
