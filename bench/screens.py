@@ -9,13 +9,16 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.before import before
 from bench.crowd import Publish, crowd, latencies, opened_on
 from bench.load import answered, request
 from bench.peers import nchan
+from bench.rows import Goal, NotRun, Row, median, ratios
 from bench.service import ROOT, lossboard, node
 
 SCREENS: Final = (1, 100, 1_000)
@@ -27,25 +30,71 @@ PAUSE_SECONDS: Final = 0.12
 ROUNDS: Final = 3
 
 
-def main() -> None:
-    """Print the latencies at each number of screens, and of the most beside nchan's."""
+_MOST: Final = SCREENS[-1]
+_HOW: Final = (
+    f"{_MOST} streams in one epoll loop; from before the POST (its commit included) to the frame on the last "
+    f"of them, {MESSAGES} messages a round"
+)
+LAST: Final = Row(
+    f"POST to the last of {_MOST} screens, p99, to nchan",
+    Goal("≤", 1.3, "× nchan publishing the same bytes", 1.0),
+    f"{_HOW}; nchan publishes the bytes of such a frame in the same run.",
+)
+FRAMES: Final = Row(
+    f"frames a second to {_MOST} screens, back to back",
+    Goal("≥", 100_000, "a second", 143_000),
+    "The next webhook follows as soon as every screen has the frame of the one before.",
+)
+MEMORY: Final = Row(
+    "memory for a screen, KiB",
+    Goal("≤", 12, "KiB", 4),
+    f"Private and shared memory (PSS) of the process with {_MOST} streams, less that with a tenth of them.",
+)
+FEW: Final = {
+    number: Row(f"POST to the last of {number} screens, ms", None, f"The median of {MESSAGES} messages.")
+    for number in SCREENS
+}
+ROWS: Final = (LAST, FRAMES, MEMORY, *FEW.values())
+
+
+def run() -> Iterator[Row]:
+    """Measure the most screens beside nchan and the commit before, then fewer ones."""
+    seen = _in_turns(_MOST)
+    mine, theirs = seen["ours"], seen["before"]
+    if peer := seen.get("nchan"):
+        yield LAST.measured(
+            f"{_p99(mine)} ms, nchan {_p99(peer)} ms, before {_p99(theirs)} ms",
+            ratios([nth(one.last, 99) for one in mine], [nth(one.last, 99) for one in peer]),
+        )
+    beside = f", nchan {median([one.frames for one in peer])} a second" if peer else ""
+    yield FRAMES.measured(
+        f"before {median([one.frames for one in theirs])}{beside}", [one.frames for one in mine]
+    )
+    beside = f", nchan {median([one.memory / 1024 for one in peer])} KiB" if peer else ""
+    yield MEMORY.measured(
+        f"before {median([one.memory / 1024 for one in theirs])} KiB{beside}",
+        [one.memory / 1024 for one in mine],
+    )
     with tempfile.TemporaryDirectory() as folder, lossboard(Path(folder)) as port:
-        firsts: dict[int, float] = {}
-        for number in SCREENS:
+        for number, row in FEW.items():
             first, last = measure(port, port, number)
-            firsts[number] = statistics.median(last)
-            print(
-                f"{number:>5} screens: first p50 {milliseconds(first, 50)} p99 {milliseconds(first, 99)}; "
-                f"all p50 {milliseconds(last, 50)} p99 {milliseconds(last, 99)}"
-            )
-        print(f"all of {SCREENS[-1]} to one: {firsts[SCREENS[-1]] / firsts[1]:.1f}")
-    for name, seen in beside_nchan().items():
-        print(name, *seen, sep="\n  ")
+            value = f"first {_percentiles(first)}, all {_percentiles(last)}"
+            yield row.measured(value, [statistics.median(last) * 1000])
+    if not peer:
+        raise NotRun("nchan's packages cannot be downloaded, or nginx does not start")
+
+
+def _p99(seen: Sequence[Seen]) -> str:
+    return median([nth(one.last, 99) * 1000 for one in seen])
+
+
+def _percentiles(seconds: list[float]) -> str:
+    return f"p50 {milliseconds(seconds, 50)} p99 {milliseconds(seconds, 99)}"
 
 
 def milliseconds(seconds: list[float], percentile: int) -> str:
     """A percentile as text."""
-    return f"{nth(seconds, percentile) * 1000:5.1f} ms"
+    return f"{nth(seconds, percentile) * 1000:.1f} ms"
 
 
 def nth(figures: Sequence[float], percentile: int) -> float:
@@ -86,26 +135,18 @@ class Seen(NamedTuple):
     frames: float
     memory: float
 
-    def __str__(self) -> str:
-        return (
-            f"first p50 {milliseconds(self.first, 50)}; all p50 {milliseconds(self.last, 50)} "
-            f"p99 {milliseconds(self.last, 99)}; {self.frames:,.0f} frames a second back to back; "
-            f"{self.memory / 1024:.1f} KiB a screen"
-        )
 
-
-def beside_nchan(number: int = SCREENS[-1], rounds: int = ROUNDS) -> dict[str, list[Seen]]:
-    """What so many screens see of the service and of nchan, round by round in turns.
-
-    Raises:
-        NoPeer: nchan cannot be run here.
-    """
+def _in_turns(number: int) -> dict[str, list[Seen]]:
+    """What so many screens see of the service, of the commit before and of nchan, round by round; without
+    nchan where it cannot be run."""
     body = _frame()
-    seen: dict[str, list[Seen]] = {"lossboard": [], "nchan": []}
-    for turn in range(rounds):
-        seen["lossboard"].append(ours(number, f"n{turn}-"))
-        seen["nchan"].append(theirs(number, body))
-    return seen
+    seen: dict[str, list[Seen]] = {"ours": [], "before": [], "nchan": []}
+    for turn in range(ROUNDS):
+        seen["ours"].append(ours(number, f"n{turn}-"))
+        seen["before"].append(ours(number, f"n{turn}-", before()))
+        with suppress(nchan.NoPeer):
+            seen["nchan"].append(theirs(number, body))
+    return {name: rounds for name, rounds in seen.items() if rounds}
 
 
 def ours(number: int, run: str, checkout: Path = ROOT) -> Seen:
