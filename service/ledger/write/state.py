@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -130,10 +130,13 @@ class Saved(NamedTuple):
 
 
 def save(connection: Connection, entity: Entity, records: Iterable[Saved]) -> None:
-    """Store records of one entity, each over the stored one."""
+    """Store records of one entity, each over the stored one. One that is the same is left as it is: late
+    webhooks, of which there are many after a CRM was down, change nothing."""
     inserted, updated = [], []
     upsert, update = _upsert(entity), _update(entity)
     for account, entity_id, record, stored in sorted(records):
+        if record == stored:
+            continue
         values = _values(entity, record)
         values["account"], values["id"] = account, entity_id
         indexed = INDEXED[entity]
