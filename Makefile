@@ -77,4 +77,4 @@ requirements: setup ## Pin the requirements again, for every platform and Python
 	    --no-header -o $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove what was set up
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
