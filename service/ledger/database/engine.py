@@ -83,8 +83,8 @@ LOG_BYTES: Final = 64 * 2**20
 """Size to which the file of the write-ahead log is cut as it begins again. It outgrows that only while
 somebody reads an old state of the database."""
 
-# The driver looks for a way to bind what is no number and no text, and for these it finds out each time, by an
-# exception, that there is none: that takes longer than to store a row.
+# The driver looks for a way to bind what is no number and no text. For these it would find out each time, by
+# an exception, that there is none, and that takes longer than to store a row.
 pysqlite3.register_adapter(type(None), {}.get)
 pysqlite3.register_adapter(bool, int)
 
