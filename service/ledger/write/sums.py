@@ -31,8 +31,8 @@ _FEEDING: Final = tuple(relation for relation in FLOW.relations if relation.feed
 _KEY: Final = max(len(relation.key) for relation in _FEEDING)
 _MEASURES: Final = max(len(relation.measures) for relation in _FEEDING)
 
-About: TypeAlias = Mapping[Relation, Mapping[str, Cells]]
-"""Rows of the relations that feed some entity, by the entity's id."""
+About: TypeAlias = Mapping[Relation, Cells]
+"""The rows about one entity, of the relations that have some."""
 
 
 def _rows_about(index: int, of: Of) -> Select[*tuple[Any, ...]]:
@@ -51,15 +51,19 @@ def _rows_about(index: int, of: Of) -> Select[*tuple[Any, ...]]:
 _ABOUT: Final = Lookup(lambda of: union_all(*(_rows_about(index, of) for index in range(len(_FEEDING)))))
 
 
-def about(connection: Connection, wanted: Mapping[Middle, Wanted]) -> Mapping[str, About]:
-    """The rows about some entities of some accounts, by account; one statement for all of them."""
-    found: dict[str, dict[Relation, dict[str, dict[Key, Measures]]]] = {}
+def about(
+    connection: Connection, wanted: Mapping[Middle, Wanted]
+) -> Mapping[str, Mapping[Middle, Mapping[str, About]]]:
+    """The rows about some entities of some accounts, by account, entity and its id; one statement for all of
+    them."""
     texts = {str(entity): wanted.get(entity, {}) for entity in FLOW.feeding}
+    found: dict[str, dict[Middle, dict[str, dict[Relation, dict[Key, Measures]]]]] = {}
     for account, index, *columns in _ABOUT.rows(connection, **texts):
         relation = _FEEDING[index]
+        assert relation.feeds is not None
         key = _key(relation, columns)
-        measures = tuple(columns[_KEY : _KEY + len(relation.measures)])
-        found.setdefault(account, {}).setdefault(relation, {}).setdefault(str(key[0]), {})[key] = measures
+        own = found.setdefault(account, {}).setdefault(relation.feeds, {}).setdefault(str(key[0]), {})
+        own.setdefault(relation, {})[key] = tuple(columns[_KEY : _KEY + len(relation.measures)])
     return found
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
@@ -19,13 +20,16 @@ from service.ledger.database.tables import STATE, TASKS
 from service.ledger.write import heads, state, sums
 from service.ledger.write.batch.cache import AccountRows
 from service.ledger.write.heads import Head
+from service.ledger.write.sums import About
 from service.model import Change, Delivery, Entity, Instant, Micros
 from service.projections import FLOW
 from service.projections.batch import Merged, Records
 from service.projections.facts import DealFacts, Moment, Rules, deal_facts
-from service.projections.flow import Cells, Middle, Relation
+from service.projections.flow import NO_CELLS, Cells, Key, Measures, Middle, Relation
 from service.projections.merge import Record, merge
 from service.projections.mergers import LINKS, NO_REDIRECTION, Redirection, left_of, links, successors
+
+_NOTHING: Final[About] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +194,16 @@ def load_about(
 
 def cells(connection: Connection, batch: AccountBatch, relation: Relation, ids: AbstractSet[str]) -> Cells:
     """The rows of a feeding relation about some entities."""
-    about = batch.rows.about.setdefault(relation, {})
-    if relation.feeds is not None and not all(entity_id in about for entity_id in ids):
+    if relation.feeds is None:
+        return NO_CELLS
+    about = batch.rows.about[relation.feeds]
+    if not all(entity_id in about for entity_id in ids):
         _load_about(connection, [(batch, {relation.feeds: ids})])
-    return {key: measures for entity_id in ids for key, measures in about[entity_id].items()}
+    found: dict[Key, Measures] = {}
+    for entity_id in ids:
+        if rows := about[entity_id].get(relation):
+            found.update(rows)
+    return found
 
 
 def _load_about(
@@ -201,11 +211,11 @@ def _load_about(
 ) -> None:
     """Read those sums about deals and clients that are not known yet."""
     missing: dict[Middle, dict[str, list[str]]] = {entity: {} for entity in FLOW.feeding}
-    batches = {}
+    rows = {}
     for batch, by_entity in wanted:
-        batches[batch.account.id] = batch
+        rows[batch.account.id] = batch.rows
         for entity, ids in by_entity.items():
-            known = batch.rows.about.get(FLOW.feeding[entity][0], {})
+            known = batch.rows.about[entity]
             if unknown := [one for one in ids if one not in known]:  # a difference would go through the cache
                 missing[entity][batch.account.id] = unknown
     if not any(missing.values()):
@@ -213,7 +223,9 @@ def _load_about(
     found = sums.about(connection, missing)
     for entity, by_account in missing.items():
         for account, unknown in by_account.items():
-            batches[account].rows.know(FLOW.feeding[entity], unknown, found.get(account, {}))
+            known, read = rows[account].about[entity], found.get(account, {}).get(entity, {})
+            known.update({one: read.get(one, _NOTHING) for one in unknown})
+            rows[account].size += len(unknown) + sum(map(len, read.values()))
 
 
 def _ticked_tasks(connection: Connection, batch: AccountBatch) -> set[str]:
