@@ -64,7 +64,12 @@ def _compact(url: str, path: Path) -> int:
 
 
 def _delivery(deal: int, number: int) -> Delivery:
-    known = {"known": True, "name": f"Абонемент {deal}", "amount": 518_400 + number, "status": "open"}
+    known: dict[str, str | int | None] = {
+        "known": True,
+        "name": f"Абонемент {deal}",
+        "amount": 518_400 + number,
+        "status": "open",
+    }
     whose = {"client_id": str(deal), "manager_id": "3", "url": f"https://crm.example/deals/{deal}"}
     change = Change("deal", str(deal), Instant(NOW + number), {**known, **whose})
     key = f"msg_{deal:012}_{number}"
