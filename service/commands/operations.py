@@ -17,8 +17,9 @@ from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
 from service.ledger.read import classified_rows
-from service.ledger.upkeep import attach, recompute
-from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
+from service.ledger.upkeep import attach, recompute, replay
+from service.ledger.upkeep.recompute import Difference
+from service.ledger.upkeep.replay import LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.committer import rejection_of
@@ -160,7 +161,7 @@ def rebuild(
     """
     with attach.writing(config.database_url) as connection:
         if from_log:
-            recompute.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
+            replay.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
         recompute.rebuild(connection, account, clock.now(), progress)
 
 

@@ -215,6 +215,37 @@ def everything(connection: Connection, account: str, after: int = 0) -> Iterator
         after = page[-1].number
 
 
+_REPLAYED = Prepared(
+    select(
+        DELIVERIES.c.number,
+        DELIVERIES.c.key,
+        DELIVERIES.c.received_at,
+        DELIVERIES.c.headers,
+        DELIVERIES.c.body,
+        DELIVERIES.c.source,
+        DELIVERIES.c.applied,
+    )
+    .where(DELIVERIES.c.account == bindparam("account"), DELIVERIES.c.number > bindparam("after"))
+    .order_by(DELIVERIES.c.number)
+    .limit(bindparam("limit"))
+)
+_HEADERS: Final = msgspec.json.Decoder(dict[str, str])
+
+
+def replayed(connection: Connection, account: str, limit: int = 500) -> Iterator[list[Stored]]:
+    """The log of an account in order, up to `limit` deliveries at a time, to be decoded again: without what
+    each one changed and which it conflicts with."""
+    after = 0
+    while rows := _REPLAYED.rows(connection, {"account": account, "after": after, "limit": limit}):
+        yield [
+            Stored(
+                account, number, key, received_at, _HEADERS.decode(headers), body, {}, source, None, applied
+            )
+            for number, key, received_at, headers, body, source, applied in rows
+        ]
+        after = rows[-1][0]
+
+
 def strip(connection: Connection, account: str, number: int, body: bytes, changed: Changed) -> None:
     """Replace what a delivery has changed, and its raw body, if retention has not dropped that.
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import delete, update
 
 from service.ledger.database.tables import DEALS, SUMS
-from service.ledger.upkeep import recompute
-from service.ledger.upkeep.recompute import LogPruned
+from service.ledger.upkeep import recompute, replay
+from service.ledger.upkeep.replay import LogPruned
 from service.ledger.write import log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
@@ -86,7 +86,7 @@ def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) ->
         )
     assert [(row.table, row.key) for row in differences()] == [("deals", ("2",))]
     with ledger.engine.begin() as connection:
-        recompute.rebuild_state(connection, OFFICE, decode, lambda _: None)
+        replay.rebuild_state(connection, OFFICE, decode, lambda _: None)
         recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
     assert differences() == []
     assert ledger.differences() == []
@@ -119,7 +119,7 @@ def test_what_could_not_be_applied_is_in_state_once_it_is_retried(ledger: Ledger
     def check() -> None:
         with ledger.engine.begin() as connection:
             assert list(recompute.differences_from_log(connection, OFFICE, found, lambda _: None)) == []
-            recompute.rebuild_state(connection, OFFICE, found, lambda _: None)
+            replay.rebuild_state(connection, OFFICE, found, lambda _: None)
             recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
 
     held = Decoded("beyond", rejections=(Rejection(0, "it could not be applied: OverflowError"),))
