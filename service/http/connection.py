@@ -19,42 +19,22 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from service.http.connection_limit import ConnectionLimit
-from service.http.security import SECURITY
+from service.http.handover import HandedOver
+from service.http.limits import (
+    HEAD_SECONDS,
+    LEAVE_SECONDS,
+    LINGER_SECONDS,
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINGER,
+    MAX_PIPELINED,
+    MAX_UNREAD,
+    READ_SIZE,
+    WRITE_SECONDS,
+)
+from service.http.refusal import refusal
+from service.live.stream.sinks import HANDOVER, Sink
 from service.problems import Message, Problem, Receive, Send
-
-HEAD_SECONDS: Final = 10.0
-"""The time limit for a request's head: from the opening of the connection, or, on a kept-alive connection,
-from the head's first byte."""
-
-WRITE_SECONDS: Final = 20.0
-"""How long a full connection may accept no bytes before it is aborted, as of a screen that lost its power."""
-
-LEAVE_SECONDS: Final = 1.0
-"""The same at shutdown, because somebody waits for the process to end."""
-
-LINGER_SECONDS: Final = 5.0
-"""How long a client may go on sending a request that was answered before its end. A connection that is closed
-with bytes unread is reset, and the client loses the answer."""
-
-MAX_LINGER: Final = 2 * 1024 * 1024
-"""Bytes that are read, and thrown away, in that time."""
-
-MAX_HEAD: Final = 16 * 1024
-"""Bytes before a body, and again of all that frames it: sizes and extensions of chunks, and trailers. The end
-of the request before may add as much."""
-
-READ_SIZE: Final = 64 * 1024
-"""Bytes that are read from a connection at once. asyncio reads 256 KiB, of every connection that has them,
-before the application sees the first of them and can refuse it."""
-
-MAX_FIELDS: Final = 100
-"""Header fields of a request, and again trailers."""
-
-MAX_UNREAD: Final = 128 * 1024
-"""As much of an unread answer counts as held, because a stranger gets no larger one."""
-
-MAX_PIPELINED: Final = 8
-"""Requests that may wait for the answer to the one before."""
 
 OnRefused: TypeAlias = Callable[[str], None]
 """Called with the cause when a connection is closed because of what it sent."""
@@ -241,17 +221,19 @@ class Connection(HttpToolsProtocol):
         self._limit.holding(self, held)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
-        """Note how the application's answer begins."""
+        """Note how the application's answer begins, and hand the connection over where it asks for that."""
 
         async def noted(scope: Message, receive: Receive, send: Send) -> None:
             def noting(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
                     self._note(message)
+                elif message["type"] == HANDOVER:
+                    return self._hand_over(cycle, message["to"])
                 elif cycle.more_body and not cycle.keep_alive and not message.get("more_body"):
                     self._answered_early = cycle.keep_alive = True  # this class closes, and not at once
                 return send(message)
 
-            await app(scope, receive, noting)
+            await app({**scope, "extensions": {HANDOVER: {}}}, receive, noting)
 
         super()._start_asgi_task(cycle, noted)  # type: ignore[arg-type]  # uvicorn types each message
 
@@ -259,6 +241,29 @@ class Connection(HttpToolsProtocol):
         self._proven |= 200 <= start["status"] < 300
         types = [value for name, value in start.get("headers", ()) if name == b"content-type"]
         self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
+        if self._is_stream and self.scope["http_version"] == "1.0":
+            self.cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
+
+    async def _hand_over(self, cycle: RequestResponseCycle, to: Callable[[Sink], None]) -> None:
+        """Leave the connection to an event stream whose head has been sent, unless it has ended meanwhile."""
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        cycle.disconnected = True  # the application has no more to say
+        self._cancel("write")
+        self._limit.serving(self)
+        self._limit.holding(self, 0)
+        self.flow.resume_reading()  # else nobody would notice that the client goes away
+        self.connections.discard(self)
+        handed = HandedOver(
+            self.transport,
+            self.connections,  # type: ignore[arg-type]  # uvicorn names its own classes
+            self._limit,
+            chunked=bool(cycle.chunked_encoding),
+            full=self.flow.write_paused,
+            write_seconds=self.write_seconds,
+            leave_seconds=self.leave_seconds,
+        )
+        to(handed)
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what cannot be a request, unless other answers come first, and end the connection."""
@@ -270,16 +275,7 @@ class Connection(HttpToolsProtocol):
         if not self._is_idle():
             self.cycle.disconnected = True  # the application is too late to answer
             self.cycle.message_event.set()
-        body = problem.body()
-        head = [
-            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
-            "content-type: application/problem+json",
-            f"content-length: {len(body)}",
-            *(f"{name}: {value}" for name, value in SECURITY.items()),
-            "connection: close",
-            "\r\n",
-        ]
-        self.transport.write("\r\n".join(head).encode() + body)
+        self.transport.write(refusal(problem))
         self._linger()
 
     def _linger(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.adapters import ADAPTERS, Adapter, NotAuthentic
+from service.adapters import Adapter, NotAuthentic
 from service.brake import Brake
 from service.clock import Clock
 from service.config import Account
@@ -22,9 +22,10 @@ from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.model import Decoded, Delivery, Request
-from service.problems import Message, Problem, Receive, Send
+from service.problems import DEFECT, Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow
 from service.webhooks.budget import OverBudget
+from service.webhooks.decoding import Sender
 from service.webhooks.receiver import Receiver, client_of
 
 BODY_SECONDS: Final = 10.0
@@ -79,7 +80,7 @@ class WebhookEndpoint:
         body_seconds: float = BODY_SECONDS,
         on_refused: Callable[[str, str], None] = lambda _account_id, _cause: None,
     ) -> None:
-        self._accounts = {key: (account, ADAPTERS[account.crm]) for key, account in accounts.items()}
+        self._senders = {account_id: Sender.of(account) for account_id, account in accounts.items()}
         self._writer = writer
         self._metrics = metrics
         self._brake = brake
@@ -89,12 +90,15 @@ class WebhookEndpoint:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
         account_id: str = scope["path_params"]["account"]
-        known = self._accounts.get(account_id)
+        known = self._senders.get(account_id)
         try:
             result, answer = await self._serve(scope, receive, known)
         except Disconnected:
             self._metrics.webhook(account_id, "disconnected")
             return
+        except Exception:
+            await DEFECT(scope, receive, send)
+            raise  # the server logs it
         self._metrics.webhook(account_id if known else "", result)
         if isinstance(answer, Problem):
             await answer(scope, receive, send)
@@ -102,20 +106,20 @@ class WebhookEndpoint:
             await _send_json(send, answer)
 
     async def _serve(
-        self, scope: Message, receive: Receive, known: tuple[Account, Adapter] | None
+        self, scope: Message, receive: Receive, known: Sender | None
     ) -> tuple[str, Problem | bytes]:
         """Process a request; returns the result for the metrics, and the response."""
         if scope["method"] != "POST":
             return "wrong_method", _METHOD
         if known is None:
             return "no_account", _NO_ACCOUNT
-        account, adapter = known
+        account = known.account
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        unsupported = _unsupported(headers, adapter)
+        unsupported = _unsupported(headers, known.adapter)
         if unsupported:
             return "wrong_type", unsupported
         try:
-            stored, decoded = await self._receiver.receive(scope, receive, headers, account, adapter)
+            stored, decoded = await self._receiver.receive(scope, receive, headers, known)
         except NotAuthentic as refusal:
             return self._refuse(client_of(scope), account.id, refusal.cause)
         except TooLarge:

@@ -12,8 +12,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.http import connection_limit
-from service.http.connection import MAX_UNREAD, Connection
+from service.http.connection import Connection
 from service.http.connection_limit import MAX_HELD, ConnectionLimit
+from service.http.limits import MAX_UNREAD
 from tests.http.served import REQUEST, hello, served
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from service.http.address import MAX_PARAMETERS, MAX_QUERY
-from service.http.connection import MAX_FIELDS, MAX_HEAD
+from service.http.limits import MAX_FIELDS, MAX_HEAD
 from service.metrics import Metrics
 from tests.strangers import ask, stranger_app
 from tests.yardstick import too_long

@@ -11,14 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service.http.connection import (
-    MAX_FIELDS,
-    MAX_HEAD,
-    MAX_LINGER,
-    MAX_PIPELINED,
-    READ_SIZE,
-    Connection,
-)
+from service.http.connection import Connection
+from service.http.limits import MAX_FIELDS, MAX_HEAD, MAX_LINGER, MAX_PIPELINED, READ_SIZE
 from tests.http.served import REQUEST, hello, served
 
 GET = b"GET / HTTP/1.1\r\n"

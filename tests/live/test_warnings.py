@@ -25,12 +25,12 @@ from service.live.page import render
 from service.live.stream.hub import Hub
 from service.live.text.warnings import CODES, Warned, warning_text
 from service.model import Change, Decoded, Delivery, Rejection, TroubleCode, Value, earlier
-from service.problems import Message
 from tests.clocks import StandingClock
 from tests.ledger.offices import OFFICE, Ledger
 from tests.live.boards import MONTH, NOW
 from tests.live.page.html import links_of, text
 from tests.live.patches import apply_patch
+from tests.live.stream.clients import watch
 
 ACCOUNT: Final = replace(OFFICE, public_url="https://board.example", api=Api(Secret("token")))
 """It has an API, so that reasons can be asked for."""
@@ -52,8 +52,8 @@ class Screen:
     fragments: dict[str, str] = field(default_factory=dict)
     seq: int = -1
 
-    async def send(self, message: Message) -> None:
-        lines = dict(line.split(": ", 1) for line in message["body"].decode().strip().split("\n"))
+    def take(self, sent: bytes) -> None:
+        lines = dict(line.split(": ", 1) for line in sent.decode().strip().split("\n"))
         frame, name = json.loads(lines["data"]), lines["event"]
         if name == "heartbeat":
             return
@@ -80,14 +80,11 @@ class Office:
         self.storing = True
         self.hub = Hub(self.reader, {"office": ACCOUNT}, self.clock, lambda: self.storing)
         self.screens = {query: Screen() for query in (JSON, *SEEN)}
-        self.streams: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
         """Open every screen."""
-        self.streams = [
-            asyncio.create_task(self.hub.stream(query, None, screen.send))
-            for query, screen in self.screens.items()
-        ]
+        for query, screen in self.screens.items():
+            watch(self.hub, query, screen.take)
 
     async def shown(self) -> Snapshot:
         """The board, once every screen has been sent it."""
@@ -136,7 +133,6 @@ async def office(sqlite_ledgers: Callable[[], str]) -> AsyncIterator[Office]:
     opened = Office(sqlite_ledgers())
     yield opened
     await opened.hub.stop()
-    await asyncio.gather(*opened.streams)
     opened.ledger.close()
 
 

@@ -27,12 +27,12 @@ from service.ledger.write.writer import Writer
 from service.live.board.query import BoardQuery
 from service.live.stream.hub import Hub
 from service.model import DAY, SECOND, Change, Decoded, Delivery, Value, later
-from service.problems import Message
 from tests import oracle
 from tests.clocks import StandingClock
 from tests.histories import HOUR, MINUTE, at, numbered
 from tests.ledger.offices import OFFICE, Ledger
 from tests.live.patches import apply_patch
+from tests.live.stream.clients import watch
 
 STEPS: Final = 1_000
 """Settings of the clock in the full length."""
@@ -59,9 +59,9 @@ class Watcher:
     heard_at: float = 0.0
     frames: Counter[str] = field(default_factory=Counter)
 
-    async def send(self, message: Message) -> None:
+    def take(self, sent: bytes) -> None:
         """Take a frame."""
-        lines = dict(line.split(": ", 1) for line in message["body"].decode().strip().split("\n"))
+        lines = dict(line.split(": ", 1) for line in sent.decode().strip().split("\n"))
         name, data = lines["event"], json.loads(lines["data"])
         self.frames[name] += 1
         self.as_of, self.heard_at = data["as_of"], self.clock.monotonic()
@@ -94,17 +94,14 @@ class Office:
         """Work, with one screen."""
         self.writer.start()
         query = BoardQuery("office", "month", "amount", "json", "ru")
-        tasks = [
-            asyncio.create_task(self.ticker.run()),
-            asyncio.create_task(self.hub.stream(query, None, self.watcher.send)),
-        ]
+        ticking = asyncio.create_task(self.ticker.run())
+        watch(self.hub, query, self.watcher.take)
         try:
             await self.passes(1)
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
             await self.hub.stop()
             await self.writer.stop()
 

@@ -8,19 +8,16 @@ others, gets the event `ended`; its data has the status that it would have got a
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 
 from service.live.board.query import BoardQuery, QueryError
-from service.live.stream.frames import event
-from service.live.stream.places import Limit, Places
+from service.live.stream.open_stream import OpenStream
+from service.live.stream.places import Limit, Place, Places
 from service.live.stream.response import EventStream
-from service.live.stream.subscriber import StreamSend
 from service.live.stream.wire import Wire
 from service.problems import Problem
 
@@ -70,16 +67,16 @@ def shared_stream(
     asked: Sequence[Channel | Problem],
     places: Places,
     full: Mapping[Limit, Problem],
-    show: Callable[[Channel, StreamSend, Wire], Awaitable[None]],
+    show: Callable[[OpenStream, Channel, int], None],
     wire: Wire,
 ) -> EventStream | Problem:
     """The response: the streams for which there is a place; without any, the first refusal.
 
     Args:
         full: The refusals where there is none.
-        show: Writes a stream until it ends.
+        show: Subscribes a stream that is open to a channel of a number.
     """
-    held = ExitStack()
+    held: list[Place] = []
     channels: dict[int, Channel] = {}
     refusals: dict[int, Problem] = {}
     for number, channel in enumerate(asked):
@@ -88,26 +85,15 @@ def shared_stream(
         elif limit := places.full(channel.query, channel.screen):
             refusals[number] = full[limit]
         else:
-            held.enter_context(places.taken(channel.query, channel.screen))
+            held.append(places.taken(channel.query, channel.screen))
             channels[number] = channel
     if not channels:
         return next(iter(refusals.values()))
 
-    async def follow(number: int, channel: Channel, send: StreamSend) -> None:
-        await show(channel, send, wire._replace(channel=number))
-        await _end(wire._replace(channel=number), 200, send)
-
-    async def stream(send: StreamSend) -> None:
+    def show_all(stream: OpenStream) -> None:
         for number, problem in refusals.items():
-            await _end(wire._replace(channel=number), problem.status, send)
-        async with asyncio.TaskGroup() as group:
-            for number, channel in channels.items():
-                group.create_task(follow(number, channel, send))
+            stream.tell_ended(number, problem.status)
+        for number, channel in channels.items():
+            show(stream, channel, number)
 
-    return EventStream(stream, held, wire)
-
-
-async def _end(wire: Wire, status: int, send: StreamSend) -> None:
-    """Tell that a channel has ended."""
-    frame = wire(event("ended", {"status": status}))
-    await send({"type": "http.response.body", "body": frame, "more_body": True})
+    return EventStream(show_all, held, wire)

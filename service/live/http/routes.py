@@ -40,9 +40,9 @@ from service.live.page import render
 from service.live.page.help import help_page
 from service.live.page.rotation import first_stop
 from service.live.stream.hub import Hub
+from service.live.stream.open_stream import OpenStream
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
-from service.live.stream.subscriber import StreamSend
 from service.live.stream.turns import Crowded, Turns
 from service.live.stream.wire import Wire
 from service.model import Day
@@ -186,12 +186,9 @@ class Boards:
         full = self._hub.places.full(query, channel.screen)
         if full is not None:
             return _FULL[full]
+        place = self._hub.places.taken(query, channel.screen)
         wire = Wire(gzip=takes_gzip(request.headers))
-
-        async def stream(send: StreamSend) -> None:
-            await self._show(channel, send, wire)
-
-        return EventStream(stream, self._hub.places.taken(query, channel.screen), wire)
+        return EventStream(lambda stream: self._show(stream, channel), [place], wire)
 
     async def shared(self, request: Request) -> ASGIApp:
         """The event streams of several boards through one connection, for the tabs of a browser: those that
@@ -227,11 +224,12 @@ class Boards:
             return Problem(400, str(error))
         return Channel(query, granted.screen, sequence_number(parameters.get("last_event_id")))
 
-    async def _show(self, channel: Channel, send: StreamSend, wire: Wire) -> None:
-        """Write a stream until it ends, or until its screen is revoked."""
+    def _show(self, stream: OpenStream, channel: Channel, number: int | None = None) -> None:
+        """Subscribe a stream to a channel until it ends, or until the channel's screen is revoked."""
         query, screen, last_seq = channel
-        streaming = self._hub.stream(query, last_seq, send, wire)
-        await (streaming if screen is None else self._screens.attend(query.account, screen, streaming))
+        subscriber = self._hub.subscribe(stream, query, last_seq, number)
+        if screen is not None:
+            self._screens.attend(query.account, screen, subscriber)
 
 
 def routes(

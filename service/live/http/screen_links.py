@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from service.clock import Clock
 from service.ledger.database.errors import Unavailable
@@ -25,8 +25,8 @@ NEW_SECONDS: Final = 0.5
 """The same for a request whose token is not known: its link may have been made a moment ago."""
 
 CHECK_SECONDS: Final = 5.0
-"""Between two checks whether the screen of an open stream was revoked. After this and `FRESH_SECONDS` it
-receives nothing if it was."""
+"""Between two checks which screens of open streams were revoked. After this and `FRESH_SECONDS` such a screen
+receives nothing."""
 
 NOTE_SECONDS: Final = 60.0
 """How often the ledger notes that a screen is open, at most."""
@@ -48,13 +48,29 @@ class _Known:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+class Attended(Protocol):
+    """What a named screen has open.
+
+    Attributes:
+        ended: Whether it has ended.
+    """
+
+    ended: bool
+
+    def end(self) -> None:
+        """End it."""
+        ...
+
+
 class NamedScreens:
-    """See the module."""
+    """See the module. One task looks after all that is open, because a task for each would cost memory."""
 
     def __init__(self, ledger: Screens, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._attended: dict[tuple[str, str], list[Attended]] = {}
+        self._attending: asyncio.Task[None] | None = None
         self._noted: dict[tuple[str, str], float] = {}
         self._to_note: dict[tuple[str, str], Instant] = {}
         self._noting: asyncio.Task[None] | None = None
@@ -77,23 +93,32 @@ class NamedScreens:
             raise Unavailable("the named screens are not known yet")
         return known.screens
 
-    async def attend(self, account_id: str, digest: str, stream: Coroutine[None, None, None]) -> None:
-        """Run the stream of a named screen until it ends, or until the screen is revoked."""
-        streaming = asyncio.create_task(stream)
-        watching = asyncio.create_task(self._until_revoked(account_id, digest))
-        try:
-            await asyncio.wait((streaming, watching), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (streaming, watching):
-                task.cancel()
-            await asyncio.gather(streaming, watching, return_exceptions=True)
-        if not streaming.cancelled():
-            streaming.result()
+    def attend(self, account_id: str, digest: str, opened: Attended) -> None:
+        """End what a named screen has opened as soon as the screen is revoked."""
+        self._attended.setdefault((account_id, digest), []).append(opened)
+        self._note(account_id, digest)
+        if self._attending is None or self._attending.done():
+            self._attending = asyncio.create_task(self._attend_all())
 
-    async def _until_revoked(self, account_id: str, digest: str) -> None:
-        while digest in await self.known(account_id):
-            self._note(account_id, digest)
+    async def _attend_all(self) -> None:
+        """Look after all screens until none has anything open."""
+        while self._attended:
             await self._clock.wait(CHECK_SECONDS, asyncio.Event())
+            for account_id, digest in list(self._attended):
+                try:
+                    known = await self.known(account_id)
+                except Unavailable:
+                    continue
+                self._look_after(account_id, digest, revoked=digest not in known)
+
+    def _look_after(self, account_id: str, digest: str, *, revoked: bool) -> None:
+        still_open = [opened for opened in self._attended.pop((account_id, digest)) if not opened.ended]
+        if revoked:
+            for opened in still_open:
+                opened.end()
+        elif still_open:
+            self._attended[account_id, digest] = still_open
+            self._note(account_id, digest)
 
     def _note(self, account_id: str, digest: str) -> None:
         """Note in the background that a screen is open, unless that was noted a moment ago."""

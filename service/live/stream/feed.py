@@ -81,7 +81,7 @@ class Feed:
 
     def end(self) -> None:
         """End the stream of every subscriber."""
-        for subscriber in self.subscribers:
+        for subscriber in list(self.subscribers):
             subscriber.end()
 
     def _encode(self, board: Snapshot) -> bytes:

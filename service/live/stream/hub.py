@@ -27,11 +27,11 @@ from service.live.board.patch import moment
 from service.live.board.query import BoardQuery
 from service.live.stream.feed import Feed, Update
 from service.live.stream.frames import event
+from service.live.stream.open_stream import OpenStream
 from service.live.stream.places import Places
 from service.live.stream.reading import Reading, read, updated
-from service.live.stream.subscriber import StreamSend, Subscriber
+from service.live.stream.subscriber import Subscriber
 from service.live.stream.turns import Turns
-from service.live.stream.wire import PLAIN, Wire
 
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
@@ -134,30 +134,24 @@ class Hub:
             watch.beat = True
             watch.wake.set()
 
-    async def stream(
-        self, query: BoardQuery, last_seq: int | None, send: StreamSend, wire: Wire = PLAIN
-    ) -> None:
-        """Write a stream until it ends.
+    def subscribe(
+        self, stream: OpenStream, query: BoardQuery, last_seq: int | None, channel: int | None = None
+    ) -> Subscriber:
+        """Send a stream the board of a query until it ends.
 
         Args:
             last_seq: The sequence number of the last frame that the subscriber has received, if any.
-            send: ASGI's, of a response that has begun.
-            wire: How the connection takes frames.
+            channel: The number of the query, where the stream has several.
         """
         watch = self._watch(query.account)
         feed = watch.feeds.setdefault(query, Feed(query))
         cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
-        subscriber = Subscriber(send, feed.ring, cursor, last_seq or 0, wire)
-        feed.subscribers.add(subscriber)
+        subscriber = Subscriber(stream, channel, feed.ring, feed.subscribers, cursor, last_seq or 0)
         watch.idle_since = None
         watch.wake.set()
-        try:
-            if self._closing:
-                return
-            await subscriber.ended.wait()
-        finally:
-            feed.subscribers.discard(subscriber)
+        if self._closing:
             subscriber.end()
+        return subscriber
 
     def close(self) -> None:
         """End every stream; from now on each ends as soon as it begins."""

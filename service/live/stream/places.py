@@ -7,9 +7,7 @@ that is open costs a few writes. The viewer token counts as one screen, for a to
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from service.live.board.query import BoardQuery
 
@@ -59,18 +57,18 @@ class Places:
             return "screen_views"
         return None
 
-    @contextmanager
-    def taken(self, query: BoardQuery, screen: str | None) -> Iterator[None]:
-        """Hold the place of a stream meanwhile."""
+    def taken(self, query: BoardQuery, screen: str | None) -> Place:
+        """Take the place of a stream."""
         self._streams += 1
         for holder in _names(query, screen):
             self._taken[holder][query] += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
-            for holder in _names(query, screen):
-                self._leave(holder, query)
+        return Place(self, query, screen)
+
+    def left(self, query: BoardQuery, screen: str | None) -> None:
+        """Have the place of a stream back."""
+        self._streams -= 1
+        for holder in _names(query, screen):
+            self._leave(holder, query)
 
     def _holders(self, query: BoardQuery, screen: str | None) -> list[Counter[BoardQuery]]:
         """What the account and the screen have open."""
@@ -83,6 +81,29 @@ class Places:
             del open_views[query]
         if not open_views:
             del self._taken[holder]
+
+
+class Place:
+    """The place of one stream, until it is left."""
+
+    __slots__ = ("_places", "_query", "_screen")
+
+    def __init__(self, places: Places, query: BoardQuery, screen: str | None) -> None:
+        self._places: Places | None = places
+        self._query = query
+        self._screen = screen
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give it back, once."""
+        places, self._places = self._places, None
+        if places is not None:
+            places.left(self._query, self._screen)
 
 
 def share(of_account: int) -> int:

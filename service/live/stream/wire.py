@@ -1,4 +1,5 @@
-"""How a connection takes frames: as they are, or in a gzip stream; with the number of a channel, or without.
+"""How a connection takes frames: as they are, or in a gzip stream; as chunks, or not; with the number of a
+channel, or without.
 
 A frame is compressed once, for all connections: as a deflate block that refers to nothing before it and ends
 at a whole byte (a full flush). So the blocks of any frames make a gzip stream, in any order, after one
@@ -25,15 +26,22 @@ _STORED: Final = 0xFFFF
 
 
 class Frame(bytes):
-    """An event, and the same as a block of a gzip stream (`block`)."""
+    """An event.
+
+    Attributes:
+        block: The same as a block of a gzip stream.
+        made: The same for each wire without channels that has taken it, for all connections.
+    """
 
     block: bytes
+    made: dict[Wire, bytes]
 
     @classmethod
     def of(cls, event: bytes) -> Frame:
         """The frame of an event."""
         frame = cls(event)
         frame.block = _compressed(event) if len(event) >= WORTH else _stored(event)
+        frame.made = {}
         return frame
 
 
@@ -43,27 +51,32 @@ class Wire(NamedTuple):
     Args:
         gzip: Whether the connection takes a gzip stream.
         channel: Of several streams of one connection, the number of this one; None: it has one.
+        chunked: Whether each frame is a chunk (RFC 9112, section 7.1), because nobody else makes one of it.
     """
 
     gzip: bool = False
     channel: int | None = None
+    chunked: bool = False
 
     @property
     def head(self) -> bytes:
         """What the stream begins with."""
-        return GZIP_HEADER if self.gzip else b""
+        return self._chunk(GZIP_HEADER) if self.gzip else b""
 
     def __call__(self, frame: bytes) -> bytes:
         """A frame as the connection takes it. The number of a channel is the first line of its data."""
+        if self.channel is None and isinstance(frame, Frame):
+            made = frame.made.get(self)
+            if made is None:
+                made = frame.made[self] = self._chunk(frame.block if self.gzip else bytes(frame))
+            return made
         label = b"" if self.channel is None else b"data: %d\n" % self.channel
         if not self.gzip:
-            return label + frame if label else frame
-        block = frame.block if isinstance(frame, Frame) else _stored(frame)
-        return _stored(label) + block if label else block
+            return self._chunk(label + frame)
+        return self._chunk(_stored(label) + (frame.block if isinstance(frame, Frame) else _stored(frame)))
 
-
-PLAIN: Final = Wire()
-"""Of a connection that takes frames as they are."""
+    def _chunk(self, content: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(content), content) if self.chunked else content
 
 
 def _compressed(content: bytes) -> bytes:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
+import pytest
+
 from service.live.http.channels import MOST
 from service.live.stream.places import LEAST
 from tests.live.boards import StubReader
@@ -28,10 +30,11 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_each_view_has_its_own_stream_and_a_refused_one_ends_alone() -> None:
+@pytest.mark.parametrize("handover", [False, True], ids=["sent", "handed"])
+async def test_each_view_has_its_own_stream_and_a_refused_one_ends_alone(handover: bool) -> None:
     app, hub = boards_app(StubReader(), [GUARDED, OTHER, SECRET])
     views = ("office?form=html", "secret", "other?period=week", "nobody", "office?lang=fr")
-    stream = Stream(app, path="/events", query=address(*views))
+    stream = Stream(app, path="/events", query=address(*views), handover=handover)
     await until(lambda: stream.received.count(b"event: snapshot") == 2)
     frames = stream.received.decode().split("\n\n")[1:]
     told = {tuple(frame.split("\n")[:2]) for frame in frames if frame}

@@ -11,12 +11,15 @@ from typing import Any, Final
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Scope
 
 from service.live.board.query import BoardQuery
 from service.live.http import list_routes, routes
 from service.live.stream.places import LEAST, VIEWS, share
+from service.live.stream.sinks import HANDOVER
 from tests.live.boards import StubReader
 from tests.live.http.apps import GUARDED, TOKEN, boards_app, browser
+from tests.live.stream.clients import Client
 from tests.live.stream.test_hub import StuckReader
 
 OTHER: Final = replace(GUARDED, id="other")
@@ -93,15 +96,27 @@ async def test_screens_with_other_views_share_no_page() -> None:
     assert ('data-mode="wall"' in wall.text, 'data-mode="desk"' in desk.text) == (True, True)
 
 
-class Stream:
-    """A request for an event stream over ASGI, which stays open."""
+class Stream(Client):
+    """A request for an event stream over ASGI, which stays open.
+
+    Args:
+        handover: Whether the server hands its connection over.
+    """
 
     def __init__(
-        self, app: Starlette, account: str = "slow", query: str = "", coding: str = "", path: str = ""
+        self,
+        app: Starlette,
+        account: str = "slow",
+        query: str = "",
+        coding: str = "",
+        path: str = "",
+        handover: bool = False,
     ) -> None:
+        super().__init__(lambda _frame: None)
         self.status: int | None = None
         self.received = b""
         self.headers: dict[bytes, bytes] = {}
+        self._closed = asyncio.Event()
         path = path or f"/boards/{account}/events"
         scope = {
             "type": "http",
@@ -118,8 +133,14 @@ class Stream:
             "scheme": "http",
             "server": ("board.example", 80),
             "client": ("203.0.113.5", 1),
+            "extensions": {HANDOVER: {}} if handover else {},
         }
-        self.task = asyncio.ensure_future(app(scope, self._receive, self._send))
+        self.task = asyncio.ensure_future(self._ask(app, scope))
+
+    async def _ask(self, app: Starlette, scope: Scope) -> None:
+        await app(scope, self._receive, self._send)
+        if scope["extensions"] and self.status == 200:
+            await self._closed.wait()
 
     async def _receive(self) -> dict[str, Any]:
         await asyncio.Event().wait()
@@ -128,14 +149,24 @@ class Stream:
     async def _send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], dict(message["headers"])
+        elif message["type"] == HANDOVER:
+            message["to"](self)
         else:
-            self.received += message["body"]
+            self.write(message["body"])
+
+    def write(self, content: bytes) -> None:
+        self.received += content
+
+    def close(self) -> None:
+        super().close()
+        self._closed.set()
 
 
-async def test_never_more_streams_are_open_than_the_process_may_have() -> None:
+@pytest.mark.parametrize("handover", [False, True], ids=["sent", "handed"])
+async def test_never_more_streams_are_open_than_the_process_may_have(handover: bool) -> None:
     """However many ask for one at the same moment."""
     app, hub = boards_app(StubReader(), [SLOW], streams=10)
-    streams = [Stream(app) for _ in range(50)]
+    streams = [Stream(app, handover=handover) for _ in range(50)]
     async with asyncio.timeout(20):
         while any(stream.status is None for stream in streams):
             await asyncio.sleep(0.001)

@@ -108,11 +108,12 @@ def test_frames_that_were_compressed_once_make_a_gzip_stream_in_any_order() -> N
     assert isinstance(large, Frame)
 
 
-async def test_a_stream_is_compressed_for_those_who_take_it() -> None:
+@pytest.mark.parametrize("handover", [False, True], ids=["sent", "handed"])
+async def test_a_stream_is_compressed_for_those_who_take_it(handover: bool) -> None:
     received: dict[str, str] = {}
     for coding, packed in (("gzip", True), ("br", False)):
         app, hub = boards_app(StubReader())
-        stream = Stream(app, "office", coding=coding)
+        stream = Stream(app, "office", coding=coding, handover=handover)
         async with asyncio.timeout(20):
             while stream.received.count(b"\n\n") < 2 and len(stream.received) < 200:
                 await asyncio.sleep(0.001)

@@ -44,20 +44,13 @@ class Book(Screens):
 
 
 class Stream:
-    """A stream that ends when the test says so, and records whether it was cancelled."""
+    """What a screen has open."""
 
     def __init__(self) -> None:
-        self.begun = False
-        self.cut = False
-        self.end = asyncio.Event()
+        self.ended = False
 
-    async def show(self) -> None:
-        self.begun = True
-        try:
-            await self.end.wait()
-        except asyncio.CancelledError:
-            self.cut = True
-            raise
+    def end(self) -> None:
+        self.ended = True
 
 
 class Service:
@@ -71,8 +64,10 @@ class Service:
     async def known(self) -> AbstractSet[str]:
         return (await self.screens.known("office")).keys()
 
-    def attend(self, stream: Stream, digest: str = "tv") -> asyncio.Task[None]:
-        return asyncio.create_task(self.screens.attend("office", digest, stream.show()))
+    def attend(self, digest: str = "tv") -> Stream:
+        stream = Stream()
+        self.screens.attend("office", digest, stream)
+        return stream
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -155,63 +150,43 @@ async def test_the_next_check_ends_the_stream_of_a_revoked_screen_and_no_other(
     service: Service,
 ) -> None:
     service.book.screens = frozenset({"tv", "tablet"})
-    revoked, kept = Stream(), Stream()
-    ending, staying = service.attend(revoked), service.attend(kept, "tablet")
+    revoked, kept = service.attend(), service.attend("tablet")
     await service.look_again()
-    assert not ending.done()
+    assert not revoked.ended
     service.book.screens = frozenset({"tablet"})
     await service.look_again()
-    async with asyncio.timeout(20):
-        await ending
-    assert revoked.cut
+    await service.until(lambda: revoked.ended)
     await service.look_again()
-    assert not staying.done()
-    kept.end.set()
-    async with asyncio.timeout(20):
-        await staying
-    assert not kept.cut
+    assert not kept.ended
+
+
+async def test_a_thousand_streams_of_named_screens_cost_one_task_and_one_read(service: Service) -> None:
+    tasks = len(asyncio.all_tasks())
+    streams = [service.attend() for _ in range(1000)]
+    await service.look_again()
+    assert service.book.reads == 1
+    assert len(asyncio.all_tasks()) - tasks < 10
+    for stream in streams:
+        stream.end()
+    service.clock.advance(CHECK_SECONDS)
+    await service.until(lambda: len(asyncio.all_tasks()) == tasks)
 
 
 def test_a_revoked_screen_receives_nothing_after_ten_seconds() -> None:
     assert CHECK_SECONDS + FRESH_SECONDS <= 10
 
 
-async def test_a_stream_that_ends_by_itself_passes_its_error_on(service: Service) -> None:
-    async def broken() -> None:
-        raise OSError("the connection is gone")
-
-    stream = Stream()
-    stream.end.set()
-    async with asyncio.timeout(20):
-        await service.attend(stream)
-    with pytest.raises(OSError, match="gone"):
-        await service.screens.attend("office", "tv", broken())
-
-
-async def test_a_cancelled_screen_cancels_its_stream(service: Service) -> None:
-    stream = Stream()
-    attending = service.attend(stream)
-    await service.until(lambda: stream.begun)
-    attending.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await attending
-    assert stream.cut
-
-
 async def test_an_open_screen_is_noted_at_once_and_then_every_minute_however_many_streams_it_has(
     service: Service,
 ) -> None:
-    streams = [Stream(), Stream()]
-    attending = [service.attend(stream) for stream in streams]
+    for _ in range(2):
+        service.attend()
     await service.until(lambda: len(service.book.noted) == 1)
     for _ in range(int(NOTE_SECONDS / CHECK_SECONDS)):
         assert service.book.noted == [("office", "tv", NOW)]
         await service.look_again()
     await service.until(lambda: len(service.book.noted) == 2)
     assert service.book.noted[1] == ("office", "tv", NOW + NOTE_SECONDS * SECOND)
-    for stream in streams:
-        stream.end.set()
-    await asyncio.gather(*attending)
 
 
 async def test_a_note_that_fails_breaks_no_stream_and_is_tried_again(
@@ -219,15 +194,12 @@ async def test_a_note_that_fails_breaks_no_stream_and_is_tried_again(
 ) -> None:
     await service.known()
     service.book.broken = Unavailable("away")
-    stream = Stream()
-    attending = service.attend(stream)
+    stream = service.attend()
     await service.until(lambda: len(service.book.noted) == 1)
     await service.look_again()
-    assert not attending.done()
+    assert not stream.ended
     service.book.broken = None
     for _ in range(int(NOTE_SECONDS / CHECK_SECONDS)):
         await service.look_again()
     await service.until(lambda: len(service.book.noted) == 2)
-    stream.end.set()
-    await attending
     assert "cannot note" in caplog.text

@@ -21,12 +21,12 @@ from service.live.page import render
 from service.live.stream import reading
 from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER_SECONDS, Hub
 from service.model import SECOND, Change, later
-from service.problems import Message
 from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
 from tests.live import boards
 from tests.live.boards import NOW, OFFICE, StubReader, board_rows, task
 from tests.live.patches import apply_patch
+from tests.live.stream.clients import Client, watch
 
 JSON = BoardQuery("office", "month", "amount", "json", "ru")
 
@@ -45,9 +45,9 @@ class Watcher:
         self.board: dict[str, Any] = {}
         self.raw: list[bytes] = []
 
-    async def send(self, message: Message) -> None:
-        self.raw.append(message["body"])
-        fields = dict(line.split(": ", 1) for line in message["body"].decode().strip().split("\n"))
+    def take(self, frame: bytes) -> None:
+        self.raw.append(frame)
+        fields = dict(line.split(": ", 1) for line in frame.decode().strip().split("\n"))
         data = json.loads(fields["data"])
         self.events.append((fields["event"], fields.get("id"), data))
         if fields["event"] == "snapshot":
@@ -72,17 +72,16 @@ class Office:
         self.clock = StandingClock(NOW)
         self.storing = True
         self.hub = Hub(self.reader, {"office": OFFICE}, self.clock, lambda: self.storing)
-        self._streams: list[asyncio.Task[None]] = []
+        self._clients: list[Client] = []
 
-    async def watch(self, query: BoardQuery = JSON, last_seq: int | None = None) -> Watcher:
+    def watch(self, query: BoardQuery = JSON, last_seq: int | None = None) -> Watcher:
         watcher = Watcher()
-        self._streams.append(asyncio.create_task(self.hub.stream(query, last_seq, watcher.send)))
-        await asyncio.sleep(0)
+        self._clients.append(watch(self.hub, query, watcher.take, last_seq))
         return watcher
 
     def leave(self) -> None:
-        for stream in self._streams:
-            stream.cancel()
+        for client in self._clients:
+            client.close()
 
     def commit(self, seq: int, *clients: ClientRow, silent: bool = False) -> None:
         self.reader.board = replace(board_rows(clients, seq=seq), silent=silent)
@@ -113,12 +112,11 @@ def boards_threads() -> list[str]:
 async def office() -> AsyncIterator[Office]:
     opened = Office()
     yield opened
-    opened.leave()
     await opened.hub.stop()
 
 
 async def test_a_stream_begins_with_a_snapshot_and_goes_on_with_patches(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7"))
     await office.settle(lambda: len(screen.events) == 2)
@@ -128,7 +126,7 @@ async def test_a_stream_begins_with_a_snapshot_and_goes_on_with_patches(office: 
 
 
 async def test_subscribers_of_a_query_get_the_same_bytes_and_cost_one_read(office: Office) -> None:
-    screens = [await office.watch() for _ in range(50)]
+    screens = [office.watch() for _ in range(50)]
     await office.settle(lambda: all(screen.names == ["snapshot"] for screen in screens))
     reads = office.reader.reads
     assert reads <= 2
@@ -142,7 +140,7 @@ async def test_subscribers_of_a_query_get_the_same_bytes_and_cost_one_read(offic
 async def test_a_screen_is_told_at_once_that_nothing_can_be_stored_and_that_it_can_again(
     office: Office, away: bool
 ) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     assert screen.board["storing"] is True
     office.reader.error = Unavailable("away") if away else None
@@ -150,7 +148,7 @@ async def test_a_screen_is_told_at_once_that_nothing_can_be_stored_and_that_it_c
     office.hub.on_storing()
     await office.settle(lambda: screen.board["storing"] is False)
     assert screen.names == ["snapshot", "patch"]
-    late = await office.watch()
+    late = office.watch()
     await office.settle(lambda: late.board.get("storing") is False)
     office.reader.error = None
     office.storing = True
@@ -164,10 +162,10 @@ async def test_a_screen_is_told_at_once_that_nothing_can_be_stored_and_that_it_c
 async def test_a_screen_that_saw_a_later_board_is_not_shown_an_older_one_while_the_database_is_away(
     office: Office,
 ) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.reader.error = Unavailable("away")
-    ahead = await office.watch(last_seq=5)
+    ahead = office.watch(last_seq=5)
     office.storing = False
     office.hub.on_storing()
     await office.settle(lambda: screen.board["storing"] is False)
@@ -178,7 +176,7 @@ async def test_a_screen_that_saw_a_later_board_is_not_shown_an_older_one_while_t
 
 
 async def test_commits_in_a_storm_are_merged(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     for seq in range(2, 102):
         office.commit(seq, client("7", seq))
@@ -187,7 +185,7 @@ async def test_commits_in_a_storm_are_merged(office: Office) -> None:
 
 
 async def test_a_patch_that_is_not_news_is_silent(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7", 2), silent=True)
     await office.settle(lambda: screen.board.get("seq") == 2)
@@ -197,8 +195,8 @@ async def test_a_patch_that_is_not_news_is_silent(office: Office) -> None:
 
 
 async def test_queries_differ_in_order_and_period(office: Office) -> None:
-    by_amount = await office.watch()
-    by_count = await office.watch(JSON._replace(sort="count"))
+    by_amount = office.watch()
+    by_count = office.watch(JSON._replace(sort="count"))
     office.commit(2, client("rich", 900), client("busy", 100, tasks=3))
     for screen, first in ((by_amount, "rich"), (by_count, "busy")):
         await office.settle(screen.has(2))
@@ -206,7 +204,7 @@ async def test_queries_differ_in_order_and_period(office: Office) -> None:
 
 
 async def test_a_heartbeat_comes_within_five_seconds_with_the_moment_of_the_read(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 5 * SECOND))
     office.clock.advance(HEARTBEAT_SECONDS)
@@ -217,7 +215,7 @@ async def test_a_heartbeat_comes_within_five_seconds_with_the_moment_of_the_read
 
 
 async def test_a_heartbeat_comes_at_once_when_the_clock_was_set(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     began = office.clock.monotonic()
     office.hub.on_clock_set()
@@ -227,7 +225,7 @@ async def test_a_heartbeat_comes_at_once_when_the_clock_was_set(office: Office) 
 
 @pytest.mark.parametrize("hours", [-12, 12])
 async def test_heartbeats_go_on_when_the_clock_is_set(office: Office, hours: int) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.clock.step(hours * 3600)
     office.reader.board = replace(office.reader.board, as_of=office.clock.moment)
@@ -238,7 +236,7 @@ async def test_heartbeats_go_on_when_the_clock_is_set(office: Office, hours: int
 
 
 async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.reader.error = Unavailable("away")
     reads = office.reader.reads
@@ -252,7 +250,7 @@ async def test_a_board_that_cannot_be_read_sends_no_heartbeat_and_comes_back(off
 
 
 async def test_a_lost_wake_up_is_made_good_by_the_next_heartbeat(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     office.reader.board = board_rows([client("7")], seq=2)
     office.clock.advance(HEARTBEAT_SECONDS)
@@ -260,32 +258,32 @@ async def test_a_lost_wake_up_is_made_good_by_the_next_heartbeat(office: Office)
 
 
 async def test_a_subscriber_resumes_where_it_was(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     for seq in (2, 3):
         await office.settle(lambda: bool(screen.board))
         office.commit(seq, client("7", seq))
         await office.settle(screen.has(seq))
-    resumed = await office.watch(last_seq=2)
+    resumed = office.watch(last_seq=2)
     await office.settle(lambda: bool(resumed.events))
     assert [(name, event_id) for name, event_id, _ in resumed.events] == [("patch", "3")]
-    lost = await office.watch(last_seq=77)
+    lost = office.watch(last_seq=77)
     await office.settle(lambda: bool(lost.events))
     assert lost.names == ["snapshot"]
     assert lost.board["seq"] == 3
 
 
 async def test_a_subscriber_that_joins_later_gets_a_snapshot_of_the_current_moment(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: bool(screen.board))
     office.reader.board = replace(office.reader.board, as_of=later(office.clock.moment, 60 * SECOND))
-    joined = await office.watch()
+    joined = office.watch()
     await office.settle(lambda: bool(joined.board))
     assert joined.board["as_of"].startswith("2026-11-23T10:01:0")
     assert screen.names == ["snapshot"]
 
 
 async def test_after_a_restart_a_subscriber_gets_a_snapshot(office: Office) -> None:
-    screen = await office.watch(last_seq=office.reader.board.seq)
+    screen = office.watch(last_seq=office.reader.board.seq)
     await office.settle(lambda: bool(screen.events))
     assert screen.names == ["snapshot"]
 
@@ -295,7 +293,7 @@ async def test_after_a_restart_a_subscriber_gets_a_snapshot(office: Office) -> N
     [("today", "2026-11-23", "2026-11-24"), ("yesterday", "2026-11-22", "2026-11-23")],
 )
 async def test_a_new_day_is_a_new_snapshot(office: Office, period: str, before: str, after: str) -> None:
-    screen = await office.watch(JSON._replace(period=period))
+    screen = office.watch(JSON._replace(period=period))
     await office.settle(lambda: bool(screen.board))
     assert screen.board["period"]["from"] == before
     office.clock.advance(24 * 3600)
@@ -304,7 +302,7 @@ async def test_a_new_day_is_a_new_snapshot(office: Office, period: str, before: 
 
 
 async def test_an_html_stream_carries_rendered_fragments(office: Office) -> None:
-    screen = await office.watch(JSON._replace(form="html"))
+    screen = office.watch(JSON._replace(form="html"))
     await office.settle(lambda: screen.names == ["snapshot"])
     office.commit(2, client("7"))
     await office.settle(lambda: len(screen.events) == 2)
@@ -313,7 +311,7 @@ async def test_an_html_stream_carries_rendered_fragments(office: Office) -> None
 
 
 async def test_a_board_that_nobody_watches_is_forgotten_after_a_while(office: Office) -> None:
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: bool(screen.board))
     office.leave()
     await office.settle(lambda: office.hub.streams == 0)
@@ -324,13 +322,13 @@ async def test_a_board_that_nobody_watches_is_forgotten_after_a_while(office: Of
 
 
 async def test_closing_ends_every_stream(office: Office) -> None:
-    shows = [asyncio.create_task(office.hub.stream(JSON, None, Watcher().send)) for _ in range(3)]
-    await office.settle(lambda: office.hub.streams == 3)
+    clients = [watch(office.hub, JSON, Watcher().take) for _ in range(3)]
+    assert office.hub.streams == 3
     office.hub.close()
-    async with asyncio.timeout(10):
-        await asyncio.gather(*shows)
-        await office.hub.stream(JSON, None, Watcher().send)
+    clients.append(watch(office.hub, JSON, Watcher().take))
+    assert all(client.closed for client in clients)
     assert office.hub.streams == 0
+    assert office.hub.places.full(JSON, None) is None
 
 
 class FailingView(StubReader):
@@ -348,10 +346,10 @@ async def test_a_view_that_cannot_be_read_ends_and_all_others_go_on(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     office.reader = office.hub._reader = FailingView()
-    screen, filtered = await office.watch(), await office.watch(JSON._replace(manager="3"))
+    screen, filtered = office.watch(), office.watch(JSON._replace(manager="3"))
     await office.settle(lambda: screen.names == filtered.names == ["snapshot"])
     for seq in (2, 3):
-        bad = await office.watch(JSON._replace(manager="bad"))
+        bad = office.watch(JSON._replace(manager="bad"))
         await office.settle(lambda: office.hub.streams == 2)
         office.commit(seq, client("7", seq))
         await office.settle(screen.has(seq))
@@ -384,7 +382,7 @@ async def test_a_database_that_is_away_for_a_moment_is_no_views_fault(
     errors: Sequence[Unavailable | None], office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     office.reader = office.hub._reader = reader = LosingReader()
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: screen.names == ["snapshot"])
     reader.errors = errors
     office.commit(2, client("7", 2))
@@ -398,8 +396,8 @@ async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url
     ledger, clock = Ledger(ledger_url, NOW), StandingClock(NOW)
     hub = Hub(ledger.reader, {"office": ledger.account}, clock)
     screen, bad = Watcher(), Watcher()
-    streams = [
-        asyncio.create_task(hub.stream(query, None, watcher.send))
+    clients = [
+        watch(hub, query, watcher.take)
         for query, watcher in ((JSON, screen), (JSON._replace(manager="\0"), bad))
     ]
     for deal in range(1, 4):
@@ -410,9 +408,8 @@ async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url
                 await asyncio.sleep(0.001)
                 clock.advance(0.01)
         assert screen.board["losses"]["total"]["count"] == deal
-    assert streams[1].done() == (not ledger.database.is_sqlite)
+    assert clients[1].closed == (not ledger.database.is_sqlite)
     await hub.stop()
-    await asyncio.gather(*streams)
     ledger.close()
 
 
@@ -431,11 +428,11 @@ async def test_a_bug_that_one_view_meets_ends_that_view_alone(
     broken = False
     monkeypatch.setattr(module, part, buggy)
     html = JSON._replace(form="html")
-    screen, other = await office.watch(html), await office.watch()
-    bad = await office.watch(html._replace(language="en"))
+    screen, other = office.watch(html), office.watch()
+    bad = office.watch(html._replace(language="en"))
     await office.settle(lambda: screen.names == other.names == bad.names == ["snapshot"])
     broken = True
-    await office.watch(html._replace(language="en"))
+    office.watch(html._replace(language="en"))
     for seq in (2, 3):
         office.commit(seq, client("7", seq))
         await office.settle(other.has(seq))
@@ -444,27 +441,15 @@ async def test_a_bug_that_one_view_meets_ends_that_view_alone(
     assert bad.names == ["snapshot"]
 
 
-async def test_a_connection_that_fails_strangely_ends_alone(office: Office) -> None:
-    async def strange(_message: Message) -> None:
-        raise RuntimeError("the response is over")
-
-    before = await office.watch()
-    stream = asyncio.create_task(office.hub.stream(JSON, None, strange))
-    after = await office.watch()
-    await office.settle(lambda: before.names == after.names == ["snapshot"])
-    await stream
-    assert office.hub.streams == 2
-
-
 async def test_no_account_waits_for_the_board_of_another() -> None:
     """Not even while that one is read without end."""
     reader, clock = StuckReader(), StandingClock(NOW)
     hub = Hub(reader, {name: replace(OFFICE, id=name) for name in ("slow", "office", "third")}, clock)
     watchers = {name: Watcher() for name in ("slow", "office", "third")}
-    streams = []
     for name, watcher in watchers.items():
         query = JSON._replace(account=name)
-        streams += [asyncio.create_task(hub.stream(query, None, watcher.send)) for _ in range(2)]
+        for _ in range(2):
+            watch(hub, query, watcher.take)
         while name == "slow" and not reader.stuck.is_set():
             await asyncio.sleep(0)
     async with asyncio.timeout(20):
@@ -476,14 +461,13 @@ async def test_no_account_waits_for_the_board_of_another() -> None:
         while not watchers["slow"].board:
             await asyncio.sleep(0.001)
     await hub.stop()
-    await asyncio.gather(*streams)
 
 
 async def test_a_board_that_takes_long_to_read_rests_as_long() -> None:
     reader, clock = StuckReader(), StandingClock(NOW)
     hub = Hub(reader, {"slow": replace(OFFICE, id="slow")}, clock)
     watcher = Watcher()
-    stream = asyncio.create_task(hub.stream(JSON._replace(account="slow"), None, watcher.send))
+    watch(hub, JSON._replace(account="slow"), watcher.take)
     async with asyncio.timeout(20):
         while not reader.stuck.is_set():
             await asyncio.sleep(0.001)
@@ -500,7 +484,6 @@ async def test_a_board_that_takes_long_to_read_rests_as_long() -> None:
             clock.advance(0.1)
             await asyncio.sleep(0.001)
     await hub.stop()
-    await stream
 
 
 class StuckReader(StubReader):
@@ -521,11 +504,10 @@ class StuckReader(StubReader):
 
 async def test_when_the_hub_has_stopped_nothing_of_it_runs(office: Office) -> None:
     tasks = asyncio.all_tasks()
-    screen = await office.watch()
+    screen = office.watch()
     await office.settle(lambda: bool(screen.board))
     async with asyncio.timeout(20):
         await office.hub.stop()
-    await asyncio.sleep(0)  # the stream ends with its subscriber
     assert asyncio.all_tasks() == tasks
     assert boards_threads() == []
 
@@ -536,10 +518,10 @@ async def test_the_service_has_stopped_its_hub_when_it_is_down(sqlite_ledgers: C
     service = create_app(Config(url, (OFFICE,)), StandingClock(NOW))
     screen = Watcher()
     async with service.app.router.lifespan_context(service.app):
-        stream = asyncio.create_task(service.hub.stream(JSON, None, screen.send))
+        client = watch(service.hub, JSON, screen.take)
         async with asyncio.timeout(20):
             while not screen.board:
                 await asyncio.sleep(0.001)
     assert boards_threads() == []
     assert service.hub.watched == set()
-    assert stream.done()
+    assert client.closed

@@ -1,4 +1,4 @@
-"""A subscriber is a cursor, and needs no task while its connection takes the bytes."""
+"""A subscriber is a cursor; a sink takes frames without a task while its connection has room."""
 
 from __future__ import annotations
 
@@ -7,22 +7,39 @@ import asyncio
 import pytest
 
 from service.live.stream.frames import RING, Ring
+from service.live.stream.open_stream import OpenStream
+from service.live.stream.places import Places
+from service.live.stream.sinks import SendSink
 from service.live.stream.subscriber import Subscriber
+from service.live.stream.wire import Wire
 from service.problems import Message
+from tests.live.stream.clients import Client
+from tests.live.stream.test_places import VIEW
 
 
-class Wire:
-    """A connection whose flow control the test holds."""
+class Screen(Client):
+    """A screen that keeps what it was sent."""
+
+    def __init__(self, frames: Ring[int], cursor: int | None = None) -> None:
+        self.frames: list[bytes] = []
+        super().__init__(self.frames.append)
+        stream = OpenStream(self, Wire(), [Places(1).taken(VIEW, None)])
+        self.subscriber = Subscriber(stream, None, frames, set(), cursor)
+
+
+class Response:
+    """A response whose flow control the test holds."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.open = asyncio.Event()
         self.open.set()
-        self.gone = False
+        self.error: Exception | None = None
+        self.sink = SendSink(self.send)
 
     async def send(self, message: Message) -> None:
-        if self.gone:
-            raise OSError("gone")
+        if self.error is not None:
+            raise self.error
         self.frames.append(message["body"])
         await self.open.wait()
 
@@ -38,65 +55,86 @@ def begun() -> Ring[int]:
     return ring
 
 
-async def test_frames_are_written_at_once_and_without_a_task() -> None:
-    ring, wire = begun(), Wire()
-    screen = Subscriber(wire.send, ring, None)
-    before = len(asyncio.all_tasks())
-    screen.pump()
-    push(ring, 2)
-    screen.pump()
-    assert wire.frames == [b"snapshot 1", b"patch 2"]
-    assert len(asyncio.all_tasks()) == before
-
-
-async def test_a_full_connection_delays_nobody_and_catches_up_by_itself() -> None:
-    ring, slow, quick = begun(), Wire(), Wire()
-    screens = [Subscriber(wire.send, ring, None) for wire in (slow, quick)]
-    slow.open.clear()
+async def test_a_slow_screen_delays_nobody_and_catches_up_from_its_cursor() -> None:
+    ring = begun()
+    slow, quick = Screen(ring), Screen(ring)
+    for screen in (slow, quick):
+        screen.subscriber.pump()
+    slow.full = True
     for seq in (2, 3, 4):
         push(ring, seq)
-        for screen in screens:
-            screen.pump()
-    assert quick.frames == [b"snapshot 2", b"patch 3", b"patch 4"]
-    assert slow.frames == [b"snapshot 2"]
-    screens[0].send_if_ready(b"heartbeat")
-    assert slow.frames == [b"snapshot 2"]
-    slow.open.set()
-    async with asyncio.timeout(10):
-        while len(slow.frames) < 3:
-            await asyncio.sleep(0)
+        for screen in (slow, quick):
+            screen.subscriber.pump()
+    assert quick.frames == [b"snapshot 1", b"patch 2", b"patch 3", b"patch 4"]
+    assert slow.frames == [b"snapshot 1"]
+    slow.subscriber.send_if_ready(b"heartbeat")
+    assert slow.frames == [b"snapshot 1"]
+    slow.read()
     assert slow.frames == quick.frames
 
 
 async def test_a_subscriber_that_falls_off_the_ring_gets_a_snapshot() -> None:
-    ring, wire = begun(), Wire()
+    ring = begun()
     push(ring, 2)
-    screen = Subscriber(wire.send, ring, ring.cursor_of(2))
+    screen = Screen(ring, ring.cursor_of(2))
     for seq in range(3, RING + 4):
         push(ring, seq)
-    screen.pump()
-    assert wire.frames == [b"snapshot %d" % (RING + 3)]
+    screen.subscriber.pump()
+    assert screen.frames == [b"snapshot %d" % (RING + 3)]
 
 
-async def test_a_connection_that_breaks_ends_its_subscriber() -> None:
-    ring, wire = begun(), Wire()
-    screen = Subscriber(wire.send, ring, None)
-    wire.gone = True
-    screen.pump()
-    assert screen.ended.is_set()
+async def test_a_subscriber_of_a_connection_that_is_lost_ends_and_so_does_one_that_comes_then() -> None:
+    screen = Screen(begun())
+    screen.on_lost()
+    assert screen.subscriber.ended
+    late = Subscriber(screen.subscriber._stream, None, begun(), set(), None)
+    assert late.ended
 
 
-async def test_a_cancelled_task_reaches_the_suspended_send() -> None:
-    tasks = asyncio.all_tasks()
-    ring, wire = begun(), Wire()
-    wire.open.clear()
-    screen = Subscriber(wire.send, ring, None)
-    screen.pump()
+async def test_frames_go_out_at_once_and_without_a_task() -> None:
+    response, before = Response(), asyncio.all_tasks()
+    for frame in (b"1", b"2"):
+        response.sink.write(frame)
+    assert response.frames == [b"1", b"2"]
+    assert not response.sink.full
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_sink_is_full_until_the_last_frame_has_gone_out() -> None:
+    response, room = Response(), asyncio.Event()
+    response.sink.on_room = room.set
+    response.open.clear()
+    for frame in (b"1", b"2"):
+        response.sink.write(frame)
+    assert response.sink.full
+    response.open.set()
+    async with asyncio.timeout(10):
+        await room.wait()
+    assert not response.sink.full
+    assert response.frames == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("the response is over")])
+async def test_a_connection_that_fails_ends_its_stream_alone(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    response, lost = Response(), asyncio.Event()
+    response.sink.on_lost = lost.set
+    response.error = error
+    response.sink.write(b"1")
+    assert lost.is_set()
+    assert response.sink.closed.is_set()
+    assert ("cannot be written to" in caplog.text) is isinstance(error, RuntimeError)
+
+
+async def test_a_response_that_ends_takes_the_suspended_send_with_it() -> None:
+    tasks, response = asyncio.all_tasks(), Response()
+    response.open.clear()
+    response.sink.write(b"1")
     await asyncio.sleep(0)
-    screen.end()
+    response.sink.abandon()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert screen.ended.is_set()
     assert asyncio.all_tasks() == tasks
 
 
