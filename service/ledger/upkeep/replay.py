@@ -21,6 +21,9 @@ MANY: Final = 50_000
 """Records that a rebuild keeps in memory at most, some 100 MB. Most accounts have fewer, so each record is
 written once, and none is read again."""
 
+AT_ONCE: Final = 500
+"""Deliveries that are read at a time."""
+
 Decode = Callable[[Stored], Decoded]
 """Decodes a stored delivery with today's adapters."""
 
@@ -81,7 +84,7 @@ def _changes(
 ) -> Iterator[list[tuple[int, Change]]]:
     """The changes in the log, page by page, each with its delivery's number. What could not be applied is
     not in state, until it is retried."""
-    for page in log.replayed(connection, account.id):
+    for page in log.replayed(connection, account.id, AT_ONCE):
         for delivery in page:
             if delivery.body is None:
                 raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")

@@ -20,8 +20,7 @@ PRUNE_AT_ONCE: Final = 5_000
 """Bodies that one commit drops at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A delivery in the log.
 
     Args:
@@ -232,7 +231,7 @@ _REPLAYED = Prepared(
 _HEADERS: Final = msgspec.json.Decoder(dict[str, str])
 
 
-def replayed(connection: Connection, account: str, limit: int = 500) -> Iterator[list[Stored]]:
+def replayed(connection: Connection, account: str, limit: int) -> Iterator[list[Stored]]:
     """The log of an account in order, up to `limit` deliveries at a time, to be decoded again: without what
     each one changed and which it conflicts with."""
     after = 0
