@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak seeded check format bench screenshots font requirements clean
+.PHONY: help setup demo test soak seeded check format bench screenshots reference font requirements clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ screenshots: setup ## Make docs/screenshots
 	@$(BIN)/python scripts/browser.py
 	$(BIN)/python -m scripts.screenshots
 
+reference: setup ## Write docs/api.md
+	$(BIN)/python -m scripts.api_reference
+
 font: setup ## Make the page's fonts
 	@$(BIN)/python scripts/programs.py
 	$(BIN)/python -m scripts.font
@@ -74,4 +77,4 @@ requirements: setup ## Pin the requirements again, for every platform and Python
 	    --no-header -o $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove what was set up
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

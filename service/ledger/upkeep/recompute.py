@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -20,10 +20,11 @@ from service.ledger.upkeep.replay import Decode, Progress, from_log
 from service.ledger.write import heads, invalidations, sums
 from service.ledger.write import state as states
 from service.ledger.write.invalidations import Invalidation
+from service.ledger.write.sums import About
 from service.model import Instant
 from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
-from service.projections.flow import Deltas, Key
+from service.projections.flow import Cells, Deltas, Key, Middle, Relation
 from service.projections.propagate import DealPair, GonePair, LoadCells, LoadDeals, TaskPair, propagate
 
 PORTION: Final = 20_000
@@ -102,9 +103,22 @@ def _fill(connection: Connection, account: Account, as_of: Instant, progress: Pr
         records = states.load(connection, account.id, "deal", ids)
         return {deal_id: deal_facts(deal_id, records.get(deal_id), rules) for deal_id in ids}
 
-    load_cells = partial(sums.cells, connection, account.id)
     for portion in _portions(connection, account, progress):
-        sums.add(connection, account.id, _flowed(portion, moment, load_deals, load_cells))
+        load_cells = partial(_cells, connection, account.id, {})
+        sums.add(connection, {account.id: _flowed(portion, moment, load_deals, load_cells)})
+
+
+def _cells(
+    connection: Connection, account: str, read: dict[Middle, About], relation: Relation, ids: AbstractSet[str]
+) -> Cells:
+    """The rows of a feeding relation about some entities. The flow asks each relation that feeds deals about
+    the same deals, and each that feeds clients about the same clients, so `read` keeps what it gets."""
+    assert relation.feeds is not None
+    if relation.feeds not in read:
+        found = sums.about(connection, {relation.feeds: {account: ids}})
+        read[relation.feeds] = found.get(account, {})
+    about = read[relation.feeds].get(relation, {})
+    return {key: measures for cells in about.values() for key, measures in cells.items()}
 
 
 def _flowed(portion: _Portion, moment: Moment, load_deals: LoadDeals, load_cells: LoadCells) -> Deltas:
@@ -125,8 +139,7 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
     sums.clear(connection, account.id)
     _fill(connection, account, as_of, progress)
     invalidations.store(connection, account.id, head.seq + 1, Invalidation(everything=True))
-    rebuilt = replace(
-        head,
+    rebuilt = head._replace(
         seq=head.seq + 1,
         as_of=as_of,
         next_tick_at=heads.next_tick(connection, account, as_of),

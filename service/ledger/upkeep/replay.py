@@ -12,10 +12,11 @@ from service.ledger.database.tables import STATE
 from service.ledger.write import heads, log
 from service.ledger.write import state as states
 from service.ledger.write.log import Stored
+from service.ledger.write.state import Saved
 from service.model import FIELDS, Change, Decoded, Entity
 from service.operator_error import OperatorError
 from service.projections.merge import Record, merge
-from service.projections.mergers import LINKS, Successors, redirect, successors
+from service.projections.mergers import LINKS, redirect, successors
 
 MANY: Final = 50_000
 """Records that a rebuild keeps in memory at most, some 100 MB. Most accounts have fewer, so each record is
@@ -113,7 +114,8 @@ def _load(
 
 def _store(connection: Connection, account: str, kept: LogState) -> None:
     for entity, records in kept.items():
-        states.save(connection, account, entity, records, stored={})
+        saved = (Saved(account, entity_id, record, None) for entity_id, record in records.items())
+        states.save(connection, entity, saved)
 
 
 def _redirect(connection: Connection, account: str) -> None:
@@ -123,12 +125,7 @@ def _redirect(connection: Connection, account: str) -> None:
         into |= successors(page)
     for entity in LINKS if into else ():
         for page in states.pages(connection, account, entity):
-            led = _led(entity, page, into)
-            states.save(connection, account, entity, led, stored={})
-
-
-def _led(entity: Entity, records: dict[str, Record], into: Successors) -> dict[str, Record]:
-    """Those of some records that a merger leads elsewhere, after that."""
-    before = {entity_id: record.copy() for entity_id, record in records.items()}
-    redirect(entity, records.values(), into)
-    return {entity_id: record for entity_id, record in records.items() if record != before[entity_id]}
+            led = {entity_id: record.copy() for entity_id, record in page.items()}
+            redirect(entity, led.values(), into)
+            saved = (Saved(account, entity_id, led[entity_id], record) for entity_id, record in page.items())
+            states.save(connection, entity, saved)
