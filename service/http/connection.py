@@ -226,7 +226,7 @@ class Connection(HttpToolsProtocol):
         async def noted(scope: Message, receive: Receive, send: Send) -> None:
             def noting(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
-                    self._note(message)
+                    self._note(cycle, message)
                 elif message["type"] == HANDOVER:
                     return self._hand_over(cycle, message["to"])
                 elif cycle.more_body and not cycle.keep_alive and not message.get("more_body"):
@@ -237,12 +237,12 @@ class Connection(HttpToolsProtocol):
 
         super()._start_asgi_task(cycle, noted)  # type: ignore[arg-type]  # uvicorn types each message
 
-    def _note(self, start: Message) -> None:
+    def _note(self, cycle: RequestResponseCycle, start: Message) -> None:
         self._proven |= 200 <= start["status"] < 300
         types = [value for name, value in start.get("headers", ()) if name == b"content-type"]
         self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
-        if self._is_stream and self.scope["http_version"] == "1.0":
-            self.cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
+        if self._is_stream and cycle.scope["http_version"] == "1.0":
+            cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
 
     async def _hand_over(self, cycle: RequestResponseCycle, to: Callable[[Sink], None]) -> None:
         """Leave the connection to an event stream whose head has been sent, unless it has ended meanwhile."""
