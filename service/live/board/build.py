@@ -31,28 +31,26 @@ from service.projections.facts import PENDING
 
 
 def build_snapshot(
-    rows: BoardRows,
-    account: Account,
-    query: BoardQuery,
-    ranges: Ranges,
-    *,
-    storing: bool = True,
-    sums: LossSums | None = None,
+    rows: BoardRows, account: Account, query: BoardQuery, ranges: Ranges, *, storing: bool = True
 ) -> Snapshot:
+    """The board of a query; see `built`."""
+    return built(LossSums.of(account, rows), query, ranges, storing=storing)
+
+
+def built(sums: LossSums, query: BoardQuery, ranges: Ranges, *, storing: bool) -> Snapshot:
     """The board of a query.
 
     Args:
-        rows: With the losses of the ranges.
-        account: Gives the kinds of reasons, the zone, the currency and the language, as configured now.
+        sums: Of rows with the losses of the ranges; and of the account, which gives the kinds of reasons, the
+            zone, the currency and the language, as configured now.
         ranges: `ranges.ranges` of the query.
         storing: Whether the service can store what comes in.
-        sums: `LossSums` of the rows and the account, where there are.
 
     Raises:
         KeyError: The rows lack the losses of a range.
     """
-    losses = _losses(rows, account, ranges, LossSums.of(account, rows) if sums is None else sums)
-    account = account.with_hand(rows.by_hand)
+    rows, account = sums.rows, sums.account.with_hand(sums.rows.by_hand)
+    losses = _losses(rows, account, ranges, sums)
     heard_at = rows.last_delivery_at
     return Snapshot(
         account=rows.account,

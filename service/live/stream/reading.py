@@ -11,7 +11,7 @@ from service.config import Account
 from service.ledger.database.errors import CutShort
 from service.ledger.read.board import BoardRows, Selection
 from service.ledger.read.reader import BoardReader
-from service.live.board.build import build_snapshot
+from service.live.board.build import built
 from service.live.board.loss_sums import LossSums
 from service.live.board.ranges import Ranges, ranges
 from service.live.board.snapshot import Snapshot
@@ -59,7 +59,7 @@ def read(
     updates: dict[Feed, Update] = {}
     for feed in readable:
         try:
-            board = build_snapshot(rows, account, feed.query, days[feed], storing=storing, sums=sums)
+            board = built(sums, feed.query, days[feed], storing=storing)
         except Exception:  # a bug that one view meets
             _log.exception("a view of the board of %s cannot be made", account.id)
             continue
