@@ -1,6 +1,6 @@
 """Engines: connections to SQLite and to PostgreSQL, and what differs between the two.
 
-SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when two
+SQLite comes with its driver, because versions before 3.51.3 can corrupt a write-ahead log when two
 connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
 Only writing connections checkpoint.
 
@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import pysqlite3
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +26,7 @@ from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
+from service.ledger.database.sqlite import driver
 from service.ledger.database.statements.prepared import Prepared
 from service.operator_error import OperatorError
 
@@ -83,11 +83,6 @@ LOG_BYTES: Final = 64 * 2**20
 """Size to which the file of the write-ahead log is cut as it begins again. It outgrows that only while
 somebody reads an old state of the database."""
 
-# The driver looks for a way to bind what is no number and no text. For these it would find out each time, by
-# an exception, that there is none, and that takes longer than to store a row.
-pysqlite3.register_adapter(type(None), {}.get)
-pysqlite3.register_adapter(bool, int)
-
 ANNOUNCERS: Final = 1
 """Connections of a serving process that notify other nodes. One more connection listens."""
 
@@ -131,13 +126,11 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
 
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
-    if pysqlite3.sqlite_version_info < SAFE_SQLITE:
+    if driver.sqlite_version_info < SAFE_SQLITE:
         needed = ".".join(map(str, SAFE_SQLITE))
-        raise RuntimeError(
-            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
-        )
+        raise RuntimeError(f"SQLite {driver.sqlite_version} can corrupt its log; {needed} or newer is needed")
     engine = create_engine(
-        url, module=pysqlite3, connect_args={"check_same_thread": False}, hide_parameters=True
+        url, module=driver, connect_args={"check_same_thread": False}, hide_parameters=True
     )
     _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
@@ -249,7 +242,7 @@ def empty_log(connection: Connection) -> bool:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    except pysqlite3.Error as error:
+    except driver.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
 
 
