@@ -10,10 +10,12 @@ import click
 from service.commands.lazy import Deferred, LazyGroup
 
 DEFERRED: Final = (
+    Deferred("init", "connecting.commands:init", "Write a configuration, and say what to do in the CRM."),
     Deferred("serve", "serving:serve", "Receive webhooks and serve the boards."),
     Deferred("demo", "demo:demo", "Serve a simulated sales office."),
     Deferred("check-config", "check_config:check_config", "Check the configuration and print each account."),
     Deferred("migrate", "database:migrate", "Bring the database's schema up to date."),
+    Deferred("send-test", "connecting.commands:send_test", "Post invented events, and take them back."),
     Deferred("sync", "crm.commands:sync", "Load what the CRM already has."),
     Deferred("subscribe", "crm.commands:subscribe", "Register the webhook with the CRM."),
     Deferred("import", "crm.commands:import_file", "Import a CSV file of deals or tasks."),

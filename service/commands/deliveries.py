@@ -9,6 +9,7 @@ import click
 from service.clock import SystemClock
 from service.commands import operations
 from service.commands import tail as told
+from service.commands.connecting.incoming import Incoming
 from service.commands.options import accounts, bar, with_config
 from service.config import Config
 from service.ledger.upkeep import attach
@@ -82,17 +83,11 @@ def quarantine_drop(config: Config, account_id: str, number: int) -> None:
 @click.option("--once", is_flag=True, help="Show them and exit.")
 @with_config
 def tail(config: Config, account_id: str | None, lines: int, once: bool) -> None:
-    """Follow deliveries and what each one changed, for a person who connects a CRM."""
-    followed = accounts(config, account_id)
-    seen: dict[str, int] = {}
-    for account in followed:
-        newest = attach.read(config.database_url, log.newest_number, account.id)
-        seen[account.id] = max(0, newest - lines)
+    """Follow deliveries and what each one changed, and what was refused, for a person who connects a CRM."""
+    incoming = Incoming(config, accounts(config, account_id), lines)
     while True:
-        for account in followed:
-            for stored in attach.read(config.database_url, log.stored, account.id, seen[account.id]):
-                seen[account.id] = stored.number
-                click.echo(told.line(stored, account))
+        for came in incoming.look():
+            click.echo(came.line)
         if once:
             return
         time.sleep(told.POLL_SECONDS)

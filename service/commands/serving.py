@@ -48,9 +48,18 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 
 
 def serve_config(
-    config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
+    config: Config,
+    clock: Clock,
+    host: str,
+    port: int,
+    rebuild: Rebuild,
+    workers: int = 1,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until a signal to stop.
+
+    Args:
+        on_started: Called once requests are accepted.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
@@ -68,6 +77,7 @@ def serve_config(
     def started(url: str) -> None:
         linked.print_addresses(url)
         manager.ready(url)
+        on_started()
 
     with operations.alone(config):
         manager.preparing("Preparing the database")

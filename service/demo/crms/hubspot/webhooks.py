@@ -8,6 +8,7 @@ an association has no `objectId`.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,11 @@ def signature_v3(secret: str, method: str, url: str, body: bytes, timestamp: str
     return base64.b64encode(hmac.digest(secret.encode(), signed, "sha256")).decode()
 
 
+def signature_v1(secret: str, body: bytes) -> str:
+    """`X-HubSpot-Signature`."""
+    return hashlib.sha256(secret.encode() + body).hexdigest()
+
+
 def packed(events: Iterable[Json]) -> bytes:
     """A webhook's body."""
     return json.dumps(list(events), ensure_ascii=False, separators=(",", ":")).encode()
@@ -59,6 +65,7 @@ class Posts:
     """Makes webhooks of events. Tasks have generic events (`object.*`) only."""
 
     office: Office
+    portal: int = PORTAL
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def webhook(self, event: Event) -> Webhook | None:
@@ -125,7 +132,7 @@ class Posts:
         return {
             "eventId": crc32(str(next(self.numbers)).encode()),
             "subscriptionId": crc32(f"{kind.id} {subscription} {own.get('propertyName')}".encode()) % 10**7,
-            "portalId": PORTAL,
+            "portalId": self.portal,
             "appId": APP,
             "occurredAt": at * 1000,
             "subscriptionType": subscription,
