@@ -14,9 +14,9 @@ help: ## Show the targets
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.runtime: .venv/.python requirements.txt pyproject.toml
+.venv/.runtime: .venv/.python requirements.txt requirements-build.txt pyproject.toml
 	@echo "Setting up .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -67,12 +67,11 @@ font: setup ## Make the page's fonts
 	@$(BIN)/python scripts/programs.py
 	$(BIN)/python -m scripts.font
 
-requirements: setup ## Pin the requirements again
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --strip-extras --allow-unsafe -o requirements.txt requirements.in
-	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --strip-extras --allow-unsafe -o requirements-dev.txt requirements-dev.in
+requirements: setup ## Pin the requirements again, for every platform and Python
+	$(BIN)/python -m pip install --quiet uv
+	for name in requirements requirements-build requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-header -o $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove what was set up
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

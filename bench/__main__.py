@@ -9,9 +9,10 @@ import platform
 import sys
 import time
 
-from bench import against, cost, nodes, pages, scale, screens, throughput
+from bench import against, core, cost, nodes, pages, scale, screens, throughput
 
 BENCHES = {
+    "core": core.main,
     "cost": cost.main,
     "throughput": throughput.main,
     "screens": screens.main,

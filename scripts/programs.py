@@ -11,12 +11,26 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-PLACES: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+UNPACKED: Final = (
+    Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache") / "lossboard" / "programs"
+)
+"""Where packages are unpacked that would start a server if they were installed."""
+
+PLACES: Final = os.pathsep.join(
+    (
+        os.environ.get("PATH", ""),
+        "/usr/sbin",
+        "/usr/local/sbin",
+        str(UNPACKED / "usr" / "sbin"),
+        str(Path(sys.executable).parent),
+    )
+)
 LIBRARIES: Final = ("/usr/lib/fiu", "/usr/local/lib/fiu", "/usr/lib64/fiu")
 
 
@@ -63,16 +77,20 @@ def font(family: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """Something that tests need, how it is found, and Debian's package that has it."""
+    """Something that tests need, how it is found, and Debian's package that has it, which is installed or
+    unpacked into `UNPACKED`."""
 
     name: str
     find: Callable[[], str | None]
     package: str
+    is_unpacked: bool = False
 
 
 NEEDED: Final = (
     Needed("PgBouncer", lambda: program("pgbouncer"), "pgbouncer"),
     Needed("strace", lambda: program("strace"), "strace"),
+    Needed("nginx", lambda: program("nginx"), "nginx", is_unpacked=True),
+    Needed("openssl", lambda: program("openssl"), "openssl"),
     Needed("systemd-analyze", lambda: program("systemd-analyze"), "systemd"),
     Needed("libfiu", fault_library, "libfiu0"),
     Needed("DejaVu", lambda: font("DejaVu"), "fonts-dejavu-core"),
@@ -87,13 +105,25 @@ def _missing() -> list[Needed]:
 
 def install(packages: list[str]) -> None:
     """Install packages of Debian, as far as they can be."""
-    for command in (
-        ("apt-get", "update", "-q"),
-        ("apt-get", "install", "-y", "-q", "--no-install-recommends", *packages),
-    ):
-        print("+", " ".join(command), flush=True)
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(command, check=False, timeout=600, env=environment)
+    _run("apt-get", "update", "-q")
+    if packages:
+        _run("apt-get", "install", "-y", "-q", "--no-install-recommends", *packages)
+
+
+def unpack(packages: list[str]) -> None:
+    """Unpack packages of Debian into `UNPACKED`, as far as they can be."""
+    UNPACKED.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for package in packages:
+            _run("apt-get", "download", "-q", package, folder=folder)
+        for path in Path(folder).glob("*.deb"):
+            _run("dpkg", "-x", str(path), str(UNPACKED))
+
+
+def _run(*command: str, folder: str | None = None) -> None:
+    print("+", " ".join(command), flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, check=False, timeout=600, env=environment, cwd=folder)
 
 
 def main() -> int:
@@ -101,7 +131,8 @@ def main() -> int:
     missing = _missing()
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing for the tests: {', '.join(needed.name for needed in missing)}", flush=True)
-        install([needed.package for needed in missing])
+        install([needed.package for needed in missing if not needed.is_unpacked])
+        unpack([needed.package for needed in missing if needed.is_unpacked])
     for needed in _missing():
         variable = "LOSSBOARD_FIU" if needed.find is fault_library else _variable(needed.name)
         how = "" if needed.name in FONTS else f", or give its path with {variable}=PATH"

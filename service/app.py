@@ -11,7 +11,6 @@ from typing import Final
 import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -23,6 +22,7 @@ from service.brake import Brake
 from service.clock import Clock
 from service.config import Account, Config
 from service.http.address import Address
+from service.http.direct import Direct
 from service.http.security import SecurityHeaders
 from service.ledger.database import schema
 from service.ledger.database.database import Database
@@ -45,7 +45,7 @@ from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import MAX_STREAMS, Hub
 from service.metrics import Metrics
 from service.model import SECOND
-from service.problems import Problem
+from service.problems import DEFECT, Problem
 from service.sync.runner import AccountSync, Runner
 from service.webhooks.endpoint import WebhookEndpoint
 
@@ -103,32 +103,37 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         metrics_route(metrics, config.metrics_token, brake),
         *_health(database, writer, soundness),
     ]
-    app = application(routes, config.root_path, _lifespan(writer, hub, runs, database))
+    app = Application(routes, config.root_path, _lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)
 
 
-def application(
-    routes: Sequence[Route], root_path: str = "", lifespan: Lifespan[Starlette] | None = None
-) -> Starlette:
-    """The routes, with everything around them that holds for all of them."""
+class Application(Starlette):
+    """The routes, with everything around them that holds for all of them.
 
-    async def on_defect(_request: Request, _error: Exception) -> Response:
-        # The server logs it. What is returned here is sent past all middleware.
-        defect = Problem(500, "the service has failed here; its log says how")
-        return SecurityHeaders(ErrorPages(defect, root_path))  # type: ignore[return-value]
+    Args:
+        root_path: As `Config.root_path`.
+    """
 
-    app = Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(SecurityHeaders),
-            Middleware(ErrorPages, root_path),
-            Middleware(Address, root_path),
-        ],
-        exception_handlers={HTTPException: _on_http_exception, Exception: on_defect},
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False  # `Address` takes the slash off
-    return app
+    def __init__(
+        self, routes: Sequence[Route], root_path: str = "", lifespan: Lifespan[Starlette] | None = None
+    ) -> None:
+        handlers = {HTTPException: _on_http_exception, Exception: _on_defect}
+        super().__init__(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+        self._root_path = root_path
+        self._webhooks = {
+            route.path: route.endpoint for route in routes if isinstance(route.endpoint, WebhookEndpoint)
+        }
+        self.router.redirect_slashes = False  # `Address` takes the slash off
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette's own, which end with the routes, inside those of the service."""
+        app = Direct(super().build_middleware_stack(), self._webhooks, self._root_path)
+        return SecurityHeaders(ErrorPages(Address(app, self._root_path), self._root_path))
+
+
+async def _on_defect(_request: Request, _error: Exception) -> Response:
+    """The response to a defect, which the server logs."""
+    return DEFECT  # type: ignore[return-value]
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:

@@ -174,8 +174,7 @@ class Need:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True):
     """The content of a body, as an adapter decoded it.
 
     Args:
@@ -195,8 +194,7 @@ class Decoded:
     content: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """What comes before the body of an HTTP request.
 
     Args:
@@ -212,8 +210,7 @@ class Head:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Request(Head):
+class Request(Head, frozen=True):
     """An HTTP request, as adapters get it.
 
     Args:
@@ -292,6 +289,8 @@ def earlier(moment: Instant, micros: int) -> Instant:
 
 def storable(text: str) -> str:
     """Text that both databases store alike: without NUL and lone surrogates."""
+    if text.isprintable():  # as almost all are; neither of the two is
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 

@@ -16,6 +16,14 @@ _NO_DIGITS: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI V
 _THREE_DIGITS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 _CODE: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
+_PLAIN: Final = {
+    0: re.compile(r"\d{1,14}", re.ASCII),
+    2: re.compile(r"\d{1,12}\.\d\d", re.ASCII),
+    3: re.compile(r"\d{1,11}\.\d{3}", re.ASCII),
+}
+"""By the number of a currency's decimals, an amount with all of them, as almost all are: its digits are its
+minor units, below `AMOUNT_LIMIT`."""
+
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -42,9 +50,12 @@ def parse_amount(value: object, currency: str) -> int:
     Raises:
         ValueError: It is no number, it is too large, or it has more decimals than the currency has.
     """
+    digits = minor_digits(currency)
+    if isinstance(value, str) and _PLAIN[digits].fullmatch(value):
+        return int(value.replace(".", ""))
     exact = _minor_units(value, currency)
     if exact != exact.to_integral_value(context=_EXACT):
-        raise ValueError(f"an amount in {currency} has at most {minor_digits(currency)} decimals")
+        raise ValueError(f"an amount in {currency} has at most {digits} decimals")
     return int(exact)
 
 

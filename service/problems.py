@@ -53,3 +53,7 @@ class Problem:
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+DEFECT: Final = Problem(500, "the service has failed here; its log says how")
+"""The response to a request in whose handling an exception was raised that nothing expects."""

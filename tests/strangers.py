@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
-from service.app import application
+from service.app import Application
 from service.brake import Brake
 from service.config import Secret
 from service.ledger.database.database import Database
@@ -30,7 +30,7 @@ def stranger_app(metrics: Metrics) -> Starlette:
     endpoint = WebhookEndpoint(ACCOUNTS, FakeWriter(), clock, metrics, brake)
     of_boards = [route for route in boards.routes if isinstance(route, Route)]
     own = [Route("/webhooks/{account}", endpoint), metrics_route(metrics, Secret(TOKEN), brake)]
-    return application([*of_boards, *own])
+    return Application([*of_boards, *own])
 
 
 async def ask(app: ASGIApp, method: str, path: str, query: str, headers: Mapping[str, str]) -> int:

@@ -69,8 +69,9 @@ PYTHON: Final = list(_files(".py"))
 SCRIPTS: Final = list(_files(".js", ".mjs"))
 PAGE: Final = list(_files(".js", ".mjs", ".css", ".svg", under="service/live/static"))
 CODE: Final = (".py", ".js", ".html", ".css", ".mako", "Makefile", ".ci/run")
-WORDS: Final = (".md", ".txt", ".in", ".toml", ".ini", ".json", ".po", ".gitignore")
-TEXTS: Final = list(_files(*CODE, *WORDS))
+WORDS: Final = (".md", ".txt", ".in", ".toml", ".ini", ".json", ".po", ".gitignore", ".dockerignore")
+DEPLOYED: Final = ("Dockerfile", ".yaml", ".conf", ".service", ".timer", ".sysusers", "Caddyfile", ".caddy")
+TEXTS: Final = list(_files(*CODE, *WORDS, *DEPLOYED))
 
 
 def _text(path: str) -> str:
@@ -186,7 +187,7 @@ def test_no_file_names_a_folder_of_the_machine_that_it_was_written_on() -> None:
     assert ONE_MACHINE.search("see " + "/work" + "/main")
 
 
-@pytest.mark.parametrize("path", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("path", [path for path in TEXTS if re.fullmatch(r"requirements.*\.txt", path)])
 def test_every_requirement_is_pinned_with_its_hashes(path: str) -> None:
     lines = _text(path).replace("\\\n", " ").splitlines()
     pins = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -194,11 +195,14 @@ def test_every_requirement_is_pinned_with_its_hashes(path: str) -> None:
     assert [pin for pin in pins if not re.match(r"[\w.-]+==\S+\s.*--hash=sha256:", pin)] == []
 
 
+def _listed(path: str) -> set[str]:
+    return {line for line in _text(path).splitlines() if line and line[0] not in "#-"}
+
+
 def test_the_requirements_are_those_of_the_distribution_and_what_builds_it() -> None:
     project = tomllib.loads(_text("pyproject.toml"))
-    listed = {line for line in _text("requirements.in").splitlines() if line and not line.startswith("#")}
-    builders = {*project["build-system"]["requires"], "editables"}
-    assert listed == {*project["project"]["dependencies"], *builders}
+    assert _listed("requirements.in") == {*project["project"]["dependencies"]}
+    assert _listed("requirements-build.in") == {*project["build-system"]["requires"], "editables"}
 
 
 def test_scripts_stand_where_the_page_is_served_from_and_import_only_their_neighbours() -> None:

@@ -8,8 +8,7 @@ in fields that its adapter names (`Adapter.without_secrets`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -24,10 +23,19 @@ SHORTEST: Final = 16
 
 def without_secrets(body: bytes, account: Account) -> bytes:
     """The body without the account's secrets, written as they are, as in an address, or as in JSON."""
-    for secret in _secrets(account):
-        for form in _forms(secret):
-            body = body.replace(form, CUT)
+    return without(body, forms_of(account))
+
+
+def without(body: bytes, forms: Iterable[bytes]) -> bytes:
+    """The body without the secrets of which these are the forms; itself if it has none."""
+    for form in forms:
+        body = body.replace(form, CUT)
     return body
+
+
+def forms_of(account: Account) -> tuple[bytes, ...]:
+    """How a body can write the secrets of an account."""
+    return tuple(dict.fromkeys(form for secret in _secrets(account) for form in _forms(secret)))
 
 
 def _secrets(account: Account) -> Iterator[str]:
@@ -41,7 +49,6 @@ def _secrets(account: Account) -> Iterator[str]:
         yield account.api.token.value
 
 
-@lru_cache(maxsize=4096)  # of what the configuration holds, and nothing else
 def _forms(secret: str) -> tuple[bytes, ...]:
     """How a body can write a secret; none for one that is too short."""
     if len(secret) < SHORTEST:

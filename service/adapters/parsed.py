@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from service.adapters.fields import UNDECODABLE, one_line
 from service.model import Change, Decoded, Need, Rejection
@@ -16,8 +18,7 @@ MAX_CHANGES: Final = 25_000
 body has room for 22 000 in sound events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """The changes and needs in one part of a body, or in the whole body.
 
     Args:
@@ -89,5 +90,5 @@ def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed], room: 
         parsed = rejected(error)
     if not parsed.rejections:
         return parsed
-    numbered = tuple(replace(rejection, part=number) for rejection in parsed.rejections)
+    numbered = tuple(Rejection(number, told.error, told.detail) for told in parsed.rejections)
     return replace(parsed, rejections=numbered)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import structs
 
 from service.adapters import ADAPTERS
 from service.adapters.csv import file
@@ -184,7 +186,7 @@ def retry(config: Config, account: Account, number: int, clock: Clock) -> Decode
     except OperatorError:
         raise
     except Exception as error:  # whatever its content does, the command says so and goes on
-        return replace(decoded, rejections=(rejection_of(error),))
+        return structs.replace(decoded, rejections=(rejection_of(error),))
     return decoded
 
 

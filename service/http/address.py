@@ -7,6 +7,7 @@ header and repeat the query, and no CRM follows one.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -41,16 +42,17 @@ class Address:
         self._app = app
         self._root_path = root_path
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
+        app = self._app
         if scope["type"] == "http":
             if (problem := _problem(scope)) is not None:
-                await problem(scope, receive, send)
-                return
+                return problem(scope, receive, send)
             path = inside(scope["path"], self._root_path)
             path = path.removesuffix("/") if len(path) > 1 else path
             scope = {**scope, "path": self._root_path + path, "root_path": self._root_path}
-        await self._app(scope, receive, send)
+        served: Awaitable[None] = app(scope, receive, send)
+        return served
 
 
 def inside(path: str, root_path: str) -> str:
@@ -63,9 +65,11 @@ def inside(path: str, root_path: str) -> str:
 def _problem(scope: Message) -> Problem | None:
     """What is wrong with the address of a request, if anything is: two readers of one that is ambiguous (a
     proxy and the service) must not come to two answers."""
-    hosts = sum(name == b"host" for name, _ in scope["headers"])
+    hosts = [name for name, _ in scope["headers"]].count(b"host")
     if hosts > 1 or (hosts == 0 and scope["http_version"] != "1.0"):
         return _NO_HOST
+    if not scope["query_string"]:
+        return None
     if len(scope["query_string"]) > MAX_QUERY or scope["query_string"].count(b"&") >= MAX_PARAMETERS:
         return _TOO_LONG
     names = [part.partition(b"=")[0] for part in scope["query_string"].split(b"&")]

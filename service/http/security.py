@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from service.problems import Message, Receive, Send
+from service.problems import Message, RawHeaders, Receive, Send
 
 SECURITY: Final[Mapping[str, str]] = {
     "content-security-policy": (
@@ -23,8 +24,6 @@ SECURITY: Final[Mapping[str, str]] = {
 }
 """Each is sent unless the response has one of that name."""
 
-_RAW: Final = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
-
 
 class SecurityHeaders:
     """Around an ASGI application: adds `SECURITY` to its responses."""
@@ -32,15 +31,22 @@ class SecurityHeaders:
     def __init__(self, app: Any) -> None:
         self._app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                names = {name.lower() for name, _ in headers}
-                headers += [(name, value) for name, value in _RAW if name not in names]
-                message = {**message, "headers": headers}
+                headers = message["headers"]
+                lacking = _lacking(tuple([name.lower() for name, _ in headers]))
+                message = {**message, "headers": [*headers, *lacking]}
             return send(message)  # no coroutine of its own for each frame of a stream
 
-        await self._app(scope, receive, send_with_headers)
+        served: Awaitable[None] = self._app(scope, receive, send_with_headers)
+        return served
+
+
+@lru_cache(maxsize=256)  # the names come from the code, in a few combinations
+def _lacking(names: tuple[bytes, ...]) -> RawHeaders:
+    """What is added to a response with headers of these names."""
+    raw = ((name.encode(), value.encode()) for name, value in SECURITY.items())
+    return tuple((name, value) for name, value in raw if name not in names)

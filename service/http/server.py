@@ -73,6 +73,7 @@ class Server(uvicorn.Server):
             port=port,
             http=partial(Connection, limit=self._limit, on_refused=on_closed),  # type: ignore[arg-type]
             ws="none",
+            interface="asgi3",
             access_log=False,  # addresses contain tokens
             log_config=None,
             server_header=False,

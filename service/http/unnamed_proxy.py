@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 from service.problems import Message, Receive, Send
@@ -17,12 +18,13 @@ class UnnamedProxy:
         self._app = app
         self._told = False
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        if not self._told and any(name == b"x-forwarded-for" for name, _ in scope.get("headers", ())):
+        if not self._told and b"x-forwarded-for" in [name for name, _ in scope.get("headers", ())]:
             self._told = True
             _log.warning(
                 "a request came with X-Forwarded-For, which is not believed: if a proxy stands before the "
                 "service, name it in trusted_proxies, or all its clients count as one"
             )
-        await self._app(scope, receive, send)
+        served: Awaitable[None] = self._app(scope, receive, send)
+        return served

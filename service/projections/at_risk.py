@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
@@ -53,53 +51,62 @@ def at_stake(own_tasks: int, open_amount: int, late_amount: int) -> int:
     return open_amount if own_tasks else late_amount
 
 
-def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
+def from_task(task: TaskFacts, moment: Moment) -> list[Contribution]:
     """An open task counts on its deal; an overdue one on its deal, or on the client itself."""
     if task.done_at is not None:
-        return
+        return []
     overdue = task.overdue(moment.now)
     if task.deal_id is not None:
-        yield DEAL_TASKS, (task.deal_id,), (1, int(overdue))
+        parts: list[Contribution] = [(DEAL_TASKS, (task.deal_id,), (1, int(overdue)))]
         if overdue:
-            yield DEAL_MANAGERS, (task.deal_id, task.manager_id), (1,)
-    elif task.client_id is not None and overdue:
-        yield CLIENT_DEALS, (task.client_id,), (0, 0, 0, 0, 1, 0)
-        yield CLIENT_MANAGERS, (task.client_id, task.manager_id), (0, 0, 1)
+            parts.append((DEAL_MANAGERS, (task.deal_id, task.manager_id), (1,)))
+        return parts
+    if task.client_id is not None and overdue:
+        return [
+            (CLIENT_DEALS, (task.client_id,), (0, 0, 0, 0, 1, 0)),
+            (CLIENT_MANAGERS, (task.client_id, task.manager_id), (0, 0, 1)),
+        ]
+    return []
 
 
-def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, sums: EntitySums) -> list[Contribution]:
     """An open deal counts on its client. An overdue task on an open or unknown deal puts the client at
     risk."""
-    overdue_tasks = sums.row(DEAL_TASKS)[1] if deal.phase in ("open", "unknown") else 0
+    if deal.phase not in ("open", "unknown"):
+        return []
+    parts: list[Contribution] = []
     if deal.phase == "open":
-        yield CLIENT_DEALS, (deal.client_id,), (1, deal.amount, 0, 0, 0, 0)
-    if not overdue_tasks:
-        return
-    yield CLIENT_DEALS, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0, 0)
-    yield DEALS_AT_RISK, (deal.client_id, deal.id), (overdue_tasks, deal.amount)
-    for (manager_id,), (tasks,) in sums.rows(DEAL_MANAGERS).items():
-        yield CLIENT_MANAGERS, (deal.client_id, manager_id), (deal.amount, tasks, 0)
+        parts.append((CLIENT_DEALS, (deal.client_id,), (1, deal.amount, 0, 0, 0, 0)))
+    if overdue_tasks := sums.row(DEAL_TASKS)[1]:
+        parts.append((CLIENT_DEALS, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0, 0)))
+        parts.append((DEALS_AT_RISK, (deal.client_id, deal.id), (overdue_tasks, deal.amount)))
+        for (manager_id,), (tasks,) in sums.rows(DEAL_MANAGERS).items():
+            parts.append((CLIENT_MANAGERS, (deal.client_id, manager_id), (deal.amount, tasks, 0)))
+    return parts
 
 
-def from_gone(client_id: str) -> Iterator[Contribution]:
+def from_gone(client_id: str) -> list[Contribution]:
     """Nobody is there to be called."""
-    yield CLIENT_DEALS, (client_id,), (0, 0, 0, 0, 0, 1)
+    return [(CLIENT_DEALS, (client_id,), (0, 0, 0, 0, 0, 1))]
 
 
-def from_client(client: EntitySums) -> Iterator[Contribution]:
+def from_client(client: EntitySums) -> list[Contribution]:
     """A client with an overdue task is at risk, by each manager who has such a task."""
     _, open_amount, late_amount, deal_tasks, own_tasks, gone = client.row(CLIENT_DEALS)
     present = not gone
     tasks = deal_tasks + present * own_tasks
     if not tasks:
-        return
+        return []
     amount = at_stake(present * own_tasks, open_amount, late_amount)
-    yield STAKES, (client.id,), (tasks, amount, open_amount)
-    yield AT_RISK, (), (1, amount, tasks)
+    parts: list[Contribution] = [
+        (STAKES, (client.id,), (tasks, amount, open_amount)),
+        (AT_RISK, (), (1, amount, tasks)),
+    ]
     for (manager_id,), (late_amount, deal_tasks, own_tasks) in client.rows(CLIENT_MANAGERS).items():
         if tasks := deal_tasks + present * own_tasks:
             amount = at_stake(present * own_tasks, open_amount, late_amount)
-            yield MANAGER_STAKES, (manager_id,), (tasks, amount)
+            parts.append((MANAGER_STAKES, (manager_id,), (tasks, amount)))
+    return parts
 
 
 PROJECTION = Projection(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -54,17 +55,19 @@ def merge_batch(
         stored: The records of the entities that the changes are about, of the tasks that the clock changed,
             and of what is redirected.
     """
-    records: dict[Entity, dict[str, Record]] = {}
-    changed: dict[int, dict[str, dict[str, tuple[Value, Value]]]] = {}
-    changed_ids: dict[Entity, set[str]] = {}
+    records: defaultdict[Entity, dict[str, Record]] = defaultdict(dict)
+    changed: defaultdict[int, dict[str, dict[str, tuple[Value, Value]]]] = defaultdict(dict)
+    changed_ids: defaultdict[Entity, set[str]] = defaultdict(set)
     for number, change in changes:
-        merged = records.setdefault(change.entity, {})
-        if change.id not in merged:
-            known = stored.get(change.entity, {}).get(change.id)
-            merged[change.id] = Record() if known is None else known.copy()
-        if values := merge(merged[change.id], change, number):
-            changed_ids.setdefault(change.entity, set()).add(change.id)
-            changed.setdefault(number, {}).setdefault(f"{change.entity} {change.id}", {}).update(values)
+        entity, id = change.entity, change.id
+        merged = records[entity]
+        record = merged.get(id)
+        if record is None:
+            known = stored.get(entity, {}).get(id)
+            record = merged[id] = Record() if known is None else known.copy()
+        if values := merge(record, change, number):
+            changed_ids[entity].add(id)
+            changed[number].setdefault(f"{entity} {id}", {}).update(values)
 
     _redirect(records, changed_ids, redirection)
 

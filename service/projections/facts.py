@@ -6,18 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from service.calendar import local_day
-from service.model import COUNTED_LIMIT, UNDATED, Day, Entity, Instant, Value
+from service.model import COUNTED_LIMIT, SECOND, UNDATED, Day, Entity, Instant
 from service.money import NO_CURRENCY, convert
 from service.projections.merge import Record
 
+_Values: TypeAlias = Mapping[str, Any]
+"""The values of a record, each of the type that `FIELDS` gives it. An empty text is none."""
+
 Phase: TypeAlias = Literal["open", "won", "lost", "deleted", "unknown"]
 """A deal's status, or why it has none: it was deleted, or no change about the deal itself has come yet."""
+
+MINUTE: Final = 60 * SECOND
 
 NOBODY: Final = ""
 """Stands in a key for a missing id: no manager, no reason, no pipeline."""
@@ -45,12 +50,13 @@ class Rules:
 
     def day(self, moment: Instant) -> Day:
         """The local day of a moment, as an ordinal."""
-        return _day(moment, self.zone)
+        return _day(moment // MINUTE, self.zone)
 
 
 @lru_cache(maxsize=65_536)
-def _day(moment: Instant, zone: ZoneInfo) -> Day:
-    return local_day(moment, zone)
+def _day(minute: int, zone: ZoneInfo) -> Day:
+    """The local day of a minute since 1970. Since 2000 no zone's day begins or ends within a minute."""
+    return local_day(Instant(minute * MINUTE), zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Moment:
     today: Day
 
 
-class TaskFacts(msgspec.Struct, frozen=True):
+class TaskFacts(msgspec.Struct, frozen=True, gc=False):
     """A task that counts: it is not deleted, and on a deal or a client.
 
     Args:
@@ -90,7 +96,7 @@ class TaskFacts(msgspec.Struct, frozen=True):
         return self.done_at is not None and self.due_at is not None and self.done_at > self.due_at
 
 
-class DealFacts(msgspec.Struct, frozen=True):
+class DealFacts(msgspec.Struct, frozen=True, gc=False):
     """The money and the people of a deal.
 
     Args:
@@ -114,21 +120,6 @@ class DealFacts(msgspec.Struct, frozen=True):
     pipeline_id: str
 
 
-def _text(record: Record, name: str) -> str | None:
-    value = record.values.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _moment(record: Record, name: str) -> Instant | None:
-    number = _number(record, name)
-    return None if number is None else Instant(number)
-
-
-def _number(record: Record, name: str) -> int | None:
-    value: Value = record.values.get(name)
-    return value if isinstance(value, int) else None
-
-
 def is_gone(record: Record | None) -> bool:
     """Whether a client was deleted, and nothing newer names it."""
     return record is not None and record.deleted is not None and not record.values.get("name")
@@ -139,37 +130,38 @@ def task_facts(task_id: str, record: Record | None, rules: Rules) -> TaskFacts |
     neither a deal nor a client: a chore of the company is not on the board (SPEC section 3.2)."""
     if record is None:
         return None
-    deal_id = _text(record, "deal_id")
-    client_id = _text(record, "client_id") if deal_id is None else None
-    if deal_id is None and client_id is None:
+    values: _Values = record.values
+    deal_id = values.get("deal_id") or None
+    client_id = None if deal_id else values.get("client_id") or None
+    if not deal_id and not client_id:
         return None
-    due_at = _moment(record, "due_at")
-    done_at = done_moment(record)
+    due_at, done_at = values.get("due_at"), done_moment(record)
     return TaskFacts(
-        id=task_id,
-        deal_id=deal_id,
-        client_id=client_id,
-        manager_id=_text(record, "manager_id") or NOBODY,
-        due_at=due_at,
-        done_at=done_at,
-        open_due_at=open_due_moment(record),
-        due_day=None if due_at is None else rules.day(due_at),
-        done_day=None if done_at is None else rules.day(done_at),
+        task_id,
+        deal_id,
+        client_id,
+        values.get("manager_id") or NOBODY,
+        due_at,
+        done_at,
+        due_at if done_at is None else None,
+        None if due_at is None else rules.day(due_at),
+        None if done_at is None else rules.day(done_at),
     )
 
 
 def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
     """The facts in a deal's record; a deal without a record is not known yet."""
-    own_client = f"{DEAL_CLIENT}{deal_id}"
     phase = deal_phase(record)
     if record is None or phase in ("unknown", "deleted"):
+        own_client = f"{DEAL_CLIENT}{deal_id}"
         return DealFacts(deal_id, phase, 0, False, None, None, NOBODY, own_client, NOBODY, NOBODY)
-    currency = _text(record, "currency") or rules.currency
-    sent = None if currency == NO_CURRENCY else _number(record, "amount")
+    values: _Values = record.values
+    currency = values.get("currency") or rules.currency
+    sent = None if currency == NO_CURRENCY else values.get("amount")
     amount = sent or 0
     converted = convert(amount, currency, rules.currency, rules.rates)
     too_large = converted is not None and abs(converted) > COUNTED_LIMIT
-    lost_at = lost_moment(record)
+    lost_at = _lost_at(record) if phase == "lost" else None
     return DealFacts(
         id=deal_id,
         phase=phase,
@@ -177,11 +169,11 @@ def deal_facts(deal_id: str, record: Record | None, rules: Rules) -> DealFacts:
         amount_unknown=sent is None or too_large,
         unconverted=currency if converted is None and amount else None,
         lost_day=None if lost_at is None else rules.day(lost_at),
-        reason_id=_text(record, "reason_id")
-        or (PENDING if rules.asks and "reason_id" not in record.values else NOBODY),
-        client_id=_text(record, "client_id") or own_client,
-        manager_id=_text(record, "manager_id") or NOBODY,
-        pipeline_id=_text(record, "pipeline_id") or NOBODY,
+        reason_id=values.get("reason_id")
+        or (PENDING if rules.asks and "reason_id" not in values else NOBODY),
+        client_id=values.get("client_id") or f"{DEAL_CLIENT}{deal_id}",
+        manager_id=values.get("manager_id") or NOBODY,
+        pipeline_id=values.get("pipeline_id") or NOBODY,
     )
 
 
@@ -200,9 +192,12 @@ def lost_moment(record: Record) -> Instant | None:
 
     A `closed_at` after that change is a plan that nobody moved, and the change counts (SPEC section 2.5).
     """
-    if deal_phase(record) != "lost":
-        return None
-    closed_at, made_lost = _moment(record, "closed_at"), record.since
+    return _lost_at(record) if deal_phase(record) == "lost" else None
+
+
+def _lost_at(record: Record) -> Instant | None:
+    closed_at: Instant | None = record.values.get("closed_at")  # type: ignore[assignment]
+    made_lost = record.since
     if closed_at is None or made_lost is None or made_lost <= UNDATED:
         return made_lost if closed_at is None else closed_at
     return min(closed_at, made_lost)
@@ -211,16 +206,19 @@ def lost_moment(record: Record) -> Instant | None:
 def done_moment(record: Record) -> Instant | None:
     """When a completed task was completed: `completed_at`, else the version of the change that completed
     it."""
-    if not record.values.get("completed"):
+    values: _Values = record.values
+    if not values.get("completed"):
         return None
-    completed_at = _moment(record, "completed_at")
+    completed_at = values.get("completed_at")
     return record.since if completed_at is None else completed_at
 
 
 def open_due_moment(record: Record) -> Instant | None:
     """The due time of a task that is still open: from then on it is overdue. None if it is completed, or has
     no due time."""
-    return _moment(record, "due_at") if done_moment(record) is None else None
+    values: _Values = record.values
+    due_at: Instant | None = values.get("due_at")
+    return due_at if done_moment(record) is None else None
 
 
 DERIVED: Final[Mapping[Entity, Mapping[str, Callable[[Record], Instant | None]]]] = {

@@ -7,7 +7,6 @@ the sum of their due times are stored, and the mean follows from these at any mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from service.model import DAY, SECOND, Day, Instant, Micros
@@ -32,14 +31,16 @@ def overdue_time(day: Day, tasks: int, due_us: int, now: Instant) -> Micros:
     return Micros(tasks * (now - day_origin(day)) - due_us)
 
 
-def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
+def from_task(task: TaskFacts, moment: Moment) -> list[Contribution]:
     """A task counts on its due day while it is overdue, and after it was completed late."""
     if task.due_day is None or task.due_at is None:
-        return
+        return []
+    key = task.due_day, task.manager_id
     if task.late and task.done_at is not None:
-        yield HABITS, (task.due_day, task.manager_id), (1, (task.done_at - task.due_at) // SECOND, 0, 0)
-    elif task.overdue(moment.now):
-        yield HABITS, (task.due_day, task.manager_id), (0, 0, 1, task.due_at - day_origin(task.due_day))
+        return [(HABITS, key, (1, (task.done_at - task.due_at) // SECOND, 0, 0))]
+    if task.overdue(moment.now):
+        return [(HABITS, key, (0, 0, 1, task.due_at - day_origin(task.due_day)))]
+    return []
 
 
 PROJECTION = Projection("habits", (HABITS,), from_task=from_task)

@@ -6,8 +6,6 @@ reclassifying a reason moves its money without recomputing anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from service.projections.facts import DealFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
 
@@ -19,11 +17,15 @@ LOSS_DAYS = Relation("loss_days", ("day", "reason_id"), ("count", "amount"))
 than its days."""
 
 
-def from_deal(deal: DealFacts, _sums: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, _sums: EntitySums) -> list[Contribution]:
     """A lost deal counts on its day."""
-    if deal.lost_day is not None:
-        yield LOSSES, (deal.lost_day, deal.reason_id, deal.manager_id, deal.pipeline_id), (1, deal.amount)
-        yield LOSS_DAYS, (deal.lost_day, deal.reason_id), (1, deal.amount)
+    if deal.lost_day is None:
+        return []
+    day, refusal = deal.lost_day, (1, deal.amount)
+    return [
+        (LOSSES, (day, deal.reason_id, deal.manager_id, deal.pipeline_id), refusal),
+        (LOSS_DAYS, (day, deal.reason_id), refusal),
+    ]
 
 
 PROJECTION = Projection("losses", (LOSSES, LOSS_DAYS), from_deal=from_deal)

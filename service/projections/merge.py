@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+import msgspec
 
 from service.model import UNDATED, Change, Entity, Instant, Value
 
@@ -29,8 +30,7 @@ Place: TypeAlias = tuple[str, str]
 """The pipeline (empty where there is none) and the stage in which a deal is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, gc=False):
     """The changes that set a register to its present value, since the last change to another value.
 
     Args:
@@ -42,19 +42,19 @@ class Run:
     after: Stamp | None = None
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct, gc=False):
     """The state of one entity: its registers, and the version of its newest delete.
 
     Args:
-        places: Where the run's changes say that the deal is lost, if its loss reason is the stage.
+        places: Where the run's changes say that the deal is lost, if its loss reason is the stage. It is
+            replaced and never changed, because copies of the record share it.
     """
 
-    values: dict[str, Value] = field(default_factory=dict)
-    stamps: dict[str, Stamp] = field(default_factory=dict)
+    values: dict[str, Value] = {}
+    stamps: dict[str, Stamp] = {}
     deleted: Instant | None = None
     run: Run | None = None
-    places: dict[Stamp, Place] = field(default_factory=dict)
+    places: Mapping[Stamp, Place] = {}
 
     @property
     def since(self) -> Instant | None:
@@ -62,12 +62,14 @@ class Record:
         dated."""
         if self.run is None:
             return None
-        versions = [version for version, _ in self.run.stamps]
-        return next((version for version in versions if version > UNDATED), versions[0])
+        oldest = self.run.stamps[0][0]
+        if oldest > UNDATED:
+            return oldest
+        return next((version for version, _ in self.run.stamps if version > UNDATED), oldest)
 
     def copy(self) -> Record:
         """A record that can be merged into without changing this one."""
-        return Record(dict(self.values), dict(self.stamps), self.deleted, self.run, dict(self.places))
+        return Record(self.values.copy(), self.stamps.copy(), self.deleted, self.run, self.places)
 
 
 def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value, Value]]:
@@ -82,23 +84,25 @@ def merge(record: Record, change: Change, number: int) -> dict[str, tuple[Value,
         return changed
     if record.deleted is not None and change.version <= record.deleted:
         return {}
-    stamp = (change.version, number)
+    stamp, fields = (change.version, number), change.fields
+    values, stamps = record.values, record.stamps
     since = SINCE.get(change.entity)
+    if since is not None and since[0] in fields:
+        record.run = _run_after(record, since[0], fields[since[0]], stamp, remembered=since[1])
     changed = {}
-    for name, value in change.fields.items():
-        old = record.values.get(name)
-        if since is not None and name == since[0]:
-            record.run = _run_after(record, name, value, stamp, remembered=since[1])
-        known = record.stamps.get(name)
+    for name, value in fields.items():
+        known = stamps.get(name)
         if known is None or stamp >= known:
-            record.stamps[name] = stamp
-            record.values[name] = value
+            stamps[name] = stamp
+            old = values.get(name)
+            values[name] = value
             if value != old:
                 changed[name] = (old, value)
-    stage_id = change.fields.get("stage_id")
-    if isinstance(stage_id, str):
-        record.places[stamp] = str(change.fields.get("pipeline_id") or ""), stage_id
-    _settle_reason(record, changed)
+    if "stage_id" in stamps:
+        if isinstance(stage_id := fields.get("stage_id"), str):
+            place = str(fields.get("pipeline_id") or ""), stage_id
+            record.places = {**record.places, stamp: place}
+        _settle_reason(record, changed)
     return changed
 
 

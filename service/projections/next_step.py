@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from service.projections.at_risk import DEAL_TASKS
 from service.projections.facts import DealFacts
 from service.projections.flow import Contribution, EntitySums, Projection, Relation
@@ -12,11 +10,11 @@ NO_NEXT_STEP = Relation("no_next_step", (), ("deals", "amount"))
 """Open deals without a next step."""
 
 
-def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, sums: EntitySums) -> list[Contribution]:
     """An open deal with no open task, dated or not, counts."""
-    open_tasks, _ = sums.row(DEAL_TASKS)
-    if deal.phase == "open" and not open_tasks:
-        yield NO_NEXT_STEP, (), (1, deal.amount)
+    if deal.phase == "open" and not sums.row(DEAL_TASKS)[0]:
+        return [(NO_NEXT_STEP, (), (1, deal.amount))]
+    return []
 
 
 PROJECTION = Projection("no_next_step", (NO_NEXT_STEP,), from_deal=from_deal)

@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from operator import add, sub
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from service.projections.at_risk import CLIENT_MANAGERS
 from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import (
+    NO_CELLS,
     Cells,
     Contribution,
     Deltas,
@@ -22,8 +22,8 @@ from service.projections.flow import (
     Flow,
     Key,
     Measures,
-    Middle,
     Relation,
+    Sums,
 )
 
 TaskPair: TypeAlias = tuple[TaskFacts | None, TaskFacts | None]
@@ -83,22 +83,29 @@ def propagate(
         tally.swap(flow.task(old_task, before), flow.task(new_task, after))
 
     for client_id, (was_gone, is_gone) in gone.items():
-        mark = flow.gone(client_id)
-        tally.swap(mark if was_gone else (), mark if is_gone else ())
+        if was_gone != is_gone:
+            mark = flow.gone(client_id)
+            tally.swap(mark if was_gone else [], mark if is_gone else [])
 
     deals = {**changed_deals, **_unchanged(tasks, changed_deals, load_deals)}
-    deal_sums = _sums(flow, "deal", deals.keys(), load_cells, tally.cells)
+    _move_deals(flow, tally, deals, load_cells)
+    clients, old, new = _sums(tally, flow.feeding["client"], load_cells)
+    for client_id in clients:
+        tally.swap(flow.client(EntitySums(client_id, old)), flow.client(EntitySums(client_id, new)))
+
+    at_risk = {str(client_id) for client_id, _ in tally.cells[CLIENT_MANAGERS]}
+    facts = {deal_id: new_deal for deal_id, (_, new_deal) in deals.items()}
+    return Flowed(tally.deltas(flow.relations), facts, clients | at_risk)
+
+
+def _move_deals(flow: Flow, tally: _Tally, deals: Mapping[str, DealPair], load_cells: LoadCells) -> None:
+    """The second hop: what deals contribute by themselves and by the sums of their tasks."""
+    moved, old, new = _sums(tally, flow.feeding["deal"], load_cells, deals.keys())
     for deal_id, (old_deal, new_deal) in deals.items():
-        old_sums, new_sums = deal_sums[deal_id]
-        contributed = () if old_deal is None else flow.deal(old_deal, old_sums)
-        tally.swap(contributed, flow.deal(new_deal, new_sums))
-
-    clients = tally.about("client")
-    for old_sums, new_sums in _sums(flow, "client", clients, load_cells, tally.cells).values():
-        tally.swap(flow.client(old_sums), flow.client(new_sums))
-
-    at_risk = {str(client_id) for client_id, _ in tally.cells.get(CLIENT_MANAGERS, ())}
-    return Flowed(tally.deltas(), {deal_id: new for deal_id, (_, new) in deals.items()}, clients | at_risk)
+        contributed = [] if old_deal is None else flow.deal(old_deal, EntitySums(deal_id, old))
+        is_same = old_deal == new_deal and deal_id not in moved
+        contributes = contributed if is_same else flow.deal(new_deal, EntitySums(deal_id, new))
+        tally.swap(contributed, contributes)
 
 
 class _Tally:
@@ -108,31 +115,27 @@ class _Tally:
     def __init__(self) -> None:
         self.cells: defaultdict[Relation, dict[Key, Measures]] = defaultdict(dict)
 
-    def put(self, sign: Callable[[int, int], int], contributions: Iterable[Contribution]) -> None:
-        """Insert contributions (`add`), or retract them (`sub`)."""
-        for relation, key, measures in contributions:
-            cells = self.cells[relation]
-            cells[key] = tuple(map(sign, cells.get(key, relation.zero), measures))
-
-    def swap(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None:
+    def swap(self, old: list[Contribution], new: list[Contribution]) -> None:
         """Retract contributions, and insert others."""
-        self.put(sub, old)
-        self.put(add, new)
+        if old == new:
+            for relation, key, _ in old:
+                self.cells[relation].setdefault(key, relation.zero)
+            return
+        for relation, key, measures in new:
+            cells = self.cells[relation]
+            known = cells.get(key)
+            cells[key] = measures if known is None else relation.plus(known, measures)
+        for relation, key, measures in old:
+            cells = self.cells[relation]
+            cells[key] = relation.minus(cells.get(key, relation.zero), measures)
 
-    def deltas(self) -> Deltas:
-        """The sums that are not zero."""
-        deltas = {relation: _nonzero(cells) for relation, cells in self.cells.items()}
-        return {relation: cells for relation, cells in deltas.items() if cells}
-
-    def about(self, entity: Middle) -> frozenset[str]:
-        """Ids of the entities about which some sum changes."""
-        return frozenset(
-            str(key[0])
-            for relation, cells in self.cells.items()
-            if relation.feeds == entity
-            for key, measures in cells.items()
-            if any(measures)
-        )
+    def deltas(self, relations: Iterable[Relation]) -> Deltas:
+        """The sums of some relations that are not zero."""
+        deltas = {}
+        for relation in relations:
+            if relation in self.cells and (cells := _nonzero(self.cells[relation])):
+                deltas[relation] = cells
+        return deltas
 
 
 def _nonzero(cells: Cells) -> dict[Key, Measures]:
@@ -151,30 +154,47 @@ def _unchanged(
 
 
 def _sums(
-    flow: Flow, entity: Middle, ids: AbstractSet[str], load_cells: LoadCells, deltas: Deltas
-) -> dict[str, tuple[EntitySums, EntitySums]]:
-    """The sums about some entities, as they are before the batch and after it."""
-    old: dict[Relation, Mapping[str, Cells]] = {}
-    new: dict[Relation, Mapping[str, Cells]] = {}
-    for relation in flow.feeding[entity]:
-        rows = old[relation] = _by_entity(load_cells(relation, ids)) if ids else {}
-        changed = _by_entity(deltas.get(relation, {}))
-        new[relation] = {**rows, **{key: _sum(rows.get(key, {}), cells) for key, cells in changed.items()}}
-    return {entity_id: (EntitySums(entity_id, old), EntitySums(entity_id, new)) for entity_id in ids}
+    tally: _Tally,
+    feeding: Collection[Relation],
+    load_cells: LoadCells,
+    others: AbstractSet[str] = frozenset(),
+) -> tuple[frozenset[str], Sums, Sums]:
+    """The entities about which something is added to the relations that feed them; and the rows about them
+    and about some others, before the batch and after it."""
+    added = tally.deltas(feeding)
+    moved = frozenset(str(key[0]) for cells in added.values() for key in cells)
+    ids = moved | others
+    old, new = Sums(), Sums()
+    for relation in feeding if ids else ():
+        cells, more = load_cells(relation, ids), added.get(relation, NO_CELLS)
+        if len(relation.key) == 1:
+            old.single[relation], new.single[relation] = cells, _sum(relation, cells, more)
+        else:
+            rows = old.several[relation] = _by_entity(cells)
+            changed = _by_entity(more).items()
+            new.several[relation] = {
+                **rows,
+                **{id: _sum(relation, rows.get(id, NO_CELLS), deltas) for id, deltas in changed},
+            }
+    return moved, old, new
 
 
-def _by_entity(cells: Cells) -> dict[str, Cells]:
-    """The rows of a feeding relation by the entity that they are about, keyed by the rest of their key."""
-    grouped: defaultdict[str, dict[Key, Measures]] = defaultdict(dict)
+def _by_entity(cells: Mapping[Any, Measures]) -> dict[str, dict[Key, Measures]]:
+    """Rows by the entity that they are about, and by the rest of their key."""
+    rows: defaultdict[str, dict[Key, Measures]] = defaultdict(dict)
     for key, measures in cells.items():
-        grouped[str(key[0])][key[1:]] = measures
-    return dict(grouped)
+        rows[key[0]][key[1:]] = measures
+    return rows
 
 
-def _sum(cells: Cells, deltas: Cells) -> Cells:
+def _sum(relation: Relation, cells: Cells, deltas: Cells) -> Cells:
     """Rows after deltas, without those that come to nothing."""
-    added = {
-        key: tuple(map(add, cells[key], measures)) if key in cells else measures
-        for key, measures in deltas.items()
-    }
-    return _nonzero({**cells, **added})
+    if not deltas:
+        return cells
+    total = dict(cells)
+    for key, measures in deltas.items():
+        known = total.get(key)
+        total[key] = measures if known is None else relation.plus(known, measures)
+        if not any(total[key]):
+            del total[key]
+    return total

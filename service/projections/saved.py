@@ -7,7 +7,6 @@ or deleted deal saves nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from service.projections.at_risk import CLIENT_DEALS, at_stake
@@ -33,24 +32,26 @@ SAVED_TODAY = Relation("saved_today", (), SAVED_CLIENTS.measures)
 """The figure on the board: the sum of `SAVED_CLIENTS`."""
 
 
-def from_task(task: TaskFacts, moment: Moment) -> Iterator[Contribution]:
+def from_task(task: TaskFacts, moment: Moment) -> list[Contribution]:
     """A task completed late, today, counts on its deal, or on the client itself."""
     if task.done_day != moment.today or not task.late:
-        return
+        return []
     if task.deal_id is not None:
-        yield DEAL_SAVES, (task.deal_id,), (1,)
-    elif task.client_id is not None:
-        yield CLIENT_SAVES, (task.client_id,), (0, 0, 0, 1)
+        return [(DEAL_SAVES, (task.deal_id,), (1,))]
+    if task.client_id is not None:
+        return [(CLIENT_SAVES, (task.client_id,), (0, 0, 0, 1))]
+    return []
 
 
-def from_deal(deal: DealFacts, sums: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, sums: EntitySums) -> list[Contribution]:
     """A deal with such a task counts once on its client, unless it was lost or deleted."""
-    if deal.phase in SAVING_PHASES and sums.row(DEAL_SAVES)[0]:
-        open_amount = deal.amount if deal.phase == "open" else 0
-        yield CLIENT_SAVES, (deal.client_id,), (1, open_amount, deal.amount - open_amount, 0)
+    if deal.phase not in SAVING_PHASES or not sums.row(DEAL_SAVES)[0]:
+        return []
+    open_amount = deal.amount if deal.phase == "open" else 0
+    return [(CLIENT_SAVES, (deal.client_id,), (1, open_amount, deal.amount - open_amount, 0))]
 
 
-def from_client(client: EntitySums) -> Iterator[Contribution]:
+def from_client(client: EntitySums) -> list[Contribution]:
     """A client with such a task, and with no overdue task left, is saved: what was at stake, and what was
     won."""
     deals, saved_amount, won_amount, own_tasks = client.row(CLIENT_SAVES)
@@ -58,8 +59,8 @@ def from_client(client: EntitySums) -> Iterator[Contribution]:
     own_tasks, own_overdue_tasks = (0, 0) if gone else (own_tasks, own_overdue_tasks)
     if deals + own_tasks and not deal_tasks + own_overdue_tasks:
         saved = 1, at_stake(own_tasks, open_amount, saved_amount) + won_amount
-        yield SAVED_CLIENTS, (client.id,), saved
-        yield SAVED_TODAY, (), saved
+        return [(SAVED_CLIENTS, (client.id,), saved), (SAVED_TODAY, (), saved)]
+    return []
 
 
 PROJECTION = Projection(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from service.projections.facts import DealFacts
@@ -22,16 +21,15 @@ UNPRICED = Relation("unpriced", ("currency", "deal_id"), ("deals",))
 """The deals of both, one by one; their list is read by its keys."""
 
 
-def from_deal(deal: DealFacts, _sums: EntitySums) -> Iterator[Contribution]:
+def from_deal(deal: DealFacts, _sums: EntitySums) -> list[Contribution]:
     """An open or lost deal whose amount is not known, or cannot be converted, counts."""
     if deal.phase not in ("open", "lost"):
-        return
+        return []
     if deal.unconverted is not None:
-        yield UNCONVERTED, (deal.unconverted,), (1,)
-        yield UNPRICED, (deal.unconverted, deal.id), (1,)
-    elif deal.amount_unknown:
-        yield AMOUNT_UNKNOWN, (), (1,)
-        yield UNPRICED, (UNKNOWN, deal.id), (1,)
+        return [(UNCONVERTED, (deal.unconverted,), (1,)), (UNPRICED, (deal.unconverted, deal.id), (1,))]
+    if deal.amount_unknown:
+        return [(AMOUNT_UNKNOWN, (), (1,)), (UNPRICED, (UNKNOWN, deal.id), (1,))]
+    return []
 
 
 PROJECTION = Projection("unconverted", (UNCONVERTED, AMOUNT_UNKNOWN, UNPRICED), from_deal=from_deal)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import traceback
-from dataclasses import replace
+from typing import NamedTuple, Self
 
-from service.adapters import Adapter
-from service.adapters.cutting import without_secrets
+from msgspec.structs import replace
+
+from service.adapters import ADAPTERS, Adapter
+from service.adapters.cutting import forms_of, without
 from service.adapters.fields import digest
 from service.config import Account
 from service.model import Decoded, Rejection, Request
@@ -19,21 +21,39 @@ from service.model import Decoded, Rejection, Request
 _log = logging.getLogger(__name__)
 
 
-def decode(request: Request, account: Account, adapter: Adapter) -> tuple[Request, Decoded]:
+class Sender(NamedTuple):
+    """Who posts an account's webhooks: what is known of it before one comes.
+
+    Args:
+        secrets: Each form in which a body could hold a secret of the account.
+    """
+
+    account: Account
+    adapter: Adapter
+    secrets: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """The CRM of an account. Raises `KeyError` if there is no adapter for it."""
+        return cls(account, ADAPTERS[account.crm], forms_of(account))
+
+
+def decode(request: Request, sender: Sender) -> tuple[Request, Decoded]:
     """The request as which it is stored, and its content."""
+    account, adapter, secrets = sender
     kept = {name: request.headers[name] for name in adapter.kept_headers if name in request.headers}
     received = Request("POST", "", {}, kept, request.body, request.received_at)
-    headers = {name: _cut(value, account) for name, value in kept.items()}
-    body = without_secrets(adapter.without_secrets(request.body), account)
+    headers = {name: _cut(value, secrets) for name, value in kept.items()}
+    body = without(adapter.without_secrets(request.body), secrets)
     decoded = _decode(received, account, adapter)
-    stored = replace(received, headers=headers, body=body)
-    if stored == received:
-        return stored, decoded
+    if body == request.body and headers == kept:
+        return received, decoded
+    stored = Request("POST", "", {}, headers, body, request.received_at)
     return stored, replace(_decode(stored, account, adapter), key=decoded.key, content=decoded.content)
 
 
-def _cut(value: str, account: Account) -> str:
-    return without_secrets(value.encode("latin-1", "replace"), account).decode("latin-1")
+def _cut(value: str, secrets: tuple[bytes, ...]) -> str:
+    return without(value.encode("latin-1", "replace"), secrets).decode("latin-1")
 
 
 def _decode(request: Request, account: Account, adapter: Adapter) -> Decoded:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.adapters import ADAPTERS, Adapter, NotAuthentic
+from service.adapters import Adapter, NotAuthentic
 from service.brake import Brake
 from service.clock import Clock
 from service.config import Account
@@ -22,9 +22,10 @@ from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.model import Decoded, Delivery, Request, Source
-from service.problems import Message, Problem, Receive, Send
+from service.problems import DEFECT, Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow
 from service.webhooks.budget import OverBudget
+from service.webhooks.decoding import Sender
 from service.webhooks.receiver import Receiver, client_of
 
 BODY_SECONDS: Final = 10.0
@@ -38,6 +39,9 @@ MAX_ERRORS: Final = 100
 
 TEST_HEADER: Final = "lossboard-test"
 """Marks a webhook of `lossboard send-test`. It proves nothing about the CRM, so the board goes on waiting."""
+
+_TOLD: Final = frozenset({"wrong_type", "too_large", "too_slow"})
+"""Why a webhook is refused apart from its proof, where a person must do something about it."""
 
 _RETRY: Final = ((b"retry-after", b"%d" % RETRY_SECONDS),)
 # Of a request that is refused before its body was read, the rest would be awaited for ever.
@@ -66,7 +70,8 @@ class WebhookEndpoint:
         accounts: By id.
         brake: Charged with each request that is not authentic.
         body_seconds: See `BODY_SECONDS`.
-        on_refused: Called with the account's id and the cause when a request is not authentic.
+        on_refused: Called with the account's id and the cause when a webhook is refused for what it is: it
+            is not authentic, or cannot be read.
 
     Raises:
         KeyError: There is no adapter for the CRM of an account.
@@ -82,7 +87,7 @@ class WebhookEndpoint:
         body_seconds: float = BODY_SECONDS,
         on_refused: Callable[[str, str], None] = lambda _account_id, _cause: None,
     ) -> None:
-        self._accounts = {key: (account, ADAPTERS[account.crm]) for key, account in accounts.items()}
+        self._senders = {account_id: Sender.of(account) for account_id, account in accounts.items()}
         self._writer = writer
         self._metrics = metrics
         self._brake = brake
@@ -92,33 +97,38 @@ class WebhookEndpoint:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
         account_id: str = scope["path_params"]["account"]
-        known = self._accounts.get(account_id)
+        known = self._senders.get(account_id)
         try:
             result, answer = await self._serve(scope, receive, known)
         except Disconnected:
             self._metrics.webhook(account_id, "disconnected")
             return
+        except Exception:
+            await DEFECT(scope, receive, send)
+            raise  # the server logs it
         self._metrics.webhook(account_id if known else "", result)
+        if known and result in _TOLD:
+            self._on_refused(account_id, result)
         if isinstance(answer, Problem):
             await answer(scope, receive, send)
         else:
             await _send_json(send, answer)
 
     async def _serve(
-        self, scope: Message, receive: Receive, known: tuple[Account, Adapter] | None
+        self, scope: Message, receive: Receive, known: Sender | None
     ) -> tuple[str, Problem | bytes]:
         """Process a request; returns the result for the metrics, and the response."""
         if scope["method"] != "POST":
             return "wrong_method", _METHOD
         if known is None:
             return "no_account", _NO_ACCOUNT
-        account, adapter = known
+        account = known.account
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        unsupported = _unsupported(headers, adapter)
+        unsupported = _unsupported(headers, known.adapter)
         if unsupported:
             return "wrong_type", unsupported
         try:
-            stored, decoded = await self._receiver.receive(scope, receive, headers, account, adapter)
+            stored, decoded = await self._receiver.receive(scope, receive, headers, known)
         except NotAuthentic as refusal:
             return self._refuse(client_of(scope), account.id, refusal.cause)
         except TooLarge:

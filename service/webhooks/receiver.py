@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from service.adapters import Adapter
 from service.brake import source_of
 from service.clock import Clock
-from service.config import Account
 from service.model import Decoded, Head, Request
 from service.problems import Message, RawHeaders, Receive
 from service.webhooks.body import read_body
 from service.webhooks.budget import Budget
-from service.webhooks.decoding import decode
+from service.webhooks.decoding import Sender, decode
 
 LARGE: Final = 64 * 1024
 """Bytes above which a body is decoded in a thread, because decoding it would delay other requests."""
@@ -41,7 +39,7 @@ class Receiver:
         self._budget = Budget()
 
     async def receive(
-        self, scope: Message, receive: Receive, headers: Mapping[str, str], account: Account, adapter: Adapter
+        self, scope: Message, receive: Receive, headers: Mapping[str, str], sender: Sender
     ) -> tuple[Request, Decoded]:
         """The request as which it is stored, and what that says.
 
@@ -51,28 +49,38 @@ class Receiver:
         Raises:
             NotAuthentic, TooLarge, TooSlow, OverBudget, Disconnected: See there. Nothing of it is kept.
         """
-        query_string = scope["query_string"].decode("latin-1")
-        head = Head(scope["method"], _path(scope), _query(query_string), headers)
+        account, adapter, _ = sender
+        head = _head(scope, headers)
         is_proven = adapter.admit(head, account, self._clock.now())
         source = None if is_proven else source_of(client_of(scope))
         with self._budget.hold(account.id, source, _size(scope["headers"])) as held:
             body = await read_body(receive, headers.get("content-length", ""), self._seconds, held)
-            request = Request(
-                head.method,
-                head.path,
-                head.query,
-                headers,
-                body,
-                self._clock.now(),
-                query_string,
-                _root_path(scope),
-            )
+            request = self._request(head, scope, body)
             if not is_proven:
                 adapter.authenticate(request, account)
             if len(body) <= LARGE:
-                return _decoded(request, account, adapter, is_proven)
+                return _decoded(request, sender, is_proven)
             held.prove()
-            return await asyncio.to_thread(_decoded, request, account, adapter, is_proven)
+            return await asyncio.to_thread(_decoded, request, sender, is_proven)
+
+    def _request(self, head: Head, scope: Message, body: bytes) -> Request:
+        query_string = scope["query_string"].decode("latin-1")
+        return Request(
+            head.method,
+            head.path,
+            head.query,
+            head.headers,
+            body,
+            self._clock.now(),
+            query_string,
+            _root_path(scope),
+        )
+
+
+def _head(scope: Message, headers: Mapping[str, str]) -> Head:
+    query_string: bytes = scope["query_string"]
+    query = _query(query_string.decode("latin-1")) if query_string else {}
+    return Head(scope["method"], _path(scope), query, headers)
 
 
 def _size(headers: RawHeaders) -> int:
@@ -101,11 +109,9 @@ def _query(query_string: str) -> Mapping[str, str]:
     return dict(reversed(parse_qsl(query_string, keep_blank_values=True)))
 
 
-def _decoded(
-    request: Request, account: Account, adapter: Adapter, is_proven: bool
-) -> tuple[Request, Decoded]:
+def _decoded(request: Request, sender: Sender, is_proven: bool) -> tuple[Request, Decoded]:
     """See `decode`. Of a request that its head has proved, what else it must say is checked here, off the
     event loop if it is large."""
     if is_proven:
-        adapter.authenticate(request, account)
-    return decode(request, account, adapter)
+        sender.adapter.authenticate(request, sender.account)
+    return decode(request, sender)

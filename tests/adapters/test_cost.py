@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from service.adapters import ADAPTERS, NotAuthentic
 from service.adapters.hubspot.options import HubSpotOptions

@@ -204,7 +204,7 @@ def start(
 
 def _address(lines: list[str], process: subprocess.Popen[str]) -> str | None:
     assert process.poll() is None, "".join(lines)
-    match = re.search(r"(http://127\.0\.0\.1:\d+)/boards/", "".join(lines))
+    match = re.search(r"(http://127\.0\.0\.1:\d+)\S*/boards/", "".join(lines))
     return match[1] if match else None
 
 

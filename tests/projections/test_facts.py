@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from service.calendar import EARLIEST, day_start, local_day
 from service.config import zone
-from service.model import UNDATED, Change, Day, Instant, Value
+from service.model import DAY, SECOND, UNDATED, Change, Day, Instant, Value, later
 from service.money import NO_CURRENCY
 from service.projections.facts import NOBODY, PENDING, DealFacts, Rules, deal_facts, task_facts
 from service.projections.merge import Record, merge
@@ -54,6 +58,25 @@ def said(version: str, **fields: Value) -> Change:
 
 def day(moment: Instant) -> Day:
     return ASKS.day(moment)
+
+
+@pytest.mark.parametrize("name", ["Europe/Moscow", "Asia/Kathmandu", "Pacific/Apia", "America/St_Johns"])
+@given(day=st.integers(0, 40 * 366), seconds=st.integers(-120, 120), micros=st.sampled_from([0, 1, -1]))
+def test_the_day_of_a_minute_is_that_of_each_of_its_moments(
+    name: str, day: int, seconds: int, micros: int
+) -> None:
+    rules = replace(ASKS, zone=zone(name))
+    midnight = day_start(Day(EARLIEST // DAY + 719_163 + 1 + day), rules.zone)
+    moment = later(midnight, seconds * SECOND + micros)
+    assert rules.day(moment) == local_day(moment, rules.zone)
+
+
+@pytest.mark.parametrize(("moment", "day"), [("02:30:59.999999Z", 29), ("02:31:00Z", 28), ("03:30:00Z", 29)])
+def test_a_clock_that_goes_back_a_minute_after_midnight_returns_to_the_day_before(
+    moment: str, day: int
+) -> None:
+    rules = replace(ASKS, zone=zone("America/St_Johns"))
+    assert date.fromordinal(rules.day(at(f"2006-10-29T{moment}"))).day == day
 
 
 PLANNED = at("2026-11-30T12:00:00+03:00")

@@ -183,6 +183,14 @@ def test_a_change_that_cancels_out_is_not_written() -> None:
     assert flowed(SPRING, [(3, named)], stored, sums) == {}
 
 
+@pytest.mark.parametrize("width", range(1, 9))
+def test_measures_are_added_and_subtracted_one_by_one(width: int) -> None:
+    relation = Relation("wide", (), tuple(f"count{index}" for index in range(width)))
+    row, deltas = tuple(range(width)), tuple(range(7, 7 + width))
+    assert relation.plus(row, deltas) == tuple(one + other for one, other in zip(row, deltas, strict=True))
+    assert relation.minus(row, deltas) == (-7,) * width
+
+
 def test_every_relation_counts_something() -> None:
     """A row is looked at for deletion only when a count goes down."""
     assert [relation.name for relation in FLOW.relations if not relation.counts] == []

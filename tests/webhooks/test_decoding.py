@@ -7,10 +7,11 @@ import pytest
 from service.adapters import ADAPTERS
 from service.adapters.bitrix24.adapter import Bitrix24Adapter
 from service.model import Decoded, Need, Request
-from service.webhooks.decoding import decode
+from service.webhooks.decoding import Sender, decode
 from tests.adapters.posts import NOW, TOKEN, account, post
 
 BITRIX24 = account("bitrix24")
+BITRIX = Sender.of(BITRIX24)
 DEAL = (
     b"event=ONCRMDEALUPDATE&event_handler_id=17&data[FIELDS][ID]=42&ts=1795420000&auth[domain]=x.bitrix24.ru"
     b"&auth[member_id]=5d0c1f7a&auth[application_token]=" + TOKEN.encode()
@@ -20,7 +21,7 @@ GONE = DEAL.replace(b"UPDATE", b"DELETE")
 
 def test_a_body_is_stored_without_its_secrets_under_the_key_of_what_was_received() -> None:
     received = post(GONE, {"cookie": "x"}, {"token": "y"})
-    stored, decoded = decode(received, BITRIX24, ADAPTERS["bitrix24"])
+    stored, decoded = decode(received, BITRIX)
     assert stored == Request(
         "POST",
         "",
@@ -33,14 +34,14 @@ def test_a_body_is_stored_without_its_secrets_under_the_key_of_what_was_received
     assert decoded == original
     assert decoded.key != ADAPTERS["bitrix24"].decode(stored, BITRIX24).key
     of_another_portal = post(GONE.replace(b"5d0c1f7a", b"another"))
-    assert decode(of_another_portal, BITRIX24, ADAPTERS["bitrix24"])[1].key != decoded.key
+    assert decode(of_another_portal, BITRIX)[1].key != decoded.key
 
 
 def test_what_is_applied_is_what_the_stored_body_says() -> None:
     """A secret that somebody wrote into a deal's name is not shown either."""
     amo = account("amocrm")
     body = b"leads[update][0][id]=42&leads[update][0][name]=call+" + TOKEN.encode()
-    stored, decoded = decode(post(body), amo, ADAPTERS["amocrm"])
+    stored, decoded = decode(post(body), Sender.of(amo))
     assert [change.fields.get("name") for change in decoded.changes] == ["call ***"]
     again = ADAPTERS["amocrm"].decode(stored, amo)
     assert (again.changes, again.rejections) == (decoded.changes, decoded.rejections)
@@ -52,7 +53,7 @@ def test_a_defect_of_an_adapter_quotes_no_secret(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Bitrix24Adapter, "decode", defect)
     request = post(DEAL, {"authorization": TOKEN}, {"token": TOKEN})
-    _, decoded = decode(request, BITRIX24, ADAPTERS["bitrix24"])
+    _, decoded = decode(request, BITRIX)
     (rejection,) = decoded.rejections
     assert "I choked on" in rejection.detail
     assert TOKEN not in rejection.detail
@@ -63,17 +64,17 @@ def test_a_body_without_secrets_is_stored_as_it_came() -> None:
     amo = account("amocrm")
     body = b"leads[delete][0][id]=42&account[id]=5"
     headers = {"x-amocrm-requestid": "r1", "user-agent": "amoCRM"}
-    stored, decoded = decode(post(body, headers), amo, ADAPTERS["amocrm"])
+    stored, decoded = decode(post(body, headers), Sender.of(amo))
     assert (stored.body, stored.headers) == (body, {"x-amocrm-requestid": "r1"})
     assert decoded == ADAPTERS["amocrm"].decode(post(body, headers), amo)
 
 
 def test_a_kept_header_is_stored_without_secrets_too() -> None:
     amo = account("amocrm")
-    stored, _ = decode(post(DEAL, {"x-amocrm-requestid": f"r-{TOKEN}"}), amo, ADAPTERS["amocrm"])
+    stored, _ = decode(post(DEAL, {"x-amocrm-requestid": f"r-{TOKEN}"}), Sender.of(amo))
     assert stored.headers == {"x-amocrm-requestid": "r-***"}
 
 
 def test_what_the_api_can_tell_is_still_asked_for() -> None:
-    _, decoded = decode(post(DEAL), BITRIX24, ADAPTERS["bitrix24"])
+    _, decoded = decode(post(DEAL), BITRIX)
     assert decoded.needs == (Need("deal", "42"),)

@@ -269,6 +269,14 @@ def test_a_defect_of_an_adapter_quarantines_the_delivery_with_its_traceback(
     assert "a client's name" not in caplog.text + answer.body.decode()
 
 
+def test_a_defect_of_the_service_is_answered_500_and_left_to_the_server_to_log() -> None:
+    service, wire = Service(FakeWriter(RuntimeError("a client's name"))), Wire(chunks(GONE.encode()))
+    with pytest.raises(RuntimeError):
+        service.call(wire, headers={**JSON, **signed(GONE)})
+    assert_problem(wire.answer(), 500)
+    assert b"name" not in wire.answer().body
+
+
 def test_nothing_secret_is_logged_or_answered(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     service = Service()
@@ -297,6 +305,6 @@ async def test_it_can_be_mounted_as_a_starlette_route() -> None:
 def test_an_account_of_a_kind_without_an_adapter_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.webhooks.endpoint.ADAPTERS", {})
+    monkeypatch.setattr("service.webhooks.decoding.ADAPTERS", {})
     with pytest.raises(KeyError, match="standard"):
         WebhookEndpoint(ACCOUNTS, FakeWriter(), StoppedClock(), Counted(), Brake(StoppedClock()))

@@ -9,7 +9,7 @@ An answer's resource is a verb and the object type it applies to: `list:deals` (
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
@@ -91,7 +91,9 @@ def _read(entity: _Entity, result: Raw, context: Context) -> Parsed:
     """A record that was asked for by its id: true at that moment, and whole."""
     parsed = _searched(entity, result, context)
     merged = names.mergers("deals", RECORD.decode(result), context) if entity == "deal" else ()
-    return replace(parsed, changes=(*as_of(parsed.changes, context.asked_at), *merged), needs=())
+    return msgspec.structs.replace(
+        parsed, changes=(*as_of(parsed.changes, context.asked_at), *merged), needs=()
+    )
 
 
 def _listed(entity: _Entity, result: Raw, context: Context) -> Parsed:
@@ -110,7 +112,7 @@ def _listed(entity: _Entity, result: Raw, context: Context) -> Parsed:
         else change
         for change in parsed.changes
     )
-    return replace(parsed, changes=changes)
+    return msgspec.structs.replace(parsed, changes=changes)
 
 
 def _is_over(task: Change, since: Instant) -> bool:

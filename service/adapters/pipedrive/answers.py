@@ -7,9 +7,9 @@ the objects in `data` have the same form as in webhooks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from service.adapters.api import ASKED, RESOURCE, Call, absent_ids, as_of
@@ -53,7 +53,8 @@ def decode(request: Request, account: Account) -> Decoded:
         lambda: listed(request.body), lambda sent: parse_item(_item(kind, sent, request.received_at, account))
     )
     parsed += _deletions(resource, request)
-    return replace(parsed, changes=tuple(as_of(parsed.changes, request.received_at))).decoded(key)
+    changes = tuple(as_of(parsed.changes, request.received_at))
+    return msgspec.structs.replace(parsed, changes=changes).decoded(key)
 
 
 def is_recognised(call: Call, body: bytes) -> bool:

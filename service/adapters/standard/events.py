@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -94,8 +93,7 @@ TYPES: Final = frozenset({"deal.changed", "task.changed", *_DELETIONS})
 """The types of events that are read. Any other is accepted and has no effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event without its envelope.
 
     Args:
@@ -127,7 +125,7 @@ def refuse_repeated_keys(document: bytes) -> None:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) != len(pairs):
+    if len(dict(pairs)) != len(pairs):
         raise ValueError("an object gives one key twice")
 
 
@@ -184,8 +182,12 @@ def _links(
 
 def _told(entity: _Linked, link: _Named) -> dict[str, Value]:
     """What an event says of an entity that it links to."""
-    phone = if_sent(link.phone, phone_number) if entity == "client" else UNSET
-    return sent_fields(name=if_sent(link.name, optional_text), phone=phone)
+    told: dict[str, Value] = {}
+    if link.name is not UNSET:
+        told["name"] = optional_text(link.name)
+    if entity == "client" and link.phone is not UNSET:
+        told["phone"] = phone_number(link.phone)
+    return told
 
 
 def _instant(text: str | None) -> Instant | None:

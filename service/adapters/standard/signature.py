@@ -14,6 +14,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from service.adapters.protocol import NotAuthentic, check_signed_time
@@ -77,8 +78,8 @@ def verify(request: Request, secrets: Iterable[Secret]) -> None:
     """
     begin, signatures = check_head(request, request.received_at)
     signed = begin.encode() + request.body
-    digests = (hmac.digest(key, signed, "sha256") for key in map(_key, secrets) if key)
-    expected = [b"v1," + base64.b64encode(digest) for digest in digests]
+    keys = [key for secret in secrets if (key := _key(secret.value))]
+    expected = [b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
     if not any(is_one_of(signature, expected) for signature in signatures):
         raise NotAuthentic("signature")
 
@@ -90,12 +91,16 @@ def message_id(head: Head) -> str:
 
 def _prefix(head: Head) -> str:
     """Which of `PREFIXES` counts. The id decides it, so that no unsigned id is taken beside a signed one."""
-    return next((prefix for prefix in PREFIXES if f"{prefix}-id" in head.headers), PREFIXES[0])
+    for prefix in PREFIXES:
+        if f"{prefix}-id" in head.headers:
+            return prefix
+    return PREFIXES[0]
 
 
-def _key(secret: Secret) -> bytes:
+@lru_cache(maxsize=4096)  # of what the configuration holds, and nothing else
+def _key(secret: str) -> bytes:
     """The key's bytes; empty, and then not used, if the secret is not base64. Padding may be left out."""
     try:
-        return base64.b64decode(secret.value.removeprefix("whsec_") + "==")
+        return base64.b64decode(secret.removeprefix("whsec_") + "==")
     except (binascii.Error, ValueError):
         return b""

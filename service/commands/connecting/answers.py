@@ -102,7 +102,7 @@ class Asking:
         if adapter.api is None:
             return None, None
         url = None
-        if adapter.api.url is None:
+        if adapter.api.url is None or self.given["api_url"]:
             url = self._ask(
                 "api_url",
                 "Address of your account in the CRM, such as https://office.amocrm.ru "

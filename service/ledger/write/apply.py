@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from service.config import Account
@@ -147,7 +148,7 @@ def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
     before = stored.get(decoded.key)
     if before is None or before.content == decoded.content:
         return delivery
-    own = replace(decoded, key=f"{decoded.key}\n{decoded.content}")
+    own = structs.replace(decoded, key=f"{decoded.key}\n{decoded.content}")
     return replace(delivery, decoded=own, conflicts_with=before.number)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from typing import Any, Final
 
 import msgspec
@@ -33,11 +34,14 @@ class ErrorPages:
         self._app = app
         self._root_path = root_path
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        if not self._is_from_a_person(scope):
-            await self._app(scope, receive, send)
-            return
+        if self._is_from_a_person(scope):
+            return self._with_pages(scope, receive, send)
+        served: Awaitable[None] = self._app(scope, receive, send)
+        return served
+
+    async def _with_pages(self, scope: Message, receive: Receive, send: Send) -> None:
         held: list[Message] = []
 
         async def send_page(message: Message) -> None:
@@ -54,10 +58,11 @@ class ErrorPages:
 
     def _is_from_a_person(self, scope: Message) -> bool:
         """Whether it is a browser's GET, or a form of a board. A webhook gets JSON, whatever it accepts."""
-        if scope["type"] != "http" or b"text/html" not in _header(scope, b"accept"):
+        if scope["type"] != "http" or scope["method"] not in ("GET", "POST"):
             return False
         path: str = scope["path"].removeprefix(self._root_path)
-        return scope["method"] == "GET" or (scope["method"] == "POST" and path.startswith("/boards/"))
+        is_asked = scope["method"] == "GET" or path.startswith("/boards/")
+        return is_asked and b"text/html" in _header(scope, b"accept")
 
     def _page(self, scope: Message, start: Message, body: bytes) -> tuple[Message, Message]:
         problem: dict[str, Any] = msgspec.json.decode(body)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from service.adapters import NotAuthentic
 from service.adapters.hubspot.adapter import MAX_EVENTS, HubSpotAdapter
@@ -45,7 +46,7 @@ MINUTE = 60 * SECOND
 
 
 def posted(content: bytes, headers: dict[str, str], query: str = "", at: Instant = NOW) -> Request:
-    return replace(post(content, headers, received_at=at), query_string=query)
+    return structs.replace(post(content, headers, received_at=at), query_string=query)
 
 
 def refusal(request: Request, account: Account = OFFICE) -> str:
@@ -116,7 +117,7 @@ def test_the_vendors_vectors_of_version_3_are_authentic() -> None:
         "1752613922216",
     )
     ADAPTER.authenticate(documented, office("cfc68c0b-4b4e-4ef8-b764-95350e4ea479"))
-    assert refusal(replace(documented, body=documented.body + b" "), office(SECRET)) == "signature"
+    assert refusal(structs.replace(documented, body=documented.body + b" "), office(SECRET)) == "signature"
 
 
 V1_BODY = (
@@ -132,7 +133,7 @@ def test_the_vendors_vector_of_version_1_is_authentic_only_where_it_is_configure
     ADAPTER.authenticate(request, office(SECRET, signature="v1"))
     assert refusal(request, office(SECRET)) == "headers"
     assert refusal(request, office(SECRET, signature="v3")) == "headers"
-    assert refusal(replace(request, body=b"[]"), office(SECRET, signature="v1")) == "signature"
+    assert refusal(structs.replace(request, body=b"[]"), office(SECRET, signature="v1")) == "signature"
     assert refusal(posted(V1_BODY, {}), office(SECRET, signature="v1")) == "headers"
 
 
@@ -166,7 +167,7 @@ def test_the_time_the_address_and_the_body_are_signed() -> None:
         posted(CONTENT, headers | later),
         posted(CONTENT, headers | {"host": "other.example"}),
         posted(CONTENT, headers, query="a=1"),
-        replace(posted(CONTENT, headers), path="/webhooks/other"),
+        structs.replace(posted(CONTENT, headers), path="/webhooks/other"),
         posted(CONTENT + b" ", headers),
     ):
         assert refusal(altered) == "signature"
@@ -186,9 +187,9 @@ def test_behind_a_proxy_the_public_address_counts() -> None:
 def test_under_a_root_path_it_is_part_of_the_address() -> None:
     inside = posted(CONTENT, signed(CONTENT, address=ADDRESS.replace("/webhooks", "/crm/webhooks")))
     assert refusal(inside) == "signature"
-    ADAPTER.authenticate(replace(inside, root_path="/crm"), OFFICE)
+    ADAPTER.authenticate(structs.replace(inside, root_path="/crm"), OFFICE)
     ADAPTER.authenticate(
-        replace(inside, root_path="/crm"), replace(OFFICE, public_url="https://board.example/crm")
+        structs.replace(inside, root_path="/crm"), replace(OFFICE, public_url="https://board.example/crm")
     )
 
 

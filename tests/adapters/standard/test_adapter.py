@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from service.adapters import NotAuthentic
 from service.adapters.standard.adapter import MAX_EVENTS, StandardAdapter
@@ -29,7 +29,7 @@ def decoded(body: bytes | str) -> Decoded:
     raw = body if isinstance(body, bytes) else body.encode()
     result = ADAPTER.decode(post(raw, {"webhook-id": "msg_1"}), OFFICE)
     assert result.content == hashlib.sha256(raw).hexdigest()
-    return replace(result, content="")
+    return structs.replace(result, content="")
 
 
 def event(kind: str, /, timestamp: str = AT, **data: Any) -> str:

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import textwrap
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from cloudevents.core.bindings.http import to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from service.adapters.standard.adapter import StandardAdapter
 from service.model import SECOND, Change, Decoded, Instant, Value
@@ -40,7 +40,7 @@ def decoded(body: bytes | str, webhook_id: str = "msg_1", received_at: Instant =
     """What a body says, without the digest of its content."""
     raw = body if isinstance(body, bytes) else body.encode()
     result = ADAPTER.decode(post(raw, {"webhook-id": webhook_id}, received_at=received_at), OFFICE)
-    return replace(result, content="")
+    return structs.replace(result, content="")
 
 
 def structured(data: Any = None, /, **attributes: Any) -> str:

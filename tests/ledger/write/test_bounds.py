@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -27,7 +27,7 @@ from service.model import (
 )
 from service.projections import FLOW
 from service.projections.facts import Moment, Rules, deal_facts, task_facts
-from service.projections.flow import Cells, Contribution, EntitySums, Relation
+from service.projections.flow import Contribution, EntitySums, Sums
 from service.projections.merge import Record
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -98,10 +98,10 @@ def every_contribution() -> Iterator[Contribution]:
         assert task is not None
         for today in {task.done_day or rules.day(now), rules.day(now)}:
             yield from FLOW.task(task, Moment(now, today))
-    sums: Mapping[Relation, Mapping[str, Cells]] = {
-        relation: {"1": {("",) * (len(relation.key) - 1): (1,) * len(relation.measures)}}
-        for relation in FLOW.feeding["deal"]
-    }
+    sums = Sums()
+    for relation in FLOW.feeding["deal"]:
+        sums.single[relation] = {("1",): (1,) * len(relation.measures)}
+        sums.several[relation] = {"1": {("",) * (len(relation.key) - 1): (1,) * len(relation.measures)}}
     for status, amount, currency in itertools.product(
         get_args(Status), (AMOUNT_LIMIT, COUNTED_LIMIT, -COUNTED_LIMIT), ("RUB", *RATES)
     ):

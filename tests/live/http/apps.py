@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 from starlette.applications import Starlette
 
-from service.app import application
+from service.app import Application
 from service.brake import Brake
 from service.config import Account, Secret
 from service.ledger.database.database import Database
@@ -56,7 +56,7 @@ def boards_app(
     readers = Readers.of(*away)._replace(boards=reader)
     hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(StubScreens(views), clock)
-    return application(
+    return Application(
         routes.routes(hub, readers, by_id, screens, Brake(clock), clock, Classifier(away[0], clock, []))
     ), hub
 
