@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak seeded check format bench screenshots font requirements clean
+.PHONY: help setup demo test soak seeded check format bench screenshots reference font requirements clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -56,12 +56,15 @@ format: setup ## Format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure; prints ratios taken in one run
+bench: setup ## Measure, and write docs/performance.md; every figure is a ratio within one run
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: setup ## Make docs/screenshots
 	@$(BIN)/python scripts/browser.py
 	$(BIN)/python -m scripts.screenshots
+
+reference: setup ## Write docs/api.md
+	$(BIN)/python -m scripts.api_reference
 
 font: setup ## Make the page's fonts
 	@$(BIN)/python scripts/programs.py

@@ -1,43 +1,68 @@
-"""`python -m bench [NAME …]`: runs benchmarks, and prints figures with the ratio that each is judged by.
+"""`python -m bench [NAME …]`: runs benchmarks, prints their rows, and writes them into PERFORMANCE.json and
+docs/performance.md.
 
-Machines are noisy, so figures that are compared are measured in one run, in turns.
+Machines are noisy, so figures that are compared are measured in one run, in turns. A row that could not be
+run says why. The exit code is 1 if a benchmark failed; a goal that is missed is no failure.
 """
 
 from __future__ import annotations
 
-import platform
 import sys
 import time
+import traceback
+from collections.abc import Iterable
+from typing import Final
 
-from bench import against, core, cost, nodes, pages, scale, screens, throughput
+from bench import registry, report
+from bench.rows import Bench, NotRun, Row
 
-BENCHES = {
-    "core": core.main,
-    "cost": cost.main,
-    "throughput": throughput.main,
-    "screens": screens.main,
-    "pages": pages.main,
-    "nodes": nodes.main,
-    "scale": scale.main,
-    "against": against.main,
-}
+_FAILED: Final = "the benchmark failed"
 
 
 def main(names: list[str]) -> int:
-    """Run the named benchmarks, or all."""
-    unknown = [name for name in names if name not in BENCHES]
-    if unknown:
-        print(
-            f"no benchmark is called {unknown[0]}; the benchmarks are: {', '.join(BENCHES)}", file=sys.stderr
-        )
+    """Run the named benchmarks, or the usual ones."""
+    try:
+        benches = registry.chosen(names)
+    except KeyError as error:
+        known = [*(bench.name for bench in registry.BENCHES), *registry.SETS]
+        print(f"no benchmark is called {error}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    print(f"{platform.machine()}, Python {platform.python_version()}")
-    for name in names or list(BENCHES):
-        began = time.monotonic()
-        print(f"\n== {name}")
-        BENCHES[name]()
-        print(f"({time.monotonic() - began:.0f} s)")
-    return 0
+    _write([], "")
+    failed = [bench.name for bench in benches if not _ran(bench)]
+    if failed:
+        print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _ran(bench: Bench) -> bool:
+    """Run one benchmark and write its rows down; False if it failed."""
+    began, commit = time.monotonic(), report.commit()
+    print(f"\n== {bench.name}", flush=True)
+    left = {row.name: row for row in bench.rows}
+    measured: list[Row] = []
+    reason = "the benchmark gave no figure"
+    try:
+        for row in bench.run():
+            print(row, flush=True)
+            del left[row.name]
+            measured.append(row)
+    except NotRun as error:
+        reason = str(error)
+    except Exception:
+        traceback.print_exc()
+        reason = _FAILED
+    missing = [row.without(reason) for row in left.values()]
+    for row in missing:
+        print(row, flush=True)
+    _write([*measured, *missing], commit)
+    print(f"({time.monotonic() - began:.0f} s)", flush=True)
+    return reason != _FAILED
+
+
+def _write(rows: Iterable[Row], commit: str) -> None:
+    new = report.here()
+    new.results.update({row.name: report.result(row, commit) for row in rows})
+    report.write(report.merged(report.read(), new, registry.rows()), registry.rows())
 
 
 if __name__ == "__main__":

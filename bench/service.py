@@ -52,8 +52,9 @@ def lossboard(folder: Path, checkout: Path = ROOT) -> Iterator[int]:
 
 
 def python(checkout: Path) -> str:
-    """The interpreter of a checkout: this one's, or the one in the other's `.venv`."""
-    return sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
+    """The interpreter of a checkout: the one in its `.venv`, else this one's."""
+    own = checkout / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
 
 
 @contextlib.contextmanager

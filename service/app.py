@@ -24,6 +24,7 @@ from service.config import Account, Config
 from service.http.address import Address
 from service.http.direct import Direct
 from service.http.security import SecurityHeaders
+from service.interface.routes import interface_routes
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
@@ -83,7 +84,8 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
-    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run]
+    brake = Brake(clock, metrics.failed_proof)
+    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run, brake.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
     ticker.on_set.append(hub.on_clock_set)
@@ -93,8 +95,6 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         on_seq.append(follower.announce)
         runs.append(follower.run)
     screens = NamedScreens(Screens(database), clock)
-    brake = Brake(clock, metrics.failed_proof)
-    runs.append(brake.run)
     classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
@@ -102,6 +102,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
         metrics_route(metrics, config.metrics_token, brake),
         *_health(database, writer, soundness),
+        *interface_routes(config.root_path),
     ]
     app = Application(routes, config.root_path, _lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)

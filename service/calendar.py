@@ -21,6 +21,9 @@ EARLIEST: Final = Instant((datetime(_YEARS[0], 1, 1, tzinfo=UTC) - _EPOCH) // _M
 LATEST: Final = Instant((datetime(_YEARS[-1] + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND - 1)
 """The first and the last moment that a CRM can tell: the years 2000 to 2100, in UTC."""
 
+PERIODS: Final = ("today", "week", "month", "quarter", "year", "yesterday", "last_week", "last_month")
+"""The names of periods."""
+
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12, "last_month": 1}
 _OVER: Final = {"yesterday": "today", "last_week": "week", "last_month": "month"}
 """The periods that are over, each with the one that follows it."""
@@ -117,8 +120,7 @@ def parse_period(text: str, today: Day) -> Period:
 def _explicit(text: str) -> Period:
     match = _RANGE.fullmatch(text)
     if match is None:
-        names = "today, week, month, quarter, year, yesterday, last_week, last_month"
-        raise PeriodError(f"a period is {names}, or like 2026-11-01..2026-11-30")
+        raise PeriodError(f"a period is {', '.join(PERIODS)}, or like 2026-11-01..2026-11-30")
     try:
         first, last = (_day(date.fromisoformat(part)) for part in match.groups())
     except ValueError as error:

@@ -33,6 +33,7 @@ DEFERRED: Final = (
     ),
     Deferred("check-database", "database:check_database", "Check every page, index and row of the database."),
     Deferred("forget", "people:forget", "Delete a client's names and texts, everywhere."),
+    Deferred("openapi", "openapi:print_openapi", "Print the HTTP interface as OpenAPI 3.1."),
     Deferred("purge", "people:purge", "Delete everything that the database holds of an account."),
 )
 """Every command, in the order in which an operator meets them."""

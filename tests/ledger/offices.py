@@ -17,7 +17,9 @@ from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import heads
-from service.ledger.write.apply import apply
+from service.ledger.write.apply import apply_all
+from service.ledger.write.batch.cache import Cache
+from service.ledger.write.heads import OtherRules
 from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Change, Decoded, Delivery, Instant
 
@@ -54,6 +56,7 @@ class Ledger:
     def __init__(self, url: str, now: Instant, account: Account = OFFICE) -> None:
         self.account = account
         self.clock = FixedClock(now)
+        self.cache = Cache()
         self.database = Database(url)
         self.engine = self.database._committers
         self.readers = self.database._readers
@@ -65,7 +68,12 @@ class Ledger:
         """Apply deliveries in one transaction."""
         self.clock.moment = self.clock.moment if now is None else now
         with self.engine.begin() as connection:
-            return apply(connection, self.account, deliveries, self.clock.moment)[0]
+            work = [(self.account, deliveries)]
+            applied = apply_all(connection, work, self.clock.moment, self.cache)[self.account.id]
+            if isinstance(applied, OtherRules):
+                raise applied
+        self.cache.keep(applied.head, applied.rows)
+        return applied.outcomes
 
     def say(self, *changes: Change, now: Instant | None = None) -> Outcome:
         """Apply one delivery of some changes, with a key of its own."""

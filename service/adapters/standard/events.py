@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -33,6 +33,7 @@ from service.model import Change, Instant, Status, Value
 
 _Text: TypeAlias = str | None | UnsetType
 _Id: TypeAlias = str | int | None | UnsetType
+_Amount: TypeAlias = Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
 class _Named(msgspec.Struct):
@@ -48,11 +49,20 @@ _Linked: TypeAlias = Literal["client", "manager", "pipeline"]
 
 
 class _Deal(msgspec.Struct):
+    """What an event says of a deal. What is left out keeps its value, null clears it.
+
+    Args:
+        status: Unset and null count as open.
+        amount: A decimal string, or a number, which is read by its digits and never through a float.
+        currency: Of the amount, three capital letters; without it, the account's.
+        closed_at: ISO 8601 with an offset.
+    """
+
     id: str | int
     name: _Text = UNSET
     status: Status | None | UnsetType = UNSET
     reason: _Text = UNSET
-    amount: Any = UNSET
+    amount: _Amount = UNSET
     currency: Any = UNSET
     closed_at: _Text = UNSET
     url: _Text = UNSET
@@ -62,6 +72,13 @@ class _Deal(msgspec.Struct):
 
 
 class _Task(msgspec.Struct):
+    """What an event says of a task. What is left out keeps its value, null clears it.
+
+    Args:
+        due_at: ISO 8601 with an offset; a task without it is never overdue.
+        completed_at: ISO 8601 with an offset; without it, a completed task was completed at the event's time.
+    """
+
     id: str | int
     deal_id: _Id = UNSET
     client_id: _Id = UNSET
@@ -74,6 +91,8 @@ class _Task(msgspec.Struct):
 
 
 class _Deleted(msgspec.Struct):
+    """What was deleted."""
+
     id: str | int
 
 
@@ -89,7 +108,14 @@ _TASK = msgspec.json.Decoder(_About[_Task])
 _DELETED = msgspec.json.Decoder(_About[_Deleted])
 _DELETIONS: Final[Mapping[str, Literal["deal", "task"]]] = {"deal.deleted": "deal", "task.deleted": "task"}
 
-TYPES: Final = frozenset({"deal.changed", "task.changed", *_DELETIONS})
+DATA: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "deal.changed": _Deal,
+    "task.changed": _Task,
+    **dict.fromkeys(_DELETIONS, _Deleted),
+}
+"""What the data of each type of event is."""
+
+TYPES: Final = frozenset(DATA)
 """The types of events that are read. Any other is accepted and has no effect."""
 
 

@@ -8,7 +8,8 @@ An error shows its statement without the parameters, which are people's names an
 
 PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
 transaction mode). A URL says so with `pooler=transaction` (`config_file` adds it). Then the service leaves
-neither prepared statements nor settings on a connection.
+neither prepared statements nor settings on a connection. It may be several servers that share the accounts
+out (`sharded=true`). Then each statement is for one account.
 """
 
 from __future__ import annotations
@@ -84,6 +85,9 @@ somebody reads an old state of the database."""
 ANNOUNCERS: Final = 1
 """Connections of a serving process that notify other nodes. One more connection listens."""
 
+SHARDED: Final = "sharded"
+"""The option that connections to a sharded database have."""
+
 Role = Literal["writer", "reader", "announcer"]
 
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
@@ -97,6 +101,11 @@ class AlreadyServed(OperatorError):
 def is_sqlite(url: str) -> bool:
     """Whether a database URL names an SQLite file."""
     return make_url(url).get_backend_name() == "sqlite"
+
+
+def is_sharded(url: str) -> bool:
+    """Whether a database URL says that several servers share the accounts out."""
+    return _without_hints(make_url(url))[2]
 
 
 def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
@@ -172,7 +181,7 @@ _POOL: Final[Mapping[Role, int]] = {"writer": WRITERS, "reader": READERS, "annou
 
 
 def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
-    direct, pooled = _without_pooler(url)
+    direct, pooled, sharded = _without_hints(url)
     arguments: dict[str, object] = {**_ALWAYS, "application_name": f"lossboard {role}"}
     if pooled or role == "announcer":  # its URL may lead through a pooler without saying so
         arguments["prepare_threshold"] = None
@@ -186,6 +195,7 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
         connect_args=arguments,
         pool_pre_ping=role == "reader",
         hide_parameters=True,
+        execution_options={SHARDED: True} if sharded else {},
         **(pool if serving else {}),
     )
     if pooled and serving:
@@ -195,14 +205,16 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
 
 def listen_address(url: str) -> str:
     """The address of a connection that listens, for psycopg itself."""
-    direct, _ = _without_pooler(make_url(url))
+    direct, _, _ = _without_hints(make_url(url))
     names = direct.translate_connect_args(username="user", database="dbname")
     return make_conninfo(**{**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
 
 
-def _without_pooler(url: URL) -> tuple[URL, bool]:
-    """The URL as the driver takes it, and whether it leads through a pooler."""
-    return url.difference_update_query(["pooler"]), url.query.get("pooler") == "transaction"
+def _without_hints(url: URL) -> tuple[URL, bool, bool]:
+    """The URL as the driver takes it, whether it leads through a pooler, and whether to a sharded
+    database."""
+    pooled, sharded = url.query.get("pooler") == "transaction", url.query.get("sharded") == "true"
+    return url.difference_update_query(["pooler", "sharded"]), pooled, sharded
 
 
 def _set_deadlines(engine: Engine) -> None:

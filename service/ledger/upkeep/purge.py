@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection, delete
@@ -43,8 +42,7 @@ def purge(database: Database, account_id: str, *, served: bool, progress: Progre
         head = heads.prepared(connection, account_id, lock=True)
         progress(_delete_all(connection, account_id))
         if served:
-            emptied = replace(
-                head,
+            emptied = head._replace(
                 seq=head.seq + 1,
                 deliveries=0,
                 pruned=0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -18,6 +18,7 @@ from service.ledger.write import heads, invalidations, log, sums
 from service.ledger.write import state as states
 from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.log import Stored
+from service.ledger.write.state import Saved
 from service.model import FIELDS, Decoded, Entity, Instant
 from service.operator_error import OperatorError
 from service.projections import FLOW, REVISION
@@ -94,10 +95,9 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
     heads.check_not_newer(connection, head, account)
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
-    sums.add(connection, account.id, from_state(connection, account, as_of, progress))
+    sums.add(connection, {account.id: from_state(connection, account, as_of, progress)})
     invalidations.store(connection, account.id, head.seq + 1, Invalidation(everything=True))
-    rebuilt = replace(
-        head,
+    rebuilt = head._replace(
         seq=head.seq + 1,
         as_of=as_of,
         next_tick_at=heads.next_tick(connection, account, as_of),
@@ -136,7 +136,8 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
     state = from_log(log.everything(connection, account.id), decode, progress)
     for entity, records in state.items():
         connection.execute(delete(STATE[entity]).where(STATE[entity].c.account == account.id))
-        states.save(connection, account.id, entity, records, stored={})
+        saved = (Saved(account.id, entity_id, record, None) for entity_id, record in records.items())
+        states.save(connection, entity, saved)
 
 
 def differences_from_state(

@@ -22,6 +22,7 @@ from service.live.board.masking import Names, names_for
 from service.live.board.query import BoardQuery
 from service.live.board.snapshot import (
     FIGURES,
+    Amount,
     AtRisk,
     Client,
     Figure,
@@ -89,7 +90,7 @@ def _figure(kind: type[Figure], measures: Mapping[str, int], currency: str) -> F
 @cache
 def _amounts(kind: type[Figure]) -> frozenset[str]:
     """The measures of a figure that are amounts of money."""
-    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.type is str)
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.type == Amount)
 
 
 def _totals(clients: Iterable[ClientRow]) -> Mapping[str, int]:

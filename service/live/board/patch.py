@@ -16,11 +16,11 @@ from service.live.board.snapshot import Snapshot
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Any JSON value."""
 
-_MOMENT: Final = ("seq", "as_of", "last_delivery_at")
+MOMENT: Final = ("seq", "as_of", "last_delivery_at")
 """The fields of a snapshot that every patch carries; no part has them."""
 
 
-class _RowList(NamedTuple):
+class RowList(NamedTuple):
     """A list of `at_risk` whose rows are parts of their own.
 
     Args:
@@ -36,9 +36,9 @@ class _RowList(NamedTuple):
     order: str
 
 
-_ROW_LISTS: Final = (
-    _RowList("list", "clients/", "client_id", "order"),
-    _RowList("managers", "managers/", "manager_id", "managers_order"),
+ROW_LISTS: Final = (
+    RowList("list", "clients/", "client_id", "order"),
+    RowList("managers", "managers/", "manager_id", "managers_order"),
 )
 
 
@@ -51,10 +51,10 @@ def snapshot_parts(snapshot: Snapshot) -> dict[str, object]:
     field of the snapshot.
     """
     parts = msgspec.structs.asdict(snapshot)
-    for name in _MOMENT:
+    for name in MOMENT:
         del parts[name]
     figures = parts["at_risk"] = msgspec.structs.asdict(snapshot.at_risk)
-    for rows in _ROW_LISTS:
+    for rows in ROW_LISTS:
         by_id = {getattr(row, rows.row_id): row for row in figures.pop(rows.field)}
         parts[rows.order] = list(by_id)
         parts.update((f"{rows.prefix}{row_id or ''}", row) for row_id, row in by_id.items())
@@ -63,7 +63,7 @@ def snapshot_parts(snapshot: Snapshot) -> dict[str, object]:
 
 def moment(snapshot: Snapshot) -> dict[str, Json]:
     """The moment of a snapshot, which every frame that follows from it carries."""
-    return {name: getattr(snapshot, name) for name in _MOMENT}
+    return {name: getattr(snapshot, name) for name in MOMENT}
 
 
 def json_patch(old: Snapshot, new: Snapshot, closed: AbstractSet[str] = frozenset()) -> dict[str, Json]:

@@ -35,9 +35,16 @@ KEPT: Final = frozenset(
 )
 """The parameters that a named screen can keep as its view."""
 
-_SUM: Final = re.compile(r"\d{1,15}(\.\d{1,3})?", re.ASCII)
-_TIME: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_QUIET: Final = re.compile(f"(?P<from>{_TIME})-(?!(?P=from)){_TIME}")
+DISTANCES: Final = range(1, 21)
+"""Metres."""
+
+SIZES: Final = range(10, 151)
+"""Inches."""
+
+SUM: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,3})?")
+_TIME: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+QUIET: Final = re.compile(f"(?!(.{{5}})-\\1){_TIME}-{_TIME}")
+"""Two different times of day."""
 
 _UNREADABLE: Final = frozenset({"Cc", "Cs"})
 """The Unicode categories of control characters (NUL is one) and of lone surrogates. No id, name or period has
@@ -193,13 +200,13 @@ def parse_query(parameters: Mapping[str, str], account: Account, today: Day, vie
         theme=_choice(parameters, "theme", "auto", Theme),
         manager=_parse_id(parameters, "manager"),
         pipeline=_parse_id(parameters, "pipeline"),
-        distance=_number(parameters, "distance", DISTANCE, 1, 20),
-        inches=_number(parameters, "inches", INCHES, 10, 150),
-        sound=_matching(parameters, "sound", _SUM, "an amount such as 100000"),
-        flash=_matching(parameters, "flash", _SUM, "an amount such as 100000"),
-        quiet=_matching(parameters, "quiet", _QUIET, "such as 20:00-08:00"),
+        distance=_number(parameters, "distance", DISTANCE, DISTANCES),
+        inches=_number(parameters, "inches", INCHES, SIZES),
+        sound=_matching(parameters, "sound", SUM, "an amount such as 100000"),
+        flash=_matching(parameters, "flash", SUM, "an amount such as 100000"),
+        quiet=_matching(parameters, "quiet", QUIET, "such as 20:00-08:00"),
         rotate=_rotation(parameters),
-        every=int(_number(parameters, "every", EVERY, SECONDS.start, SECONDS.stop - 1)),
+        every=int(_number(parameters, "every", EVERY, SECONDS)),
         view=view,
     )
 
@@ -241,12 +248,12 @@ def _rotation(parameters: Mapping[str, str]) -> str:
     return value
 
 
-def _number(parameters: Mapping[str, str], name: str, default: float, least: int, most: int) -> float:
+def _number(parameters: Mapping[str, str], name: str, default: float, bounds: range) -> float:
     """A number between two bounds, in plain decimal notation with a point or a comma."""
     text = parameters.get(name) or f"{default:g}"
     value = float(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,4}([.,][0-9]{1,2})?", text) else 0.0
-    if not least <= value <= most:
-        raise QueryError(f"{name} must be a number from {least} to {most}")
+    if not bounds.start <= value <= bounds.stop - 1:
+        raise QueryError(f"{name} must be a number from {bounds.start} to {bounds.stop - 1}")
     return value
 
 

@@ -6,7 +6,7 @@ Amounts are decimal strings in the board's currency, moments ISO 8601 in the acc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias, get_args, get_type_hints
+from typing import Annotated, Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -16,6 +16,15 @@ from service.reasons import Kind
 Sort: TypeAlias = Literal["amount", "count", "delay"]
 """What the list of clients at risk is ordered by, descending; `delay`: the longest overdue first."""
 
+Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+"""A decimal string in the board's currency, with as many decimals as that has."""
+
+Moment: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""ISO 8601, in the account's zone."""
+
+IsoDay: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
+"""A local day."""
+
 KINDS: Final[tuple[Kind, ...]] = ("controllable", "objective", "unclassified")
 """The kinds of refusals that count, in the order in which the board shows them."""
 
@@ -24,15 +33,15 @@ class Total(msgspec.Struct, frozen=True):
     """A number of refusals and their amount."""
 
     count: int
-    amount: str
+    amount: Amount
 
 
 class PeriodDays(msgspec.Struct, frozen=True):
     """The period of the losses: its key in the address, its first and its last day (inclusive)."""
 
     key: str
-    from_: str = msgspec.field(name="from")
-    to: str
+    from_: IsoDay = msgspec.field(name="from")
+    to: IsoDay
 
 
 class Previous(msgspec.Struct, frozen=True):
@@ -46,8 +55,8 @@ class Previous(msgspec.Struct, frozen=True):
     controllable: Total
     objective: Total
     unclassified: Total
-    from_: str = msgspec.field(name="from")
-    to: str
+    from_: IsoDay = msgspec.field(name="from")
+    to: IsoDay
     complete: bool = True
 
 
@@ -62,7 +71,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
     kind: Kind
     count: int
-    amount: str
+    amount: Amount
     by_hand: bool = False
 
 
@@ -75,13 +84,13 @@ class SeriesPoint(msgspec.Struct, frozen=True):
         unclassified: The amount of the unclassified ones.
     """
 
-    from_: str = msgspec.field(name="from")
-    to: str
+    from_: IsoDay = msgspec.field(name="from")
+    to: IsoDay
     count: int
-    amount: str
-    controllable: str
-    previous: str | None
-    unclassified: str
+    amount: Amount
+    controllable: Amount
+    previous: Amount | None
+    unclassified: Amount
 
 
 class Losses(msgspec.Struct, frozen=True):
@@ -110,8 +119,8 @@ class Task(msgspec.Struct, frozen=True):
     deal: str | None
     manager_id: str | None
     manager: str | None
-    due_at: str
-    amount: str
+    due_at: Moment
+    amount: Amount
     url: str | None
 
 
@@ -124,7 +133,7 @@ class Client(msgspec.Struct, frozen=True):
 
     client_id: str
     client: str
-    amount: str
+    amount: Amount
     tasks: tuple[Task, ...]
     phone: str | None | msgspec.UnsetType = msgspec.UNSET
 
@@ -142,7 +151,7 @@ class Manager(msgspec.Struct, frozen=True):
     manager_id: str | None
     manager: str | None
     tasks: int
-    amount: str
+    amount: Amount
     late_7d: LateTasks
     late_30d: LateTasks
 
@@ -151,7 +160,7 @@ class Figure(msgspec.Struct, frozen=True):
     """A figure of the whole office: a relation that has one row for an account.
 
     Its field in `AtRisk` has the name of the relation, its own fields have the names of the measures. A
-    measure that is declared `int` stays a number, one that is declared `str` is an amount of money. The
+    measure that is declared `int` stays a number, one that is declared `Amount` is money. The
     macro of the same name in `templates/figures.html` renders it.
     """
 
@@ -160,21 +169,21 @@ class NoNextStep(Figure, frozen=True):
     """Open deals without an open task (SPEC section 3.9)."""
 
     deals: int
-    amount: str
+    amount: Amount
 
 
 class SavedClient(msgspec.Struct, frozen=True):
     """A client that was saved today, and the amount of its deals that were."""
 
     client_id: str
-    amount: str
+    amount: Amount
 
 
 class SavedToday(Figure, frozen=True):
     """Clients that were saved today, and the amount of their deals (SPEC section 3.10)."""
 
     clients: int
-    amount: str
+    amount: Amount
     list: tuple[SavedClient, ...] = ()
 
 
@@ -186,7 +195,7 @@ class Limits(msgspec.Struct, frozen=True):
     """
 
     clients: int | None
-    amount: str | None
+    amount: Amount | None
     over: tuple[Literal["clients", "amount"], ...]
 
 
@@ -201,14 +210,14 @@ class AtRisk(msgspec.Struct, frozen=True):
     """
 
     clients: int
-    amount: str
+    amount: Amount
     tasks: int
     list: tuple[Client, ...]
     managers: tuple[Manager, ...]
     no_next_step: NoNextStep | None = None
     saved_today: SavedToday | None = None
     limits: Limits | None = None
-    next_due_at: str | None = None
+    next_due_at: Moment | None = None
 
 
 def _figures_of(card: type[msgspec.Struct]) -> dict[str, type[Figure]]:
@@ -269,15 +278,15 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     account: str
     seq: int
-    as_of: str
-    last_delivery_at: str | None
+    as_of: Moment
+    last_delivery_at: Moment | None
     currency: str
     period: PeriodDays
     sort: Sort
     losses: Losses
     at_risk: AtRisk
     warnings: tuple[BoardWarning, ...]
-    known_from: str | None = None
+    known_from: IsoDay | None = None
     storing: bool = True
     shown: Filter = Filter()
     managers: tuple[Choice, ...] = ()

@@ -52,8 +52,15 @@ class _Refused(Exception):
     """The body is not taken; `args` has the response."""
 
 
-class _Posted(msgspec.Struct, frozen=True):
-    """What the body says. `kind`: unclassified takes a verdict back."""
+class Classification(msgspec.Struct, frozen=True):
+    """A reason, and what it shall count as.
+
+    Args:
+        reason: Its name as the board shows it, in any spelling that compares equal, or the CRM's id where the
+            board shows that.
+        kind: `unclassified` takes back what was said before.
+        back: The page that a browser without a script is led back to.
+    """
 
     reason: str
     kind: Kind
@@ -99,7 +106,7 @@ class Classifying:
         told = {"reason": posted.reason, "kind": posted.kind, "said": said}
         return Response(msgspec.json.encode(told), media_type="application/json")
 
-    async def _store(self, account: Account, posted: _Posted, by: KnownScreen) -> None:
+    async def _store(self, account: Account, posted: Classification, by: KnownScreen) -> None:
         is_listed = account.reasons.kind_of(posted.reason, posted.reason) != "unclassified"
         if is_listed and posted.kind != "unclassified":
             raise _Refused(_LISTED)
@@ -108,7 +115,7 @@ class Classifying:
         except TooMany:
             raise _Refused(_TOO_MANY) from None
 
-    def _page(self, request: Request, account: Account, posted: _Posted) -> str:
+    def _page(self, request: Request, account: Account, posted: Classification) -> str:
         """Where a browser goes on, relative to this address."""
         page = {"board": f"../{account.id}", "deals": "deals", "reasons": "reasons"}[posted.back]
         return f"{page}{self._kept(request)}"
@@ -131,7 +138,7 @@ def _is_own(request: Request, account: Account) -> bool:
     }
 
 
-async def _posted(request: Request) -> _Posted:
+async def _posted(request: Request) -> Classification:
     """What the body says.
 
     Raises:
@@ -147,13 +154,13 @@ async def _posted(request: Request) -> _Posted:
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=10))
         else:
             raise _Refused(_TYPE)
-        posted = msgspec.convert(fields, _Posted)
+        posted = msgspec.convert(fields, Classification)
     except (ValueError, msgspec.DecodeError):
         raise _Refused(_UNREADABLE) from None
     return _checked(posted, fields)
 
 
-def _checked(posted: _Posted, fields: Mapping[str, str]) -> _Posted:
+def _checked(posted: Classification, fields: Mapping[str, str]) -> Classification:
     check_parameters(fields.items())
     reason = posted.reason.strip()
     if not reason or is_no_reason(reason):

@@ -23,6 +23,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "/healthz": "everybody",
     "/readyz": "everybody",
     "/static/{name}": "everybody",
+    "/openapi.json": "everybody",
+    "/asyncapi.json": "everybody",
     "/metrics": "metrics",
     "/webhooks/{account}": "webhook",
     "/events": "shared",

@@ -1,5 +1,5 @@
-"""The costs of a webhook, a screen and an account on PostgreSQL: CPU seconds, bytes of memory, log and
-tables.
+"""What an installation needs on PostgreSQL: CPU seconds, bytes of memory, log and tables for a webhook, a
+screen and an account.
 
 docs/scale.md has these figures.
 """
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import psutil
 import psycopg
 
+from bench.crowd import opened_on
 from bench.load import rate
 from bench.nodes import ACCOUNTS
 from bench.office import PROOF
-from bench.screens import opened_on
+from bench.rows import Row, number
 from bench.service import node
 from tests.databases import Postgres, own_postgres
 
@@ -32,14 +34,42 @@ SETTLING_SECONDS: Final = 3.0
 IDLE_SECONDS: Final = 15.0
 """How long the load of an idle service is measured."""
 
+_WEBHOOK: Final = (
+    "CPU time of a node and of the database (fsync on) for a webhook, and the bytes that it leaves in the "
+    "database's log and tables."
+)
+BY_ACCOUNTS: Final = {
+    (("office",), 1): Row("a webhook, one account, one at a time, ms of a node's core", None, _WEBHOOK),
+    (("office",), 64): Row("a webhook, one account, 64 at a time, ms of a node's core", None, _WEBHOOK),
+    (ACCOUNTS, 64): Row("a webhook, 64 accounts, 64 at a time, ms of a node's core", None, _WEBHOOK),
+}
+MEMORY: Final = Row(
+    "a screen, KiB of a node's memory", None, f"Resident memory that {SCREENS} open streams add, for each."
+)
+FRAME: Final = Row(
+    "a frame to a screen, µs of a node's core",
+    None,
+    f"CPU time for webhooks with {SCREENS} screens, without that for the same webhooks with none.",
+)
+_IDLE: Final = "CPU time a second of a node and of the database, while nothing changes."
+IDLE: Final = Row(f"{MANY} accounts without changes, ms of a node's core a second", None, _IDLE)
+ACCOUNT: Final = Row(
+    "an account, KiB of a node's memory",
+    None,
+    f"Resident memory with {MANY} accounts and with one.",
+)
+BOARD: Final = Row("a watched board without changes, ms of a node's core a second", None, _IDLE)
+ROWS: Final = (*BY_ACCOUNTS.values(), MEMORY, FRAME, IDLE, ACCOUNT, BOARD)
 
-def main() -> None:
-    """Print each cost."""
+
+def run() -> Iterator[Row]:
+    """Measure each cost."""
     with own_postgres("max_connections = 200\n") as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _webhooks(folder, server)
-        _screens(folder, server)
-        _accounts(folder, server)
+        yield from _webhooks(folder, server)
+        yield from _screens(folder, server)
+        yield from _accounts(folder, server)
+        yield _watched(folder, server)
 
 
 class _Cost:
@@ -66,26 +96,22 @@ class _Cost:
         return node, database, int(wal), int(size)
 
 
-def _webhooks(folder: Path, server: Postgres) -> None:
-    for kind, accounts, connections in (
-        ("one account, one at a time", ("office",), 1),
-        ("one account, 64 at a time", ("office",), 64),
-        ("64 accounts, 64 at a time", ACCOUNTS, 64),
-    ):
+def _webhooks(folder: Path, server: Postgres) -> Iterator[Row]:
+    for (accounts, connections), row in BY_ACCOUNTS.items():
         url = server.databases.migrated()
         with node(folder, url, accounts=accounts) as (port, pid):
             rate(port, 300, connections, "w", accounts)
             cost = _Cost(pid, server, _name(url))
-            second = rate(port, WEBHOOKS, connections, "x", accounts)
+            rate(port, WEBHOOKS, connections, "x", accounts)
             ours, theirs, wal, size = cost.spent()
-        print(
-            f"a webhook, {kind}: {second:5,.0f} a second; {ours / WEBHOOKS * 1e3:.2f} ms of a node's core, "
-            f"{theirs / WEBHOOKS * 1e3:.2f} ms of the database's; {wal / WEBHOOKS:,.0f} bytes of log, "
-            f"{size / WEBHOOKS:,.0f} of tables"
+        yield row.measured(
+            f"the database's core {theirs / WEBHOOKS * 1e3:.2f} ms; {number(wal / WEBHOOKS)} bytes of log, "
+            f"{number(size / WEBHOOKS)} of tables",
+            [ours / WEBHOOKS * 1e3],
         )
 
 
-def _screens(folder: Path, server: Postgres) -> None:
+def _screens(folder: Path, server: Postgres) -> Iterator[Row]:
     url = server.databases.migrated()
     with node(folder, url) as (port, pid):
         rate(port, 100, 1, "s")
@@ -97,54 +123,60 @@ def _screens(folder: Path, server: Postgres) -> None:
         time.sleep(SETTLING_SECONDS)
         memory = (process.memory_info().rss - before) / SCREENS
         few = _frames(port, pid, server, _name(url))
-        print(f"a screen: {memory / 1024:.1f} KiB of a node's memory")
         for stream in streams:
             stream.close()
         time.sleep(1)
         none = _frames(port, pid, server, _name(url), run="n")
-    print(f"a frame to a screen: {(few - none) / FRAMES / SCREENS * 1e6:.0f} µs of a node's core")
+    yield MEMORY.measured(f"{SCREENS} screens", [memory / 1024])
+    yield FRAME.measured(f"{FRAMES} frames", [(few - none) / FRAMES / SCREENS * 1e6])
 
 
 def _frames(port: int, pid: int, server: Postgres, database: str, run: str = "f") -> float:
     """CPU seconds of the node for a number of webhooks, each with a frame of its own."""
     cost = _Cost(pid, server, database)
-    for number in range(FRAMES):
-        rate(port, 1, 1, f"{run}{number}-")
+    for index in range(FRAMES):
+        rate(port, 1, 1, f"{run}{index}-")
         time.sleep(0.06)
     return cost.spent()[0]
 
 
-def _accounts(folder: Path, server: Postgres) -> None:
+def _accounts(folder: Path, server: Postgres) -> Iterator[Row]:
     memory: dict[int, int] = {}
-    for number in (1, MANY):
-        accounts = tuple(f"office-{index}" for index in range(number))
+    spent: tuple[float, float] = 0.0, 0.0
+    for many in (1, MANY):
+        accounts = tuple(f"office-{index}" for index in range(many))
         url = server.databases.migrated()
         with node(folder, url, accounts=accounts) as (_, pid):
             time.sleep(SETTLING_SECONDS)
-            memory[number] = psutil.Process(pid).memory_info().rss
-            cost = _Cost(pid, server, _name(url))
-            time.sleep(IDLE_SECONDS)
-            ours, theirs, *_ = (spent / IDLE_SECONDS * 1e3 for spent in cost.spent())
-        print(
-            f"{number:5,} accounts without changes: {memory[number] / 2**20:.0f} MiB; each second "
-            f"{ours:.1f} ms of a node's CPU, {theirs:.1f} ms of the database's"
-        )
-    print(f"an account: {(memory[MANY] - memory[1]) / (MANY - 1) / 1024:.1f} KiB of a node's memory")
+            memory[many] = psutil.Process(pid).memory_info().rss
+            spent = _idle(pid, server, url)
+    yield IDLE.measured(
+        f"{memory[MANY] / 2**20:.0f} MiB, with one {memory[1] / 2**20:.0f} MiB; "
+        f"the database's core {spent[1]:.1f} ms",
+        [spent[0]],
+    )
+    yield ACCOUNT.measured(f"{MANY} accounts", [(memory[MANY] - memory[1]) / (MANY - 1) / 1024])
+
+
+def _idle(pid: int, server: Postgres, url: str) -> tuple[float, float]:
+    """Milliseconds of CPU time a second, of the node and of the database."""
+    cost = _Cost(pid, server, _name(url))
+    time.sleep(IDLE_SECONDS)
+    ours, theirs, *_ = cost.spent()
+    return ours / IDLE_SECONDS * 1e3, theirs / IDLE_SECONDS * 1e3
+
+
+def _watched(folder: Path, server: Postgres) -> Row:
     url = server.databases.migrated()
     with node(folder, url, accounts=ACCOUNTS) as (port, pid):
         streams = [opened_on(port) for _ in range(WATCHED)]
         for stream, account in zip(streams, ACCOUNTS, strict=True):
             stream.sendall(f"GET /boards/{account}/events HTTP/1.1\r\nHost: localhost\r\n{PROOF}".encode())
         time.sleep(SETTLING_SECONDS)
-        cost = _Cost(pid, server, _name(url))
-        time.sleep(IDLE_SECONDS)
-        ours, theirs, *_ = (spent / IDLE_SECONDS / WATCHED * 1e3 for spent in cost.spent())
+        ours, theirs = (milliseconds / WATCHED for milliseconds in _idle(pid, server, url))
         for stream in streams:
             stream.close()
-    print(
-        f"a watched board without changes: each second {ours:.2f} ms of a node's CPU, "
-        f"{theirs:.2f} ms of the database's"
-    )
+    return BOARD.measured(f"the database's core {theirs:.2f} ms", [ours])
 
 
 def _name(url: str) -> str:

@@ -1,0 +1,1 @@
+"""Peers: what they do is measured beside what the service does."""

@@ -1,0 +1,216 @@
+"""Every status that the service answers is declared, and every declared one is seen; each answer is held
+against its schema, its media types and its headers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from service.http.address import MAX_QUERY
+from service.interface.openapi import OPERATIONS
+from service.interface.operations import Operation
+from service.interface.webhooks import TAKE
+from service.ledger.database.errors import Unavailable
+from service.ledger.write.writer import Writer
+from service.live.http import classifying
+from service.live.http.screen_links import NamedScreens
+from service.webhooks import receiver
+from service.webhooks.body import MAX_BODY, read_body
+from tests.http.served import hello, served
+from tests.interface.calls import HOST, call
+from tests.interface.conformance import assert_declared
+from tests.interface.office import METRICS, VIEWER, Office, office
+
+EVENT: Final = '{"type": "deal.deleted", "timestamp": "2026-11-23T09:00:00Z", "data": {"id": "9"}}'
+REASON: Final = '{"reason": "Дорого", "kind": "controllable"}'
+LISTED: Final = '{"reason": "Выбрал других", "kind": "objective"}'
+GUESSES: Final = 30
+CLASSIFY: Final = "/boards/{account}/reasons"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as `call` takes it."""
+
+    path: str
+    headers: Mapping[str, str]
+    query: str = ""
+    body: bytes = b""
+    hanging: bool = False
+
+    def without(self, header: str) -> Asked:
+        return replace(self, headers={name: value for name, value in self.headers.items() if name != header})
+
+
+def usual(operation: Operation, opened: Office) -> Asked:
+    """A request that succeeds."""
+    account = "invented" if operation.path.endswith("happening") else "office"
+    path = operation.path.replace("{account}", account).replace("{name}", "board.css")
+    if operation is TAKE:
+        return Asked(path, opened.signed(EVENT), body=EVENT.encode())
+    if operation.method == "post":
+        json = {"content-type": "application/json"}
+        return Asked(path, opened.proof(opened.editor) | json, body=REASON.encode())
+    token = METRICS if operation.path == "/metrics" else VIEWER
+    headers = opened.proof(token) if operation.proofs else HOST
+    return Asked(path, headers, "view=office" if operation.path == "/events" else "")
+
+
+def with_headers(asked: Asked, **headers: str) -> Asked:
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return replace(asked, headers={**asked.headers, **more})
+
+
+WRONG: Final[Mapping[int, Callable[[Asked], Asked]]] = {
+    303: lambda asked: replace(asked, query=f"token={VIEWER}"),
+    400: lambda asked: asked.without("host"),
+    401: lambda asked: with_headers(asked, authorization="Bearer wrong", webhook_signature="v1,wrong"),
+    403: lambda asked: with_headers(asked, authorization=f"Bearer {VIEWER}"),
+    404: lambda asked: replace(
+        asked,
+        path=asked.path.replace("office", "nobody").replace("invented", "office").replace("board.css", "no"),
+        query=asked.query.replace("office", "nobody"),
+    ),
+    408: lambda asked: replace(asked, hanging=True),
+    409: lambda asked: replace(asked, body=LISTED.encode()),
+    413: lambda asked: replace(asked, body=b"x" * (MAX_BODY + 1)),
+    414: lambda asked: replace(asked, query="x" * (MAX_QUERY + 1)),
+    415: lambda asked: with_headers(asked, content_type="image/png"),
+}
+"""What is wrong with the request that gets a status. For others something of the service is broken."""
+
+INDEX: Final[Mapping[int, Callable[[Asked], Asked]]] = {
+    303: lambda asked: replace(asked, query=f"link={VIEWER}"),
+    401: lambda asked: replace(asked, query="link=wrong"),
+    503: lambda asked: with_headers(asked, cookie="lossboard_office=x"),
+}
+"""The same for the first page, which has no token of its own."""
+
+
+def refused(operation: Operation, asked: Asked, status: int) -> Asked:
+    """The request that gets a status."""
+    wrong = {**WRONG, **(INDEX if operation.path == "/" else {})}
+    wrong[429] = wrong[401]
+    return wrong[status](asked) if status in wrong else asked
+
+
+def broken(patch: pytest.MonkeyPatch, opened: Office, operation: Operation, status: int) -> None:
+    """Break what must be broken for a status."""
+
+    async def away(*_arguments: object) -> None:
+        raise Unavailable
+
+    async def failing(*_arguments: object) -> None:
+        raise RuntimeError("a defect")
+
+    async def impatient(receive: Any, declared: str, _seconds: float, held: Any) -> bytes:
+        return await read_body(receive, declared, 0, held)
+
+    if status == 408:
+        patch.setattr(classifying, "BODY_SECONDS", 0)
+        patch.setattr(receiver, "read_body", impatient)
+    if status == 500:
+        (route,) = routes(opened, operation)
+        patch.setattr(route, "app", failing)
+        patch.setattr(Writer, "submit", failing)  # webhooks pass the routes by
+    if status == 503:
+        patch.setattr(NamedScreens, "known", away)
+        patch.setattr(Writer, "submit", away)
+        patch.setattr(Writer, "outdated", {"office"})
+
+
+def routes(opened: Office, operation: Operation) -> list[Route]:
+    return [
+        route
+        for route in opened.app.routes
+        if isinstance(route, Route)
+        and route.path == operation.path
+        and (route.methods is None or operation.method.upper() in route.methods)
+    ]
+
+
+async def test_every_route_of_the_service_is_described_and_nothing_else(opened: Office) -> None:
+    taken = {
+        (route.path, method)
+        for route in opened.app.routes
+        if isinstance(route, Route)
+        for method in (route.methods or {"POST"}) - {"HEAD"}
+    }
+    assert taken == {(operation.path, operation.method.upper()) for operation in OPERATIONS}
+    assert len({operation.id for operation in OPERATIONS}) == len(OPERATIONS)
+
+
+async def test_every_declared_status_is_seen_and_is_as_declared(
+    opened: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = (f"10.1.{number // 250}.{number % 250}" for number in itertools.count())
+    for operation in OPERATIONS:
+        elsewhere = {431, 404} if operation.path == "/metrics" else {431}
+        for status in operation.responses.keys() - elsewhere:
+            asked = refused(operation, usual(operation, opened), status)
+            if status == 304:
+                etag = (await send(opened, operation, asked)).headers["etag"]
+                asked = replace(asked, headers={**asked.headers, "if-none-match": etag})
+            client = next(clients)
+            with monkeypatch.context() as patch:
+                broken(patch, opened, operation, status)
+                for _ in range(GUESSES if status == 429 else 1):
+                    answer = await send(opened, operation, asked, client)
+                assert answer.status_code == status, (operation.id, status, answer.text)
+                assert_declared(operation, answer)
+                if status >= 400 and status != 408:
+                    person = replace(asked, headers={**asked.headers, "accept": "text/html"})
+                    page = await send(opened, operation, person, client)
+                    assert page.status_code == status
+                    assert_declared(operation, page)
+
+
+async def send(
+    opened: Office, operation: Operation, asked: Asked, client: str = "10.0.0.1"
+) -> httpx.Response:
+    address = f"{asked.path}?{asked.query}" if asked.query else asked.path
+    return await call(
+        opened.app,
+        operation.method.upper(),
+        address,
+        asked.headers,
+        asked.body,
+        client=client,
+        hanging=asked.hanging,
+    )
+
+
+async def test_without_a_token_in_the_configuration_metrics_are_a_declared_404(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
+    (metrics,) = (operation for operation in OPERATIONS if operation.path == "/metrics")
+    async with office(sqlite_ledgers(), metrics_token=None) as closed:
+        answer = await send(closed, metrics, usual(metrics, closed))
+    assert answer.status_code == 404
+    assert_declared(metrics, answer)
+
+
+async def test_a_head_that_is_too_large_is_a_declared_431_everywhere(opened: Office) -> None:
+    # The connection answers, whatever the application.
+    async with served(hello) as (_, port), httpx.AsyncClient() as client:
+        for operation in OPERATIONS:
+            path = usual(operation, opened).path
+            answer = await client.request(
+                operation.method, f"http://127.0.0.1:{port}{path}", headers={"x-large": "x" * 40_000}
+            )
+            assert answer.status_code == 431
+            assert_declared(operation, answer)
+
+
+async def test_what_a_program_must_send_besides_is_refused_where_it_is_missing(opened: Office) -> None:
+    for operation in OPERATIONS:
+        if operation.proofs:
+            bare = usual(operation, opened)
+            bare = replace(bare, headers={**HOST, "content-type": bare.headers.get("content-type", "")})
+            assert (await send(opened, operation, bare)).status_code == 401, operation.id
