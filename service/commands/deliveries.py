@@ -1,15 +1,12 @@
-"""`lossboard tail` and `quarantine`: what came in, and what could not be used."""
+"""`lossboard quarantine`: what came in and could not be used."""
 
 from __future__ import annotations
-
-import time
 
 import click
 
 from service.clock import SystemClock
 from service.commands import operations
 from service.commands import tail as told
-from service.commands.connecting.incoming import Incoming
 from service.commands.options import accounts, bar, with_config
 from service.config import Config
 from service.ledger.upkeep import attach
@@ -73,21 +70,3 @@ def quarantine_drop(config: Config, account_id: str, number: int) -> None:
     if not operations.drop(config, account, number):
         raise Unknown(f"delivery {number} is not in quarantine")
     click.echo(f"{account.id} {number}: dropped")
-
-
-@click.command()
-@click.argument("account_id", required=False)
-@click.option(
-    "--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier deliveries to show."
-)
-@click.option("--once", is_flag=True, help="Show them and exit.")
-@with_config
-def tail(config: Config, account_id: str | None, lines: int, once: bool) -> None:
-    """Follow deliveries and what each one changed, and what was refused, for a person who connects a CRM."""
-    incoming = Incoming(config, accounts(config, account_id), lines)
-    while True:
-        for came in incoming.look():
-            click.echo(came.line)
-        if once:
-            return
-        time.sleep(told.POLL_SECONDS)

@@ -56,10 +56,7 @@ def serve_config(
     workers: int = 1,
     on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal to stop.
-
-    Args:
-        on_started: Called once requests are accepted.
+    """Serve until a signal to stop. Calls `on_started` once requests are accepted.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.

@@ -9,8 +9,7 @@ from service.adapters.fields import printable
 from service.calendar import iso
 from service.config import Account
 from service.ledger.write.log import Quarantined, Stored
-from service.live.text.warnings import cause_remedy, cause_text
-from service.model import Instant, Trouble, Value
+from service.model import Instant, Value
 
 POLL_SECONDS: Final = 0.5
 """How often new deliveries are looked for."""
@@ -43,17 +42,6 @@ def line(stored: Stored, account: Account) -> str:
     conflict = f" (CONFLICT: the id of delivery {stored.conflicts_with}, another body)"
     mark = "" if stored.conflicts_with is None else conflict
     return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
-
-
-def refusal(trouble: Trouble, times: int, account: Account) -> str:
-    """Requests that were refused for one cause, in one line: how many, when the last came, what to do.
-
-    Args:
-        trouble: Its subject is the cause.
-    """
-    cause, remedy = cause_text(trouble.subject, "en"), cause_remedy(trouble.subject, "en")
-    number = f"{times} request" if times == 1 else f"{times} requests"
-    return f"{account.id} – {iso(trouble.last_at, account.zone)} REFUSED {number}: {cause}. {remedy}"
 
 
 def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -> Iterator[str]:

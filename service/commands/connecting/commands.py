@@ -1,4 +1,4 @@
-"""`lossboard init` and `send-test`."""
+"""`lossboard init`, `send-test` and `tail`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import click
 
 from service.adapters import ADAPTERS
 from service.clock import SystemClock
-from service.commands import tail
 from service.commands.connecting import new_file
 from service.commands.connecting.answers import Asking
 from service.commands.connecting.incoming import Incoming
 from service.commands.connecting.send_test import send
 from service.commands.figures import rebuild_at_start
-from service.commands.options import CONFIG, listening_options, plain_errors, with_config
+from service.commands.options import CONFIG, accounts, listening_options, plain_errors, with_config
 from service.commands.serving import serve_config
+from service.commands.tail import POLL_SECONDS
 from service.config import Account, Config
 from service.config_file import load, parse
 
@@ -57,7 +57,10 @@ def _options(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--serve/--no-serve", default=None, help="Serve at once, or do not offer it.")
 @listening_options
 def init(path: Path, no_input: bool, serve: bool | None, host: str, port: int, **given: str | None) -> None:
-    """Write a configuration with fresh secrets, and say what to do in the CRM."""
+    """Write a configuration, and say what to do in the CRM.
+
+    Its secrets are fresh, and the file is for its owner alone.
+    """
     with plain_errors():
         if path.exists():
             raise new_file.Exists(path)
@@ -131,7 +134,7 @@ def _report(config: Config) -> None:
             if came.stored is not None and came.stored.source == "webhook":
                 click.echo("The CRM is connected: the board shows what it sends.")
                 return
-        time.sleep(tail.POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 @click.command("send-test")
@@ -141,7 +144,28 @@ def _report(config: Config) -> None:
 )
 @with_config
 def send_test(config: Config, account_id: str, url: str) -> None:
-    """Post invented events as the account's CRM would, take them back, and say what each step gave."""
+    """Post invented events, and take them back, as the account's CRM would.
+
+    Says what each step gave.
+    """
     account = config.account(account_id)
     for line in send(config, account, url.rstrip("/"), SystemClock()):
         click.echo(line)
+
+
+@click.command()
+@click.argument("account_id", required=False)
+@click.option(
+    "--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier deliveries to show."
+)
+@click.option("--once", is_flag=True, help="Show them and exit.")
+@with_config
+def tail(config: Config, account_id: str | None, lines: int, once: bool) -> None:
+    """Follow deliveries and what each one changed, and what was refused, for a person who connects a CRM."""
+    incoming = Incoming(config, accounts(config, account_id), lines)
+    while True:
+        for came in incoming.look():
+            click.echo(came.line)
+        if once:
+            return
+        time.sleep(POLL_SECONDS)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from service.calendar import iso
 from service.commands import tail
 from service.config import Account, Config
 from service.ledger.upkeep import attach
 from service.ledger.write import log, troubles
 from service.ledger.write.log import Stored
+from service.live.text.warnings import cause_remedy, cause_text
+from service.model import Trouble
 
 
 class Came(NamedTuple):
@@ -57,4 +60,15 @@ class Incoming:
             new = trouble.count - known if trouble.count >= known else trouble.count  # counted again from 0
             if new:
                 self._refused[account.id, trouble.subject] = trouble.count
-                yield Came(account, None, tail.refusal(trouble, new, account))
+                yield Came(account, None, _refusal(trouble, new, account))
+
+
+def _refusal(trouble: Trouble, times: int, account: Account) -> str:
+    """Requests that were refused for one cause, in one line: how many, when the last came, what to do.
+
+    Args:
+        trouble: Its subject is the cause.
+    """
+    cause, remedy = cause_text(trouble.subject, "en"), cause_remedy(trouble.subject, "en")
+    number = f"{times} request" if times == 1 else f"{times} requests"
+    return f"{account.id} – {iso(trouble.last_at, account.zone)} REFUSED {number}: {cause}. {remedy}"

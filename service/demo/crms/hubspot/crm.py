@@ -45,7 +45,7 @@ from service.demo.crms.hubspot.requests import (
     wants_archived,
 )
 from service.demo.crms.hubspot.search import matching, page
-from service.demo.crms.hubspot.webhooks import Posts, packed, signature_v1, signature_v3
+from service.demo.crms.hubspot.webhooks import Posts, packed, proof_of
 from service.demo.crms.limits import DailyBudget, Window
 from service.demo.office import Client, Deal, Event, Office
 
@@ -126,12 +126,7 @@ class HubSpot(SimulatedCRM):
     def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
         """See `SimulatedCRM`."""
         body = packed({**event, "attemptNumber": attempt} for event in json.loads(webhook.body))
-        if self.signature == "v1":
-            proof = {"x-hubspot-signature": signature_v1(self.webhook_secret, body)}
-            return Webhook(webhook.events, {**webhook.headers, **proof}, webhook.query, body)
-        now = str(int(self.office.now() * 1000))
-        signature = signature_v3(self.webhook_secret, "POST", self.address, body, now)
-        proof = {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": now}
+        proof = proof_of(self.signature, self.webhook_secret, self.address, body, self.office.now())
         return Webhook(webhook.events, {**webhook.headers, **proof}, webhook.query, body)
 
     def hindrance(self, request: Request) -> Response | None:

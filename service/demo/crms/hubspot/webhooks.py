@@ -11,10 +11,10 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, Literal
 from zlib import crc32
 
 from service.demo.crms.crm import Webhook
@@ -53,6 +53,17 @@ def signature_v3(secret: str, method: str, url: str, body: bytes, timestamp: str
 def signature_v1(secret: str, body: bytes) -> str:
     """`X-HubSpot-Signature`."""
     return hashlib.sha256(secret.encode() + body).hexdigest()
+
+
+def proof_of(
+    version: Literal["v1", "v3"], secret: str, url: str, body: bytes, now: float
+) -> Mapping[str, str]:
+    """The headers that prove who posts."""
+    if version == "v1":
+        return {"x-hubspot-signature": signature_v1(secret, body)}
+    sent_at = str(int(now * 1000))
+    signature = signature_v3(secret, "POST", url, body, sent_at)
+    return {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": sent_at}
 
 
 def packed(events: Iterable[Json]) -> bytes:
