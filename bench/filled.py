@@ -110,7 +110,7 @@ def _fill(connection: Connection, size: int) -> None:
         },
     )
     _copy(connection, "client", size, "'client'", {"id": "printf('c%08d', n)", "name": "'Client ' || n"})
-    due_at = f"iif(n % 100 = 0, {NOW - HOUR}, {NOW + DAY})"
+    due_at = f"iif(n % 100 = 0, {NOW - HOUR}, {NOW + 365 * DAY})"
     _copy(
         connection,
         "task",

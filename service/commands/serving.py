@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import click
@@ -32,6 +32,8 @@ from service.ledger.database.engine import is_sqlite
 from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
+
+_ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -56,7 +58,7 @@ def serve_config(
     workers: int = 1,
     on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal to stop. Calls `on_started` once requests are accepted.
+    """Serve until a signal to stop. `on_started` hears that requests are accepted.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
@@ -65,9 +67,7 @@ def serve_config(
         CannotListen: The port is taken, or the address is not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
-        raise ConfigError(
-            "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
-        )
+        raise ConfigError(_ONE_PROCESS)
     linked = with_links(config)
     manager = ServiceManager(os.environ)
 

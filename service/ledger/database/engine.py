@@ -1,6 +1,6 @@
 """Engines: connections to SQLite and to PostgreSQL, and what differs between the two.
 
-SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when two
+SQLite comes with its driver, because versions before 3.51.3 can corrupt a write-ahead log when two
 connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
 Only writing connections checkpoint.
 
@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import pysqlite3
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +26,7 @@ from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
+from service.ledger.database.sqlite import driver
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
@@ -125,13 +125,11 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
 
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
-    if pysqlite3.sqlite_version_info < SAFE_SQLITE:
+    if driver.sqlite_version_info < SAFE_SQLITE:
         needed = ".".join(map(str, SAFE_SQLITE))
-        raise RuntimeError(
-            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
-        )
+        raise RuntimeError(f"SQLite {driver.sqlite_version} can corrupt its log; {needed} or newer is needed")
     engine = create_engine(
-        url, module=pysqlite3, connect_args={"check_same_thread": False}, hide_parameters=True
+        url, module=driver, connect_args={"check_same_thread": False}, hide_parameters=True
     )
     _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
@@ -243,7 +241,7 @@ def empty_log(engine: Engine) -> bool:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    except pysqlite3.Error as error:
+    except driver.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
     finally:
         pooled.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,7 @@ class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
 
 _DECODER: Final = msgspec.json.Decoder(_Stamps)
 _ENCODER: Final = msgspec.json.Encoder()
+_NO_RUN: Final = Run(())
 
 
 @cache
@@ -129,10 +130,13 @@ class Saved(NamedTuple):
 
 
 def save(connection: Connection, entity: Entity, records: Iterable[Saved]) -> None:
-    """Store records of one entity, each over the stored one."""
+    """Store records of one entity, each over the stored one. One that is the same is left as it is: late
+    webhooks, of which there are many after a CRM was down, change nothing."""
     inserted, updated = [], []
     upsert, update = _upsert(entity), _update(entity)
     for account, entity_id, record, stored in sorted(records):
+        if record == stored:
+            continue
         values = _values(entity, record)
         values["account"], values["id"] = account, entity_id
         indexed = INDEXED[entity]
@@ -153,19 +157,32 @@ def _indexed(entity: Entity, record: Record) -> dict[str, Value]:
     }
 
 
+_UNSET: Final[Mapping[Entity, Mapping[str, None]]] = {
+    entity: dict.fromkeys(fields) for entity, fields in FIELDS.items()
+}
+
+
 def _values(entity: Entity, record: Record) -> dict[str, Value]:
-    values: dict[str, Value] = {name: record.values.get(name) for name in FIELDS[entity]}
+    values: dict[str, Value] = {**_UNSET[entity], **record.values}
     for name, derive in DERIVED.get(entity, {}).items():
         values[name] = derive(record)
-    return values | {"deleted": record.deleted, "stamps": stamps_text(record)}
+    values["deleted"], values["stamps"] = record.deleted, stamps_text(record)
+    return values
 
 
 def stamps_text(record: Record) -> str:
     """The stored form of a record's stamps."""
-    grouped: dict[Stamp, list[str]] = {}
-    for name, stamp in record.stamps.items():
-        grouped.setdefault(stamp, []).append(name)
-    fields = [(version, number, sorted(names)) for (version, number), names in sorted(grouped.items())]
-    run = record.run or Run(())
-    stored = _Stamps(fields, run.stamps, run.after, sorted(record.places.items()))
+    stamps, run = record.stamps, record.run or _NO_RUN
+    stored = _Stamps(_by_stamp(stamps), run.stamps, run.after, sorted(record.places.items()))
     return _ENCODER.encode(stored).decode()
+
+
+def _by_stamp(stamps: Mapping[str, Stamp]) -> list[tuple[Instant, int, list[str]]]:
+    """The fields by stamp: by one, where the CRM sends all fields at once."""
+    every = list(stamps.values())
+    if every and every.count(every[0]) == len(every):
+        return [(*every[0], list(stamps))]
+    fields: dict[Stamp, list[str]] = {}
+    for name, stamp in stamps.items():
+        fields.setdefault(stamp, []).append(name)
+    return [(version, number, names) for (version, number), names in fields.items()]

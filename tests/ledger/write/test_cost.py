@@ -65,6 +65,15 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
     assert ledger.differences() == []
 
 
+def test_a_late_change_writes_no_row_of_state(ledger: Ledger) -> None:
+    ledger.say(deal(1), overdue(1))
+    late = Instant(NOW - HOUR)
+    with counted(ledger.engine) as statements:
+        ledger.say(Change("deal", "d1", late, {"amount": 5}), Change("task", "t1", late, {"manager_id": "n"}))
+    state = tuple(f"{verb} {table} " for table in STATE.values() for verb in ("INSERT INTO", "UPDATE"))
+    assert [text for text in statements if text.startswith(state)] == []
+
+
 def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:
     selections = [Selection(Day(1), Day(10**6)), Selection(Day(1), Day(10**6), "m")]
     ledger.say(deal(1), overdue(1))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import add
 from typing import Final
 
 from service.ledger.write.heads import Head
@@ -61,7 +60,7 @@ class AccountRows:
             for key, measures in deltas.get(relation, {}).items():
                 if (rows := about.get(str(key[0]))) is not None:
                     self.size += 1
-                    added = tuple(map(add, rows.get(key, relation.zero), measures))
+                    added = relation.plus(rows.get(key, relation.zero), measures)
                     about[str(key[0])] = {**rows, key: added} if any(added) else _without(rows, key)
 
 
