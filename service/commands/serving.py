@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -34,6 +35,10 @@ from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
 
 _ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
+
+GARBAGE: Final = (10_000, 20, 50)
+"""How many new objects have the collector of garbage look for those that only hold one another, and how many
+such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none."""
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -211,6 +216,8 @@ def _server(
 ) -> tuple[Server, Service]:
     shares = descriptors.shares(descriptors.raise_limit())
     service = create_app(config, clock, shares.streams, tell)
+    gc.freeze()  # it lives as long as the process, and need not be looked through
+    gc.set_threshold(*GARBAGE)
     service.writer.on_fault.append(on_fault)
 
     def stopping() -> None:
