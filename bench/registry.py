@@ -25,7 +25,7 @@ BENCHES: Final = (
     Bench("beside", beside.ROWS, beside.run),
     Bench("postgres", tuple(postgres.ROWS.values()), postgres.run),
     Bench("core", tuple(core.ROWS.values()), core.run),
-    Bench("screens", screens.ROWS, screens.run),
+    Bench("screens", screens.ROWS, screens.run, quick=False),
     Bench("sustained", sustained.ROWS, sustained.run),
     Bench("held", sustained.LONG_ROWS, sustained.run_long, quick=False, usual=False),
     Bench("start", start.ROWS, start.run, quick=False),

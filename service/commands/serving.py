@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import click
@@ -32,6 +33,10 @@ from service.ledger.database.engine import is_sqlite
 from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
+
+GARBAGE: Final = (10_000, 20, 50)
+"""How many new objects have the collector of garbage look for those that only hold one another, and how many
+such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none."""
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -204,6 +209,8 @@ def _server(
 ) -> tuple[Server, Service]:
     shares = descriptors.shares(descriptors.raise_limit())
     service = create_app(config, clock, shares.streams, tell)
+    gc.freeze()  # it lives as long as the process, and need not be looked through
+    gc.set_threshold(*GARBAGE)
     service.writer.on_fault.append(on_fault)
 
     def stopping() -> None:

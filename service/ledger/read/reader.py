@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, select
+from sqlalchemy import Connection, FromClause, bindparam, select
 
 from service.config import Account
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
@@ -27,14 +28,14 @@ from service.model import Instant, earlier
 from service.projections import FLOW
 
 
-def _with_head() -> Select[*tuple[Any, ...]]:
+def _with_head() -> Prepared:
     """An account's head and every other table that has one row for it, so that a board at rest needs no other
     statement."""
     joined: FromClause = HEADS
     for table in (*(SUMS[relation] for relation in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
-    return (
+    return Prepared(
         select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, board_rows.REASONS_WANTED, *measures)
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
@@ -84,10 +85,10 @@ class BoardReader(AccountReader):
 
 def _read(begun: Begun, since: BoardRows | None) -> _Read:
     connection, account, now = begun
-    row = connection.execute(_HEAD, {"account": account.id}).one_or_none()
-    if row is None:
+    found = _HEAD.rows(connection, {"account": account.id})
+    if not found:
         raise LookupError(f"account {account.id} has no head row")
-    values = iter(row)
+    values = iter(found[0])
     head = Head(*islice(values, len(HEADS.c)))
     beside = _Beside(next(values) or 0, next(values) is not None, next(values))
     totals = {}
