@@ -38,6 +38,7 @@ soak: setup ## Every experiment at its full length, then every seeded bug; write
 	@$(BIN)/python scripts/programs.py
 	@$(BIN)/python -m scripts.televisions
 	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
+	$(BIN)/python -m pytest -q tests/deploy/installed.py
 	$(BIN)/python -m tests.soak $(ARGS)
 	@$(MAKE) seeded
 
@@ -77,4 +78,4 @@ requirements: setup ## Pin the requirements again, for every platform and Python
 	    --no-header -o $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove what was set up
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,8 +1,9 @@
-"""`python -m bench [NAME …]`: runs benchmarks, prints their rows, and writes them into PERFORMANCE.json and
-docs/performance.md.
+"""`python -m bench [NAME …]`: runs benchmarks, prints their rows, and writes them into PERFORMANCE.json
+and docs/performance.md.
 
-Machines are noisy, so figures that are compared are measured in one run, in turns. A row that could not be
-run says why. The exit code is 1 if a benchmark failed; a goal that is missed is no failure.
+Machines are noisy, so figures that are compared are measured in one run, in turns. A row that could not
+be run says why. `peers` installs the peers. The exit code is 1 if a benchmark failed; a missed goal is
+no failure.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bench import registry, report
+from bench.peers import environment
 from bench.rows import Bench, NotRun, Row
 
 _FAILED: Final = "the benchmark failed"
@@ -21,10 +23,12 @@ _FAILED: Final = "the benchmark failed"
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, or the usual ones."""
+    if names == ["peers"]:
+        return environment.install()
     try:
         benches = registry.chosen(names)
     except KeyError as error:
-        known = [*(bench.name for bench in registry.BENCHES), *registry.SETS]
+        known = [*(bench.name for bench in registry.BENCHES), *registry.SETS, "peers"]
         print(f"no benchmark is called {error}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
     _write([], "")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,6 +22,7 @@ from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import STATE
 from service.ledger.upkeep import recompute
 from service.ledger.write import heads, state
+from service.ledger.write.state import Saved
 from service.model import DAY, SECOND, Change, Entity, Value
 from service.projections.merge import Record, merge
 
@@ -85,8 +85,7 @@ def filled(size: int) -> Filled:
         _fill(connection, size)
     stored = time.monotonic()
     with engine.begin() as connection:
-        head = replace(heads.prepared(connection, ACCOUNT.id), deliveries=1)
-        heads.store(connection, head)
+        heads.store(connection, heads.prepared(connection, ACCOUNT.id)._replace(deliveries=1))
         recompute.rebuild(connection, ACCOUNT, NOW, lambda _: None)
     engine.dispose()
     return Filled(url, size, (stored - began, time.monotonic() - stored))
@@ -111,7 +110,7 @@ def _fill(connection: Connection, size: int) -> None:
         },
     )
     _copy(connection, "client", size, "'client'", {"id": "printf('c%08d', n)", "name": "'Client ' || n"})
-    due_at = f"iif(n % 100 = 0, {NOW - HOUR}, {NOW + DAY})"
+    due_at = f"iif(n % 100 = 0, {NOW - HOUR}, {NOW + 365 * DAY})"
     _copy(
         connection,
         "task",
@@ -162,11 +161,11 @@ def _store_copied(connection: Connection) -> None:
 
 
 def _store(connection: Connection, account: str, entity: Entity, fields: dict[str, dict[str, Value]]) -> None:
-    records = {}
+    records = []
     for entity_id, values in fields.items():
-        records[entity_id] = Record()
-        merge(records[entity_id], Change(entity, entity_id, NOW, values), 1)
-    state.save(connection, account, entity, records, {})
+        records.append(Saved(account, entity_id, Record(), None))
+        merge(records[-1].record, Change(entity, entity_id, NOW, values), 1)
+    state.save(connection, entity, records)
 
 
 def _copy(connection: Connection, entity: Entity, number: int, copied: str, values: dict[str, str]) -> None:

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench import core, cost, ingest, nodes, pages, postgres, screens, sizing
+from bench import (
+    beside,
+    core,
+    cost,
+    ingest,
+    nodes,
+    pages,
+    postgres,
+    reconnect,
+    screens,
+    sizing,
+    snapshot,
+    start,
+    sustained,
+)
 from bench.rows import Bench, Row
 
 BENCHES: Final = (
     Bench("ingest", ingest.ROWS, ingest.run),
+    Bench("beside", beside.ROWS, beside.run),
     Bench("postgres", tuple(postgres.ROWS.values()), postgres.run),
     Bench("core", tuple(core.ROWS.values()), core.run),
-    Bench("screens", screens.ROWS, screens.run),
+    Bench("screens", screens.ROWS, screens.run, quick=False),
+    Bench("reconnect", reconnect.ROWS, reconnect.run),
+    Bench("sustained", sustained.ROWS, sustained.run),
+    Bench("held", sustained.LONG_ROWS, sustained.run_long, quick=False, usual=False),
+    Bench("start", start.ROWS, start.run, quick=False),
+    Bench("snapshot", tuple(snapshot.ROWS.values()), snapshot.run, quick=False),
     Bench("cost", cost.ROWS, cost.run, quick=False),
     Bench("scale", cost.LARGE_ROWS, cost.run_large, quick=False, usual=False),
     Bench("pages", tuple(pages.ROWS.values()), pages.run, quick=False),

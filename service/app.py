@@ -21,9 +21,9 @@ from service.adapters.api import Api
 from service.brake import Brake
 from service.clock import Clock
 from service.config import Account, Config
-from service.http.address import Address
-from service.http.direct import Direct
-from service.http.security import SecurityHeaders
+from service.http.around.address import Address
+from service.http.around.direct import Direct
+from service.http.around.security import SecurityHeaders
 from service.interface.routes import interface_routes
 from service.ledger.database import schema
 from service.ledger.database.database import Database

@@ -68,6 +68,7 @@ class _File(msgspec.Struct):
     accounts: list[dict[str, Any]]
     database_url: str = "sqlite:///lossboard.db"
     listen_url: str | None = None
+    sharded: bool = False
     keep_bodies_days: int = 30
     root_path: str = ""
     trusted_proxies: list[str] = []
@@ -91,22 +92,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     """Check a configuration that was read already. Raises `ConfigError`."""
     file = _table(_resolved(dict(raw), environ, ""), _File, "")
-    keys = [f"accounts[{index}]" for index in range(len(file.accounts))]
+    keyed = {f"accounts[{index}]": raw for index, raw in enumerate(file.accounts)}
     root_path = _root_path(file.root_path)
-    accounts = tuple(
-        _working(_account(raw, root_path, key), key) for raw, key in zip(file.accounts, keys, strict=True)
-    )
-    ids = [account.id for account in accounts]
+    accounts = tuple(_working(_account(raw, root_path, key), key) for key, raw in keyed.items())
     _check(accounts, "accounts", "at least one is needed")
-    for index, account_id in enumerate(ids):
+    for index, account_id in enumerate(ids := [account.id for account in accounts]):
         _check(account_id not in ids[:index], f"accounts[{index}].id", f"{account_id!r} is used twice")
     _check(0 < file.keep_bodies_days <= 3650, "keep_bodies_days", "1 to 3650 days")
     database_url = _database_url(environ.get(DATABASE_VARIABLE) or file.database_url, "database_url")
     listen_url = None if file.listen_url is None else _database_url(file.listen_url, "listen_url")
-    for url in (database_url, listen_url or ""):
-        _check(listen_url is None or not url.startswith("sqlite"), "listen_url", "only with PostgreSQL")
+    on_sqlite = "sqlite" in (database_url[:6], (listen_url or "")[:6])
+    _check(listen_url is None or not on_sqlite, "listen_url", "only with PostgreSQL")
+    _check(not file.sharded or not on_sqlite, "sharded", "only with PostgreSQL")
     return Config(
-        database_url=database_url if listen_url is None else _through_pooler(database_url),
+        database_url=_hinted(database_url, pooler=listen_url is not None, sharded=file.sharded),
         accounts=accounts,
         keep_bodies_days=file.keep_bodies_days,
         listen_url=listen_url,
@@ -163,9 +162,10 @@ def _database_url(url: str, key: str) -> str:
     return f"{scheme}://{rest}"
 
 
-def _through_pooler(url: str) -> str:
-    """The same URL; it tells `ledger.database.engine` that a pooler stands before the server."""
-    return f"{url}{'&' if '?' in url else '?'}pooler=transaction"
+def _hinted(url: str, *, pooler: bool, sharded: bool) -> str:
+    """The same URL; it tells `ledger.database.engine` what stands behind it."""
+    hints = f"{'&pooler=transaction' * pooler}{'&sharded=true' * sharded}"
+    return url + (hints if "?" in url else hints.replace("&", "?", 1))
 
 
 def _root_path(given: str) -> str:

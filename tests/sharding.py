@@ -2,7 +2,8 @@
 and one that reaches over accounts fails the run.
 
 A statement is checked as the database gets it. Each table in it must be restricted to one account, or to some
-that the statement names, by `table.account = …` or `IN …`; an INSERT needs a value for that column.
+that the statement names, by `table.account = …`, `IN …` or `(table.account, …) IN …`; an INSERT needs a value
+for that column.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ALLOWED: Final = re.compile(
 
 _TABLES = "|".join(METADATA.tables)
 _NAMED: Final = re.compile(
-    rf"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+({_TABLES})\b(?:\s+AS\s+(\w+))?(?!\s*[.=])", re.IGNORECASE
+    rf"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+({_TABLES})\b(?:\s+AS\s+(\w+))?(?!\s*(?:[.=]|BIGINT\b))", re.IGNORECASE
 )
 _INSERT: Final = re.compile(rf"INSERT INTO (?:{_TABLES}) \(account,", re.IGNORECASE)
 
@@ -49,7 +50,8 @@ def unsharded(statement: str) -> list[str]:
 
 def _restricted(statement: str, name: str) -> bool:
     column = rf"\b{name}\.account"
-    return bool(re.search(rf"{column}\s*(?:=|IN\b)|=\s*{column}\b", statement))
+    pairs = rf"\({column}, [\w.\"]+\) IN \(SELECT "
+    return bool(re.search(rf"{column}\s*(?:=|IN\b)|=\s*{column}\b|{pairs}", statement))
 
 
 @dataclass

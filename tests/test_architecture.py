@@ -50,7 +50,9 @@ REGISTRIES: Final = re.compile(
 ONE_MACHINE: Final = re.compile(r"(?<![\w.])/(?:ro" + r"ot|wo" + r"rk)/\w")
 IMPORTED: Final = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 
-MADE_HERE: Final = frozenset({".git", ".venv", ".hypothesis", "__pycache__", "build", "dist", "node_modules"})
+MADE_HERE: Final = frozenset(
+    {".git", ".venv", ".venv-peers", ".hypothesis", "__pycache__", "build", "dist", "node_modules"}
+)
 
 
 def _files(*suffixes: str, under: str = "") -> Iterator[str]:

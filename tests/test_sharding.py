@@ -30,6 +30,8 @@ def test_every_key_and_index_begins_with_the_account() -> None:
         "INSERT INTO invalidations (account, seq) VALUES (?, ?)",
         "UPDATE heads SET seq=?, deliveries=? WHERE heads.account = ?",
         "DELETE FROM losses WHERE losses.account = ?",
+        "SELECT deals.name FROM deals WHERE (deals.account, deals.id) IN (SELECT p ->> 0 FROM json_each(?))",
+        "UPDATE heads SET seq=r.seq FROM f(?) AS r(seq BIGINT, tasks BIGINT) WHERE heads.account = r.account",
     ],
 )
 def test_a_statement_of_one_account_is_known(statement: str) -> None:

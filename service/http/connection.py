@@ -9,16 +9,17 @@ And it logs a line for each request that is no HTTP.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.http.connection_limit import ConnectionLimit
+from service.http.cycle import Cycle, fill_in
 from service.http.handover import HandedOver
 from service.http.limits import (
     HEAD_SECONDS,
@@ -32,15 +33,13 @@ from service.http.limits import (
     READ_SIZE,
     WRITE_SECONDS,
 )
-from service.http.refusal import refusal
-from service.live.stream.sinks import HANDOVER, Sink
-from service.problems import Message, Problem, Receive, Send
+from service.http.patience import Patience
+from service.http.refusal import NOT_HTTP, TOO_LARGE, refusal
+from service.live.stream.sinks import Sink
+from service.problems import Message, Problem
 
 OnRefused: TypeAlias = Callable[[str], None]
 """Called with the cause when a connection is closed because of what it sent."""
-
-_TOO_LARGE: Final = Problem(431, f"the head is over {MAX_HEAD // 1024} KiB or {MAX_FIELDS} fields")
-_NOT_HTTP: Final = Problem(400, "the request is not HTTP/1.1")
 
 _Deadline: TypeAlias = Literal["head", "write"]
 
@@ -65,6 +64,8 @@ class Connection(HttpToolsProtocol):
     leave_seconds = LEAVE_SECONDS
     linger_seconds = LINGER_SECONDS
 
+    cycle: Cycle
+
     def __init__(
         self,
         config: uvicorn.Config,
@@ -84,8 +85,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._ignoring = False
         self._ignored = 0
-        self._answered_early = False
-        self._overhead = 0
+        self._patience = Patience(self.loop, self.timeout_keep_alive, self._leave_if_idle)
+        self._overhead = self._held = 0
         self.headers = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -96,17 +97,16 @@ class Connection(HttpToolsProtocol):
         self._limit.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Start the deadline of the next head with the first byte after a finished request; parse.
+        """Parse. A head of which this is the first part, and not all of it, gets its deadline.
 
         The parser gets parts, because between two of them it can be seen how much it has collected.
         """
-        if "head" not in self._timers and self._is_idle():
-            self._start("head", self.head_seconds)
-        self._unset_keepalive_if_required()
         parts = memoryview(data)
         for begin in range(0, len(data), MAX_HEAD):
             if not self._ignoring and not self.transport.is_closing():
                 self._parse(parts[begin : begin + MAX_HEAD])
+        if self._is_idle() and "head" not in self._timers:
+            self._start("head", self.head_seconds)
         if self._ignoring:
             self._ignored += len(data)
             if self._ignored > MAX_LINGER:
@@ -120,12 +120,12 @@ class Connection(HttpToolsProtocol):
             self._ignoring = True
             self.cycle.keep_alive = False
         except httptools.HttpParserCallbackError as error:
-            self._refuse(_TOO_LARGE if isinstance(error.__context__, _TooMuch) else _NOT_HTTP)
+            self._refuse(TOO_LARGE if isinstance(error.__context__, _TooMuch) else NOT_HTTP)
         except httptools.HttpParserError:
-            self._refuse(_NOT_HTTP)
+            self._refuse(NOT_HTTP)
         else:
             if self._overhead > MAX_HEAD or len(self.headers) > MAX_FIELDS:
-                self._refuse(_TOO_LARGE)
+                self._refuse(TOO_LARGE)
         self._report()
 
     def on_message_begin(self) -> None:
@@ -142,7 +142,14 @@ class Connection(HttpToolsProtocol):
         """
         if len(self.headers) > MAX_FIELDS:
             raise _TooMuch
-        super().on_headers_complete()  # fails on a target without a path
+        keep_alive = fill_in(self.scope, self.parser, self.url)
+        is_first = self._is_idle()
+        self.cycle = Cycle(self, keep_alive, self._note, self._hand_over)
+        if is_first:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
         self.headers = []
         self._cancel("head")
         self._in_head = False
@@ -166,8 +173,14 @@ class Connection(HttpToolsProtocol):
                 self.scope = None  # type: ignore[assignment]
             self.cycle.scope = None  # type: ignore[assignment]
             self.cycle.body = bytearray()
-        super().on_response_complete()
-        if self._answered_early:
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._patience.begin()
+        if self.cycle.answered_early:
             self._linger()
         self._report()
 
@@ -192,9 +205,10 @@ class Connection(HttpToolsProtocol):
             self._start("write", self.leave_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel both deadlines."""
-        self._cancel("head")
-        self._cancel("write")
+        """Cancel all deadlines."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._patience.end()
         self._limit.closed(self)
         super().connection_lost(exc)
 
@@ -203,8 +217,12 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def _is_idle(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # despite its type None before the first request
+        cycle: Cycle | None = self.cycle  # despite its type None before the first request
         return cycle is None or cycle.response_complete
+
+    def _leave_if_idle(self) -> None:
+        if self._is_idle() and "head" not in self._timers:
+            self.transport.close()
 
     def _report(self) -> None:
         """Say whose turn it is, the client's or the service's, and what is kept until then."""
@@ -218,38 +236,25 @@ class Connection(HttpToolsProtocol):
         held = max(0, self._overhead) if self._in_head else 0
         if unread:
             held += min(self.transport.get_write_buffer_size(), MAX_UNREAD)
-        self._limit.holding(self, held)
+        if held or self._held:
+            self._limit.holding(self, held)
+            self._held = held
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
-        """Note how the application's answer begins, and hand the connection over where it asks for that."""
-
-        async def noted(scope: Message, receive: Receive, send: Send) -> None:
-            def noting(message: Message) -> Awaitable[None]:
-                if message["type"] == "http.response.start":
-                    self._note(message)
-                elif message["type"] == HANDOVER:
-                    return self._hand_over(cycle, message["to"])
-                elif cycle.more_body and not cycle.keep_alive and not message.get("more_body"):
-                    self._answered_early = cycle.keep_alive = True  # this class closes, and not at once
-                return send(message)
-
-            await app({**scope, "extensions": {HANDOVER: {}}}, receive, noting)
-
-        super()._start_asgi_task(cycle, noted)  # type: ignore[arg-type]  # uvicorn types each message
-
-    def _note(self, start: Message) -> None:
+    def _note(self, cycle: Cycle, start: Message) -> None:
+        """Note how the application's answer begins."""
         self._proven |= 200 <= start["status"] < 300
         types = [value for name, value in start.get("headers", ()) if name == b"content-type"]
         self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
-        if self._is_stream and self.scope["http_version"] == "1.0":
-            self.cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
+        if self._is_stream and cycle.scope["http_version"] == "1.0":
+            cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
 
-    async def _hand_over(self, cycle: RequestResponseCycle, to: Callable[[Sink], None]) -> None:
+    async def _hand_over(self, cycle: Cycle, to: Callable[[Sink], None]) -> None:
         """Leave the connection to an event stream whose head has been sent, unless it has ended meanwhile."""
         if cycle.disconnected or self.transport.is_closing():
             return
         cycle.disconnected = True  # the application has no more to say
         self._cancel("write")
+        self._patience.end()
         self._limit.serving(self)
         self._limit.holding(self, 0)
         self.flow.resume_reading()  # else nobody would notice that the client goes away

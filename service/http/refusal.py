@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
-from service.http.security import SECURITY
+from service.http.around.security import SECURITY
+from service.http.limits import MAX_FIELDS, MAX_HEAD
 from service.problems import Problem
+
+TOO_LARGE: Final = Problem(431, f"the head is over {MAX_HEAD // 1024} KiB or {MAX_FIELDS} fields")
+NOT_HTTP: Final = Problem(400, "the request is not HTTP/1.1")
 
 
 def refusal(problem: Problem) -> bytes:

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import uvicorn
 
+from service.http.around.unnamed_proxy import UnnamedProxy
 from service.http.connection import Connection
 from service.http.connection_limit import ConnectionLimit, Seldom
 from service.http.listening import BACKLOG
-from service.http.unnamed_proxy import UnnamedProxy
 
 GRACE_SECONDS: Final = 10
 """How long requests may take to finish at shutdown. An int, because uvicorn wants one."""

@@ -67,7 +67,8 @@ def merge_batch(
             record = merged[id] = Record() if known is None else known.copy()
         if values := merge(record, change, number):
             changed_ids[entity].add(id)
-            changed[number].setdefault(f"{entity} {id}", {}).update(values)
+            of_delivery, key = changed[number], f"{entity} {id}"
+            of_delivery[key] = {**of_delivery[key], **values} if key in of_delivery else values
 
     _redirect(records, changed_ids, redirection)
 

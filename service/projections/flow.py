@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -38,39 +37,36 @@ class Relation:
             A row that has no count above zero has no sums either, and does not exist.
         feeds: The entity that the sums are about and that contributes further by them. Its id is the first
             column of the key.
+        counts: The indexes of the measures that count: only with one of them can a row come to nothing.
+        zero: The measures of a row that does not exist.
+        plus: Adds one row's measures to another's.
+        minus: Subtracts the second row's measures from the first one's.
     """
 
     name: str
     key: tuple[str, ...]
     measures: tuple[str, ...]
     feeds: Middle | None = None
+    counts: tuple[int, ...] = field(init=False, repr=False)
+    zero: Measures = field(init=False, repr=False)
+    plus: Callable[[Measures, Measures], Measures] = field(init=False, repr=False)
+    minus: Callable[[Measures, Measures], Measures] = field(init=False, repr=False)
 
     @property
     def is_total(self) -> bool:
         """Whether it has one row for an account: a figure of the whole board."""
         return not self.key
 
-    @cached_property
-    def counts(self) -> tuple[int, ...]:
-        """The indexes of the measures that count: only with one of them can a row come to nothing."""
-        return tuple(
-            index for index, name in enumerate(self.measures) if not name.endswith(("amount", "_us", "_s"))
-        )
-
-    @cached_property
-    def zero(self) -> Measures:
-        """The measures of a row that does not exist."""
-        return (0,) * len(self.measures)
-
-    @cached_property
-    def plus(self) -> Callable[[Measures, Measures], Measures]:
-        """Adds one row's measures to another's."""
-        return _arithmetic("+", len(self.measures))
-
-    @cached_property
-    def minus(self) -> Callable[[Measures, Measures], Measures]:
-        """Subtracts the second row's measures from the first one's."""
-        return _arithmetic("-", len(self.measures))
+    def __post_init__(self) -> None:
+        width, sums = len(self.measures), ("amount", "_us", "_s")
+        derived = {
+            "counts": tuple(index for index, name in enumerate(self.measures) if not name.endswith(sums)),
+            "zero": (0,) * width,
+            "plus": _arithmetic("+", width),
+            "minus": _arithmetic("-", width),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)  # as attributes that a lookup finds at once
 
 
 def _arithmetic(sign: str, width: int) -> Callable[[Measures, Measures], Measures]:

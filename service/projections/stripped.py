@@ -8,10 +8,10 @@ not bring the text back into the log.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from service.model import PERSONAL, Change, Delivery, Value
 from service.projections.batch import Records
@@ -42,15 +42,17 @@ def as_kept(delivery: Delivery, merged: Records) -> Delivery:
     Args:
         merged: State after the delivery.
     """
-    changes = delivery.decoded.changes
-    kept = tuple(without(change, _withdrawn(change, merged)) for change in changes)
-    if kept == changes or delivery.decoded.rejections:
+    decoded = delivery.decoded
+    withdrawn = [_withdrawn(change, merged) for change in decoded.changes]
+    if decoded.rejections or not any(withdrawn):
         return delivery
-    return replace(delivery, headers={}, body=body_of(kept), source="forget")
+    kept = [without(change, names) for change, names in zip(decoded.changes, withdrawn, strict=True)]
+    return structs.replace(delivery, headers={}, body=body_of(kept), source="forget")
 
 
 def _withdrawn(change: Change, merged: Records) -> list[str]:
     """The personal fields that have a text in a change where state knows that there is none."""
-    texts = [name for name in PERSONAL.get(change.entity, ()) if change.fields.get(name)]
-    values = merged[change.entity][change.id].values if texts else {}
-    return [name for name in texts if name in values and values[name] is None]
+    if change.entity not in PERSONAL:
+        return []
+    told, values = change.fields, merged[change.entity][change.id].values
+    return [name for name in PERSONAL[change.entity] if told.get(name) and values.get(name, "") is None]

@@ -8,11 +8,16 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from service.problems import Receive
+from service.problems import Message, Receive
 from service.webhooks.budget import Held, OverBudget
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes in the largest accepted body."""
+
+
+ARRIVED: Final = "lossboard.arrived"
+"""The extension of ASGI by which the server gives a body that is complete: its `body` takes one of so many
+bytes at most, and returns None if there is none. Other servers do not have it."""
 
 
 class TooLarge(Exception):
@@ -25,6 +30,14 @@ class TooSlow(Exception):
 
 class Disconnected(Exception):
     """The client disconnected before the body was complete, so nobody waits for a response."""
+
+
+def arrived(scope: Message, most: int) -> bytes | None:
+    """The body, if all of it has come with the head, as that of almost every webhook has, and it is not over
+    so many bytes."""
+    extension = scope.get("extensions", {}).get(ARRIVED)
+    body: bytes | None = None if extension is None else extension["body"](most)
+    return body
 
 
 async def read_body(receive: Receive, declared: str, seconds: float, held: Held) -> bytes:

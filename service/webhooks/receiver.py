@@ -15,7 +15,7 @@ from service.brake import source_of
 from service.clock import Clock
 from service.model import Decoded, Head, Request
 from service.problems import Message, RawHeaders, Receive
-from service.webhooks.body import read_body
+from service.webhooks.body import arrived, read_body
 from service.webhooks.budget import Budget
 from service.webhooks.decoding import Sender, decode
 
@@ -51,6 +51,11 @@ class Receiver:
         """
         account, adapter, _ = sender
         head = _head(scope, headers)
+        whole = arrived(scope, LARGE)
+        if whole is not None:  # nothing of it is ever under way
+            request = self._request(head, scope, whole)
+            adapter.authenticate(request, account)
+            return decode(request, sender)
         is_proven = adapter.admit(head, account, self._clock.now())
         source = None if is_proven else source_of(client_of(scope))
         with self._budget.hold(account.id, source, _size(scope["headers"])) as held:

@@ -22,7 +22,7 @@ from service.brake import Brake
 from service.calendar import local_day
 from service.config import Account
 from service.config_file import parse
-from service.http.address import Address
+from service.http.around.address import Address
 from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
 from service.ledger.write import heads, log, syncs

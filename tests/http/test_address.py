@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from service.http.address import MAX_PARAMETERS, MAX_QUERY, Address
+from service.http.around.address import MAX_PARAMETERS, MAX_QUERY, Address
 from service.problems import Message
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from service.http.address import MAX_PARAMETERS, MAX_QUERY
+from service.http.around.address import MAX_PARAMETERS, MAX_QUERY
 from service.http.limits import MAX_FIELDS, MAX_HEAD
 from service.metrics import Metrics
 from tests.strangers import ask, stranger_app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.http.direct import Direct
+from service.http.around.direct import Direct
 from service.problems import Message
 
 

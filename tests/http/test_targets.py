@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from service.http.address import Address
-from service.http.security import SECURITY, SecurityHeaders
+from service.http.around.address import Address
+from service.http.around.security import SECURITY, SecurityHeaders
 from tests.http.served import hello, served
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from service.http.address import MAX_QUERY
+from service.http.around.address import MAX_QUERY
 from service.interface.openapi import OPERATIONS
 from service.interface.operations import Operation
 from service.interface.webhooks import TAKE

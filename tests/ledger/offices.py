@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from service.config import Account, Secret, zone
 from service.ledger.database.database import Database
@@ -17,7 +18,9 @@ from service.ledger.read.reader import BoardReader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import heads
-from service.ledger.write.apply import apply
+from service.ledger.write.apply import apply_all
+from service.ledger.write.batch.cache import Cache
+from service.ledger.write.heads import OtherRules
 from service.ledger.write.outcome import Outcome
 from service.model import SECOND, Change, Decoded, Delivery, Instant
 
@@ -54,6 +57,7 @@ class Ledger:
     def __init__(self, url: str, now: Instant, account: Account = OFFICE) -> None:
         self.account = account
         self.clock = FixedClock(now)
+        self.cache = Cache()
         self.database = Database(url)
         self.engine = self.database._committers
         self.readers = self.database._readers
@@ -65,7 +69,12 @@ class Ledger:
         """Apply deliveries in one transaction."""
         self.clock.moment = self.clock.moment if now is None else now
         with self.engine.begin() as connection:
-            return apply(connection, self.account, deliveries, self.clock.moment)[0]
+            work = [(self.account, deliveries)]
+            applied = apply_all(connection, work, self.clock.moment, self.cache)[self.account.id]
+            if isinstance(applied, OtherRules):
+                raise applied
+        self.cache.keep(applied.head, applied.rows)
+        return applied.outcomes
 
     def say(self, *changes: Change, now: Instant | None = None) -> Outcome:
         """Apply one delivery of some changes, with a key of its own."""
@@ -94,9 +103,9 @@ class Ledger:
         with self.readers.begin() as connection:
             return list(recompute.differences_from_state(connection, self.account, lambda _: None))
 
-    def tables(self) -> Mapping[str, list[tuple[Any, ...]]]:
-        """Every projection row, sorted."""
-        with self.readers.begin() as connection:
+    def tables(self, within: Connection | None = None) -> Mapping[str, list[tuple[Any, ...]]]:
+        """Every projection row, sorted; of a transaction that has not ended, if one is given."""
+        with nullcontext(within) if within is not None else self.readers.begin() as connection:
             return {
                 table.name: sorted(tuple(row) for row in connection.execute(select(table)))
                 for table in SUMS.values()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from service.http.security import SECURITY
+from service.http.around.security import SECURITY
 from service.ledger.read.board import BoardRows
 from service.live.board.build import build_snapshot
 from service.live.board.patch import Json

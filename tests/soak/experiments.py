@@ -30,4 +30,5 @@ EXPERIMENTS: Final = (
     "interface",
     "layout",
     "televisions",
+    "connecting",
 )

@@ -188,6 +188,15 @@ def test_a_large_body_is_decoded_like_a_small_one() -> None:
     assert len(service.writer.deliveries[0].decoded.changes) == 900
 
 
+def test_a_body_that_came_with_its_head_is_proven_like_any_other_and_waits_for_nothing() -> None:
+    service = Service()
+    for body, status in ((GONE, 200), (GONE + " ", 401)):
+        wire = service.call(Wire([]), headers={**JSON, **signed(GONE)}, arrived=body.encode())
+        assert wire.answer().status == status
+    assert [delivery.body for delivery in service.writer.deliveries] == [GONE.encode()]
+    assert service.refused == [("office", "signature")]
+
+
 def test_a_body_that_is_too_slow_is_answered_408() -> None:
     service = Service(body_seconds=0)
     wire = service.call(Wire(chunks(b"x", complete=False), then_hang=True), headers=JSON)

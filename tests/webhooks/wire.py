@@ -18,6 +18,7 @@ from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.model import Delivery, Instant
 from service.problems import Message
+from service.webhooks.body import ARRIVED
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.adapters.posts import NOW, TOKEN, account, signed
 
@@ -151,6 +152,7 @@ class Service:
         headers: dict[str, str] | None = None,
         query: str = "",
         client: str = "127.0.0.1",
+        arrived: bytes | None = None,
     ) -> None:
         scope: Message = {
             "type": "http",
@@ -161,6 +163,7 @@ class Service:
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()],
             "path_params": {"account": account_id},
             "client": (client, 40_000),
+            "extensions": {ARRIVED: {"body": lambda _most: arrived}},
         }
         await self.endpoint(scope, wire.receive, wire.send)
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.ledger.database import private_files
-from service.ledger.database.engine import empty_log, is_sqlite, open_engine
+from service.ledger.database.engine import empty_log, is_sharded, is_sqlite, open_engine
 from service.ledger.database.errors import Away, Unavailable, classify
 from service.ledger.database.opened_files import OpenedFiles
 
@@ -35,6 +35,7 @@ class Database:
 
     def __init__(self, url: str, *, serving: bool = False) -> None:
         self.is_sqlite = is_sqlite(url)
+        self.is_sharded = is_sharded(url)
         file = private_files.sqlite_file(url)
         self._files = None if file is None else OpenedFiles(file)
         self._readers = open_engine(url, "reader", serving=serving)

@@ -1,6 +1,6 @@
 """Engines: connections to SQLite and to PostgreSQL, and what differs between the two.
 
-SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when two
+SQLite comes with its driver, because versions before 3.51.3 can corrupt a write-ahead log when two
 connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
 Only writing connections checkpoint.
 
@@ -8,7 +8,8 @@ An error shows its statement without the parameters, which are people's names an
 
 PostgreSQL may be reached through a pooler that gives a connection away after each transaction (PgBouncer in
 transaction mode). A URL says so with `pooler=transaction` (`config_file` adds it). Then the service leaves
-neither prepared statements nor settings on a connection.
+neither prepared statements nor settings on a connection. It may be several servers that share the accounts
+out (`sharded=true`). Then each statement is for one account.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import pysqlite3
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +26,7 @@ from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
+from service.ledger.database.sqlite import driver
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ somebody reads an old state of the database."""
 ANNOUNCERS: Final = 1
 """Connections of a serving process that notify other nodes. One more connection listens."""
 
+SHARDED: Final = "sharded"
+"""The option that connections to a sharded database have."""
+
 Role = Literal["writer", "reader", "announcer"]
 
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
@@ -97,6 +101,11 @@ class AlreadyServed(OperatorError):
 def is_sqlite(url: str) -> bool:
     """Whether a database URL names an SQLite file."""
     return make_url(url).get_backend_name() == "sqlite"
+
+
+def is_sharded(url: str) -> bool:
+    """Whether a database URL says that several servers share the accounts out."""
+    return _without_hints(make_url(url))[2]
 
 
 def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
@@ -116,13 +125,11 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
 
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
-    if pysqlite3.sqlite_version_info < SAFE_SQLITE:
+    if driver.sqlite_version_info < SAFE_SQLITE:
         needed = ".".join(map(str, SAFE_SQLITE))
-        raise RuntimeError(
-            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
-        )
+        raise RuntimeError(f"SQLite {driver.sqlite_version} can corrupt its log; {needed} or newer is needed")
     engine = create_engine(
-        url, module=pysqlite3, connect_args={"check_same_thread": False}, hide_parameters=True
+        url, module=driver, connect_args={"check_same_thread": False}, hide_parameters=True
     )
     _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
@@ -172,7 +179,7 @@ _POOL: Final[Mapping[Role, int]] = {"writer": WRITERS, "reader": READERS, "annou
 
 
 def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
-    direct, pooled = _without_pooler(url)
+    direct, pooled, sharded = _without_hints(url)
     arguments: dict[str, object] = {**_ALWAYS, "application_name": f"lossboard {role}"}
     if pooled or role == "announcer":  # its URL may lead through a pooler without saying so
         arguments["prepare_threshold"] = None
@@ -186,6 +193,7 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
         connect_args=arguments,
         pool_pre_ping=role == "reader",
         hide_parameters=True,
+        execution_options={SHARDED: True} if sharded else {},
         **(pool if serving else {}),
     )
     if pooled and serving:
@@ -195,14 +203,16 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
 
 def listen_address(url: str) -> str:
     """The address of a connection that listens, for psycopg itself."""
-    direct, _ = _without_pooler(make_url(url))
+    direct, _, _ = _without_hints(make_url(url))
     names = direct.translate_connect_args(username="user", database="dbname")
     return make_conninfo(**{**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
 
 
-def _without_pooler(url: URL) -> tuple[URL, bool]:
-    """The URL as the driver takes it, and whether it leads through a pooler."""
-    return url.difference_update_query(["pooler"]), url.query.get("pooler") == "transaction"
+def _without_hints(url: URL) -> tuple[URL, bool, bool]:
+    """The URL as the driver takes it, whether it leads through a pooler, and whether to a sharded
+    database."""
+    pooled, sharded = url.query.get("pooler") == "transaction", url.query.get("sharded") == "true"
+    return url.difference_update_query(["pooler", "sharded"]), pooled, sharded
 
 
 def _set_deadlines(engine: Engine) -> None:
@@ -231,7 +241,7 @@ def empty_log(engine: Engine) -> bool:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    except pysqlite3.Error as error:
+    except driver.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
     finally:
         pooled.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection, delete
 
 from service.ledger.database.database import Database
 from service.ledger.database.tables import DELIVERIES, HEADS, METADATA
-from service.ledger.upkeep.recompute import Progress
+from service.ledger.upkeep.replay import Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.invalidations import Invalidation
 from service.operator_error import Unknown
@@ -43,8 +42,7 @@ def purge(database: Database, account_id: str, *, served: bool, progress: Progre
         head = heads.prepared(connection, account_id, lock=True)
         progress(_delete_all(connection, account_id))
         if served:
-            emptied = replace(
-                head,
+            emptied = head._replace(
                 seq=head.seq + 1,
                 deliveries=0,
                 pruned=0,

@@ -1,41 +1,69 @@
-"""One account's part of a batch, in one transaction: load, merge, propagate, store.
+"""Applies deliveries, and what fell due, to accounts: some accounts in one transaction.
 
-Each step takes values and returns values. The caller commits: nothing lasts before that.
+The caller commits: nothing lasts before that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Final
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from msgspec import structs
 from sqlalchemy import Connection
 
 from service.config import Account
-from service.ledger.write import heads, invalidations, log, needs, state, sums
-from service.ledger.write.heads import Head
-from service.ledger.write.invalidations import invalidation_of
-from service.ledger.write.load import AccountBatch, account_batch, load, load_deals, load_redirection
+from service.ledger.write import heads, invalidations, log, needs
+from service.ledger.write.batch.advance import Advanced, advance
+from service.ledger.write.batch.cache import AccountRows, Cache
+from service.ledger.write.batch.load import AccountBatch, account_batch
+from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.log import Known
 from service.ledger.write.outcome import Outcome, Status
-from service.model import FIELDS, Delivery, Instant, Micros, Source
-from service.projections import FLOW, stripped
-from service.projections.batch import Changed, Merged, merge_batch
-from service.projections.propagate import Flowed, propagate
+from service.model import Delivery, Instant, Micros
+from service.projections import stripped
+from service.projections.batch import Changed
 
-SILENT: Final[frozenset[Source]] = frozenset({"sync", "import", "forget"})
-"""Sources whose deliveries are state and no news: boards show what they change and announce nothing."""
+Work: TypeAlias = Sequence[tuple[Account, Sequence[Delivery]]]
+"""The accounts of a transaction, each with its deliveries: none where only the clock changes the board."""
 
 
 @dataclass(frozen=True, slots=True)
-class Advanced:
-    """What a batch led to: the account's new head, its new state, and what flowed into the projections."""
+class Applied:
+    """What a transaction did to an account.
 
+    Args:
+        outcomes: What became of each delivery, in their order.
+        head: The new head.
+        rows: The account's rows, for the cache after the commit.
+    """
+
+    outcomes: list[Outcome]
     head: Head
-    merged: Merged
-    flowed: Flowed
+    rows: AccountRows
+
+
+class _Sent(NamedTuple):
+    """A delivery's number, and what is told of it."""
+
+    status: Status
+    number: int
+    conflicts_with: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An account's part of a transaction.
+
+    Args:
+        stored: The head before it.
+        sent: For each delivery, also for those that came before.
+    """
+
+    stored: Head
+    batch: AccountBatch
+    deliveries: Sequence[Delivery]
+    sent: Sequence[_Sent]
 
 
 def apply(
@@ -55,28 +83,73 @@ def apply(
         Unknown: The account has no head row: the service did not prepare it.
         OtherRules: Other rules computed the account's figures; nothing was written.
     """
-    stored = heads.prepared(connection, account.id, lock=True)
-    heads.check_rules(stored, account)
-    outcomes, fresh = _numbered(connection, stored, deliveries)
-    batch = account_batch(account, stored, now, fresh, skew)
-    head = _heard(stored, deliveries)
-    changed: Mapping[int, Changed] = {}
-    if fresh or batch.ticks:
-        advanced = _advance(connection, batch, replace(head, deliveries=head.deliveries + len(fresh)))
-        head, changed = _head_after(advanced, batch), advanced.merged.changed
-        log.append(connection, _logged(fresh, advanced.merged))
-        if account.api is not None and fresh:
-            left_out = needs.left_out(fresh, advanced.merged, advanced.flowed.deals)
-            moved = needs.of_deleted_clients(connection, account.id, fresh)
-            needs.note(connection, account.id, moved | left_out, now)
-    for delivery in deliveries:
-        needs.settle(connection, account.id, delivery.settles)
-    if head != stored:
-        heads.store(connection, head)
-    return [
-        replace(outcome, seq=head.seq, changed=frozenset(changed.get(outcome.number, ())))
-        for outcome in outcomes
-    ], head
+    applied = apply_all(connection, [(account, deliveries)], now, Cache(), skew)[account.id]
+    if isinstance(applied, OtherRules):
+        raise applied
+    return applied.outcomes, applied.head
+
+
+def apply_all(
+    connection: Connection, work: Work, now: Instant, cache: Cache, skew: Micros = heads.CLOCK_SKEW
+) -> dict[str, Applied | OtherRules]:
+    """The same for some accounts at once.
+
+    Args:
+        cache: The accounts' rows that are known. They are taken out, for the caller to keep after the commit.
+
+    Returns:
+        By account, what was done to it, or why nothing was written.
+
+    Raises:
+        LookupError: An account has no head row.
+    """
+    stored = heads.locked(connection, [account.id for account, _ in work])
+    results: dict[str, Applied | OtherRules] = {}
+    own: list[tuple[Account, Sequence[Delivery]]] = []
+    for account, deliveries in work:
+        try:
+            heads.check_rules(stored[account.id], account)
+        except OtherRules as error:
+            results[account.id] = error
+        else:
+            own.append((account, deliveries))
+    known = _known(connection, own)
+    parts: list[_Part] = []
+    for account, deliveries in own:
+        head = stored[account.id]
+        sent, fresh = _numbered(head, deliveries, known.get(account.id, {}))
+        heard = _heard(head, deliveries)._replace(deliveries=head.deliveries + len(fresh))
+        batch = account_batch(account, heard, now, fresh, cache.take(head), skew)
+        parts.append(_Part(head, batch, deliveries, sent))
+    return results | _applied(connection, parts, now)
+
+
+def _applied(connection: Connection, parts: Sequence[_Part], now: Instant) -> dict[str, Applied]:
+    """Write what each account's part changes."""
+    moving = [part.batch for part in parts if part.batch.numbered or part.batch.ticks]
+    advanced = {one.head.account: one for one in advance(connection, moving)}
+    log.append(connection, [kept for batch in moving for kept in _logged(batch, advanced)])
+    results: dict[str, Applied] = {}
+    changed_heads: list[Head] = []
+    for part in parts:
+        batch, one = part.batch, advanced.get(part.stored.account)
+        head = batch.head if one is None else _noted(one, batch)
+        changed = {} if one is None else one.merged.changed
+        if one is not None and batch.account.api is not None and batch.numbered:
+            left_out = needs.left_out(batch.numbered, one.merged, one.flowed.deals)
+            moved = needs.of_deleted_clients(connection, head.account, batch.numbered)
+            needs.note(connection, head.account, moved | left_out, now)
+        for delivery in part.deliveries:
+            needs.settle(connection, head.account, delivery.settles)
+        if head != part.stored:
+            changed_heads.append(head)
+        outcomes = [
+            Outcome(status, number, head.seq, frozenset(changed.get(number, ())), conflicts_with)
+            for status, number, conflicts_with in part.sent
+        ]
+        results[head.account] = Applied(outcomes, head, batch.rows)
+    heads.store(connection, *changed_heads)
+    return results
 
 
 def reapply(connection: Connection, account: Account, number: int, delivery: Delivery, now: Instant) -> Head:
@@ -90,10 +163,10 @@ def reapply(connection: Connection, account: Account, number: int, delivery: Del
     """
     stored = heads.prepared(connection, account.id, lock=True)
     heads.check_rules(stored, account)
-    batch = account_batch(account, stored, now, [(number, delivery)])
-    head = _advance(connection, batch, stored).head
+    batch = account_batch(account, stored, now, [(number, delivery)], AccountRows())
+    (advanced,) = advance(connection, [batch])
     log.hold(connection, account.id, number, delivery.decoded.rejections)
-    head = replace(head, quarantined=log.quarantine_size(connection, account.id))
+    head = advanced.head._replace(quarantined=log.quarantine_size(connection, account.id))
     heads.store(connection, head)
     return head
 
@@ -106,39 +179,42 @@ def release(connection: Connection, account_id: str, number: int) -> int:
     """
     head = heads.prepared(connection, account_id, lock=True)
     released = log.release(connection, account_id, number)
-    heads.store(connection, replace(head, quarantined=log.quarantine_size(connection, account_id)))
+    heads.store(connection, head._replace(quarantined=log.quarantine_size(connection, account_id)))
     invalidations.refresh(connection, account_id)
     return released
 
 
 def _numbered(
-    connection: Connection, head: Head, deliveries: Sequence[Delivery]
-) -> tuple[list[Outcome], list[tuple[int, Delivery]]]:
-    """The outcome of each delivery, and the new ones among them with their numbers."""
-    if not deliveries:
-        return [], []
-    stored = _known(connection, head.account, deliveries)
-    outcomes: list[Outcome] = []
+    head: Head, deliveries: Sequence[Delivery], stored: dict[str, Known]
+) -> tuple[list[_Sent], list[tuple[int, Delivery]]]:
+    """What is told of each delivery, and the new ones among them with their numbers."""
+    told: list[_Sent] = []
     fresh: list[tuple[int, Delivery]] = []
     for sent in deliveries:
         delivery = _distinct(sent, stored)
         if (before := stored.get(delivery.decoded.key)) is not None:
-            outcomes.append(Outcome("duplicate", before.number, 0))
+            told.append(_Sent("duplicate", before.number))
             continue
         number = head.deliveries + len(fresh) + 1
         stored[delivery.decoded.key] = Known(number, delivery.decoded.content)
         fresh.append((number, delivery))
         status: Status = "quarantined" if delivery.decoded.rejections else "applied"
-        outcomes.append(Outcome(status, number, 0, conflicts_with=delivery.conflicts_with))
-    return outcomes, fresh
+        told.append(_Sent(status, number, delivery.conflicts_with))
+    return told, fresh
 
 
-def _known(connection: Connection, account_id: str, deliveries: Sequence[Delivery]) -> dict[str, Known]:
-    """What is stored under the deliveries' keys, and under those that they get in a conflict."""
-    keys = {delivery.decoded.key for delivery in deliveries}
-    stored = log.known(connection, account_id, keys)
-    distinct = {_distinct(delivery, stored).decoded.key for delivery in deliveries} - keys
-    return stored | log.known(connection, account_id, distinct) if distinct else stored
+def _known(connection: Connection, work: Work) -> dict[str, dict[str, Known]]:
+    """What is stored of each account under the deliveries' keys, and under those that they get in a
+    conflict."""
+    keys = {account.id: {one.decoded.key for one in deliveries} for account, deliveries in work}
+    stored = log.known(connection, keys)
+    distinct = {
+        account.id: {_distinct(one, stored[account.id]).decoded.key for one in deliveries} - keys[account.id]
+        for account, deliveries in work
+    }
+    for account_id, more in log.known(connection, distinct).items():
+        stored[account_id] |= more
+    return stored
 
 
 def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
@@ -149,13 +225,14 @@ def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
     if before is None or before.content == decoded.content:
         return delivery
     own = structs.replace(decoded, key=f"{decoded.key}\n{decoded.content}")
-    return replace(delivery, decoded=own, conflicts_with=before.number)
+    return structs.replace(delivery, decoded=own, conflicts_with=before.number)
 
 
-def _logged(fresh: Sequence[tuple[int, Delivery]], merged: Merged) -> Iterator[tuple[int, Delivery, Changed]]:
+def _logged(batch: AccountBatch, advanced: Mapping[str, Advanced]) -> Iterator[tuple[int, Delivery, Changed]]:
     """New deliveries as the log keeps them, with what each changed. What a stripped one changed may hold the
     text that it was stripped of."""
-    for number, delivery in fresh:
+    merged = advanced[batch.account.id].merged
+    for number, delivery in batch.numbered:
         kept = stripped.as_kept(delivery, merged.records)
         yield number, kept, {} if kept.source == "forget" else merged.changed.get(number, {})
 
@@ -163,10 +240,10 @@ def _logged(fresh: Sequence[tuple[int, Delivery]], merged: Merged) -> Iterator[t
 def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:
     """The head after hearing from the CRM: by webhooks alone, also by repeated ones."""
     heard = [delivery.received_at for delivery in deliveries if delivery.source == "webhook"]
-    return replace(head, last_delivery_at=max(heard)) if heard else head
+    return head._replace(last_delivery_at=max(heard)) if heard else head
 
 
-def _head_after(advanced: Advanced, batch: AccountBatch) -> Head:
+def _noted(advanced: Advanced, batch: AccountBatch) -> Head:
     """The head after new deliveries: how many are in quarantine, and from which day on the losses are known
     (SPEC section 2.6): from the first webhook, or from where an import begins."""
     head = advanced.head
@@ -177,41 +254,4 @@ def _head_after(advanced: Advanced, batch: AccountBatch) -> Head:
         lost_days = [deal.lost_day for _, deal in advanced.merged.deals.values() if deal.lost_day is not None]
         head = head.knowing_from(min(lost_days, default=None))
     rejected = sum(1 for _, delivery in batch.numbered if delivery.decoded.rejections)
-    return replace(head, quarantined=head.quarantined + rejected)
-
-
-def _advance(connection: Connection, batch: AccountBatch, head: Head) -> Advanced:
-    """Write what a batch changes."""
-    account_id = batch.account.id
-    loaded = load(connection, batch)
-    redirection = load_redirection(connection, batch, loaded)
-    stored = {entity: {**redirection.records.get(entity, {}), **loaded.get(entity, {})} for entity in FIELDS}
-    merged = merge_batch(stored, batch.changes, batch.rules, redirection)
-    flowed = propagate(
-        FLOW,
-        merged.tasks,
-        merged.deals,
-        merged.gone,
-        batch.moments,
-        partial(load_deals, connection, batch),
-        partial(sums.cells, connection, account_id),
-    )
-    for entity, records in merged.records.items():
-        state.save(connection, account_id, entity, records, stored[entity])
-    sums.add(connection, account_id, flowed.deltas)
-    head = replace(head, as_of=batch.moments[1].now, next_tick_at=_next_tick(connection, batch, head, merged))
-    silent = any(delivery.source in SILENT for _, delivery in batch.numbered)
-    invalidation = invalidation_of(flowed, merged.changed_ids, batch.moments, silent=silent)
-    if batch.numbered or invalidation:
-        head = replace(head, seq=head.seq + 1)
-        invalidations.store(connection, account_id, head.seq, invalidation)
-    return Advanced(head, merged, flowed)
-
-
-def _next_tick(connection: Connection, batch: AccountBatch, head: Head, merged: Merged) -> Instant:
-    """The next moment at which the clock alone changes the board."""
-    now = batch.moments[1].now
-    if batch.ticks:
-        return heads.next_tick(connection, batch.account, now)
-    due_times = [task.open_due_at for _, task in merged.tasks if task is not None and task.open_due_at]
-    return min([head.next_tick_at, *(due_at for due_at in due_times if due_at > now)])
+    return head._replace(quarantined=head.quarantined + rejected)

@@ -11,10 +11,10 @@ import logging
 import random
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from service.clock import Clock
@@ -22,7 +22,9 @@ from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Moved, Unavailable
 from service.ledger.write import heads, invalidations
-from service.ledger.write.apply import apply
+from service.ledger.write.apply import Applied, apply_all
+from service.ledger.write.back_off import BackOff
+from service.ledger.write.batch.cache import Cache
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
 from service.model import Decoded, Delivery, Instant, Micros, Rejection
@@ -49,27 +51,6 @@ _AWAY: Final = "the database is away"
 _log = logging.getLogger(__name__)
 
 
-class _BackOff:
-    """Accounts that are left alone for a while after a failure.
-
-    Args:
-        seconds: How long.
-    """
-
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._until: dict[str, float] = {}
-
-    def begin(self, account_id: str) -> None:
-        """Leave an account alone from now on."""
-        self._until[account_id] = self._clock.monotonic() + self._seconds
-
-    def covers(self, account_id: str) -> bool:
-        """Whether an account is still left alone."""
-        return account_id in self._until and self._clock.monotonic() < self._until[account_id]
-
-
 class Committer:
     """Commits deliveries and ticks; used from one thread.
 
@@ -86,8 +67,9 @@ class Committer:
         self._database = database
         self._accounts = accounts
         self._clock = clock
-        self._locked = _BackOff(LOCKED_SECONDS, clock)
-        self._failed = _BackOff(FAILED_SECONDS, clock)
+        self._cache = Cache()
+        self._locked = BackOff(LOCKED_SECONDS, clock)
+        self._failed = BackOff(FAILED_SECONDS, clock)
 
     def commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit deliveries. Returns what became of each, in their order, and each account's new head.
@@ -180,19 +162,30 @@ class Committer:
         by_account: dict[str, list[int]] = {}
         for index, delivery in enumerate(deliveries):
             by_account.setdefault(delivery.account, []).append(index)
-        results: dict[int, Result] = {}
-        new_heads: Heads = {}
+        work = [
+            (self._accounts[account_id], [deliveries[index] for index in indexes])
+            for account_id, indexes in sorted(by_account.items())
+        ]
+        applied: dict[str, Applied | OtherRules] = {}
         with self._database.committing() as connection:
-            for account_id, indexes in sorted(by_account.items()):
-                own = [deliveries[index] for index in indexes]
-                try:
-                    applied, new_heads[account_id] = apply(connection, self._accounts[account_id], own, now)
-                except OtherRules as error:
-                    self._note_outdated(account_id, error)
-                    results.update((index, Unavailable(str(error))) for index in indexes)
-                else:
-                    results.update(zip(indexes, applied, strict=True))
-        return [results[index] for index in range(len(deliveries))], new_heads
+            for group in [[one] for one in work] if self._database.is_sharded else [work]:
+                applied |= apply_all(connection, group, now, self._cache)
+        results: dict[int, Result] = {}
+        for account_id, indexes in by_account.items():
+            own = applied[account_id]
+            if isinstance(own, OtherRules):
+                self._note_outdated(account_id, own)
+                results.update((index, Unavailable(str(own))) for index in indexes)
+            else:
+                results.update(zip(indexes, own.outcomes, strict=True))
+        return [results[index] for index in range(len(deliveries))], self._keep(applied)
+
+    def _keep(self, applied: Mapping[str, Applied | OtherRules] | Mapping[str, Applied]) -> Heads:
+        """Keep the rows of a transaction that is committed; returns the new heads."""
+        done = {account_id: own for account_id, own in applied.items() if isinstance(own, Applied)}
+        for own in done.values():
+            self._cache.keep(own.head, own.rows)
+        return {account_id: own.head for account_id, own in done.items()}
 
     def _one_by_one(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Apply each delivery in a transaction of its own."""
@@ -220,16 +213,16 @@ class Committer:
     def _tick(self, skew: Micros) -> Heads:
         """Bring boards up to now in one transaction."""
         now = self._clock.now()
-        new_heads: Heads = {}
+        brought: dict[str, Applied] = {}
         with self._database.committing() as connection:
             due = self._due(connection, now, CANDIDATES, skew)
             random.shuffle(due)  # nodes that wake at the same moment begin with different ones
             for account_id in due:
-                if head := self._bring_up(connection, account_id, now, skew):
-                    new_heads[account_id] = head
-                if len(new_heads) == BOARDS:
+                if own := self._bring_up(connection, account_id, now, skew):
+                    brought[account_id] = own
+                if len(brought) == BOARDS:
                     break
-        return new_heads
+        return self._keep(brought)
 
     def _tick_one_by_one(self, skew: Micros) -> Heads:
         """Bring each board up to now in a transaction of its own."""
@@ -240,15 +233,15 @@ class Committer:
         for account_id in due:
             try:
                 with self._database.committing() as connection:
-                    head = self._bring_up(connection, account_id, now, skew)
+                    own = self._bring_up(connection, account_id, now, skew)
             except Exception as error:
                 if isinstance(error, Unavailable) and not isinstance(error, Corrupt):
                     raise
                 _log.exception("the board of %s does not follow the clock", account_id)
                 self._failed.begin(account_id)
                 continue
-            if head is not None:
-                new_heads[account_id] = head
+            if own is not None:
+                new_heads |= self._keep({account_id: own})
         return new_heads
 
     def _due(self, connection: Connection, now: Instant, limit: int, skew: Micros) -> list[str]:
@@ -257,16 +250,17 @@ class Committer:
         followed = [account_id for account_id in own if not self._failed.covers(account_id)]
         return heads.due_accounts(connection, followed, now, limit, skew)
 
-    def _bring_up(self, connection: Connection, account_id: str, now: Instant, skew: Micros) -> Head | None:
+    def _bring_up(
+        self, connection: Connection, account_id: str, now: Instant, skew: Micros
+    ) -> Applied | None:
         """Bring a board to now; None if another transaction holds it, or other rules computed it."""
         if not heads.lock_if_free(connection, account_id):
             return None
-        try:
-            _, head = apply(connection, self._accounts[account_id], (), now, skew)
-        except OtherRules as error:
-            self._note_outdated(account_id, error)
+        own = apply_all(connection, [(self._accounts[account_id], ())], now, self._cache, skew)[account_id]
+        if isinstance(own, OtherRules):
+            self._note_outdated(account_id, own)
             return None
-        return head
+        return own
 
     def _note_outdated(self, account_id: str, error: OtherRules) -> None:
         """From now on leave an account to nodes that have its rules."""
@@ -294,4 +288,4 @@ def _rejected(delivery: Delivery, error: Exception) -> Delivery:
     decoded = Decoded(
         delivery.decoded.key, rejections=(rejection_of(error),), content=delivery.decoded.content
     )
-    return replace(delivery, decoded=decoded, applied=False)
+    return structs.replace(delivery, decoded=decoded, applied=False)

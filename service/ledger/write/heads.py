@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
@@ -13,7 +12,8 @@ from service.config import Account, zone_version
 from service.ledger.database import schema
 from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.statements.bulk import updating
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import HEADS, STATE, TASKS
 from service.model import SECOND, Day, Instant, Micros, later
 from service.operator_error import OperatorError, Unknown
@@ -32,8 +32,7 @@ class OtherRules(OperatorError):
     account alone until it is restarted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A row of `tables.HEADS`, which says what the columns mean.
 
     Args:
@@ -58,7 +57,7 @@ class Head:
         """The head of which the losses are known from a day on, if they were not known that far back."""
         if day is None or (self.known_from is not None and self.known_from <= day):
             return self
-        return replace(self, known_from=day)
+        return self._replace(known_from=day)
 
 
 def rules_of(account: Account) -> Rules:
@@ -74,10 +73,12 @@ def fingerprint_of(account: Account) -> str:
     return f"{account.timezone}|{zone_version()}|{account.currency}|{rates}|{asks}|{FINGERPRINT}"
 
 
-_MERGERS = exists().where(STATE["merger"].c.account == bindparam("account"))
-_SELECT = select(*HEADS.c, _MERGERS.label("mergers")).where(HEADS.c.account == bindparam("account"))
-_HEAD = Prepared(_SELECT)
-_LOCKED_HEAD = Prepared(_SELECT.with_for_update())
+_MERGERS = exists().where(STATE["merger"].c.account == HEADS.c.account)
+_SELECT = select(*HEADS.c, _MERGERS.label("mergers"))
+_HEAD = Prepared(_SELECT.where(HEADS.c.account == bindparam("account")))
+_LOCKED = _SELECT.order_by(HEADS.c.account).with_for_update(of=HEADS)
+_LOCKED_HEAD = Prepared(_LOCKED.where(HEADS.c.account == bindparam("account")))
+_LOCKED_HEADS = Prepared(_LOCKED.where(in_list(HEADS.c.account, "accounts")))
 _FREE_HEAD = (
     select(HEADS.c.account).where(HEADS.c.account == bindparam("account")).with_for_update(skip_locked=True)
 )
@@ -87,11 +88,28 @@ _DUE = select(HEADS.c.account).where(
 )
 
 
-def head(connection: Connection, account: str, *, lock: bool = False) -> Head | None:
-    """The head row of an account; None if there is none. `lock` keeps other nodes from committing to the
-    account until this transaction ends."""
-    rows = (_LOCKED_HEAD if lock else _HEAD).rows(connection, {"account": account})
+def head(connection: Connection, account: str) -> Head | None:
+    """The head row of an account; None if there is none."""
+    rows = _HEAD.rows(connection, {"account": account})
     return Head(*rows[0]) if rows else None
+
+
+def locked(connection: Connection, accounts: Collection[str]) -> dict[str, Head]:
+    """The head rows of some accounts that the service has prepared, by account. They are locked in one order,
+    and other nodes commit to none of the accounts until this transaction ends.
+
+    Raises:
+        LookupError: An account has no head row.
+    """
+    if len(accounts) == 1:
+        rows = _LOCKED_HEAD.rows(connection, {"account": next(iter(accounts))})
+    else:
+        rows = _LOCKED_HEADS.rows(connection, {"accounts": accounts})
+    found = {row[0]: Head(*row) for row in rows}
+    for account in accounts:
+        if account not in found:
+            raise LookupError(f"account {account} has no head row")
+    return found
 
 
 def lock_if_free(connection: Connection, account: str) -> bool:
@@ -121,28 +139,26 @@ def check_not_newer(connection: Connection, stored: Head, account: Account) -> N
 
 
 def prepared(connection: Connection, account: str, *, lock: bool = False) -> Head:
-    """The head row of an account that the service has prepared; `lock` as in `head`.
+    """The head row of an account that the service has prepared; `lock` keeps other nodes from committing to
+    the account until this transaction ends.
 
     Raises:
         Unknown: The account has no head row.
     """
-    row = head(connection, account, lock=lock)
+    if lock:
+        return locked(connection, [account])[account]
+    row = head(connection, account)
     if row is None:
         raise Unknown(f"account {account} has no board yet: lossboard serve makes it")
     return row
 
 
-_STORE = Prepared(
-    update(HEADS)
-    .where(HEADS.c.account == bindparam("the_account"))
-    .values({column: bindparam(column.name) for column in HEADS.c if not column.primary_key})
-)
+_STORE = updating(HEADS, [column for column in HEADS.c if not column.primary_key])
 
 
-def store(connection: Connection, changed: Head) -> None:
-    """Write a head row whose lock the transaction holds."""
-    values = {column.name: getattr(changed, column.name) for column in HEADS.c if not column.primary_key}
-    _STORE.run(connection, [{"the_account": changed.account, **values}])
+def store(connection: Connection, *changed: Head) -> None:
+    """Write head rows whose locks the transaction holds."""
+    _STORE.run(connection, [(*head[1:-1], head.account) for head in changed])
 
 
 def touch(connection: Connection, accounts: Iterable[str]) -> str | None:

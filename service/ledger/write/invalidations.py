@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.statements.bulk import inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import INVALIDATIONS
 from service.ledger.write import heads
 from service.model import Day, Entity
@@ -35,6 +35,8 @@ FILLER_BYTES: Final = 64 * 1024
 """The room that `fill` takes: that of a large webhook."""
 
 _FILLER: Final = -1
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class Invalidation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -100,37 +102,47 @@ def union(invalidations: Iterable[Invalidation]) -> Invalidation:
     )
 
 
-_STORE = Prepared(insert(INVALIDATIONS))
+_DECODER: Final = msgspec.json.Decoder(Invalidation)
+
+_STORE = inserting(INVALIDATIONS)
 _DROP = delete(INVALIDATIONS).where(
     INVALIDATIONS.c.account == bindparam("account"), INVALIDATIONS.c.seq <= bindparam("upto")
 )
-_READ = select(INVALIDATIONS.c.stale).where(
-    INVALIDATIONS.c.account == bindparam("account"),
-    INVALIDATIONS.c.seq > bindparam("after"),
-    INVALIDATIONS.c.seq <= bindparam("upto"),
+_READ: Final = Prepared(
+    select(INVALIDATIONS.c.stale).where(
+        INVALIDATIONS.c.account == bindparam("account"),
+        INVALIDATIONS.c.seq > bindparam("after"),
+        INVALIDATIONS.c.seq <= bindparam("upto"),
+    )
 )
 
 
 def store(connection: Connection, account: str, seq: int, invalidation: Invalidation) -> None:
     """Store the invalidation of a commit. Every `KEPT` commits, drop those that are older than `KEPT`."""
-    text = msgspec.json.encode(invalidation).decode()
-    _STORE.run(connection, [{"account": account, "seq": seq, "stale": text}])
-    if seq % KEPT == 0:
-        connection.execute(_DROP, {"account": account, "upto": seq - KEPT})
+    store_all(connection, [(account, seq, invalidation)])
+
+
+def store_all(connection: Connection, made: Iterable[tuple[str, int, Invalidation]]) -> None:
+    """The same for commits of several accounts: of each its account, its number and its invalidation."""
+    rows = [(account, seq, _ENCODER.encode(stale).decode()) for account, seq, stale in made]
+    _STORE.run(connection, rows)
+    for account, seq, _ in rows:
+        if seq % KEPT == 0:
+            connection.execute(_DROP, {"account": account, "upto": seq - KEPT})
 
 
 def read(connection: Connection, account: str, after: int, upto: int) -> list[Invalidation]:
     """The invalidations of the commits after one sequence number, up to another. Where some were dropped,
     everything is stale."""
-    rows = connection.execute(_READ, {"account": account, "after": after, "upto": upto}).scalars().all()
+    rows = _READ.rows(connection, {"account": account, "after": after, "upto": upto})
     if len(rows) != upto - after:
         return [Invalidation(everything=True)]
-    return [msgspec.json.decode(row, type=Invalidation) for row in rows]
+    return [_DECODER.decode(stale) for (stale,) in rows]
 
 
 def fill(connection: Connection, account: str) -> None:
     """Store a row that means nothing and takes some room. No reader asks for its number."""
-    _STORE.run(connection, [{"account": account, "seq": _FILLER, "stale": " " * FILLER_BYTES}])
+    _STORE.run(connection, [(account, _FILLER, " " * FILLER_BYTES)])
 
 
 def empty(connection: Connection, account: str) -> None:
@@ -152,6 +164,6 @@ def refresh(
         stale: What else they read again.
     """
     head = heads.prepared(connection, account, lock=True).knowing_from(known_from)
-    heads.store(connection, replace(head, seq=head.seq + 1))
+    heads.store(connection, head._replace(seq=head.seq + 1))
     store(connection, account, head.seq + 1, stale)
     return head.seq + 1

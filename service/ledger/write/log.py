@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from service.ledger.database.in_list import in_list
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.statements.bulk import Lookup, Wanted, inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier, storable
 from service.projections.batch import Changed
@@ -20,8 +21,7 @@ PRUNE_AT_ONCE: Final = 5_000
 """Bodies that one commit drops at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A delivery in the log.
 
     Args:
@@ -61,12 +61,12 @@ class Quarantined:
     detail: str
 
 
-_KNOWN = Prepared(
-    select(DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content).where(
-        DELIVERIES.c.account == bindparam("account"), in_list(DELIVERIES.c.key, "keys")
-    )
+_KNOWN = Lookup(
+    lambda of: select(
+        DELIVERIES.c.account, DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content
+    ).where(*of(DELIVERIES.c.key, "keys"))
 )
-_APPEND = Prepared(insert(DELIVERIES))
+_APPEND = inserting(DELIVERIES)
 _HOLD = insert(QUARANTINE)
 _DROPPED: Final[Mapping[str, str | None]] = {"body": None, "changed": "{}"}
 """What is left of a pruned delivery in these columns. What it changed has names in it, as its body has."""
@@ -74,38 +74,40 @@ _DROPPED: Final[Mapping[str, str | None]] = {"body": None, "changed": "{}"}
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
-def known(connection: Connection, account: str, keys: Collection[str]) -> dict[str, Known]:
-    """The deliveries that are stored under some keys, by key."""
-    rows = _KNOWN.rows(connection, {"account": account, "keys": keys})
-    return {key: Known(number, content) for key, number, content in rows}
+def known(connection: Connection, keys: Wanted) -> dict[str, dict[str, Known]]:
+    """The deliveries that are stored under some keys of some accounts, by account and key."""
+    found: dict[str, dict[str, Known]] = {account: {} for account in keys}
+    for account, key, number, content in _KNOWN.rows(connection, keys=keys):
+        found[account][key] = Known(number, content)
+    return found
 
 
-def append(connection: Connection, numbered: Iterable[tuple[int, Delivery, Changed]]) -> None:
+def append(connection: Connection, numbered: Sequence[tuple[int, Delivery, Changed]]) -> None:
     """Store deliveries with their numbers, and their rejections in quarantine."""
-    if not (deliveries := list(numbered)):
-        return
     _APPEND.run(
         connection,
         [
-            {
-                "account": delivery.account,
-                "number": number,
-                "key": delivery.decoded.key,
-                "content": delivery.decoded.content,
-                "conflicts_with": delivery.conflicts_with,
-                "received_at": delivery.received_at,
-                "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
-                "body": delivery.body,
-                "changed": _ENCODER.encode(changed).decode(),
-                "source": delivery.source,
-                "applied": delivery.applied,
-            }
-            for number, delivery, changed in deliveries
+            _APPEND.row(
+                {
+                    "account": delivery.account,
+                    "number": number,
+                    "key": delivery.decoded.key,
+                    "content": delivery.decoded.content,
+                    "conflicts_with": delivery.conflicts_with,
+                    "received_at": delivery.received_at,
+                    "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
+                    "body": delivery.body,
+                    "changed": _ENCODER.encode(changed).decode(),
+                    "source": delivery.source,
+                    "applied": delivery.applied,
+                }
+            )
+            for number, delivery, changed in numbered
         ],
     )
     rejected = [
         row
-        for number, delivery, _ in deliveries
+        for number, delivery, _ in numbered
         for row in _rows(delivery.account, number, delivery.decoded.rejections)
     ]
     if rejected:
@@ -213,6 +215,37 @@ def everything(connection: Connection, account: str, after: int = 0) -> Iterator
     while page := stored(connection, account, after):
         yield from page
         after = page[-1].number
+
+
+_REPLAYED = Prepared(
+    select(
+        DELIVERIES.c.number,
+        DELIVERIES.c.key,
+        DELIVERIES.c.received_at,
+        DELIVERIES.c.headers,
+        DELIVERIES.c.body,
+        DELIVERIES.c.source,
+        DELIVERIES.c.applied,
+    )
+    .where(DELIVERIES.c.account == bindparam("account"), DELIVERIES.c.number > bindparam("after"))
+    .order_by(DELIVERIES.c.number)
+    .limit(bindparam("limit"))
+)
+_HEADERS: Final = msgspec.json.Decoder(dict[str, str])
+
+
+def replayed(connection: Connection, account: str, limit: int) -> Iterator[list[Stored]]:
+    """The log of an account in order, up to `limit` deliveries at a time, to be decoded again: without what
+    each one changed and which it conflicts with."""
+    after = 0
+    while rows := _REPLAYED.rows(connection, {"account": account, "after": after, "limit": limit}):
+        yield [
+            Stored(
+                account, number, key, received_at, _HEADERS.decode(headers), body, {}, source, None, applied
+            )
+            for number, key, received_at, headers, body, source, applied in rows
+        ]
+        after = rows[-1][0]
 
 
 def strip(connection: Connection, account: str, number: int, body: bytes, changed: Changed) -> None:

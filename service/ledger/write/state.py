@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, select, update
+from sqlalchemy import Column, Connection, Select, bindparam, select
 
-from service.ledger.database.engine import insert_into
-from service.ledger.database.in_list import in_list
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.engine import Upsert
+from service.ledger.database.statements.bulk import Bulk, Lookup, Wanted, inserting, updating
 from service.ledger.database.tables import INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.facts import DERIVED
@@ -29,13 +28,15 @@ class _Stamps(msgspec.Struct, array_like=True, omit_defaults=True):
 
 _DECODER: Final = msgspec.json.Decoder(_Stamps)
 _ENCODER: Final = msgspec.json.Encoder()
+_NO_RUN: Final = Run(())
 
 
 @cache
-def _by_ids(entity: Entity) -> Prepared:
+def _by_ids(entity: Entity) -> Lookup:
     table = STATE[entity]
-    of_ids = table.c.account == bindparam("account"), in_list(table.c.id, "ids")
-    return Prepared(select(*columns(entity)).where(*of_ids))
+    return Lookup(
+        lambda of: select(*columns(entity), table.c.account).where(*of(table.c.id, "ids")),
+    )
 
 
 @cache
@@ -58,10 +59,15 @@ def _after(entity: Entity) -> Select[*tuple[Any, ...]]:
 
 def load(connection: Connection, account: str, entity: Entity, ids: Collection[str]) -> dict[str, Record]:
     """The records of some entities, by id. Those that are not known are left out."""
-    if not ids:
-        return {}
-    rows = _by_ids(entity).rows(connection, {"account": account, "ids": ids})
-    return {str(row[0]): record(entity, row) for row in rows}
+    return load_all(connection, entity, {account: ids}).get(account, {})
+
+
+def load_all(connection: Connection, entity: Entity, wanted: Wanted) -> dict[str, dict[str, Record]]:
+    """The records of some entities of some accounts, by account and id."""
+    found: dict[str, dict[str, Record]] = {}
+    for row in _by_ids(entity).rows(connection, ids=wanted):
+        found.setdefault(row[-1], {})[row[0]] = record(entity, row)
+    return found
 
 
 def pages(
@@ -88,56 +94,58 @@ def record(entity: Entity, row: Sequence[Any]) -> Record:
     return Record(values=values, stamps=kept, deleted=row[2], run=run, places=dict(stamps.places))
 
 
-@lru_cache(maxsize=64)
-def _upsert(dialect: str, entity: Entity) -> Prepared:
-    table = STATE[entity]
-    statement = insert_into(dialect, table)
-    kept = statement.on_conflict_do_update(
-        index_elements=["account", "id"],
-        set_={
-            column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key
-        },
-    )
-    return Prepared(kept)
+@cache
+def _upsert(entity: Entity) -> Bulk:
+    return inserting(STATE[entity], _replacing)
+
+
+def _replacing(statement: Upsert) -> Upsert:
+    kept = {
+        column.name: statement.excluded[column.name]
+        for column in statement.table.columns
+        if not column.primary_key
+    }
+    return statement.on_conflict_do_update(index_elements=["account", "id"], set_=kept)
 
 
 @cache
-def _update(entity: Entity) -> Prepared:
+def _update(entity: Entity) -> Bulk:
     table = STATE[entity]
     fixed = {"account", "id", *INDEXED[entity]}
-    set_: dict[str, BindParameter[Any]] = {
-        column.name: bindparam(column.name) for column in table.columns if column.name not in fixed
-    }
-    of_id = table.c.account == bindparam("_account"), table.c.id == bindparam("_id")
-    return Prepared(update(table).where(*of_id).values(set_))
+    return updating(table, [column for column in table.columns if column.name not in fixed])
 
 
-def save(
-    connection: Connection,
-    account: str,
-    entity: Entity,
-    records: Mapping[str, Record],
-    stored: Mapping[str, Record],
-) -> None:
-    """Store records, over the stored ones of the same entities.
+class Saved(NamedTuple):
+    """A record that is stored over another one of the same entity.
 
     Args:
-        stored: Those that there are. SQLite rewrites an index entry whenever a statement sets one of its
+        stored: The one that there is. SQLite rewrites an index entry whenever a statement sets one of its
             columns, also to the same value; so a record whose indexed values stay the same does not set them.
     """
+
+    account: str
+    id: str
+    record: Record
+    stored: Record | None
+
+
+def save(connection: Connection, entity: Entity, records: Iterable[Saved]) -> None:
+    """Store records of one entity, each over the stored one. One that is the same is left as it is: late
+    webhooks, of which there are many after a CRM was down, change nothing."""
     inserted, updated = [], []
-    for entity_id, record in sorted(records.items()):
+    upsert, update = _upsert(entity), _update(entity)
+    for account, entity_id, record, stored in sorted(records):
+        if record == stored:
+            continue
         values = _values(entity, record)
-        known = stored.get(entity_id)
-        if known is not None and _indexed(entity, known) == {name: values[name] for name in INDEXED[entity]}:
-            rest = {name: value for name, value in values.items() if name not in INDEXED[entity]}
-            updated.append({"_account": account, "_id": entity_id, **rest})
+        values["account"], values["id"] = account, entity_id
+        indexed = INDEXED[entity]
+        if stored is not None and _indexed(entity, stored) == {name: values[name] for name in indexed}:
+            updated.append(update.row(values))
         else:
-            inserted.append({"account": account, "id": entity_id, **values})
-    if inserted:
-        _upsert(connection.dialect.name, entity).run(connection, inserted)
-    if updated:
-        _update(entity).run(connection, updated)
+            inserted.append(upsert.row(values))
+    upsert.run(connection, inserted)
+    update.run(connection, updated)
 
 
 def _indexed(entity: Entity, record: Record) -> dict[str, Value]:
@@ -149,19 +157,32 @@ def _indexed(entity: Entity, record: Record) -> dict[str, Value]:
     }
 
 
+_UNSET: Final[Mapping[Entity, Mapping[str, None]]] = {
+    entity: dict.fromkeys(fields) for entity, fields in FIELDS.items()
+}
+
+
 def _values(entity: Entity, record: Record) -> dict[str, Value]:
-    values: dict[str, Value] = {name: record.values.get(name) for name in FIELDS[entity]}
+    values: dict[str, Value] = {**_UNSET[entity], **record.values}
     for name, derive in DERIVED.get(entity, {}).items():
         values[name] = derive(record)
-    return values | {"deleted": record.deleted, "stamps": stamps_text(record)}
+    values["deleted"], values["stamps"] = record.deleted, stamps_text(record)
+    return values
 
 
 def stamps_text(record: Record) -> str:
     """The stored form of a record's stamps."""
-    grouped: dict[Stamp, list[str]] = {}
-    for name, stamp in record.stamps.items():
-        grouped.setdefault(stamp, []).append(name)
-    fields = [(version, number, sorted(names)) for (version, number), names in sorted(grouped.items())]
-    run = record.run or Run(())
-    stored = _Stamps(fields, run.stamps, run.after, sorted(record.places.items()))
+    stamps, run = record.stamps, record.run or _NO_RUN
+    stored = _Stamps(_by_stamp(stamps), run.stamps, run.after, sorted(record.places.items()))
     return _ENCODER.encode(stored).decode()
+
+
+def _by_stamp(stamps: Mapping[str, Stamp]) -> list[tuple[Instant, int, list[str]]]:
+    """The fields by stamp: by one, where the CRM sends all fields at once."""
+    every = list(stamps.values())
+    if every and every.count(every[0]) == len(every):
+        return [(*every[0], list(stamps))]
+    fields: dict[Stamp, list[str]] = {}
+    for name, stamp in stamps.items():
+        fields.setdefault(stamp, []).append(name)
+    return [(version, number, names) for (version, number), names in fields.items()]

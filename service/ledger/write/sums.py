@@ -2,17 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from functools import cache, lru_cache
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import repeat
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Select, bindparam, delete, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    literal_column,
+    select,
+    union_all,
+)
 
-from service.ledger.database.engine import insert_into
-from service.ledger.database.in_list import in_list
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.engine import Upsert
+from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Wanted, deleting, inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import SUMS
-from service.projections.flow import Cells, Deltas, Key, Measures, Relation
+from service.projections import FLOW
+from service.projections.flow import Cells, Deltas, Key, Measures, Middle, Relation
+
+_FEEDING: Final = tuple(relation for relation in FLOW.relations if relation.feeds is not None)
+_KEY: Final = max(len(relation.key) for relation in _FEEDING)
+_MEASURES: Final = max(len(relation.measures) for relation in _FEEDING)
+
+About: TypeAlias = Mapping[Relation, Mapping[str, Cells]]
+"""Rows of the relations that feed some entity, by the entity's id."""
+
+
+def _rows_about(index: int, of: Of) -> Select[*tuple[Any, ...]]:
+    """The rows of a feeding relation in the form that all of them have."""
+    relation = _FEEDING[index]
+    table = SUMS[relation]
+    columns = ((name, table.c[name]) for name in relation.key)
+    key: list[ColumnElement[Any]] = [cast(one, Text) if name == "day" else one for name, one in columns]
+    key += repeat(literal_column("''"), _KEY - len(key))
+    measures: list[ColumnElement[Any]] = [table.c[name] for name in relation.measures]
+    measures += repeat(literal_column("0"), _MEASURES - len(measures))
+    about = of(table.c[relation.key[0]], str(relation.feeds))
+    return select(table.c.account, literal_column(str(index)), *key, *measures).where(*about)
+
+
+_ABOUT: Final = Lookup(lambda of: union_all(*(_rows_about(index, of) for index in range(len(_FEEDING)))))
+
+
+def about(connection: Connection, wanted: Mapping[Middle, Wanted]) -> Mapping[str, About]:
+    """The rows about some entities of some accounts, by account; one statement for all of them."""
+    found: dict[str, dict[Relation, dict[str, dict[Key, Measures]]]] = {}
+    texts = {str(entity): wanted.get(entity, {}) for entity in FLOW.feeding}
+    for account, index, *columns in _ABOUT.rows(connection, **texts):
+        relation = _FEEDING[index]
+        key = _key(relation, columns)
+        measures = tuple(columns[_KEY : _KEY + len(relation.measures)])
+        found.setdefault(account, {}).setdefault(relation, {}).setdefault(str(key[0]), {})[key] = measures
+    return found
+
+
+def _key(relation: Relation, columns: list[Any]) -> Key:
+    key = columns[: len(relation.key)]
+    return tuple(int(part) if name == "day" else part for name, part in zip(relation.key, key, strict=True))
 
 
 @cache
@@ -22,19 +75,6 @@ def _every(relation: Relation) -> Select[*tuple[Any, ...]]:
     return select(*columns).where(table.c.account == bindparam("account"))
 
 
-@cache
-def _about(relation: Relation) -> Prepared:
-    """Selects the rows about some entities: the first column of the key is the entity's id."""
-    return Prepared(_every(relation).where(in_list(SUMS[relation].c[relation.key[0]], "ids")))
-
-
-def cells(connection: Connection, account: str, relation: Relation, ids: Collection[str]) -> Cells:
-    """The rows of a relation about some entities."""
-    width = len(relation.key)
-    rows = _about(relation).rows(connection, {"account": account, "ids": ids})
-    return {row[:width]: row[width:] for row in rows}
-
-
 def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:
     """Every row of a relation."""
     width = len(relation.key)
@@ -42,48 +82,55 @@ def rows(connection: Connection, account: str, relation: Relation) -> Iterator[t
         yield tuple(row[:width]), tuple(row[width:])
 
 
-@lru_cache(maxsize=256)
-def _addition(dialect: str, relation: Relation) -> Prepared:
-    """Adds to a row, or inserts it."""
-    table = SUMS[relation]
-    statement = insert_into(dialect, table)
-    added = {name: table.c[name] + statement.excluded[name] for name in relation.measures}
-    return Prepared(statement.on_conflict_do_update(index_elements=["account", *relation.key], set_=added))
+@cache
+def _listed(relation: Relation) -> Prepared:
+    return Prepared(_every(relation))
+
+
+def listed(connection: Connection, account: str, relation: Relation) -> list[tuple[Key, Measures]]:
+    """The same of a relation that has few rows, for readers that come often."""
+    width = len(relation.key)
+    found = _listed(relation).rows(connection, {"account": account})
+    return [(row[:width], row[width:]) for row in found]
 
 
 @cache
-def _removal(relation: Relation) -> Prepared:
-    """Deletes a row if all its measures are zero."""
+def _addition(relation: Relation) -> Bulk:
+    """Adds to rows, or inserts them."""
     table = SUMS[relation]
-    return Prepared(
-        delete(table).where(
-            table.c.account == bindparam("_account"),
-            *(table.c[name] == bindparam(f"_{name}") for name in relation.key),
-            *(table.c[name] == 0 for name in relation.measures),
-        )
-    )
+
+    def adding(statement: Upsert) -> Upsert:
+        added = {name: table.c[name] + statement.excluded[name] for name in relation.measures}
+        return statement.on_conflict_do_update(index_elements=["account", *relation.key], set_=added)
+
+    return inserting(table, adding)
 
 
-def add(connection: Connection, account: str, deltas: Deltas) -> None:
-    """Add deltas to the relations, and delete the rows that come to nothing."""
-    for relation, changes in deltas.items():
-        columns = (*relation.key, *relation.measures)
-        ordered = sorted(changes.items())
-        _addition(connection.dialect.name, relation).run(
-            connection,
-            [
-                {"account": account, **dict(zip(columns, (*key, *measures), strict=True))}
-                for key, measures in ordered
-            ],
+@cache
+def _removal(relation: Relation) -> Bulk:
+    """Deletes rows whose measures are all zero."""
+    table = SUMS[relation]
+    return deleting(table, *(table.c[name] == literal_column("0") for name in relation.measures))
+
+
+def add(connection: Connection, deltas: Mapping[str, Deltas]) -> None:
+    """Add deltas to the relations of some accounts, and delete the rows that come to nothing."""
+    for relation in FLOW.relations:
+        changes = [
+            (account, key, measures)
+            for account, of_account in deltas.items()
+            for key, measures in sorted(of_account.get(relation, {}).items())
+        ]
+        _addition(relation).run(
+            connection, [(account, *key, *measures) for account, key, measures in changes]
         )
         counts = relation.counts
         emptied = [
-            {"_account": account, **{f"_{name}": part for name, part in zip(relation.key, key, strict=True)}}
-            for key, measures in ordered
+            (account, *key)
+            for account, key, measures in changes
             if any(measures[index] < 0 for index in counts)
         ]
-        if emptied:
-            _removal(relation).run(connection, emptied)
+        _removal(relation).run(connection, emptied)
 
 
 def clear(connection: Connection, account: str) -> None:

@@ -1,17 +1,17 @@
 """Fan-out: one read and one encoding for all subscribers of a query (SPEC section 5, the event stream).
 
 For each account that somebody watches, one task reads the board after commits (only the rows that they made
-stale), makes one patch for each query, and writes the same bytes to every subscriber. The first frame after a
-quiet time goes out at once; in a storm at most `FRAMES_PER_SECOND` do. Commits, of this node or another, only
-wake the task: what it sends is always read from the database. It also reads at every heartbeat, so that a
-lost wake-up costs one heartbeat's time and nothing else.
+stale), makes one patch for each query, and writes the same bytes to every subscriber. Frames go out at once,
+and in a storm as many as `allowance` says. Commits, of this node or another, only wake the task: what it
+sends is always read from the database. It also reads at every heartbeat, so that a lost wake-up costs one
+heartbeat's time and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,10 +21,11 @@ from service.calendar import local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.board import BoardRows
 from service.ledger.read.reader import BoardReader
+from service.live.board.loss_sums import LossSums
 from service.live.board.patch import moment
 from service.live.board.query import BoardQuery
+from service.live.stream.allowance import Allowance
 from service.live.stream.feed import Feed, Update
 from service.live.stream.frames import event
 from service.live.stream.open_stream import OpenStream
@@ -36,9 +37,6 @@ from service.live.stream.turns import Turns
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
 
-FRAMES_PER_SECOND: Final = 20
-"""Patches of one account at most."""
-
 RETRY_SECONDS: Final = 1.0
 """Until a board that could not be read is read again."""
 
@@ -47,6 +45,9 @@ LINGER_SECONDS: Final = 60.0
 
 MAX_STREAMS: Final = 5_000
 """Streams that one process holds open, if there are descriptors for them."""
+
+AT_ONCE: Final = 64
+"""Subscribers that are written to before others get their turn on the event loop: less than a millisecond."""
 
 THREADS: Final = 2
 """Boards that are read at a time: with two, a board that takes long makes no other one wait for its end."""
@@ -59,7 +60,7 @@ class _Watch:
     """One account that somebody watches.
 
     Args:
-        rows: The newest read, from which the next one takes what did not change.
+        sums: Those of the newest read, from which the next one takes what did not change.
         idle_since: When the last subscriber was found to have left, by the monotonic clock.
         beat: Whether a heartbeat is due after the next read, whatever the time.
     """
@@ -67,7 +68,7 @@ class _Watch:
     account: Account
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     feeds: dict[BoardQuery, Feed] = field(default_factory=dict)
-    rows: BoardRows | None = None
+    sums: LossSums | None = None
     task: asyncio.Task[None] | None = None
     idle_since: float | None = None
     beat: bool = False
@@ -120,7 +121,7 @@ class Hub:
         """Note where boards are now: watched ones that were read at another number are read soon."""
         for account_id, seq in seqs.items():
             watch = self._watches.get(account_id)
-            if watch is not None and (watch.rows is None or seq != watch.rows.seq):
+            if watch is not None and (watch.sums is None or seq != watch.sums.rows.seq):
                 watch.wake.set()
 
     def on_storing(self) -> None:
@@ -180,6 +181,7 @@ class Hub:
     async def _follow(self, watch: _Watch) -> None:
         """Read the board whenever it may have changed, and at every heartbeat, while somebody watches."""
         last_beat = self._clock.monotonic()
+        allowance = Allowance(last_beat)
         while not self._forget_if_idle(watch):
             until_beat = last_beat + HEARTBEAT_SECONDS - self._clock.monotonic()
             await self._clock.wait(max(0.0, until_beat), watch.wake)
@@ -190,16 +192,17 @@ class Hub:
                 await self._update(watch)
             except Unavailable as error:
                 _log.warning("cannot read the board of %s now: %s", watch.account.id, error)
-                self._tell_storing(watch)
+                await self._tell_storing(watch)
             except Exception:  # a bug must not end the streams: the next read may succeed
                 _log.exception("cannot read the board of %s", watch.account.id)
             else:
-                # A board that takes long to read leaves half of the time to others.
-                pause_seconds = max(1 / FRAMES_PER_SECOND, self._clock.monotonic() - began)
-                if watch.beat or self._clock.monotonic() - last_beat >= HEARTBEAT_SECONDS:
-                    watch.beat, last_beat = False, self._clock.monotonic()
-                    _beat(watch)
-            await self._clock.wait(pause_seconds, asyncio.Event())
+                now = self._clock.monotonic()
+                pause_seconds = allowance.pause(now, now - began)
+                if watch.beat or now - last_beat >= HEARTBEAT_SECONDS:
+                    watch.beat, last_beat = False, now
+                    await _beat(watch)
+            if pause_seconds:
+                await self._clock.wait(pause_seconds, asyncio.Event())
 
     def _forget_if_idle(self, watch: _Watch) -> bool:
         """Forget the board if nobody has watched it for a while, and queries that nobody watches at once."""
@@ -224,19 +227,19 @@ class Hub:
         today = local_day(self._clock.now(), watch.account.zone)
 
         def work() -> Reading:
-            return read(self._reader, watch.account, feeds, watch.rows, today, storing=self.is_storing())
+            return read(self._reader, watch.account, feeds, watch.sums, today, storing=self.is_storing())
 
         reading = await self._turns.run(watch.account.id, watch.account.id, work)
-        watch.rows = reading.rows
+        watch.sums = reading.sums
         for feed, subscribers in waiting.items():
-            _show(feed, reading.updates.get(feed), subscribers)
+            await _show(feed, reading.updates.get(feed), subscribers)
 
-    def _tell_storing(self, watch: _Watch) -> None:
+    async def _tell_storing(self, watch: _Watch) -> None:
         """Of a board that cannot be read, tell at least that nothing can be stored. A subscriber that saw a
         later board on another node waits until that can be read."""
-        rows = None if watch.rows is None else replace(watch.rows, closed=frozenset())
+        rows = None if watch.sums is None else replace(watch.sums.rows, closed=frozenset())
         storing = self.is_storing()
-        for feed in watch.feeds.values():
+        for feed in list(watch.feeds.values()):
             board = feed.ring.board
             if rows is None or board is None or feed.period is None:
                 continue
@@ -244,23 +247,33 @@ class Hub:
             whole = any(subscriber.needs_whole for subscriber in subscribers)
             if whole or board.storing != storing:
                 board = msgspec.structs.replace(board, storing=storing)
-                _show(feed, updated(feed, board, feed.period, rows, whole=whole), subscribers)
+                await _show(feed, updated(feed, board, feed.period, rows, whole=whole), subscribers)
 
 
-def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscriber]) -> None:
+async def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscriber]) -> None:
     """Send subscribers of a feed what is new; None: the feed has failed, and its streams end."""
     if update is None:
         feed.end()
         return
     feed.apply(update)
-    for subscriber in subscribers:
-        subscriber.pump()
+    async for some in _in_turns(subscribers):
+        for subscriber in some:
+            subscriber.pump()
 
 
-def _beat(watch: _Watch) -> None:
+async def _beat(watch: _Watch) -> None:
     """Send a heartbeat to every subscriber that has been sent a board."""
-    for feed in watch.feeds.values():
+    for feed in list(watch.feeds.values()):
         if feed.ring.board is not None:
             frame = event("heartbeat", {**moment(feed.ring.board), "storing": feed.ring.board.storing})
-            for subscriber in feed.subscribers:
-                subscriber.send_if_ready(frame)
+            async for some in _in_turns(list(feed.subscribers)):
+                for subscriber in some:
+                    subscriber.send_if_ready(frame)
+
+
+async def _in_turns(subscribers: Sequence[Subscriber]) -> AsyncIterator[Sequence[Subscriber]]:
+    """Some subscribers at a time, with a turn for others in between."""
+    for begin in range(0, len(subscribers), AT_ONCE):
+        if begin:
+            await asyncio.sleep(0)
+        yield subscribers[begin : begin + AT_ONCE]

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from service.ledger.database.database import Database
 from service.ledger.database.errors import CutShort
 from service.ledger.database.in_list import in_list
-from service.ledger.database.prepared import Prepared
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import DELIVERIES
 
 NEW = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Self
 
 import pytest
@@ -108,7 +107,7 @@ async def test_a_commit_wakes_it_only_for_an_earlier_moment(ledger: Ledger) -> N
     with pytest.raises(Stopped):
         await ticker.run()
     for moment, wakes in ((NOW + 5 * SECOND, False), (NOW + 3 * SECOND, True)):
-        ticker.on_commit({"office": replace(ledger.head, next_tick_at=Instant(moment))})
+        ticker.on_commit({"office": ledger.head._replace(next_tick_at=Instant(moment))})
         assert ticker._wake.is_set() is wakes
 
 

@@ -11,7 +11,8 @@ from typing import Any, Final, get_args
 import pytest
 
 from service.calendar import EARLIEST, LATEST
-from service.ledger.write import load, needs
+from service.ledger.write import needs
+from service.ledger.write.batch import load
 from service.model import (
     AMOUNT_LIMIT,
     COUNTED_LIMIT,

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url, update
+from sqlalchemy import Connection, event, make_url, update
 from sqlalchemy.exc import OperationalError
 
 from service.config import Account, zone
@@ -20,7 +21,7 @@ from service.ledger.database.tables import HEADS
 from service.ledger.upkeep import recompute
 from service.ledger.write import committer as committer_module
 from service.ledger.write import heads, log
-from service.ledger.write.apply import apply
+from service.ledger.write.apply import Work, apply_all
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import OtherRules
 from service.ledger.write.outcome import Outcome
@@ -251,18 +252,18 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
     with ledger.engine.begin() as connection:
         heads.ensure(connection, SHOP, NOW)
 
-    def fails_for_the_shop(connection: object, account: Account, *rest: object) -> object:
-        if account.id == "shop":
+    def fails_for_the_shop(connection: Connection, work: Work, *rest: Any) -> object:
+        if work[0][0].id == "shop":
             raise ValueError("a defect")
-        return apply(connection, account, *rest)  # type: ignore[arg-type]
+        return apply_all(connection, work, *rest)
 
-    monkeypatch.setattr(committer_module, "apply", fails_for_the_shop)
+    monkeypatch.setattr(committer_module, "apply_all", fails_for_the_shop)
     clock = StandingClock(later(NOW, 24 * HOUR))
     node = committer(ledger.database, OFFICE, SHOP, clock=clock)
     assert list(node.tick()) == ["office"]
     logged = len(caplog.records)
     assert node.tick() == {}
     assert len(caplog.records) == logged, "it was tried again at once"
-    monkeypatch.setattr(committer_module, "apply", apply)
+    monkeypatch.setattr(committer_module, "apply_all", apply_all)
     clock.advance(committer_module.FAILED_SECONDS)
     assert list(node.tick()) == ["shop"]

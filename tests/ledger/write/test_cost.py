@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.ledger.database.tables import INDEXED, STATE
 from service.ledger.read.board import Selection
+from service.ledger.write.batch.cache import Cache
 from service.model import Change, Day, Instant, Value
 from tests.histories import HOUR, at
 from tests.ledger.offices import Ledger
@@ -22,7 +23,9 @@ def overdue(number: int) -> Change:
 
 
 def cost(ledger: Ledger, version: int) -> int:
-    """Statements that one re-priced deal of the walk-in client costs, with an overdue task on it."""
+    """Statements that one re-priced deal of the walk-in client costs, with an overdue task on it, when no row
+    is known."""
+    ledger.cache = Cache()
     with counted(ledger.engine) as statements:
         ledger.say(Change("deal", "d0", Instant(NOW + version), {"amount": 100 + version}))
     return len(statements)
@@ -35,6 +38,14 @@ def test_a_popular_client_and_manager_cost_no_more_statements(ledger: Ledger) ->
     assert cost(ledger, 2) == few
     assert few < 40
     assert ledger.read().totals["at_risk"]["amount"] == 300_002
+
+
+def test_rows_that_the_last_commit_wrote_are_not_read_again(ledger: Ledger) -> None:
+    ledger.say(deal(1), overdue(1))
+    with counted(ledger.engine) as statements:
+        ledger.say(Change("deal", "d1", Instant(NOW + 1), {"status": "lost"}))
+    read = [text for text in statements if text.startswith("SELECT")][1:]  # `say` reads the head
+    assert ["heads.seq" in read[0], "deliveries.content" in read[1], len(read)] == [True, True, 2]
 
 
 def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
@@ -52,6 +63,15 @@ def test_a_change_that_no_search_is_by_writes_no_index(ledger: Ledger) -> None:
         for name in INDEXED[entity]:
             assert name not in " ".join(written)
     assert ledger.differences() == []
+
+
+def test_a_late_change_writes_no_row_of_state(ledger: Ledger) -> None:
+    ledger.say(deal(1), overdue(1))
+    late = Instant(NOW - HOUR)
+    with counted(ledger.engine) as statements:
+        ledger.say(Change("deal", "d1", late, {"amount": 5}), Change("task", "t1", late, {"manager_id": "n"}))
+    state = tuple(f"{verb} {table} " for table in STATE.values() for verb in ("INSERT INTO", "UPDATE"))
+    assert [text for text in statements if text.startswith(state)] == []
 
 
 def test_a_board_at_rest_is_read_with_one_statement(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from service.http.security import SECURITY
+from service.http.around.security import SECURITY
 from service.ledger.write.writer import Writer
 from tests.live.http.door import Door, Proof, Rule, door
 

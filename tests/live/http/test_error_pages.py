@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from service.http.security import SECURITY
+from service.http.around.security import SECURITY
 from service.live.page.plain_page import ErrorShown, error_page
 from tests.live.http.door import Door, door
 from tests.live.page.html import Elements, links_of, text

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from service.http.security import SECURITY
+from service.http.around.security import SECURITY
 from service.live.page.render import STATIC
 from tests.browser import box, fits_in_width, violations
 from tests.live.boards import QUERY, board_rows, client, task

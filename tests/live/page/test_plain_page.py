@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from service.config import Language
-from service.http.security import SECURITY
+from service.http.around.security import SECURITY
 from service.live.page import render
 from service.live.page.plain_page import ErrorShown, error_page, index_page
 from tests.browser import fits_in_width, violations

@@ -19,7 +19,7 @@ from service.ledger.read.board import BoardRows, ClientRow, Selection
 from service.live.board.query import BoardQuery
 from service.live.page import render
 from service.live.stream import reading
-from service.live.stream.hub import HEARTBEAT_SECONDS, LINGER_SECONDS, Hub
+from service.live.stream.hub import AT_ONCE, HEARTBEAT_SECONDS, LINGER_SECONDS, Hub
 from service.model import SECOND, Change, later
 from tests.clocks import StandingClock
 from tests.ledger.offices import Ledger
@@ -413,11 +413,11 @@ async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url
     ledger.close()
 
 
-@pytest.mark.parametrize("part", ["build_snapshot", "html_snapshot", "html_patch"])
+@pytest.mark.parametrize("part", ["built", "html_snapshot", "html_patch"])
 async def test_a_bug_that_one_view_meets_ends_that_view_alone(
     part: str, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = reading if part == "build_snapshot" else render
+    module = reading if part == "built" else render
     sound = getattr(module, part)
 
     def buggy(*arguments: Any, **named: Any) -> Any:
@@ -525,3 +525,20 @@ async def test_the_service_has_stopped_its_hub_when_it_is_down(sqlite_ledgers: C
     assert boards_threads() == []
     assert service.hub.watched == set()
     assert client.closed
+
+
+async def test_others_have_their_turn_while_many_screens_are_written_to(office: Office) -> None:
+    screens = [office.watch() for _ in range(3 * AT_ONCE)]
+    turns = []
+
+    async def other() -> None:
+        while True:
+            turns.append(sum(len(screen.events) == 2 for screen in screens))
+            await asyncio.sleep(0)
+
+    await office.settle(lambda: all(screen.names == ["snapshot"] for screen in screens))
+    working = asyncio.create_task(other())
+    office.commit(2, client("7"))
+    await office.settle(lambda: all(len(screen.events) == 2 for screen in screens))
+    working.cancel()
+    assert {AT_ONCE, 2 * AT_ONCE} <= set(turns)

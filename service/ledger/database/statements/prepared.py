@@ -7,6 +7,8 @@ is kept: listeners see each statement, and an error of the driver has the same c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import ClauseElement, Connection, Dialect, Select
@@ -23,6 +25,7 @@ class _Compiled(NamedTuple):
         constants: The parameters that the statement itself gives.
         binds: What turns some parameters into the driver's values.
         results: What turns the driver's values into those of each column; empty if none needs it.
+        placed: What puts a row of values, in the order of `Prepared`, as the driver takes it.
     """
 
     text: str
@@ -30,6 +33,7 @@ class _Compiled(NamedTuple):
     constants: Parameters
     binds: Mapping[str, Callable[[Any], Any]]
     results: tuple[_Processor, ...]
+    placed: Callable[[Sequence[Any]], Any]
 
     def arguments(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
@@ -45,10 +49,12 @@ class Prepared:
 
     Args:
         statement: An INSERT without values takes all columns of its table.
+        order: The parameters in the order of the values that `run_rows` takes.
     """
 
-    def __init__(self, statement: ClauseElement) -> None:
+    def __init__(self, statement: ClauseElement, order: Sequence[str] = ()) -> None:
         self._statement: Final = statement
+        self._order: Final = order
         self._compiled: Final[dict[str, _Compiled]] = {}
 
     def rows(self, connection: Connection, parameters: Parameters) -> list[tuple[Any, ...]]:
@@ -63,6 +69,15 @@ class Prepared:
             self._run(connection, compiled, compiled.arguments(parameters[0]), fetch=False)
         else:
             many = [compiled.arguments(one) for one in parameters]
+            self._run(connection, compiled, many, fetch=False, many=True)
+
+    def run_rows(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Run it for each of some rows of values that every driver takes as they are."""
+        compiled = self._for(connection.dialect)
+        many = [*map(compiled.placed, rows)]
+        if len(many) == 1:
+            self._run(connection, compiled, many[0], fetch=False)
+        else:
             self._run(connection, compiled, many, fetch=False, many=True)
 
     def _run(
@@ -89,11 +104,11 @@ class Prepared:
     def _for(self, dialect: Dialect) -> _Compiled:
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _compile(self._statement, dialect)
+            compiled = self._compiled[dialect.name] = _compile(self._statement, self._order, dialect)
         return compiled
 
 
-def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
+def _compile(statement: ClauseElement, order: Sequence[str], dialect: Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
     types = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
     binds = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
@@ -101,13 +116,22 @@ def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     if isinstance(statement, Select):
         columns = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
         results = tuple(type_.result_processor(dialect, None) for type_ in columns)
+    names = tuple(compiled.positiontup) if compiled.positional else None
+    placed: Callable[[Sequence[Any]], Any] = partial(_named, order)
+    if names is not None and order:
+        placed = tuple if names == tuple(order) else itemgetter(*map(order.index, names))
     return _Compiled(
         str(compiled),
-        tuple(compiled.positiontup) if compiled.positional else None,
+        names,
         {name: bind.value for name, bind in compiled.binds.items() if bind.value is not None},
         {name: bind for name, bind in binds.items() if bind is not None},
         results if any(results) else (),
+        placed,
     )
+
+
+def _named(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(names, row, strict=True))
 
 
 def _processed(row: tuple[Any, ...], processors: tuple[_Processor, ...]) -> tuple[Any, ...]:

@@ -1,0 +1,1 @@
+"""What is around the routes and holds for every address."""

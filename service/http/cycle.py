@@ -1,0 +1,168 @@
+"""One request and its response: uvicorn's cycle, with what makes a short answer cheap.
+
+uvicorn checks the headers of each response anew, and writes head and body by two calls of the operating
+system. Here an answer whose length is known goes out in one piece. And a body that has come with its head can
+be had at once, where each message of ASGI would be a turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from service.live.stream.sinks import HANDOVER, Sink
+from service.problems import Message
+from service.webhooks.body import ARRIVED
+
+_SHORT: Final = 512
+"""Bytes of the longest header that is kept in its written form: those that most responses have."""
+
+
+class Cycle(RequestResponseCycle):
+    """See the module.
+
+    Args:
+        connection: It has parsed the head of the request.
+        note: Called with the message that begins the response.
+        hand_over: Leaves the connection to an event stream.
+
+    Attributes:
+        answered_early: The response was complete before the request. The connection must not be closed at
+            once: see `limits.LINGER_SECONDS`.
+    """
+
+    def __init__(
+        self,
+        connection: HttpToolsProtocol,
+        keep_alive: bool,
+        note: Callable[[Cycle, Message], None],
+        hand_over: Callable[[Cycle, Callable[[Sink], None]], Awaitable[None]],
+    ) -> None:
+        super().__init__(
+            scope=connection.scope,
+            transport=connection.transport,
+            flow=connection.flow,
+            logger=connection.logger,
+            access_logger=connection.access_logger,
+            access_log=connection.access_log,
+            default_headers=connection.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=connection.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=connection.on_response_complete,
+        )
+        self.answered_early = False
+        self._note = note
+        self._hand_over = hand_over
+        self._start: Message | None = None
+        self.scope["extensions"] = {HANDOVER: {}, ARRIVED: {"body": self._arrived}}
+
+    def _arrived(self, most: int) -> bytes | None:
+        """The whole body, which is then read; None if it is not complete, or over so many bytes."""
+        if self.more_body or len(self.body) > most or self.disconnected or self.response_complete:
+            return None
+        body, self.body = bytes(self.body), bytearray()
+        self.message_event.clear()
+        self.flow.resume_reading()
+        return body
+
+    async def send(self, message: Any) -> None:
+        """Send one message. The head of an answer that has a length waits for its body."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._note(self, message)
+            if _length(message) is not None:
+                self._start = message
+                return
+        elif kind == HANDOVER:
+            await self._hand_over(self, message["to"])
+            return
+        else:
+            is_last = not message.get("more_body", False)
+            if self._start is not None:
+                start, self._start = self._start, None
+                if is_last:
+                    await self._answer(start, message.get("body", b""))
+                    return
+                await super().send(start)  # type: ignore[arg-type]  # uvicorn types each message
+            if is_last:
+                self._spare_connection()
+        await super().send(message)
+
+    def _spare_connection(self) -> bool:
+        """Whether uvicorn would close the connection although the client still sends; then it does not."""
+        if self.more_body and not self.keep_alive:
+            self.answered_early = self.keep_alive = True
+        return self.answered_early
+
+    async def _answer(self, start: Message, body: bytes) -> None:
+        """Write a whole response."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        headers = [*self.default_headers, *start["headers"]]
+        written = [STATUS_LINE[start["status"]], *(_written(name, value) for name, value in headers)]
+        if (b"connection", b"close") in headers:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            written.append(b"connection: close\r\n")
+        if self.scope["method"] == "HEAD":
+            body = b""
+        elif len(body) != _length(start):
+            raise RuntimeError("a response is not as long as it says")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self.transport.write(b"".join((*written, b"\r\n", body)))
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive and not self._spare_connection():
+            self.transport.close()
+        self.on_response()
+
+
+def fill_in(scope: Any, parser: httptools.HttpRequestParser, target: bytes) -> bool:
+    """Fill in what a head says that is complete; returns whether the connection may stay open after it. Fails
+    on a target without a path."""
+    version: str = parser.get_http_version()
+    url = httptools.parse_url(target)
+    path: str = url.path.decode("ascii")
+    scope["http_version"] = version
+    scope["method"] = parser.get_method().decode("ascii")
+    scope["path"] = unquote(path) if "%" in path else path
+    scope["raw_path"] = url.path
+    scope["query_string"] = url.query or b""
+    return version != "1.0" and bool(parser.should_keep_alive())
+
+
+def _length(start: Message) -> int | None:
+    """The length that a response declares."""
+    for name, value in start["headers"]:
+        if name == b"content-length":
+            return int(value)
+    return None
+
+
+def _written(name: bytes, value: bytes) -> bytes:
+    return _kept(name, value) if len(value) <= _SHORT else _line(name, value)
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        raise RuntimeError("a response has a header that is none")
+    return b"%b: %b\r\n" % (name, value)
+
+
+_kept = lru_cache(maxsize=512)(_line)

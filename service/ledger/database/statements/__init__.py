@@ -1,0 +1,1 @@
+"""Statements of the hot path: compiled once, run on the driver's cursor."""
