@@ -61,11 +61,8 @@ class Quarantined:
     detail: str
 
 
-_KNOWN = Lookup(
-    lambda of: select(
-        DELIVERIES.c.account, DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content
-    ).where(*of(DELIVERIES.c.key, "keys"))
-)
+_FOUND = DELIVERIES.c.account, DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content
+_KNOWN = Lookup(lambda of: select(*_FOUND).where(*of(DELIVERIES.c.key, "keys")))
 _APPEND = inserting(DELIVERIES)
 _HOLD = insert(QUARANTINE)
 _DROPPED: Final[Mapping[str, str | None]] = {"body": None, "changed": "{}"}
