@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
@@ -30,6 +29,7 @@ from service.ledger.database.sqlite import driver
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -90,7 +90,7 @@ SHARDED: Final = "sharded"
 
 Role = Literal["writer", "reader", "announcer"]
 
-Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
+Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 
 class AlreadyServed(OperatorError):
@@ -201,11 +201,11 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
     return engine
 
 
-def listen_address(url: str) -> str:
-    """The address of a connection that listens, for psycopg itself."""
+def listening(url: str) -> dict[str, Any]:
+    """The arguments of a connection that listens, for psycopg itself."""
     direct, _, _ = _without_hints(make_url(url))
     names = direct.translate_connect_args(username="user", database="dbname")
-    return make_conninfo(**{**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
+    return {**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"}
 
 
 def _without_hints(url: URL) -> tuple[URL, bool, bool]:
@@ -222,8 +222,9 @@ def _set_deadlines(engine: Engine) -> None:
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:
-    """An INSERT that knows ON CONFLICT."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    """An INSERT that knows ON CONFLICT. Only the dialect in use is imported, and with it its driver."""
+    made: Upsert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    return made
 
 
 def empty_log(engine: Engine) -> bool:
