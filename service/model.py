@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, NewType, TypeAlias
 
 import msgspec
@@ -129,7 +129,7 @@ def merger_id(entity: Merging, merged: str) -> str:
     return f"{entity} {merged}"
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One fact about one entity.
 
     Args:
@@ -231,8 +231,7 @@ class Request(Head, frozen=True):
         return self.body.removeprefix(codecs.BOM_UTF8)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A webhook or an answer of the CRM's API, with its decoded content. The ledger stores and applies it.
 
     Args:
@@ -254,7 +253,7 @@ class Delivery:
     body: bytes
     decoded: Decoded
     source: Source = "webhook"
-    settles: Mapping[Need, int] = field(default_factory=dict)
+    settles: Mapping[Need, int] = {}
     conflicts_with: int | None = None
     applied: bool = True
 

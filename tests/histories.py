@@ -7,7 +7,7 @@ which the same history can reach the service. Nothing here depends on how the se
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -378,5 +378,7 @@ def steps(draw: st.DrawFn, scene: Scene = SPRING, ties: bool = False) -> list[St
         walk.append(Tick(now))
         for slot, part in zip(slots, parts, strict=True):
             if slot == n:
-                walk.append(Deliver(tuple(replace(delivery, received_at=now) for delivery in part)))
+                walk.append(
+                    Deliver(tuple(msgspec.structs.replace(delivery, received_at=now) for delivery in part))
+                )
     return walk

@@ -8,7 +8,6 @@ not bring the text back into the log.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -47,7 +46,7 @@ def as_kept(delivery: Delivery, merged: Records) -> Delivery:
     if decoded.rejections or not any(withdrawn):
         return delivery
     kept = [without(change, names) for change, names in zip(decoded.changes, withdrawn, strict=True)]
-    return replace(delivery, headers={}, body=body_of(kept), source="forget")
+    return msgspec.structs.replace(delivery, headers={}, body=body_of(kept), source="forget")
 
 
 def _withdrawn(change: Change, merged: Records) -> list[str]:

@@ -6,7 +6,7 @@ The caller commits: nothing lasts before that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from msgspec import structs
@@ -225,7 +225,7 @@ def _distinct(delivery: Delivery, stored: Mapping[str, Known]) -> Delivery:
     if before is None or before.content == decoded.content:
         return delivery
     own = structs.replace(decoded, key=f"{decoded.key}\n{decoded.content}")
-    return replace(delivery, decoded=own, conflicts_with=before.number)
+    return structs.replace(delivery, decoded=own, conflicts_with=before.number)
 
 
 def _logged(batch: AccountBatch, advanced: Mapping[str, Advanced]) -> Iterator[tuple[int, Delivery, Changed]]:

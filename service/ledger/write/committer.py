@@ -11,10 +11,10 @@ import logging
 import random
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from service.clock import Clock
