@@ -6,12 +6,13 @@ FROM ${PYTHON} AS build
 WORKDIR /build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_ONLY_BINARY=:all:
 COPY requirements.txt requirements-build.txt ./
-RUN python -m venv --without-pip /opt/lossboard \
-    && pip --python /opt/lossboard install --require-hashes -r requirements.txt \
-    && pip install --require-hashes -r requirements-build.txt
+RUN python -m venv tools \
+    && tools/bin/pip install --require-hashes -r requirements-build.txt \
+    && python -m venv --without-pip /opt/lossboard \
+    && tools/bin/pip --python /opt/lossboard install --require-hashes -r requirements.txt
 COPY . .
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
-    && pip --python /opt/lossboard install --no-deps wheel/*.whl
+RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
+    && tools/bin/pip --python /opt/lossboard install --no-deps wheel/*.whl
 
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="Lossboard" \

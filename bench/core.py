@@ -14,7 +14,7 @@ from bench.before import before
 from bench.rows import Goal, Row, median, number
 from bench.service import ROOT, python
 
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 
 _HOW: Final = (
     "Merge and propagate in memory, with no database, log or HTTP, by CPU time of one process; the sums at "

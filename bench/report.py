@@ -1,8 +1,8 @@
-"""PERFORMANCE.json: what each row came to in its last run; and the tables of it in docs/performance.md, whose
-other text is written by hand and kept.
+"""PERFORMANCE.json: what each row came to in its last run; and its tables in docs/performance.md and
+docs/scale.md, whose other text is written by hand and kept.
 
-Results of another machine, or of other versions, are dropped when the first row is measured again. A row that
-could not be measured says why, so that no older figure stands for it.
+Results of another machine, or of other versions, are dropped when the first row is measured again. A
+row that could not be measured says why, so that no older figure stands for it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Annotated, Final
 
 import msgspec
 
+from bench import scale_tables
 from bench.rows import Row, number
 from bench.service import ROOT
 from tests.soak.report import Machine, machine, versions
 
 FILE: Final = ROOT / "PERFORMANCE.json"
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
+SCALE: Final = ROOT / "docs" / "scale.md"
 
 BEGIN: Final = "<!-- {part}: written by make bench -->\n"
 END: Final = "<!-- the end of {part} -->\n"
@@ -78,19 +80,28 @@ def merged(before: Report | None, new: Report, rows: Sequence[Row]) -> Report:
     return Report(new.machine, new.versions, {row.name: both[row.name] for row in rows if row.name in both})
 
 
-def write(report: Report, rows: Sequence[Row], path: Path = FILE, document: Path = DOCUMENT) -> None:
-    """Write the file, and its tables into the document."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    text = document.read_text(encoding="utf-8")
-    for part, written in parts(report, rows).items():
-        text = replaced(text, part, written)
-    document.write_text(text, encoding="utf-8")
+def write(report: Report, rows: Sequence[Row], folder: Path = ROOT) -> None:
+    """Write the file, and its tables into the documents."""
+    encoded = msgspec.json.format(msgspec.json.encode(report), indent=2)
+    (folder / FILE.relative_to(ROOT)).write_bytes(encoded + b"\n")
+    for document, parts in documents(report, rows).items():
+        path = folder / document.relative_to(ROOT)
+        text = path.read_text(encoding="utf-8")
+        for part, written in parts.items():
+            text = replaced(text, part, written)
+        path.write_text(text, encoding="utf-8")
 
 
-def parts(report: Report, rows: Iterable[Row]) -> dict[str, str]:
-    """What the document quotes, by the part's name."""
-    rows = list(rows)
-    return {"the results": _results(report, rows), "the rows": _told(rows)}
+def documents(report: Report, rows: Sequence[Row]) -> dict[Path, dict[str, str]]:
+    """What each document quotes, by the part's name."""
+    figures = {name: result.ratio for name, result in report.results.items() if result.ratio is not None}
+    performance = {
+        "the machine": _machine(report),
+        "the results": _table(report, [row for row in rows if row.goal is not None]),
+        "other figures": _table(report, [row for row in rows if row.goal is None]),
+        "the rows": _told(rows),
+    }
+    return {DOCUMENT: performance, SCALE: {"the machine": _machine(report), **scale_tables.parts(figures)}}
 
 
 def replaced(text: str, part: str, written: str) -> str:
@@ -107,13 +118,17 @@ def replaced(text: str, part: str, written: str) -> str:
     return before + begin + written + end + after
 
 
-def _results(report: Report, rows: Iterable[Row]) -> str:
-    place, versions = report.machine, report.versions
+def _machine(report: Report) -> str:
+    place = report.machine
     where = f"{place.architecture}, {place.cores} cores, {place.memory_gib} GiB, {place.system}"
-    what = ", ".join(f"{name} {version}" for name, version in versions.items())
+    what = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    return f"\n{where}; {what}.\n\n"
+
+
+def _table(report: Report, rows: Iterable[Row]) -> str:
     head = "| what | goal | figure | spread | measured | when, commit |\n" + "| --- " * 6 + "|\n"
     lines = "".join(_line(row, report.results.get(row.name)) for row in rows)
-    return f"\n{where}; {what}.\n\n{head}{lines}\n"
+    return f"\n{head}{lines}\n"
 
 
 def _line(row: Row, result: Result | None) -> str:
@@ -139,9 +154,16 @@ def _told(rows: Iterable[Row]) -> str:
 
 
 def commit() -> str:
-    """The checkout's commit; with `-dirty` when something in it is changed, apart from the report itself."""
+    """The checkout's commit; with `-dirty` when something in it is changed, apart from what this writes."""
     described = ("git", "describe", "--always", "--abbrev=12", "--exclude=*")
-    changed = ("git", "status", "--porcelain", "--", ".", ":!PERFORMANCE.json", ":!docs/performance.md")
+    changed = (
+        "git",
+        "status",
+        "--porcelain",
+        "--",
+        ".",
+        *(f":!{path.relative_to(ROOT)}" for path in (FILE, DOCUMENT, SCALE)),
+    )
     return _output(described) + ("-dirty" if _output(changed) else "")
 
 

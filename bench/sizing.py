@@ -19,7 +19,7 @@ from bench.crowd import opened_on
 from bench.load import rate
 from bench.nodes import ACCOUNTS
 from bench.office import PROOF
-from bench.rows import Row, number
+from bench.rows import Row
 from bench.service import node
 from tests.databases import Postgres, own_postgres
 
@@ -34,14 +34,23 @@ SETTLING_SECONDS: Final = 3.0
 IDLE_SECONDS: Final = 15.0
 """How long the load of an idle service is measured."""
 
+KINDS: Final = {
+    "one account, one at a time": (("office",), 1),
+    "one account, 64 at a time": (("office",), 64),
+    "64 accounts, 64 at a time": (ACCOUNTS, 64),
+}
+"""Accounts that webhooks are posted to, and connections."""
+
 _WEBHOOK: Final = (
-    "CPU time of a node and of the database (fsync on) for a webhook, and the bytes that it leaves in the "
-    "database's log and tables."
+    "CPU time of a node and of PostgreSQL (fsync on) for a webhook, and the bytes that it leaves in its "
+    "log and tables."
 )
-BY_ACCOUNTS: Final = {
-    (("office",), 1): Row("a webhook, one account, one at a time, ms of a node's core", None, _WEBHOOK),
-    (("office",), 64): Row("a webhook, one account, 64 at a time, ms of a node's core", None, _WEBHOOK),
-    (ACCOUNTS, 64): Row("a webhook, 64 accounts, 64 at a time, ms of a node's core", None, _WEBHOOK),
+WEBHOOK: Final = {
+    kind: {
+        what: Row(f"a webhook, {kind}, {what}", None, _WEBHOOK)
+        for what in ("ms of a node's core", "ms of the database's core", "bytes of log", "bytes of tables")
+    }
+    for kind in KINDS
 }
 MEMORY: Final = Row(
     "a screen, KiB of a node's memory", None, f"Resident memory that {SCREENS} open streams add, for each."
@@ -53,13 +62,23 @@ FRAME: Final = Row(
 )
 _IDLE: Final = "CPU time a second of a node and of the database, while nothing changes."
 IDLE: Final = Row(f"{MANY} accounts without changes, ms of a node's core a second", None, _IDLE)
+IDLE_DATABASE: Final = Row(
+    f"{MANY} accounts without changes, ms of the database's core a second", None, _IDLE
+)
+NODE: Final = Row("a node with one account, MiB", None, "Resident memory after the start.")
 ACCOUNT: Final = Row(
     "an account, KiB of a node's memory",
     None,
     f"Resident memory with {MANY} accounts and with one.",
 )
 BOARD: Final = Row("a watched board without changes, ms of a node's core a second", None, _IDLE)
-ROWS: Final = (*BY_ACCOUNTS.values(), MEMORY, FRAME, IDLE, ACCOUNT, BOARD)
+BOARD_DATABASE: Final = Row(
+    "a watched board without changes, ms of the database's core a second", None, _IDLE
+)
+ROWS: Final = (
+    *(row for rows in WEBHOOK.values() for row in rows.values()),
+    *(MEMORY, FRAME, IDLE, IDLE_DATABASE, NODE, ACCOUNT, BOARD, BOARD_DATABASE),
+)
 
 
 def run() -> Iterator[Row]:
@@ -69,7 +88,7 @@ def run() -> Iterator[Row]:
         yield from _webhooks(folder, server)
         yield from _screens(folder, server)
         yield from _accounts(folder, server)
-        yield _watched(folder, server)
+        yield from _watched(folder, server)
 
 
 class _Cost:
@@ -97,18 +116,16 @@ class _Cost:
 
 
 def _webhooks(folder: Path, server: Postgres) -> Iterator[Row]:
-    for (accounts, connections), row in BY_ACCOUNTS.items():
+    for kind, (accounts, connections) in KINDS.items():
         url = server.databases.migrated()
         with node(folder, url, accounts=accounts) as (port, pid):
             rate(port, 300, connections, "w", accounts)
             cost = _Cost(pid, server, _name(url))
             rate(port, WEBHOOKS, connections, "x", accounts)
             ours, theirs, wal, size = cost.spent()
-        yield row.measured(
-            f"the database's core {theirs / WEBHOOKS * 1e3:.2f} ms; {number(wal / WEBHOOKS)} bytes of log, "
-            f"{number(size / WEBHOOKS)} of tables",
-            [ours / WEBHOOKS * 1e3],
-        )
+        figures = (ours * 1e3, theirs * 1e3, wal, size)
+        for row, figure in zip(WEBHOOK[kind].values(), figures, strict=True):
+            yield row.measured(f"{WEBHOOKS} webhooks", [figure / WEBHOOKS])
 
 
 def _screens(folder: Path, server: Postgres) -> Iterator[Row]:
@@ -150,11 +167,9 @@ def _accounts(folder: Path, server: Postgres) -> Iterator[Row]:
             time.sleep(SETTLING_SECONDS)
             memory[many] = psutil.Process(pid).memory_info().rss
             spent = _idle(pid, server, url)
-    yield IDLE.measured(
-        f"{memory[MANY] / 2**20:.0f} MiB, with one {memory[1] / 2**20:.0f} MiB; "
-        f"the database's core {spent[1]:.1f} ms",
-        [spent[0]],
-    )
+    yield IDLE.measured(f"{IDLE_SECONDS:.0f} s", [spent[0]])
+    yield IDLE_DATABASE.measured(f"{IDLE_SECONDS:.0f} s", [spent[1]])
+    yield NODE.measured("", [memory[1] / 2**20])
     yield ACCOUNT.measured(f"{MANY} accounts", [(memory[MANY] - memory[1]) / (MANY - 1) / 1024])
 
 
@@ -166,7 +181,7 @@ def _idle(pid: int, server: Postgres, url: str) -> tuple[float, float]:
     return ours / IDLE_SECONDS * 1e3, theirs / IDLE_SECONDS * 1e3
 
 
-def _watched(folder: Path, server: Postgres) -> Row:
+def _watched(folder: Path, server: Postgres) -> Iterator[Row]:
     url = server.databases.migrated()
     with node(folder, url, accounts=ACCOUNTS) as (port, pid):
         streams = [opened_on(port) for _ in range(WATCHED)]
@@ -176,7 +191,8 @@ def _watched(folder: Path, server: Postgres) -> Row:
         ours, theirs = (milliseconds / WATCHED for milliseconds in _idle(pid, server, url))
         for stream in streams:
             stream.close()
-    return BOARD.measured(f"the database's core {theirs:.2f} ms", [ours])
+    yield BOARD.measured(f"{WATCHED} boards", [ours])
+    yield BOARD_DATABASE.measured(f"{WATCHED} boards", [theirs])
 
 
 def _name(url: str) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec import structs
 
 from service.calendar import shifted
 from service.ledger.read.board import Selection
@@ -378,7 +379,5 @@ def steps(draw: st.DrawFn, scene: Scene = SPRING, ties: bool = False) -> list[St
         walk.append(Tick(now))
         for slot, part in zip(slots, parts, strict=True):
             if slot == n:
-                walk.append(
-                    Deliver(tuple(msgspec.structs.replace(delivery, received_at=now) for delivery in part))
-                )
+                walk.append(Deliver(tuple(structs.replace(delivery, received_at=now) for delivery in part)))
     return walk

@@ -124,3 +124,10 @@ def test_the_layout_names_what_is_there() -> None:
 
 def test_the_live_protocol_gives_the_right_heartbeat() -> None:
     assert f"every {HEARTBEAT_SECONDS:g} seconds" in text("docs/live-protocol.md")
+
+
+def test_the_installation_is_the_same_in_both_languages() -> None:
+    def commands(document: str) -> list[str]:
+        return re.findall(r"^\$ (.*)$", text(document), re.MULTILINE)
+
+    assert commands("docs/install.ru.md") == commands("docs/install.md") != []

@@ -3,9 +3,12 @@ files."""
 
 from __future__ import annotations
 
+import email.parser
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
@@ -59,8 +62,36 @@ def test_the_wheel_has_what_the_page_is_made_of(unpacked: Path, folder: str, suf
     assert any(name.endswith(suffix) for name in _files(unpacked / "service" / "live" / folder))
 
 
-def test_the_wheel_has_nothing_but_the_package_and_its_description(unpacked: Path) -> None:
-    assert sorted(path.name.partition("-")[0] for path in unpacked.iterdir()) == ["lossboard", "service"]
+def test_the_wheel_has_nothing_but_the_package_its_examples_and_its_description(unpacked: Path) -> None:
+    ends = sorted(path.name.rpartition(".")[2] for path in unpacked.iterdir())
+    assert ends == ["data", "dist-info", "service"]
+
+
+def test_the_wheel_has_the_examples_that_an_operator_copies(unpacked: Path) -> None:
+    [shared] = unpacked.glob("*.data/data/share/lossboard")
+    assert _files(shared) == {"lossboard.example.toml"} | _files(ROOT / "deploy")
+
+
+def test_the_wheel_says_all_that_an_index_shows(unpacked: Path) -> None:
+    [path] = unpacked.glob("*.dist-info/METADATA")
+    metadata = email.parser.Parser().parsestr(path.read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert metadata["License-Expression"] == "MIT"
+    assert (path.parent / "licenses" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert metadata["Requires-Python"] == project["requires-python"]
+    assert metadata["Keywords"].split(",") == sorted(project["keywords"])
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    oldest = f"Programming Language :: Python :: {project['requires-python'].removeprefix('>=')}"
+    assert oldest in metadata.get_all("Classifier", [])
+
+
+def test_the_description_leads_nowhere_that_an_index_has_not(unpacked: Path) -> None:
+    [path] = unpacked.glob("*.dist-info/METADATA")
+    description = path.read_text(encoding="utf-8").partition("\n\n")[2]
+    assert description.startswith("# Lossboard")
+    links = re.findall(r"\]\(([^)]*)\)", description)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "Operations: deployment, proxies" in description
 
 
 def test_the_wheel_migrates_a_database_with_the_migrations_that_it_carries(

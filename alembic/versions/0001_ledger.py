@@ -106,7 +106,7 @@ def _log() -> None:
         sa.PrimaryKeyConstraint("account", "number", name="deliveries_pkey"),
         sa.UniqueConstraint("account", "key", name="deliveries_account_key_key"),
         _check("number", "number >= 1"),
-        _check("source", "source IN ('webhook', 'answer', 'sync', 'import', 'forget')"),
+        _check("source", "source IN ('webhook', 'test', 'answer', 'sync', 'import', 'forget')"),
         **STRICT,
     )
     op.create_table(

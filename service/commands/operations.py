@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
 from service.ledger.read import classified_rows
-from service.ledger.upkeep import attach, recompute
-from service.ledger.upkeep.recompute import Difference, LogPruned, Progress
+from service.ledger.upkeep import attach, recompute, replay
+from service.ledger.upkeep.recompute import Difference
+from service.ledger.upkeep.replay import LogPruned, Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.committer import rejection_of
@@ -110,7 +112,7 @@ def decode(stored: Stored, account: Account) -> Decoded:
         return Decoded(stored.key, stripped.changes_in(stored.body))
     request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
     adapter = ADAPTERS[account.crm]
-    if stored.source == "webhook":
+    if stored.source in ("webhook", "test"):
         decoded = adapter.decode(request, account)
     elif stored.source == "import":
         decoded = file.decode(request, account)
@@ -119,6 +121,17 @@ def decode(stored: Stored, account: Account) -> Decoded:
     else:
         raise Unknown(f"delivery {stored.number} is an answer of an API, and {account.crm} has none")
     return Decoded(stored.key, decoded.changes, decoded.rejections)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep Python from looking for cycles meanwhile. A recomputation makes millions of objects, and a fifth
+    of its time was spent on looking through them; it makes no cycles."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def size(config: Config, account: Account, *, with_log: bool) -> int:
@@ -139,7 +152,7 @@ class Verified:
 
 def verify(config: Config, account: Account, progress: Progress) -> Verified:
     """Recompute each projection from state, and state from the log if that is complete, and compare."""
-    with attach.reading(config.database_url) as connection:
+    with _without_collections(), attach.reading(config.database_url) as connection:
         differences = list(recompute.differences_from_state(connection, account, progress))
         try:
             differences.extend(
@@ -160,9 +173,9 @@ def rebuild(
     Raises:
         LogPruned: The log is no longer complete; nothing was changed.
     """
-    with attach.writing(config.database_url) as connection:
+    with _without_collections(), attach.writing(config.database_url) as connection:
         if from_log:
-            recompute.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
+            replay.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
         recompute.rebuild(connection, account, clock.now(), progress)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import click
@@ -33,6 +34,12 @@ from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
 
+_ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
+
+GARBAGE: Final = (10_000, 20, 50)
+"""How many new objects have the collector of garbage look for those that only hold one another, and how many
+such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none."""
+
 Rebuild = Callable[[Config, Account], None]
 
 _log = logging.getLogger(__name__)
@@ -48,9 +55,15 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 
 
 def serve_config(
-    config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
+    config: Config,
+    clock: Clock,
+    host: str,
+    port: int,
+    rebuild: Rebuild,
+    workers: int = 1,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal to stop.
+    """Serve until a signal to stop. `on_started` hears that requests are accepted.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
@@ -59,15 +72,14 @@ def serve_config(
         CannotListen: The port is taken, or the address is not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
-        raise ConfigError(
-            "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
-        )
+        raise ConfigError(_ONE_PROCESS)
     linked = with_links(config)
     manager = ServiceManager(os.environ)
 
     def started(url: str) -> None:
         linked.print_addresses(url)
         manager.ready(url)
+        on_started()
 
     with operations.alone(config):
         manager.preparing("Preparing the database")
@@ -204,6 +216,8 @@ def _server(
 ) -> tuple[Server, Service]:
     shares = descriptors.shares(descriptors.raise_limit())
     service = create_app(config, clock, shares.streams, tell)
+    gc.freeze()  # it lives as long as the process, and need not be looked through
+    gc.set_threshold(*GARBAGE)
     service.writer.on_fault.append(on_fault)
 
     def stopping() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from service.model import PERSONAL, Change, Delivery, Value
 from service.projections.batch import Records
@@ -46,7 +47,7 @@ def as_kept(delivery: Delivery, merged: Records) -> Delivery:
     if decoded.rejections or not any(withdrawn):
         return delivery
     kept = [without(change, names) for change, names in zip(decoded.changes, withdrawn, strict=True)]
-    return msgspec.structs.replace(delivery, headers={}, body=body_of(kept), source="forget")
+    return structs.replace(delivery, headers={}, body=body_of(kept), source="forget")
 
 
 def _withdrawn(change: Change, merged: Records) -> list[str]:

@@ -6,10 +6,9 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-import pysqlite3
-
 from service.ledger.database import schema
 from service.ledger.database.errors import Moved
+from service.ledger.database.sqlite import driver
 from tests.e2e.running import CONFIG, DEADLINE_SECONDS, lossboard, running, until
 
 
@@ -39,7 +38,7 @@ def killed(folder: Path) -> None:
     """Leave what a killed service does: a database, its log and the log's index."""
     (folder / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
     schema.migrate(f"sqlite:///{folder}/live.db")
-    with closing(pysqlite3.connect(str(folder / "live.db"), isolation_level=None)) as connection:
+    with closing(driver.connect(str(folder / "live.db"), isolation_level=None)) as connection:
         for name in range(9):
             connection.execute(
                 "INSERT INTO screens VALUES ('office', ?, ?, '', 0, 0, 'viewer')", (str(name), str(name))

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from service.config import Account, Secret, zone
 from service.ledger.database.database import Database
@@ -102,9 +103,9 @@ class Ledger:
         with self.readers.begin() as connection:
             return list(recompute.differences_from_state(connection, self.account, lambda _: None))
 
-    def tables(self) -> Mapping[str, list[tuple[Any, ...]]]:
-        """Every projection row, sorted."""
-        with self.readers.begin() as connection:
+    def tables(self, within: Connection | None = None) -> Mapping[str, list[tuple[Any, ...]]]:
+        """Every projection row, sorted; of a transaction that has not ended, if one is given."""
+        with nullcontext(within) if within is not None else self.readers.begin() as connection:
             return {
                 table.name: sorted(tuple(row) for row in connection.execute(select(table)))
                 for table in SUMS.values()

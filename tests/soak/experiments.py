@@ -29,4 +29,5 @@ EXPERIMENTS: Final = (
     "figures",
     "layout",
     "televisions",
+    "connecting",
 )

@@ -16,8 +16,8 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 import psutil
-import pysqlite3
 
+from service.ledger.database.sqlite import driver
 from tests.soak.experiments import EXPERIMENTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -127,7 +127,7 @@ def versions() -> dict[str, str]:
     """The versions that results depend on."""
     return {
         "python": platform.python_version(),
-        "sqlite": pysqlite3.sqlite_version,
+        "sqlite": driver.sqlite_version,
         "postgresql": _postgresql(),
         **{name: metadata.version(name) for name in LIBRARIES},
     }

@@ -1,6 +1,6 @@
 """Engines: connections to SQLite and to PostgreSQL, and what differs between the two.
 
-SQLite comes from the `pysqlite3` wheel, because versions before 3.51.3 can corrupt a write-ahead log when two
+SQLite comes with its driver, because versions before 3.51.3 can corrupt a write-ahead log when two
 connections write or checkpoint at once. With `synchronous=FULL` an acknowledged commit survives a power cut.
 Only writing connections checkpoint.
 
@@ -16,20 +16,20 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import pysqlite3
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
+from service.ledger.database.sqlite import driver
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -90,7 +90,7 @@ SHARDED: Final = "sharded"
 
 Role = Literal["writer", "reader", "announcer"]
 
-Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
+Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 
 class AlreadyServed(OperatorError):
@@ -125,13 +125,11 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
 
 
 def _open_sqlite(url: URL, role: Role) -> Engine:
-    if pysqlite3.sqlite_version_info < SAFE_SQLITE:
+    if driver.sqlite_version_info < SAFE_SQLITE:
         needed = ".".join(map(str, SAFE_SQLITE))
-        raise RuntimeError(
-            f"SQLite {pysqlite3.sqlite_version} can corrupt its log; {needed} or newer is needed"
-        )
+        raise RuntimeError(f"SQLite {driver.sqlite_version} can corrupt its log; {needed} or newer is needed")
     engine = create_engine(
-        url, module=pysqlite3, connect_args={"check_same_thread": False}, hide_parameters=True
+        url, module=driver, connect_args={"check_same_thread": False}, hide_parameters=True
     )
     _begin_with(engine, "BEGIN IMMEDIATE" if role == "writer" else "BEGIN")
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
@@ -203,11 +201,11 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
     return engine
 
 
-def listen_address(url: str) -> str:
-    """The address of a connection that listens, for psycopg itself."""
+def listening(url: str) -> dict[str, Any]:
+    """The arguments of a connection that listens, for psycopg itself."""
     direct, _, _ = _without_hints(make_url(url))
     names = direct.translate_connect_args(username="user", database="dbname")
-    return make_conninfo(**{**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
+    return {**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"}
 
 
 def _without_hints(url: URL) -> tuple[URL, bool, bool]:
@@ -224,8 +222,9 @@ def _set_deadlines(engine: Engine) -> None:
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:
-    """An INSERT that knows ON CONFLICT."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    """An INSERT that knows ON CONFLICT. Only the dialect in use is imported, and with it its driver."""
+    made: Upsert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    return made
 
 
 def empty_log(engine: Engine) -> bool:
@@ -243,7 +242,7 @@ def empty_log(engine: Engine) -> bool:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    except pysqlite3.Error as error:
+    except driver.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
     finally:
         pooled.close()

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import pysqlite3
 from sqlalchemy.engine import make_url
 
 from service.ledger.database import schema
 from service.ledger.database.engine import BUSY_TIMEOUT_MS, is_sqlite
 from service.ledger.database.private_files import PRIVATE
+from service.ledger.database.sqlite import driver
 from service.operator_error import OperatorError
 
 _STEPS: Final = 20_000
@@ -146,10 +146,10 @@ def _opened(path: Path, mode: str) -> Iterator[Any]:
     address = f"file:{quote(str(path.absolute()))}?mode={mode}"
     try:
         with closing(
-            pysqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+            driver.connect(address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
         ) as connection:
             yield connection
-    except pysqlite3.Error as error:
+    except driver.Error as error:
         raise FileRefused(f"{path}: {error}") from error
 
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-import pysqlite3
-
 from service.ledger.database.errors import Corrupt, Moved
+from service.ledger.database.sqlite import driver
 
 _HEADER: Final = struct.Struct(">4sIII8s8s")
 _FRAME: Final = struct.Struct(">II8s8s")
@@ -96,11 +95,11 @@ def _readable_frames(database: Path) -> int:
     Raises:
         Corrupt: The database cannot be read at all.
     """
-    with contextlib.closing(pysqlite3.connect(str(database), isolation_level=None)) as connection:
+    with contextlib.closing(driver.connect(str(database), isolation_level=None)) as connection:
         try:
             connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # opens the log
             _, frames, _ = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
-        except pysqlite3.DatabaseError as error:
+        except driver.DatabaseError as error:
             raise Corrupt(f"the database is damaged: {error}") from error
     return max(0, int(frames))
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
-    Select,
     and_,
     bindparam,
     func,
@@ -22,7 +20,8 @@ from sqlalchemy import (
 
 from service.config import Account
 from service.ledger.database.in_list import in_list
-from service.ledger.database.tables import DEALS, HEADS, NEEDS, STATE, SUMS, TASKS
+from service.ledger.database.statements.prepared import Prepared
+from service.ledger.database.tables import DEALS, DELIVERIES, HEADS, NEEDS, STATE, SUMS, TASKS
 from service.ledger.read.board import Arrived, ClientRow, LossRow, Selection, TaskRow
 from service.ledger.write import sums
 from service.model import Entity, Instant
@@ -45,13 +44,13 @@ _OVERDUE = TASKS.c.open_due_at <= bindparam("as_of")
 
 
 @cache
-def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
+def _deal_tasks(*, some: bool) -> Prepared:
     """Overdue tasks on deals at risk, of all clients or of some."""
     same = and_(TASKS.c.account == _RISK.c.account, TASKS.c.deal_id == _RISK.c.deal_id)
     the_deal = and_(DEALS.c.account == _RISK.c.account, DEALS.c.id == _RISK.c.deal_id)
     of_task = TASKS.c.id, TASKS.c.text, TASKS.c.deal_id, DEALS.c.name, TASKS.c.manager_id, TASKS.c.due_at
     url = func.coalesce(DEALS.c.url, TASKS.c.url)
-    return (
+    return Prepared(
         select(_RISK.c.client_id, *of_task, _RISK.c.amount, url, DEALS.c.pipeline_id)
         .select_from(_RISK.join(TASKS, and_(same, _OVERDUE)).outerjoin(DEALS, the_deal))
         .where(_RISK.c.account == bindparam("account"), *_some_ids(_RISK.c.client_id, some=some))
@@ -59,11 +58,11 @@ def _deal_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _own_tasks(*, some: bool) -> Select[*tuple[Any, ...]]:
+def _own_tasks(*, some: bool) -> Prepared:
     """Overdue tasks on clients themselves that are not gone, of all clients or of some."""
     of_task = TASKS.c.id, TASKS.c.text, TASKS.c.deal_id, null(), TASKS.c.manager_id, TASKS.c.due_at
     the_client = and_(_CLIENTS.c.account == TASKS.c.account, _CLIENTS.c.id == TASKS.c.client_id)
-    return (
+    return Prepared(
         select(TASKS.c.client_id, *of_task, literal_column("0"), TASKS.c.url, null())
         .select_from(TASKS.outerjoin(_CLIENTS, the_client))
         .where(
@@ -96,8 +95,8 @@ def clients(
     parameters = {"account": account, "as_of": as_of} | ({"ids": ids} if some else {})
     tasks: dict[str, list[TaskRow]] = {}
     for statement in (_deal_tasks(some=some), _own_tasks(some=some)):
-        for row in connection.execute(statement, parameters):
-            tasks.setdefault(str(row[0]), []).append(_task_row(row))
+        for client_id, *task in statement.rows(connection, parameters):
+            tasks.setdefault(str(client_id), []).append(_task_row(*task))
     stakes = _stakes(connection, account, tasks) if tasks else {}
     return {
         client_id: ClientRow(
@@ -112,8 +111,17 @@ def clients(
     }
 
 
-def _task_row(row: Row[*tuple[Any, ...]]) -> TaskRow:
-    _, task_id, text, deal_id, deal, manager_id, due_at, amount, url, pipeline_id = row
+def _task_row(  # a column each
+    task_id: str,
+    text: str | None,
+    deal_id: str | None,
+    deal: str | None,
+    manager_id: str | None,
+    due_at: Instant,
+    amount: int,
+    url: str | None,
+    pipeline_id: str | None,
+) -> TaskRow:
     return TaskRow(
         task_id, text, deal_id or None, deal, manager_id or None, due_at, amount, url, pipeline_id or None
     )
@@ -124,7 +132,7 @@ def _deal_name(client_id: str, rows: Iterable[TaskRow]) -> str | None:
     return next((task.deal for task in rows), None) if client_id.startswith(DEAL_CLIENT) else None
 
 
-_STAKES_OF = (
+_STAKES_OF: Final = Prepared(
     select(_STAKES.c.client_id, _CLIENTS.c.name, _CLIENTS.c.phone, _STAKES.c.amount, _STAKES.c.open_amount)
     .select_from(
         _STAKES.outerjoin(
@@ -135,22 +143,30 @@ _STAKES_OF = (
 )
 
 
-def _stakes(
-    connection: Connection, account: str, ids: Collection[str]
-) -> Mapping[str, Row[*tuple[Any, ...]]]:
-    """The names and telephone numbers of clients at risk, and what is at stake for each."""
-    rows = connection.execute(_STAKES_OF, {"account": account, "ids": ids})
-    return {row.client_id: row for row in rows}
+class _Stake(NamedTuple):
+    """A client at risk, and what is at stake."""
+
+    client_id: str
+    name: str | None
+    phone: str | None
+    amount: int
+    open_amount: int
+
+
+def _stakes(connection: Connection, account: str, ids: Collection[str]) -> Mapping[str, _Stake]:
+    """Clients at risk, by id."""
+    rows = map(_Stake._make, _STAKES_OF.rows(connection, {"account": account, "ids": ids}))
+    return {stake.client_id: stake for stake in rows}
 
 
 @cache
-def _names(entity: Entity) -> Select[str, str | None]:
+def _names(entity: Entity) -> Prepared:
     table = STATE[entity]
-    return select(table.c.id, table.c.name).where(table.c.account == bindparam("account"))
+    return Prepared(select(table.c.id, table.c.name).where(table.c.account == bindparam("account")))
 
 
 def _named(connection: Connection, account: str, entity: Entity) -> dict[str, str]:
-    rows = connection.execute(_names(entity), {"account": account})
+    rows = _names(entity).rows(connection, {"account": account})
     return {entity_id: name for entity_id, name in rows if name}
 
 
@@ -166,7 +182,7 @@ def pipeline_names(connection: Connection, account: str) -> dict[str, str]:
 
 def saved(connection: Connection, account: str) -> dict[str, int]:
     """The clients saved today, and the amount of each (SPEC section 3.10)."""
-    rows = sums.rows(connection, account, SAVED_CLIENTS)
+    rows = sums.listed(connection, account, SAVED_CLIENTS)
     return {str(client_id): amount for (client_id,), (_, amount) in rows}
 
 
@@ -182,8 +198,16 @@ def arrived(connection: Connection, account: str) -> Arrived:
     return Arrived(*connection.execute(select(*counts)).one())
 
 
-_COMPLETED = select(TASKS.c.id).where(
-    TASKS.c.account == bindparam("account"), in_list(TASKS.c.id, "ids"), TASKS.c.done_at.is_not(None)
+def came(connection: Connection, account: str) -> bool:
+    """Whether anything came that proves something about the CRM, which a test does not."""
+    proves = DELIVERIES.c.account == account, DELIVERIES.c.source != "test"
+    return connection.execute(select(DELIVERIES.c.number).where(*proves).limit(1)).first() is not None
+
+
+_COMPLETED: Final = Prepared(
+    select(TASKS.c.id).where(
+        TASKS.c.account == bindparam("account"), in_list(TASKS.c.id, "ids"), TASKS.c.done_at.is_not(None)
+    )
 )
 
 
@@ -191,16 +215,17 @@ def completed(connection: Connection, account: str, task_ids: Collection[str]) -
     """The completed ones among some tasks."""
     if not task_ids:
         return frozenset()
-    return frozenset(connection.execute(_COMPLETED, {"account": account, "ids": task_ids}).scalars())
+    rows = _COMPLETED.rows(connection, {"account": account, "ids": task_ids})
+    return frozenset(task_id for (task_id,) in rows)
 
 
 def unconverted(connection: Connection, account: str) -> dict[str, int]:
     """How many open or lost deals count with amount 0 because there is no rate, by currency."""
-    return {str(currency): deals for (currency,), (deals,) in sums.rows(connection, account, UNCONVERTED)}
+    return {str(currency): deals for (currency,), (deals,) in sums.listed(connection, account, UNCONVERTED)}
 
 
 @lru_cache(maxsize=4)
-def _losses(*filters: str) -> Select[*tuple[Any, ...]]:
+def _losses(*filters: str) -> Prepared:
     """Refusals by reason. `filters`: those of `manager_id` and `pipeline_id` that a selection chooses by."""
     table = SUMS[LOSSES if filters else LOSS_DAYS]
     chosen = [table.c[name] == bindparam(name) for name in ("account", *filters)]
@@ -208,8 +233,10 @@ def _losses(*filters: str) -> Select[*tuple[Any, ...]]:
     totals = func.sum(table.c["count"]).label("deals"), func.sum(table.c.amount).label("amount")
     summed = select(table.c.reason_id, *totals).where(days, *chosen).group_by(table.c.reason_id).subquery()
     the_reason = and_(_REASONS.c.account == bindparam("account"), _REASONS.c.id == summed.c.reason_id)
-    return select(summed.c.reason_id, _REASONS.c.name, summed.c.deals, summed.c.amount).select_from(
-        summed.outerjoin(_REASONS, the_reason)
+    return Prepared(
+        select(summed.c.reason_id, _REASONS.c.name, summed.c.deals, summed.c.amount).select_from(
+            summed.outerjoin(_REASONS, the_reason)
+        )
     )
 
 
@@ -219,5 +246,5 @@ def losses(connection: Connection, account: str, selection: Selection) -> tuple[
     statement = _losses(*(name for name in ("manager_id", "pipeline_id") if name in chosen))
     return tuple(
         LossRow(reason_id or None, name, int(deals), int(amount))
-        for reason_id, name, deals, amount in connection.execute(statement, {"account": account, **chosen})
+        for reason_id, name, deals, amount in statement.rows(connection, {"account": account, **chosen})
     )

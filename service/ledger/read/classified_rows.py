@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import CLASSIFIED
 from service.ledger.read.account_reader import AccountReader
 from service.model import Instant
@@ -40,10 +41,14 @@ class AllClassified(NamedTuple):
     rows: tuple[Classified, ...]
 
 
+_KINDS: Final = Prepared(
+    select(CLASSIFIED.c.key, CLASSIFIED.c.kind).where(CLASSIFIED.c.account == bindparam("account"))
+)
+
+
 def kinds(connection: Connection, account: str) -> dict[str, Kind]:
     """The kind of each reason that was classified by hand, for `ReasonTable.with_hand`."""
-    statement = select(CLASSIFIED.c.key, CLASSIFIED.c.kind).where(CLASSIFIED.c.account == account)
-    return dict(tuple(row) for row in connection.execute(statement))
+    return dict(_KINDS.rows(connection, {"account": account}))
 
 
 def listed(connection: Connection, account: str) -> tuple[Classified, ...]:

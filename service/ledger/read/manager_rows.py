@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import SUMS
 from service.ledger.read.board import HabitDay, Late, ManagerRow, ManagerSums
 from service.ledger.write import sums
@@ -18,17 +19,19 @@ MONTH: Final = 30
 """Days of the two habits, today among them."""
 
 _HABITS = SUMS[HABITS]
-_MONTHS_HABITS = select(*(_HABITS.c[name] for name in HabitDay._fields)).where(
-    _HABITS.c.account == bindparam("account"),
-    _HABITS.c.day > bindparam("today") - MONTH,
-    _HABITS.c.day <= bindparam("today"),
+_MONTHS_HABITS: Final = Prepared(
+    select(*(_HABITS.c[name] for name in HabitDay._fields)).where(
+        _HABITS.c.account == bindparam("account"),
+        _HABITS.c.day > bindparam("today") - MONTH,
+        _HABITS.c.day <= bindparam("today"),
+    )
 )
 
 
 def read(connection: Connection, account: str, today: Day) -> ManagerSums:
     """What is stored of the managers for a board of today (an ordinal)."""
-    stakes = sums.rows(connection, account, MANAGER_STAKES)
-    habits = connection.execute(_MONTHS_HABITS, {"account": account, "today": today})
+    stakes = sums.listed(connection, account, MANAGER_STAKES)
+    habits = _MONTHS_HABITS.rows(connection, {"account": account, "today": today})
     return ManagerSums(
         today,
         {str(manager_id): (tasks, amount) for (manager_id,), (tasks, amount) in stakes},

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import TASKS
 from service.ledger.write import state
 from service.model import Instant
@@ -14,7 +15,7 @@ from service.projections.facts import NOBODY, deal_phase, is_gone
 LOOKED_AT: Final = 50
 """Tasks that are looked at, next due first. If all of them are on deals that are closed, nothing is said."""
 
-_NEXT: Final = (
+_NEXT: Final = Prepared(
     select(
         TASKS.c.open_due_at,
         func.coalesce(TASKS.c.deal_id, NOBODY).label("deal_id"),
@@ -29,9 +30,9 @@ _NEXT: Final = (
 def next_due(connection: Connection, account: str, as_of: Instant) -> Instant | None:
     """When the next task falls due that puts a client at risk (SPEC section 3.2); None if there is none, or
     none among those that are looked at."""
-    rows = connection.execute(_NEXT, {"account": account, "as_of": as_of}).all()
-    deals = state.load(connection, account, "deal", {row.deal_id for row in rows} - {NOBODY})
-    clients = state.load(connection, account, "client", {row.client_id for row in rows} - {NOBODY})
+    rows = _NEXT.rows(connection, {"account": account, "as_of": as_of})
+    deals = state.load(connection, account, "deal", {deal_id for _, deal_id, _ in rows} - {NOBODY})
+    clients = state.load(connection, account, "client", {client_id for *_, client_id in rows} - {NOBODY})
     for due_at, deal_id, client_id in rows:
         if deal_id != NOBODY:
             counts = deal_phase(deals.get(deal_id)) in ("open", "unknown")

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, select
+from sqlalchemy import Connection, FromClause, bindparam, select
 
 from service.config import Account
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import HEADS, SUMS, SYNCS
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
@@ -27,14 +28,14 @@ from service.model import Instant, earlier
 from service.projections import FLOW
 
 
-def _with_head() -> Select[*tuple[Any, ...]]:
+def _with_head() -> Prepared:
     """An account's head and every other table that has one row for it, so that a board at rest needs no other
     statement."""
     joined: FromClause = HEADS
     for table in (*(SUMS[relation] for relation in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
-    return (
+    return Prepared(
         select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, board_rows.REASONS_WANTED, *measures)
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
@@ -45,7 +46,7 @@ _HEAD: Final = _with_head()
 
 
 _KNOWN: Final = (
-    select(HEADS.c.deliveries, HEADS.c.known_from, SYNCS.c.synced_at)
+    select(HEADS.c.deliveries, HEADS.c.last_delivery_at, HEADS.c.known_from, SYNCS.c.synced_at)
     .select_from(HEADS.outerjoin(SYNCS, SYNCS.c.account == HEADS.c.account))
     .where(HEADS.c.account == bindparam("account"))
 )
@@ -63,7 +64,9 @@ class BoardReader(AccountReader):
         """
         with self._begin(account_id) as begun:
             row = begun.connection.execute(_KNOWN, {"account": account_id}).one()
-            return Known(row.deliveries > 0 or row.synced_at is not None, row.known_from)
+            heard = row.last_delivery_at is not None or row.synced_at is not None
+            came = heard or (row.deliveries > 0 and board_rows.came(begun.connection, account_id))
+            return Known(came, row.known_from)
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
@@ -84,10 +87,10 @@ class BoardReader(AccountReader):
 
 def _read(begun: Begun, since: BoardRows | None) -> _Read:
     connection, account, now = begun
-    row = connection.execute(_HEAD, {"account": account.id}).one_or_none()
-    if row is None:
+    found = _HEAD.rows(connection, {"account": account.id})
+    if not found:
         raise LookupError(f"account {account.id} has no head row")
-    values = iter(row)
+    values = iter(found[0])
     head = Head(*islice(values, len(HEADS.c)))
     beside = _Beside(next(values) or 0, next(values) is not None, next(values))
     totals = {}
@@ -179,7 +182,12 @@ class _Read:
 
     @property
     def _heard(self) -> bool:
-        return self.head.deliveries > 0 or self.beside.synced
+        head = self.head
+        return (
+            head.last_delivery_at is not None
+            or self.beside.synced
+            or (head.deliveries > 0 and board_rows.came(self.connection, head.account))
+        )
 
     def _unconverted(self) -> Mapping[str, int]:
         if self.since is not None and self.since.seq == self.head.seq:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, func, insert, select
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.tables import METADATA
-from service.ledger.upkeep.recompute import Progress
+from service.ledger.upkeep.replay import Progress
 from service.ledger.write import heads
 from service.operator_error import OperatorError
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete
 
 from service.ledger.database.database import Database
 from service.ledger.database.tables import DELIVERIES, HEADS, METADATA
-from service.ledger.upkeep.recompute import Progress
+from service.ledger.upkeep.replay import Progress
 from service.ledger.write import heads, invalidations, log
 from service.ledger.write.invalidations import Invalidation
 from service.operator_error import Unknown

@@ -6,39 +6,30 @@ so each figure has one definition. That the flow itself is right is proved by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, func, select
 
 from service.config import Account
 from service.ledger.database.tables import STATE
-from service.ledger.write import heads, invalidations, log, sums
+from service.ledger.upkeep.replay import Decode, Progress, from_log
+from service.ledger.write import heads, invalidations, sums
 from service.ledger.write import state as states
 from service.ledger.write.invalidations import Invalidation
-from service.ledger.write.log import Stored
-from service.ledger.write.state import Saved
-from service.model import FIELDS, Decoded, Entity, Instant
-from service.operator_error import OperatorError
+from service.ledger.write.sums import About
+from service.model import Instant
 from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
-from service.projections.flow import Deltas, Key
-from service.projections.merge import Record, merge
-from service.projections.mergers import redirect, successors
-from service.projections.propagate import DealPair, TaskPair, propagate
+from service.projections.flow import Cells, Deltas, Key, Middle, Relation
+from service.projections.propagate import DealPair, GonePair, LoadCells, LoadDeals, TaskPair, propagate
 
-Decode = Callable[[Stored], Decoded]
-"""Decodes a stored delivery with today's adapters."""
-
-Progress = Callable[[int], None]
-"""Called with the number of records or deliveries that were processed since the last call."""
-
-LogState = dict[Entity, dict[str, Record]]
-
-
-class LogPruned(OperatorError):
-    """The log's oldest bodies were dropped, so state cannot be recomputed from it."""
+PORTION: Final = 20_000
+"""Deals or tasks whose figures are computed at a time: enough that most accounts take a few steps, and few
+enough that the memory for them is bounded, some 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +51,80 @@ def size_of_state(connection: Connection, account: str) -> int:
     return sum(connection.execute(count).scalar_one() for count in counts)
 
 
-def from_state(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> Deltas:
-    """All rows of all projections, recomputed from state as of a moment."""
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """A part of an account's state, as something new."""
+
+    tasks: list[TaskPair]
+    deals: dict[str, DealPair]
+    gone: dict[str, GonePair]
+
+
+def _portions(connection: Connection, account: Account, progress: Progress) -> Iterator[_Portion]:
+    """All of an account's state: its deals before its tasks, because a deal costs less while it has none."""
     rules = heads.rules_of(account)
-    moment = Moment(as_of, rules.day(as_of))
-    deals: dict[str, DealPair] = {}
-    for page in states.pages(connection, account.id, "deal"):
-        deals.update({key: (None, deal_facts(key, record, rules)) for key, record in page.items()})
+    for page in states.pages(connection, account.id, "deal", PORTION):
+        yield _Portion([], {key: (None, deal_facts(key, record, rules)) for key, record in page.items()}, {})
         progress(len(page))
-    tasks: list[TaskPair] = []
-    for page in states.pages(connection, account.id, "task"):
-        tasks.extend((None, task_facts(key, record, rules)) for key, record in page.items())
+    clients = STATE["client"].c
+    deleted = select(clients.id).where(clients.account == account.id, clients.deleted.is_not(None))
+    ids = connection.execute(deleted).scalars().all()
+    records = states.load(connection, account.id, "client", ids)
+    yield _Portion([], {}, {key: (False, is_gone(record)) for key, record in records.items()})
+    for page in states.pages(connection, account.id, "task", PORTION):
+        yield _Portion([(None, task_facts(key, record, rules)) for key, record in page.items()], {}, {})
         progress(len(page))
 
-    gone = {
-        client_id: (False, is_gone(record))
-        for page in states.pages(connection, account.id, "client")
-        for client_id, record in page.items()
-    }
+
+def from_state(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> Deltas:
+    """All rows of all projections in memory, recomputed from state as of a moment."""
+    portions = list(_portions(connection, account, progress))
+    whole = _Portion(
+        [pair for portion in portions for pair in portion.tasks],
+        {key: pair for portion in portions for key, pair in portion.deals.items()},
+        {key: pair for portion in portions for key, pair in portion.gone.items()},
+    )
+    rules = heads.rules_of(account)
+    moment = Moment(as_of, rules.day(as_of))
 
     def unknown(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
         return {deal_id: deal_facts(deal_id, None, rules) for deal_id in ids}
 
-    return propagate(FLOW, tasks, deals, gone, (moment, moment), unknown, lambda _relation, _ids: {}).deltas
+    return _flowed(whole, moment, unknown, lambda _relation, _ids: {})
+
+
+def _fill(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> None:
+    """Fill the projections from state as of a moment, portion by portion: each is a batch that comes upon the
+    rows of those before it."""
+    rules = heads.rules_of(account)
+    moment = Moment(as_of, rules.day(as_of))
+
+    def load_deals(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
+        records = states.load(connection, account.id, "deal", ids)
+        return {deal_id: deal_facts(deal_id, records.get(deal_id), rules) for deal_id in ids}
+
+    for portion in _portions(connection, account, progress):
+        load_cells = partial(_cells, connection, account.id, {})
+        sums.add(connection, {account.id: _flowed(portion, moment, load_deals, load_cells)})
+
+
+def _cells(
+    connection: Connection, account: str, read: dict[Middle, About], relation: Relation, ids: AbstractSet[str]
+) -> Cells:
+    """The rows of a feeding relation about some entities. The flow asks each relation that feeds deals about
+    the same deals, and each that feeds clients about the same clients, so `read` keeps what it gets."""
+    assert relation.feeds is not None
+    if relation.feeds not in read:
+        found = sums.about(connection, {relation.feeds: {account: ids}})
+        read[relation.feeds] = found.get(account, {})
+    about = read[relation.feeds].get(relation, {})
+    return {key: measures for cells in about.values() for key, measures in cells.items()}
+
+
+def _flowed(portion: _Portion, moment: Moment, load_deals: LoadDeals, load_cells: LoadCells) -> Deltas:
+    """What a part of state adds to the projections."""
+    tasks, deals, gone = portion.tasks, portion.deals, portion.gone
+    return propagate(FLOW, tasks, deals, gone, (moment, moment), load_deals, load_cells).deltas
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:
@@ -95,7 +137,7 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
     heads.check_not_newer(connection, head, account)
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
-    sums.add(connection, {account.id: from_state(connection, account, as_of, progress)})
+    _fill(connection, account, as_of, progress)
     invalidations.store(connection, account.id, head.seq + 1, Invalidation(everything=True))
     rebuilt = head._replace(
         seq=head.seq + 1,
@@ -105,39 +147,6 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
         rules_fingerprint=heads.fingerprint_of(account),
     )
     heads.store(connection, rebuilt)
-
-
-def from_log(deliveries: Iterable[Stored], decode: Decode, progress: Progress) -> LogState:
-    """State as the whole log makes it. What could not be applied of it is not in state, until it is retried.
-
-    Raises:
-        LogPruned: See there.
-    """
-    state: LogState = {entity: {} for entity in FIELDS}
-    for delivery in deliveries:
-        if delivery.body is None:
-            raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")
-        for change in decode(delivery).changes if delivery.applied else ():
-            merge(state[change.entity].setdefault(change.id, Record()), change, delivery.number)
-        progress(1)
-    into = successors(state["merger"])
-    for entity, records in state.items():
-        redirect(entity, records.values(), into)
-    return state
-
-
-def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
-    """Merge state again from the log with today's adapters, and write it. The caller rebuilds the projections
-    afterwards.
-
-    Raises:
-        LogPruned: See there; nothing was changed.
-    """
-    state = from_log(log.everything(connection, account.id), decode, progress)
-    for entity, records in state.items():
-        connection.execute(delete(STATE[entity]).where(STATE[entity].c.account == account.id))
-        saved = (Saved(account.id, entity_id, record, None) for entity_id, record in records.items())
-        states.save(connection, entity, saved)
 
 
 def differences_from_state(
@@ -161,7 +170,7 @@ def differences_from_log(
     Raises:
         LogPruned: See there.
     """
-    expected = from_log(log.everything(connection, account.id), decode, progress)
+    expected = from_log(connection, account, decode, progress)
     for entity, records in expected.items():
         pages = states.pages(connection, account.id, entity)
         stored = (((entity_id,), record) for page in pages for entity_id, record in page.items())

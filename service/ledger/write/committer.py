@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
-from msgspec.structs import replace
+from msgspec import structs
 from sqlalchemy import Connection
 
 from service.clock import Clock
@@ -288,4 +288,4 @@ def _rejected(delivery: Delivery, error: Exception) -> Delivery:
     decoded = Decoded(
         delivery.decoded.key, rejections=(rejection_of(error),), content=delivery.decoded.content
     )
-    return replace(delivery, decoded=decoded, applied=False)
+    return structs.replace(delivery, decoded=decoded, applied=False)

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, select
 
 from service.ledger.database.statements.bulk import inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import INVALIDATIONS
 from service.ledger.write import heads
 from service.model import Day, Entity
@@ -101,14 +102,18 @@ def union(invalidations: Iterable[Invalidation]) -> Invalidation:
     )
 
 
+_DECODER: Final = msgspec.json.Decoder(Invalidation)
+
 _STORE = inserting(INVALIDATIONS)
 _DROP = delete(INVALIDATIONS).where(
     INVALIDATIONS.c.account == bindparam("account"), INVALIDATIONS.c.seq <= bindparam("upto")
 )
-_READ = select(INVALIDATIONS.c.stale).where(
-    INVALIDATIONS.c.account == bindparam("account"),
-    INVALIDATIONS.c.seq > bindparam("after"),
-    INVALIDATIONS.c.seq <= bindparam("upto"),
+_READ: Final = Prepared(
+    select(INVALIDATIONS.c.stale).where(
+        INVALIDATIONS.c.account == bindparam("account"),
+        INVALIDATIONS.c.seq > bindparam("after"),
+        INVALIDATIONS.c.seq <= bindparam("upto"),
+    )
 )
 
 
@@ -129,10 +134,10 @@ def store_all(connection: Connection, made: Iterable[tuple[str, int, Invalidatio
 def read(connection: Connection, account: str, after: int, upto: int) -> list[Invalidation]:
     """The invalidations of the commits after one sequence number, up to another. Where some were dropped,
     everything is stale."""
-    rows = connection.execute(_READ, {"account": account, "after": after, "upto": upto}).scalars().all()
+    rows = _READ.rows(connection, {"account": account, "after": after, "upto": upto})
     if len(rows) != upto - after:
         return [Invalidation(everything=True)]
-    return [msgspec.json.decode(row, type=Invalidation) for row in rows]
+    return [_DECODER.decode(stale) for (stale,) in rows]
 
 
 def fill(connection: Connection, account: str) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from service.ledger.database.in_list import in_list
 from service.ledger.database.statements.bulk import Lookup, Wanted, inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import DELIVERIES, HEADS, QUARANTINE
 from service.model import DAY, Delivery, Instant, Rejection, Source, Value, earlier, storable
 from service.projections.batch import Changed
@@ -20,8 +21,7 @@ PRUNE_AT_ONCE: Final = 5_000
 """Bodies that one commit drops at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A delivery in the log.
 
     Args:
@@ -215,6 +215,37 @@ def everything(connection: Connection, account: str, after: int = 0) -> Iterator
     while page := stored(connection, account, after):
         yield from page
         after = page[-1].number
+
+
+_REPLAYED = Prepared(
+    select(
+        DELIVERIES.c.number,
+        DELIVERIES.c.key,
+        DELIVERIES.c.received_at,
+        DELIVERIES.c.headers,
+        DELIVERIES.c.body,
+        DELIVERIES.c.source,
+        DELIVERIES.c.applied,
+    )
+    .where(DELIVERIES.c.account == bindparam("account"), DELIVERIES.c.number > bindparam("after"))
+    .order_by(DELIVERIES.c.number)
+    .limit(bindparam("limit"))
+)
+_HEADERS: Final = msgspec.json.Decoder(dict[str, str])
+
+
+def replayed(connection: Connection, account: str, limit: int) -> Iterator[list[Stored]]:
+    """The log of an account in order, up to `limit` deliveries at a time, to be decoded again: without what
+    each one changed and which it conflicts with."""
+    after = 0
+    while rows := _REPLAYED.rows(connection, {"account": account, "after": after, "limit": limit}):
+        yield [
+            Stored(
+                account, number, key, received_at, _HEADERS.decode(headers), body, {}, source, None, applied
+            )
+            for number, key, received_at, headers, body, source, applied in rows
+        ]
+        after = rows[-1][0]
 
 
 def strip(connection: Connection, account: str, number: int, body: bytes, changed: Changed) -> None:

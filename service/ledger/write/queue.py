@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+import msgspec
+
 from service.ledger.database.errors import Unavailable
 from service.ledger.write.heads import CLOCK_SKEW
 from service.ledger.write.outcome import Outcome, Overloaded
@@ -42,8 +44,7 @@ RETRY_AFTER: Final = range(2, 61)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True, eq=False):
     """A delivery, what its sender waits for, and since when."""
 
     delivery: Delivery

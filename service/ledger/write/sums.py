@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from service.ledger.database.engine import Upsert
 from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Wanted, deleting, inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import SUMS
 from service.projections import FLOW
 from service.projections.flow import Cells, Deltas, Key, Measures, Middle, Relation
@@ -79,6 +80,18 @@ def rows(connection: Connection, account: str, relation: Relation) -> Iterator[t
     width = len(relation.key)
     for row in connection.execute(_every(relation), {"account": account}):
         yield tuple(row[:width]), tuple(row[width:])
+
+
+@cache
+def _listed(relation: Relation) -> Prepared:
+    return Prepared(_every(relation))
+
+
+def listed(connection: Connection, account: str, relation: Relation) -> list[tuple[Key, Measures]]:
+    """The same of a relation that has few rows, for readers that come often."""
+    width = len(relation.key)
+    found = _listed(relation).rows(connection, {"account": account})
+    return [(row[:width], row[width:]) for row in found]
 
 
 @cache

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, cast, get_args
 
-from sqlalchemy import Connection, delete, not_, select
+from sqlalchemy import Connection, bindparam, delete, not_, select
 
 from service.ledger.database.engine import insert_into
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import TROUBLES
 from service.ledger.write import invalidations
 from service.model import Instant, Trouble, TroubleCode
@@ -21,12 +22,16 @@ API_CODES: Final[frozenset[TroubleCode]] = frozenset(
 """The troubles with the CRM's API. A subject has at most one of them."""
 
 
+_TROUBLES: Final = Prepared(
+    select(TROUBLES.c.code, TROUBLES.c.subject, TROUBLES.c.count, TROUBLES.c.since, TROUBLES.c.last_at)
+    .where(TROUBLES.c.account == bindparam("account"))
+    .order_by(TROUBLES.c.code, TROUBLES.c.subject)
+)
+
+
 def read(connection: Connection, account: str) -> tuple[Trouble, ...]:
     """An account's troubles, by code and subject."""
-    columns = TROUBLES.c.code, TROUBLES.c.subject, TROUBLES.c.count, TROUBLES.c.since, TROUBLES.c.last_at
-    rows = connection.execute(
-        select(*columns).where(TROUBLES.c.account == account).order_by(TROUBLES.c.code, TROUBLES.c.subject)
-    )
+    rows = _TROUBLES.rows(connection, {"account": account})
     return tuple(
         Trouble(cast("TroubleCode", code), subject, count, since, last_at)
         for code, subject, count, since, last_at in rows

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import msgspec
 
@@ -12,46 +11,46 @@ from service.calendar import iso, iso_day, local_day
 from service.config import Account
 from service.ledger.read.board import BoardRows, LossRow, Selection
 from service.live.board.at_risk import at_risk
+from service.live.board.loss_sums import LossSums, shown_reasons
 from service.live.board.query import BoardQuery
 from service.live.board.ranges import Ranges, SeriesRange
 from service.live.board.snapshot import (
-    KINDS,
     BoardWarning,
     Choice,
     Filter,
     Losses,
     PeriodDays,
     Previous,
-    Reason,
     SeriesPoint,
     Setup,
     Snapshot,
-    Total,
 )
-from service.live.text.i18n import translations_of
 from service.live.text.warnings import Warned, warning_text
 from service.model import Trouble
-from service.money import decimal_string
 from service.projections.facts import PENDING
-from service.reasons import Kind, reason_key
 
 
 def build_snapshot(
     rows: BoardRows, account: Account, query: BoardQuery, ranges: Ranges, *, storing: bool = True
 ) -> Snapshot:
+    """The board of a query; see `built`."""
+    return built(LossSums.of(account, rows), query, ranges, storing=storing)
+
+
+def built(sums: LossSums, query: BoardQuery, ranges: Ranges, *, storing: bool) -> Snapshot:
     """The board of a query.
 
     Args:
-        rows: With the losses of the ranges.
-        account: Gives the kinds of reasons, the zone, the currency and the language, as configured now.
+        sums: Of rows with the losses of the ranges; and of the account, which gives the kinds of reasons, the
+            zone, the currency and the language, as configured now.
         ranges: `ranges.ranges` of the query.
         storing: Whether the service can store what comes in.
 
     Raises:
         KeyError: The rows lack the losses of a range.
     """
-    account = account.with_hand(rows.by_hand)
-    losses = _losses(rows, account, ranges)
+    rows, account = sums.rows, sums.account.with_hand(sums.rows.by_hand)
+    losses = _losses(rows, account, ranges, sums)
     heard_at = rows.last_delivery_at
     return Snapshot(
         account=rows.account,
@@ -85,36 +84,21 @@ def choices(names: Mapping[str, str]) -> tuple[Choice, ...]:
     return tuple(Choice(choice_id, name) for name, choice_id in sorted((n, i) for i, n in names.items()))
 
 
-def _losses(rows: BoardRows, account: Account, ranges: Ranges) -> Losses:
-    by_reason = _by_reason(rows.losses[ranges.current], account)
-    previous = _totals(_by_reason(rows.losses[ranges.previous], account), account.currency)
+def _losses(rows: BoardRows, account: Account, ranges: Ranges, sums: LossSums) -> Losses:
+    current = sums[ranges.current]
     complete = _is_comparable(rows, account, ranges)
     return Losses(
-        **_totals(by_reason, account.currency),
+        **current.totals,
         previous=Previous(
-            **previous,
+            **sums[ranges.previous].totals,
             from_=iso_day(ranges.previous.first),
             to=iso_day(ranges.previous.last),
             complete=complete,
         ),
-        reasons=_reasons(by_reason, account.currency),
+        reasons=shown_reasons(current.reasons, account.currency),
         by_hand=sum(key not in account.reasons.kinds for key in rows.by_hand),
-        series=tuple(_series_point(rows, account, point, compared=complete) for point in ranges.series),
+        series=tuple(_series_point(sums, point, compared=complete) for point in ranges.series),
     )
-
-
-def _reasons(losses: Iterable[_Loss], currency: str) -> tuple[Reason, ...]:
-    return tuple(
-        Reason(
-            loss.reason, loss.kind, loss.deals, decimal_string(loss.amount, currency), by_hand=loss.by_hand
-        )
-        for loss in sorted(losses, key=_reason_order)
-    )
-
-
-def reasons_of(rows: Iterable[LossRow], account: Account) -> tuple[Reason, ...]:
-    """The reasons of some refusals that count, as a board shows them."""
-    return _reasons(_by_reason(rows, account), account.currency)
 
 
 def _is_comparable(rows: BoardRows, account: Account, ranges: Ranges) -> bool:
@@ -126,11 +110,11 @@ def _is_comparable(rows: BoardRows, account: Account, ranges: Ranges) -> bool:
     return rows.known_from is not None and rows.known_from <= ranges.previous.first
 
 
-def _series_point(rows: BoardRows, account: Account, point: SeriesRange, *, compared: bool) -> SeriesPoint:
-    now = _totals(_by_reason(rows.losses[point.current], account), account.currency)
+def _series_point(sums: LossSums, point: SeriesRange, *, compared: bool) -> SeriesPoint:
+    now = sums[point.current].totals
     before = None
     if compared and point.previous is not None:
-        before = _totals(_by_reason(rows.losses[point.previous], account), account.currency)
+        before = sums[point.previous].totals
     return SeriesPoint(
         from_=iso_day(point.current.first),
         to=iso_day(point.current.last),
@@ -140,52 +124,6 @@ def _series_point(rows: BoardRows, account: Account, point: SeriesRange, *, comp
         previous=None if before is None else before["total"].amount,
         unclassified=now["unclassified"].amount,
     )
-
-
-class _Loss(NamedTuple):
-    """The refusals of one kind and reason; `amount` in minor units."""
-
-    kind: Kind
-    reason: str
-    deals: int
-    amount: int
-    by_hand: bool = False
-
-
-def _by_reason(rows: Iterable[LossRow], account: Account) -> list[_Loss]:
-    """The refusals that count, by kind and reason. Spellings of the same `reason_key` are one reason."""
-    translations = translations_of(account.language)
-    losses: dict[tuple[Kind, str], _Loss] = {}
-    # In a fixed order, so that of several spellings the board always shows the same one.
-    for row in sorted(rows, key=_spelling):
-        kind = account.reasons.kind_of(row.reason_id, row.reason)
-        if kind == "excluded":
-            continue
-        reason = translations.reason(row.reason_id, row.reason)
-        key = (kind, reason_key(reason))
-        loss = losses.get(key, _Loss(kind, reason, 0, 0))
-        by_hand = loss.by_hand or account.reasons.is_by_hand(row.reason_id, row.reason)
-        losses[key] = _Loss(kind, loss.reason, loss.deals + row.count, loss.amount + row.amount, by_hand)
-    return list(losses.values())
-
-
-def _spelling(row: LossRow) -> tuple[str, str]:
-    return row.reason or "", row.reason_id or ""
-
-
-def _reason_order(loss: _Loss) -> tuple[int, int, int, str]:
-    return KINDS.index(loss.kind), -loss.amount, -loss.deals, loss.reason
-
-
-def _totals(losses: Sequence[_Loss], currency: str) -> dict[str, Total]:
-    """The totals of some refusals: by kind, and of all as `total`."""
-
-    def total(*kinds: Kind) -> Total:
-        counted = [loss for loss in losses if loss.kind in kinds]
-        amount = decimal_string(sum(loss.amount for loss in counted), currency)
-        return Total(sum(loss.deals for loss in counted), amount)
-
-    return {**{kind: total(kind) for kind in KINDS}, "total": total(*KINDS)}
 
 
 def _warnings(

@@ -21,8 +21,8 @@ from service.calendar import local_day
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
-from service.ledger.read.board import BoardRows
 from service.ledger.read.reader import BoardReader
+from service.live.board.loss_sums import LossSums
 from service.live.board.patch import moment
 from service.live.board.query import BoardQuery
 from service.live.stream.allowance import Allowance
@@ -60,7 +60,7 @@ class _Watch:
     """One account that somebody watches.
 
     Args:
-        rows: The newest read, from which the next one takes what did not change.
+        sums: Those of the newest read, from which the next one takes what did not change.
         idle_since: When the last subscriber was found to have left, by the monotonic clock.
         beat: Whether a heartbeat is due after the next read, whatever the time.
     """
@@ -68,7 +68,7 @@ class _Watch:
     account: Account
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     feeds: dict[BoardQuery, Feed] = field(default_factory=dict)
-    rows: BoardRows | None = None
+    sums: LossSums | None = None
     task: asyncio.Task[None] | None = None
     idle_since: float | None = None
     beat: bool = False
@@ -121,7 +121,7 @@ class Hub:
         """Note where boards are now: watched ones that were read at another number are read soon."""
         for account_id, seq in seqs.items():
             watch = self._watches.get(account_id)
-            if watch is not None and (watch.rows is None or seq != watch.rows.seq):
+            if watch is not None and (watch.sums is None or seq != watch.sums.rows.seq):
                 watch.wake.set()
 
     def on_storing(self) -> None:
@@ -227,17 +227,17 @@ class Hub:
         today = local_day(self._clock.now(), watch.account.zone)
 
         def work() -> Reading:
-            return read(self._reader, watch.account, feeds, watch.rows, today, storing=self.is_storing())
+            return read(self._reader, watch.account, feeds, watch.sums, today, storing=self.is_storing())
 
         reading = await self._turns.run(watch.account.id, watch.account.id, work)
-        watch.rows = reading.rows
+        watch.sums = reading.sums
         for feed, subscribers in waiting.items():
             await _show(feed, reading.updates.get(feed), subscribers)
 
     async def _tell_storing(self, watch: _Watch) -> None:
         """Of a board that cannot be read, tell at least that nothing can be stored. A subscriber that saw a
         later board on another node waits until that can be read."""
-        rows = None if watch.rows is None else replace(watch.rows, closed=frozenset())
+        rows = None if watch.sums is None else replace(watch.sums.rows, closed=frozenset())
         storing = self.is_storing()
         for feed in list(watch.feeds.values()):
             board = feed.ring.board

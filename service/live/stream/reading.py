@@ -11,7 +11,8 @@ from service.config import Account
 from service.ledger.database.errors import CutShort
 from service.ledger.read.board import BoardRows, Selection
 from service.ledger.read.reader import BoardReader
-from service.live.board.build import build_snapshot
+from service.live.board.build import built
+from service.live.board.loss_sums import LossSums
 from service.live.board.ranges import Ranges, ranges
 from service.live.board.snapshot import Snapshot
 from service.live.stream.feed import Feed, Update
@@ -25,10 +26,11 @@ class Reading:
     """A read of a board.
 
     Args:
+        sums: Of its rows.
         updates: What it means for each feed, but for those that failed.
     """
 
-    rows: BoardRows
+    sums: LossSums
     updates: Mapping[Feed, Update]
 
 
@@ -36,7 +38,7 @@ def read(
     reader: BoardReader,
     account: Account,
     feeds: Mapping[Feed, bool],
-    since: BoardRows | None,
+    since: LossSums | None,
     today: Day,
     *,
     storing: bool,
@@ -45,25 +47,26 @@ def read(
 
     Args:
         feeds: Each with whether a subscriber of it needs the whole board.
-        since: The earlier read.
+        since: Those of the earlier read.
         storing: Whether the service can store what comes in.
 
     Raises:
         Unavailable: The database is away.
     """
     days = {feed: ranges(feed.query, today) for feed in feeds}
-    rows, readable = _rows(reader, account.id, days, since)
+    rows, readable = _rows(reader, account.id, days, None if since is None else since.rows)
+    sums = LossSums.of(account, rows, since)
     updates: dict[Feed, Update] = {}
     for feed in readable:
         try:
-            board = build_snapshot(rows, account, feed.query, days[feed], storing=storing)
+            board = built(sums, feed.query, days[feed], storing=storing)
         except Exception:  # a bug that one view meets
             _log.exception("a view of the board of %s cannot be made", account.id)
             continue
         update = updated(feed, board, days[feed].period, rows, whole=feeds[feed])
         if update is not None:
             updates[feed] = update
-    return Reading(rows, updates)
+    return Reading(sums, updates)
 
 
 def updated(feed: Feed, board: Snapshot, period: Period, rows: BoardRows, *, whole: bool) -> Update | None:

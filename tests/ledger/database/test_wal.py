@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import pysqlite3
 import pytest
 
 from service.ledger.database.errors import Corrupt, Moved
+from service.ledger.database.sqlite import driver
 from service.ledger.database.wal import lacking
 
 HEAD: Final = 32
@@ -25,7 +25,7 @@ COMMITS: Final = 21
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of a process that was killed."""
     folder = tmp_path_factory.mktemp("killed")
-    with closing(pysqlite3.connect(str(folder / "live.db"), isolation_level=None)) as connection:
+    with closing(driver.connect(str(folder / "live.db"), isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE t (x)")
         for row in range(COMMITS - 1):
@@ -44,7 +44,7 @@ def board(killed: Path, tmp_path: Path) -> Path:
 
 
 def rows(board: Path) -> int:
-    with closing(pysqlite3.connect(str(board))) as connection:
+    with closing(driver.connect(str(board))) as connection:
         return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
 
 
@@ -118,7 +118,7 @@ def test_a_damaged_head_is_told(board: Path, place: int) -> None:
 
 
 def test_what_is_left_of_an_older_log_is_no_loss(tmp_path: Path) -> None:
-    with closing(pysqlite3.connect(str(tmp_path / "live.db"), isolation_level=None)) as connection:
+    with closing(driver.connect(str(tmp_path / "live.db"), isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE t (x)")
         for row in range(COMMITS):

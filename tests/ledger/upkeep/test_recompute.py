@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import delete, update
 
 from service.ledger.database.tables import DEALS, SUMS
-from service.ledger.upkeep import recompute
-from service.ledger.upkeep.recompute import LogPruned
+from service.ledger.upkeep import recompute, replay
+from service.ledger.upkeep.replay import LogPruned
 from service.ledger.write import log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
-from service.model import DAY, Change, Decoded, Delivery, Rejection, later
+from service.model import DAY, Change, Decoded, Delivery, Rejection, later, merger_id
 from service.projections.losses import LOSS_DAYS
 from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
@@ -86,11 +86,36 @@ def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) ->
         )
     assert [(row.table, row.key) for row in differences()] == [("deals", ("2",))]
     with ledger.engine.begin() as connection:
-        recompute.rebuild_state(connection, OFFICE, decode, lambda _: None)
+        replay.rebuild_state(connection, OFFICE, decode, lambda _: None)
         recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
     assert differences() == []
     assert ledger.differences() == []
     assert ledger.read().totals["at_risk"]["amount"] == 900
+
+
+def test_a_rebuild_reads_again_what_it_had_no_room_to_keep(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each delivery is read alone, and each record stored before the next comes."""
+    more = (
+        Change("deal", "2", later(NOW, 1), {"amount": 950}),
+        Change("merger", merger_id("client", "7"), NOW, {"into_id": "8"}),
+    )
+    for change in more:
+        ledger.say(change)
+
+    def decode(stored: Stored) -> Decoded:
+        return Decoded(stored.key, (*HISTORY, *((change,) for change in more))[stored.number - 1])
+
+    monkeypatch.setattr(replay, "AT_ONCE", 1)
+    monkeypatch.setattr(replay, "MANY", 1)
+    monkeypatch.setattr(recompute, "PORTION", 1)
+    before = ledger.tables()
+    with ledger.engine.begin() as connection:
+        replay.rebuild_state(connection, OFFICE, decode, lambda _: None)
+        recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
+        assert list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None)) == []
+    assert ledger.tables() == before
 
 
 def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:
@@ -119,7 +144,7 @@ def test_what_could_not_be_applied_is_in_state_once_it_is_retried(ledger: Ledger
     def check() -> None:
         with ledger.engine.begin() as connection:
             assert list(recompute.differences_from_log(connection, OFFICE, found, lambda _: None)) == []
-            recompute.rebuild_state(connection, OFFICE, found, lambda _: None)
+            replay.rebuild_state(connection, OFFICE, found, lambda _: None)
             recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
 
     held = Decoded("beyond", rejections=(Rejection(0, "it could not be applied: OverflowError"),))

@@ -13,8 +13,8 @@ import pytest
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.upkeep import recompute
-from service.ledger.write import apply as apply_module
 from service.ledger.write import heads
+from service.ledger.write.batch import advance, load
 from service.ledger.write.heads import OtherRules
 from service.model import Change, Instant, later
 from service.projections import FINGERPRINT, FLOW, PROJECTIONS, REVISION, next_step
@@ -52,7 +52,7 @@ class Versions:
         self._become(FLOW, FINGERPRINT, self._new)
 
     def _become(self, flow: Flow, digest: str, folder: Path) -> None:
-        for module in (apply_module, recompute):
+        for module in (advance, load, recompute):
             self._patch.setattr(module, "FLOW", flow)
         self._patch.setattr(heads, "FINGERPRINT", digest)
         self._patch.setattr(schema, "migrations", lambda: folder)

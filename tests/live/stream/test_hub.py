@@ -413,11 +413,11 @@ async def test_what_a_database_refuses_to_read_silences_no_other_view(ledger_url
     ledger.close()
 
 
-@pytest.mark.parametrize("part", ["build_snapshot", "html_snapshot", "html_patch"])
+@pytest.mark.parametrize("part", ["built", "html_snapshot", "html_patch"])
 async def test_a_bug_that_one_view_meets_ends_that_view_alone(
     part: str, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = reading if part == "build_snapshot" else render
+    module = reading if part == "built" else render
     sound = getattr(module, part)
 
     def buggy(*arguments: Any, **named: Any) -> Any:

@@ -16,8 +16,9 @@ from service.config import Account, Language
 from service.ledger.read.board import LossRow, Selection
 from service.ledger.read.deal_rows import LostDeal, Refusals
 from service.live.board.at_risk import name_of
-from service.live.board.build import is_pending, reasons_of
+from service.live.board.build import is_pending
 from service.live.board.links import web_address
+from service.live.board.loss_sums import reasons_of
 from service.live.board.masking import names_for
 from service.live.board.query import BoardQuery, QueryError
 from service.live.board.snapshot import KINDS, Reason, Total

@@ -1,0 +1,131 @@
+"""State from the log: each delivery is decoded again with today's adapters, and merged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from sqlalchemy import Connection, delete
+
+from service.config import Account
+from service.ledger.database.tables import STATE
+from service.ledger.write import heads, log
+from service.ledger.write import state as states
+from service.ledger.write.log import Stored
+from service.ledger.write.state import Saved
+from service.model import FIELDS, Change, Decoded, Entity
+from service.operator_error import OperatorError
+from service.projections.merge import Record, merge
+from service.projections.mergers import LINKS, redirect, successors
+
+MANY: Final = 50_000
+"""Records that a rebuild keeps in memory at most, some 100 MB. Most accounts have fewer, so each record is
+written once, and none is read again."""
+
+AT_ONCE: Final = 500
+"""Deliveries that are read at a time."""
+
+Decode = Callable[[Stored], Decoded]
+"""Decodes a stored delivery with today's adapters."""
+
+Progress = Callable[[int], None]
+"""Called with the number of records or deliveries that were processed since the last call."""
+
+LogState = dict[Entity, dict[str, Record]]
+
+
+class LogPruned(OperatorError):
+    """The log's oldest bodies were dropped, so state cannot be recomputed from it."""
+
+
+def from_log(connection: Connection, account: Account, decode: Decode, progress: Progress) -> LogState:
+    """State as the whole log makes it, in memory.
+
+    Raises:
+        LogPruned: See there.
+    """
+    state = _empty()
+    for changes in _changes(connection, account, decode, progress):
+        _merge(state, changes)
+    into = successors(state["merger"])
+    for entity, records in state.items():
+        redirect(entity, records.values(), into)
+    return state
+
+
+def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
+    """Merge state again from the log, and write it. The caller rebuilds the projections afterwards.
+
+    Nobody commits to the account meanwhile.
+
+    Raises:
+        LogPruned: See there; the transaction must be rolled back.
+    """
+    heads.prepared(connection, account.id, lock=True)
+    for table in STATE.values():
+        connection.execute(delete(table).where(table.c.account == account.id))
+    kept, is_stored = _empty(), False
+    for changes in _changes(connection, account, decode, progress):
+        if is_stored:
+            _load(connection, account.id, kept, changes)
+        _merge(kept, changes)
+        if sum(map(len, kept.values())) >= MANY:
+            _store(connection, account.id, kept)
+            kept, is_stored = _empty(), True
+    _store(connection, account.id, kept)
+    _redirect(connection, account.id)
+
+
+def _empty() -> LogState:
+    return {entity: {} for entity in FIELDS}
+
+
+def _changes(
+    connection: Connection, account: Account, decode: Decode, progress: Progress
+) -> Iterator[list[tuple[int, Change]]]:
+    """The changes in the log, page by page, each with its delivery's number. What could not be applied is
+    not in state, until it is retried."""
+    for page in log.replayed(connection, account.id, AT_ONCE):
+        for delivery in page:
+            if delivery.body is None:
+                raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")
+        applied = [delivery for delivery in page if delivery.applied]
+        yield [(delivery.number, change) for delivery in applied for change in decode(delivery).changes]
+        progress(len(page))
+
+
+def _merge(state: LogState, changes: Iterable[tuple[int, Change]]) -> None:
+    for number, change in changes:
+        records = state[change.entity]
+        record = records.get(change.id)
+        if record is None:
+            record = records[change.id] = Record()
+        merge(record, change, number)
+
+
+def _load(
+    connection: Connection, account: str, kept: LogState, changes: Sequence[tuple[int, Change]]
+) -> None:
+    """Read the records that changes are about and that are not in memory."""
+    for entity, records in kept.items():
+        ids = {change.id for _, change in changes if change.entity == entity} - records.keys()
+        records.update(states.load(connection, account, entity, ids))
+
+
+def _store(connection: Connection, account: str, kept: LogState) -> None:
+    for entity, records in kept.items():
+        saved = (Saved(account, entity_id, record, None) for entity_id, record in records.items())
+        states.save(connection, entity, saved)
+
+
+def _redirect(connection: Connection, account: str) -> None:
+    """Lead every stored link to what is left of a merger."""
+    into: dict[str, str] = {}
+    for page in states.pages(connection, account, "merger"):
+        into |= successors(page)
+    for entity in LINKS if into else ():
+        for page in states.pages(connection, account, entity):
+            led = {entity_id: record.copy() for entity_id, record in page.items()}
+            redirect(entity, led.values(), into)
+            saved = (Saved(account, entity_id, led[entity_id], record) for entity_id, record in page.items())
+            states.save(connection, entity, saved)

@@ -1,0 +1,160 @@
+"""What an operator does with an installation, step by step as docs/upkeep.md has it. Part of `make soak`: the
+new version is a second copy of the code, so every command is a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.deploy.disk import measure
+from tests.e2e.running import CONFIG, PROGRAM, ROOT, environment, iso, running, soon
+
+MIGRATION: Final = '''"""A column more, which the version before does not know."""
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision, oldest, safe_because = "9999", "0001", "9999", "nobody: the version before must stop"
+def upgrade():
+    op.add_column("deals", sa.Column("mood", sa.Text(), nullable=False, server_default="calm"))
+'''
+TASKS: Final = 5
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """The next version: this one with a migration that this one cannot work with."""
+    copied = tmp_path / "newer"
+    for name in ("service", "alembic"):
+        shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (copied / "alembic" / "versions" / "9999_mood.py").write_text(MIGRATION, encoding="utf-8")
+    return copied
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Path:
+    """The folder of an installation, with some data."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    with running(folder) as service:
+        for number in range(TASKS):
+            client = {"id": str(number), "name": f"Иван {number}"}
+            service.deal(f"{number}", name="Абонемент", amount="5184.00", client=client)
+            due = iso(soon(-600))
+            service.task(f"t{number}", deal_id=f"{number}", text="позвонить", due_at=due, completed=False)
+        assert service.stop() == 0
+    return folder
+
+
+def run(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command of a version."""
+    command = [*PROGRAM, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment(None, root), capture_output=True, text=True, check=False
+    )
+
+
+def done(folder: Path, *arguments: str, root: Path = ROOT) -> str:
+    """Run a command that must succeed; returns what it printed."""
+    ran = run(folder, *arguments, root=root)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def at_risk(board: dict[str, Any]) -> tuple[int, str]:
+    return board["at_risk"]["clients"], board["at_risk"]["amount"]
+
+
+def test_an_upgrade_keeps_everything_and_is_rolled_back_by_its_backup(office: Path, newer: Path) -> None:
+    done(office, "backup", "before-upgrade.db")
+    with running(office, root=newer) as service:
+        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
+        service.task("t0", completed=True)
+        assert at_risk(service.snapshot()) == (TASKS - 1, "20736.00")
+        assert service.stop() == 0
+    assert "0 differences" in done(office, "verify", root=newer)
+
+    refused = run(office, "serve", "--port", "0")
+    assert refused.returncode == 1
+    assert "needs a newer version of the service" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    done(office, "restore", "before-upgrade.db")
+    assert len(list(office.glob("lossboard.db.before-*"))) >= 1
+    with running(office) as service:
+        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
+        service.task("t0", completed=True)  # the CRM says it again
+        assert at_risk(service.snapshot()) == (TASKS - 1, "20736.00")
+        assert service.stop() == 0
+    assert "0 differences" in done(office, "verify")
+
+
+def test_a_rollback_that_the_schema_allows_needs_no_backup(office: Path) -> None:
+    done(office, "migrate")
+    with running(office) as service:
+        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
+
+
+def test_an_office_moves_to_another_machine(office: Path, tmp_path: Path) -> None:
+    (link,) = re.findall(
+        r"https?://\S+", done(office, "screens", "add", "office", "Wall", "--url", "https://a.example")
+    )
+    done(office, "backup", "moved.db")
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
+    shutil.copy(office / "moved.db", there)
+    done(there, "restore", "moved.db")
+    assert "0 differences" in done(there, "verify")
+    with running(there) as service:
+        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
+        opened = service.client.get(
+            service.url + link.removeprefix("https://a.example"), headers={"authorization": ""}
+        )
+        assert opened.status_code == 303, "links of screens stay valid"
+
+
+def test_a_webhook_and_a_deal_take_the_disk_that_the_document_says() -> None:
+    document = (ROOT / "docs" / "upkeep.md").read_text(encoding="utf-8")
+    told = {
+        "webhook": re.findall(r"\| a webhook \| (\d+) \|", document),
+        "kept": re.findall(r"then some (\d+) bytes of its key", document),
+        "deal": re.findall(r"\| a deal \| (\d+) \|", document),
+    }
+    measured = asdict(measure())
+    assert {name: float(figure) for name, (figure,) in told.items()} == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize("part", ["tests/ledger", "tests/webhooks", "tests/e2e/test_moved_files.py"])
+def test_the_ledger_is_the_same_on_apsw(part: str, tmp_path: Path) -> None:
+    """The tests of the ledger on SQLite, in a Python that has no `pysqlite3`."""
+    (tmp_path / "without_pysqlite3.py").write_text(
+        "import sys; sys.modules['pysqlite3'] = None\n", encoding="utf-8"
+    )
+    left_out = ["--ignore=tests/ledger/database/test_drivers.py", "-k", "not postgres"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "without_pysqlite3",
+        "-p",
+        "no:cacheprovider",
+        *left_out,
+    ]
+    paths = os.pathsep.join((str(tmp_path), str(ROOT)))
+    ran = subprocess.run(
+        [*command, part],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:]
