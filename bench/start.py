@@ -59,7 +59,7 @@ RESIDENT: Final = Row(
 REBUILD: Final = Row(
     "rebuild from the log, deliveries a second",
     Goal("≥", 20_000, "a second", 50_000),
-    f"`lossboard rebuild --from-log` over {DELIVERIES} deliveries, less the time of a command's start; "
+    f"`lossboard rebuild --from-log` over {DELIVERIES} deliveries, less the time of a command on a database; "
     "the commit before in turns on a log of its own.",
 )
 ROWS: Final = (COMMAND, START, STARTED, IDLE, RESIDENT, REBUILD)
@@ -129,6 +129,8 @@ def _idle(checkouts: dict[str, Path]) -> Iterator[Row]:
             folder = Path(name) / kind
             folder.mkdir()
             url = f"sqlite:///{folder}/lossboard.db"
+            with node(folder, url, checkout=checkout):
+                pass  # the first start alone has Alembic in memory, which made the schema
             port, pid = stack.enter_context(node(folder, url, checkout=checkout))
             rate(port, 200, 8, "i")
             stack.enter_context(crowd(port, 1))
@@ -159,7 +161,7 @@ def _rebuilt(checkouts: dict[str, Path]) -> Row:
     return REBUILD.measured(f"before {median(rates['before'])} a second; {times} × before", rates["ours"])
 
 
-def _deliveries(checkout: Path, folder: Path, turn: int) -> float:
-    """Deliveries a second of one rebuild."""
-    started = _version(checkout, turn)
+def _deliveries(checkout: Path, folder: Path, _turn: int) -> float:
+    """Deliveries a second of one rebuild, less what any command on a database takes."""
+    started = _command(checkout, folder, "quarantine", "list")
     return DELIVERIES / (_command(checkout, folder, "rebuild", "--from-log") - started)

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,20 +22,20 @@ from service.clock import Clock
 from service.config import Account, Config
 from service.http.around.address import Address
 from service.http.around.direct import Direct
+from service.http.around.in_turns import InTurns
 from service.http.around.security import SecurityHeaders
 from service.interface.routes import interface_routes
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.upkeep.classify import Classifier
-from service.ledger.upkeep.follow import Follower, OnSeq
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
 from service.ledger.upkeep.screens import Screens
 from service.ledger.upkeep.soundness import Soundness
 from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
-from service.ledger.write.writer import OnCommit, Writer
+from service.ledger.write.writer import OnCommit, OnSeq, Writer
 from service.live.http import routes as live
 from service.live.http.error_pages import ErrorPages
 from service.live.http.happening import Tell
@@ -47,8 +46,11 @@ from service.live.stream.hub import MAX_STREAMS, Hub
 from service.metrics import Metrics
 from service.model import SECOND
 from service.problems import DEFECT, Problem
-from service.sync.runner import AccountSync, Runner
 from service.webhooks.endpoint import WebhookEndpoint
+
+if TYPE_CHECKING:  # imported by who has other nodes, or a CRM to ask: 16 MiB with what they import
+    from service.ledger.upkeep.follow import Follower
+    from service.sync.runner import Runner
 
 _REFUSED: Final = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
@@ -83,13 +85,16 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     soundness = Soundness(database, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
-    on_seq: list[OnSeq] = [hub.on_seq, runner.on_seq]
+    on_seq: list[OnSeq] = [hub.on_seq]
     brake = Brake(clock, metrics.failed_proof)
-    runs: list[Run] = [ticker.run, retention.run, runner.run, refused.run, soundness.run, brake.run]
+    runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     writer.on_storing.append(hub.on_storing)
     ticker.on_set.append(hub.on_clock_set)
     writer.on_fault.append(soundness.on_fault)
+    if runner is not None:
+        on_seq.append(runner.on_seq)
+        runs.append(runner.run)
     if follower is not None:
         follower.on_seq += on_seq
         on_seq.append(follower.announce)
@@ -128,7 +133,7 @@ class Application(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's own, which end with the routes, inside those of the service."""
-        app = Direct(super().build_middleware_stack(), self._webhooks, self._root_path)
+        app = Direct(InTurns(super().build_middleware_stack()), self._webhooks, self._root_path)
         return SecurityHeaders(ErrorPages(Address(app, self._root_path), self._root_path))
 
 
@@ -193,15 +198,24 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     """The follower of other nodes' commits; None on SQLite, which has no other nodes."""
     if database.is_sqlite:
         return None
+    from service.ledger.upkeep.follow import Follower
+
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
 
 
-def _runner(config: Config, database: Database, writer: Writer, clock: Clock, metrics: Metrics) -> Runner:
-    """The sync of every account whose CRM is asked."""
+def _runner(
+    config: Config, database: Database, writer: Writer, clock: Clock, metrics: Metrics
+) -> Runner | None:
+    """The sync of every account whose CRM is asked; None if there is none."""
+    if not (apis := _apis(config)):
+        return None
+    import httpx
+
+    from service.sync.runner import AccountSync, Runner
+
     http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
     syncs = {
-        account.id: AccountSync(account, api, database, writer, http, clock, metrics)
-        for account, api in _apis(config)
+        account.id: AccountSync(account, api, database, writer, http, clock, metrics) for account, api in apis
     }
     return Runner(syncs, http)
 

@@ -34,8 +34,9 @@ Entity: TypeAlias = Literal["deal", "task", "client", "manager", "reason", "pipe
 
 Status: TypeAlias = Literal["open", "won", "lost"]
 
-Source: TypeAlias = Literal["webhook", "answer", "sync", "import", "forget"]
-"""How a delivery arrived: posted by the CRM, fetched from its API for a need, read from its API by a backfill
+Source: TypeAlias = Literal["webhook", "test", "answer", "sync", "import", "forget"]
+"""How a delivery arrived: posted by the CRM, posted by `lossboard send-test`, which proves nothing about the
+CRM, fetched from its API for a need, read from its API by a backfill
 or reconciliation, or imported from a file. `forget`: it has no raw body, but the changes themselves, because
 a person in it was forgotten, or because it is what clears that person's names from state. The page does not
 announce changes of the last three sources."""

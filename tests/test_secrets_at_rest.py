@@ -165,22 +165,22 @@ async def open_everything(client: httpx.AsyncClient) -> list[httpx.Response]:
 
 def break_some(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bodies that make the adapter fail, and changes that the database refuses."""
-    sound_decode, sound_apply = StandardAdapter.decode, applying.apply
+    sound_decode, sound_apply = StandardAdapter.decode, applying.apply_all
 
     def decode(self: StandardAdapter, request: Request, account: object) -> Decoded:
         if b"broken" in request.body:
             raise RuntimeError(f"choked on {request}")
         return sound_decode(self, request, account)  # type: ignore[arg-type]  # an account
 
-    def apply(connection: object, account: object, deliveries: object, now: object) -> object:
-        for delivery in deliveries:  # type: ignore[attr-defined]  # deliveries
+    def apply(connection: object, work: object, *rest: object) -> object:
+        for delivery in (one for _, deliveries in work for one in deliveries):  # type: ignore[attr-defined]
             if b"unstorable" in delivery.body and delivery.decoded.changes:
                 rows = {"body": delivery.body, "key": CANARIES["guess"]}
                 connection.exec_driver_sql("INSERT INTO deliveries (body, key) VALUES (:body, :key)", rows)  # type: ignore[attr-defined]  # a connection
-        return sound_apply(connection, account, deliveries, now)  # type: ignore[arg-type]  # the same
+        return sound_apply(connection, work, *rest)  # type: ignore[arg-type]  # the same
 
     monkeypatch.setattr(StandardAdapter, "decode", decode)
-    monkeypatch.setattr("service.ledger.write.committer.apply", apply)
+    monkeypatch.setattr("service.ledger.write.committer.apply_all", apply)
 
 
 def printed(config: Config) -> str:

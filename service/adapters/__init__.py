@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Final
 
@@ -20,5 +20,21 @@ KINDS: Final = (
 """The modules or packages in this folder that have an `ADAPTER`."""
 
 
-ADAPTERS: Final[Mapping[str, Adapter]] = {kind: import_module(f"{__name__}.{kind}").ADAPTER for kind in KINDS}
+class _Adapters(Mapping[str, Adapter]):
+    """Imports an adapter when it is asked for: an office has one CRM, and not the others."""
+
+    def __getitem__(self, kind: str) -> Adapter:
+        if kind not in KINDS:
+            raise KeyError(kind)
+        adapter: Adapter = import_module(f"{__name__}.{kind}").ADAPTER
+        return adapter
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(KINDS)
+
+    def __len__(self) -> int:
+        return len(KINDS)
+
+
+ADAPTERS: Final[Mapping[str, Adapter]] = _Adapters()
 """The adapters by the account's `crm`."""

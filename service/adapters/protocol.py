@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
@@ -51,6 +52,10 @@ class Adapter(Protocol):
         """Return if the secret has the CRM's form, and, where the operator chooses it, is long enough. Raises
         `ValueError`, which says what is expected."""
         return
+
+    def secret_of(self, chance: bytes) -> str | None:
+        """A webhook secret of the CRM's form, made of random bytes; None: the CRM makes it."""
+        return None
 
     def check(self, account: Account) -> None:
         """Return if the account can work. Raises `ValueError`, which says what is missing."""
@@ -111,6 +116,11 @@ def check_chosen(secret: str) -> None:
     if len(secret) < MIN_SECRET:
         make = "python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
         raise ValueError(f"expected at least {MIN_SECRET} characters, hard to guess; to make some: {make}")
+
+
+def chosen_secret(chance: bytes) -> str:
+    """A secret for `check_chosen`, made of random bytes."""
+    return base64.urlsafe_b64encode(chance).rstrip(b"=").decode()
 
 
 def is_secret(given: str | bytes, secrets: Iterable[Secret]) -> bool:

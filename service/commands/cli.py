@@ -10,14 +10,24 @@ import click
 from service.commands.lazy import Deferred, LazyGroup
 
 DEFERRED: Final = (
+    Deferred(
+        "init",
+        "connecting.commands:init",
+        "Write a configuration, and say what to do in the CRM.",
+    ),
     Deferred("serve", "serving:serve", "Receive webhooks and serve the boards."),
     Deferred("demo", "demo:demo", "Serve a simulated sales office."),
     Deferred("check-config", "check_config:check_config", "Check the configuration and print each account."),
     Deferred("migrate", "database:migrate", "Bring the database's schema up to date."),
+    Deferred(
+        "send-test",
+        "connecting.commands:send_test",
+        "Post invented events, and take them back.",
+    ),
     Deferred("sync", "crm.commands:sync", "Load what the CRM already has."),
     Deferred("subscribe", "crm.commands:subscribe", "Register the webhook with the CRM."),
     Deferred("import", "crm.commands:import_file", "Import a CSV file of deals or tasks."),
-    Deferred("tail", "deliveries:tail", "Follow deliveries and what each one changed."),
+    Deferred("tail", "connecting.commands:tail", "Follow deliveries and what each one changed."),
     Deferred("quarantine", "deliveries:quarantine", "Deliveries that could not be decoded or applied."),
     Deferred("screens", "screens:screens", "Named screens: devices with a link of their own."),
     Deferred("verify", "figures:verify", "Recompute everything and compare it with the database."),

@@ -1,8 +1,6 @@
-"""`lossboard tail` and `quarantine`: what came in, and what could not be used."""
+"""`lossboard quarantine`: what came in and could not be used."""
 
 from __future__ import annotations
-
-import time
 
 import click
 
@@ -72,27 +70,3 @@ def quarantine_drop(config: Config, account_id: str, number: int) -> None:
     if not operations.drop(config, account, number):
         raise Unknown(f"delivery {number} is not in quarantine")
     click.echo(f"{account.id} {number}: dropped")
-
-
-@click.command()
-@click.argument("account_id", required=False)
-@click.option(
-    "--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier deliveries to show."
-)
-@click.option("--once", is_flag=True, help="Show them and exit.")
-@with_config
-def tail(config: Config, account_id: str | None, lines: int, once: bool) -> None:
-    """Follow deliveries and what each one changed, for a person who connects a CRM."""
-    followed = accounts(config, account_id)
-    seen: dict[str, int] = {}
-    for account in followed:
-        newest = attach.read(config.database_url, log.newest_number, account.id)
-        seen[account.id] = max(0, newest - lines)
-    while True:
-        for account in followed:
-            for stored in attach.read(config.database_url, log.stored, account.id, seen[account.id]):
-                seen[account.id] = stored.number
-                click.echo(told.line(stored, account))
-        if once:
-            return
-        time.sleep(told.POLL_SECONDS)

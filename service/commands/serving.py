@@ -34,6 +34,8 @@ from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
 
+_ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
+
 GARBAGE: Final = (10_000, 20, 50)
 """How many new objects have the collector of garbage look for those that only hold one another, and how many
 such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none."""
@@ -53,9 +55,15 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 
 
 def serve_config(
-    config: Config, clock: Clock, host: str, port: int, rebuild: Rebuild, workers: int = 1
+    config: Config,
+    clock: Clock,
+    host: str,
+    port: int,
+    rebuild: Rebuild,
+    workers: int = 1,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal to stop.
+    """Serve until a signal to stop. `on_started` hears that requests are accepted.
 
     Raises:
         AlreadyServed: Another process serves the same SQLite file.
@@ -64,15 +72,14 @@ def serve_config(
         CannotListen: The port is taken, or the address is not ours.
     """
     if workers > 1 and is_sqlite(config.database_url):
-        raise ConfigError(
-            "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
-        )
+        raise ConfigError(_ONE_PROCESS)
     linked = with_links(config)
     manager = ServiceManager(os.environ)
 
     def started(url: str) -> None:
         linked.print_addresses(url)
         manager.ready(url)
+        on_started()
 
     with operations.alone(config):
         manager.preparing("Preparing the database")

@@ -21,7 +21,7 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
 from service.metrics import Metrics
-from service.model import Decoded, Delivery, Request
+from service.model import Decoded, Delivery, Request, Source
 from service.problems import DEFECT, Message, Problem, Receive, Send
 from service.webhooks.body import Disconnected, TooLarge, TooSlow
 from service.webhooks.budget import OverBudget
@@ -36,6 +36,12 @@ RETRY_SECONDS: Final = 5
 
 MAX_ERRORS: Final = 100
 """Errors listed in a response; quarantine has all of them."""
+
+TEST_HEADER: Final = "lossboard-test"
+"""Marks a webhook of `lossboard send-test`. It proves nothing about the CRM, so the board goes on waiting."""
+
+_TOLD: Final = frozenset({"wrong_type", "too_large", "too_slow"})
+"""Why a webhook is refused apart from its proof, where a person must do something about it."""
 
 _RETRY: Final = ((b"retry-after", b"%d" % RETRY_SECONDS),)
 # Of a request that is refused before its body was read, the rest would be awaited for ever.
@@ -64,7 +70,8 @@ class WebhookEndpoint:
         accounts: By id.
         brake: Charged with each request that is not authentic.
         body_seconds: See `BODY_SECONDS`.
-        on_refused: Called with the account's id and the cause when a request is not authentic.
+        on_refused: Called with the account's id and the cause when a webhook is refused for what it is: it
+            is not authentic, or cannot be read.
 
     Raises:
         KeyError: There is no adapter for the CRM of an account.
@@ -100,6 +107,8 @@ class WebhookEndpoint:
             await DEFECT(scope, receive, send)
             raise  # the server logs it
         self._metrics.webhook(account_id if known else "", result)
+        if known and result in _TOLD:
+            self._on_refused(account_id, result)
         if isinstance(answer, Problem):
             await answer(scope, receive, send)
         else:
@@ -128,7 +137,7 @@ class WebhookEndpoint:
             return "too_slow", _TOO_SLOW
         except OverBudget:
             return "over_budget", _OVER_BUDGET
-        return await self._store(account, stored, decoded)
+        return await self._store(account, stored, decoded, "test" if TEST_HEADER in headers else "webhook")
 
     def _refuse(self, address: str, account_id: str, cause: str) -> tuple[str, Problem]:
         """The answer to a request that is not authentic: 401, or 429 where its address brought too many."""
@@ -140,11 +149,11 @@ class WebhookEndpoint:
         return "braked", Problem(429, _GUESSING, ((b"retry-after", b"%d" % seconds), *_CLOSE))
 
     async def _store(
-        self, account: Account, stored: Request, decoded: Decoded
+        self, account: Account, stored: Request, decoded: Decoded, source: Source
     ) -> tuple[str, Problem | bytes]:
         try:
             outcome = await self._writer.submit(
-                Delivery(account.id, stored.received_at, stored.headers, stored.body, decoded)
+                Delivery(account.id, stored.received_at, stored.headers, stored.body, decoded, source)
             )
         except Overloaded as overloaded:
             retry = ((b"retry-after", b"%d" % overloaded.retry_after),)

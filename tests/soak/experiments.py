@@ -27,6 +27,8 @@ EXPERIMENTS: Final = (
     "full_disk",
     "fuzz",
     "figures",
+    "interface",
     "layout",
     "televisions",
+    "connecting",
 )

@@ -17,7 +17,7 @@ from service.adapters.amocrm.webhook_items import Item, parse_item
 from service.adapters.fields import digest
 from service.adapters.forms import Form, FormError, parse_form
 from service.adapters.parsed import parse_body
-from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
+from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, chosen_secret, is_secret
 from service.config import Account, Language
 from service.model import Decoded, Head, Instant, Request
 
@@ -42,6 +42,7 @@ class AmoCRMAdapter(Adapter):
         return _STEPS[language]
 
     check_secret = staticmethod(check_chosen)
+    secret_of = staticmethod(chosen_secret)
 
     def admit(self, head: Head, account: Account, now: Instant) -> bool:
         """See `Adapter`: `?token=` is one of the secrets."""

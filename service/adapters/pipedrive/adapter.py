@@ -18,7 +18,7 @@ from service.adapters.pipedrive.api import PipedriveApi
 from service.adapters.pipedrive.items import ENTITIES, Item, deletion, id_of, merger, origin_of, parse_item
 from service.adapters.pipedrive.options import PipedriveOptions
 from service.adapters.pipedrive.values import Node, Object, moment, parse
-from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, is_secret
+from service.adapters.protocol import Adapter, NotAuthentic, check_chosen, chosen_secret, is_secret
 from service.config import Account, Language
 from service.model import ID_LENGTH, Decoded, Head, Instant, Request
 
@@ -70,6 +70,10 @@ class PipedriveAdapter(Adapter):
             check_chosen(secret.partition(":")[2])
         except ValueError as error:
             raise ValueError(f"the password: {error}") from None
+
+    def secret_of(self, chance: bytes) -> str:
+        """See `Adapter`."""
+        return f"lossboard:{chosen_secret(chance)}"
 
     def decode(self, request: Request, account: Account) -> Decoded:
         """See `Adapter`. A body is about one object."""

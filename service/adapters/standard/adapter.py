@@ -18,7 +18,14 @@ from service.adapters.parsed import Parsed, parse_body
 from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
 from service.adapters.standard.events import TYPES, Event, changes_of, refuse_repeated_keys
-from service.adapters.standard.signature import PREFIXES, check_head, check_secret, message_id, verify
+from service.adapters.standard.signature import (
+    PREFIXES,
+    check_head,
+    check_secret,
+    message_id,
+    secret_of,
+    verify,
+)
 from service.config import Account, Language
 from service.model import ID_LENGTH, Decoded, Head, Instant, Request
 
@@ -56,6 +63,7 @@ class StandardAdapter(Adapter):
         return _STEPS[language]
 
     check_secret = staticmethod(check_secret)
+    secret_of = staticmethod(secret_of)
 
     def admit(self, head: Head, account: Account, now: Instant) -> bool:
         """See `Adapter`."""

@@ -46,6 +46,11 @@ def check_secret(secret: str) -> None:
         raise ValueError(f"expected whsec_ followed by at least {_MIN_KEY} bytes in base64")
 
 
+def secret_of(chance: bytes) -> str:
+    """A secret of Standard Webhooks, made of random bytes."""
+    return f"whsec_{base64.b64encode(chance).decode()}"
+
+
 def check_head(head: Head, now: Instant) -> tuple[str, list[str]]:
     """What the body is signed with: id and time as they are signed, and the signatures that have the form.
 

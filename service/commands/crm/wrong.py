@@ -20,7 +20,7 @@ _WORDS: Final[Mapping[TroubleCode, str]] = {
     "[accounts.api], and what stands between",
     "webhook_off": "the CRM has switched its webhook off: switch it on in the CRM's settings",
     "reason_field": "the CRM has no field {subject}: correct reason_field in [accounts.{crm}]",
-    "requests_refused": "webhooks are refused as not authentic ({subject}): check their address and secret",
+    "requests_refused": "webhooks are refused ({subject}): check their address and secret",
 }
 
 

@@ -16,20 +16,21 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
 from service.ledger.database.sqlite import driver
+from service.ledger.database.statements.prepared import Prepared
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -90,7 +91,7 @@ SHARDED: Final = "sharded"
 
 Role = Literal["writer", "reader", "announcer"]
 
-Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
+Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 
 class AlreadyServed(OperatorError):
@@ -164,10 +165,11 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
 
 def _begin_with(engine: Engine, statement: str) -> None:
     """Begin each transaction with a statement."""
+    beginning = Prepared(text(statement))
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        beginning.run(connection, [{}])
 
 
 _ISOLATION: Final[Mapping[Role, Literal["READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"]]] = {
@@ -201,11 +203,11 @@ def _open_postgresql(url: URL, role: Role, *, serving: bool) -> Engine:
     return engine
 
 
-def listen_address(url: str) -> str:
-    """The address of a connection that listens, for psycopg itself."""
+def listening(url: str) -> dict[str, Any]:
+    """The arguments of a connection that listens, for psycopg itself."""
     direct, _, _ = _without_hints(make_url(url))
     names = direct.translate_connect_args(username="user", database="dbname")
-    return make_conninfo(**{**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"})
+    return {**names, **direct.query, **_ALWAYS, "application_name": "lossboard listener"}
 
 
 def _without_hints(url: URL) -> tuple[URL, bool, bool]:
@@ -222,20 +224,20 @@ def _set_deadlines(engine: Engine) -> None:
 
 
 def insert_into(dialect: str, table: Table) -> Upsert:
-    """An INSERT that knows ON CONFLICT."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    """An INSERT that knows ON CONFLICT. Only the dialect in use is imported, and with it its driver."""
+    made: Upsert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    return made
 
 
-def empty_log(engine: Engine) -> bool:
+def empty_log(connection: Connection) -> bool:
     """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
-    for nobody; returns whether the log is empty.
+    for nobody; returns whether the log is empty. The connection has no transaction.
 
     Raises:
         Away: The file cannot be written.
     """
-    pooled = engine.raw_connection()
     try:
-        cursor: Any = pooled.cursor()
+        cursor: Any = connection.connection.cursor()
         cursor.execute("PRAGMA busy_timeout=0")
         try:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -243,8 +245,6 @@ def empty_log(engine: Engine) -> bool:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     except driver.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
-    finally:
-        pooled.close()
 
 
 class SqliteLock:

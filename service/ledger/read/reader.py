@@ -46,7 +46,7 @@ _HEAD: Final = _with_head()
 
 
 _KNOWN: Final = (
-    select(HEADS.c.deliveries, HEADS.c.known_from, SYNCS.c.synced_at)
+    select(HEADS.c.deliveries, HEADS.c.last_delivery_at, HEADS.c.known_from, SYNCS.c.synced_at)
     .select_from(HEADS.outerjoin(SYNCS, SYNCS.c.account == HEADS.c.account))
     .where(HEADS.c.account == bindparam("account"))
 )
@@ -64,7 +64,9 @@ class BoardReader(AccountReader):
         """
         with self._begin(account_id) as begun:
             row = begun.connection.execute(_KNOWN, {"account": account_id}).one()
-            return Known(row.deliveries > 0 or row.synced_at is not None, row.known_from)
+            heard = row.last_delivery_at is not None or row.synced_at is not None
+            came = heard or (row.deliveries > 0 and board_rows.came(begun.connection, account_id))
+            return Known(came, row.known_from)
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
@@ -180,7 +182,12 @@ class _Read:
 
     @property
     def _heard(self) -> bool:
-        return self.head.deliveries > 0 or self.beside.synced
+        head = self.head
+        return (
+            head.last_delivery_at is not None
+            or self.beside.synced
+            or (head.deliveries > 0 and board_rows.came(self.connection, head.account))
+        )
 
     def _unconverted(self) -> Mapping[str, int]:
         if self.since is not None and self.since.seq == self.head.seq:

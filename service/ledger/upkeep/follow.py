@@ -15,20 +15,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 import psycopg
-from sqlalchemy import bindparam, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, bindparam, func, literal, select
 from sqlalchemy.types import Text
 
 from service.clock import Clock
 from service.ledger.database.database import Database, transaction
-from service.ledger.database.engine import listen_address, open_engine
+from service.ledger.database.engine import listening, open_engine
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
+from service.ledger.write.writer import OnSeq, Seqs
 
 CHANNEL: Final = "lossboard"
 
@@ -55,12 +55,6 @@ DEAF_SECONDS: Final = 60.0
 
 PAYLOAD: Final = 7_900
 """Characters in one notification; PostgreSQL takes fewer than 8 000 bytes."""
-
-Seqs: TypeAlias = Mapping[str, int]
-"""Sequence numbers by account."""
-
-OnSeq: TypeAlias = Callable[[Seqs], None]
-"""Called on the event loop with the sequence numbers of boards; some of them may be no news."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +85,7 @@ class Follower:
         self.listening = False
         self._database = database
         self._announcer = open_engine(listen_url, "announcer", serving=True)
-        self._address = listen_address(listen_url)
+        self._server = listening(listen_url)
         self._watched = watched
         self._clock = clock
         self._own: dict[str, int] = {}
@@ -141,7 +135,7 @@ class Follower:
             pause_seconds = RECONNECT_SECONDS
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    self._address, autocommit=True
+                    **self._server, autocommit=True
                 ) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self._look.set()  # commits of before the LISTEN

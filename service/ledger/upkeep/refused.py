@@ -1,4 +1,4 @@
-"""Requests refused as not authentic: counted in memory, told on the board, forgotten an hour after the last.
+"""Webhooks that were refused: counted in memory, told on the board, forgotten an hour after the last.
 
 A request is noted without I/O, and what is counted is bounded: by the accounts, and the causes that there
 are. So whatever a stranger posts, it costs one transaction of an account every few seconds, and no webhook
@@ -12,10 +12,11 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import Connection
 
+from service.adapters.protocol import Cause
 from service.clock import Clock
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
@@ -28,6 +29,12 @@ STORE_SECONDS: Final = 5.0
 
 KEPT: Final = Micros(3600 * SECOND)
 """How long after the last refusal the board still tells of it."""
+
+LOG_SECONDS: Final = 60.0
+"""Between two lines of the log about an account and a cause."""
+
+_LOGGED: Final = frozenset(get_args(Cause))
+"""What the brake logs, with the sender's address."""
 
 _CODE: Final[TroubleCode] = "requests_refused"
 
@@ -45,21 +52,35 @@ class RefusedRequests:
         self._database = database
         self._clock = clock
         self._counts: dict[str, Counter[str]] = {}
+        self._unlogged: Counter[tuple[str, str]] = Counter()
+        self._logged_at: dict[tuple[str, str], float] = {}
         self._told = dict.fromkeys(accounts, Instant(0))
         """When a refusal was told last, by account; at first of all, for an earlier process may have told."""
 
     def note(self, account_id: str, cause: str) -> None:
         """Count a request that was refused for a cause."""
         self._counts.setdefault(account_id, Counter())[cause] += 1
+        if cause not in _LOGGED:
+            self._unlogged[account_id, cause] += 1
 
     async def run(self) -> None:
         """Store what was counted at every interval, and forget what is long over."""
         while True:
+            self._log()
             try:
                 await self.store()
             except Unavailable as error:
                 _log.warning("refused requests are not told now: %s", error)
             await self._clock.wait(STORE_SECONDS, asyncio.Event())
+
+    def _log(self) -> None:
+        """Log what was not logged yet: a line a minute at most for each account and cause."""
+        now = self._clock.monotonic()
+        for key, times in list(self._unlogged.items()):
+            if now - self._logged_at.get(key, -LOG_SECONDS) >= LOG_SECONDS:
+                _log.warning("%s: %d webhooks were refused: %s", key[0], times, key[1])
+                self._logged_at[key] = now
+                del self._unlogged[key]
 
     async def store(self) -> None:
         """Store what was counted, and forget what is over.

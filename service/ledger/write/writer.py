@@ -45,6 +45,12 @@ Fault: TypeAlias = Corrupt | Moved
 OnCommit: TypeAlias = Callable[[Mapping[str, Head]], None]
 """Called on the event loop after each commit, with the new head of each account in it."""
 
+Seqs: TypeAlias = Mapping[str, int]
+"""Sequence numbers by account."""
+
+OnSeq: TypeAlias = Callable[[Seqs], None]
+"""Called on the event loop with the sequence numbers of boards; some of them may be no news."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Committed:

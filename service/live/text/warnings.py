@@ -144,8 +144,11 @@ _CAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "stale": _message("outdated signature, or a wrong clock"),
     "headers": _message("no signature"),
     "account": _message("another account of the CRM"),
+    "wrong_type": _message("another format than this CRM's"),
+    "too_large": _message("larger than 1 MiB"),
+    "too_slow": _message("not complete within ten seconds"),
 }
-"""By `protocol.Cause`."""
+"""By `protocol.Cause`, and by what else the webhook's route refuses."""
 
 
 _REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
@@ -154,8 +157,11 @@ _REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
     "stale": _message("Set the clocks of the sender and of the service: they are minutes apart."),
     "headers": _message("Have the CRM send the secret or the signature, as the steps say."),
     "account": _message("Check which account of the CRM the configuration names."),
+    "wrong_type": _message("Check crm in the configuration, and that the CRM's webhook has this address."),
+    "too_large": _message("Have the CRM send fewer changes at once."),
+    "too_slow": _message("Check the network between the CRM and the service."),
 }
-"""What to do, by `protocol.Cause`."""
+"""What to do, by the same."""
 
 
 def warning_text(warned: Warned, day: str, language: Language) -> str:
@@ -179,12 +185,12 @@ def warning_text(warned: Warned, day: str, language: Language) -> str:
 
 
 def cause_text(cause: str | None, language: Language) -> str:
-    """Why a request was refused as not authentic."""
+    """Why a webhook was refused."""
     text, _ = _CAUSES.get(cause or "", _message("not authentic"))
     return translations_of(language).gettext(text)
 
 
 def cause_remedy(cause: str | None, language: Language) -> str:
-    """What to do about a request that was refused as not authentic."""
+    """What to do about a webhook that was refused."""
     text, _ = _REMEDIES.get(cause or "", _message("Check the address and the secret in the CRM."))
     return translations_of(language).gettext(text)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, update
 
 from service.clock import SystemClock
 from service.ledger.database.database import Database
-from service.ledger.database.engine import listen_address, open_engine
+from service.ledger.database.engine import listening, open_engine
 from service.ledger.database.tables import HEADS
 from service.ledger.upkeep import follow
 from service.ledger.upkeep.follow import CHANNEL, Follower
@@ -158,7 +158,7 @@ async def test_a_storm_of_commits_is_a_few_notifications_of_the_newest(engine: E
     here = Node(postgres, SystemClock())
     heard: list[str] = []
 
-    async with await psycopg.AsyncConnection.connect(listen_address(postgres), autocommit=True) as other:
+    async with await psycopg.AsyncConnection.connect(**listening(postgres), autocommit=True) as other:
         await other.execute(f"LISTEN {CHANNEL}")
         async with running(here):
             for seq in range(1, 1_001):

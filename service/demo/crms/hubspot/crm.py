@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count, islice
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
 from starlette.requests import Request
@@ -45,7 +45,7 @@ from service.demo.crms.hubspot.requests import (
     wants_archived,
 )
 from service.demo.crms.hubspot.search import matching, page
-from service.demo.crms.hubspot.webhooks import Posts, packed, signature_v3
+from service.demo.crms.hubspot.webhooks import Posts, packed, proof_of
 from service.demo.crms.limits import DailyBudget, Window
 from service.demo.office import Client, Deal, Event, Office
 
@@ -66,6 +66,8 @@ class HubSpot(SimulatedCRM):
         limit: Requests in any ten seconds. Searches are not among them: they have five a second.
         daily: Requests a day.
         index_lag: Seconds in which a search does not find yet what was made or changed.
+        portal: The id of the portal that posts.
+        signature: The version of the signature that webhooks carry.
 
     Attributes:
         address: The address that webhooks are posted to, which HubSpot signs.
@@ -85,6 +87,8 @@ class HubSpot(SimulatedCRM):
         limit: int = 100,
         daily: int = 250_000,
         index_lag: int = 0,
+        portal: int = PORTAL,
+        signature: Literal["v1", "v3"] = "v3",
     ) -> None:
         self._calls, self._searches, self._daily = Window(limit, 10.0), Window(5), DailyBudget(daily)
         super().__init__(office, self._calls)
@@ -92,7 +96,8 @@ class HubSpot(SimulatedCRM):
         self.webhook_secret = webhook_secret
         self.address = ""
         self.index_lag = index_lag
-        self.posts = Posts(office)
+        self.signature = signature
+        self.posts = Posts(office, portal)
         self.merges = Merges(office)
         self._numbers = count(1)
 
@@ -102,7 +107,7 @@ class HubSpot(SimulatedCRM):
             "crm": self.kind,
             "webhook_secret": self.webhook_secret,
             "api": {"url": api_url or "https://api.hubapi.com", "token": self.token},
-            self.kind: {"account": str(PORTAL)},
+            self.kind: {"account": str(self.posts.portal)},
         }
 
     def connect(self, address: str) -> None:
@@ -121,9 +126,7 @@ class HubSpot(SimulatedCRM):
     def outgoing(self, webhook: Webhook, attempt: int) -> Webhook:
         """See `SimulatedCRM`."""
         body = packed({**event, "attemptNumber": attempt} for event in json.loads(webhook.body))
-        now = str(int(self.office.now() * 1000))
-        signature = signature_v3(self.webhook_secret, "POST", self.address, body, now)
-        proof = {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": now}
+        proof = proof_of(self.signature, self.webhook_secret, self.address, body, self.office.now())
         return Webhook(webhook.events, {**webhook.headers, **proof}, webhook.query, body)
 
     def hindrance(self, request: Request) -> Response | None:

@@ -8,12 +8,13 @@ an association has no `objectId`.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, Literal
 from zlib import crc32
 
 from service.demo.crms.crm import Webhook
@@ -49,6 +50,22 @@ def signature_v3(secret: str, method: str, url: str, body: bytes, timestamp: str
     return base64.b64encode(hmac.digest(secret.encode(), signed, "sha256")).decode()
 
 
+def signature_v1(secret: str, body: bytes) -> str:
+    """`X-HubSpot-Signature`."""
+    return hashlib.sha256(secret.encode() + body).hexdigest()
+
+
+def proof_of(
+    version: Literal["v1", "v3"], secret: str, url: str, body: bytes, now: float
+) -> Mapping[str, str]:
+    """The headers that prove who posts."""
+    if version == "v1":
+        return {"x-hubspot-signature": signature_v1(secret, body)}
+    sent_at = str(int(now * 1000))
+    signature = signature_v3(secret, "POST", url, body, sent_at)
+    return {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": sent_at}
+
+
 def packed(events: Iterable[Json]) -> bytes:
     """A webhook's body."""
     return json.dumps(list(events), ensure_ascii=False, separators=(",", ":")).encode()
@@ -59,6 +76,7 @@ class Posts:
     """Makes webhooks of events. Tasks have generic events (`object.*`) only."""
 
     office: Office
+    portal: int = PORTAL
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def webhook(self, event: Event) -> Webhook | None:
@@ -125,7 +143,7 @@ class Posts:
         return {
             "eventId": crc32(str(next(self.numbers)).encode()),
             "subscriptionId": crc32(f"{kind.id} {subscription} {own.get('propertyName')}".encode()) % 10**7,
-            "portalId": PORTAL,
+            "portalId": self.portal,
             "appId": APP,
             "occurredAt": at * 1000,
             "subscriptionType": subscription,

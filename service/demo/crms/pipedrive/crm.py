@@ -42,6 +42,7 @@ class Pipedrive(SimulatedCRM):
         webhook_secret: `user:password` of the webhooks.
         limit: Requests in any two seconds.
         budget: Tokens a day: 30 000 by the seats and the plan.
+        company: The company's id in webhooks of version 2.
 
     Attributes:
         hooks: The registered webhooks by their ids.
@@ -59,7 +60,9 @@ class Pipedrive(SimulatedCRM):
         webhook_secret: str = "pipedrive:webhook-secret-of-the-office",
         limit: int = 20,
         budget: int = 30_000,
+        company: int = COMPANY,
     ) -> None:
+        self.company = company
         self.token = token
         self.webhook_secret = webhook_secret
         self.hooks: dict[int, Hook] = {}
@@ -91,7 +94,7 @@ class Pipedrive(SimulatedCRM):
             "crm": self.kind,
             "webhook_secret": self.webhook_secret,
             "api": {"url": api_url or f"https://{HOST}", "token": self.token},
-            self.kind: {"account": str(COMPANY)},
+            self.kind: {"account": str(self.company)},
         }
 
     def connect(self, address: str, version: str = "2.0") -> None:
@@ -132,7 +135,7 @@ class Pipedrive(SimulatedCRM):
                 body = (
                     body_v1(self.office, event, id, millis)
                     if old
-                    else body_v2(self.office, event, id, number, millis)
+                    else body_v2(self.office, event, id, number, millis, self.company)
                 )
                 made.append(Webhook((event,), hook.headers, hook.query, packed(body)))
         return made

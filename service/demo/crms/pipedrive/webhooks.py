@@ -68,7 +68,9 @@ def object_of(record: OfficeRecord) -> str:
     return "deal" if isinstance(record, Deal) else "activity"
 
 
-def body_v2(office: Office, event: Event, hook: int, number: int, millis: int) -> Json:
+def body_v2(
+    office: Office, event: Event, hook: int, number: int, millis: int, company: int = COMPANY
+) -> Json:
     """A body of version 2.0. The number is the event's, the same in all webhooks about it.
 
     Args:
@@ -84,7 +86,7 @@ def body_v2(office: Office, event: Event, hook: int, number: int, millis: int) -
         "previous": old,
         "meta": {
             "action": action,
-            "company_id": str(COMPANY),
+            "company_id": str(company),
             "correlation_id": str(UUID(int=2**100 + number)),
             "entity_id": str(event.id),
             "entity": entity,

@@ -1,0 +1,1 @@
+"""Connecting a CRM: a configuration, a test of the way, and what arrives."""
