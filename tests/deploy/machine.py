@@ -27,7 +27,7 @@ OWN: Final = ("unshare", "--kill-child", "--mount", "--pid", "--fork", "--net", 
 _UNPACK: Final = """set -eu
 cd "$1"
 for package in var/cache/apt/archives/*.deb; do dpkg -x "$package" .; done
-rm -rf var/cache/apt/archives/*.deb debootstrap proc usr/lib/python3*/EXTERNALLY-MANAGED
+rm -rf var/cache/apt/archives/*.deb debootstrap proc dev usr/lib/python3*/EXTERNALLY-MANAGED
 mkdir -p proc sys dev run tmp etc/ssl/certs
 cp /etc/resolv.conf etc/; cp /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
 printf 'root:x:0:0:root:/root:/bin/sh\\n' > etc/passwd; printf 'root:x:0:\\n' > etc/group
@@ -69,8 +69,9 @@ class Machine:
     def container(self) -> Iterator[Path]:
         """The root of a container of the image."""
         name = self.run("buildah", "from", "--pull-never", IMAGE)
-        mounted = Path(self.run("buildah", "mount", name))
-        copied = Path(shutil.copytree(mounted, self.folder / "container", symlinks=True))
+        mounted = self.run("buildah", "mount", name)
+        copied = self.folder / "container"
+        self.run("cp", "--archive", mounted, str(copied))
         try:
             yield copied
         finally:
