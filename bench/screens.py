@@ -27,6 +27,9 @@ WARM_UP: Final = 5
 PAUSE_SECONDS: Final = 0.12
 """The time between two webhooks, so that the board is idle before each."""
 
+NUMBERS: Final = 300
+"""Of the messages that are ready."""
+
 ROUNDS: Final = 3
 
 
@@ -112,10 +115,11 @@ def measure(port: int, posted_to: int, number: int, run: str = "s") -> tuple[lis
 
 
 def posting(poster: socket.socket, run: str) -> Publish:
-    """Posts webhooks."""
+    """Posts webhooks, which are signed before."""
+    signed = [request(number, run) for number in range(NUMBERS)]
 
     def publish(number: int) -> bytes:
-        poster.sendall(request(number, run))
+        poster.sendall(signed[number])
         return b"id: %d\n" % json.loads(answered(poster))["seq"]
 
     return publish

@@ -22,6 +22,7 @@ from service.clock import Clock
 from service.config import Account, Config
 from service.http.around.address import Address
 from service.http.around.direct import Direct
+from service.http.around.in_turns import InTurns
 from service.http.around.security import SecurityHeaders
 from service.interface.routes import interface_routes
 from service.ledger.database import schema
@@ -132,7 +133,7 @@ class Application(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's own, which end with the routes, inside those of the service."""
-        app = Direct(super().build_middleware_stack(), self._webhooks, self._root_path)
+        app = Direct(InTurns(super().build_middleware_stack()), self._webhooks, self._root_path)
         return SecurityHeaders(ErrorPages(Address(app, self._root_path), self._root_path))
 
 

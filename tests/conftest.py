@@ -44,6 +44,11 @@ def _look_at(_c: object, _u: object, statement: str, *_rest: object) -> None:
     SEEN.note(statement)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Import schemathesis as a library, which it is here: as a plugin it would be compiled each time."""
+    config.pluginmanager.rewrite_hook._must_rewrite.discard("schemathesis")  # type: ignore[attr-defined]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, because tests wait for servers and browsers."""

@@ -15,8 +15,8 @@ from service.live.board.snapshot import KINDS, Sort
 from service.live.http.channels import MOST
 from service.model import ID_LENGTH, TEXT_LENGTH
 
-_READABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$"
-_DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_READABLE: Final = r"[^\u0000-\u001f\u007f-\u009f]"
+_DATE: Final = "(20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Parameter:
 
 
 def _text(longest: int = TEXT_LENGTH) -> Schema:
-    return {"type": "string", "maxLength": longest, "pattern": _READABLE}
+    return {"type": "string", "maxLength": longest, "pattern": f"^{_READABLE}*$"}
 
 
 def _choice(literal: Any, default: str | None = None) -> Schema:
@@ -147,7 +147,12 @@ STREAM: Final = (
 )
 VIEWS: Final = Parameter(
     "view",
-    {"type": "array", "items": _text(), "minItems": 1, "maxItems": MOST},
+    {
+        "type": "array",
+        "items": _matching(rf"[a-z0-9-]{{1,40}}(\?{_READABLE}{{0,400}})?", "an account and parameters"),
+        "minItems": 1,
+        "maxItems": MOST,
+    },
     "An account and the parameters of its stream, such as `office?period=month`, escaped; once for each "
     "stream. `last_event_id` is one of them.",
     required=True,

@@ -1,19 +1,21 @@
-"""`GET /openapi.json`, `GET /asyncapi.json`: for everybody, because they tell what the repository tells."""
+"""`GET /openapi.json`, `GET /asyncapi.json`: for everybody, because they tell what the repository tells.
+
+What makes them is imported by the first request, because it imports every CRM's adapter.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cache, partial
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.interface.asyncapi import asyncapi
-from service.interface.openapi import openapi
 from service.live.http.files.encoding import JSON, Body, encoded, takes_gzip
 
 
@@ -23,20 +25,20 @@ def interface_routes(root_path: str) -> list[Route]:
     Args:
         root_path: As `Config.root_path`.
     """
-    return [
-        _route("/openapi.json", partial(openapi, root_path)),
-        _route("/asyncapi.json", partial(asyncapi, root_path)),
-    ]
+    return [_route("openapi", root_path), _route("asyncapi", root_path)]
 
 
-def _route(path: str, make: Callable[[], dict[str, Any]]) -> Route:
+def _route(name: Literal["openapi", "asyncapi"], root_path: str) -> Route:
+    """The route of the document that the module and the function of a name make."""
+
     @cache
     def body(*, gzip: bool) -> Body:
-        return encoded(msgspec.json.encode(make()), JSON, gzip=gzip)
+        make: Callable[[str], dict[str, Any]] = getattr(import_module(f"{__package__}.{name}"), name)
+        return encoded(msgspec.json.encode(make(root_path)), JSON, gzip=gzip)
 
     async def respond(request: Request) -> Response:
         # In a thread, because the first time takes longer than the event loop may be held.
         made = await asyncio.to_thread(body, gzip=takes_gzip(request.headers))
         return Response(made.content, headers=made.headers)
 
-    return Route(path, respond)
+    return Route(f"/{name}.json", respond)

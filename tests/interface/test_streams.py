@@ -16,7 +16,7 @@ from service.interface.asyncapi import asyncapi
 from service.interface.openapi import OPERATIONS
 from service.live.stream import hub
 from tests.interface.calls import call
-from tests.interface.conformance import closed
+from tests.interface.closed import closed
 from tests.interface.office import Office, moment
 
 PROTOCOL: Final = (Path(__file__).resolve().parents[2] / "docs" / "live-protocol.md").read_text("utf-8")

@@ -27,6 +27,7 @@ EXPERIMENTS: Final = (
     "full_disk",
     "fuzz",
     "figures",
+    "interface",
     "layout",
     "televisions",
     "connecting",

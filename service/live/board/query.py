@@ -231,6 +231,18 @@ def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) 
     return value
 
 
+def parse_flag(parameters: Mapping[str, str], name: str) -> bool:
+    """Whether a parameter is `1`; an empty one, or none, is not.
+
+    Raises:
+        QueryError: It has another value.
+    """
+    value = parameters.get(name, "")
+    if value not in ("", "1"):
+        raise QueryError(f"{name} is 1, or left out")
+    return value == "1"
+
+
 def _matching(parameters: Mapping[str, str], name: str, form: re.Pattern[str], expected: str) -> str | None:
     """A text of a form; None for an empty one."""
     value = parameters.get(name) or None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -23,6 +23,7 @@ from service.live.board.query import BoardQuery, check_parameters
 from service.live.http.access import bearer_token
 from service.live.http.list_routes import Handler
 from service.live.text.i18n import is_no_reason, translations_of
+from service.model import TEXT_LENGTH
 from service.problems import Problem, RawHeaders
 from service.reasons import Kind
 
@@ -52,6 +53,19 @@ class _Refused(Exception):
     """The body is not taken; `args` has the response."""
 
 
+_CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
+Named: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "maxLength": TEXT_LENGTH,
+            "pattern": rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$",
+        }
+    ),
+]
+"""A text that `check_parameters` lets pass, and that is more than space."""
+
+
 class Classification(msgspec.Struct, frozen=True):
     """A reason, and what it shall count as.
 
@@ -62,7 +76,7 @@ class Classification(msgspec.Struct, frozen=True):
         back: The page that a browser without a script is led back to.
     """
 
-    reason: str
+    reason: Named
     kind: Kind
     back: Back = "board"
 

@@ -24,8 +24,9 @@ def happening_route(accounts: Mapping[str, Account], tell: Tell) -> Route:
         account = accounts.get(request.path_params["account"])
         if account is None or not account.invented:
             return Problem(404, "there is no such office")
-        wanted = request.query_params.get("lang")
-        language = wanted if wanted in get_args(Language) else account.language
+        language = request.query_params.get("lang") or account.language
+        if language not in get_args(Language):
+            return Problem(400, f"lang must be {' or '.join(get_args(Language))}")
         return JSONResponse(tell(language))  # type: ignore[arg-type]  # one of the languages
 
     return Route("/boards/{account}/happening", respond)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from service.calendar import PeriodError
-from service.live.board.query import BoardQuery, QueryError, parse_query, parse_view
+from service.live.board.query import BoardQuery, QueryError, parse_flag, parse_query, parse_view
 from service.model import Day
 from tests.live.boards import OFFICE
 
@@ -165,3 +165,10 @@ def test_a_wall_is_told_its_distance_and_size() -> None:
 def test_a_distance_or_size_that_no_room_has_is_refused(name: str, value: str) -> None:
     with pytest.raises(QueryError, match=f"{name} must be a number from"):
         parsed(**{name: value})
+
+
+def test_a_flag_is_1_or_left_out() -> None:
+    assert [parse_flag(query, "desc") for query in ({}, {"desc": ""}, {"desc": "1"})] == [False, False, True]
+    for value in ("0", "true", "11", " 1"):
+        with pytest.raises(QueryError, match="desc is 1, or left out"):
+            parse_flag({"desc": value}, "desc")

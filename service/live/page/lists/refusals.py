@@ -20,7 +20,7 @@ from service.live.board.build import is_pending
 from service.live.board.links import web_address
 from service.live.board.loss_sums import reasons_of
 from service.live.board.masking import names_for
-from service.live.board.query import BoardQuery, QueryError
+from service.live.board.query import BoardQuery, QueryError, parse_flag
 from service.live.board.snapshot import KINDS, Reason, Total
 from service.live.page.lists.listing import Listing, Scope
 from service.live.page.lists.rows import Rows
@@ -80,7 +80,7 @@ def parse_filter(parameters: Mapping[str, str]) -> ListFilter:
     if name and kind is None:
         raise QueryError(f"kind is {' or '.join(KINDS)}")
     days = parameters.get("days") or None
-    return ListFilter(reason or None, kind, pending=bool(parameters.get("pending")), days=days)
+    return ListFilter(reason or None, kind, pending=parse_flag(parameters, "pending"), days=days)
 
 
 def selection_of(criteria: ListFilter, query: BoardQuery, today: Day) -> Selection:

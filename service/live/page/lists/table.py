@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from service.config import Account, Language
-from service.live.board.query import QueryError
+from service.live.board.query import QueryError, parse_flag
 from service.live.text.i18n import translations_of
 from service.model import ID_LENGTH
 
@@ -124,7 +124,7 @@ def parse_view(parameters: Mapping[str, str], columns: Iterable[str]) -> View:
     """What the parameters of an address ask for. An empty value, as a form sends it, asks for nothing.
 
     Raises:
-        QueryError: There is no such column, or the client's id is too long to be any.
+        QueryError: There is no such column or direction, or the client's id is too long to be any.
     """
     name, client = parameters.get("order", ""), parameters.get("client", "")
     known = tuple(columns)
@@ -132,7 +132,8 @@ def parse_view(parameters: Mapping[str, str], columns: Iterable[str]) -> View:
         raise QueryError(f"order is {' or '.join(known)}")
     if len(client) > ID_LENGTH:
         raise QueryError(f"client has at most {ID_LENGTH} characters")
-    order = Order(name, parameters.get("desc") == "1") if name else None
+    descending = parse_flag(parameters, "desc")
+    order = Order(name, descending) if name else None
     return View(order, parameters.get("q", "").strip() or None, client or None)
 
 
