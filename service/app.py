@@ -79,7 +79,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     readers = Readers.of(database, accounts, clock)
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
     runner = _runner(config, database, writer, clock, metrics)
-    refused = RefusedRequests(database, accounts, clock)
+    screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     soundness = Soundness(database, clock)
@@ -99,7 +99,6 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         follower.on_seq += on_seq
         on_seq.append(follower.announce)
         runs.append(follower.run)
-    screens = NamedScreens(Screens(database), clock)
     classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
