@@ -42,7 +42,9 @@ _HOW: Final = (
     "A mix of new and completed tasks, prices and losses, applied in process and committed on SQLite (wall "
     "time); the largest account to the smallest."
 )
-_RECOMPUTED: Final = "The ledger's state is written straight into its tables by SQL; then the service recomputes its projections."
+_RECOMPUTED: Final = (
+    "State is written straight into its tables by SQL; then the service recomputes its projections."
+)
 _GOAL: Final = Goal("≤", 1.2, "× the smallest", 1.1)
 
 
