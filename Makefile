@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak seeded check format bench screenshots reference font requirements clean
+.PHONY: help setup demo test soak seeded check format bench screenshots reference font manual requirements clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ reference: setup ## Write docs/api.md
 font: setup ## Make the page's fonts
 	@$(BIN)/python scripts/programs.py
 	$(BIN)/python -m scripts.font
+
+manual: setup ## Write the manual page
+	$(BIN)/python -m scripts.manual
 
 requirements: setup ## Pin the requirements again, for every platform and Python
 	$(BIN)/python -m pip install --quiet uv

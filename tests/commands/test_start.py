@@ -10,9 +10,11 @@ from typing import Final
 
 import pytest
 
+from scripts import manual
 from service.commands.cli import DEFERRED
 from service.commands.lazy import Deferred
-from tests.e2e.running import CONFIG, environment
+from service.ledger.database.errors import Moved
+from tests.e2e.running import CONFIG, ROOT, environment
 
 HEAVY: Final = frozenset(
     "alembic asyncio babel httpx jinja2 msgspec prometheus_client psycopg pysqlite3 segno sqlalchemy "
@@ -53,3 +55,11 @@ def test_the_list_of_commands_says_what_each_says_of_itself(deferred: Deferred) 
     summary, command = str(deferred.help).removesuffix("."), deferred.load()
     assert command.name == deferred.name
     assert " ".join(str(command.help).split()).startswith(summary)
+
+
+def test_the_manual_page_says_what_the_commands_say() -> None:
+    assert manual.PAGE.read_text(encoding="utf-8") == manual.text(), "run: make manual"
+    documented = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    for code in (0, 1, 2, Moved.exit_code):
+        assert f"| {code} |" in documented
+        assert f".TP\n{code}\n" in manual.END
