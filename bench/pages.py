@@ -75,6 +75,8 @@ def _measure(browser: Browser, crm: _Crm, port: int, number: int) -> list[float]
         began[name] = time.time() * 1000
         crm.task(name, completed=True)
         time.sleep(PAUSE_SECONDS)
+    for page in pages:
+        page.wait_for_function("(number) => Object.keys(window.marked).length >= number", arg=CLOSINGS)
     seen = [page.evaluate("() => window.marked") for page in pages]
     for page in pages:
         page.close()

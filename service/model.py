@@ -130,7 +130,7 @@ def merger_id(entity: Merging, merged: str) -> str:
     return f"{entity} {merged}"
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One fact about one entity.
 
     Args:
@@ -232,7 +232,7 @@ class Request(Head, frozen=True):
         return self.body.removeprefix(codecs.BOM_UTF8)
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A webhook or an answer of the CRM's API, with its decoded content. The ledger stores and applies it.
 
     Args:

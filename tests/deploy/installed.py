@@ -3,6 +3,8 @@ new version is a second copy of the code, so every command is a process."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +17,7 @@ from typing import Any, Final
 import pytest
 
 from tests.deploy.disk import measure
+from tests.deploy.machine import IMAGE, MINUTES, Machine, booted, made, read_only
 from tests.e2e.running import CONFIG, PROGRAM, ROOT, environment, iso, running, soon
 
 MIGRATION: Final = '''"""A column more, which the version before does not know."""
@@ -25,6 +28,20 @@ def upgrade():
     op.add_column("deals", sa.Column("mood", sa.Text(), nullable=False, server_default="calm"))
 '''
 TASKS: Final = 5
+
+CHECK: Final = """
+[Unit]
+Wants=lossboard.service
+After=lossboard.service
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+TimeoutStartSec=240
+ExecStart=/usr/bin/python3 /check.py
+"""
+SOON: Final = "[Service]\nWatchdogSec=4\nTimeoutAbortSec=3\n"
+"""What a process that hangs is ended after, in seconds; a minute is too long for a test."""
 
 
 @pytest.fixture
@@ -128,6 +145,70 @@ def test_a_webhook_and_a_deal_take_the_disk_that_the_document_says() -> None:
     }
     measured = asdict(measure())
     assert {name: float(figure) for name, (figure,) in told.items()} == pytest.approx(measured, rel=0.15)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    return made(tmp_path_factory.mktemp("machine"))
+
+
+def test_the_image_that_the_dockerfile_builds_serves_read_only_and_without_rights(
+    machine: Machine, tmp_path: Path
+) -> None:
+    described = json.loads(machine.run("buildah", "inspect", "--type=image", IMAGE))["Docker"]["config"]
+    os.chown(tmp_path, 10001, 10001)
+    (tmp_path / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
+    with machine.container() as root:
+        command = [*described["Entrypoint"], *described["Cmd"]]
+        with contextlib.ExitStack() as stack:
+            serving = subprocess.Popen(
+                read_only(root, tmp_path, *described["Env"], *command), stdout=subprocess.PIPE, text=True
+            )
+            stack.callback(serving.kill)
+            assert serving.stdout is not None
+            assert "/boards/office" in serving.stdout.readline()
+            inside = [
+                "nsenter",
+                f"--target={_child(serving.pid)}",
+                "--mount",
+                "--net",
+                "--pid",
+                "--root",
+                "--wd=/",
+            ]
+            health = described["Healthcheck"]["Test"][1:]
+            machine.run(*inside, "env", *described["Env"], *health)
+            machine.run(*inside, "env", *described["Env"], "lossboard", "verify", "--config", command[-1])
+        assert (tmp_path / "lossboard.db").stat().st_uid == int(described["User"].partition(":")[0])
+
+
+def _child(parent: int) -> int:
+    return int(Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()[0])
+
+
+def test_systemd_starts_watches_backs_up_and_stops_the_service(machine: Machine) -> None:
+    with machine.container() as root:
+        units = root / "etc/systemd/system"
+        for path in (ROOT / "deploy" / "systemd").iterdir():
+            shutil.copy(path, units)
+        (units / "check.service").write_text(CHECK, encoding="utf-8")
+        (units / "lossboard.service.d").mkdir()
+        (units / "lossboard.service.d" / "soon.conf").write_text(SOON, encoding="utf-8")
+        shutil.copy(ROOT / "tests/deploy/check.py", root)
+        shutil.rmtree(root / "var/lib/lossboard")
+        (root / "etc/lossboard").mkdir()
+        config = root / "etc/lossboard/lossboard.toml"
+        config.write_text(CONFIG, encoding="utf-8")
+        for path in (config, config.parent):
+            os.chown(path, 10001, 10001)
+        subprocess.run(booted(root), stdin=subprocess.DEVNULL, check=False, timeout=5 * MINUTES)
+        found = json.loads((root / "result.json").read_text(encoding="utf-8"))
+    assert (found["active"], found["status"]) == ("active", "Serving http://127.0.0.1:8000")
+    assert (found["ready"], found["ready again"]) == ("ready", "ready")
+    assert found["rights"] == ["0" * 16, "1", "2"], "no capability, no new ones, system calls filtered"
+    assert found["backups"] == ["0o600"]
+    assert found["restarts"] == "1", "the watchdog ended the process that hung"
+    assert found["stopped"] == ["success", "0"]
 
 
 @pytest.mark.parametrize("part", ["tests/ledger", "tests/webhooks", "tests/e2e/test_moved_files.py"])

@@ -20,12 +20,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 
 from service.ledger.database import private_files
 from service.ledger.database.errors import Away, spoils
 from service.ledger.database.sqlite import driver
+from service.ledger.database.statements.prepared import Prepared
 from service.operator_error import OperatorError
 
 if TYPE_CHECKING:
@@ -164,10 +165,11 @@ def _open_sqlite(url: URL, role: Role) -> Engine:
 
 def _begin_with(engine: Engine, statement: str) -> None:
     """Begin each transaction with a statement."""
+    beginning = Prepared(text(statement))
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        beginning.run(connection, [{}])
 
 
 _ISOLATION: Final[Mapping[Role, Literal["READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"]]] = {
@@ -227,16 +229,15 @@ def insert_into(dialect: str, table: Table) -> Upsert:
     return made
 
 
-def empty_log(engine: Engine) -> bool:
+def empty_log(connection: Connection) -> bool:
     """Copy SQLite's write-ahead log into the file and cut it to nothing, unless somebody reads from it. Waits
-    for nobody; returns whether the log is empty.
+    for nobody; returns whether the log is empty. The connection has no transaction.
 
     Raises:
         Away: The file cannot be written.
     """
-    pooled = engine.raw_connection()
     try:
-        cursor: Any = pooled.cursor()
+        cursor: Any = connection.connection.cursor()
         cursor.execute("PRAGMA busy_timeout=0")
         try:
             return not cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -244,8 +245,6 @@ def empty_log(engine: Engine) -> bool:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     except driver.Error as error:
         raise Away(f"the write-ahead log cannot be emptied: {error}") from error
-    finally:
-        pooled.close()
 
 
 class SqliteLock:

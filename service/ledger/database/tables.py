@@ -46,7 +46,8 @@ Role: TypeAlias = Literal["viewer", "editor"]
 
 
 def _is_one_of(column: str, values: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+    # SQLite fills a table of its own with a list of more than two for each statement that it checks.
+    return " OR ".join(f"{column} = {value!r}" for value in values)
 
 
 def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:

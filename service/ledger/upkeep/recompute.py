@@ -24,7 +24,7 @@ from service.ledger.write.sums import About
 from service.model import Instant
 from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
-from service.projections.flow import Cells, Deltas, Key, Middle, Relation
+from service.projections.flow import NO_CELLS, Cells, Deltas, Key, Middle, Relation
 from service.projections.propagate import DealPair, GonePair, LoadCells, LoadDeals, TaskPair, propagate
 
 PORTION: Final = 20_000
@@ -109,16 +109,20 @@ def _fill(connection: Connection, account: Account, as_of: Instant, progress: Pr
 
 
 def _cells(
-    connection: Connection, account: str, read: dict[Middle, About], relation: Relation, ids: AbstractSet[str]
+    connection: Connection,
+    account: str,
+    read: dict[Middle, Mapping[str, About]],
+    relation: Relation,
+    ids: AbstractSet[str],
 ) -> Cells:
     """The rows of a feeding relation about some entities. The flow asks each relation that feeds deals about
     the same deals, and each that feeds clients about the same clients, so `read` keeps what it gets."""
     assert relation.feeds is not None
     if relation.feeds not in read:
         found = sums.about(connection, {relation.feeds: {account: ids}})
-        read[relation.feeds] = found.get(account, {})
-    about = read[relation.feeds].get(relation, {})
-    return {key: measures for cells in about.values() for key, measures in cells.items()}
+        read[relation.feeds] = found.get(account, {}).get(relation.feeds, {})
+    about = read[relation.feeds].values()
+    return {key: measures for own in about for key, measures in own.get(relation, NO_CELLS).items()}
 
 
 def _flowed(portion: _Portion, moment: Moment, load_deals: LoadDeals, load_cells: LoadCells) -> Deltas:

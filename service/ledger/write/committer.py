@@ -130,10 +130,9 @@ class Committer:
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit all deliveries but those of accounts whose lock another transaction holds."""
-        results: list[Result] = [Unavailable("the account is being worked on") for _ in deliveries]
-        free = [
-            index for index, delivery in enumerate(deliveries) if not self._locked.covers(delivery.account)
-        ]
+        results: list[Result] = [Unavailable("the account is being worked on")] * len(deliveries)
+        locked = {one for one in {delivery.account for delivery in deliveries} if self._locked.covers(one)}
+        free = [index for index, delivery in enumerate(deliveries) if delivery.account not in locked]
         work = [deliveries[index] for index in free]
         try:
             committed, new_heads = self._retry_if_cut_short(lambda: self._transact(work))

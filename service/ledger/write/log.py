@@ -61,11 +61,8 @@ class Quarantined:
     detail: str
 
 
-_KNOWN = Lookup(
-    lambda of: select(
-        DELIVERIES.c.account, DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content
-    ).where(*of(DELIVERIES.c.key, "keys"))
-)
+_FOUND = DELIVERIES.c.account, DELIVERIES.c.key, DELIVERIES.c.number, DELIVERIES.c.content
+_KNOWN = Lookup(lambda of: select(*_FOUND).where(*of(DELIVERIES.c.key, "keys")))
 _APPEND = inserting(DELIVERIES)
 _HOLD = insert(QUARANTINE)
 _DROPPED: Final[Mapping[str, str | None]] = {"body": None, "changed": "{}"}
@@ -87,20 +84,18 @@ def append(connection: Connection, numbered: Sequence[tuple[int, Delivery, Chang
     _APPEND.run(
         connection,
         [
-            _APPEND.row(
-                {
-                    "account": delivery.account,
-                    "number": number,
-                    "key": delivery.decoded.key,
-                    "content": delivery.decoded.content,
-                    "conflicts_with": delivery.conflicts_with,
-                    "received_at": delivery.received_at,
-                    "headers": _ENCODER.encode(dict(delivery.headers)).decode(),
-                    "body": delivery.body,
-                    "changed": _ENCODER.encode(changed).decode(),
-                    "source": delivery.source,
-                    "applied": delivery.applied,
-                }
+            (
+                delivery.account,
+                number,
+                delivery.decoded.key,
+                delivery.decoded.content,
+                delivery.conflicts_with,
+                delivery.received_at,
+                _ENCODER.encode(dict(delivery.headers)).decode(),
+                delivery.body,
+                _ENCODER.encode(changed).decode(),
+                delivery.source,
+                delivery.applied,
             )
             for number, delivery, changed in numbered
         ],
@@ -108,6 +103,7 @@ def append(connection: Connection, numbered: Sequence[tuple[int, Delivery, Chang
     rejected = [
         row
         for number, delivery, _ in numbered
+        if delivery.decoded.rejections
         for row in _rows(delivery.account, number, delivery.decoded.rejections)
     ]
     if rejected:

@@ -22,8 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from service.ledger.database.engine import insert_into
+from service.ledger.database.engine import Upsert
 from service.ledger.database.in_list import in_list
+from service.ledger.database.statements.bulk import inserting
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import DEALS, NEEDS, STATE, TASKS
 from service.model import FIELDS, Delivery, Entity, Instant, Need
 from service.projections.batch import Merged
@@ -109,25 +111,27 @@ def note(connection: Connection, account: str, wanted: Mapping[Need, int], now: 
     unknown = wanted.keys() - _named(connection, account, wanted)
     if not unknown:
         return
-    statement = insert_into(connection.dialect.name, NEEDS)
-    statement = statement.on_conflict_do_update(
+    rows = [(account, need.entity, need.id, wanted[need], 0, now) for need in sorted(unknown)]
+    _WANT.run(connection, rows)
+
+
+def _wanting(statement: Upsert) -> Upsert:
+    return statement.on_conflict_do_update(
         index_elements=["account", "entity", "id"], set_={"wanted_by": statement.excluded.wanted_by}
     )
-    fresh = {"account": account, "tries": 0, "ask_at": now}
-    rows = [
-        {**fresh, "entity": need.entity, "id": need.id, "wanted_by": wanted[need]} for need in sorted(unknown)
-    ]
-    connection.execute(statement, rows)
 
 
-_NAMED = union_all(
-    *(
-        select(literal_column(f"'{entity}'"), STATE[entity].c.id).where(
-            STATE[entity].c.account == bindparam("account"),
-            in_list(STATE[entity].c.id, entity),
-            STATE[entity].c.name != "",
+_WANT = inserting(NEEDS, _wanting)
+_NAMED = Prepared(
+    union_all(
+        *(
+            select(literal_column(f"'{entity}'"), STATE[entity].c.id).where(
+                STATE[entity].c.account == bindparam("account"),
+                in_list(STATE[entity].c.id, entity),
+                STATE[entity].c.name != "",
+            )
+            for entity in sorted(set(LINKS.values()))
         )
-        for entity in sorted(set(LINKS.values()))
     )
 )
 
@@ -141,7 +145,7 @@ def _named(connection: Connection, account: str, needs: Iterable[Need]) -> set[N
     if not any(ids.values()):
         return set()
     return {
-        Need(entity, named_id) for entity, named_id in connection.execute(_NAMED, {"account": account, **ids})
+        Need(entity, named_id) for entity, named_id in _NAMED.rows(connection, {"account": account, **ids})
     }
 
 

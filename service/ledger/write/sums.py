@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import repeat
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 
 from service.ledger.database.engine import Upsert
-from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Wanted, deleting, inserting
+from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Row, Wanted, deleting, inserting
 from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import SUMS
 from service.projections import FLOW
@@ -31,8 +32,8 @@ _FEEDING: Final = tuple(relation for relation in FLOW.relations if relation.feed
 _KEY: Final = max(len(relation.key) for relation in _FEEDING)
 _MEASURES: Final = max(len(relation.measures) for relation in _FEEDING)
 
-About: TypeAlias = Mapping[Relation, Mapping[str, Cells]]
-"""Rows of the relations that feed some entity, by the entity's id."""
+About: TypeAlias = Mapping[Relation, Cells]
+"""The rows about one entity, of the relations that have some."""
 
 
 def _rows_about(index: int, of: Of) -> Select[*tuple[Any, ...]]:
@@ -51,15 +52,19 @@ def _rows_about(index: int, of: Of) -> Select[*tuple[Any, ...]]:
 _ABOUT: Final = Lookup(lambda of: union_all(*(_rows_about(index, of) for index in range(len(_FEEDING)))))
 
 
-def about(connection: Connection, wanted: Mapping[Middle, Wanted]) -> Mapping[str, About]:
-    """The rows about some entities of some accounts, by account; one statement for all of them."""
-    found: dict[str, dict[Relation, dict[str, dict[Key, Measures]]]] = {}
+def about(
+    connection: Connection, wanted: Mapping[Middle, Wanted]
+) -> Mapping[str, Mapping[Middle, Mapping[str, About]]]:
+    """The rows about some entities of some accounts, by account, entity and its id; one statement for all of
+    them."""
     texts = {str(entity): wanted.get(entity, {}) for entity in FLOW.feeding}
+    found: dict[str, dict[Middle, dict[str, dict[Relation, dict[Key, Measures]]]]] = {}
     for account, index, *columns in _ABOUT.rows(connection, **texts):
         relation = _FEEDING[index]
+        assert relation.feeds is not None
         key = _key(relation, columns)
-        measures = tuple(columns[_KEY : _KEY + len(relation.measures)])
-        found.setdefault(account, {}).setdefault(relation, {}).setdefault(str(key[0]), {})[key] = measures
+        own = found.setdefault(account, {}).setdefault(relation.feeds, {}).setdefault(str(key[0]), {})
+        own.setdefault(relation, {})[key] = tuple(columns[_KEY : _KEY + len(relation.measures)])
     return found
 
 
@@ -115,22 +120,19 @@ def _removal(relation: Relation) -> Bulk:
 
 def add(connection: Connection, deltas: Mapping[str, Deltas]) -> None:
     """Add deltas to the relations of some accounts, and delete the rows that come to nothing."""
-    for relation in FLOW.relations:
-        changes = [
-            (account, key, measures)
-            for account, of_account in deltas.items()
-            for key, measures in sorted(of_account.get(relation, {}).items())
-        ]
-        _addition(relation).run(
-            connection, [(account, *key, *measures) for account, key, measures in changes]
-        )
-        counts = relation.counts
-        emptied = [
-            (account, *key)
-            for account, key, measures in changes
-            if any(measures[index] < 0 for index in counts)
-        ]
-        _removal(relation).run(connection, emptied)
+    added: defaultdict[Relation, list[Row]] = defaultdict(list)
+    emptied: defaultdict[Relation, list[Row]] = defaultdict(list)
+    for account, of_account in deltas.items():
+        for relation, cells in of_account.items():
+            counts = relation.counts
+            for key, measures in cells.items():
+                added[relation].append((account, *key, *measures))
+                if any(measures[index] < 0 for index in counts):
+                    emptied[relation].append((account, *key))
+    for relation, changed in added.items():
+        _addition(relation).run(connection, sorted(changed))
+    for relation, keys in emptied.items():
+        _removal(relation).run(connection, sorted(keys))
 
 
 def clear(connection: Connection, account: str) -> None:

@@ -166,6 +166,17 @@ def test_a_transaction_ends_as_asked_and_none_begins_by_itself(connection: Any) 
     assert connection.execute("SELECT count(*) FROM rooms").fetchone() == (0,)
 
 
+def test_a_statement_ends_with_its_last_row_or_its_cursor(connection: Any) -> None:
+    connection.execute("BEGIN")
+    insert = "INSERT INTO rooms VALUES (?, 'attic') RETURNING id"
+    held = connection.execute(insert, (3,))
+    assert held.fetchone() == (3,)  # its last row
+    connection.execute("SELECT id FROM rooms")  # a cursor that nobody has
+    connection.commit()
+    assert held.fetchone() is None
+    assert connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
+
+
 def test_progress_is_told_and_a_function_is_called(connection: Any) -> None:
     told: list[int] = []
     connection.set_progress_handler(lambda: told.append(1), 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -82,10 +83,10 @@ def test_a_file_that_is_not_the_one_at_its_path_is_noticed_before_a_commit_and_a
 def test_a_folder_that_cannot_be_looked_at_stores_nothing_and_is_not_taken_for_moved(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_path: Path) -> None:
+    def fails(_path: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(Path, "stat", fails)
+    monkeypatch.setattr(os, "stat", fails)
     with pytest.raises(Away) as told:
         note(database, 2)
     assert type(told.value) is Away

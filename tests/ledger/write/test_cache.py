@@ -20,8 +20,8 @@ from service.ledger.write.apply import Applied, apply_all, reapply
 from service.ledger.write.batch.cache import AccountRows, Cache
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import Head
+from service.ledger.write.sums import About
 from service.model import FIELDS, Change, Decoded, Delivery, later
-from service.projections.flow import Middle
 from service.projections.merge import Record, Run
 from tests.clocks import StandingClock
 from tests.histories import HOUR, at
@@ -72,16 +72,14 @@ def unlike_the_database(database: Database, cache: Cache, account: str = "office
         for entity in FIELDS:
             stored = state.load(connection, account, entity, rows.records[entity])
             wrong += [key for key, record in rows.records[entity].items() if record != stored.get(key)]
-        for relation, about in rows.about.items():
-            assert relation.feeds is not None
-            feeds: Middle = relation.feeds
-            stored_about = (
-                sums.about(connection, {feeds: {account: about}}).get(account, {}).get(relation, {})
-            )
-            wrong += [
-                (relation.name, key) for key, cells in about.items() if cells != stored_about.get(key, {})
-            ]
+        for feeds, about in rows.about.items():
+            read = sums.about(connection, {feeds: {account: about}}).get(account, {}).get(feeds, {})
+            wrong += [key for key, own in about.items() if _filled(own) != _filled(read.get(key, {}))]
     return wrong
+
+
+def _filled(about: About) -> About:
+    return {relation: rows for relation, rows in about.items() if rows}
 
 
 def board(database: Database) -> tuple[object, list[object]]:

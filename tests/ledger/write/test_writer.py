@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from sqlalchemy import event, func, select
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import OperationalError
 
 from service.ledger.database.errors import Unavailable
@@ -223,7 +222,7 @@ async def test_that_nothing_can_be_stored_is_known_at_once_and_so_is_that_it_can
     """A disk without room: small writes go on, and prove nothing."""
     monkeypatch.setattr(writer_module, "PROBE_SECONDS", 0.05)
     ledger = Ledger(sqlite_ledgers(), NOW)
-    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.2)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, patience=0.5)
     seen: list[bool] = []
     writer.on_storing.append(lambda: seen.append(writer.storing))
     async with running(writer):
@@ -284,15 +283,15 @@ async def test_an_account_that_another_transaction_holds_is_no_sign_that_nothing
 def limited_pages(ledger: Ledger) -> Iterator[None]:
     """The database's file may not grow, as on a full disk."""
 
-    def limit(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
-        connection.cursor().execute("PRAGMA max_page_count = 1")  # not less than there are
+    def limit(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # not less than there are
 
-    def lift(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
-        connection.cursor().execute("PRAGMA max_page_count = 1000000")
+    def lift(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
 
-    event.listen(ledger.engine, "checkout", limit)
+    event.listen(ledger.engine, "begin", limit)
     try:
         yield
     finally:
-        event.remove(ledger.engine, "checkout", limit)
-        event.listen(ledger.engine, "checkout", lift)
+        event.remove(ledger.engine, "begin", limit)
+        event.listen(ledger.engine, "begin", lift)

@@ -23,3 +23,9 @@ def _first() -> Any:
 
 
 driver: Final = _first()
+
+if driver.__name__ == "pysqlite3":
+    # It looks for a way to bind what is no number and no text. For these it would find out each time, by an
+    # exception, that there is none, and that takes longer than to store a row.
+    driver.register_adapter(type(None), {}.get)
+    driver.register_adapter(bool, int)

@@ -9,6 +9,7 @@ SQLite's codes, and it begins no transactions by itself, which the service does 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -94,11 +95,16 @@ def _translated(error: apsw.Error) -> Error:
     return translated
 
 
+def _note(columns: list[Any], cursor: apsw.Cursor, _statement: str, _bindings: object) -> bool:
+    """Note the columns of a statement before it runs: afterwards APSW knows them no more."""
+    columns[:] = cursor.description
+    return True
+
+
 class Cursor:
     """As in DB-API.
 
     Attributes:
-        description: The columns of the last statement; None if it has none.
         rowcount: How many rows the last statement changed.
     """
 
@@ -107,14 +113,16 @@ class Cursor:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        self._cursor.exec_trace = self._begin
-        self.description: Any = None
+        self._columns: list[Any] = []
+        # Nothing that it calls may lead back here: a cursor that is let go must end its statement at once.
+        self._cursor.exec_trace = partial(_note, self._columns)
+        self._ahead: tuple[Any, ...] | None = None
         self.rowcount = 0
 
-    def _begin(self, cursor: apsw.Cursor, _statement: str, _bindings: object) -> bool:
-        """Note the columns before the statement runs: afterwards APSW knows them no more."""
-        self.description = cursor.description or None
-        return True
+    @property
+    def description(self) -> tuple[Any, ...] | None:
+        """The columns of the last statement; None if it has none."""
+        return tuple(self._columns) or None
 
     @property
     def lastrowid(self) -> int:
@@ -130,35 +138,40 @@ class Cursor:
         return self._run(self._cursor.executemany, statement, parameters)
 
     def _run(self, execute: Callable[..., object], statement: str, parameters: Any) -> Cursor:
-        self.description = None
+        self._columns.clear()
         try:
             before = self._connection.total_changes()
             execute(statement, parameters)
             self.rowcount = self._connection.total_changes() - before
+            self._ahead = next(self._cursor, None)
         except apsw.Error as error:
             raise _translated(error) from error
         return self
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """As in DB-API."""
+        """As in DB-API. The next row is read ahead, as `sqlite3` does: a statement ends with its last row, so
+        that it keeps no transaction from its end."""
+        row = self._ahead
         try:
-            return next(self._cursor, None)
+            self._ahead = None if row is None else next(self._cursor, None)
         except apsw.Error as error:
             raise _translated(error) from error
+        return row
 
     def fetchmany(self, size: int = arraysize) -> list[tuple[Any, ...]]:
         """As in DB-API."""
-        try:
-            return list(islice(self._cursor, size))
-        except apsw.Error as error:
-            raise _translated(error) from error
+        return list(islice(self, size))
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """As in DB-API."""
+        if self._ahead is None:
+            return []
         try:
-            return list(self._cursor)
+            rows = [self._ahead, *self._cursor]
         except apsw.Error as error:
             raise _translated(error) from error
+        self._ahead = None
+        return rows
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter(self.fetchone, None)

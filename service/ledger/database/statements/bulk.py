@@ -35,7 +35,7 @@ from service.ledger.database.engine import SHARDED, Upsert, insert_into
 from service.ledger.database.in_list import in_list, in_pairs
 from service.ledger.database.statements.prepared import Prepared
 
-Row: TypeAlias = Sequence[Any]
+Row: TypeAlias = tuple[Any, ...]
 Given: TypeAlias = Mapping[str, ColumnElement[Any]]
 """What a statement takes for each column of a row."""
 

@@ -89,7 +89,8 @@ class Prepared:
         fetch: bool = True,
         many: bool = False,
     ) -> list[tuple[Any, ...]]:
-        cursor: Any = connection.connection.cursor()
+        driver: Any = connection.connection.dbapi_connection  # the pool's proxy of it costs more than a row
+        cursor = driver.cursor()
         for listener in connection.engine.dispatch.before_cursor_execute:
             listener(connection, cursor, compiled.text, arguments, None, many)
         try:

@@ -6,6 +6,7 @@ them is one statement for all accounts.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from service.ledger.write.batch.load import AccountBatch
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, invalidation_of
 from service.ledger.write.state import Saved
-from service.model import FIELDS, Instant, Source
+from service.model import FIELDS, Entity, Instant, Source
 from service.projections import FLOW
 from service.projections.batch import Merged, Records, merge_batch
 from service.projections.facts import DealFacts
@@ -91,13 +92,14 @@ def _known(deals: Mapping[str, DealFacts], _ids: AbstractSet[str]) -> Mapping[st
 
 
 def _store(connection: Connection, merged: Sequence[_Merged], flowed: Sequence[Flowed]) -> None:
-    for entity in FIELDS:
-        saved = [
-            Saved(one.batch.account.id, entity_id, record, one.stored[entity].get(entity_id))
-            for one in merged
-            for entity_id, record in one.merged.records.get(entity, {}).items()
-        ]
-        state.save(connection, entity, saved)
+    saved: defaultdict[Entity, list[Saved]] = defaultdict(list)
+    for one in merged:
+        account, stored = one.batch.account.id, one.stored
+        for entity, records in one.merged.records.items():
+            before = stored[entity]
+            saved[entity] += [Saved(account, id, record, before.get(id)) for id, record in records.items()]
+    for entity, some in saved.items():
+        state.save(connection, entity, some)
     deltas = {one.batch.account.id: flow.deltas for one, flow in zip(merged, flowed, strict=True)}
     sums.add(connection, deltas)
     for one, flow in zip(merged, flowed, strict=True):

@@ -8,14 +8,16 @@ may have failed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Final
 
 from service.ledger.write.heads import Head
 from service.ledger.write.sums import About
 from service.model import FIELDS, Entity
-from service.projections.flow import Cells, Deltas, Key, Relation
+from service.projections import FLOW
+from service.projections.flow import NO_CELLS, Cells, Deltas, Key, Measures, Middle
 from service.projections.merge import Record
 
 ROWS: Final = 16_384
@@ -29,26 +31,23 @@ def _by_entity() -> dict[Entity, dict[str, Record | None]]:
     return {entity: {} for entity in FIELDS}
 
 
+def _by_feeding() -> dict[Middle, dict[str, About]]:
+    return {entity: {} for entity in FLOW.feeding}
+
+
 @dataclass(slots=True)
 class AccountRows:
     """Rows of an account, as they were before a transaction.
 
     Args:
         records: By entity and id; None where there is none.
-        about: By feeding relation and the id of the entity that they are about; empty where there are none.
+        about: The sums about entities, by entity and id.
         size: An upper bound of their number: rows that were read or stored.
     """
 
     records: dict[Entity, dict[str, Record | None]] = field(default_factory=_by_entity)
-    about: dict[Relation, dict[str, Cells]] = field(default_factory=dict)
+    about: dict[Middle, dict[str, About]] = field(default_factory=_by_feeding)
     size: int = 0
-
-    def know(self, relations: Iterable[Relation], ids: Collection[str], found: About) -> None:
-        """Take over the rows of some relations about some entities that were read."""
-        for relation in relations:
-            rows, about = found.get(relation, {}), self.about.setdefault(relation, {})
-            about.update((entity_id, rows.get(entity_id, {})) for entity_id in ids)
-            self.size += len(ids)
 
     def store(self, records: Mapping[Entity, Mapping[str, Record]], deltas: Deltas) -> None:
         """Take over what a transaction stores."""
@@ -56,16 +55,24 @@ class AccountRows:
             self.records[entity].update(changed)
             for record in changed.values():
                 self.size += 1 if record.run is None else 1 + len(record.run.stamps) // STAMPS
-        for relation, about in self.about.items():
-            for key, measures in deltas.get(relation, {}).items():
-                if (rows := about.get(str(key[0]))) is not None:
+        for relation, cells in deltas.items():
+            if relation.feeds is None:
+                continue
+            about = self.about[relation.feeds]
+            for key, measures in cells.items():
+                entity_id = str(key[0])
+                if (known := about.get(entity_id)) is not None:
+                    rows = _sum(known.get(relation, NO_CELLS), key, measures)
+                    about[entity_id] = {**known, relation: rows}
                     self.size += 1
-                    added = relation.plus(rows.get(key, relation.zero), measures)
-                    about[str(key[0])] = {**rows, key: added} if any(added) else _without(rows, key)
 
 
-def _without(rows: Cells, key: Key) -> Cells:
-    return {other: measures for other, measures in rows.items() if other != key}
+def _sum(rows: Cells, key: Key, measures: Measures) -> Cells:
+    """Rows after one of them was added to; one that came to nothing is there no more."""
+    added = tuple(map(add, rows[key], measures)) if key in rows else measures
+    if any(added):
+        return {**rows, key: added}
+    return {other: kept for other, kept in rows.items() if other != key}
 
 
 class Cache:

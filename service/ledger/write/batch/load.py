@@ -5,9 +5,11 @@ Each read is one statement for all accounts of a transaction, and none for rows 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
@@ -18,13 +20,16 @@ from service.ledger.database.tables import STATE, TASKS
 from service.ledger.write import heads, state, sums
 from service.ledger.write.batch.cache import AccountRows
 from service.ledger.write.heads import Head
-from service.model import FIELDS, Change, Delivery, Entity, Instant, Micros
+from service.ledger.write.sums import About
+from service.model import Change, Delivery, Entity, Instant, Micros
 from service.projections import FLOW
 from service.projections.batch import Merged, Records
 from service.projections.facts import DealFacts, Moment, Rules, deal_facts
-from service.projections.flow import Cells, Middle, Relation
+from service.projections.flow import NO_CELLS, Cells, Key, Measures, Middle, Relation
 from service.projections.merge import Record, merge
 from service.projections.mergers import LINKS, NO_REDIRECTION, Redirection, left_of, links, successors
+
+_NOTHING: Final[About] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class AccountBatch:
     Args:
         head: Before the transaction.
         numbered: Deliveries with their numbers.
+        changes: Every change, with its delivery's number.
         moments: The moment that the board is true at, and the one that it will be true at.
         ticks: Whether the clock alone changes the board between them.
         rows: The account's rows that are known.
@@ -43,14 +49,10 @@ class AccountBatch:
     head: Head
     rules: Rules
     numbered: Sequence[tuple[int, Delivery]]
+    changes: Sequence[tuple[int, Change]]
     moments: tuple[Moment, Moment]
     ticks: bool
     rows: AccountRows
-
-    @property
-    def changes(self) -> list[tuple[int, Change]]:
-        """Every change, with its delivery's number."""
-        return [(number, change) for number, delivery in self.numbered for change in delivery.decoded.changes]
 
     def records(self, entity: Entity, ids: Iterable[str]) -> dict[str, Record]:
         """The records of some entities, all of which were loaded; without those that there are not."""
@@ -76,6 +78,7 @@ def account_batch(
         head,
         rules,
         numbered,
+        [(number, change) for number, delivery in numbered for change in delivery.decoded.changes],
         (Moment(head.as_of, rules.day(head.as_of)), Moment(moment, rules.day(moment))),
         ticks=moment >= head.next_tick_at or moment < head.as_of,
         rows=rows,
@@ -85,21 +88,26 @@ def account_batch(
 def load(connection: Connection, batches: Sequence[AccountBatch]) -> list[Records]:
     """For each batch, the records of the entities that it changes, and of the tasks that the clock
     changes."""
-    wanted: list[dict[Entity, set[str]]] = []
-    for batch in batches:
-        ids: dict[Entity, set[str]] = {}
-        for _, change in batch.changes:
-            ids.setdefault(change.entity, set()).add(change.id)
-        if batch.ticks and (ticked := _ticked_tasks(connection, batch)):
-            ids.setdefault("task", set()).update(ticked)
-        wanted.append(ids)
-    for entity in FIELDS:
-        some = [(batch, ids[entity]) for batch, ids in zip(batches, wanted, strict=True) if entity in ids]
-        _load_records(connection, entity, some)
+    wanted = [_changed(connection, batch) for batch in batches]
+    by_entity: defaultdict[Entity, list[tuple[AccountBatch, Collection[str]]]] = defaultdict(list)
+    for batch, ids in zip(batches, wanted, strict=True):
+        for entity, some in ids.items():
+            by_entity[entity].append((batch, some))
+    for entity, pairs in by_entity.items():
+        _load_records(connection, entity, pairs)
     return [
         {entity: batch.records(entity, some) for entity, some in ids.items()}
         for batch, ids in zip(batches, wanted, strict=True)
     ]
+
+
+def _changed(connection: Connection, batch: AccountBatch) -> Mapping[Entity, AbstractSet[str]]:
+    ids: defaultdict[Entity, set[str]] = defaultdict(set)
+    for _, change in batch.changes:
+        ids[change.entity].add(change.id)
+    if batch.ticks and (ticked := _ticked_tasks(connection, batch)):
+        ids["task"] |= ticked
+    return ids
 
 
 def _load_records(
@@ -111,6 +119,8 @@ def _load_records(
         for batch, ids in wanted
         if (unknown := [entity_id for entity_id in ids if entity_id not in batch.rows.records[entity]])
     }
+    if not missing:
+        return
     found = state.load_all(connection, entity, {account: ids for account, (_, ids) in missing.items()})
     for account, (rows, ids) in missing.items():
         records = found.get(account, {})
@@ -120,12 +130,12 @@ def _load_records(
 
 def load_redirection(connection: Connection, batch: AccountBatch, loaded: Records) -> Redirection:
     """What a batch leads elsewhere: nothing, and without a statement, as long as there is no merger."""
+    if "merger" not in loaded and not batch.head.mergers:
+        return NO_REDIRECTION
     told = {key: record.copy() for key, record in loaded.get("merger", {}).items()}
     for number, change in batch.changes:
         if change.entity == "merger":
             merge(told.setdefault(change.id, Record()), change, number)
-    if not told and not batch.head.mergers:
-        return NO_REDIRECTION
     linked = _linked(connection, batch.account.id, told) if told else {}
     keys = {key for _, change in batch.changes for key in links(change.entity, change.fields)}
     for entity, records in linked.items():
@@ -184,28 +194,38 @@ def load_about(
 
 def cells(connection: Connection, batch: AccountBatch, relation: Relation, ids: AbstractSet[str]) -> Cells:
     """The rows of a feeding relation about some entities."""
-    about = batch.rows.about.setdefault(relation, {})
-    if relation.feeds is not None and (unknown := ids - about.keys()):
-        _load_about(connection, [(batch, {relation.feeds: unknown})])
-    return {key: measures for entity_id in ids for key, measures in about[entity_id].items()}
+    if relation.feeds is None:
+        return NO_CELLS
+    about = batch.rows.about[relation.feeds]
+    if not all(entity_id in about for entity_id in ids):
+        _load_about(connection, [(batch, {relation.feeds: ids})])
+    found: dict[Key, Measures] = {}
+    for entity_id in ids:
+        if rows := about[entity_id].get(relation):
+            found.update(rows)
+    return found
 
 
 def _load_about(
     connection: Connection, wanted: Iterable[tuple[AccountBatch, Mapping[Middle, AbstractSet[str]]]]
 ) -> None:
     """Read those sums about deals and clients that are not known yet."""
-    missing: dict[Middle, dict[str, AbstractSet[str]]] = {entity: {} for entity in FLOW.feeding}
-    batches = {}
+    missing: dict[Middle, dict[str, list[str]]] = {entity: {} for entity in FLOW.feeding}
+    rows = {}
     for batch, by_entity in wanted:
-        batches[batch.account.id] = batch
+        rows[batch.account.id] = batch.rows
         for entity, ids in by_entity.items():
-            known = batch.rows.about.get(FLOW.feeding[entity][0], {})
-            if unknown := ids - known.keys():
+            known = batch.rows.about[entity]
+            if unknown := [one for one in ids if one not in known]:  # a difference would go through the cache
                 missing[entity][batch.account.id] = unknown
+    if not any(missing.values()):
+        return
     found = sums.about(connection, missing)
     for entity, by_account in missing.items():
-        for account, ids in by_account.items():
-            batches[account].rows.know(FLOW.feeding[entity], ids, found.get(account, {}))
+        for account, unknown in by_account.items():
+            known, read = rows[account].about[entity], found.get(account, {}).get(entity, {})
+            known.update({one: read.get(one, _NOTHING) for one in unknown})
+            rows[account].size += len(unknown) + sum(map(len, read.values()))
 
 
 def _ticked_tasks(connection: Connection, batch: AccountBatch) -> set[str]:
