@@ -72,6 +72,15 @@ def test_a_port_that_is_taken_is_told_with_the_next_free_one(run: Callable[..., 
     assert "is taken by another program; the next free one: --port " in text
 
 
+def test_so_it_is_with_several_workers(
+    run: Callable[..., Result], postgres_ledgers: Callable[[], str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", "--workers", "2", "--port", port, LOSSBOARD_DATABASE_URL=postgres_ledgers())
+    assert "is taken by another program; the next free one: --port " in told(done)
+
+
 def test_every_variable_that_is_not_set_is_named_at_once(run: Callable[..., Result]) -> None:
     config = CONFIG.replace(f'"{TOKEN}"', '["env:FIRST", "file:/nowhere/second"]', 1)
     config = 'metrics_token = "env:METRICS"\n' + config.split("\n", 2)[2]
