@@ -198,7 +198,7 @@ def test_a_delivery_is_not_blamed_for_its_machine(
         def fails(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr("service.ledger.write.committer.apply", fails)
+        monkeypatch.setattr("service.ledger.write.committer.apply_all", fails)
         (result,), _ = working.commit([of_a_deal("a")])
         assert isinstance(result, Unavailable)
         monkeypatch.undo()
