@@ -77,8 +77,9 @@ class Row:
         if self.ratio is None or self.spread is None:
             return f"{self.name}: not run"
         low, high = map(number, self.spread)
-        goal = "" if self.goal is None else f"; goal {self.goal}: {self.verdict}"
-        return f"{self.name}: {number(self.ratio)} ({low} to {high}); {self.value}{goal}"
+        goal = "" if self.goal is None else f"goal {self.goal}: {self.verdict}"
+        parts = (f"{self.name}: {number(self.ratio)} ({low} to {high})", self.value, goal)
+        return "; ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)

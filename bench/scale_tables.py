@@ -81,7 +81,8 @@ _UNITS: Final = (" ms", " ms", " bytes", " bytes")
 
 
 def _sizes(figures: Figures) -> list[list[str]]:
-    return [[row.name, _shown(figures, row)] for row in (*cost.ROWS, *cost.LARGE_ROWS)]
+    rows = [row for row in (*cost.ROWS, *cost.LARGE_ROWS) if row.goal is not None]
+    return [[row.name, _shown(figures, row)] for row in rows]
 
 
 def _processes(figures: Figures) -> list[list[str]]:

@@ -79,7 +79,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     readers = Readers.of(database, accounts, clock)
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
     runner = _runner(config, database, writer, clock, metrics)
-    refused = RefusedRequests(database, accounts, clock)
+    screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     soundness = Soundness(database, clock)
@@ -89,9 +89,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     brake = Brake(clock, metrics.failed_proof)
     runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
-    writer.on_storing.append(hub.on_storing)
-    ticker.on_set.append(hub.on_clock_set)
-    writer.on_fault.append(soundness.on_fault)
+    _tell_of_troubles(writer, ticker, hub, soundness)
     if runner is not None:
         on_seq.append(runner.on_seq)
         runs.append(runner.run)
@@ -99,7 +97,6 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         follower.on_seq += on_seq
         on_seq.append(follower.announce)
         runs.append(follower.run)
-    screens = NamedScreens(Screens(database), clock)
     classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     routes = [
@@ -111,6 +108,13 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     ]
     app = Application(routes, config.root_path, _lifespan(writer, hub, runs, database))
     return Service(app, writer, hub, metrics)
+
+
+def _tell_of_troubles(writer: Writer, ticker: Ticker, hub: Hub, soundness: Soundness) -> None:
+    """Have those told that nothing can be stored, that the clock was set, that a page is damaged."""
+    writer.on_storing.append(hub.on_storing)
+    ticker.on_set.append(hub.on_clock_set)
+    writer.on_fault.append(soundness.on_fault)
 
 
 class Application(Starlette):

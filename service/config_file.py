@@ -8,12 +8,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from service import references
 from service.adapters import ADAPTERS, Adapter
 from service.config import Account, Api, Config, ConfigError, Language, Limits, Secret, zone
 from service.money import currency_code, parse_amount
@@ -75,8 +77,8 @@ class _File(msgspec.Struct):
     metrics_token: str | None = None
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Read and check a configuration. Raises `ConfigError`."""
+def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Config:
+    """Read and check a configuration; `secrets` as in `references.resolved`. Raises `ConfigError`."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -84,14 +86,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     try:
-        return replace(parse(raw, environ), file=str(path))
+        return replace(parse(raw, environ, secrets=secrets), file=str(path))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
-    """Check a configuration that was read already. Raises `ConfigError`."""
-    file = _table(_resolved(dict(raw), environ, ""), _File, "")
+def parse(raw: Mapping[str, object], environ: Mapping[str, str], *, secrets: bool = True) -> Config:
+    """Check a configuration that was read already; `secrets` as in `load`. Raises `ConfigError`."""
+    file = _table(references.resolved(raw, environ, secrets=secrets), _File, "")
     keyed = {f"accounts[{index}]": raw for index, raw in enumerate(file.accounts)}
     root_path = _root_path(file.root_path)
     accounts = tuple(_working(_account(raw, root_path, key), key) for key, raw in keyed.items())
@@ -99,7 +101,9 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     for index, account_id in enumerate(ids := [account.id for account in accounts]):
         _check(account_id not in ids[:index], f"accounts[{index}].id", f"{account_id!r} is used twice")
     _check(0 < file.keep_bodies_days <= 3650, "keep_bodies_days", "1 to 3650 days")
-    database_url = _database_url(environ.get(DATABASE_VARIABLE) or file.database_url, "database_url")
+    if any(environ.get(name) for name in (DATABASE_VARIABLE, f"{DATABASE_VARIABLE}_FILE")):
+        file.database_url = references.from_environment(DATABASE_VARIABLE, environ)
+    database_url = _database_url(file.database_url, "database_url")
     listen_url = None if file.listen_url is None else _database_url(file.listen_url, "listen_url")
     on_sqlite = "sqlite" in (database_url[:6], (listen_url or "")[:6])
     _check(listen_url is None or not on_sqlite, "listen_url", "only with PostgreSQL")
@@ -128,7 +132,9 @@ def _table(raw: object, table: type[_Table], key: str, *, also: Sequence[str] = 
     """
     known = [*(field.encode_name for field in msgspec.structs.fields(table)), *also]
     for name in raw if isinstance(raw, dict) else ():
-        _check(name in known, f"{key}.{name}".lstrip("."), f"unknown key; known are: {', '.join(known)}")
+        meant = "".join(f"did you mean {one}? " for one in get_close_matches(name, known, 1))
+        expected = f"unknown key; {meant}known are: {', '.join(known)}"
+        _check(name in known, f"{key}.{name}".lstrip("."), expected)
     try:
         return msgspec.convert(raw, table, dec_hook=_zone)
     except msgspec.ValidationError as error:
@@ -139,19 +145,6 @@ def _table(raw: object, table: type[_Table], key: str, *, also: Sequence[str] = 
 def _zone(_type: type, name: Any) -> ZoneInfo:
     """A time zone, the one type in a table that msgspec does not know. Raises `ValueError`."""
     return zone(str(name))
-
-
-def _resolved(value: object, environ: Mapping[str, str], key: str) -> object:
-    """The same, with every string `env:NAME` replaced by that variable's value."""
-    if isinstance(value, dict):
-        return {name: _resolved(inner, environ, f"{key}.{name}".lstrip(".")) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_resolved(inner, environ, f"{key}[{index}]") for index, inner in enumerate(value)]
-    if isinstance(value, str) and value.startswith("env:"):
-        name = value.removeprefix("env:")
-        _check(environ.get(name), key, f"the environment variable {name} is not set")
-        return environ[name]
-    return value
 
 
 def _database_url(url: str, key: str) -> str:
@@ -266,7 +259,8 @@ def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret
     _check(secrets and all(secrets), key, "expected a secret, or a list of them")
     for secret in secrets:
         try:
-            adapter.check_secret(secret)
+            if secret != references.ABSENT:
+                adapter.check_secret(secret)
         except ValueError as error:
             raise ConfigError(f"{key}: {error}") from None
     return tuple(Secret(secret) for secret in secrets)

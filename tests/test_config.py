@@ -129,7 +129,10 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ({"language": "fr"}, r"accounts\[0\].language"),
         ({"viewer_token": "short"}, r"accounts\[0\].viewer_token: expected at least 16"),
         ({"colour": "red"}, r"accounts\[0\].colour: unknown key; known are: id, title, .* api, standard$"),
-        ({"crm": "bitrix24", "bitrix": {}}, r"accounts\[0\].bitrix: unknown key; known are: .* bitrix24$"),
+        (
+            {"crm": "bitrix24", "bitrix": {}},
+            r"accounts\[0\].bitrix: unknown key; did you mean bitrix24\? known are: .* bitrix24$",
+        ),
         ({"crm": "sugar", "sugar": {}}, r"accounts\[0\].crm: 'sugar' is not supported"),
         ({"crm": 5}, r"accounts\[0\].crm: Expected `str`"),
         ({"crm": "sugar"}, r"accounts\[0\].crm: 'sugar' is not supported; supported are: standard, amocrm, "),

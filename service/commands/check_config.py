@@ -10,13 +10,13 @@ import click
 from service.clock import SystemClock
 from service.commands import operations
 from service.commands.crm import api
-from service.commands.options import with_config
+from service.commands.options import with_secrets
 from service.config import Config
 
 
 @click.command("check-config")
 @click.option("--online", is_flag=True, help="Also ask each account's CRM whether it answers.")
-@with_config
+@with_secrets
 def check_config(config: Config, online: bool) -> None:
     """Check the configuration and print each account; exit code 1 if a CRM does not answer as it should."""
     clean = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from service.clock import SystemClock
 from service.commands import operations
 from service.commands import tail as told
-from service.commands.options import accounts, bar, with_config
+from service.commands.options import accounts, as_json, bar, show, with_config
 from service.config import Config
 from service.ledger.upkeep import attach
 from service.ledger.write import log
@@ -21,12 +23,19 @@ def quarantine() -> None:
 
 @quarantine.command("list")
 @click.argument("account_id", required=False)
+@as_json
 @with_config
-def quarantine_list(config: Config, account_id: str | None) -> None:
-    """List quarantined deliveries, oldest first."""
-    for account in accounts(config, account_id):
-        for row in attach.read(config.database_url, log.quarantined, account.id):
-            click.echo(f"{account.id} {row.number} part {row.part}: {row.error}")
+def quarantine_list(config: Config, account_id: str | None, json: bool) -> None:
+    """List quarantined deliveries, oldest first; exit code 1 if there are any."""
+    rows = [
+        row
+        for account in accounts(config, account_id)
+        for row in attach.read(config.database_url, log.quarantined, account.id)
+    ]
+    for row in rows:
+        show(json, f"{row.account} {row.number} part {row.part}: {row.error}", row)
+    if rows:
+        sys.exit(1)
 
 
 @quarantine.command("show")

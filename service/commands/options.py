@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from service.config import Account, Config
 from service.config_file import load
+from service.ledger.database.private_files import check_folder
 from service.operator_error import OperatorError
 
 CONFIG: Final = "lossboard.toml"
@@ -40,17 +42,36 @@ def listening_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_config(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--config`, and pass the loaded configuration to the command."""
+    """Add `--config`, and pass the loaded configuration to the command, which needs no secret of it."""
+    return _with_config(command, secrets=False)
 
+
+def with_secrets(command: Callable[..., None]) -> Callable[..., None]:
+    """As `with_config`, for a command that needs the secrets: every one must be set."""
+    return _with_config(command, secrets=True)
+
+
+def _with_config(command: Callable[..., None], *, secrets: bool) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(config_path: Path, **arguments: object) -> None:
         with plain_errors():
-            config = load(config_path, os.environ)
+            config = load(config_path, os.environ, secrets=secrets)
+            check_folder(config.database_url)
             command(config, **arguments)
 
     help = f"The configuration file (default: {CONFIG})."
     path = click.Path(path_type=Path)
     return click.option("--config", "config_path", type=path, default=CONFIG, help=help)(wrapped)
+
+
+def as_json(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--json`."""
+    return click.option("--json", is_flag=True, help="One JSON object a line, for programs.")(command)
+
+
+def show(json: bool, line: str, value: object) -> None:
+    """Print one thing: as a line for a person, or with `--json` as an object."""
+    click.echo(msgspec.json.encode(value) if json else line)
 
 
 def accounts(config: Config, account_id: str | None) -> tuple[Account, ...]:

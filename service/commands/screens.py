@@ -13,7 +13,7 @@ import segno
 
 from service.calendar import PeriodError, iso, local_day
 from service.clock import Clock, SystemClock
-from service.commands.options import accounts, with_config
+from service.commands.options import accounts, as_json, show, with_config
 from service.config import Account, Config
 from service.ledger.database.tables import Role
 from service.ledger.upkeep import attach
@@ -64,13 +64,13 @@ def add(config: Config, account_id: str, name: str, url: str | None, view: str |
         view = WALL if role == "viewer" else ""
     account = config.account(account_id)
     known = _address(url, "--url", config) or _address(account.public_url, "public_url", config)
-    address = known or f"{LOCAL_URL}{config.root_path}"
-    token = add_screen(config, account, name, SystemClock(), view, role)
-    link = f"{address}/boards/{account.id}?{urlencode({'token': token})}"
     if known is None:
-        click.echo(
-            "This link works on this machine only; give --url, or public_url in the configuration.", err=True
+        raise ScreenError(
+            "where do browsers reach the service? Give --url https://board.example, or public_url in the "
+            f"configuration; --url {LOCAL_URL} for a screen on this machine"
         )
+    token = add_screen(config, account, name, SystemClock(), view, role)
+    link = f"{known}/boards/{account.id}?{urlencode({'token': token})}"
     click.echo(link)
     if sys.stdout.isatty():
         click.echo(_qr_code(link))
@@ -90,14 +90,15 @@ def set_(config: Config, account_id: str, name: str, view: str) -> None:
 
 @screens.command("list")
 @click.argument("account_id", required=False)
+@as_json
 @with_config
-def list_(config: Config, account_id: str | None) -> None:
+def list_(config: Config, account_id: str | None, json: bool) -> None:
     """List screens with their views, and the times at which they were added and last open."""
     for account in accounts(config, account_id):
         listed = attach.read(config.database_url, named.listed, account.id)
         for screen in listed:
-            click.echo(_line(screen, account))
-        if not listed:
+            show(json, _line(screen, account), screen)
+        if not listed and not json:
             click.echo(f"{account.id}: no named screens")
 
 

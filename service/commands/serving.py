@@ -21,7 +21,7 @@ from service.app import Service, create_app
 from service.clock import Clock, SystemClock
 from service.commands import operations
 from service.commands.figures import rebuild_at_start
-from service.commands.options import listening_options, with_config
+from service.commands.options import listening_options, with_secrets
 from service.config import Account, Config, ConfigError, Secret
 from service.http import descriptors, supervisor
 from service.http.listening import listen
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 @click.command()
 @listening_options
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="PostgreSQL only.")
-@with_config
+@with_secrets
 def serve(config: Config, host: str, port: int, workers: int) -> None:
     """Receive webhooks and serve the boards."""
     serve_config(config, SystemClock(), host, port, rebuild_at_start, workers)

@@ -55,7 +55,7 @@ def usual(operation: Operation, opened: Office) -> Asked:
     account = "invented" if operation.path.endswith("happening") else "office"
     path = operation.path.replace("{account}", account).replace("{name}", "board.css")
     if operation is TAKE:
-        return Asked(path, opened.signed(EVENT), body=EVENT.encode())
+        return Asked(path, opened.signed(EVENT.encode()), body=EVENT.encode())
     if operation.method == "post":
         json = {"content-type": "application/json"}
         return Asked(path, opened.proof(opened.editor) | json, body=REASON.encode())

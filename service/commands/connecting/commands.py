@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -18,10 +18,19 @@ from service.adapters import ADAPTERS
 from service.clock import SystemClock
 from service.commands.connecting import new_file
 from service.commands.connecting.answers import Asking
-from service.commands.connecting.incoming import Incoming
+from service.commands.connecting.incoming import Came, Incoming
 from service.commands.connecting.send_test import send
 from service.commands.figures import rebuild_at_start
-from service.commands.options import CONFIG, accounts, listening_options, plain_errors, with_config
+from service.commands.options import (
+    CONFIG,
+    accounts,
+    as_json,
+    listening_options,
+    plain_errors,
+    show,
+    with_config,
+    with_secrets,
+)
 from service.commands.serving import serve_config
 from service.commands.tail import POLL_SECONDS
 from service.config import Account, Config
@@ -142,7 +151,7 @@ def _report(config: Config) -> None:
 @click.option(
     "--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service is reached."
 )
-@with_config
+@with_secrets
 def send_test(config: Config, account_id: str, url: str) -> None:
     """Post invented events, and take them back, as the account's CRM would.
 
@@ -159,13 +168,25 @@ def send_test(config: Config, account_id: str, url: str) -> None:
     "--lines", default=10, show_default=True, type=click.IntRange(0), help="Earlier deliveries to show."
 )
 @click.option("--once", is_flag=True, help="Show them and exit.")
+@as_json
 @with_config
-def tail(config: Config, account_id: str | None, lines: int, once: bool) -> None:
+def tail(config: Config, account_id: str | None, lines: int, once: bool, json: bool) -> None:
     """Follow deliveries and what each one changed, and what was refused, for a person who connects a CRM."""
     incoming = Incoming(config, accounts(config, account_id), lines)
     while True:
         for came in incoming.look():
-            click.echo(came.line)
+            show(json, came.line, _shown(came))
         if once:
             return
         time.sleep(POLL_SECONDS)
+
+
+def _shown(came: Came) -> Mapping[str, object]:
+    """What came in as JSON: a delivery without its headers and its raw body, or the line about a refusal."""
+    if came.stored is None:
+        return {"account": came.account.id, "refused": came.line}
+    return {
+        name: getattr(came.stored, name)
+        for name in came.stored.__struct_fields__
+        if name not in {"headers", "body"}
+    }

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from service.calendar import iso
 from service.commands import tail
+from service.commands.operations import decode
 from service.config import Account, Config
 from service.ledger.upkeep import attach
-from service.ledger.write import log, troubles
+from service.ledger.write import log, state, troubles
 from service.ledger.write.log import Stored
 from service.live.text.warnings import cause_remedy, cause_text
 from service.model import Trouble
@@ -49,7 +50,7 @@ class Incoming:
         for account in self._accounts:
             for stored in attach.read(self._url, log.stored, account.id, self._seen[account.id]):
                 self._seen[account.id] = stored.number
-                yield Came(account, stored, tail.line(stored, account))
+                yield Came(account, stored, line_of(self._url, stored, account))
             yield from self._refusals(account)
 
     def _refusals(self, account: Account) -> Iterator[Came]:
@@ -61,6 +62,24 @@ class Incoming:
             if new:
                 self._refused[account.id, trouble.subject] = trouble.count
                 yield Came(account, None, _refusal(trouble, new, account))
+
+
+def line_of(url: str, stored: Stored, account: Account) -> str:
+    """A delivery in one line, with its amounts in the currencies of their deals."""
+    ids = [entity.removeprefix("deal ") for entity, fields in stored.changed.items() if "amount" in fields]
+    deals = attach.read(url, state.load, account.id, "deal", ids) if ids else {}
+    currencies = {
+        f"deal {deal_id}": str(deal.values.get("currency") or "") for deal_id, deal in deals.items()
+    }
+    return tail.line(stored, account, currencies, ignored=_is_ignored(stored, account))
+
+
+def _is_ignored(stored: Stored, account: Account) -> bool:
+    """Whether a delivery says nothing that the board has a use for."""
+    if stored.changed or stored.body is None or stored.source != "webhook":
+        return False
+    decoded = decode(stored, account)
+    return not decoded.changes and not decoded.rejections
 
 
 def _refusal(trouble: Trouble, times: int, account: Account) -> str:

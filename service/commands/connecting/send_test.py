@@ -16,8 +16,8 @@ import httpx
 import msgspec
 
 from service.clock import Clock
-from service.commands import tail
 from service.commands.connecting.account_crm import crm_of
+from service.commands.connecting.incoming import line_of
 from service.config import Account, Config
 from service.demo.crms.crm import SimulatedCRM, Webhook
 from service.demo.office import Deal, Event, Office, OfficeClock, Task
@@ -104,7 +104,7 @@ class _Way:
                 f"{self.address} took it, but it is not in the database of this configuration: the service "
                 "runs with another one"
             )
-        return f"stored: {tail.line(stored, self.account)}"
+        return f"stored: {line_of(self.config.database_url, stored, self.account)}"
 
 
 class _Answer(msgspec.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,6 +19,7 @@ from service.ledger.upkeep.attach import attach
 from service.ledger.write import syncs, troubles
 from service.ledger.write.syncs import SyncRun
 from service.metrics import Metrics
+from service.model import Trouble, TroubleCode
 from service.operator_error import OperatorError
 from service.sync.client import CallResult, Client
 from service.sync.reason_field import look_up
@@ -26,6 +27,10 @@ from service.sync.runner import AccountSync
 
 POLL_SECONDS: Final = 0.2
 """How often the progress of a backfill is read."""
+
+SILENT_SECONDS: Final = 120.0
+"""Without any progress of a backfill, after which nobody waits for the CRM any longer. A call that is not
+answered takes 45 s, and a vendor that is busy asks for less than a minute."""
 
 
 class CrmApiError(OperatorError):
@@ -80,6 +85,7 @@ async def backfill(
         began_at = clock.now()
         await database.write(lambda connection: syncs.begin_again(connection, account.id, began_at))
         working = asyncio.create_task(sync.run())
+        patience = _Patience(account, clock)
         try:
             while True:
                 state = await database.read(lambda connection: syncs.read(connection, account.id))
@@ -87,15 +93,35 @@ async def backfill(
                 if state.run is None or state.run.kind != "backfill":
                     return [in_words(account, trouble.code, trouble.subject) for trouble in told]
                 on_progress(state.run)
-                for trouble in told:
-                    if trouble.code in troubles.API_CODES:
-                        what = in_words(account, trouble.code, trouble.subject)
-                        raise CrmApiError(f"account {account.id}: {what}")
+                patience.note(state.run, told)
                 await asyncio.wait([working], timeout=POLL_SECONDS)
         finally:
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await working
+
+
+class _Patience:
+    """Ends a backfill of which nothing comes."""
+
+    def __init__(self, account: Account, clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
+        self._run: SyncRun | None = None
+        self._moved_at = clock.monotonic()
+
+    def note(self, run: SyncRun, told: Iterable[Trouble]) -> None:
+        """Note where the run is, and what is wrong. Raises `CrmApiError` if a person must act or wait."""
+        wrong = [trouble for trouble in told if trouble.code in troubles.API_CODES]
+        if wrong:
+            raise self._error(wrong[0].code, wrong[0].subject)
+        if run != self._run:
+            self._run, self._moved_at = run, self._clock.monotonic()
+        if self._clock.monotonic() - self._moved_at > SILENT_SECONDS:
+            raise self._error("api_unreachable", "")
+
+    def _error(self, code: TroubleCode, subject: str) -> CrmApiError:
+        return CrmApiError(f"account {self._account.id}: {in_words(self._account, code, subject)}")
 
 
 def by_hand(adapter: Adapter, account: Account, address: str) -> Sequence[str]:
@@ -122,6 +148,8 @@ async def subscribe(account: Account, clock: Clock) -> Subscription:
     async with httpx.AsyncClient() as http:
         client = Client(account, adapter.api, http, clock, lambda _meaning: None)
         result = await client.send(api.webhooks(account))
+        if result.meaning == "later":
+            raise CrmApiError(f"account {account.id}: {_of_result(account, result)}")
         if result.meaning == "answered" and api.is_off(result.answer, address) is False:
             return Subscription("present")
         for call in api.subscribe(account, address):
@@ -155,5 +183,6 @@ async def wrong(account: Account, clock: Clock) -> list[str]:
 
 def _of_result(account: Account, result: CallResult) -> str:
     """What is wrong with a call, and the status of its answer if there was one."""
-    what = in_words(account, result.verdict.trouble or "api_not_found", result.call.resource)
+    missing: TroubleCode = "api_unreachable" if result.meaning == "later" else "api_not_found"
+    what = in_words(account, result.verdict.trouble or missing, result.call.resource)
     return f"{what} ({result.answer.status})" if result.answer.status else what

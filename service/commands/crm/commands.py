@@ -11,7 +11,7 @@ import click
 from service.clock import SystemClock
 from service.commands.crm import api, import_csv
 from service.commands.crm.import_csv import Imported
-from service.commands.options import growing_bar, with_config
+from service.commands.options import growing_bar, with_secrets
 from service.config import Config
 from service.ledger.write.syncs import SyncRun
 
@@ -21,7 +21,7 @@ MAX_STATUSES: Final = 20
 
 @click.command()
 @click.argument("account_id")
-@with_config
+@with_secrets
 def sync(config: Config, account_id: str) -> None:
     """Load what the CRM already has: open deals and tasks, names, and the deals lost within 400 days.
 
@@ -41,7 +41,7 @@ def sync(config: Config, account_id: str) -> None:
 
 @click.command()
 @click.argument("account_id")
-@with_config
+@with_secrets
 def subscribe(config: Config, account_id: str) -> None:
     """Register the webhook with the CRM, or print what to click where its API cannot do that."""
     account = config.account(account_id)
@@ -57,7 +57,7 @@ def subscribe(config: Config, account_id: str) -> None:
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--account", "account_id", required=True, help="The account that the file belongs to.")
-@with_config
+@with_secrets
 def import_file(config: Config, file: BinaryIO, account_id: str) -> None:
     """Import a CSV file of deals or tasks, to start without an API token.
 

@@ -260,10 +260,14 @@ class SqliteLock:
 
         Raises:
             AlreadyServed: Another process has it.
+            NoFolder: This user cannot write it.
         """
         if self._path is None:
             return
-        file = private_files.open_to_write(self._path)
+        try:
+            file = private_files.open_to_write(self._path)
+        except OSError as error:
+            raise private_files.NoFolder(f"{self._path} cannot be written: {error.strerror}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,6 +11,8 @@ from typing import IO, Final
 
 from sqlalchemy.engine import URL, make_url
 
+from service.operator_error import OperatorError
+
 PRIVATE: Final = 0o600
 """The mode of such a file: its owner reads and writes it, and nobody else does either."""
 
@@ -36,6 +38,24 @@ def create(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     except OSError:  # it is there, or the next open says what is wrong
         return
+
+
+class NoFolder(OperatorError):
+    """The folder of the database's file is not there, or this user cannot write into it."""
+
+
+def check_folder(url: str | URL) -> None:
+    """Raise `NoFolder` unless the folder of an SQLite file can be written into: its log stands there, too."""
+    file = sqlite_file(url)
+    if file is None:
+        return
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise NoFolder(f"database_url: there is no folder {folder}: create it, or correct database_url")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise NoFolder(
+            f"database_url: the folder {folder} cannot be written into: give it to the user that runs this"
+        )
 
 
 def open_to_write(path: Path) -> IO[str]:

@@ -213,16 +213,9 @@ def everything(connection: Connection, account: str, after: int = 0) -> Iterator
         after = page[-1].number
 
 
+_TO_DECODE: Final = ("number", "key", "received_at", "headers", "body", "source", "applied")
 _REPLAYED = Prepared(
-    select(
-        DELIVERIES.c.number,
-        DELIVERIES.c.key,
-        DELIVERIES.c.received_at,
-        DELIVERIES.c.headers,
-        DELIVERIES.c.body,
-        DELIVERIES.c.source,
-        DELIVERIES.c.applied,
-    )
+    select(*(DELIVERIES.c[name] for name in _TO_DECODE))
     .where(DELIVERIES.c.account == bindparam("account"), DELIVERIES.c.number > bindparam("after"))
     .order_by(DELIVERIES.c.number)
     .limit(bindparam("limit"))

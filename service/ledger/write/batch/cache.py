@@ -20,8 +20,8 @@ from service.projections import FLOW
 from service.projections.flow import NO_CELLS, Cells, Deltas, Key, Measures, Middle
 from service.projections.merge import Record
 
-ROWS: Final = 16_384
-"""Rows that are kept at most, of all accounts together: some 30 MB."""
+ROWS: Final = 32_768
+"""Rows that are kept at most, of all accounts together: some 9 MB of deals with short names."""
 
 STAMPS: Final = 8
 """So many stamps of a record's run take the room of a row."""
