@@ -176,9 +176,10 @@ def test_the_image_that_the_dockerfile_builds_serves_read_only_and_without_right
                 "--root",
                 "--wd=/",
             ]
+            there = ["env", f"--chdir={described['WorkingDir']}", *described["Env"]]
             health = described["Healthcheck"]["Test"][1:]
-            machine.run(*inside, "env", *described["Env"], *health)
-            machine.run(*inside, "env", *described["Env"], "lossboard", "verify", "--config", command[-1])
+            machine.run(*inside, *there, *health)
+            machine.run(*inside, *there, "lossboard", "verify", "--config", command[-1])
         assert (tmp_path / "lossboard.db").stat().st_uid == int(described["User"].partition(":")[0])
 
 

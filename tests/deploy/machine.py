@@ -42,7 +42,7 @@ mkdir -p "$1/etc/lossboard"; cp "$2/lossboard.toml" "$1/etc/lossboard/"
 chown -R 10001:10001 "$1/etc/lossboard"
 mount --bind /dev "$1/dev"; mount -o remount,ro,bind "$1"
 ip link set lo up
-cd "$1"; shift 2; exec chroot --userspec=10001:10001 . /usr/bin/env -i "$@"
+cd "$1"; shift 2; exec chroot --userspec=10001:10001 . /usr/bin/env -i --chdir=/var/lib/lossboard "$@"
 """
 
 _BOOT: Final = """set -eu

@@ -331,7 +331,6 @@ HOSTILE = {
     "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"type": "x"}',
     "UTF-16": '{"type": "x"}'.encode("utf-16"),
     "deep in what is not read": b'{"type": "x", "note": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "half deep": b'{"type": "x", "note": ' + b"[" * 990 + b"]" * 990 + b"}",
     "deep": b'{"a":' * 100_000,
     "a deep array": b"[" * 500_000,
     "a huge integer": raw('{"id": ' + "9" * 9000 + "}"),
@@ -344,6 +343,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_body_is_rejected_and_never_raises(name: str) -> None:
     assert error(HOSTILE[name])
+
+
+def test_a_body_that_only_newer_pythons_can_read_raises_nowhere() -> None:
+    assert decoded(b'{"type": "x", "note": ' + b"[" * 990 + b"]" * 990 + b"}")
 
 
 def test_an_array_with_too_many_events_is_rejected_whole() -> None:
