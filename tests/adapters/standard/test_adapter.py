@@ -346,7 +346,7 @@ def test_a_hostile_body_is_rejected_and_never_raises(name: str) -> None:
 
 
 def test_a_body_that_only_newer_pythons_can_read_raises_nowhere() -> None:
-    assert decoded(b'{"type": "x", "note": ' + b"[" * 990 + b"]" * 990 + b"}")
+    assert decoded(b'{"type": "x", "note": ' + b"[" * 990 + b"]" * 990 + b"}").key == "msg_1"
 
 
 def test_an_array_with_too_many_events_is_rejected_whole() -> None:
