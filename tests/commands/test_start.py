@@ -50,6 +50,13 @@ def test_a_command_on_the_database_imports_nothing_of_the_web(
     assert imported(tmp_path, "quarantine", "list", url=sqlite_ledgers()) <= IN_DATABASE
 
 
+def test_no_command_logs_the_addresses_that_it_calls(tmp_path: Path) -> None:
+    program = f"{PROGRAM}\nimport logging\nassert not logging.getLogger('httpx').isEnabledFor(logging.INFO)"
+    (tmp_path / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
+    command = [sys.executable, "-c", program, "migrate"]
+    subprocess.run(command, cwd=tmp_path, env=environment(None), check=True, capture_output=True)
+
+
 @pytest.mark.parametrize("deferred", DEFERRED, ids=lambda deferred: deferred.name)
 def test_the_list_of_commands_says_what_each_says_of_itself(deferred: Deferred) -> None:
     summary, command = str(deferred.help).removesuffix("."), deferred.load()
