@@ -52,8 +52,7 @@ DEFERRED: Final = (
 def main() -> None:
     """Where a sales office loses its money, live on its wall."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("alembic", "httpx"):  # the latter logs every address, and some contain a secret
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 for _command in DEFERRED:
