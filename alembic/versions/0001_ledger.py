@@ -75,8 +75,8 @@ def _heads() -> None:
         sa.Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
         sa.Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
         sa.Column(
-            "mergers",
-            Flag(create_constraint=True, name="mergers"),
+            "has_mergers",
+            Flag(create_constraint=True, name="has_mergers"),
             nullable=False,
             comment="whether state has mergers",
         ),

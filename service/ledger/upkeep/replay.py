@@ -73,7 +73,7 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
             _store(connection, account.id, kept)
             kept, is_stored = _empty(), True
     _store(connection, account.id, kept)
-    heads.store(connection, head._replace(mergers=_redirect(connection, account.id)))
+    heads.store(connection, head._replace(has_mergers=_redirect(connection, account.id)))
 
 
 def _empty() -> LogState:

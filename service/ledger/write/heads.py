@@ -47,7 +47,7 @@ class Head(NamedTuple):
     known_from: Day | None
     quarantined: int
     looked_at: Instant | None
-    mergers: bool
+    has_mergers: bool
 
     def knowing_from(self, day: Day | None) -> Head:
         """The head of which the losses are known from a day on, if they were not known that far back."""
@@ -184,7 +184,7 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
         known_from=None,
         quarantined=0,
         looked_at=None,
-        mergers=False,
+        has_mergers=False,
     )
     connection.execute(statement.on_conflict_do_nothing())
 
