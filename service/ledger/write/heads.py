@@ -29,7 +29,7 @@ a process that has seen its own clock go back by so much."""
 class OtherRules(OperatorError):
     """Other rules computed an account's figures than this process has: another node has a newer configuration
     or a newer version. Deltas by the old rules would make the figures wrong, so this process leaves the
-    account alone until it is restarted."""
+    account alone until it has the same rules."""
 
 
 class Head(NamedTuple):
@@ -121,7 +121,7 @@ def check_rules(stored: Head, account: Account) -> None:
     """Raise `OtherRules` unless the rules of this process computed an account's figures."""
     if not has_rules(stored, account):
         raise OtherRules(
-            f"other rules computed account {account.id} ({stored.rules_fingerprint}): restart this node"
+            f"other rules computed account {account.id} ({stored.rules_fingerprint}): reload this node"
         )
 
 
