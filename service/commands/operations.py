@@ -8,10 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec import structs
-
-from service.adapters import ADAPTERS
-from service.adapters.csv import file
 from service.clock import Clock
 from service.config import Account, Config
 from service.ledger.database import private_files, wal
@@ -20,16 +16,14 @@ from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
 from service.ledger.read import classified_rows
+from service.ledger.read.decoding import LogPruned, decode
 from service.ledger.upkeep import attach, recompute, replay
+from service.ledger.upkeep.by_hand import quarantine
+from service.ledger.upkeep.by_hand.quarantine import Retried
 from service.ledger.upkeep.recompute import Difference
-from service.ledger.upkeep.replay import LogPruned, Progress
+from service.ledger.upkeep.replay import Progress
 from service.ledger.write import heads, invalidations, log
-from service.ledger.write.apply import reapply, release
-from service.ledger.write.committer import rejection_of
-from service.ledger.write.log import Stored
-from service.model import Day, Decoded, Delivery, Request
-from service.operator_error import OperatorError, Unknown
-from service.projections import stripped
+from service.model import Day
 
 
 def exposed_files(config: Config) -> Iterator[str]:
@@ -99,30 +93,6 @@ def know_from(config: Config, account_id: str, day: Day) -> None:
         invalidations.refresh(connection, account_id, day)
 
 
-def decode(stored: Stored, account: Account) -> Decoded:
-    """Decode a stored delivery with this version's adapter.
-
-    Raises:
-        LogPruned: Retention has dropped its body.
-        Unknown: It is an answer of an API that the adapter no longer has.
-    """
-    if stored.body is None:
-        raise LogPruned(f"retention has dropped the body of delivery {stored.number}")
-    if stored.source == "forget":
-        return Decoded(stored.key, stripped.changes_in(stored.body))
-    request = Request("POST", "", {}, stored.headers, stored.body, stored.received_at)
-    adapter = ADAPTERS[account.crm]
-    if stored.source in ("webhook", "test"):
-        decoded = adapter.decode(request, account)
-    elif stored.source == "import":
-        decoded = file.decode(request, account)
-    elif adapter.api is not None:
-        decoded = adapter.api.decode(request, account)
-    else:
-        raise Unknown(f"delivery {stored.number} is an answer of an API, and {account.crm} has none")
-    return Decoded(stored.key, decoded.changes, decoded.rejections)
-
-
 @contextmanager
 def _without_collections() -> Iterator[None]:
     """Keep Python from looking for cycles meanwhile. A recomputation makes millions of objects, and a fifth
@@ -179,31 +149,13 @@ def rebuild(
         recompute.rebuild(connection, account, clock.now(), progress)
 
 
-def retry(config: Config, account: Account, number: int, clock: Clock) -> Decoded:
-    """Decode and apply a quarantined delivery again. Parts that are rejected again stay in quarantine, and so
-    does a delivery that cannot be applied.
-
-    Raises:
-        Unknown: No such delivery.
-    """
-    stored = attach.read(config.database_url, log.one, account.id, number)
-    if stored is None:
-        raise Unknown(f"no such delivery: {number}")
-    decoded = decode(stored, account)
-    again = Delivery(
-        account.id, stored.received_at, stored.headers, stored.body or b"", decoded, stored.source
-    )
-    try:
-        with attach.writing(config.database_url, isolate_data=True) as connection:
-            reapply(connection, account, number, again, clock.now())
-    except OperatorError:
-        raise
-    except Exception as error:  # whatever its content does, the command says so and goes on
-        return structs.replace(decoded, rejections=(rejection_of(error),))
-    return decoded
+def retry(config: Config, account: Account, number: int, clock: Clock) -> Retried:
+    """Decode and apply a quarantined delivery again; see `quarantine.retry`."""
+    with attach.opened(config.database_url) as database:
+        return quarantine.retry(database, account, number, clock)
 
 
 def drop(config: Config, account: Account, number: int) -> int:
     """Remove a delivery from quarantine (the log keeps it); returns the number of its parts there."""
-    with attach.writing(config.database_url) as connection:
-        return release(connection, account.id, number)
+    with attach.opened(config.database_url) as database:
+        return quarantine.drop(database, account, number).rejections

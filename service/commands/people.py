@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from service.clock import SystemClock
-from service.commands import operations
 from service.commands.options import bar, with_config
 from service.config import Config, ConfigError
 from service.ledger.database import files
 from service.ledger.database.engine import is_sqlite
+from service.ledger.read.decoding import decode
 from service.ledger.upkeep import attach
 from service.ledger.upkeep import purge as purging
 from service.ledger.upkeep.forget import Forgetting
@@ -43,7 +43,7 @@ def forget(config: Config, account_id: str, client_id: str, names: tuple[str, ..
             forgetting = Forgetting(
                 database,
                 account,
-                lambda stored: operations.decode(stored, account),
+                lambda stored: decode(stored, account),
                 clock.now(),
                 progress,
             )

@@ -10,6 +10,7 @@ import pytest
 from service.commands import operations
 from service.config import Config
 from service.ledger.database.errors import Away
+from service.ledger.upkeep.by_hand import quarantine
 from service.ledger.write import log
 from service.model import Decoded, Delivery, Rejection
 from tests.adapters.posts import NOW
@@ -37,10 +38,10 @@ def test_a_delivery_that_still_cannot_be_applied_stays_until_it_can(
             return log.quarantine_size(connection, "office")
 
     with monkeypatch.context() as broken:
-        broken.setattr(operations, "reapply", raising(OverflowError("too large")))
+        broken.setattr(quarantine, "reapply", raising(OverflowError("too large")))
         (rejection,) = operations.retry(config, OFFICE, 1, clock).rejections
         assert rejection.error == "it could not be applied: OverflowError"
-        broken.setattr(operations, "reapply", raising(Away("no database")))
+        broken.setattr(quarantine, "reapply", raising(Away("no database")))
         with pytest.raises(Away):
             operations.retry(config, OFFICE, 1, clock)
     assert held() == 1

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from service.adapters.api import Answer, Call
 from service.adapters.fields import digest
-from service.commands import operations
 from service.commands.crm.import_csv import ImportFailed, read
 from service.demo.office import Office
+from service.ledger.read.decoding import decode
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import syncs
@@ -145,7 +145,7 @@ async def _check(service: Connected, name: str) -> None:
         return [
             *recompute.differences_from_state(connection, account, lambda _: None),
             *recompute.differences_from_log(
-                connection, account, lambda stored: operations.decode(stored, account), lambda _: None
+                connection, account, lambda stored: decode(stored, account), lambda _: None
             ),
         ]
 

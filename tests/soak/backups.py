@@ -20,10 +20,10 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from service.commands.operations import decode
 from service.ledger.database import files, schema
 from service.ledger.database.database import Database
 from service.ledger.database.tables import DELIVERIES
+from service.ledger.read.decoding import decode
 from service.ledger.upkeep import recompute
 from service.model import Change, Decoded, Delivery, Value, later
 from service.projections import stripped

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from service.adapters import ADAPTERS
 from service.calendar import iso
-from service.commands.operations import decode
 from service.ledger.database import files, schema
 from service.ledger.database.database import Database
+from service.ledger.read.decoding import decode
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.forget import Forgetting
 from service.model import SECOND, Delivery, Instant, Request, later

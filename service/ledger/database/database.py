@@ -47,9 +47,9 @@ class Database:
         """A transaction that sees one state of the database."""
         return transaction(self._readers)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that is committed at the end of the block."""
-        return transaction(self._writers, files=self._files)
+    def writing(self, *, isolate_data: bool = False) -> AbstractContextManager[Connection]:
+        """A transaction that is committed at the end of the block; `isolate_data` as in `transaction`."""
+        return transaction(self._writers, isolate_data=isolate_data, files=self._files)
 
     def committing(self) -> AbstractContextManager[Connection]:
         """A transaction of the writer's thread. It has connections of its own, so that it never waits for

@@ -55,16 +55,9 @@ def read(
 
 
 @contextlib.contextmanager
-def writing(database_url: str, *, isolate_data: bool = False) -> Iterator[Connection]:
-    """A transaction of a command that writes; raises as `reading` does.
-
-    Args:
-        isolate_data: See `database.transaction`.
-    """
-    with (
-        contextlib.closing(Database(database_url)) as database,
-        database.committing() if isolate_data else database.writing() as connection,
-    ):
+def writing(database_url: str) -> Iterator[Connection]:
+    """A transaction of a command that writes; raises as `reading` does."""
+    with contextlib.closing(Database(database_url)) as database, database.writing() as connection:
         schema.check(connection)
         yield connection
 

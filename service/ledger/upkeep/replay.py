@@ -9,12 +9,12 @@ from sqlalchemy import Connection, delete
 
 from service.config import Account
 from service.ledger.database.tables import STATE
+from service.ledger.read.decoding import LogPruned
 from service.ledger.write import heads, log
 from service.ledger.write import state as states
 from service.ledger.write.log import Stored
 from service.ledger.write.state import Saved
 from service.model import FIELDS, Change, Decoded, Entity
-from service.operator_error import OperatorError
 from service.projections.merge import Record, merge
 from service.projections.mergers import LINKS, redirect, successors
 
@@ -32,10 +32,6 @@ Progress = Callable[[int], None]
 """Called with the number of records or deliveries that were processed since the last call."""
 
 LogState = dict[Entity, dict[str, Record]]
-
-
-class LogPruned(OperatorError):
-    """The log's oldest bodies were dropped, so state cannot be recomputed from it."""
 
 
 def from_log(connection: Connection, account: Account, decode: Decode, progress: Progress) -> LogState:

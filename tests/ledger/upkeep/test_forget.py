@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from service.adapters import ADAPTERS
 from service.calendar import iso
-from service.commands.operations import decode
 from service.config import Account
 from service.ledger.database.tables import METADATA, QUARANTINE
+from service.ledger.read.decoding import decode
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.forget import Forgetting, Forgotten, UnknownClient
 from service.ledger.write import heads, log, state

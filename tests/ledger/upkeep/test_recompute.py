@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import delete, update
 
 from service.ledger.database.tables import DEALS, SUMS
+from service.ledger.read.decoding import LogPruned
 from service.ledger.upkeep import recompute, replay
-from service.ledger.upkeep.replay import LogPruned
 from service.ledger.write import log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored

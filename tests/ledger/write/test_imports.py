@@ -7,8 +7,8 @@ import pytest
 from service.adapters.csv import file
 from service.adapters.csv.file import TIMEZONE
 from service.calendar import local_day, parse_instant, shifted
-from service.commands.operations import decode
 from service.ledger.read.board import Selection
+from service.ledger.read.decoding import decode
 from service.ledger.upkeep import recompute
 from service.ledger.write import log
 from service.ledger.write.outcome import Outcome
