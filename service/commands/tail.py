@@ -8,23 +8,17 @@ from typing import Final
 from service.adapters.fields import printable
 from service.calendar import iso
 from service.config import Account
+from service.ledger.read.admin.deliveries import MOST_ENTITIES
 from service.ledger.write.log import Quarantined, Stored
-from service.model import Instant, Value
-from service.money import decimal_string
+from service.live.text.effects import effects
 
 POLL_SECONDS: Final = 0.5
 """How often new deliveries are looked for."""
-
-MAX_CHANGES: Final = 20
-"""Changed entities that one line shows; an import changes thousands."""
 
 DROPPED: Final = "(dropped by retention)"
 IGNORED: Final = "ignored: the board has no use for events of this type"
 
 NO_CURRENCIES: Final[Mapping[str, str]] = {}
-
-_MOMENTS: Final = frozenset({"due_at", "closed_at", "completed_at"})
-_HIDDEN: Final = frozenset({"known"})
 
 
 def line(
@@ -36,21 +30,10 @@ def line(
         currencies: Those of the deals whose amounts it changed, by entity; the account's where there is none.
         ignored: The board has no use for anything in it: an event of another type.
     """
-    changes = [
-        f"{entity}: {', '.join(shown)}"
-        for entity, fields in stored.changed.items()
-        for currency in [currencies.get(entity) or account.currency]
-        if (
-            shown := [
-                f"{name} {_shown(name, old, account, currency)} → {_shown(name, new, account, currency)}"
-                for name, (old, new) in fields.items()
-                if name not in _HIDDEN
-            ]
-        )
-    ]
-    more = [f"and {len(changes) - MAX_CHANGES} more"] if len(changes) > MAX_CHANGES else []
+    changes = effects(stored.changed, account, currencies)
+    more = [f"and {len(changes) - MOST_ENTITIES} more"] if len(changes) > MOST_ENTITIES else []
     nothing = IGNORED if ignored else "changed nothing" if stored.body is not None else DROPPED
-    what = "; ".join(changes[:MAX_CHANGES] + more) or nothing
+    what = "; ".join(changes[:MOST_ENTITIES] + more) or nothing
     conflict = f" (CONFLICT: the id of delivery {stored.conflicts_with}, another body)"
     mark = "" if stored.conflicts_with is None else conflict
     return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
@@ -66,13 +49,3 @@ def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -
     yield from (f"{name}: {value}" for name, value in stored.headers.items())
     body = DROPPED if stored.body is None else stored.body.decode("utf-8", "replace")
     yield printable(body)
-
-
-def _shown(name: str, value: Value, account: Account, currency: str) -> str:
-    if value is None:
-        return "–"
-    if name == "amount" and isinstance(value, int):
-        return f"{decimal_string(value, currency)} {currency}"
-    if name in _MOMENTS and isinstance(value, int):
-        return iso(Instant(value), account.zone)
-    return str(value)

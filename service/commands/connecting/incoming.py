@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from service.calendar import iso
 from service.commands import tail
-from service.commands.operations import decode
 from service.config import Account, Config
+from service.ledger.read.admin import deliveries
 from service.ledger.upkeep import attach
-from service.ledger.write import log, state, troubles
+from service.ledger.write import log, troubles
 from service.ledger.write.log import Stored
 from service.live.text.warnings import cause_remedy, cause_text
 from service.model import Trouble
@@ -66,20 +66,8 @@ class Incoming:
 
 def line_of(url: str, stored: Stored, account: Account) -> str:
     """A delivery in one line, with its amounts in the currencies of their deals."""
-    ids = [entity.removeprefix("deal ") for entity, fields in stored.changed.items() if "amount" in fields]
-    deals = attach.read(url, state.load, account.id, "deal", ids) if ids else {}
-    currencies = {
-        f"deal {deal_id}": str(deal.values.get("currency") or "") for deal_id, deal in deals.items()
-    }
-    return tail.line(stored, account, currencies, ignored=_is_ignored(stored, account))
-
-
-def _is_ignored(stored: Stored, account: Account) -> bool:
-    """Whether a delivery says nothing that the board has a use for."""
-    if stored.changed or stored.body is None or stored.source != "webhook":
-        return False
-    decoded = decode(stored, account)
-    return not decoded.changes and not decoded.rejections
+    (told,) = attach.read(url, deliveries.told, account, [stored])
+    return tail.line(told.stored, account, told.currencies, ignored=told.ignored)
 
 
 def _refusal(trouble: Trouble, times: int, account: Account) -> str:

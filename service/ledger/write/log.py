@@ -159,12 +159,15 @@ def quarantine_size(connection: Connection, account: str) -> int:
     return connection.execute(deliveries).scalar_one()
 
 
-def quarantined(connection: Connection, account: str) -> list[Quarantined]:
-    """Everything in quarantine, oldest first."""
+def quarantined(
+    connection: Connection, account: str, after: int = 0, limit: int | None = None
+) -> list[Quarantined]:
+    """Everything in quarantine, oldest first; or up to `limit` rejections of what comes after a number."""
     part, delivery = QUARANTINE.c, DELIVERIES.c
     columns = part.account, part.number, part.part, delivery.received_at, part.error, part.detail
     same = (delivery.account == part.account) & (delivery.number == part.number)
-    statement = select(*columns).join(DELIVERIES, same).where(part.account == account)
+    of_page = part.account == account, part.number > after
+    statement = select(*columns).join(DELIVERIES, same).where(*of_page).limit(limit)
     rows = connection.execute(statement.order_by(part.number, part.part, part.place))
     return [Quarantined(*row) for row in rows]
 

@@ -185,10 +185,10 @@ def next_at(connection: Connection, account: str) -> Instant | None:
     return connection.execute(earliest).scalar()
 
 
-def count(connection: Connection, account: str) -> int:
-    """How many needs an account has."""
-    number = select(func.count()).select_from(NEEDS).where(NEEDS.c.account == account)
-    return connection.execute(number).scalar_one()
+def count(connection: Connection, account: str, most: int | None = None) -> int:
+    """How many needs an account has; `most` at most, if given, so that no more are gone through."""
+    counted = select(NEEDS.c.id).where(NEEDS.c.account == account).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(counted)).scalar_one()
 
 
 def hasten(connection: Connection, account: str, now: Instant) -> None:

@@ -1,0 +1,1 @@
+"""What the admin page shows: a page of rows at a time."""
