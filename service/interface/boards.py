@@ -18,8 +18,8 @@ from service.interface.operations import (
 )
 from service.interface.parameters import ACCOUNT, Parameter
 from service.interface.schemas import reference
-from service.live.http.classifying import MAX_BODY
 from service.live.http.files.encoding import CSV, JSON
+from service.live.http.forms import MAX_BODY
 from service.live.page.lists import by_hand, clients, refusals, saved, stepless, tasks, troubles, unpriced
 from service.live.page.lists.list_page import ROWS_SHOWN
 from service.live.page.lists.table import Table

@@ -6,13 +6,11 @@ that a page of this service sent it, or if it has a bearer token, which no site 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Final, Literal, TypeAlias, get_args
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -20,37 +18,23 @@ from service.config import Account
 from service.ledger.upkeep.classify import MOST, Classifier, TooMany, Verdict
 from service.ledger.upkeep.screens import KnownScreen
 from service.live.board.query import BoardQuery, check_parameters
-from service.live.http.access import bearer_token
+from service.live.http.files.encoding import JSON
+from service.live.http.forms import CLOSE, FOREIGN, FORM, TYPE, Refused, body_of, fields_of, is_own
 from service.live.http.list_routes import Handler
 from service.live.text.i18n import is_no_reason, translations_of
 from service.model import TEXT_LENGTH
-from service.problems import Problem, RawHeaders
+from service.problems import Problem
 from service.reasons import Kind
-
-MAX_BODY: Final = 16 * 1024
-"""Bytes in the largest accepted body: the longest reason, escaped, and what is beside it."""
-
-BODY_SECONDS: Final = 10.0
-"""In which a body must be complete."""
 
 Back: TypeAlias = Literal["board", "deals", "reasons"]
 """The page that a browser without a script is led back to."""
 
-_CLOSE: Final[RawHeaders] = ((b"connection", b"close"),)  # some of the body may be unread
-_VIEWER: Final = Problem(403, "this link shows the board; an editor's link classifies reasons, too", _CLOSE)
-_FOREIGN: Final = Problem(403, "the request does not come from a page of this service", _CLOSE)
-_TYPE: Final = Problem(415, "the body must be a form (urlencoded) or JSON", _CLOSE)
-_TOO_LARGE: Final = Problem(413, f"the body is larger than {MAX_BODY} bytes", _CLOSE)
-_TOO_SLOW: Final = Problem(408, f"the body was not complete within {BODY_SECONDS:.0f} seconds", _CLOSE)
+_VIEWER: Final = Problem(403, "this link shows the board; an editor's link classifies reasons, too", CLOSE)
 _UNREADABLE: Final = Problem(
-    400, f"the body must have a reason, and a kind that is {' or '.join(get_args(Kind))}", _CLOSE
+    400, f"the body must have a reason, and a kind that is {' or '.join(get_args(Kind))}", CLOSE
 )
 _LISTED: Final = Problem(409, "the configuration lists this reason, and it wins: [accounts.reasons]")
 _TOO_MANY: Final = Problem(409, f"{MOST} reasons are classified by hand, which is the most")
-
-
-class _Refused(Exception):
-    """The body is not taken; `args` has the response."""
 
 
 _CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
@@ -106,28 +90,18 @@ class Classifying:
         by: KnownScreen = request.state.by
         if by.role != "editor":
             return _VIEWER
-        if not _is_own(request, account):
-            return _FOREIGN
+        if not is_own(request, [account]):
+            return FOREIGN
         try:
-            posted = await _posted(request)
-            await self._store(account, posted, by)
-        except _Refused as refused:
-            problem: Problem = refused.args[0]
-            return problem
+            posted = await posted_by(request)
+            await classify(self._classifier, account, posted, by.name)
+        except Refused as refused:
+            return refused.problem
         if "text/html" in request.headers.get("accept", ""):
             return Response(status_code=303, headers={"location": self._page(request, account, posted)})
         said = translations_of(query.language).verdict(posted.reason, posted.kind)
         told = {"reason": posted.reason, "kind": posted.kind, "said": said}
         return Response(msgspec.json.encode(told), media_type="application/json")
-
-    async def _store(self, account: Account, posted: Classification, by: KnownScreen) -> None:
-        is_listed = account.reasons.kind_of(posted.reason, posted.reason) != "unclassified"
-        if is_listed and posted.kind != "unclassified":
-            raise _Refused(_LISTED)
-        try:
-            await self._classifier.classify(account.id, Verdict(posted.reason, posted.kind, by.name))
-        except TooMany:
-            raise _Refused(_TOO_MANY) from None
 
     def _page(self, request: Request, account: Account, posted: Classification) -> str:
         """Where a browser goes on, relative to this address."""
@@ -135,63 +109,50 @@ class Classifying:
         return f"{page}{self._kept(request)}"
 
 
-def _is_own(request: Request, account: Account) -> bool:
-    """Whether a request comes from a page of this service, or from no browser at all."""
-    if bearer_token(request.headers) is not None:
-        return True
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")  # over plain HTTP browsers send only this
-    host = request.headers.get("host", "")
-    public = urlsplit(account.public_url or "")
-    return origin in {
-        f"{request.scope['scheme']}://{host}",
-        f"https://{host}",  # behind a proxy that is not believed to say so
-        f"{public.scheme}://{public.netloc}",
-    }
+async def classify(classifier: Classifier, account: Account, posted: Classification, screen: str) -> None:
+    """Store what somebody says of a reason.
 
-
-async def _posted(request: Request) -> Classification:
-    """What the body says.
+    Args:
+        screen: Where it comes from, by name.
 
     Raises:
-        _Refused: It cannot be read, or names no reason.
+        Refused: The configuration lists the reason, or too many are classified.
+        Unavailable: The database is away.
+    """
+    is_listed = account.reasons.kind_of(posted.reason, posted.reason) != "unclassified"
+    if is_listed and posted.kind != "unclassified":
+        raise Refused(_LISTED)
+    try:
+        await classifier.classify(account.id, Verdict(posted.reason, posted.kind, screen))
+    except TooMany:
+        raise Refused(_TOO_MANY) from None
+
+
+async def posted_by(request: Request) -> Classification:
+    """What the body of a request says.
+
+    Raises:
+        Refused: It cannot be read, or names no reason.
         QueryError: It has a character that cannot be read, or is too long.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await _body(request)
-    try:
-        if media_type == "application/json":
-            fields = msgspec.json.decode(body, type=dict[str, str])
-        elif media_type == "application/x-www-form-urlencoded":
-            fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=10))
-        else:
-            raise _Refused(_TYPE)
-        posted = msgspec.convert(fields, Classification)
-    except (ValueError, msgspec.DecodeError):
-        raise _Refused(_UNREADABLE) from None
-    return _checked(posted, fields)
-
-
-def _checked(posted: Classification, fields: Mapping[str, str]) -> Classification:
+    body = await body_of(request)
+    if media_type not in (JSON, FORM):
+        raise Refused(TYPE)
+    fields = fields_of(body) if media_type == FORM else _object(body)
     check_parameters(fields.items())
+    try:
+        posted = msgspec.convert(fields, Classification)
+    except msgspec.ValidationError:
+        raise Refused(_UNREADABLE) from None
     reason = posted.reason.strip()
     if not reason or is_no_reason(reason):
-        raise _Refused(_UNREADABLE)
+        raise Refused(_UNREADABLE)
     return msgspec.structs.replace(posted, reason=reason)
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
+def _object(body: bytes) -> dict[str, str]:
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise _Refused(_TOO_LARGE)
-    except TimeoutError:
-        raise _Refused(_TOO_SLOW) from None
-    except ClientDisconnect:  # nobody reads the response
-        raise _Refused(_UNREADABLE) from None
-    return bytes(body)
+        return msgspec.json.decode(body, type=dict[str, str])
+    except (ValueError, msgspec.DecodeError):
+        raise Refused(_UNREADABLE) from None

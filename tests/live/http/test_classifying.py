@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from service.live.http import classifying
 from service.live.http.access import cookie_value
 from service.live.stream.hub import Hub
 from service.model import Change, Value
@@ -170,7 +169,7 @@ async def test_there_is_an_end_to_it(opened: Door, monkeypatch: pytest.MonkeyPat
 async def test_a_body_that_does_not_come_is_not_waited_for(
     opened: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifying, "BODY_SECONDS", 0)
+    monkeypatch.setattr("service.live.http.forms.BODY_SECONDS", 0)
 
     async def endless() -> AsyncIterator[bytes]:
         yield b"reason="
