@@ -27,7 +27,9 @@ from service.interface.routes import interface_routes
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.read.admin.reader import AdminReader
 from service.ledger.upkeep import recompute
+from service.ledger.upkeep.by_hand.quarantine import Quarantine
 from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
@@ -37,6 +39,8 @@ from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit, OnSeq, Writer
 from service.live.http import routes as live
+from service.live.http.admin.guard import Guard
+from service.live.http.admin.routes import Admin, admin_routes
 from service.live.http.error_pages import ErrorPages
 from service.live.http.happening import Tell
 from service.live.http.list_routes import Readers
@@ -72,7 +76,7 @@ class Service:
     clock: Clock
 
     async def reload(self, config: Config) -> None:
-        """Work by another configuration from now on, of which the accounts and the metrics token may differ;
+        """Work by another configuration from now on, of which the accounts and the tokens may differ;
         figures that other rules computed are recomputed first. What fails changes nothing.
 
         Raises:
@@ -119,6 +123,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
         metrics_route(metrics, lambda: served.metrics_token, brake),
+        *_admin(served, database, writer, brake, clock),
         *_health(database, writer, soundness),
         *interface_routes(config.root_path),
     ]
@@ -221,6 +226,16 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     from service.ledger.upkeep.follow import Follower
 
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
+
+
+def _admin(served: Served, database: Database, writer: Writer, brake: Brake, clock: Clock) -> list[Route]:
+    """The admin page. What is done on it is told as the writer's commits are."""
+    admin = Admin(
+        AdminReader(database, served.accounts, clock),
+        Quarantine(database, clock, writer.on_commit),
+        clock,
+    )
+    return admin_routes(admin, Guard(lambda: served.admin_token, served.accounts, brake, clock))
 
 
 def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Route]:

@@ -193,6 +193,7 @@ class Config:
         root_path: The path under which a proxy serves the service, such as `/lossboard`; empty: under none.
         trusted_proxies: Addresses and networks whose X-Forwarded-For and -Proto are believed.
         metrics_token: Opens `/metrics`; None: nothing does.
+        admin_token: Opens `/admin`, likewise.
     """
 
     database_url: str
@@ -203,6 +204,7 @@ class Config:
     root_path: str = ""
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: Secret | None = None
+    admin_token: Secret | None = None
 
     def account(self, account_id: str) -> Account:
         """The account with an id.

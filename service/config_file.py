@@ -25,7 +25,7 @@ DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
 _API_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 _ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_OWN_PATHS: Final = frozenset({"boards", "healthz", "metrics", "readyz", "static", "webhooks"})
+_OWN_PATHS: Final = frozenset({"admin", "boards", "healthz", "metrics", "readyz", "static", "webhooks"})
 """What the paths inside the service begin with. One that began with the root path would be ambiguous."""
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _Table = TypeVar("_Table", bound=msgspec.Struct)
@@ -75,6 +75,7 @@ class _File(msgspec.Struct):
     root_path: str = ""
     trusted_proxies: list[str] = []
     metrics_token: str | None = None
+    admin_token: str | None = None
 
 
 def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Config:
@@ -116,6 +117,7 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str], *, secrets: boo
         root_path=root_path,
         trusted_proxies=_proxies(file.trusted_proxies),
         metrics_token=_token(file.metrics_token, "metrics_token"),
+        admin_token=_token(file.admin_token, "admin_token"),
     )
 
 

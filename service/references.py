@@ -10,7 +10,7 @@ from typing import Final
 
 from service.config import ConfigError
 
-SECRETS: Final = frozenset({"webhook_secret", "viewer_token", "metrics_token", "token"})
+SECRETS: Final = frozenset({"webhook_secret", "viewer_token", "metrics_token", "admin_token", "token"})
 """The keys of the configuration that hold a secret."""
 
 ABSENT: Final = "a secret that is not set"

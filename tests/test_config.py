@@ -219,10 +219,15 @@ def test_a_mistake_outside_the_accounts_names_its_key_too(raw: dict[str, Any], s
 def test_nothing_is_trusted_and_nothing_is_open_unless_the_file_says_so() -> None:
     config = read()
     assert (config.trusted_proxies, config.metrics_token, config.root_path) == ((), None, "")
+    assert config.admin_token is None
     said = {"trusted_proxies": ["127.0.0.1", "10.0.0.0/8", "fd00::/8"], "root_path": "/crm/board/"}
-    config = parse({"accounts": [account()], "metrics_token": "env:TOKEN", **said}, {"TOKEN": SECRET})
+    config = parse(
+        {"accounts": [account()], "metrics_token": "env:TOKEN", "admin_token": "env:TOKEN", **said},
+        {"TOKEN": SECRET},
+    )
     assert config.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
     assert (config.metrics_token, config.root_path) == (Secret(SECRET), "/crm/board")
+    assert config.admin_token == Secret(SECRET)
 
 
 def test_the_address_of_a_webhook_is_as_much_of_it_as_the_file_says() -> None:

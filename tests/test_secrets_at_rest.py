@@ -46,6 +46,7 @@ CANARIES: Final[Mapping[str, str]] = {
             "guess",
             "new",
             "metrics",
+            "admin",
         )
     )
 }
@@ -74,7 +75,12 @@ def config_of(folder: Path) -> Config:
         for kind, secret in secrets.items()
     ]
     url = f"sqlite:///{folder}/lossboard.db"
-    top = {"database_url": url, "metrics_token": CANARIES["metrics"], "accounts": accounts}
+    top = {
+        "database_url": url,
+        "metrics_token": CANARIES["metrics"],
+        "admin_token": CANARIES["admin"],
+        "accounts": accounts,
+    }
     return parse(top, {})
 
 

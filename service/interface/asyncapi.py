@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from service.interface import forms
-from service.interface.boards import STREAM
-from service.interface.openapi import OPERATIONS, SCHEMES
+from service.interface.boards import BOARDS, STREAM
+from service.interface.openapi import SCHEMES
 from service.interface.operations import Operation
 from service.interface.schemas import Schema, reference, schemas
 from service.live.board import patch
@@ -43,7 +43,7 @@ def asyncapi(root_path: str = "") -> dict[str, Any]:
     Args:
         root_path: As `Config.root_path`.
     """
-    streams = [operation for operation in OPERATIONS if STREAM in operation.responses[200].content]
+    streams = [operation for operation in BOARDS if STREAM in operation.responses[200].content]
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Lossboard: streams", "version": version("lossboard"), "description": TEXT},

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from service.live.board.snapshot import Moment
+from service.live.http.admin.guard import SignIn
+from service.live.http.admin.routes import Release
 from service.live.http.classifying import Classification
 from service.reasons import Kind
 
@@ -121,5 +123,5 @@ class Ended(msgspec.Struct):
 WRITTEN = (Problem, Stored, Classified, Happening)
 """What requests are answered with, besides the snapshot."""
 
-READ = (Classification,)
+READ = (Classification, Release, SignIn)
 """What requests carry, besides webhooks."""

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from service.interface import forms
+from service.interface.admin import ADMIN
 from service.interface.boards import BOARDS
 from service.interface.operations import Operation, Response, Scheme, Tag
 from service.interface.parameters import Parameter
@@ -14,8 +15,9 @@ from service.interface.schemas import Schema, schemas
 from service.interface.service_operations import SERVICE
 from service.interface.webhooks import TAKE, sent
 from service.live.board.snapshot import Snapshot
+from service.live.http.admin.admission import COOKIE
 
-OPERATIONS: Final[Sequence[Operation]] = (TAKE, *BOARDS, *SERVICE)
+OPERATIONS: Final[Sequence[Operation]] = (TAKE, *BOARDS, *SERVICE, *ADMIN)
 """Every operation, in the order in which a reader meets them."""
 
 TEXT: Final = (
@@ -32,6 +34,7 @@ TAGS: Final[Mapping[Tag, str]] = {
     "lists": "The rows behind each figure, as a page and as a CSV file. They add up to it.",
     "service": "For who runs it.",
     "pages": "What people see in a browser.",
+    "admin": "What the person who runs the service sees and does in a browser.",
 }
 
 
@@ -67,6 +70,23 @@ SCHEMES: Final[Mapping[Scheme, Schema]] = {
         "type": "http",
         "scheme": "bearer",
         "description": "The `metrics_token` of the configuration.",
+    },
+    "admin": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The `admin_token` of the configuration.",
+    },
+    "adminCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "What a browser has after it signed in, or opened a link.",
+    },
+    "adminLink": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "The `admin_token` in an address: the answer is 303, and puts it into a cookie.",
     },
     "webhookId": _header("webhook-id", _SIGNED),
     "webhookTimestamp": _header("webhook-timestamp", _SIGNED),

@@ -12,13 +12,16 @@ from service.live.http.files.encoding import HTML
 from service.problems import CONTENT_TYPE
 
 Method: TypeAlias = Literal["get", "post"]
-Tag: TypeAlias = Literal["webhooks", "boards", "lists", "pages", "service"]
+Tag: TypeAlias = Literal["webhooks", "boards", "lists", "pages", "service", "admin"]
 
 Scheme: TypeAlias = Literal[
     "bearer",
     "link",
     "cookie",
     "metrics",
+    "admin",
+    "adminCookie",
+    "adminLink",
     "webhookId",
     "webhookTimestamp",
     "webhookSignature",

@@ -158,6 +158,13 @@ VIEWS: Final = Parameter(
     required=True,
 )
 
+_NUMBER: Final = _matching("[0-9]{1,15}", "the number of a delivery")
+AFTER_ACCOUNT: Final = Parameter("after", _text(), "Only accounts after this id: the next page.")
+UPTO: Final = Parameter("upto", _NUMBER, "The newest delivery of the page; without it, of all.")
+NUMBER: Final = Parameter("number", _NUMBER, "Only this delivery, with its headers and its body.")
+AFTER: Final = Parameter("after", _NUMBER, "Only deliveries after this one: the next page.")
+RETRIED: Final = Parameter("retried", _NUMBER, "The delivery of which the page says what became of it.")
+
 PASTED: Final = Parameter("link", _text(), "A board's link that a person pasted, or only its token.")
 TAG: Final = Parameter(
     "If-None-Match", {"type": "string"}, "The `ETag` of the copy that the client has.", "header"

@@ -36,6 +36,11 @@ class Served:
         """See `Config`."""
         return self._config.metrics_token
 
+    @property
+    def admin_token(self) -> Secret | None:
+        """See `Config`."""
+        return self._config.admin_token
+
     def accounts_of(self, config: Config) -> Mapping[str, Account]:
         """The accounts of another configuration, by id; those that did not change are the ones served now."""
         now = self._accounts.now

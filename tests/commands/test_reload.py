@@ -59,6 +59,7 @@ def sighup() -> Iterator[None]:
         (OTHER, "added: other; removed: office"),
         (ACCOUNT.replace("Moscow", "Samara"), "changed: office"),
         ('metrics_token = "long-and-hard-to-guess"\n' + ACCOUNT, "metrics_token changed"),
+        ('admin_token = "long-and-hard-to-guess"\n' + ACCOUNT, "admin_token changed"),
     ],
 )
 def test_what_differs_is_told(file: Path, source: Source, content: str, told: str) -> None:

@@ -22,13 +22,13 @@ async def hello(scope: Scope, _receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def served(
-    app: object, connections: int = 100, closed: list[str] | None = None
+    app: object, connections: int = 100, closed: list[str] | None = None, seconds: float = 20
 ) -> AsyncIterator[tuple[Server, int]]:
-    """A server and its port; notes why it closed connections."""
+    """A server and its port, for so many seconds at most; notes why it closed connections."""
     causes = [] if closed is None else closed
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     server = Server(app, "127.0.0.1", 0, lambda: None, address.set_result, connections, causes.append)  # type: ignore[arg-type]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(seconds):
         serving = asyncio.create_task(server.serve())
         yield server, int((await address).rpartition(":")[2])
         server.should_exit = True

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 
-from service.app import create_app
+from service.app import Service, create_app
 from service.calendar import iso
 from service.clock import Clock, SystemClock
 from service.commands import operations
 from service.commands.screens import add_screen
-from service.config import zone
+from service.config import Config, zone
 from service.config_file import parse
 from service.ledger.database.database import Database
 from service.model import SECOND, Instant, later
@@ -29,6 +29,7 @@ from tests.live.boards import NOW
 
 VIEWER: Final = "the-token-of-the-viewers"
 METRICS: Final = "the-token-of-the-metrics"
+ADMIN: Final = "the-token-of-the-admin"
 TOLD: Final = {"now": ["A client calls."], "events": [{"at": "10:00", "text": "A deal is lost."}]}
 _HOUR: Final = 3600 * SECOND
 
@@ -82,9 +83,14 @@ class Office:
         editor: The token of an editor's screen.
     """
 
-    app: Starlette
+    service: Service
+    config: Config
     clock: Clock
     editor: str
+
+    @property
+    def app(self) -> Starlette:
+        return self.service.app
 
     def proof(self, token: str = VIEWER) -> dict[str, str]:
         """The headers of a request with a token."""
@@ -118,16 +124,22 @@ async def office(database_url: str, clock: Clock | None = None, **keys: object) 
     own = {"viewer_token": VIEWER, "show_phones": True, "limits": {"clients": 1, "amount": "1000.00"}}
     named = {name: {"id": name, "title": name, **common} for name in ("office", "unheard", "invented")}
     accounts = [{**named["office"], **own}, {**named["unheard"], "viewer_token": VIEWER}, named["invented"]]
-    raw = {"database_url": database_url, "metrics_token": METRICS, "accounts": accounts, **keys}
+    raw = {
+        "database_url": database_url,
+        "metrics_token": METRICS,
+        "admin_token": ADMIN,
+        "accounts": accounts,
+        **keys,
+    }
     config = parse({name: value for name, value in raw.items() if value is not None}, {})
     first, second, third = config.accounts
     config = replace(config, accounts=(first, second, replace(third, invented=True)))
     with closing(Database(database_url)) as database:
         operations.prepare(database, config, clock)
     editor = add_screen(config, first, "desk", clock, "", "editor")
-    app = create_app(config, clock, tell=lambda _language: TOLD).app
-    async with app.router.lifespan_context(app):
-        running = Office(app, clock, editor)
+    service = create_app(config, clock, tell=lambda _language: TOLD)
+    async with service.app.router.lifespan_context(service.app):
+        running = Office(service, config, clock, editor)
         answer = await running.post(json.dumps(events(clock.now())))
         assert (answer["status"], len(answer["errors"])) == ("quarantined", 1)
         yield running

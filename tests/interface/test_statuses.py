@@ -16,15 +16,19 @@ from service.interface.openapi import OPERATIONS
 from service.interface.operations import Operation
 from service.interface.webhooks import TAKE
 from service.ledger.database.errors import Unavailable
+from service.ledger.read.admin.reader import AdminReader
+from service.ledger.upkeep.by_hand.quarantine import Quarantine
+from service.ledger.write.heads import OtherRules
 from service.ledger.write.writer import Writer
-from service.live.http import classifying
+from service.live.http import forms
+from service.live.http.admin import admission
 from service.live.http.screen_links import NamedScreens
 from service.webhooks import receiver
 from service.webhooks.body import MAX_BODY, read_body
 from tests.http.served import hello, served
 from tests.interface.calls import HOST, call
 from tests.interface.conftest import AssertDeclared
-from tests.interface.office import METRICS, VIEWER, Office, office
+from tests.interface.office import ADMIN, METRICS, VIEWER, Office, office
 
 EVENT: Final = '{"type": "deal.deleted", "timestamp": "2026-11-23T09:00:00Z", "data": {"id": "9"}}'
 REASON: Final = '{"reason": "Дорого", "kind": "controllable"}'
@@ -34,6 +38,11 @@ GUESSES: Final = 30
 
 GUESSER: Final = "10.2.0.1"
 CLASSIFY: Final = "/boards/{account}/reasons"
+FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
+COOKIE: Final = f"{admission.COOKIE}={admission.cookie_value(ADMIN)}"
+OWN: Final = {**HOST, **FORM, "origin": "http://127.0.0.1"}
+FORMS: Final = {"/admin": f"token={ADMIN}", "/admin/{account}/quarantine": "do=retry&number=1"}
+"""What is posted to the admin page, by address."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +65,13 @@ def usual(operation: Operation, opened: Office) -> Asked:
     path = operation.path.replace("{account}", account).replace("{name}", "board.css")
     if operation is TAKE:
         return Asked(path, opened.signed(EVENT.encode()), body=EVENT.encode())
+    if operation.path in FORMS and operation.method == "post":
+        form = opened.proof(ADMIN) | FORM if operation.proofs else OWN
+        return Asked(path, form, body=FORMS[operation.path].encode())
     if operation.method == "post":
         json = {"content-type": "application/json"}
         return Asked(path, opened.proof(opened.editor) | json, body=REASON.encode())
-    token = METRICS if operation.path == "/metrics" else VIEWER
+    token = {"admin": ADMIN, "metrics": METRICS}.get(path.split("/")[1], VIEWER)
     headers = opened.proof(token) if operation.proofs else HOST
     return Asked(path, headers, "view=office" if operation.path == "/events" else "")
 
@@ -95,9 +107,25 @@ INDEX: Final[Mapping[int, Callable[[Asked], Asked]]] = {
 """The same for the first page, which has no token of its own."""
 
 
+SIGN_IN: Final[Mapping[int, Callable[[Asked], Asked]]] = {
+    303: lambda asked: asked,
+    401: lambda asked: replace(asked, body=b"token=wrong"),
+    403: lambda asked: asked.without("origin"),
+}
+"""The same for the form that asks for a token."""
+
+PAGES: Final[Mapping[int, Callable[[Asked], Asked]]] = {
+    303: lambda asked: replace(asked, query=f"token={ADMIN}"),
+    409: lambda asked: asked,
+    403: lambda asked: replace(asked, headers=OWN | {"cookie": COOKIE, "origin": "http://evil.example"}),
+}
+"""The same for the admin page."""
+
+
 def refused(operation: Operation, asked: Asked, status: int) -> Asked:
     """The request that gets a status."""
-    wrong = {**WRONG, **(INDEX if operation.path == "/" else {})}
+    own = SIGN_IN if operation.id == "signIn" else PAGES if operation.tag == "admin" else {}
+    wrong = {**WRONG, **(INDEX if operation.path == "/" else own)}
     wrong[429] = wrong[401]
     return wrong[status](asked) if status in wrong else asked
 
@@ -111,11 +139,17 @@ def broken(patch: pytest.MonkeyPatch, opened: Office, operation: Operation, stat
     async def failing(*_arguments: object) -> None:
         raise RuntimeError("a defect")
 
+    def gone(*_arguments: object) -> None:
+        raise Unavailable
+
+    async def newer(*_arguments: object) -> None:
+        raise OtherRules("a newer version of the service computed account office: upgrade this node")
+
     async def impatient(receive: Any, declared: str, _seconds: float, held: Any) -> bytes:
         return await read_body(receive, declared, 0, held)
 
     if status == 408:
-        patch.setattr(classifying, "BODY_SECONDS", 0)
+        patch.setattr(forms, "BODY_SECONDS", 0)
         patch.setattr(receiver, "read_body", impatient)
     if status == 500:
         (route,) = routes(opened, operation)
@@ -125,6 +159,11 @@ def broken(patch: pytest.MonkeyPatch, opened: Office, operation: Operation, stat
         patch.setattr(NamedScreens, "known", away)
         patch.setattr(Writer, "submit", away)
         patch.setattr(Writer, "outdated", {"office"})
+        for name in ("accounts", "account", "deliveries", "quarantine"):
+            patch.setattr(AdminReader, name, gone)
+        patch.setattr(Quarantine, "retry", away)
+    if status == 409:
+        patch.setattr(Quarantine, "retry", newer)
 
 
 def routes(opened: Office, operation: Operation) -> list[Route]:
@@ -152,7 +191,7 @@ async def test_every_declared_status_is_seen_and_is_as_declared(
     opened: Office, assert_declared: AssertDeclared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for operation in OPERATIONS:
-        elsewhere = {431, 404} if operation.path == "/metrics" else {431}
+        elsewhere = {431, 404} if operation.path in ("/metrics", "/admin") else {431}
         for status in operation.responses.keys() - elsewhere:
             asked = refused(operation, usual(operation, opened), status)
             if status == 304:
@@ -188,14 +227,14 @@ async def send(
     )
 
 
-async def test_without_a_token_in_the_configuration_metrics_are_a_declared_404(
+async def test_without_a_token_in_the_configuration_an_address_is_a_declared_404(
     sqlite_ledgers: Callable[[], str], assert_declared: AssertDeclared
 ) -> None:
-    (metrics,) = (operation for operation in OPERATIONS if operation.path == "/metrics")
-    async with office(sqlite_ledgers(), metrics_token=None) as closed:
-        answer = await send(closed, metrics, usual(metrics, closed))
-    assert answer.status_code == 404
-    assert_declared(metrics, answer)
+    async with office(sqlite_ledgers(), metrics_token=None, admin_token=None) as closed:
+        for operation in (operation for operation in OPERATIONS if operation.path in ("/metrics", "/admin")):
+            answer = await send(closed, operation, usual(operation, closed))
+            assert answer.status_code == 404
+            assert_declared(operation, answer)
 
 
 async def test_a_head_that_is_too_large_is_a_declared_431_everywhere(

@@ -22,8 +22,8 @@ from service.commands.reloading import control
 def reload(file: Path) -> None:
     """Have the running service read its configuration again.
 
-    Accounts come and go, and change; so does metrics_token. Where anything in the file is wrong, or needs a
-    restart, nothing changes.
+    Accounts come and go, and change; so do metrics_token and admin_token. Where anything in the file is
+    wrong, or needs a restart, nothing changes.
     """
     with plain_errors():
         for process, changed in control.ask(file):

@@ -119,7 +119,7 @@ def _proofs(account: Account, credentials: Credentials) -> list[_Proof]:
         proofs.append(_Proof(value, value))
     if (bearer := bearer_token(credentials.headers)) is not None:
         proofs.append(_Proof(cookie_value(account.id, bearer)))
-    if (cookie := _cookie(credentials.headers.get("cookie", ""), cookie_name(account))) is not None:
+    if (cookie := cookie_of(credentials.headers.get("cookie", ""), cookie_name(account))) is not None:
         proofs.append(_Proof(cookie))
     return proofs
 
@@ -140,7 +140,7 @@ def _digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
 
 
-def _cookie(header: str, name: str) -> str | None:
+def cookie_of(header: str, name: str) -> str | None:
     """The value of a cookie; of two, the first, which is the one of the longer path (RFC 6265, section 5.4).
 
     Not by `http.cookies`, whose parser takes a time that grows with the square of the header.

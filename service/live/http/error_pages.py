@@ -23,7 +23,7 @@ _REPLACED: Final = frozenset({b"content-type", b"content-length"})
 
 
 class ErrorPages:
-    """Around an ASGI application: a `Problem` in response to a browser's GET, or to a form of a board,
+    """Around an ASGI application: a `Problem` in response to a browser's GET, or to a form,
     becomes a page in its language.
 
     Args:
@@ -61,7 +61,7 @@ class ErrorPages:
         if scope["type"] != "http" or scope["method"] not in ("GET", "POST"):
             return False
         path: str = scope["path"].removeprefix(self._root_path)
-        is_asked = scope["method"] == "GET" or path.startswith("/boards/")
+        is_asked = scope["method"] == "GET" or path.startswith(("/boards/", "/admin"))
         return is_asked and b"text/html" in _header(scope, b"accept")
 
     def _page(self, scope: Message, start: Message, body: bytes) -> tuple[Message, Message]:

@@ -159,7 +159,7 @@ def version() -> str:
     """A digest of the page's own files. A page that was loaded with other files reloads itself."""
     digest = hashlib.blake2b(digest_size=8)
     for folder in (STATIC, STATIC.with_name("templates")):
-        for file in sorted(folder.iterdir()):
+        for file in sorted(path for path in folder.iterdir() if path.is_file()):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -20,10 +20,12 @@ from service.config_file import parse
 from service.ledger.database.database import Database
 from service.ledger.database.tables import Role
 from service.live.http.access import cookie_value
+from service.live.http.admin import admission
+from service.live.http.admin.admission import COOKIE
 from tests.clocks import StandingClock
 from tests.live.boards import NOW
 
-Rule: TypeAlias = Literal["everybody", "board", "shared", "metrics", "webhook"]
+Rule: TypeAlias = Literal["everybody", "board", "shared", "metrics", "admin", "webhook"]
 Proof: TypeAlias = Literal[
     "nothing",
     "wrong",
@@ -37,6 +39,7 @@ Proof: TypeAlias = Literal[
 
 WEBHOOK: Final = "the-token-of-the-webhook"
 METRICS: Final = "the-token-of-the-metrics"
+ADMIN: Final = "the-token-of-the-admin"
 
 
 def account(name: str, **keys: object) -> dict[str, object]:
@@ -63,10 +66,12 @@ class Door:
         if rule == "webhook":
             yield {"params": {"token": {"right": f"{WEBHOOK}-office"}.get(proof, token)}}
             return
-        if rule == "metrics":
-            token = METRICS if proof == "right" else token
+        if rule in {"metrics", "admin"}:
+            token = {"metrics": METRICS, "admin": ADMIN}[rule] if proof == "right" else token
         yield {"headers": {"authorization": f"Bearer {token}"}}
-        if rule != "metrics":
+        if rule == "admin":
+            yield {"headers": {"cookie": f"{COOKIE}={admission.cookie_value(token)}"}}
+        elif rule != "metrics":
             yield {"headers": {"cookie": f"lossboard_office={cookie_value('office', token)}"}}
         if rule not in {"metrics", "shared"}:
             yield {"params": {"token": token}}
@@ -82,6 +87,7 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
     raw = {
         "database_url": database_url,
         "metrics_token": METRICS,
+        "admin_token": ADMIN,
         "accounts": [account("office"), account("other", viewer_token="the-viewer-of-the-other")],
         **keys,
     }

@@ -13,11 +13,15 @@ from starlette.routing import Route
 
 from service.http.around.security import SECURITY
 from service.ledger.write.writer import Writer
-from tests.live.http.door import Door, Proof, Rule, door
+from tests.live.http.door import ADMIN, Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
 LISTS: Final = ("deals", "clients", "tasks", "no-next-step", "saved", "unpriced", "troubles")
+SECTIONS: Final = ("", "/deliveries", "/quarantine")
 CLASSIFY: Final = f"{BOARD}/reasons"
+POSTS: Final = frozenset({CLASSIFY, "/admin", "/admin/{account}/quarantine"})
+"""What takes forms besides."""
+
 RULES: Final[Mapping[str, Rule]] = {
     "/": "everybody",
     "/healthz": "everybody",
@@ -28,6 +32,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "/metrics": "metrics",
     "/webhooks/{account}": "webhook",
     "/events": "shared",
+    **{f"/admin{path}": "admin" for path in ("", *(f"/{{account}}{section}" for section in SECTIONS))},
     **{f"{BOARD}{path}": "board" for path in ("", "/help", "/snapshot", "/events", "/manifest.webmanifest")},
     CLASSIFY: "board",
     **{f"{BOARD}/{name}{kind}": "board" for name in LISTS for kind in ("", ".csv")},
@@ -40,6 +45,7 @@ ALLOWED: Final[Mapping[Rule, frozenset[Proof]]] = {
     "board": frozenset({"right", "a screen's", "an editor's"}),
     "shared": frozenset({"right", "a screen's", "an editor's"}),
     "metrics": frozenset({"right"}),
+    "admin": frozenset({"right"}),
     "webhook": frozenset({"right"}),
 }
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
@@ -120,8 +126,9 @@ async def test_only_an_editor_changes_anything(opened: Door) -> None:
 
 
 async def test_an_account_that_there_is_not_is_a_problem_for_everybody(opened: Door) -> None:
-    for path in (path for path in RULES if "{account}" in path):
-        for how in ({}, {"authorization": f"Bearer {opened.tokens['right']}"}):
+    for path, rule in ((path, rule) for path, rule in RULES.items() if "{account}" in path):
+        token = ADMIN if rule == "admin" else opened.tokens["right"]
+        for how in (*([] if rule == "admin" else [{}]), {"authorization": f"Bearer {token}"}):
             async with opened.client() as client:
                 answer = await client.request(
                     method_of(path), path.replace("{account}", "nobody"), headers=how
@@ -132,9 +139,8 @@ async def test_an_account_that_there_is_not_is_a_problem_for_everybody(opened: D
 
 async def test_a_method_that_an_address_does_not_take_is_a_problem(opened: Door) -> None:
     for (path, rule), method in itertools.product(RULES.items(), METHODS):
-        if method in ({"POST"} if rule == "webhook" else {"GET", "HEAD"}) or (path, method) == (
-            CLASSIFY,
-            "POST",
+        if method in ({"POST"} if rule == "webhook" else {"GET", "HEAD"}) or (
+            method == "POST" and path in POSTS
         ):
             continue
         (how, *_) = opened.proved(rule, "right")
@@ -157,7 +163,7 @@ async def test_a_defect_is_a_problem_with_the_headers_too(opened: Door) -> None:
 
 
 async def test_a_guesser_is_braked_at_every_address_and_a_holder_of_a_proof_is_not(opened: Door) -> None:
-    paths = [path for path, rule in RULES.items() if rule in ("board", "metrics")]
+    paths = [path for path, rule in RULES.items() if rule in ("board", "metrics", "admin")]
     async with opened.client() as shared:
         for path in itertools.islice(itertools.cycle(paths), 30):
             await shared.get(address(path), headers={"authorization": "Bearer a-guess"})

@@ -1,0 +1,1 @@
+"""The pages of `/admin`. They have no JavaScript."""
