@@ -59,7 +59,8 @@ def _described(name: str, command: click.Command) -> Iterator[str]:
         for part, inner in command.commands.items():
             yield from _described(f"{name} {part}", inner)
         return
-    context = click.Context(command, info_name=name)
+    # As it is run: the options for help are those of the whole program.
+    context = click.Context(command, click.Context(main, **main.context_settings), info_name=name)
     yield f".SS {_roff(' '.join([name, *command.collect_usage_pieces(context)]))}"
     yield _roff(" ".join(str(command.help).split()))
     for option in command.get_params(context):

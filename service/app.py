@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
@@ -15,11 +16,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan
 
-from service.adapters import ADAPTERS
-from service.adapters.api import Api
 from service.brake import Brake
 from service.clock import Clock
-from service.config import Account, Config
+from service.config import Config
 from service.http.around.address import Address
 from service.http.around.direct import Direct
 from service.http.around.in_turns import InTurns
@@ -28,6 +27,7 @@ from service.interface.routes import interface_routes
 from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
+from service.ledger.upkeep import recompute
 from service.ledger.upkeep.classify import Classifier
 from service.ledger.upkeep.refused import RefusedRequests
 from service.ledger.upkeep.retention import Retention
@@ -46,11 +46,13 @@ from service.live.stream.hub import MAX_STREAMS, Hub
 from service.metrics import Metrics
 from service.model import SECOND
 from service.problems import DEFECT, Problem
+from service.served.configuration import Served
+from service.sync.accounts import SyncedAccounts
+from service.sync.syncs import Syncs
 from service.webhooks.endpoint import WebhookEndpoint
 
-if TYPE_CHECKING:  # imported by who has other nodes, or a CRM to ask: 16 MiB with what they import
+if TYPE_CHECKING:  # imported by who has other nodes
     from service.ledger.upkeep.follow import Follower
-    from service.sync.runner import Runner
 
 _REFUSED: Final = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
@@ -66,48 +68,62 @@ class Service:
     writer: Writer
     hub: Hub
     metrics: Metrics
+    served: Served
+    clock: Clock
+
+    async def reload(self, config: Config) -> None:
+        """Work by another configuration from now on, of which the accounts and the metrics token may differ;
+        figures that other rules computed are recomputed first. What fails changes nothing.
+
+        Raises:
+            OtherRules: A newer version of the service computed an account's figures.
+            Unavailable: The database is away.
+        """
+        accounts = self.served.accounts_of(config)
+        prepare = partial(recompute.adopt, accounts=accounts.values(), clock=self.clock)
+        await self.writer.adopt(accounts, prepare)
+        self.served.replace(config)
 
 
 def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: Tell | None = None) -> Service:
     """Put a service together on a database that is migrated and prepared. There are file descriptors for so
     many `streams` of events. An invented office can `tell` what happens in it."""
-    accounts = {account.id: account for account in config.accounts}
+    served = Served(config)
+    accounts = served.accounts
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
-    writer = Writer(database, accounts, clock, metrics.commit)
-    ticker = Ticker(database, list(accounts), writer, clock)
+    writer = Writer(database, dict(accounts), clock, metrics.commit)
+    ticker = Ticker(database, accounts, writer, clock)
     readers = Readers.of(database, accounts, clock)
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
-    runner = _runner(config, database, writer, clock, metrics)
+    synced = SyncedAccounts(accounts, Syncs(database, writer, clock, metrics))
     screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
     retention = Retention(database, config.keep_bodies_days, clock)
     follower = _follower(config, database, hub, clock)
     soundness = Soundness(database, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
-    on_seq: list[OnSeq] = [hub.on_seq]
+    on_seq: list[OnSeq] = [hub.on_seq, synced.on_seq]
     brake = Brake(clock, metrics.failed_proof)
-    runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run]
+    runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run, synced.run]
     writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
     _tell_of_troubles(writer, ticker, hub, soundness)
-    if runner is not None:
-        on_seq.append(runner.on_seq)
-        runs.append(runner.run)
     if follower is not None:
         follower.on_seq += on_seq
         on_seq.append(follower.announce)
         runs.append(follower.run)
     classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
+    served.on_accounts += [part.on_accounts for part in (endpoint, hub, ticker, refused, synced)]
     routes = [
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
-        metrics_route(metrics, config.metrics_token, brake),
+        metrics_route(metrics, lambda: served.metrics_token, brake),
         *_health(database, writer, soundness),
         *interface_routes(config.root_path),
     ]
     app = Application(routes, config.root_path, _lifespan(writer, hub, runs, database))
-    return Service(app, writer, hub, metrics)
+    return Service(app, writer, hub, metrics, served, clock)
 
 
 def _tell_of_troubles(writer: Writer, ticker: Ticker, hub: Hub, soundness: Soundness) -> None:
@@ -207,29 +223,6 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
 
 
-def _runner(
-    config: Config, database: Database, writer: Writer, clock: Clock, metrics: Metrics
-) -> Runner | None:
-    """The sync of every account whose CRM is asked; None if there is none."""
-    if not (apis := _apis(config)):
-        return None
-    import httpx
-
-    from service.sync.runner import AccountSync, Runner
-
-    http = httpx.AsyncClient(mounts={"all://127.0.0.1": None})  # the demo's CRM is behind no proxy
-    syncs = {
-        account.id: AccountSync(account, api, database, writer, http, clock, metrics) for account, api in apis
-    }
-    return Runner(syncs, http)
-
-
-def _apis(config: Config) -> list[tuple[Account, Api]]:
-    """The accounts whose CRM is asked, each with its adapter's API."""
-    apis = [(account, ADAPTERS[account.crm].api) for account in config.accounts if account.api]
-    return [(account, api) for account, api in apis if api is not None]
-
-
 def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Route]:
     """`/healthz`: the process is up. `/readyz`: the database can be used and is sound, this version can work
     on its schema, and no account was left to nodes with newer rules."""
@@ -249,7 +242,7 @@ def _health(database: Database, writer: Writer, soundness: Soundness) -> list[Ro
         if soundness.is_damaged:
             return _not_ready("the database is damaged: restore a backup, or see lossboard check-database")
         if writer.outdated:  # the log names the accounts, and strangers need not know which there are
-            return _not_ready("another node has other rules for some accounts: restart this one")
+            return _not_ready("another node has other rules for some accounts: reload or restart this one")
         return PlainTextResponse("ready")
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]

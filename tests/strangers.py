@@ -29,7 +29,7 @@ def stranger_app(metrics: Metrics) -> Starlette:
     brake = Brake(clock, metrics.failed_proof)
     endpoint = WebhookEndpoint(ACCOUNTS, FakeWriter(), clock, metrics, brake)
     of_boards = [route for route in boards.routes if isinstance(route, Route)]
-    own = [Route("/webhooks/{account}", endpoint), metrics_route(metrics, Secret(TOKEN), brake)]
+    own = [Route("/webhooks/{account}", endpoint), metrics_route(metrics, lambda: Secret(TOKEN), brake)]
     return Application([*of_boards, *own])
 
 

@@ -74,6 +74,12 @@ def _heads() -> None:
         sa.Column("known_from", sa.Integer, comment="the first day of which the losses are complete"),
         sa.Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
         sa.Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
+        sa.Column(
+            "has_mergers",
+            Flag(create_constraint=True, name="has_mergers"),
+            nullable=False,
+            comment="whether state has mergers",
+        ),
         sa.PrimaryKeyConstraint("account", name="heads_pkey"),
         _check("seq", "seq >= 0"),
         _check("deliveries", "deliveries >= 0"),

@@ -15,8 +15,9 @@ DEFERRED: Final = (
         "connecting.commands:init",
         "Write a configuration, and say what to do in the CRM.",
     ),
-    Deferred("serve", "serving:serve", "Receive webhooks and serve the boards."),
-    Deferred("demo", "demo:demo", "Serve a simulated sales office."),
+    Deferred("serve", "serving:serve", "Receive webhooks and serve the boards.", serves=True),
+    Deferred("reload", "reloading.command:reload", "Have the running service read its configuration again."),
+    Deferred("demo", "demo:demo", "Serve a simulated sales office.", serves=True),
     Deferred("check-config", "check_config:check_config", "Check the configuration and print each account."),
     Deferred("migrate", "database:migrate", "Bring the database's schema up to date."),
     Deferred(
@@ -52,8 +53,7 @@ DEFERRED: Final = (
 def main() -> None:
     """Where a sales office loses its money, live on its wall."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("alembic", "httpx"):  # the latter logs every address, and some contain a secret
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 for _command in DEFERRED:

@@ -13,8 +13,11 @@ import click
 from service.clock import Clock, SystemClock
 from service.commands import operations
 from service.commands.options import listening_options, plain_errors
+from service.commands.reloading.hangups import Hangups
+from service.commands.reloading.links import Linked
+from service.commands.reloading.reloads import Reloads
+from service.commands.reloading.source import Source
 from service.commands.serving import make_ready, serve_until_signal
-from service.config import Config
 from service.config_file import parse
 from service.demo.postman import DeliveryError
 from service.demo.run import ACCOUNT, CRMS, EXAMPLES_SECONDS, Simulation
@@ -70,11 +73,12 @@ def serve_demo(
         with operations.alone(config):
             make_ready(config, clock, lambda _config, _account: None)
             operations.know_from(config, ACCOUNT, simulation.told_from)
-            asyncio.run(_serve(config, clock, host, listening, simulation, for_crm))
+            reloads = Reloads(Source(Linked(config, {}, b""), {}), Hangups.of_process())
+            asyncio.run(_serve(reloads, clock, host, listening, simulation, for_crm))
 
 
 async def _serve(
-    config: Config,
+    reloads: Reloads,
     clock: Clock,
     host: str,
     listening: socket.socket,
@@ -90,7 +94,7 @@ async def _serve(
 
     api = Companion(simulation.crm.app, _LOOPBACK, 0, lambda: None, lambda _url: None)
     tasks.append(asyncio.create_task(api.serve(sockets=[for_crm])))
-    await serve_until_signal(config, clock, host, listening, started, simulation.tell)
+    await serve_until_signal(reloads, clock, host, listening, started, simulation.tell)
     api.stop()
     for task in tasks[1:]:
         task.cancel()

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from service.commands.reloading.hangups import Hangups
+
 
 class Deferred(click.Command):
     """Stands for a command in the list of its group until it is asked for.
@@ -13,15 +15,19 @@ class Deferred(click.Command):
     Args:
         target: Where the command is below this package, as `module:name`.
         summary: The first sentence of its help.
+        serves: SIGHUP does not end it, from before it is imported.
     """
 
-    def __init__(self, name: str, target: str, summary: str) -> None:
+    def __init__(self, name: str, target: str, summary: str, *, serves: bool = False) -> None:
         super().__init__(name, help=summary)
+        self._serves = serves
         module, _, self._name = target.partition(":")
         self.module = f"{__package__}.{module}"
 
     def load(self) -> click.Command:
         """Import the command."""
+        if self._serves:
+            Hangups.of_process()
         command: click.Command = getattr(import_module(self.module), self._name)
         return command
 

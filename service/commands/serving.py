@@ -6,14 +6,11 @@ import asyncio
 import gc
 import logging
 import os
-import secrets
 import socket
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
-from typing import Final, NamedTuple
-from urllib.parse import urlencode
+from typing import Final
 
 import click
 
@@ -22,7 +19,12 @@ from service.clock import Clock, SystemClock
 from service.commands import operations
 from service.commands.figures import rebuild_at_start
 from service.commands.options import listening_options, with_secrets
-from service.config import Account, Config, ConfigError, Secret
+from service.commands.reloading.control import ControlSocket
+from service.commands.reloading.hangups import Hangups
+from service.commands.reloading.links import Linked, with_links
+from service.commands.reloading.reloads import Reloads
+from service.commands.reloading.source import Source
+from service.config import Account, Config, ConfigError
 from service.http import descriptors, supervisor
 from service.http.listening import listen
 from service.http.notify import NOBODY, ServiceManager
@@ -73,67 +75,36 @@ def serve_config(
     """
     if workers > 1 and is_sqlite(config.database_url):
         raise ConfigError(_ONE_PROCESS)
-    linked = with_links(config)
+    hangups, source = Hangups.of_process(), Source(with_links(config), os.environ)
     manager = ServiceManager(os.environ)
 
     def started(url: str) -> None:
-        linked.print_addresses(url)
+        source.linked.print_addresses(url)
         manager.ready(url)
         on_started()
 
-    with operations.alone(config):
+    with operations.alone(config), closing(ControlSocket(source.file)) as control:
         manager.preparing("Preparing the database")
         make_ready(config, clock, rebuild)
         for line in operations.exposed_files(config):
             _log.warning("%s", line)
         with listen(host, port) as listening:
+            url = address(host, listening)
+            told = partial(_print_new_addresses, source, url)
+            reloads = Reloads(source, hangups, control, told)
             if workers == 1:
-                asyncio.run(
-                    serve_until_signal(linked.config, clock, host, listening, started, manager=manager)
-                )
+                asyncio.run(serve_until_signal(reloads, clock, host, listening, started, manager=manager))
             else:
-                ready = partial(started, address(host, listening))
-                _serve_by_workers(linked.config, clock, listening, workers, ready, manager)
+                _serve_by_workers(reloads, clock, listening, workers, partial(started, url), manager)
 
 
-class Linked(NamedTuple):
-    """A configuration in which every account has a viewer token.
-
-    Args:
-        links: The parameters of the addresses of boards whose token was made at this start; by account.
-    """
-
-    config: Config
-    links: dict[str, str]
-
-    def print_addresses(self, url: str) -> None:
-        """Print where the boards are, and where webhooks go."""
-        url = f"{url}{self.config.root_path}"
-        for account in self.config.accounts:
-            board = f"{url}/boards/{account.id}{self.links.get(account.id, '')}"
-            click.echo(f"{account.title}: {board}; webhooks to {url}/webhooks/{account.id}")
-        if self.links:
-            click.echo(
-                "A link with a token is good until the service stops; viewer_token makes one that stays."
-            )
-
-
-def with_links(config: Config) -> Linked:
-    """The configuration, with a token made for each account that has none: anybody who reads what the service
-    prints may see its boards, and nobody else."""
-    links: dict[str, str] = {}
-    accounts = []
-    for account in config.accounts:
-        token = account.viewer_token
-        if token is None:
-            token = Secret(secrets.token_urlsafe(24))
-            links[account.id] = f"?{urlencode({'token': token.value})}"
-        accounts.append(replace(account, viewer_token=token))
-    return Linked(replace(config, accounts=tuple(accounts)), links)
+def _print_new_addresses(source: Source, url: str, before: Linked) -> None:
+    """Print where the boards are that were not served before a reload."""
+    source.linked.print_addresses(url, before.ids)
 
 
 def _serve_by_workers(
-    config: Config,
+    reloads: Reloads,
     clock: Clock,
     listening: socket.socket,
     workers: int,
@@ -141,15 +112,16 @@ def _serve_by_workers(
     manager: ServiceManager,
 ) -> None:
     def work(shared: socket.socket, parent_gone: int, ready: Callable[[], None]) -> None:
-        asyncio.run(_work(config, clock, shared, parent_gone, ready))
+        asyncio.run(_work(reloads.in_worker(), clock, shared, parent_gone, ready))
 
-    supervisor.Supervisor(workers, listening, work, ready, manager).run()
+    reload = partial(reloads.prepare, clock, manager.beat)
+    supervisor.Supervisor(workers, listening, work, ready, manager, reload).run()
 
 
 async def _work(
-    config: Config, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
+    reloads: Reloads, clock: Clock, shared: socket.socket, parent_gone: int, ready: Callable[[], None]
 ) -> None:
-    server, _ = _server(config, clock, "", lambda _url: ready())
+    server, service = _server(reloads.config, clock, "", lambda _url: ready())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -157,7 +129,8 @@ async def _work(
         server.stop()
 
     loop.add_reader(parent_gone, stop)
-    await server.serve(sockets=[shared])
+    async with reloads.of(service):
+        await server.serve(sockets=[shared])
 
 
 def make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
@@ -173,7 +146,7 @@ def make_ready(config: Config, clock: Clock, rebuild: Rebuild) -> None:
 
 
 async def serve_until_signal(
-    config: Config,
+    reloads: Reloads,
     clock: Clock,
     host: str,
     listening: socket.socket,
@@ -184,6 +157,7 @@ async def serve_until_signal(
     """Serve until a signal to stop.
 
     Args:
+        reloads: Gives the configuration, and those that replace it.
         tell: See `create_app`.
         manager: Hears that the process works, and that it stops.
 
@@ -198,8 +172,8 @@ async def serve_until_signal(
             _log.critical("%s", fault)
             server.stop()
 
-    server, service = _server(config, clock, host, started, stop_if_moved, tell, manager)
-    async with manager.watching(lambda: service.writer.is_alive):
+    server, service = _server(reloads.config, clock, host, started, stop_if_moved, tell, manager)
+    async with manager.watching(lambda: service.writer.is_alive), reloads.of(service):
         await server.serve(sockets=[listening])
     if moved:
         raise moved[0]

@@ -1,6 +1,6 @@
 """One request and its response: uvicorn's cycle, with what makes a short answer cheap.
 
-uvicorn checks the headers of each response anew, and writes head and body by two calls of the operating
+uvicorn checks the headers of each response again, and writes head and body by two calls of the operating
 system. Here an answer whose length is known goes out in one piece. And a body that has come with its head can
 be had at once, where each message of ASGI would be a turn.
 """

@@ -35,6 +35,7 @@ need."""
 
 _FORK: Final = multiprocessing.get_context("fork")
 _STOP: Final = frozenset({signal.SIGTERM, signal.SIGINT})
+_HANDLED: Final = _STOP | {signal.SIGHUP}
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Supervisor:
         work: Called in each worker.
         on_ready: Called once, when the first worker accepts requests.
         manager: Hears that this process works, and that it stops. Of its workers it hears nothing.
+        reload: Called after each signal. If it returns True, each worker gets SIGHUP.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Supervisor:
         work: Work,
         on_ready: Callable[[], None],
         manager: ServiceManager = NOBODY,
+        reload: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._reload = reload
         self._number = number
         self._listening = listening
         self._work = work
@@ -88,6 +92,7 @@ class Supervisor:
             try:
                 self._workers = [self._start() for _ in range(self._number)]
                 while not self._stopping:
+                    self._hang_up()
                     self._handle_event(signalled)
             finally:
                 self._stop()
@@ -96,11 +101,11 @@ class Supervisor:
 
     def _start(self) -> _Worker:
         process = _FORK.Process(target=self._child, name="lossboard worker")
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # until the worker has dropped the parent's handlers
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)  # until the worker has handlers of its own
         try:
             process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         return _Worker(process)
 
     def _child(self) -> None:
@@ -108,11 +113,18 @@ class Supervisor:
         signal.set_wakeup_fd(-1)
         for number in _STOP:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         self._work(self._listening, self._parent_gone, self._report_ready)
 
     def _report_ready(self) -> None:
         os.write(self._ready_writer, b".")
+
+    def _hang_up(self) -> None:
+        """Have the workers reload, if this process has. A dead one is replaced by one that has, too."""
+        if self._reload():
+            for worker in self._workers:
+                if worker.process.pid is not None:
+                    os.kill(worker.process.pid, signal.SIGHUP)
 
     def _handle_event(self, signalled: int) -> None:
         """Wait for a signal, a ready worker or a dead worker, and handle it."""

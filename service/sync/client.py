@@ -36,7 +36,6 @@ MAX_ANSWER: Final = 32 * 2**20
 USER_AGENT: Final = "lossboard"
 
 _log = logging.getLogger(__name__)
-logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs every address
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Runs each account's sync while the service runs: needs first, because somebody sees them missing on the
+"""Runs an account's sync while the service runs: needs first, because somebody sees them missing on the
 board, then the run in progress, then whatever is due by the clock.
 
 Only one process at a time works on an account (`ledger.write.syncs` has the lease), so that the vendor's pace
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -215,28 +214,3 @@ class AccountSync:
         is_off = self._api.is_off(result.answer, self._account.webhook_address) is not False
         if await self._troubles.webhook_off(is_off=is_off) and not is_off:
             self._reconcile_after = Micros(0)
-
-
-class Runner:
-    """Runs the sync of every account that has an API.
-
-    Args:
-        syncs: By account id.
-        http: Closed when `run` ends.
-    """
-
-    def __init__(self, syncs: Mapping[str, AccountSync], http: httpx.AsyncClient) -> None:
-        self._http = http
-        self._syncs = syncs
-
-    def on_seq(self, account_ids: Iterable[str]) -> None:
-        """Wake the accounts that a commit changed, here or on another node: it may have left needs."""
-        for account_id in account_ids:
-            if account_id in self._syncs:
-                self._syncs[account_id].wake()
-
-    async def run(self) -> None:
-        """Run until cancelled."""
-        async with self._http, asyncio.TaskGroup() as group:
-            for sync in self._syncs.values():
-                group.create_task(sync.run())

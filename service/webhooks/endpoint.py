@@ -87,12 +87,16 @@ class WebhookEndpoint:
         body_seconds: float = BODY_SECONDS,
         on_refused: Callable[[str, str], None] = lambda _account_id, _cause: None,
     ) -> None:
-        self._senders = {account_id: Sender.of(account) for account_id, account in accounts.items()}
+        self.on_accounts(accounts)
         self._writer = writer
         self._metrics = metrics
         self._brake = brake
         self._receiver = Receiver(clock, body_seconds)
         self._on_refused = on_refused
+
+    def on_accounts(self, accounts: Mapping[str, Account]) -> None:
+        """Take the webhooks of these accounts from now on."""
+        self._senders = {account_id: Sender.of(account) for account_id, account in accounts.items()}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""

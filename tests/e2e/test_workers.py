@@ -103,9 +103,18 @@ def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path
         assert dead not in {worker.pid for worker in workers(service)}
         assert len(workers(service)) == 2
         assert f"worker {dead} died with exit code -9" in "".join(service.lines)
-        service.client.close()
-        service.client = browser_of(**BEARER)
-        assert service.snapshot()["losses"]["total"]["count"] == 8
+        file = tmp_path / "lossboard.toml"
+        file.write_text(config.replace("Отдел продаж", "Другой отдел").replace("Moscow", "Samara", 1))
+        assert "changed: office" in lossboard(tmp_path, "reload", url=postgres).stdout
+        until(lambda: "".join(service.lines).count("reloaded: changed: office") == 3)  # the parent's is one
+        os.kill(min(worker.pid for worker in workers(service)), signal.SIGKILL)
+        until(lambda: serving(service) == 4)
+        for _ in range(8):
+            service.client.close()
+            service.client = browser_of(**BEARER)
+            assert service.snapshot()["title"] == "Другой отдел"
+        service.deal("d9", status="lost", amount="1.00", reason="Выбрал других")
+        assert service.snapshot()["losses"]["total"]["count"] == 9
         assert service.stop() == 0
     assert "".join(service.lines).count("/boards/office") == 1, "the address is printed once"
 

@@ -97,7 +97,7 @@ async def test_what_is_over_the_limits_is_refused_and_the_connection_closed() ->
     assert causes == ["request_header_fields_too_large"] * len(TOO_MUCH)
 
 
-async def test_what_is_within_the_limits_is_taken_each_time_anew() -> None:
+async def test_what_is_within_the_limits_is_taken_each_time_again() -> None:
     app = Reader()
     head = GET + b"".join(b"f%d: %s\r\n" % (number, b"b" * 150) for number in range(MAX_FIELDS - 2))
     assert ROOM > len(head) > MAX_HEAD * 0.9

@@ -33,7 +33,12 @@ def sleep(_shared: socket.socket, _parent_gone: int, ready: Callable[[], None]) 
 
 
 def supervised(
-    folder: Path, work: supervisor.Work, number: int = 2, manager: ServiceManager = NOBODY
+    folder: Path,
+    work: supervisor.Work,
+    number: int = 2,
+    manager: ServiceManager = NOBODY,
+    on_hangup: Callable[..., object] | None = None,
+    reload: Callable[[], bool] = lambda: False,
 ) -> multiprocessing.Process:
     """A parent in a process of its own; it notes its workers, and that it was ready."""
 
@@ -42,12 +47,47 @@ def supervised(
         work(shared, parent_gone, ready)
 
     def run() -> None:
+        if on_hangup is not None:
+            signal.signal(signal.SIGHUP, on_hangup)
         with listen("127.0.0.1", 0) as listening:
-            Supervisor(number, listening, noted, (folder / "ready").touch, manager).run()
+            Supervisor(number, listening, noted, (folder / "ready").touch, manager, reload).run()
 
     parent = multiprocessing.get_context("fork").Process(target=run)
     parent.start()
     return parent  # type: ignore[return-value]
+
+
+def test_workers_hear_of_a_reload_if_the_parent_has_reloaded(tmp_path: Path) -> None:
+    asked: list[int] = []
+    wrong = tmp_path / "wrong"
+
+    def reload() -> bool:
+        came = bool(asked)
+        asked.clear()
+        return came and not wrong.exists()
+
+    def work(_shared: socket.socket, _parent_gone: int, ready: Callable[[], None]) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        ready()
+        while signal.sigwait({signal.SIGHUP}):
+            (tmp_path / f"reloaded-{os.getpid()}-{time.monotonic_ns()}").touch()
+
+    def reloaded() -> int:
+        return len(list(tmp_path.glob("reloaded-*")))
+
+    parent = supervised(tmp_path, work, on_hangup=lambda *_: asked.append(1), reload=reload)
+    until(lambda: len(pids(tmp_path)) == 2)
+    assert parent.pid is not None
+    os.kill(parent.pid, signal.SIGHUP)
+    until(lambda: reloaded() == 2)
+    wrong.touch()
+    os.kill(parent.pid, signal.SIGHUP)
+    os.kill(min(pids(tmp_path)), signal.SIGKILL)
+    until(lambda: len(pids(tmp_path)) == 3)
+    assert reloaded() == 2
+    parent.terminate()
+    parent.join(DEADLINE_SECONDS)
+    assert parent.exitcode == 0
 
 
 def pids(folder: Path) -> set[int]:

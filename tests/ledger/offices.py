@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from service.config import Account, Secret, zone
+from service.config_file import parse
 from service.ledger.database.database import Database
 from service.ledger.database.tables import METADATA, SUMS
 from service.ledger.read.board import BoardRows, Selection
@@ -33,6 +34,19 @@ OFFICE: Final = Account(
     currency="RUB",
     language="ru",
 )
+
+
+def configured(url: str, **settings: object) -> str:
+    """The database's URL as the configuration hands it on, with settings beside it."""
+    account = {
+        "id": OFFICE.id,
+        "title": OFFICE.title,
+        "crm": OFFICE.crm,
+        "webhook_secret": OFFICE.webhook_secrets[0].value,
+        "timezone": "Europe/Moscow",
+        "currency": OFFICE.currency,
+    }
+    return parse({"database_url": url, "accounts": [account], **settings}, {}).database_url
 
 
 class FixedClock:

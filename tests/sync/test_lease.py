@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 from sqlalchemy import Connection, select
 
+from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import SYNCS
 from service.ledger.write.outcome import Overloaded
 from service.ledger.write.syncs import LEASE
 from service.model import SECOND, Instant
-from service.sync.runner import RENEW_EVERY, Runner
+from service.sync.accounts import SyncedAccounts
+from service.sync.runner import RENEW_EVERY, AccountSync
 from tests.sync.connected import Connected
 from tests.sync.small_office import DEAR, add_deal, calls, reasons
 
@@ -31,10 +32,10 @@ async def holder(service: Connected) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def running(service: Connected) -> AsyncIterator[None]:
-    """Run the account's sync in the background; it has been cancelled at the end."""
+async def running(sync: AccountSync | SyncedAccounts) -> AsyncIterator[None]:
+    """Run a sync in the background; it has been cancelled at the end."""
     async with asyncio.timeout(20):
-        task = asyncio.create_task(service.sync.run())
+        task = asyncio.create_task(sync.run())
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -71,7 +72,7 @@ async def test_it_takes_over_when_the_lease_runs_out(service: Connected) -> None
 
 async def test_a_process_that_ends_releases_its_lease(service: Connected) -> None:
     other = service.another()
-    async with running(service):
+    async with running(service.sync):
         await complete(service)
     assert (await holder(service))[1] == 0
     await other.turn()
@@ -91,7 +92,7 @@ async def test_it_goes_on_after_the_database_was_away_and_after_a_defect(
         return await turn()
 
     monkeypatch.setattr(service.sync, "turn", broken)
-    async with running(service):
+    async with running(service.sync):
         await complete(service)
     assert await service.board() == service.truth()
 
@@ -113,13 +114,21 @@ async def test_a_commit_wakes_the_account_that_waits(service: Connected) -> None
     await service.work()
     waiting = asyncio.Event()
     service.sync._clock = Watched()
-    runner = Runner({"office": service.sync}, httpx.AsyncClient())
-    async with running(service):
+
+    class Syncs:
+        def begin(self, _account: Account) -> AccountSync:
+            return service.sync
+
+        async def close(self) -> None:
+            pass
+
+    synced = SyncedAccounts({"office": service.account}, Syncs())
+    async with running(synced):
         await waiting.wait()
         await service.postman.tell(add_deal(service.vendor.office))
         await service.postman.tell(service.vendor.office.lose(max(service.vendor.office.deals), DEAR))
         waiting.clear()
-        runner.on_seq(("office", "other"))
+        synced.on_seq(("office", "other"))
         await waiting.wait()
     assert await reasons(service) == [DEAR]
 

@@ -66,7 +66,7 @@ async def test_junk_is_told_after_some_tries(told: Told) -> None:
     assert await told.note(JUNK) == [("api_junk", "leads", 1)]
 
 
-async def test_an_answer_between_them_begins_the_tries_anew(told: Told) -> None:
+async def test_an_answer_between_them_begins_the_tries_again(told: Told) -> None:
     for _ in range(JUNK_TRIES - 1):
         await told.note(JUNK)
     await told.note(ANSWERED)

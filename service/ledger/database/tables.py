@@ -79,6 +79,12 @@ HEADS: Final = _table(
     Column("known_from", Integer, comment="the first day of which the losses are complete"),
     Column("quarantined", Number, nullable=False, comment="deliveries in quarantine"),
     Column("looked_at", Number, comment="when retention last looked, by the service's clock"),
+    Column(
+        "has_mergers",
+        Flag(create_constraint=True, name="has_mergers"),
+        nullable=False,
+        comment="whether state has mergers",
+    ),
     _at_least("seq", 0),
     _at_least("deliveries", 0),
     CheckConstraint("pruned BETWEEN 0 AND deliveries", name="pruned"),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
+from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
 from service.ledger.write.heads import Head
 from service.model import Instant
@@ -52,9 +53,10 @@ class AccountReader:
         """Begin a read, which is one transaction.
 
         Raises:
-            KeyError: No such account.
-            Unavailable: The database is away.
+            Unavailable: The database is away, or the account is not served any more.
         """
-        account, now = self._accounts[account_id], self._clock.now()
+        account, now = self._accounts.get(account_id), self._clock.now()
+        if account is None:
+            raise Unavailable(f"the account {account_id} is not served any more")
         with self._database.reading() as connection:
             yield Begun(connection, account, now)

@@ -64,9 +64,9 @@ class BoardReader(AccountReader):
         """
         with self._begin(account_id) as begun:
             row = begun.connection.execute(_KNOWN, {"account": account_id}).one()
-            heard = row.last_delivery_at is not None or row.synced_at is not None
-            came = heard or (row.deliveries > 0 and board_rows.came(begun.connection, account_id))
-            return Known(came, row.known_from)
+            synced, last_at = row.synced_at is not None, row.last_delivery_at
+            heard = _heard(begun.connection, account_id, row.deliveries, last_at, synced=synced)
+            return Known(heard, row.known_from)
 
     def read(
         self, account_id: str, selections: Sequence[Selection], since: BoardRows | None = None
@@ -83,6 +83,15 @@ class BoardReader(AccountReader):
         """
         with self._begin(account_id) as begun:
             return _read(begun, since).rows(selections)
+
+
+def _heard(
+    connection: Connection, account: str, deliveries: int, last_delivery_at: Instant | None, *, synced: bool
+) -> bool:
+    """Whether anything ever came from the account's CRM. A test is a delivery, and proves nothing."""
+    if synced or last_delivery_at is not None:
+        return True
+    return deliveries > 0 and board_rows.came(connection, account)
 
 
 def _read(begun: Begun, since: BoardRows | None) -> _Read:
@@ -182,12 +191,8 @@ class _Read:
 
     @property
     def _heard(self) -> bool:
-        head = self.head
-        return (
-            head.last_delivery_at is not None
-            or self.beside.synced
-            or (head.deliveries > 0 and board_rows.came(self.connection, head.account))
-        )
+        head, synced = self.head, self.beside.synced
+        return _heard(self.connection, head.account, head.deliveries, head.last_delivery_at, synced=synced)
 
     def _unconverted(self) -> Mapping[str, int]:
         if self.since is not None and self.since.seq == self.head.seq:

@@ -49,6 +49,7 @@ def purge(database: Database, account_id: str, *, served: bool, progress: Progre
                 quarantined=0,
                 last_delivery_at=None,
                 known_from=None,
+                has_mergers=False,
             )
             heads.store(connection, emptied)
             invalidations.store(connection, account_id, emptied.seq, Invalidation(everything=True))

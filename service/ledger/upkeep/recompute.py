@@ -14,11 +14,13 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from service.clock import Clock
 from service.config import Account
 from service.ledger.database.tables import STATE
 from service.ledger.upkeep.replay import Decode, Progress, from_log
 from service.ledger.write import heads, invalidations, sums
 from service.ledger.write import state as states
+from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation
 from service.ledger.write.sums import About
 from service.model import Instant
@@ -151,6 +153,27 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
         rules_fingerprint=heads.fingerprint_of(account),
     )
     heads.store(connection, rebuilt)
+
+
+def adopt(
+    connection: Connection,
+    accounts: Iterable[Account],
+    clock: Clock,
+    progress: Progress = lambda _steps: None,
+) -> dict[str, Head]:
+    """Prepare the database for accounts: each has a head row, and figures that its rules computed. Returns
+    the heads of those that were recomputed.
+
+    Raises:
+        OtherRules: A newer version of the service computed an account's figures.
+    """
+    recomputed: dict[str, Head] = {}
+    for account in accounts:
+        heads.ensure(connection, account, clock.now())
+        if rules_changed(connection, account):
+            rebuild(connection, account, clock.now(), progress)
+            recomputed[account.id] = heads.prepared(connection, account.id)
+    return recomputed
 
 
 def differences_from_state(

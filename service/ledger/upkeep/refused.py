@@ -57,6 +57,11 @@ class RefusedRequests:
         self._told = dict.fromkeys(accounts, Instant(0))
         """When a refusal was told last, by account; at first of all, for an earlier process may have told."""
 
+    def on_accounts(self, accounts: Iterable[str]) -> None:
+        """Tell of these accounts from now on, and of no other."""
+        self._told = {account_id: self._told.get(account_id, Instant(0)) for account_id in accounts}
+        self._counts = {one: counted for one, counted in self._counts.items() if one in self._told}
+
     def note(self, account_id: str, cause: str) -> None:
         """Count a request that was refused for a cause."""
         self._counts.setdefault(account_id, Counter())[cause] += 1

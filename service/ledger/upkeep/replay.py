@@ -61,7 +61,7 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
     Raises:
         LogPruned: See there; the transaction must be rolled back.
     """
-    heads.prepared(connection, account.id, lock=True)
+    head = heads.prepared(connection, account.id, lock=True)
     for table in STATE.values():
         connection.execute(delete(table).where(table.c.account == account.id))
     kept, is_stored = _empty(), False
@@ -73,7 +73,7 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
             _store(connection, account.id, kept)
             kept, is_stored = _empty(), True
     _store(connection, account.id, kept)
-    _redirect(connection, account.id)
+    heads.store(connection, head._replace(has_mergers=_redirect(connection, account.id)))
 
 
 def _empty() -> LogState:
@@ -118,14 +118,17 @@ def _store(connection: Connection, account: str, kept: LogState) -> None:
         states.save(connection, entity, saved)
 
 
-def _redirect(connection: Connection, account: str) -> None:
-    """Lead every stored link to what is left of a merger."""
+def _redirect(connection: Connection, account: str) -> bool:
+    """Lead every stored link to what is left of a merger. Returns whether there is any."""
     into: dict[str, str] = {}
+    has_mergers = False
     for page in states.pages(connection, account, "merger"):
         into |= successors(page)
+        has_mergers = True
     for entity in LINKS if into else ():
         for page in states.pages(connection, account, entity):
             led = {entity_id: record.copy() for entity_id, record in page.items()}
             redirect(entity, led.values(), into)
             saved = (Saved(account, entity_id, led[entity_id], record) for entity_id, record in page.items())
             states.save(connection, entity, saved)
+    return has_mergers

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Final
 
 from service.clock import Clock, Steps
+from service.config import Account
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
@@ -47,13 +48,13 @@ class Ticker:
     """Runs until cancelled; see the module.
 
     Args:
-        accounts: Ids of the accounts of this service.
+        accounts: Ids of the accounts of this service, as they are now.
 
     Attributes:
         on_set: Called on the event loop once boards have followed a clock that was set.
     """
 
-    def __init__(self, database: Database, accounts: Sequence[str], writer: Writer, clock: Clock) -> None:
+    def __init__(self, database: Database, accounts: Collection[str], writer: Writer, clock: Clock) -> None:
         self.on_set: list[Callable[[], None]] = []
         self._database = database
         self._accounts = accounts
@@ -70,6 +71,10 @@ class Ticker:
         earliest = min(head.next_tick_at for head in new_heads.values())
         if self._sleeps_until is None or earliest < self._sleeps_until:
             self._wake.set()
+
+    def on_accounts(self, _accounts: Mapping[str, Account]) -> None:
+        """Wake up, because other accounts have other moments."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Tick whenever something is due."""

@@ -101,7 +101,7 @@ def apply_all(
         By account, what was done to it, or why nothing was written.
 
     Raises:
-        LookupError: An account has no head row.
+        Unknown: An account has no head row.
     """
     stored = heads.locked(connection, [account.id for account, _ in work])
     results: dict[str, Applied | OtherRules] = {}

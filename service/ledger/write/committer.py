@@ -71,6 +71,14 @@ class Committer:
         self._locked = BackOff(LOCKED_SECONDS, clock)
         self._failed = BackOff(FAILED_SECONDS, clock)
 
+    def adopt(self, accounts: Mapping[str, Account], prepare: Callable[[Connection], Heads]) -> Heads:
+        """Commit for other accounts from now on, once `prepare` has made the database ready for them."""
+        with self._database.committing() as connection:
+            new_heads = prepare(connection)
+        self._accounts = accounts
+        self.outdated.clear()
+        return new_heads
+
     def commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Commit deliveries. Returns what became of each, in their order, and each account's new head.
 
@@ -129,10 +137,12 @@ class Committer:
         self._database.empty_log()
 
     def _commit(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
-        """Commit all deliveries but those of accounts whose lock another transaction holds."""
+        """Commit all deliveries but those of accounts whose lock another transaction holds, or that are gone
+        since the deliveries came."""
         results: list[Result] = [Unavailable("the account is being worked on")] * len(deliveries)
-        locked = {one for one in {delivery.account for delivery in deliveries} if self._locked.covers(one)}
-        free = [index for index, delivery in enumerate(deliveries) if delivery.account not in locked]
+        came = {delivery.account for delivery in deliveries}
+        own = {one for one in came if one in self._accounts and not self._locked.covers(one)}
+        free = [index for index, delivery in enumerate(deliveries) if delivery.account in own]
         work = [deliveries[index] for index in free]
         try:
             committed, new_heads = self._retry_if_cut_short(lambda: self._transact(work))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from service.calendar import next_midnight
 from service.config import Account, zone_version
@@ -14,7 +14,7 @@ from service.ledger.database.engine import insert_into
 from service.ledger.database.in_list import in_list
 from service.ledger.database.statements.bulk import updating
 from service.ledger.database.statements.prepared import Prepared
-from service.ledger.database.tables import HEADS, STATE, TASKS
+from service.ledger.database.tables import HEADS, TASKS
 from service.model import SECOND, Day, Instant, Micros, later
 from service.operator_error import OperatorError, Unknown
 from service.projections import FINGERPRINT, REVISION
@@ -29,15 +29,11 @@ a process that has seen its own clock go back by so much."""
 class OtherRules(OperatorError):
     """Other rules computed an account's figures than this process has: another node has a newer configuration
     or a newer version. Deltas by the old rules would make the figures wrong, so this process leaves the
-    account alone until it is restarted."""
+    account alone until it has the same rules."""
 
 
 class Head(NamedTuple):
-    """A row of `tables.HEADS`, which says what the columns mean.
-
-    Args:
-        mergers: Whether the CRM has merged anything. No column, but read together with the row.
-    """
+    """A row of `tables.HEADS`, which says what the columns mean."""
 
     account: str
     seq: int
@@ -51,7 +47,7 @@ class Head(NamedTuple):
     known_from: Day | None
     quarantined: int
     looked_at: Instant | None
-    mergers: bool = False
+    has_mergers: bool
 
     def knowing_from(self, day: Day | None) -> Head:
         """The head of which the losses are known from a day on, if they were not known that far back."""
@@ -73,10 +69,9 @@ def fingerprint_of(account: Account) -> str:
     return f"{account.timezone}|{zone_version()}|{account.currency}|{rates}|{asks}|{FINGERPRINT}"
 
 
-_MERGERS = exists().where(STATE["merger"].c.account == HEADS.c.account)
-_SELECT = select(*HEADS.c, _MERGERS.label("mergers"))
+_SELECT = select(*HEADS.c)
 _HEAD = Prepared(_SELECT.where(HEADS.c.account == bindparam("account")))
-_LOCKED = _SELECT.order_by(HEADS.c.account).with_for_update(of=HEADS)
+_LOCKED = _SELECT.order_by(HEADS.c.account).with_for_update()
 _LOCKED_HEAD = Prepared(_LOCKED.where(HEADS.c.account == bindparam("account")))
 _LOCKED_HEADS = Prepared(_LOCKED.where(in_list(HEADS.c.account, "accounts")))
 _FREE_HEAD = (
@@ -99,7 +94,7 @@ def locked(connection: Connection, accounts: Collection[str]) -> dict[str, Head]
     and other nodes commit to none of the accounts until this transaction ends.
 
     Raises:
-        LookupError: An account has no head row.
+        Unknown: An account has no head row.
     """
     if len(accounts) == 1:
         rows = _LOCKED_HEAD.rows(connection, {"account": next(iter(accounts))})
@@ -108,7 +103,7 @@ def locked(connection: Connection, accounts: Collection[str]) -> dict[str, Head]
     found = {row[0]: Head(*row) for row in rows}
     for account in accounts:
         if account not in found:
-            raise LookupError(f"account {account} has no head row")
+            raise _no_board(account)
     return found
 
 
@@ -126,7 +121,7 @@ def check_rules(stored: Head, account: Account) -> None:
     """Raise `OtherRules` unless the rules of this process computed an account's figures."""
     if not has_rules(stored, account):
         raise OtherRules(
-            f"other rules computed account {account.id} ({stored.rules_fingerprint}): restart this node"
+            f"other rules computed account {account.id} ({stored.rules_fingerprint}): reload this node"
         )
 
 
@@ -149,8 +144,12 @@ def prepared(connection: Connection, account: str, *, lock: bool = False) -> Hea
         return locked(connection, [account])[account]
     row = head(connection, account)
     if row is None:
-        raise Unknown(f"account {account} has no board yet: lossboard serve makes it")
+        raise _no_board(account)
     return row
+
+
+def _no_board(account: str) -> Unknown:
+    return Unknown(f"account {account} has no board yet: lossboard serve makes it")
 
 
 _STORE = updating(HEADS, [column for column in HEADS.c if not column.primary_key])
@@ -158,7 +157,7 @@ _STORE = updating(HEADS, [column for column in HEADS.c if not column.primary_key
 
 def store(connection: Connection, *changed: Head) -> None:
     """Write head rows whose locks the transaction holds."""
-    _STORE.run(connection, [(*head[1:-1], head.account) for head in changed])
+    _STORE.run(connection, [(*head[1:], head.account) for head in changed])
 
 
 def touch(connection: Connection, accounts: Iterable[str]) -> str | None:
@@ -185,6 +184,7 @@ def ensure(connection: Connection, account: Account, now: Instant) -> None:
         known_from=None,
         quarantined=0,
         looked_at=None,
+        has_mergers=False,
     )
     connection.execute(statement.on_conflict_do_nothing())
 

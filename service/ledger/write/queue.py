@@ -12,14 +12,16 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
+from sqlalchemy import Connection
 
+from service.config import Account
 from service.ledger.database.errors import Unavailable
-from service.ledger.write.heads import CLOCK_SKEW
+from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.model import Delivery, Micros
 
@@ -58,17 +60,43 @@ class Waiting(msgspec.Struct, frozen=True, eq=False):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Adoption:
+    """Other accounts, for which the writer shall commit from now on.
+
+    Args:
+        accounts: By id.
+        prepare: Prepares the database for them in a transaction, and returns the heads that it changed.
+        future: Resolves once the writer commits for them.
+    """
+
+    accounts: Mapping[str, Account]
+    prepare: Callable[[Connection], dict[str, Head]]
+    future: asyncio.Future[None]
+
+    def settle(self, error: Exception | None) -> None:
+        """Resolve the future on the event loop, unless nobody waits any more."""
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """The ticks that wait, which one tick answers, and deliveries for one transaction; both empty for a
     probe.
 
     Args:
         skew: Of the ticks; see `heads.moment_after`.
+        adoption: Comes alone.
     """
 
     ticks: Sequence[asyncio.Future[int]]
     deliveries: Sequence[Waiting]
     skew: Micros = CLOCK_SKEW
+    adoption: Adoption | None = None
 
     def fail(self, error: Unavailable, since: float = math.inf) -> int:
         """Give the error to everybody who still waits, or to the senders who do since a moment or before it;
@@ -96,6 +124,7 @@ class Queue:
         self._deliveries: deque[Waiting] = deque()
         self._bytes = 0
         self._probes = False
+        self._adoptions: list[Adoption] = []
         self._ready = threading.Condition()
         self._closed = False
 
@@ -138,6 +167,14 @@ class Queue:
             self._probes = True
             self._ready.notify()
 
+    def add_adoption(self, adoption: Adoption) -> None:
+        """Have an adoption taken before what waits."""
+        with self._ready:
+            if self._closed:
+                raise self._overloaded()
+            self._adoptions.append(adoption)
+            self._ready.notify()
+
     def close(self) -> None:
         """Take no more."""
         with self._ready:
@@ -149,10 +186,12 @@ class Queue:
         was committed."""
         with self._ready:
             self._note_pace()
-            while not (self._ticks or self._deliveries or self._probes):
+            while not (self._ticks or self._deliveries or self._probes or self._adoptions):
                 if self._closed:
                     return None
                 self._ready.wait()
+            if self._adoptions:
+                return Batch((), (), adoption=self._adoptions.pop(0))
             self._probes = False
             ticks, self._ticks = self._ticks, []
             skew, self._skew = self._skew, CLOCK_SKEW

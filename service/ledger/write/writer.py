@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from sqlalchemy import Connection
+
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
@@ -25,7 +27,7 @@ from service.ledger.database.errors import Away, Corrupt, CutShort, Locked, Move
 from service.ledger.write.committer import Committer, Heads, Result
 from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
-from service.ledger.write.queue import ANSWER_SECONDS, Batch, Queue, answer
+from service.ledger.write.queue import ANSWER_SECONDS, Adoption, Batch, Queue, answer
 from service.model import Delivery, Micros
 
 _WATCH_SECONDS: Final = 0.5
@@ -59,6 +61,7 @@ class _Committed:
     Args:
         stored: Whether anything could be stored; None where nothing shows it.
         fault: See `Writer.on_fault`.
+        refused: Why accounts were not adopted.
     """
 
     ticked: int | Unavailable
@@ -66,6 +69,7 @@ class _Committed:
     new_heads: Heads
     stored: bool | None = None
     fault: Fault | None = None
+    refused: Exception | None = None
 
 
 def _is_stored(committed: _Committed) -> bool | None:
@@ -172,10 +176,22 @@ class Writer:
         """
         return self._queue.add_tick(skew)
 
+    def adopt(
+        self, accounts: Mapping[str, Account], prepare: Callable[[Connection], Heads]
+    ) -> asyncio.Future[None]:
+        """Commit for other accounts from now on; see `Adoption`. The future has the error if the database
+        cannot be prepared for them: then nothing changes."""
+        adoption = Adoption(accounts, prepare, asyncio.get_running_loop().create_future())
+        self._queue.add_adoption(adoption)
+        return adoption.future
+
     def _run(self) -> None:
         while batch := self._queue.take():
             self._current = batch, self._queue.now()
-            committed = self._commit(batch) if batch.ticks or batch.deliveries else self._probe()
+            if batch.adoption is not None:
+                committed = self._adopt(batch.adoption)
+            else:
+                committed = self._commit(batch) if batch.ticks or batch.deliveries else self._probe()
             self._current = None
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._resolve, batch, committed)
@@ -195,6 +211,13 @@ class Writer:
         committed = _Committed(ticked, results, {**new_heads, **changed})
         fault = next((told for told in (*results, ticked) if isinstance(told, Fault)), None)
         return replace(committed, stored=_is_stored(committed), fault=fault)
+
+    def _adopt(self, adoption: Adoption) -> _Committed:
+        try:
+            new_heads = self._committer.adopt(adoption.accounts, adoption.prepare)
+        except Exception as error:  # any error: nothing has changed
+            return _Committed(0, (), {}, refused=error)
+        return _Committed(0, (), new_heads, stored=True)
 
     def _probe(self) -> _Committed:
         """Find out whether anything can be stored, while nothing comes that would show it."""
@@ -227,6 +250,8 @@ class Writer:
         if committed.new_heads:
             for subscriber in self.on_commit:
                 subscriber(committed.new_heads)
+        if batch.adoption is not None:
+            batch.adoption.settle(committed.refused)
         for future in batch.ticks:
             answer(future, committed.ticked)
         for waiting, result in zip(batch.deliveries, committed.results, strict=True):

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 
+from service.config import Account
 from service.live.board.query import BoardQuery, QueryError
 from service.live.stream.open_stream import OpenStream
 from service.live.stream.places import Limit, Place, Places
@@ -29,10 +30,12 @@ class Channel(NamedTuple):
     """A stream.
 
     Args:
+        account: As it was configured when the request was let in.
         screen: The digest of the named screen that it is for; None for the viewer token.
         last_seq: The sequence number of the last frame that the screen has received, if any.
     """
 
+    account: Account
     query: BoardQuery
     screen: str | None
     last_seq: int | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,10 +17,11 @@ from service.metrics import CONTENT_TYPE, Metrics
 from service.problems import Problem
 
 
-def metrics_route(metrics: Metrics, token: Secret | None, brake: Brake) -> Route:
+def metrics_route(metrics: Metrics, token_now: Callable[[], Secret | None], brake: Brake) -> Route:
     """The route. Without a token in the configuration there is nothing at its address."""
 
     async def respond(request: Request) -> ASGIApp:
+        token = token_now()
         if token is None:
             return Problem(404, "the configuration has no metrics_token")
         given = bearer_token(request.headers)

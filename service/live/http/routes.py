@@ -39,10 +39,12 @@ from service.live.http.screen_links import NEW_SECONDS, NamedScreens
 from service.live.page import render
 from service.live.page.help import help_page
 from service.live.page.rotation import first_stop
+from service.live.stream.frames import Ring
 from service.live.stream.hub import Hub
 from service.live.stream.open_stream import OpenStream
 from service.live.stream.places import VIEWS, Limit
 from service.live.stream.response import EventStream
+from service.live.stream.subscriber import Subscriber
 from service.live.stream.turns import Crowded, Turns
 from service.live.stream.wire import Wire
 from service.model import Day
@@ -178,11 +180,11 @@ class Boards:
 
         return await made(self.turns, request, query, make, DEADLINE_SECONDS)
 
-    async def events(self, request: Request, _account: Account, query: BoardQuery) -> ASGIApp:
+    async def events(self, request: Request, account: Account, query: BoardQuery) -> ASGIApp:
         """The event stream."""
         last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         check_parameters([("Last-Event-ID", last_id or "")])
-        channel = Channel(query, request.state.screen, sequence_number(last_id))
+        channel = Channel(account, query, request.state.screen, sequence_number(last_id))
         full = self._hub.places.full(query, channel.screen)
         if full is not None:
             return _FULL[full]
@@ -222,12 +224,15 @@ class Boards:
             query = self._query(parameters, account, by)
         except (PeriodError, QueryError) as error:
             return Problem(400, str(error))
-        return Channel(query, granted.screen, sequence_number(parameters.get("last_event_id")))
+        return Channel(account, query, granted.screen, sequence_number(parameters.get("last_event_id")))
 
     def _show(self, stream: OpenStream, channel: Channel, number: int | None = None) -> None:
         """Subscribe a stream to a channel until it ends, or until the channel's screen is revoked."""
-        query, screen, last_seq = channel
-        subscriber = self._hub.subscribe(stream, query, last_seq, number)
+        account, query, screen, last_seq = channel
+        if self._accounts.get(account.id) is not account:  # a reload came between: the screen asks again
+            Subscriber(stream, number, Ring[Snapshot](), set(), None).end()
+            return
+        subscriber = self._hub.subscribe(stream, query, last_seq, number, screen)
         if screen is not None:
             self._screens.attend(query.account, screen, subscriber)
 

@@ -79,6 +79,10 @@ class Feed:
         else:
             self.ring.refresh(update.board, update.whole)
 
+    def restart(self) -> None:
+        """Send everybody the whole board next."""
+        self.period = None
+
     def end(self) -> None:
         """End the stream of every subscriber."""
         for subscriber in list(self.subscribers):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -22,7 +22,6 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.reader import BoardReader
-from service.live.board.loss_sums import LossSums
 from service.live.board.patch import moment
 from service.live.board.query import BoardQuery
 from service.live.stream.allowance import Allowance
@@ -33,6 +32,7 @@ from service.live.stream.places import Places
 from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import Subscriber
 from service.live.stream.turns import Turns
+from service.live.stream.watch import Watch
 
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
@@ -53,29 +53,6 @@ THREADS: Final = 2
 """Boards that are read at a time: with two, a board that takes long makes no other one wait for its end."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    """One account that somebody watches.
-
-    Args:
-        sums: Those of the newest read, from which the next one takes what did not change.
-        idle_since: When the last subscriber was found to have left, by the monotonic clock.
-        beat: Whether a heartbeat is due after the next read, whatever the time.
-    """
-
-    account: Account
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    feeds: dict[BoardQuery, Feed] = field(default_factory=dict)
-    sums: LossSums | None = None
-    task: asyncio.Task[None] | None = None
-    idle_since: float | None = None
-    beat: bool = False
-
-    @property
-    def subscribers(self) -> list[Subscriber]:
-        return [subscriber for feed in self.feeds.values() for subscriber in feed.subscribers]
 
 
 class Hub:
@@ -103,7 +80,7 @@ class Hub:
         self.is_storing = is_storing
         self._accounts = accounts
         self._clock = clock
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
         self._turns = Turns("lossboard-boards", THREADS, waiting=1)
         self._closing = False
 
@@ -135,19 +112,37 @@ class Hub:
             watch.beat = True
             watch.wake.set()
 
+    def on_accounts(self, accounts: Mapping[str, Account]) -> None:
+        """Show boards as their accounts are configured now, and end the streams of those that are gone."""
+        for account_id, watch in list(self._watches.items()):
+            account = accounts.get(account_id)
+            if account is None:
+                del self._watches[account_id]
+                watch.end()
+                if watch.task is not None:
+                    watch.task.cancel()
+            elif account is not watch.account:
+                watch.follow(account)
+
     def subscribe(
-        self, stream: OpenStream, query: BoardQuery, last_seq: int | None, channel: int | None = None
+        self,
+        stream: OpenStream,
+        query: BoardQuery,
+        last_seq: int | None,
+        channel: int | None = None,
+        screen: str | None = None,
     ) -> Subscriber:
         """Send a stream the board of a query until it ends.
 
         Args:
             last_seq: The sequence number of the last frame that the subscriber has received, if any.
             channel: The number of the query, where the stream has several.
+            screen: The digest of the named screen that it is for; None for the viewer token.
         """
         watch = self._watch(query.account)
         feed = watch.feeds.setdefault(query, Feed(query))
         cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
-        subscriber = Subscriber(stream, channel, feed.ring, feed.subscribers, cursor, last_seq or 0)
+        subscriber = Subscriber(stream, channel, feed.ring, feed.subscribers, cursor, last_seq or 0, screen)
         watch.idle_since = None
         watch.wake.set()
         if self._closing:
@@ -158,8 +153,7 @@ class Hub:
         """End every stream; from now on each ends as soon as it begins."""
         self._closing = True
         for watch in self._watches.values():
-            for subscriber in watch.subscribers:
-                subscriber.end()
+            watch.end()
 
     async def stop(self) -> None:
         """End every stream, task and thread."""
@@ -171,14 +165,14 @@ class Hub:
         self._watches.clear()
         self._turns.stop()
 
-    def _watch(self, account_id: str) -> _Watch:
+    def _watch(self, account_id: str) -> Watch:
         watch = self._watches.get(account_id)
         if watch is None:
-            watch = self._watches[account_id] = _Watch(self._accounts[account_id])
+            watch = self._watches[account_id] = Watch(self._accounts[account_id])
             watch.task = asyncio.get_running_loop().create_task(self._follow(watch))
         return watch
 
-    async def _follow(self, watch: _Watch) -> None:
+    async def _follow(self, watch: Watch) -> None:
         """Read the board whenever it may have changed, and at every heartbeat, while somebody watches."""
         last_beat = self._clock.monotonic()
         allowance = Allowance(last_beat)
@@ -204,7 +198,7 @@ class Hub:
             if pause_seconds:
                 await self._clock.wait(pause_seconds, asyncio.Event())
 
-    def _forget_if_idle(self, watch: _Watch) -> bool:
+    def _forget_if_idle(self, watch: Watch) -> bool:
         """Forget the board if nobody has watched it for a while, and queries that nobody watches at once."""
         now = self._clock.monotonic()
         for query in [query for query, feed in watch.feeds.items() if not feed.subscribers]:
@@ -219,22 +213,25 @@ class Hub:
             return True
         return False
 
-    async def _update(self, watch: _Watch) -> None:
+    async def _update(self, watch: Watch) -> None:
         # A subscriber that comes during the read waits for the next one: on another node it may have seen a
         # later board than this read.
         waiting = {feed: list(feed.subscribers) for feed in watch.feeds.values()}
         feeds = {feed: feed.needs_whole for feed in waiting}
-        today = local_day(self._clock.now(), watch.account.zone)
+        account = watch.account
+        today = local_day(self._clock.now(), account.zone)
 
         def work() -> Reading:
-            return read(self._reader, watch.account, feeds, watch.sums, today, storing=self.is_storing())
+            return read(self._reader, account, feeds, watch.sums, today, storing=self.is_storing())
 
-        reading = await self._turns.run(watch.account.id, watch.account.id, work)
+        reading = await self._turns.run(account.id, account.id, work)
+        if watch.account is not account:  # it was read by the old configuration; the next read is due already
+            return
         watch.sums = reading.sums
         for feed, subscribers in waiting.items():
             await _show(feed, reading.updates.get(feed), subscribers)
 
-    async def _tell_storing(self, watch: _Watch) -> None:
+    async def _tell_storing(self, watch: Watch) -> None:
         """Of a board that cannot be read, tell at least that nothing can be stored. A subscriber that saw a
         later board on another node waits until that can be read."""
         rows = None if watch.sums is None else replace(watch.sums.rows, closed=frozenset())
@@ -261,7 +258,7 @@ async def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscri
             subscriber.pump()
 
 
-async def _beat(watch: _Watch) -> None:
+async def _beat(watch: Watch) -> None:
     """Send a heartbeat to every subscriber that has been sent a board."""
     for feed in list(watch.feeds.values()):
         if feed.ring.board is not None:

@@ -22,12 +22,13 @@ class Subscriber:
         group: The subscribers of the same query; this one is of them until it ends.
         cursor: Where it begins; None for the whole snapshot.
         seen: The sequence number of the last frame that it received of any node; 0 before the first.
+        screen: The digest of the named screen that it is for; None for the viewer token.
 
     Attributes:
         wire: How the connection takes its frames.
     """
 
-    __slots__ = ("_cursor", "_frames", "_group", "_stream", "ended", "seen", "wire")
+    __slots__ = ("_cursor", "_frames", "_group", "_stream", "ended", "screen", "seen", "wire")
 
     def __init__(
         self,
@@ -37,9 +38,11 @@ class Subscriber:
         group: set[Subscriber],
         cursor: int | None,
         seen: int = 0,
+        screen: str | None = None,
     ) -> None:
         self.wire = stream.wire if channel is None else stream.wire._replace(channel=channel)
         self.seen = seen
+        self.screen = screen
         self.ended = False
         self._stream = stream
         self._frames = frames

@@ -9,7 +9,6 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from service.config_file import parse
 from service.ledger.database.database import Database
 from service.ledger.database.engine import DEADLINES, READERS, WRITERS, Role, open_engine
 from service.ledger.read.reader import BoardReader
@@ -18,7 +17,7 @@ from service.ledger.write import heads
 from service.ledger.write.committer import Committer
 from service.ledger.write.outcome import Outcome
 from tests.databases import PostgresDatabases
-from tests.ledger.offices import OFFICE, FixedClock
+from tests.ledger.offices import OFFICE, FixedClock, configured
 from tests.ledger.upkeep.test_follow import Node, running, until
 from tests.ledger.write.test_committer import NOW, delivery
 from tests.pooling import pooled
@@ -40,23 +39,8 @@ def pooler(postgres: str) -> Iterator[str]:
         yield url
 
 
-def configured(database_url: str, listen_url: str) -> str:
-    """The database's URL, as the configuration hands it on."""
-    account = {
-        "id": "office",
-        "title": "Office",
-        "crm": "standard",
-        "webhook_secret": OFFICE.webhook_secrets[0].value,
-        "timezone": "Europe/Moscow",
-        "currency": "RUB",
-    }
-    return parse(
-        {"database_url": database_url, "listen_url": listen_url, "accounts": [account]}, {}
-    ).database_url
-
-
 def test_several_nodes_write_and_read_through_it(pooler: str, postgres: str) -> None:
-    url = configured(pooler, postgres)
+    url = configured(pooler, listen_url=postgres)
     offices = [replace(OFFICE, id=f"office-{number}") for number in range(4)]
     databases = [Database(url, serving=True) for _ in offices]
     with databases[0].writing() as connection:
@@ -85,7 +69,9 @@ def test_several_nodes_write_and_read_through_it(pooler: str, postgres: str) -> 
 def test_a_serving_process_has_deadlines_and_a_pool_of_its_size(
     pooler: str, postgres: str, role: Role, through_pooler: bool
 ) -> None:
-    engine = open_engine(configured(pooler, postgres) if through_pooler else postgres, role, serving=True)
+    engine = open_engine(
+        configured(pooler, listen_url=postgres) if through_pooler else postgres, role, serving=True
+    )
     with engine.begin() as connection:
         for name, value in DEADLINES.items():
             assert connection.exec_driver_sql(f"SHOW {name}").scalar() == value
@@ -107,7 +93,7 @@ async def test_notifications_that_a_pooler_swallows_are_missed_aloud(
 ) -> None:
     monkeypatch.setattr(follow, "ECHO_SECONDS", 0.3)
     monkeypatch.setattr(follow, "ECHOES", 2)
-    url = configured(pooler, postgres)
+    url = configured(pooler, listen_url=postgres)
     deaf, hearing = Node(url, listen=pooler), Node(url, listen=postgres)
 
     async with running(deaf, hearing, listening=False):

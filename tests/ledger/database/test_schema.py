@@ -88,6 +88,7 @@ SOUND: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("seq", "deliveries", "as_of", "next_tick_at", "pruned", "quarantined"), "0"),
         "revision": "1",
         "rules_fingerprint": "''",
+        "has_mergers": "false",
     },
     "deliveries": {
         "number": "1",

@@ -12,30 +12,17 @@ import pytest
 from sqlalchemy import select
 
 from service.config import ConfigError
-from service.config_file import parse
 from service.ledger.database.database import Database
 from service.ledger.database.tables import METADATA
 from service.ledger.write import heads
 from service.ledger.write.committer import Committer
 from service.model import Change, Decoded, Delivery, later
 from tests.histories import HOUR, at
-from tests.ledger.offices import OFFICE, FixedClock
+from tests.ledger.offices import OFFICE, FixedClock, configured
 from tests.ledger.statements import Executed, executed
 
 NOW = at("2026-11-23T12:00:00+03:00")
 OFFICES = {name: replace(OFFICE, id=name) for name in ("first-office", "second-office", "third-office")}
-ACCOUNT = {
-    "id": "office",
-    "title": "Office",
-    "crm": "standard",
-    "webhook_secret": OFFICE.webhook_secrets[0].value,
-    "timezone": "Europe/Moscow",
-    "currency": "RUB",
-}
-
-
-def configured(url: str, *, sharded: bool) -> str:
-    return parse({"database_url": url, "sharded": sharded, "accounts": [ACCOUNT]}, {}).database_url
 
 
 def batch(turn: int) -> list[Delivery]:

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from service.app import create_app
 from service.commands import operations
 from service.commands import screens as screen_commands
-from service.commands.serving import with_links
+from service.commands.reloading.links import with_links
 from service.config import Account, Config, Secret
 from service.config_file import parse
 from service.ledger.database.database import Database

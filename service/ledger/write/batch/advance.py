@@ -112,7 +112,7 @@ def _head_after(connection: Connection, one: _Merged, flowed: Flowed) -> tuple[H
     head = batch.head._replace(
         as_of=batch.moments[1].now,
         next_tick_at=_next_tick(connection, batch, one.merged),
-        mergers=batch.head.mergers or bool(one.merged.records.get("merger")),
+        has_mergers=batch.head.has_mergers or bool(one.merged.records.get("merger")),
     )
     silent = any(delivery.source in SILENT for _, delivery in batch.numbered)
     invalidation = invalidation_of(flowed, one.merged.changed_ids, batch.moments, silent=silent)

@@ -130,7 +130,7 @@ def _load_records(
 
 def load_redirection(connection: Connection, batch: AccountBatch, loaded: Records) -> Redirection:
     """What a batch leads elsewhere: nothing, and without a statement, as long as there is no merger."""
-    if "merger" not in loaded and not batch.head.mergers:
+    if "merger" not in loaded and not batch.head.has_mergers:
         return NO_REDIRECTION
     told = {key: record.copy() for key, record in loaded.get("merger", {}).items()}
     for number, change in batch.changes:

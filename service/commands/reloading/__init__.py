@@ -1,0 +1,1 @@
+"""Reading the configuration again while the service runs: by SIGHUP, or by `lossboard reload`."""
