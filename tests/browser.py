@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, sync_playwright
@@ -48,9 +49,21 @@ def launched(*more: str, **environment: str) -> Iterator[Browser]:
             browser.close()
 
 
+FRAME: Final = """() => new Promise((drawn) => {
+  new IntersectionObserver((_, observer) => { observer.disconnect(); drawn(); }).observe(document.body);
+})"""
+"""Until the page has been drawn, after its events of a new size: the one sign of it that follows no clock."""
+
+
+def resize(page: Page, size: tuple[int, int]) -> None:
+    """Give the page's window a size, and let the page lay itself out."""
+    page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+    page.evaluate(FRAME)
+
+
 def fits_in_width(page: Page, size: tuple[int, int]) -> bool:
     """Whether the page needs no scrolling sideways once its window has this size."""
-    page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+    resize(page, size)
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 

@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -160,31 +162,29 @@ def test_the_image_that_the_dockerfile_builds_serves_read_only_and_without_right
     (tmp_path / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
     with machine.container() as root:
         command = [*described["Entrypoint"], *described["Cmd"]]
-        with contextlib.ExitStack() as stack:
-            serving = subprocess.Popen(
-                read_only(root, tmp_path, *described["Env"], *command), stdout=subprocess.PIPE, text=True
-            )
-            stack.callback(serving.kill)
-            assert serving.stdout is not None
-            assert "/boards/office" in serving.stdout.readline()
-            inside = [
-                "nsenter",
-                f"--target={_child(serving.pid)}",
-                "--mount",
-                "--net",
-                "--pid",
-                "--root",
-                "--wd=/",
-            ]
+        with _serving(read_only(root, tmp_path, *described["Env"], *command)) as process:
+            inside = ["nsenter", f"--target={process}", "--mount", "--net", "--pid", "--root", "--wd=/"]
             there = ["env", f"--chdir={described['WorkingDir']}", *described["Env"]]
-            health = described["Healthcheck"]["Test"][1:]
-            machine.run(*inside, *there, *health)
+            machine.run(*inside, *there, *described["Healthcheck"]["Test"][1:])
             machine.run(*inside, *there, "lossboard", "verify", "--config", command[-1])
         assert (tmp_path / "lossboard.db").stat().st_uid == int(described["User"].partition(":")[0])
 
 
-def _child(parent: int) -> int:
-    return int(Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()[0])
+@contextlib.contextmanager
+def _serving(command: list[str]) -> Iterator[int]:
+    """A container that serves; gives the number of its only process, which is stopped at the end."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert "/boards/office" in parent.stdout.readline()
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text(encoding="utf-8")
+        process = int(children.split()[0])
+        try:
+            yield process
+            os.kill(process, signal.SIGTERM)
+            assert parent.wait(MINUTES) == 0
+        finally:
+            if parent.poll() is None:
+                os.kill(process, signal.SIGKILL)
 
 
 def test_systemd_starts_watches_backs_up_and_stops_the_service(machine: Machine) -> None:

@@ -74,8 +74,8 @@ def run(seed: int, scale: float) -> dict[str, int | float | str]:
             recorded = record(folder, deliveries // runs, random.Random(dice.random()))
             counts["acknowledged deliveries"] += len(recorded.sent.acknowledged[ACCOUNT])
             counts["syncs"] += len(recorded.trace.syncs)
-            for _ in range(number // runs):
-                counts += _cut(recorded, dice)
+            for image in range(number // runs):
+                counts += _cut(recorded, _moment(recorded.trace, image, dice), dice)
     return {"runs": runs, **dict(sorted(counts.items()))}
 
 
@@ -119,16 +119,17 @@ async def _burst(service: Service, deliveries: int, dice: random.Random) -> Sent
     return sent
 
 
-def _cut(recorded: Recorded, dice: random.Random) -> Counter[str]:
+def _moment(trace: Trace, image: int, dice: random.Random) -> int:
+    """The line of a trace at which the power is cut: every other time a write has just begun, and else an
+    answer, or anything."""
+    if image % 2 == 0:
+        return 1 + dice.choice(trace.writes).began
+    return dice.choice((dice.randrange(trace.lines), 1 + dice.choice(list(trace.acknowledged.values()))))
+
+
+def _cut(recorded: Recorded, at: int, dice: random.Random) -> Counter[str]:
     """Cut the power once, and check what is left."""
     trace = recorded.trace
-    at = dice.choice(
-        (
-            dice.randrange(trace.lines),
-            1 + dice.choice(list(trace.acknowledged.values())),
-            1 + dice.choice(trace.writes).began,
-        )
-    )
     kind = dice.choice(list(DAMAGES))
     files = images.image(trace, at, DAMAGES[kind], dice)
     with tempfile.TemporaryDirectory(dir=recorded.folder) as name:

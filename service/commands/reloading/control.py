@@ -2,7 +2,7 @@
 
 Each listens at an abstract Unix socket (Linux alone has them) that is named after the file. The kernel tells
 whose it is, so that nothing is left behind that could name another process later. A caller connects, sends
-SIGHUP to whoever listens, which only the same user and root may, and reads the outcome.
+SIGHUP to the process that listens, which only the same user and root may, and reads the outcome.
 """
 
 from __future__ import annotations

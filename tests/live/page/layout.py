@@ -9,10 +9,11 @@ from math import hypot
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page
 
 from scripts.programs import FONTS
 from service.live.board.query import Mode
+from tests.browser import resize
 from tests.live.boards import QUERY
 from tests.live.page.layout_states import DESKS, STATES, WALLS, Size, browser_with, closing
 from tests.live.screens import Screen, opened
@@ -135,7 +136,7 @@ def sampled(browser: Browser) -> Counts:
 
 def _look_at(screen: Screen, state: str, size: Size, family: str, counts: Counts) -> None:
     width, height = size
-    screen.page.set_viewport_size(ViewportSize(width=width, height=height))
+    resize(screen.page, size)
     mode = screen.query.mode
     where = f"{family}, {mode} of {width}x{height}, {state}"
     look(screen.page, where, counts, wall=mode == "wall", heard=state != "unheard")

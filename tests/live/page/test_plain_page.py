@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from service.config import Language
 from service.http.around.security import SECURITY
 from service.live.page import render
 from service.live.page.plain_page import ErrorShown, error_page, index_page
-from tests.browser import fits_in_width, violations
+from tests.browser import fits_in_width, resize, violations
 from tests.live.boards import OFFICE, QUERY, board, worked_example
 
 ADDRESS: Final = "http://127.0.0.1:9/boards/office?mode=wall"
@@ -67,7 +67,7 @@ def test_every_page_without_figures_and_the_demos_strip_are_accessible_and_fit(b
         service = Service(page)
         for service.page, scheme in ((link, "dark"), (boards, "light"), (demo, "light")):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of Playwright's words
-            page.set_viewport_size(ViewportSize(width=1440, height=900))
+            resize(page, (1440, 900))
             page.goto(ADDRESS)
             page.evaluate("for (const dialog of document.querySelectorAll('#happening')) dialog.show()")
             assert violations(page) == []

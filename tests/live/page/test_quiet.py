@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser
 
 from service.ledger.read.board import BoardRows
 from service.live.board.build import build_snapshot
 from service.live.board.ranges import ranges
 from service.live.page import render
 from service.model import SECOND, Trouble, TroubleCode, later
-from tests.browser import box, fits_in_width, violations
+from tests.browser import box, fits_in_width, resize, violations
 from tests.live.boards import (
     MONTH,
     NOW,
@@ -71,7 +71,7 @@ def test_the_quiet_state_stands_in_the_middle_and_is_accessible(browser: Browser
         page.clock.resume()  # axe uses timers
         assert violations(page) == []
         for width, height in ((1920, 1080), (1440, 900), (390, 844)):
-            page.set_viewport_size(ViewportSize(width=width, height=height))
+            resize(page, (width, height))
             quiet, card, tick = (box(page.locator(name)) for name in (".quiet", ".risk", ".well"))
             middle = card["x"] + card["width"] / 2
             assert abs(tick["x"] + tick["width"] / 2 - middle) < 2, width
