@@ -12,7 +12,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The service's metrics; docs/operations.md lists them."""
+    """The service's metrics; docs/how-to/operations.md lists them."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
