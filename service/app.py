@@ -28,7 +28,7 @@ from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.admin.reader import AdminReader
-from service.ledger.read.standings import StandingReader
+from service.ledger.read.admin.standings import StandingReader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.by_hand.quarantine import Quarantine
 from service.ledger.upkeep.classify import Classifier

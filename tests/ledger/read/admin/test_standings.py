@@ -14,7 +14,7 @@ from service.clock import SystemClock
 from service.config import Config, Secret
 from service.ledger.database.errors import Away
 from service.ledger.database.tables import NEEDS
-from service.ledger.read.standings import StandingReader
+from service.ledger.read.admin.standings import StandingReader
 from service.ledger.write import troubles
 from service.metrics.series import Standing
 from service.model import SECOND, Decoded, Delivery, Instant, Rejection
