@@ -23,7 +23,7 @@ from sqlalchemy import Connection, func, select
 
 from service.clock import Clock
 from service.config import Account
-from service.ledger.database.scratch import scratch
+from service.ledger.database.sqlite.scratch import scratch
 from service.ledger.database.tables import STATE
 from service.ledger.upkeep import replay
 from service.ledger.upkeep.replay import Decode, Progress
