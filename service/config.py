@@ -218,7 +218,7 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: Secret | None = None
     admin_token: Secret | None = None
-    log: Log = Log()
+    log: Log = field(default_factory=Log)
 
     def account(self, account_id: str) -> Account:
         """The account with an id.
