@@ -32,7 +32,7 @@ MOST_DIGITS: Final = 15
 _NO_DELIVERY: Final = Problem(404, "there is no such delivery")
 
 
-class Release(msgspec.Struct, frozen=True):
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of deliveries in quarantine.
 
     Args:
