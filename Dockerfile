@@ -1,4 +1,4 @@
-# Lossboard as a container: the service, and nothing that builds it. docs/install.md says how to run it.
+# Lossboard as a container: the service, and nothing that builds it. docs/how-to/install.md says how to run it.
 # The base can be pinned by its digest, too: --build-arg PYTHON=python:3.13-slim@sha256:...
 ARG PYTHON=python:3.13-slim
 

@@ -57,7 +57,7 @@ format: setup ## Format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure, and write docs/performance.md; every figure is a ratio within one run
+bench: setup ## Measure, and write docs/explanation/performance.md; every figure is a ratio within one run
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: setup ## Make docs/screenshots

@@ -1,5 +1,5 @@
 """`python -m bench [NAME …]`: runs benchmarks, prints their rows, and writes them into PERFORMANCE.json
-and docs/performance.md.
+and docs/explanation/performance.md.
 
 Machines are noisy, so figures that are compared are measured in one run, in turns. A row that could not
 be run says why. `peers` installs the peers. The exit code is 1 if a benchmark failed; a missed goal is

@@ -1,4 +1,4 @@
-"""All benchmarks, in the order in which they run and stand in docs/performance.md."""
+"""All benchmarks, in the order in which they run and stand in docs/explanation/performance.md."""
 
 from __future__ import annotations
 

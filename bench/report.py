@@ -1,5 +1,5 @@
-"""PERFORMANCE.json: what each row came to in its last run; and its tables in docs/performance.md and
-docs/scale.md, whose other text is written by hand and kept.
+"""PERFORMANCE.json: what each row came to in its last run; and its tables in performance.md and scale.md of
+docs/explanation, whose other text is written by hand and kept.
 
 Results of another machine, or of other versions, are dropped when the first row is measured again. A
 row that could not be measured says why, so that no older figure stands for it.
@@ -22,8 +22,8 @@ from bench.service import ROOT
 from tests.soak.report import Machine, machine, versions
 
 FILE: Final = ROOT / "PERFORMANCE.json"
-DOCUMENT: Final = ROOT / "docs" / "performance.md"
-SCALE: Final = ROOT / "docs" / "scale.md"
+DOCUMENT: Final = ROOT / "docs" / "explanation" / "performance.md"
+SCALE: Final = ROOT / "docs" / "explanation" / "scale.md"
 
 BEGIN: Final = "<!-- {part}: written by make bench -->\n"
 END: Final = "<!-- the end of {part} -->\n"

@@ -1,4 +1,4 @@
-"""The tables of docs/scale.md, made from the results: costs, several processes, and what offices need.
+"""The tables of docs/explanation/scale.md, made from the results: costs, processes, and what offices need.
 
 A figure that was not measured is a dash, and so is what follows from it.
 """

@@ -1,7 +1,7 @@
 """What an installation needs on PostgreSQL: CPU seconds, bytes of memory, log and tables for a webhook, a
 screen and an account.
 
-docs/scale.md has these figures.
+docs/explanation/scale.md has these figures.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ HEAD: Final = f"""# The HTTP interface
 
 `make reference` writes this page from the code. The service has the same for everybody as `/openapi.json`
 (OpenAPI 3.1) and, of the streams of events, as `/asyncapi.json` (AsyncAPI 3.0); `lossboard openapi` prints
-them without a server. What a client does with a stream is in [live-protocol.md](live-protocol.md).
+them without a server. What a client does with a stream is in [live-protocol.md](reference/live-protocol.md).
 
 {TEXT}
 

@@ -28,6 +28,7 @@ PLACES: Final = os.pathsep.join(
         "/usr/sbin",
         "/usr/local/sbin",
         str(UNPACKED / "usr" / "sbin"),
+        str(UNPACKED / "usr" / "bin"),
         str(Path(sys.executable).parent),
     )
 )
@@ -90,6 +91,7 @@ NEEDED: Final = (
     Needed("PgBouncer", lambda: program("pgbouncer"), "pgbouncer"),
     Needed("strace", lambda: program("strace"), "strace"),
     Needed("nginx", lambda: program("nginx"), "nginx", is_unpacked=True),
+    Needed("promtool", lambda: program("promtool"), "prometheus", is_unpacked=True),
     Needed("openssl", lambda: program("openssl"), "openssl"),
     Needed("systemd-analyze", lambda: program("systemd-analyze"), "systemd"),
     Needed("libfiu", fault_library, "libfiu0"),

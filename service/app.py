@@ -28,6 +28,7 @@ from service.ledger.database import schema
 from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.admin.reader import AdminReader
+from service.ledger.read.admin.standings import StandingReader
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.by_hand.quarantine import Quarantine
 from service.ledger.upkeep.classify import Classifier
@@ -48,7 +49,6 @@ from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import MAX_STREAMS, Hub
 from service.metrics import Metrics
-from service.model import SECOND
 from service.problems import DEFECT, Problem
 from service.served.configuration import Served
 from service.sync.accounts import SyncedAccounts
@@ -102,15 +102,15 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
     synced = SyncedAccounts(accounts, Syncs(database, writer, clock, metrics))
     screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
-    retention = Retention(database, config.keep_bodies_days, clock)
+    retention, soundness = Retention(database, config.keep_bodies_days, clock), Soundness(database, clock)
     follower = _follower(config, database, hub, clock)
-    soundness = Soundness(database, clock)
     metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
 
     on_seq: list[OnSeq] = [hub.on_seq, synced.on_seq]
     brake = Brake(clock, metrics.failed_proof)
-    runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run, synced.run]
-    writer.on_commit += [_seqs_to(on_seq), ticker.on_commit, _deliveries_to(metrics.on_delivery)]
+    runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run]
+    runs += [synced.run, metrics.run]
+    writer.on_commit += [_seqs_to(on_seq), ticker.on_commit]
     _tell_of_troubles(writer, ticker, hub, soundness)
     if follower is not None:
         follower.on_seq += on_seq
@@ -122,7 +122,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     routes = [
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
-        metrics_route(metrics, lambda: served.metrics_token, brake),
+        metrics_route(metrics, lambda: served.metrics_token, brake, StandingReader(database, accounts).read),
         *_admin(served, database, writer, classifier, brake, clock),
         *_health(database, writer, soundness),
         *interface_routes(config.root_path),
@@ -181,17 +181,6 @@ def _seqs_to(subscribers: Sequence[OnSeq]) -> OnCommit:
         seqs = {account_id: head.seq for account_id, head in heads.items()}
         for subscriber in subscribers:
             subscriber(seqs)
-
-    return on_commit
-
-
-def _deliveries_to(on_delivery: Callable[[str, float], None]) -> OnCommit:
-    """Hand the time of each account's last delivery on, in seconds."""
-
-    def on_commit(heads: Mapping[str, Head]) -> None:
-        for account_id, head in heads.items():
-            if head.last_delivery_at is not None:
-                on_delivery(account_id, head.last_delivery_at / SECOND)
 
     return on_commit
 

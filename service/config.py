@@ -105,7 +105,7 @@ class Api:
     """How to call an account's CRM for what its webhooks leave out.
 
     Args:
-        token: Proves who calls. The CRM's page in docs/crm/ says which kind of token it is.
+        token: Proves who calls. The CRM's page in docs/how-to/connect/ says which kind of token it is.
         url: The address of the API; None: the CRM has one address for every account.
         per_second: Calls per second, if the vendor grants this account another pace than most.
     """

@@ -29,6 +29,7 @@ ALLOWED: Final = re.compile(
     r"|COMMENT ON TABLE alembic_version|SELECT pg_advisory_xact_lock"  # one migration at a time
     r"|SAVEPOINT |RELEASE SAVEPOINT |ROLLBACK TO SAVEPOINT "  # within a transaction
     r"|SELECT heads\.account, heads\.looked_at \nFROM heads$"  # which accounts there are, asked of each shard
+    r"|SELECT pg_database_size\("  # for the metrics
     r"|SELECT set_config"  # deadlines; notifications, too
 )
 """Statements that have no account by their nature."""

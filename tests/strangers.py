@@ -15,11 +15,17 @@ from service.ledger.database.database import Database
 from service.ledger.read.reader import BoardReader
 from service.live.http.metrics_route import metrics_route
 from service.metrics import Metrics
+from service.metrics.series import Standings
 from service.webhooks.endpoint import WebhookEndpoint
 from tests.adapters.posts import NOW, TOKEN
 from tests.clocks import StandingClock
 from tests.live.http.apps import boards_app
 from tests.webhooks.wire import ACCOUNTS, FakeWriter
+
+
+async def nothing_stored() -> Standings:
+    """An empty database."""
+    return Standings()
 
 
 def stranger_app(metrics: Metrics) -> Starlette:
@@ -29,7 +35,10 @@ def stranger_app(metrics: Metrics) -> Starlette:
     brake = Brake(clock, metrics.failed_proof)
     endpoint = WebhookEndpoint(ACCOUNTS, FakeWriter(), clock, metrics, brake)
     of_boards = [route for route in boards.routes if isinstance(route, Route)]
-    own = [Route("/webhooks/{account}", endpoint), metrics_route(metrics, lambda: Secret(TOKEN), brake)]
+    own = [
+        Route("/webhooks/{account}", endpoint),
+        metrics_route(metrics, lambda: Secret(TOKEN), brake, nothing_stored),
+    ]
     return Application([*of_boards, *own])
 
 

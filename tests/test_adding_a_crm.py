@@ -1,5 +1,5 @@
-"""A CRM is added by what docs/adding-a-crm.md shows, and nothing more: the page is followed in a copy of the
-repository."""
+"""A CRM is added by what docs/how-to/adding-a-crm.md shows, and nothing more: the page is followed in a copy
+of the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.walkthrough import ROOT, Copy, blocks, followed
 
-PAGE: Final = (ROOT / "docs" / "adding-a-crm.md").read_text(encoding="utf-8")
+PAGE: Final = (ROOT / "docs" / "how-to" / "adding-a-crm.md").read_text(encoding="utf-8")
 COPIED: Final = ("alembic", "pyproject.toml", "service", "tests/adapters")
 SAMPLES: Final = "tests/adapters/acme/samples/"
 

@@ -1,4 +1,4 @@
-"""A figure is added by what docs/adding-a-figure.md shows, and nothing more.
+"""A figure is added by what docs/how-to/adding-a-figure.md shows, and nothing more.
 
 The page is followed in a copy of the repository, and a database with deals is upgraded to the copy's version.
 """
@@ -15,7 +15,7 @@ from tests.databases import PostgresDatabases, SqliteFiles
 from tests.e2e.running import Service, running
 from tests.walkthrough import ROOT, Copy, followed
 
-PAGE: Final = (ROOT / "docs" / "adding-a-figure.md").read_text(encoding="utf-8")
+PAGE: Final = (ROOT / "docs" / "how-to" / "adding-a-figure.md").read_text(encoding="utf-8")
 FILES_AT_MOST: Final = 8
 COPIED: Final = ("alembic", "lossboard.example.toml", "pyproject.toml", "scripts", "service", "tests")
 

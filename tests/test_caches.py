@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 import service
 from service.metrics import Metrics
+from service.metrics.series import Standings
 from tests.strangers import ask, stranger_app
 
 FEW: Final = frozenset({"Language", "Entity", "Relation", "bool", "type[Figure]"})
@@ -112,5 +113,5 @@ def test_no_label_of_a_metric_comes_from_a_request() -> None:
     counts = []
     for numbers in (range(30), range(30, 60)):
         asyncio.run(ask_all(app, numbers))
-        counts.append(len(metrics.text().splitlines()))
+        counts.append(len(metrics.text(Standings()).splitlines()))
     assert counts[0] == counts[1]

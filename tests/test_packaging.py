@@ -91,7 +91,7 @@ def test_the_description_leads_nowhere_that_an_index_has_not(unpacked: Path) -> 
     assert description.startswith("# Lossboard")
     links = re.findall(r"\]\(([^)]*)\)", description)
     assert [link for link in links if not link.startswith("https://")] == []
-    assert "Operations: deployment, proxies" in description
+    assert "operations (deployment, backups" in description
 
 
 def test_the_wheel_migrates_a_database_with_the_migrations_that_it_carries(

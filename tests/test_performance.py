@@ -1,4 +1,4 @@
-"""docs/performance.md has the rows of the benchmarks; the command that writes it keeps the rest."""
+"""docs/explanation/performance.md has the rows of the benchmarks; what writes it keeps the rest."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_what_is_written_by_hand_is_kept(tmp_path: Path) -> None:
     empty = Report(HERE, {}, {})
     for path, parts in report.documents(empty, [ROW, OTHER]).items():
         document = tmp_path / path.relative_to(ROOT)
-        document.parent.mkdir(exist_ok=True)
+        document.parent.mkdir(parents=True, exist_ok=True)
         marked = (report.BEGIN.format(part=part) + "old\n" + report.END.format(part=part) for part in parts)
         document.write_text("before\n" + "between\n".join(marked) + "after\n")
     report.write(Report(HERE, {}, {"ingest": RAN}), [ROW, OTHER], tmp_path)
-    text = (tmp_path / "docs" / "performance.md").read_text()
+    text = (tmp_path / "docs" / "explanation" / "performance.md").read_text()
     assert "| ingest | ≥ 0.25 of the bare route | **0.30** | 0.20 to 0.40 | 800/s | 2026-11-27," in text
     assert "| start | ≤ 2.00 s | not run |" in text
-    for document in tmp_path.glob("docs/*.md"):
+    for document in tmp_path.glob("docs/**/*.md"):
         assert "old" not in document.read_text()
         assert {"before", "between", "after"} <= set(document.read_text().splitlines())
 

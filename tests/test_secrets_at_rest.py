@@ -27,6 +27,7 @@ from service.ledger.database.database import Database
 from service.ledger.upkeep import attach
 from service.ledger.write import apply as applying
 from service.ledger.write import log
+from service.metrics.series import Standings
 from service.model import Decoded, Request
 from tests.adapters.posts import signed
 
@@ -227,7 +228,7 @@ async def test_no_secret_is_found_at_rest(
         files = contents(tmp_path)
         shown = {
             "log": caplog.text.encode(),
-            "metrics": service.metrics.text(),
+            "metrics": service.metrics.text(Standings()),
             "commands": printed(config).encode(),
             "answers": b"\n".join(answer.content for answer in answers),
         }

@@ -111,5 +111,5 @@ def _differences(config: Config, account: Account) -> int:
     length = operations.size(config, account, with_log=True)
     with bar(length, f"Checking {account.id}") as progress:
         result = operations.verify(config, account, progress)
-    click.echo(f"{account.id}: {len(result.differences)} differences")
-    return len(result.differences)
+    click.echo(f"{account.id}: {result.count} differences")
+    return result.count

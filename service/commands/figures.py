@@ -24,8 +24,10 @@ def verify(config: Config, account_id: str | None) -> None:
             result = operations.verify(config, account, progress)
         for row in result.differences:
             click.echo(f"{account.id}: {row.table} {row.key}: {row.actual}, expected {row.expected}")
+        if result.more:
+            click.echo(f"{account.id}: and {result.more} more")
         checked = "projections and state" if result.log_complete else "projections (the log was pruned)"
-        click.echo(f"{account.id}: {checked}: {len(result.differences)} differences")
+        click.echo(f"{account.id}: {checked}: {result.count} differences")
         clean = clean and not result.differences
     if not clean:
         sys.exit(1)

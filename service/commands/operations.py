@@ -6,7 +6,10 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from service.clock import Clock
 from service.config import Account, Config
@@ -112,27 +115,48 @@ def size(config: Config, account: Account, *, with_log: bool) -> int:
         )
 
 
+SHOWN: Final = 1_000
+"""Differences of an account that are shown: a table that is wrong altogether would fill the memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The result of `verify`. With `log_complete` the log had every body, so state was checked too."""
+    """The result of `verify`.
+
+    Args:
+        differences: The first of them, up to `SHOWN`.
+        more: How many others there are.
+        log_complete: The log had every body, so state was checked too.
+    """
 
     differences: Sequence[Difference]
+    more: int
     log_complete: bool
+
+    @property
+    def count(self) -> int:
+        """How many differences there are."""
+        return len(self.differences) + self.more
 
 
 def verify(config: Config, account: Account, progress: Progress) -> Verified:
     """Recompute each projection from state, and state from the log if that is complete, and compare."""
+    more, log_complete = 0, True
+    shown: list[Difference] = []
     with _without_collections(), attach.reading(config.database_url) as connection:
-        differences = list(recompute.differences_from_state(connection, account, progress))
+        state = recompute.differences_from_state(connection, account, progress)
+        decoded = partial(decode, account=account)
         try:
-            differences.extend(
-                recompute.differences_from_log(
-                    connection, account, lambda stored: decode(stored, account), progress
-                )
-            )
+            for difference in chain(
+                state, recompute.differences_from_log(connection, account, decoded, progress)
+            ):
+                if len(shown) < SHOWN:
+                    shown.append(difference)
+                else:
+                    more += 1
         except LogPruned:
-            return Verified(differences, log_complete=False)
-    return Verified(differences, log_complete=True)
+            log_complete = False
+    return Verified(shown, more, log_complete)
 
 
 def rebuild(

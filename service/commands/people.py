@@ -18,7 +18,7 @@ from service.ledger.upkeep import purge as purging
 from service.ledger.upkeep.forget import Forgetting
 from service.ledger.write import log
 
-OLD_ROWS: Final = "PostgreSQL keeps the old rows' bytes: see Personal data in docs/operations.md"
+OLD_ROWS: Final = "PostgreSQL keeps the old rows' bytes: see Personal data in docs/how-to/operations.md"
 STILL_READ: Final = (
     "somebody reads an old state of the database: its bytes go when that has ended, and nothing comes for 5 s"
 )

@@ -7,13 +7,16 @@ import gc
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import click
 
+from service import metrics
 from service.app import Service, create_app
 from service.clock import Clock, SystemClock
 from service.commands import operations
@@ -115,7 +118,9 @@ def _serve_by_workers(
         asyncio.run(_work(reloads.in_worker(), clock, shared, parent_gone, ready))
 
     reload = partial(reloads.prepare, clock, manager.beat)
-    supervisor.Supervisor(workers, listening, work, ready, manager, reload).run()
+    with tempfile.TemporaryDirectory(prefix="lossboard-metrics-") as folder:
+        metrics.share(Path(folder))
+        supervisor.Supervisor(workers, listening, work, ready, manager, reload, metrics.died).run()
 
 
 async def _work(

@@ -63,6 +63,7 @@ class Supervisor:
         on_ready: Called once, when the first worker accepts requests.
         manager: Hears that this process works, and that it stops. Of its workers it hears nothing.
         reload: Called after each signal. If it returns True, each worker gets SIGHUP.
+        on_died: Called with the number of a worker that died.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Supervisor:
         on_ready: Callable[[], None],
         manager: ServiceManager = NOBODY,
         reload: Callable[[], bool] = lambda: False,
+        on_died: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         self._reload = reload
         self._number = number
@@ -80,6 +82,7 @@ class Supervisor:
         self._work = work
         self._on_ready = on_ready
         self._manager = manager
+        self._on_died = on_died
         self._workers: list[_Worker] = []
         self._stopping = False
 
@@ -147,6 +150,8 @@ class Supervisor:
         _log.warning(
             "worker %s died with exit code %s; restarting it", dead.process.pid, dead.process.exitcode
         )
+        assert dead.process.pid is not None
+        self._on_died(dead.process.pid)
         if dead.died_early:
             select.select([signalled], [], [], RESTART_SECONDS)
         return self._start()

@@ -65,12 +65,12 @@ def _bodies() -> dict[str, Schema]:
     """The schema of a body, by media type: of whichever CRMs send that."""
     event = reference(f"{PREFIX}Event")
     vendors = [
-        {"title": kind, "type": ["object", "array"], "description": f"What {kind} sends: docs/crm/{kind}.md."}
+        {"title": kind, "type": ["object", "array"], "description": f"docs/how-to/connect/{kind}.md."}
         for kind, adapter in ADAPTERS.items()
         if JSON in adapter.content_types and kind != "standard"
     ]
     forms = sorted({name for adapter in ADAPTERS.values() for name in adapter.content_types})
-    cloud = {"type": ["object", "array"], "description": "CloudEvents 1.0: docs/crm/standard.md."}
+    cloud = {"type": ["object", "array"], "description": "CloudEvents 1.0: docs/how-to/connect/standard.md."}
     bodies: dict[str, Schema] = {name: {"type": "object"} for name in forms}
     bodies |= dict.fromkeys(CLOUD_EVENTS, cloud)
     bodies[JSON] = {"anyOf": [event, {"title": "batch", "type": "array", "items": event}, *vendors]}

@@ -108,6 +108,7 @@ class WebhookEndpoint:
             self._metrics.webhook(account_id, "disconnected")
             return
         except Exception:
+            self._metrics.webhook(account_id if known else "", "defect")
             await DEFECT(scope, receive, send)
             raise  # the server logs it
         self._metrics.webhook(account_id if known else "", result)

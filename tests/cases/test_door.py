@@ -17,6 +17,7 @@ from service.commands.tail import line
 from service.config import Account
 from service.ledger.write import log
 from service.ledger.write.log import Stored
+from service.metrics.series import Standings
 from service.model import SECOND
 from tests.adapters.posts import KEY, TOKEN, signed
 from tests.cases.desk import NOW, Desk, configured, desk
@@ -219,7 +220,7 @@ async def test_one_id_with_two_bodies_is_two_deliveries_and_a_conflict(
         shown = [line(stored, at.account) for stored in await deliveries(at)]
         assert ["CONFLICT: the id of delivery 1" in text for text in shown] == [False, True, True]
         assert "delivery 2 has the id of delivery 1 and another body" in caplog.text
-        assert at.metrics.text().count(b'lossboard_conflicts_total{account="office"} 2.0') == 1
+        assert at.metrics.text(Standings()).count(b'lossboard_conflicts_total{account="office"} 2.0') == 1
 
 
 async def test_two_webhooks_about_one_event_are_no_conflict(sqlite_ledgers: Callable[[], str]) -> None:

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import insert, update
 
+from service.commands import operations
 from service.commands.cli import main
 from service.ledger.database import files
-from service.ledger.database.engine import SqliteLock
+from service.ledger.database.engine import SqliteLock, open_engine
+from service.ledger.database.tables import SUMS
 from service.model import Change
+from service.projections.next_step import NO_NEXT_STEP
+from service.projections.unconverted import UNCONVERTED
 from tests.databases import PostgresDatabases
 from tests.e2e.running import CONFIG
 from tests.histories import at
@@ -91,3 +96,17 @@ def test_what_cannot_be_done_now_is_said_in_one_line(
     assert done.exit_code == 1
     assert said in done.output
     assert len(done.output.splitlines()) == 1
+
+
+def test_verify_shows_the_first_differences_and_counts_the_others(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "SHOWN", 1)
+    engine = open_engine(url, "writer")
+    with engine.begin() as connection:
+        connection.execute(update(SUMS[NO_NEXT_STEP]).values(deals=7))
+        connection.execute(insert(SUMS[UNCONVERTED]), {"account": "office", "currency": "USD", "deals": 1})
+    engine.dispose()
+    lines = run(tmp_path, url, "verify", "office").output.splitlines()
+    assert lines[-2:] == ["office: and 2 more", "office: projections and state: 3 differences"]
+    assert len([line for line in lines if ", expected " in line]) == 1

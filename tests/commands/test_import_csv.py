@@ -13,7 +13,7 @@ from service.commands.crm.import_csv import ImportFailed
 from tests.ledger.offices import OFFICE, FixedClock
 
 CLOCK = FixedClock(parse_instant("2026-11-25T10:00:00+03:00"))
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "import.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "import.md"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_list_of_commands_says_what_each_says_of_itself(deferred: Deferred) 
 
 def test_the_manual_page_says_what_the_commands_say() -> None:
     assert manual.PAGE.read_text(encoding="utf-8") == manual.text(), "run: make manual"
-    documented = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    documented = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     for code in (0, 1, 2, Moved.exit_code):
         assert f"| {code} |" in documented
         assert f".TP\n{code}\n" in manual.END

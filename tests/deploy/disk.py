@@ -1,4 +1,4 @@
-"""How much disk a webhook and a deal take: `python -m tests.deploy.disk` prints what docs/upkeep.md says."""
+"""The disk that a webhook and a deal take: `python -m tests.deploy.disk` prints docs/how-to/upkeep.md."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What an operator does with an installation, step by step as docs/upkeep.md has it. Part of `make soak`: the
-new version is a second copy of the code, so every command is a process."""
+"""What an operator does with an installation, step by step as docs/how-to/upkeep.md has it. In `make soak`:
+the new version is a second copy of the code, so every command is a process."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_an_office_moves_to_another_machine(office: Path, tmp_path: Path) -> Non
 
 
 def test_a_webhook_and_a_deal_take_the_disk_that_the_document_says() -> None:
-    document = (ROOT / "docs" / "upkeep.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs" / "how-to" / "upkeep.md").read_text(encoding="utf-8")
     told = {
         "webhook": re.findall(r"\| a webhook \| (\d+) \|", document),
         "kept": re.findall(r"then some (\d+) bytes of its key", document),

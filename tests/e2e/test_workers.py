@@ -115,6 +115,12 @@ def test_workers_share_the_address_and_one_that_dies_is_restarted(tmp_path: Path
             assert service.snapshot()["title"] == "Другой отдел"
         service.deal("d9", status="lost", amount="1.00", reason="Выбрал других")
         assert service.snapshot()["losses"]["total"]["count"] == 9
+        for _ in range(4):  # whichever worker is asked
+            service.client.close()
+            service.client = browser_of(**BEARER)
+            text = service.client.get(f"{service.url}/metrics").text
+            assert 'lossboard_webhooks_total{account="office",result="applied"} 10.0' in text
+            assert len(re.findall(r"^process_cpu_seconds_total\{", text, re.MULTILINE)) == 2
         assert service.stop() == 0
     assert "".join(service.lines).count("/boards/office") == 1, "the address is printed once"
 

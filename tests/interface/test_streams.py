@@ -1,4 +1,4 @@
-"""The events of the streams are those that AsyncAPI names, and docs/live-protocol.md says the same."""
+"""The events of the streams are those that AsyncAPI names, as docs/reference/live-protocol.md does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tests.interface.calls import call
 from tests.interface.closed import closed
 from tests.interface.office import Office, moment
 
-PROTOCOL: Final = (Path(__file__).resolve().parents[2] / "docs" / "live-protocol.md").read_text("utf-8")
+PROTOCOL: Final = (
+    Path(__file__).resolve().parents[2].joinpath("docs/reference/live-protocol.md").read_text("utf-8")
+)
 DOCUMENT: Final = asyncapi()
 LOST: Final = {"id": "43", "status": "lost", "reason": "Дорого"}
 LATE: Final = {"id": "t9", "deal_id": "44", "due_at": moment(3)}

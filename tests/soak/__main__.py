@@ -1,6 +1,7 @@
 """`python -m tests.soak [--seed N] [--scale N] [NAME …]`: run the experiments one after another.
 
-Writes RELIABILITY.json and the table in docs/reliability.md after each. The exit code is 1 if one failed.
+Writes RELIABILITY.json and the table of docs/explanation/reliability.md after each.
+The exit code is 1 if one failed.
 """
 
 from __future__ import annotations

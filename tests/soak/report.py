@@ -1,4 +1,4 @@
-"""RELIABILITY.json: what each experiment counted in its last run; and the table of it in docs/reliability.md.
+"""RELIABILITY.json: what each experiment counted in its last run; table: docs/explanation/reliability.md.
 
 An experiment that fails leaves the file, so that no older success stands for it. Results of another machine
 or of other versions leave it too, when the first one is measured again.
@@ -22,7 +22,7 @@ from tests.soak.experiments import EXPERIMENTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FILE: Final = ROOT / "RELIABILITY.json"
-DOCUMENT: Final = ROOT / "docs" / "reliability.md"
+DOCUMENT: Final = ROOT / "docs" / "explanation" / "reliability.md"
 
 BEGIN: Final = "<!-- the table: written by make soak -->\n"
 END: Final = "<!-- the end of the table -->\n"
@@ -142,7 +142,15 @@ def _postgresql() -> str:
 def commit() -> str:
     """The checkout's commit; with `-dirty` when something in it is changed, apart from the report itself."""
     described = ("git", "describe", "--always", "--abbrev=12", "--exclude=*")
-    changed = ("git", "status", "--porcelain", "--", ".", ":!RELIABILITY.json", ":!docs/reliability.md")
+    changed = (
+        "git",
+        "status",
+        "--porcelain",
+        "--",
+        ".",
+        ":!RELIABILITY.json",
+        f":!{DOCUMENT.relative_to(ROOT)}",
+    )
     return _output(described) + ("-dirty" if _output(changed) else "")
 
 

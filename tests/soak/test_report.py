@@ -1,4 +1,4 @@
-"""RELIABILITY.json has its form, and docs/reliability.md quotes it and nothing else."""
+"""RELIABILITY.json has its form, and docs/explanation/reliability.md quotes it and nothing else."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ _STEPS: Final[Mapping[Language, Sequence[str]]] = {
         "Сделки: created, deleted, restored, merged, association changed и изменения свойств {deals}.",
         "Задачи: created, deleted, restored, association changed и изменения свойств {tasks}.",
         "Контакты: deleted, merged. Компании: deleted, merged и изменения свойства name.",
-        "webhook_secret — client secret приложения (приложение → Auth). Файл целиком: docs/crm/hubspot.md.",
+        "webhook_secret — client secret приложения (приложение → Auth).",
+        "Файл целиком: docs/how-to/connect/hubspot.md.",
     ),
     "en": (
         "As a super admin. An app of a project: its file webhooks-hsmeta.json, then hs project upload.",
@@ -93,7 +94,8 @@ _STEPS: Final[Mapping[Language, Sequence[str]]] = {
         "Deals: created, deleted, restored, merged, association changed, and changes of {deals}.",
         "Tasks: created, deleted, restored, association changed, and changes of {tasks}.",
         "Contacts: deleted, merged. Companies: deleted, merged, and changes of the property name.",
-        "webhook_secret is the app's client secret (the app → Auth). docs/crm/hubspot.md has the whole file.",
+        "webhook_secret is the app's client secret (the app → Auth).",
+        "docs/how-to/connect/hubspot.md has the whole file.",
     ),
 }
 

@@ -89,12 +89,12 @@ _STEPS: Final[Mapping[Language, Sequence[str]]] = {
     "ru": (
         "Пусть ваша система шлёт на адрес события: deal.changed, deal.deleted, task.changed, task.deleted.",
         "Пусть подписывает их по Standard Webhooks секретом webhook_secret из настроек.",
-        "Пример на двадцать строк — в docs/crm/standard.md.",
+        "Пример на двадцать строк — в docs/how-to/connect/standard.md.",
     ),
     "en": (
         "Have your system POST its events: deal.changed, deal.deleted, task.changed, task.deleted.",
         "Have it sign them by Standard Webhooks, with the webhook_secret of the configuration.",
-        "docs/crm/standard.md has an example of twenty lines.",
+        "docs/how-to/connect/standard.md has an example of twenty lines.",
     ),
 }
 

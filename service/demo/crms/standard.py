@@ -1,6 +1,6 @@
 """A simulated CRM of kind `standard`: JSON events, signed by the Standard Webhooks scheme; it has no API.
 
-Source: this service's own format (docs/crm/standard.md) and the Standard Webhooks specification.
+Source: this service's own format (docs/how-to/connect/standard.md) and the Standard Webhooks specification.
 """
 
 from __future__ import annotations

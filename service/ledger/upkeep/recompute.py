@@ -2,6 +2,10 @@
 
 `rebuild` writes the result, and the differences are what it would change. Both use the flow of a live commit,
 so each figure has one definition. That the flow itself is right is proved by the tests' own recomputation.
+
+Neither holds an account in memory. What is expected is computed portion by portion into a scratch database,
+and compared with the tables in the order of the keys. To check one range of keys after another would read all
+of state for each, because a figure is a sum over deals anywhere in the account.
 """
 
 from __future__ import annotations
@@ -10,14 +14,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
 from service.clock import Clock
 from service.config import Account
+from service.ledger.database.sqlite.scratch import scratch
 from service.ledger.database.tables import STATE
-from service.ledger.upkeep.replay import Decode, Progress, from_log
+from service.ledger.upkeep import replay
+from service.ledger.upkeep.replay import Decode, Progress
 from service.ledger.write import heads, invalidations, sums
 from service.ledger.write import state as states
 from service.ledger.write.heads import Head
@@ -32,6 +41,8 @@ from service.projections.propagate import DealPair, GonePair, LoadCells, LoadDea
 PORTION: Final = 20_000
 """Deals or tasks whose figures are computed at a time: enough that most accounts take a few steps, and few
 enough that the memory for them is bounded, some 100 MB."""
+
+_KEY: Final = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,43 +82,34 @@ def _portions(connection: Connection, account: Account, progress: Progress) -> I
     clients = STATE["client"].c
     deleted = select(clients.id).where(clients.account == account.id, clients.deleted.is_not(None))
     ids = connection.execute(deleted).scalars().all()
-    records = states.load(connection, account.id, "client", ids)
-    yield _Portion([], {}, {key: (False, is_gone(record)) for key, record in records.items()})
+    for start in range(0, len(ids), PORTION):
+        records = states.load(connection, account.id, "client", ids[start : start + PORTION])
+        yield _Portion([], {}, {key: (False, is_gone(record)) for key, record in records.items()})
     for page in states.pages(connection, account.id, "task", PORTION):
         yield _Portion([(None, task_facts(key, record, rules)) for key, record in page.items()], {}, {})
         progress(len(page))
 
 
-def from_state(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> Deltas:
-    """All rows of all projections in memory, recomputed from state as of a moment."""
-    portions = list(_portions(connection, account, progress))
-    whole = _Portion(
-        [pair for portion in portions for pair in portion.tasks],
-        {key: pair for portion in portions for key, pair in portion.deals.items()},
-        {key: pair for portion in portions for key, pair in portion.gone.items()},
-    )
-    rules = heads.rules_of(account)
-    moment = Moment(as_of, rules.day(as_of))
+def _fill(
+    source: Connection, target: Connection, account: Account, as_of: Instant, progress: Progress
+) -> None:
+    """Fill empty projections from state as of a moment, portion by portion: each is a batch that comes upon
+    the rows of those before it.
 
-    def unknown(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
-        return {deal_id: deal_facts(deal_id, None, rules) for deal_id in ids}
-
-    return _flowed(whole, moment, unknown, lambda _relation, _ids: {})
-
-
-def _fill(connection: Connection, account: Account, as_of: Instant, progress: Progress) -> None:
-    """Fill the projections from state as of a moment, portion by portion: each is a batch that comes upon the
-    rows of those before it."""
+    Args:
+        source: Where state is.
+        target: Where the projections are.
+    """
     rules = heads.rules_of(account)
     moment = Moment(as_of, rules.day(as_of))
 
     def load_deals(ids: AbstractSet[str]) -> Mapping[str, DealFacts]:
-        records = states.load(connection, account.id, "deal", ids)
+        records = states.load(source, account.id, "deal", ids)
         return {deal_id: deal_facts(deal_id, records.get(deal_id), rules) for deal_id in ids}
 
-    for portion in _portions(connection, account, progress):
-        load_cells = partial(_cells, connection, account.id, {})
-        sums.add(connection, {account.id: _flowed(portion, moment, load_deals, load_cells)})
+    for portion in _portions(source, account, progress):
+        load_cells = partial(_cells, target, account.id, {})
+        sums.add(target, {account.id: _flowed(portion, moment, load_deals, load_cells)})
 
 
 def _cells(
@@ -143,7 +145,7 @@ def rebuild(connection: Connection, account: Account, now: Instant, progress: Pr
     heads.check_not_newer(connection, head, account)
     as_of = heads.moment_after(head.as_of, now)
     sums.clear(connection, account.id)
-    _fill(connection, account, as_of, progress)
+    _fill(connection, connection, account, as_of, progress)
     invalidations.store(connection, account.id, head.seq + 1, Invalidation(everything=True))
     rebuilt = head._replace(
         seq=head.seq + 1,
@@ -183,10 +185,11 @@ def differences_from_state(
     head = heads.head(connection, account.id)
     if head is None:
         return
-    expected = from_state(connection, account, head.as_of, progress)
-    for relation in FLOW.relations:
-        stored = sums.rows(connection, account.id, relation)
-        yield from _differences(relation.name, expected.get(relation, {}), stored)
+    with scratch() as computed:
+        _fill(connection, computed, account, head.as_of, progress)
+        for relation in FLOW.relations:
+            expected, actual = (sums.rows(one, account.id, relation) for one in (computed, connection))
+            yield from _differences(relation.name, expected, actual)
 
 
 def differences_from_log(
@@ -197,24 +200,26 @@ def differences_from_log(
     Raises:
         LogPruned: See there.
     """
-    expected = from_log(connection, account, decode, progress)
-    for entity, records in expected.items():
-        pages = states.pages(connection, account.id, entity)
-        stored = (((entity_id,), record) for page in pages for entity_id, record in page.items())
-        by_key: dict[Key, object] = {(entity_id,): record for entity_id, record in records.items()}
-        yield from _differences(STATE[entity].name, by_key, stored)
+    with scratch() as computed:
+        replay.fill(connection, computed, account, decode, progress)
+        for entity, table in STATE.items():
+            expected, actual = (states.in_order(one, account.id, entity) for one in (computed, connection))
+            yield from _differences(table.name, expected, actual)
 
 
 def _differences(
-    table: str, expected: Mapping[Key, object], stored: Iterable[tuple[Key, object]]
+    table: str, expected: Iterable[tuple[Key, object]], actual: Iterable[tuple[Key, object]]
 ) -> Iterator[Difference]:
-    missing = dict(expected)
-    for key, actual in stored:
-        want = missing.pop(key, None)
-        if want != actual:
-            yield Difference(table, key, want, actual)
-    for key, want in missing.items():
-        yield Difference(table, key, want, None)
+    """Compare rows that are in the order of their keys."""
+    sides = merge(_of_side("expected", expected), _of_side("actual", actual), key=_KEY)
+    for key, same in groupby(sides, _KEY):
+        found = {side: row for _, side, row in same}
+        if found.get("expected") != found.get("actual"):
+            yield Difference(table, key, found.get("expected"), found.get("actual"))
+
+
+def _of_side(side: str, rows: Iterable[tuple[Key, object]]) -> Iterator[tuple[Key, str, object]]:
+    return ((key, side, row) for key, row in rows)
 
 
 def rules_changed(connection: Connection, account: Account) -> bool:

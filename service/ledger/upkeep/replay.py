@@ -34,21 +34,6 @@ Progress = Callable[[int], None]
 LogState = dict[Entity, dict[str, Record]]
 
 
-def from_log(connection: Connection, account: Account, decode: Decode, progress: Progress) -> LogState:
-    """State as the whole log makes it, in memory.
-
-    Raises:
-        LogPruned: See there.
-    """
-    state = _empty()
-    for changes in _changes(connection, account, decode, progress):
-        _merge(state, changes)
-    into = successors(state["merger"])
-    for entity, records in state.items():
-        redirect(entity, records.values(), into)
-    return state
-
-
 def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
     """Merge state again from the log, and write it. The caller rebuilds the projections afterwards.
 
@@ -60,16 +45,32 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
     head = heads.prepared(connection, account.id, lock=True)
     for table in STATE.values():
         connection.execute(delete(table).where(table.c.account == account.id))
+    has_mergers = fill(connection, connection, account, decode, progress)
+    heads.store(connection, head._replace(has_mergers=has_mergers))
+
+
+def fill(
+    source: Connection, target: Connection, account: Account, decode: Decode, progress: Progress
+) -> bool:
+    """Merge the log into empty state. Returns whether there is any merger.
+
+    Args:
+        source: Where the log is.
+        target: Where state is.
+
+    Raises:
+        LogPruned: See there.
+    """
     kept, is_stored = _empty(), False
-    for changes in _changes(connection, account, decode, progress):
+    for changes in _changes(source, account, decode, progress):
         if is_stored:
-            _load(connection, account.id, kept, changes)
+            _load(target, account.id, kept, changes)
         _merge(kept, changes)
         if sum(map(len, kept.values())) >= MANY:
-            _store(connection, account.id, kept)
+            _store(target, account.id, kept)
             kept, is_stored = _empty(), True
-    _store(connection, account.id, kept)
-    heads.store(connection, head._replace(has_mergers=_redirect(connection, account.id)))
+    _store(target, account.id, kept)
+    return _redirect(target, account.id)
 
 
 def _empty() -> LogState:

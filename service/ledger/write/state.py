@@ -11,6 +11,8 @@ from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from service.ledger.database.engine import Upsert
 from service.ledger.database.statements.bulk import Bulk, Lookup, Wanted, inserting, updating
+from service.ledger.database.statements.code_points import code_points
+from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import INDEXED, STATE
 from service.model import FIELDS, Entity, Instant, Value
 from service.projections.facts import DERIVED
@@ -81,6 +83,20 @@ def pages(
             return
         yield {str(row[0]): record(entity, row) for row in rows}
         after = str(rows[-1][0])
+
+
+def in_order(connection: Connection, account: str, entity: Entity) -> Iterator[tuple[tuple[str], Record]]:
+    """All records of an account with their keys, in the order of the ids; see `code_points`."""
+    for page in _in_order(entity).pages(connection, {"account": account}):
+        for row in page:
+            yield (row[0],), record(entity, row)
+
+
+@cache
+def _in_order(entity: Entity) -> Prepared:
+    table = STATE[entity]
+    every = select(*columns(entity)).where(table.c.account == bindparam("account"))
+    return Prepared(every.order_by(code_points(table.c.id)))
 
 
 def record(entity: Entity, row: Sequence[Any]) -> Record:

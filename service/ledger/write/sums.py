@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from service.ledger.database.engine import Upsert
 from service.ledger.database.statements.bulk import Bulk, Lookup, Of, Row, Wanted, deleting, inserting
+from service.ledger.database.statements.code_points import code_points
 from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import SUMS
 from service.projections import FLOW
@@ -81,10 +82,17 @@ def _every(relation: Relation) -> Select[*tuple[Any, ...]]:
 
 
 def rows(connection: Connection, account: str, relation: Relation) -> Iterator[tuple[Key, Measures]]:
-    """Every row of a relation."""
+    """Every row of a relation, in the order of the keys; see `code_points`."""
     width = len(relation.key)
-    for row in connection.execute(_every(relation), {"account": account}):
-        yield tuple(row[:width]), tuple(row[width:])
+    for page in _in_order(relation).pages(connection, {"account": account}):
+        for row in page:
+            yield row[:width], row[width:]
+
+
+@cache
+def _in_order(relation: Relation) -> Prepared:
+    key = (code_points(SUMS[relation].c[name]) for name in relation.key)
+    return Prepared(_every(relation).order_by(*key))
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,10 +15,16 @@ from service.config import Secret, is_one_of
 from service.live.http.access import bearer_token
 from service.live.http.refusals import refused
 from service.metrics import CONTENT_TYPE, Metrics
+from service.metrics.series import Standings
 from service.problems import Problem
 
 
-def metrics_route(metrics: Metrics, token_now: Callable[[], Secret | None], brake: Brake) -> Route:
+def metrics_route(
+    metrics: Metrics,
+    token_now: Callable[[], Secret | None],
+    brake: Brake,
+    standings: Callable[[], Awaitable[Standings]],
+) -> Route:
     """The route. Without a token in the configuration there is nothing at its address."""
 
     async def respond(request: Request) -> ASGIApp:
@@ -29,6 +36,7 @@ def metrics_route(metrics: Metrics, token_now: Callable[[], Secret | None], brak
             return refused(brake, request, "", "no_token")
         if not is_one_of(given, [token.value]):
             return refused(brake, request, "", "wrong_token")
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        text = await asyncio.to_thread(metrics.text, await standings())
+        return Response(text, media_type=CONTENT_TYPE)
 
     return Route("/metrics", respond)

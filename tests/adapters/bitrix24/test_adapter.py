@@ -201,7 +201,7 @@ def test_a_body_without_effect_is_known_by_its_digest() -> None:
 def test_the_steps_name_the_address_and_every_event_and_no_secret() -> None:
     steps = "\n".join(ADAPTER.steps(OFFICE, "ru"))
     assert TOKEN not in steps
-    page = (Path(__file__).parents[3] / "docs/crm/bitrix24.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs/how-to/connect/bitrix24.md").read_text(encoding="utf-8")
     events = re.findall(r"ON[A-Z]+", steps)
     assert len(events) == 14
     assert [event for event in events if event not in page] == []

@@ -386,7 +386,7 @@ def test_the_steps_name_the_address_and_every_property_and_no_secret() -> None:
 
 
 def test_the_page_subscribes_to_every_property_that_is_read() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "crm" / "hubspot.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs/how-to/connect/hubspot.md").read_text(encoding="utf-8")
     (file,) = (block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "targetUrl" in block)
     subscribed = json.loads(file)["config"]["subscriptions"]["crmObjects"]
     for kind, read in (("deal", deal_properties(OFFICE)), ("task", TASK_PROPERTIES)):

@@ -23,7 +23,7 @@ from service.model import SECOND, Change, Decoded, Instant, Value
 from tests.adapters.posts import KEY, NOW, account, post, utc
 
 SAMPLES: Final = Path(__file__).parent / "samples"
-DOCUMENT: Final = Path(__file__).resolve().parents[3] / "docs" / "crm" / "standard.md"
+DOCUMENT: Final = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "connect" / "standard.md"
 AT: Final = "2026-11-23T09:00:00Z"
 VERSION: Final = utc("2026-11-23 09:00:00")
 ADAPTER: Final = StandardAdapter()

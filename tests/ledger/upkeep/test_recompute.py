@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import delete, update
 
+from service.ledger.database.statements import prepared
 from service.ledger.database.tables import DEALS, SUMS
 from service.ledger.read.decoding import LogPruned
 from service.ledger.upkeep import recompute, replay
 from service.ledger.write import log
 from service.ledger.write.apply import reapply, release
 from service.ledger.write.log import Stored
-from service.model import DAY, Change, Decoded, Delivery, Rejection, later, merger_id
+from service.model import DAY, Change, Decoded, Delivery, Rejection, Value, later, merger_id
+from service.projections import FLOW
 from service.projections.losses import LOSS_DAYS
 from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
+from tests.ledger.statements import counted
 
 NOW = at("2026-11-23T12:00:00+03:00")
 TODAY = at("2026-11-23T00:00:00Z") // DAY + 719_163
@@ -116,6 +120,51 @@ def test_a_rebuild_reads_again_what_it_had_no_room_to_keep(
         recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
         assert list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None)) == []
     assert ledger.tables() == before
+
+
+def test_the_memory_of_a_check_does_not_grow_with_the_account(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("recompute.PORTION", "replay.MANY", "replay.AT_ONCE"):
+        monkeypatch.setattr(f"service.ledger.upkeep.{limit}", 20)
+    monkeypatch.setattr(prepared, "AT_ONCE", 20)
+    said = list(HISTORY)
+
+    def told(stored: Stored) -> Decoded:
+        return Decoded(stored.key, said[stored.number - 1])
+
+    def peak_with(deals: int) -> int:
+        for number in range(len(said), deals):
+            deal: dict[str, Value] = {"known": True, "amount": 5, "client_id": f"c{number}"}
+            task: dict[str, Value] = {"deal_id": f"d{number}", "due_at": NOW - HOUR, "manager_id": "3"}
+            said.append((Change("deal", f"d{number}", NOW, deal), Change("task", f"t{number}", NOW, task)))
+        new = range(ledger.head.deliveries + 1, deals + 1)
+        ledger.deliver(
+            *(Delivery("office", NOW, {}, b"", Decoded(f"key-{one}", said[one - 1])) for one in new)
+        )
+        # Python keeps the memory of so many tuples for new ones, and what is kept does not count.
+        del [(0,) * size for size in range(1, 20) for _ in range(2_000)][:]
+        with ledger.readers.begin() as connection:
+            tracemalloc.start()
+            assert not [*recompute.differences_from_state(connection, OFFICE, lambda _: None)]
+            assert not [*recompute.differences_from_log(connection, OFFICE, told, lambda _: None)]
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return peak
+
+    peak_with(100)  # statements are compiled
+    few, many = peak_with(150), peak_with(600)
+    assert many < 1.5 * few
+
+
+def test_rows_are_compared_in_one_order_whatever_the_language_of_the_database(ledger: Ledger) -> None:
+    ledger.say(*(Change("deal", letter, NOW, {"known": True, "amount": 1}) for letter in "aBbAяЯ"))
+    with counted(ledger.readers) as statements:
+        assert ledger.differences() == []
+    compared = [one for one in statements if "ORDER BY" in one and "LIMIT" not in one]
+    assert len(compared) == sum(bool(relation.key) for relation in FLOW.relations)
+    if not ledger.database.is_sqlite:  # its own order is that of code points
+        assert {'COLLATE "C"' in one for one in compared} == {True}
 
 
 def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:

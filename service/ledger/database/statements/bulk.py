@@ -1,8 +1,8 @@
 """Statements for many rows at once: rows that are written, and rows of some accounts that are read.
 
 SQLite's driver runs a statement once for each row. For PostgreSQL the rows travel as JSON in one parameter of
-one statement, which costs a sixth of what its driver spends on a row (`docs/performance.md`). Where the
-database is sharded by account, each statement is for one account: rows are written one by one there.
+one statement, which costs a sixth of what its driver spends on a row (`docs/explanation/performance.md`).
+Where the database is sharded by account, each statement is for one account: rows are written one by one.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ is kept: listeners see each statement, and an error of the driver has the same c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -14,6 +14,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from sqlalchemy import ClauseElement, Connection, Dialect, Select
 
 Parameters: TypeAlias = Mapping[str, Any]
+
+AT_ONCE: Final = 2_000
+"""Rows of a long result that are in memory at a time."""
+
 _Processor: TypeAlias = Callable[[Any], Any] | None
 
 
@@ -62,6 +66,23 @@ class Prepared:
         compiled = self._for(connection.dialect)
         return self._run(connection, compiled, compiled.arguments(parameters))
 
+    def pages(self, connection: Connection, parameters: Parameters) -> Iterator[list[tuple[Any, ...]]]:
+        """Run it once; yields its rows, up to `AT_ONCE` at a time. PostgreSQL keeps the others meanwhile, so
+        a connection gives the pages of one statement before it runs the next such one."""
+        compiled = self._for(connection.dialect)
+        arguments = compiled.arguments(parameters)
+        driver: Any = connection.connection.dbapi_connection
+        cursor = driver.cursor(*(("pages",) if connection.dialect.name == "postgresql" else ()))
+        try:
+            _tell(connection, cursor, compiled.text, arguments)
+            cursor.execute(compiled.text, arguments)
+            while rows := cursor.fetchmany(AT_ONCE):
+                yield _all_processed(rows, compiled.results)
+        except Exception as error:
+            connection._handle_dbapi_exception(error, compiled.text, arguments, cursor, None)  # noqa: SLF001
+        finally:
+            cursor.close()
+
     def run(self, connection: Connection, parameters: Sequence[Parameters]) -> None:
         """Run it for each of some parameters."""
         compiled = self._for(connection.dialect)
@@ -91,8 +112,7 @@ class Prepared:
     ) -> list[tuple[Any, ...]]:
         driver: Any = connection.connection.dbapi_connection  # the pool's proxy of it costs more than a row
         cursor = driver.cursor()
-        for listener in connection.engine.dispatch.before_cursor_execute:
-            listener(connection, cursor, compiled.text, arguments, None, many)
+        _tell(connection, cursor, compiled.text, arguments, many=many)
         try:
             (cursor.executemany if many else cursor.execute)(compiled.text, arguments)
             rows: list[tuple[Any, ...]] = cursor.fetchall() if fetch else []
@@ -100,7 +120,7 @@ class Prepared:
             # It wraps the error, and lets go of connections that are lost. There is no public way to it.
             connection._handle_dbapi_exception(error, compiled.text, arguments, cursor, None)  # noqa: SLF001
         cursor.close()
-        return rows if not compiled.results else [_processed(row, compiled.results) for row in rows]
+        return _all_processed(rows, compiled.results)
 
     def _for(self, dialect: Dialect) -> _Compiled:
         compiled = self._compiled.get(dialect.name)
@@ -133,6 +153,16 @@ def _compile(statement: ClauseElement, order: Sequence[str], dialect: Dialect) -
 
 def _named(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
+
+
+def _tell(connection: Connection, cursor: Any, statement: str, arguments: Any, *, many: bool = False) -> None:
+    """Tell listeners of a statement, as `Connection.execute` does."""
+    for listener in connection.engine.dispatch.before_cursor_execute:
+        listener(connection, cursor, statement, arguments, None, many)
+
+
+def _all_processed(rows: list[tuple[Any, ...]], processors: tuple[_Processor, ...]) -> list[tuple[Any, ...]]:
+    return [_processed(row, processors) for row in rows] if processors else rows
 
 
 def _processed(row: tuple[Any, ...], processors: tuple[_Processor, ...]) -> tuple[Any, ...]:

@@ -1,1 +1,1 @@
-"""What the admin page shows: a page of rows at a time."""
+"""What an operator reads: the admin page, and the metrics of the accounts."""
