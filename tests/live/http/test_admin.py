@@ -189,6 +189,42 @@ async def test_a_reason_is_classified_and_that_is_taken_back(
         assert listed.status_code == 409
 
 
+async def test_a_screen_is_added_with_a_link_that_is_shown_once_and_revoked(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with admin(ledger_url) as opened:
+        new = {"name": "Цех № 2", "view": "mode=wall", "role": "editor"}
+        page = (await opened.do("/admin/office/screens", do="add", **new)).text
+        (link,) = [a["href"] for a in Elements(page).of("a") if "token=" in (a["href"] or "")]
+        assert link is not None
+        assert link.startswith("http://board/boards/office?token=")
+        async with opened.stranger() as screen:
+            entered = await screen.get(link)
+            assert entered.status_code == 303
+            board = await screen.get(urljoin(link, entered.headers["location"]))
+            assert (board.status_code, 'data-mode="wall"' in board.text) == (200, True)
+            shown = await opened.see("/admin/office/screens")
+            assert "Цех № 2 sees the board, and classifies reasons mode=wall" in shown
+            assert link.partition("=")[2] not in (await opened.browser.get("/admin/office/screens")).text
+            taken = await opened.do("/admin/office/screens", do="add", name="Цех № 2")
+            assert (taken.status_code, "already has a screen" in text(taken.text)) == (409, True)
+            monkeypatch.setattr("service.live.http.admin.screens.PAGE", 1)
+            assert "More screens" in await opened.see("/admin/office/screens")
+            assert "More screens" not in await opened.see("/admin/office/screens?after=tv")
+            revoked = await opened.do("/admin/office/screens", do="revoke", name="Цех № 2")
+            assert (revoked.status_code, revoked.headers["location"]) == (303, "screens")
+            assert "Цех" not in await opened.see("/admin/office/screens")
+        assert (await opened.do("/admin/office/screens", do="revoke", name="nobody")).status_code == 404
+
+
+async def test_the_link_of_a_screen_begins_where_the_configuration_says(opened: Admin) -> None:
+    service, config = opened.office.service, opened.office.config
+    account = replace(config.accounts[0], public_url="https://crm.example/board")
+    await service.reload(replace(config, accounts=(account, *config.accounts[1:])))
+    added = await opened.do("/admin/office/screens", do="add", name="hall", view="mode=wall")
+    assert "https://crm.example/board/boards/office?token=" in added.text
+
+
 async def test_a_whole_page_is_tried_again_at_once(opened: Admin) -> None:
     await opened.do("/admin/office/quarantine", do="retry_page", number="1")
     shown = await opened.see("/admin/office/quarantine")
@@ -254,12 +290,14 @@ async def test_another_sites_page_changes_nothing(opened: Admin, foreign: dict[s
     for path, fields in (
         ("/admin/office/quarantine", {"do": "drop", "number": "1"}),
         ("/admin/office/reasons", {"reason": "Дорого", "kind": "excluded"}),
+        ("/admin/office/screens", {"do": "add", "name": "evil"}),
         ("/admin", {"token": ""}),
     ):
         answer = await opened.browser.post(path, data=fields, headers=foreign)
         assert answer.status_code == 403
     assert "OverflowError" in await opened.see("/admin/office/quarantine")
     assert "Nothing is classified by hand" in await opened.see("/admin/office/reasons")
+    assert "evil" not in await opened.see("/admin/office/screens")
 
 
 async def test_a_page_has_so_many_rows_and_leads_on(opened: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
