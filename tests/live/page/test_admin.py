@@ -73,7 +73,14 @@ def test_an_operator_signs_in_finds_what_failed_and_retries_it(browser: Browser,
 
 
 def test_every_page_is_accessible_and_fits_a_phone(browser: Browser, address: str) -> None:
-    paths = ("", "/office", "/office/deliveries", "/office/deliveries?number=1", "/office/quarantine")
+    paths = (
+        "",
+        "/office",
+        "/office/deliveries",
+        "/office/deliveries?number=1",
+        "/office/quarantine",
+        "/office/reasons",
+    )
     with browser.new_context(bypass_csp=True, locale="en", color_scheme="light") as context:
         page = context.new_page()
         page.goto(address)
