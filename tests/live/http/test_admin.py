@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,12 +12,15 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from jinja2 import Template
 
-from service.config import Secret
+from service.config import Language, Secret
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.admin import deliveries, held
 from service.ledger.read.admin.reader import AdminReader
 from service.ledger.write import troubles
+from service.live.page.admin import shown
+from service.live.page.environment import template
 from service.live.stream.hub import Hub
 from service.model import Decoded, Delivery, Rejection
 from tests.interface.office import ADMIN, VIEWER, Office, office
@@ -266,6 +270,22 @@ async def test_under_a_root_path_the_page_and_its_cookie_stay_there(
             links = [a["href"] for a in page.of("a")] + [form["action"] for form in page.of("form")]
             assert links
             assert all(link and link.startswith("/crm/admin") for link in links), path
+
+
+async def test_no_page_is_rendered_where_webhooks_are_taken(
+    opened: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(language: Language, name: str) -> Template:
+        threads.append(threading.current_thread())
+        return template(language, name)
+
+    monkeypatch.setattr(shown, "template", noting)
+    for path in PAGES:
+        await opened.see(path)
+    assert len(threads) == len(PAGES)
+    assert threading.current_thread() not in threads
 
 
 async def test_a_guesser_of_the_token_is_braked(opened: Admin) -> None:

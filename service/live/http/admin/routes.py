@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final, Literal
@@ -23,19 +23,18 @@ from service.live.http.admin.guard import Guard
 from service.live.http.admin.screens import AdminScreens
 from service.live.http.classifying import classify, posted_by
 from service.live.http.forms import form_of
-from service.live.page.admin import deliveries as delivery_pages
-from service.live.page.admin import feeds, quarantine
+from service.live.page.admin import feeds
+from service.live.page.admin.deliveries import deliveries_page, delivery_page
+from service.live.page.admin.quarantine import quarantine_page
 from service.live.page.admin.reasons import reasons_page
 from service.live.page.admin.shown import Shown
-from service.problems import Problem
+from service.operator_error import Unknown
 
 MOST_DIGITS: Final = 15
 """Digits of the largest number of a delivery."""
 
 ADMIN: Final = "admin"
 """What stands in place of a screen's name beside a verdict."""
-
-_NO_DELIVERY: Final = Problem(404, "there is no such delivery")
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,33 +61,38 @@ class Admin:
 
     async def index(self, request: Request, shown: Shown) -> ASGIApp:
         """All accounts."""
-        page = await in_time(partial(self.reader.accounts, request.query_params.get("after", "")))
-        return HTMLResponse(feeds.accounts_page(page, shown))
+        after = request.query_params.get("after", "")
+        return await _page(lambda: feeds.accounts_page(self.reader.accounts(after), shown))
 
     async def health(self, _request: Request, account: Account, shown: Shown) -> ASGIApp:
         """The health of an account."""
-        health = await in_time(partial(self.reader.account, account.id))
-        return HTMLResponse(feeds.health_page(health, shown))
+        return await _page(lambda: feeds.health_page(self.reader.account(account.id), shown))
 
     async def deliveries(self, request: Request, account: Account, shown: Shown) -> ASGIApp:
         """A page of deliveries; or one of them, as it came."""
-        number = _number(request.query_params, "number")
-        if number is None:
-            upto = _number(request.query_params, "upto")
-            page = await in_time(partial(self.reader.deliveries, account.id, upto))
-            return HTMLResponse(delivery_pages.deliveries_page(page, account, shown))
-        delivery = await in_time(partial(self.reader.delivery, account.id, number))
-        if delivery is None:
-            return _NO_DELIVERY
-        return HTMLResponse(delivery_pages.delivery_page(delivery, account, shown))
+        number, upto = (_number(request.query_params, name) for name in ("number", "upto"))
+
+        def page() -> str:
+            if number is None:
+                return deliveries_page(self.reader.deliveries(account.id, upto), account, shown)
+            delivery = self.reader.delivery(account.id, number)
+            if delivery is None:
+                raise Unknown("there is no such delivery")
+            return delivery_page(delivery, account, shown)
+
+        return await _page(page)
 
     async def held(self, request: Request, account: Account, shown: Shown) -> ASGIApp:
         """A page of the quarantine."""
         after = _number(request.query_params, "after") or 0
         retried = _number(request.query_params, "retried")
-        page = await in_time(partial(self.reader.quarantine, account.id, after))
-        is_held = retried is not None and await in_time(partial(self.reader.is_held, account.id, retried))
-        return HTMLResponse(quarantine.quarantine_page(page, retried, account, shown, is_held=is_held))
+
+        def page() -> str:
+            held = self.reader.quarantine(account.id, after)
+            is_held = retried is not None and self.reader.is_held(account.id, retried)
+            return quarantine_page(held, retried, account, shown, is_held=is_held)
+
+        return await _page(page)
 
     async def release(self, request: Request, account: Account, _shown: Shown) -> ASGIApp:
         """Try deliveries again, or drop one."""
@@ -106,8 +110,7 @@ class Admin:
     async def reasons(self, request: Request, account: Account, shown: Shown) -> ASGIApp:
         """The reasons, and a page of what was classified by hand."""
         skip = _number(request.query_params, "skip") or 0
-        read = await in_time(partial(self.reader.reasons, account.id, skip))
-        return HTMLResponse(reasons_page(read, account, shown))
+        return await _page(lambda: reasons_page(self.reader.reasons(account.id, skip), account, shown))
 
     async def classify(self, request: Request, account: Account, _shown: Shown) -> ASGIApp:
         """Classify a reason."""
@@ -130,6 +133,12 @@ def admin_routes(admin: Admin, guard: Guard) -> list[Route]:
         Route(f"{one}/screens", of(admin.screens.shown)),
         Route(f"{one}/screens", of(admin.screens.change), methods=["POST"]),
     ]
+
+
+async def _page(make: Callable[[], str]) -> Response:
+    """A page, read and rendered in a thread: to tell what an import changed takes long, and webhooks must not
+    wait for that."""
+    return HTMLResponse(await in_time(make))
 
 
 def led_to(address: str) -> Response:

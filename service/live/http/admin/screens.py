@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 
 from service.clock import Clock
 from service.config import Account
+from service.ledger.database.database import in_time
 from service.ledger.database.tables import Role
 from service.ledger.upkeep.screens import Screens
 from service.live.http.admin.screen import ScreenError, new_screen
@@ -84,7 +86,8 @@ class AdminScreens:
     ) -> str:
         rows = await self.screens.page(account.id, after, PAGE + 1)
         further = rows[PAGE - 1].name if len(rows) > PAGE else None
-        return screens_page(rows[:PAGE], further, account, shown, added, error)
+        # In a thread, as the other pages: a QR code takes milliseconds.
+        return await in_time(partial(screens_page, rows[:PAGE], further, account, shown, added, error))
 
 
 def _address(request: Request, account: Account) -> str:
