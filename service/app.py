@@ -42,6 +42,7 @@ from service.ledger.write.writer import OnCommit, OnSeq, Writer
 from service.live.http import routes as live
 from service.live.http.admin.guard import Guard
 from service.live.http.admin.routes import Admin, admin_routes
+from service.live.http.admin.screens import AdminScreens
 from service.live.http.error_pages import ErrorPages
 from service.live.http.happening import Tell
 from service.live.http.list_routes import Readers
@@ -123,7 +124,7 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
         Route("/webhooks/{account}", endpoint),
         *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
         metrics_route(metrics, lambda: served.metrics_token, brake, StandingReader(database, accounts).read),
-        *_admin(served, database, writer, brake, clock),
+        *_admin(served, database, writer, classifier, brake, clock),
         *_health(database, writer, soundness),
         *interface_routes(config.root_path),
     ]
@@ -217,12 +218,15 @@ def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Fol
     return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
 
 
-def _admin(served: Served, database: Database, writer: Writer, brake: Brake, clock: Clock) -> list[Route]:
+def _admin(
+    served: Served, database: Database, writer: Writer, classifier: Classifier, brake: Brake, clock: Clock
+) -> list[Route]:
     """The admin page. What is done on it is told as the writer's commits are."""
     admin = Admin(
         AdminReader(database, served.accounts, clock),
         Quarantine(database, clock, writer.on_commit),
-        clock,
+        classifier,
+        AdminScreens(Screens(database), clock),
     )
     return admin_routes(admin, Guard(lambda: served.admin_token, served.accounts, brake, clock))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -18,8 +18,8 @@ from service.ledger.database.database import Database
 from service.ledger.database.engine import SqliteLock
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.schema import SchemaError
-from service.ledger.read import classified_rows
-from service.ledger.read.decoding import LogPruned, decode
+from service.ledger.read import classified_rows, decoding
+from service.ledger.read.decoding import DecodePages, LogPruned
 from service.ledger.upkeep import attach, recompute, replay
 from service.ledger.upkeep.by_hand import quarantine
 from service.ledger.upkeep.by_hand.quarantine import Retried
@@ -107,6 +107,10 @@ def _without_collections() -> Iterator[None]:
         gc.enable()
 
 
+def _decoding(account: Account) -> AbstractContextManager[DecodePages]:
+    return decoding.beside(partial(decoding.decode, account=account))
+
+
 def size(config: Config, account: Account, *, with_log: bool) -> int:
     """The number of steps of a rebuild or a check, for a progress bar."""
     with attach.reading(config.database_url) as connection:
@@ -143,9 +147,12 @@ def verify(config: Config, account: Account, progress: Progress) -> Verified:
     """Recompute each projection from state, and state from the log if that is complete, and compare."""
     more, log_complete = 0, True
     shown: list[Difference] = []
-    with _without_collections(), attach.reading(config.database_url) as connection:
+    with (
+        _without_collections(),
+        _decoding(account) as decoded,
+        attach.reading(config.database_url) as connection,
+    ):
         state = recompute.differences_from_state(connection, account, progress)
-        decoded = partial(decode, account=account)
         try:
             for difference in chain(
                 state, recompute.differences_from_log(connection, account, decoded, progress)
@@ -167,9 +174,13 @@ def rebuild(
     Raises:
         LogPruned: The log is no longer complete; nothing was changed.
     """
-    with _without_collections(), attach.writing(config.database_url) as connection:
-        if from_log:
-            replay.rebuild_state(connection, account, lambda stored: decode(stored, account), progress)
+    with (
+        _without_collections(),
+        _decoding(account) if from_log else nullcontext() as decoded,
+        attach.writing(config.database_url) as connection,
+    ):
+        if decoded is not None:
+            replay.rebuild_state(connection, account, decoded, progress)
         recompute.rebuild(connection, account, clock.now(), progress)
 
 

@@ -6,8 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from service.interface.operations import PAGE, Operation, Proof, Response, anywhere, busy, problem
-from service.interface.parameters import ACCOUNT, AFTER, AFTER_ACCOUNT, NUMBER, RETRIED, UPTO, Parameter
-from service.interface.schemas import reference
+from service.interface.parameters import (
+    ACCOUNT,
+    AFTER,
+    AFTER_ACCOUNT,
+    AFTER_SCREEN,
+    NUMBER,
+    RETRIED,
+    SKIP,
+    UPTO,
+    Parameter,
+)
+from service.interface.schemas import Schema, reference
+from service.live.http.files.encoding import JSON
 from service.live.http.forms import FORM, MAX_BODY
 
 ADMINS: Final[Sequence[Proof]] = (("admin",), ("adminCookie",), ("adminLink",))
@@ -49,7 +60,9 @@ def _page(path: str, id: str, summary: str, *taken: Parameter) -> Operation:
     )
 
 
-def _form(path: str, id: str, summary: str, form: str, refused: Mapping[int, Response]) -> Operation:
+def _form(
+    path: str, id: str, summary: str, body: Mapping[str, Schema], refused: Mapping[int, Response]
+) -> Operation:
     return Operation(
         f"/admin/{{account}}/{path}",
         "post",
@@ -58,7 +71,7 @@ def _form(path: str, id: str, summary: str, form: str, refused: Mapping[int, Res
         summary,
         {**_GUARDED, **_POSTED, 303: _DONE, **refused},
         parameters=(ACCOUNT,),
-        body={FORM: reference(form)},
+        body=body,
         proofs=ADMINS,
     )
 
@@ -97,10 +110,38 @@ ADMIN: Final[Sequence[Operation]] = (
         "quarantine",
         "releaseDelivery",
         "Try a delivery in quarantine again, or drop it",
-        "Release",
+        {FORM: reference("Release")},
         {
             404: problem("There is no such account or delivery, or the configuration has no `admin_token`."),
             409: problem("It cannot be tried now; `detail` says why."),
+        },
+    ),
+    _page(
+        "/{account}/reasons",
+        "showAllReasons",
+        "reasons of the last year that are in no list, what was classified by hand, and the lists",
+        SKIP,
+    ),
+    _form(
+        "reasons",
+        "classifyAsAdmin",
+        "Classify a reason by hand",
+        {JSON: reference("Classification"), FORM: reference("Classification")},
+        {
+            409: problem("The configuration lists the reason, and it wins; or 1 000 reasons are classified."),
+            415: problem("The body is neither a form nor JSON."),
+        },
+    ),
+    _page("/{account}/screens", "showScreens", "named screens, by name", AFTER_SCREEN),
+    _form(
+        "screens",
+        "changeScreens",
+        "Add a named screen, or revoke one",
+        {FORM: reference("ScreenForm")},
+        {
+            200: Response("It was added: the page has its link, which nothing shows again.", PAGE),
+            404: problem("There is no such account or screen, or the configuration has no `admin_token`."),
+            409: problem("The name cannot be used or is taken, or the view cannot be kept."),
         },
     ),
 )

@@ -18,6 +18,8 @@ from service.interface.webhooks import TAKE
 from service.ledger.database.errors import Unavailable
 from service.ledger.read.admin.reader import AdminReader
 from service.ledger.upkeep.by_hand.quarantine import Quarantine
+from service.ledger.upkeep.classify import Classifier
+from service.ledger.upkeep.screens import Screens
 from service.ledger.write.heads import OtherRules
 from service.ledger.write.writer import Writer
 from service.live.http import forms
@@ -37,11 +39,17 @@ GUESSES: Final = 30
 """After so many an address is braked."""
 
 GUESSER: Final = "10.2.0.1"
+LISTED_FORM: Final = "reason=Выбрал других".encode()
 CLASSIFY: Final = "/boards/{account}/reasons"
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 COOKIE: Final = f"{admission.COOKIE}={admission.cookie_value(ADMIN)}"
 OWN: Final = {**HOST, **FORM, "origin": "http://127.0.0.1"}
-FORMS: Final = {"/admin": f"token={ADMIN}", "/admin/{account}/quarantine": "do=retry&number=1"}
+FORMS: Final = {
+    "/admin": f"token={ADMIN}",
+    "/admin/{account}/quarantine": "do=retry&number=1",
+    "/admin/{account}/reasons": "reason=a&kind=excluded",
+    "/admin/{account}/screens": "do=revoke&name=tv",
+}
 """What is posted to the admin page, by address."""
 
 
@@ -116,15 +124,24 @@ SIGN_IN: Final[Mapping[int, Callable[[Asked], Asked]]] = {
 
 PAGES: Final[Mapping[int, Callable[[Asked], Asked]]] = {
     303: lambda asked: replace(asked, query=f"token={ADMIN}"),
-    409: lambda asked: asked,
+    409: lambda asked: replace(asked, body=asked.body.replace(b"reason=a", LISTED_FORM)),
     403: lambda asked: replace(asked, headers=OWN | {"cookie": COOKIE, "origin": "http://evil.example"}),
 }
 """The same for the admin page."""
 
 
+SCREENS: Final[Mapping[int, Callable[[Asked], Asked]]] = {
+    200: lambda asked: replace(asked, body=b"do=add&name=new"),
+    303: lambda asked: asked,
+    409: lambda asked: replace(asked, body=b"do=add&name=desk"),
+}
+"""The same for the form of screens."""
+
+
 def refused(operation: Operation, asked: Asked, status: int) -> Asked:
     """The request that gets a status."""
     own = SIGN_IN if operation.id == "signIn" else PAGES if operation.tag == "admin" else {}
+    own = {**own, **(SCREENS if operation.id == "changeScreens" else {})}
     wrong = {**WRONG, **(INDEX if operation.path == "/" else own)}
     wrong[429] = wrong[401]
     return wrong[status](asked) if status in wrong else asked
@@ -159,9 +176,12 @@ def broken(patch: pytest.MonkeyPatch, opened: Office, operation: Operation, stat
         patch.setattr(NamedScreens, "known", away)
         patch.setattr(Writer, "submit", away)
         patch.setattr(Writer, "outdated", {"office"})
-        for name in ("accounts", "account", "deliveries", "quarantine"):
+        for name in ("accounts", "account", "deliveries", "quarantine", "reasons"):
             patch.setattr(AdminReader, name, gone)
         patch.setattr(Quarantine, "retry", away)
+        patch.setattr(Classifier, "classify", away)
+        patch.setattr(Screens, "page", away)
+        patch.setattr(Screens, "revoke", away)
     if status == 409:
         patch.setattr(Quarantine, "retry", newer)
 

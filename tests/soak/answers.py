@@ -15,7 +15,7 @@ from service.adapters.api import Answer, Call
 from service.adapters.fields import digest
 from service.commands.crm.import_csv import ImportFailed, read
 from service.demo.office import Office
-from service.ledger.read.decoding import decode
+from service.ledger.read.decoding import decode, one_by_one
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.recompute import Difference
 from service.ledger.write import syncs
@@ -145,7 +145,7 @@ async def _check(service: Connected, name: str) -> None:
         return [
             *recompute.differences_from_state(connection, account, lambda _: None),
             *recompute.differences_from_log(
-                connection, account, lambda stored: decode(stored, account), lambda _: None
+                connection, account, one_by_one(lambda stored: decode(stored, account)), lambda _: None
             ),
         ]
 

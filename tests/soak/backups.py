@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 from service.ledger.database import files, schema
 from service.ledger.database.database import Database
 from service.ledger.database.tables import DELIVERIES
-from service.ledger.read.decoding import decode
+from service.ledger.read.decoding import decode, one_by_one
 from service.ledger.upkeep import recompute
 from service.model import Change, Decoded, Delivery, Value, later
 from service.projections import stripped
@@ -97,7 +97,7 @@ def told(path: Path) -> int:
     with closing(Database(f"sqlite:///{path}")) as database, database.reading() as connection:
         decoded = partial(decode, account=OFFICE)
         found = list(recompute.differences_from_state(connection, OFFICE, lambda _: None))
-        found += recompute.differences_from_log(connection, OFFICE, decoded, lambda _: None)
+        found += recompute.differences_from_log(connection, OFFICE, one_by_one(decoded), lambda _: None)
         assert found == []
     return counted(path)
 

@@ -19,7 +19,7 @@ from service.adapters import ADAPTERS
 from service.calendar import iso
 from service.ledger.database import files, schema
 from service.ledger.database.database import Database
-from service.ledger.read.decoding import decode
+from service.ledger.read.decoding import decode, one_by_one
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.forget import Forgetting
 from service.model import SECOND, Delivery, Instant, Request, later
@@ -130,7 +130,7 @@ def _verify(ledger: Ledger) -> None:
     assert ledger.differences() == []
     with ledger.readers.begin() as connection:
         found = recompute.differences_from_log(
-            connection, OFFICE, partial(decode, account=OFFICE), lambda _: None
+            connection, OFFICE, one_by_one(partial(decode, account=OFFICE)), lambda _: None
         )
         assert list(found) == []
 

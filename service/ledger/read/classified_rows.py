@@ -51,11 +51,14 @@ def kinds(connection: Connection, account: str) -> dict[str, Kind]:
     return dict(_KINDS.rows(connection, {"account": account}))
 
 
-def listed(connection: Connection, account: str) -> tuple[Classified, ...]:
-    """What was classified by hand, newest first."""
+def listed(
+    connection: Connection, account: str, skip: int = 0, limit: int | None = None
+) -> tuple[Classified, ...]:
+    """What was classified by hand, newest first; or `limit` of it at most, after the first `skip`."""
     columns = [column for column in CLASSIFIED.c if column.name != "account"]
     newest_first = CLASSIFIED.c.classified_at.desc(), CLASSIFIED.c.key
     statement = select(*columns).where(CLASSIFIED.c.account == account).order_by(*newest_first)
+    statement = statement.offset(skip).limit(limit) if limit is not None else statement
     return tuple(Classified(*row) for row in connection.execute(statement))
 
 

@@ -25,8 +25,9 @@ from service.ledger.database.database import Database
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import DEALS, TASKS
+from service.ledger.read.decoding import Decode
 from service.ledger.upkeep.person import Person
-from service.ledger.upkeep.replay import Decode, Progress
+from service.ledger.upkeep.replay import Progress
 from service.ledger.write import heads, log, state
 from service.ledger.write.apply import apply, reapply, release
 from service.ledger.write.log import Stored

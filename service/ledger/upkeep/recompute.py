@@ -25,8 +25,9 @@ from service.clock import Clock
 from service.config import Account
 from service.ledger.database.sqlite.scratch import scratch
 from service.ledger.database.tables import STATE
+from service.ledger.read.decoding import DecodePages
 from service.ledger.upkeep import replay
-from service.ledger.upkeep.replay import Decode, Progress
+from service.ledger.upkeep.replay import Progress
 from service.ledger.write import heads, invalidations, sums
 from service.ledger.write import state as states
 from service.ledger.write.heads import Head
@@ -193,7 +194,7 @@ def differences_from_state(
 
 
 def differences_from_log(
-    connection: Connection, account: Account, decode: Decode, progress: Progress
+    connection: Connection, account: Account, decode: DecodePages, progress: Progress
 ) -> Iterator[Difference]:
     """Records of state that differ from what the log gives.
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, delete
 
 from service.config import Account
 from service.ledger.database.tables import STATE
-from service.ledger.read.decoding import LogPruned
+from service.ledger.read.decoding import DecodePages, LogPruned, Said
 from service.ledger.write import heads, log
 from service.ledger.write import state as states
 from service.ledger.write.log import Stored
 from service.ledger.write.state import Saved
-from service.model import FIELDS, Change, Decoded, Entity
+from service.model import FIELDS, Entity
 from service.projections.merge import Record, merge
 from service.projections.mergers import LINKS, redirect, successors
 
@@ -25,16 +25,13 @@ written once, and none is read again."""
 AT_ONCE: Final = 500
 """Deliveries that are read at a time."""
 
-Decode = Callable[[Stored], Decoded]
-"""Decodes a stored delivery with today's adapters."""
-
 Progress = Callable[[int], None]
 """Called with the number of records or deliveries that were processed since the last call."""
 
 LogState = dict[Entity, dict[str, Record]]
 
 
-def rebuild_state(connection: Connection, account: Account, decode: Decode, progress: Progress) -> None:
+def rebuild_state(connection: Connection, account: Account, decode: DecodePages, progress: Progress) -> None:
     """Merge state again from the log, and write it. The caller rebuilds the projections afterwards.
 
     Nobody commits to the account meanwhile.
@@ -50,7 +47,7 @@ def rebuild_state(connection: Connection, account: Account, decode: Decode, prog
 
 
 def fill(
-    source: Connection, target: Connection, account: Account, decode: Decode, progress: Progress
+    source: Connection, target: Connection, account: Account, decode: DecodePages, progress: Progress
 ) -> bool:
     """Merge the log into empty state. Returns whether there is any merger.
 
@@ -78,20 +75,23 @@ def _empty() -> LogState:
 
 
 def _changes(
-    connection: Connection, account: Account, decode: Decode, progress: Progress
-) -> Iterator[list[tuple[int, Change]]]:
-    """The changes in the log, page by page, each with its delivery's number. What could not be applied is
-    not in state, until it is retried."""
-    for page in log.replayed(connection, account.id, AT_ONCE):
-        for delivery in page:
-            if delivery.body is None:
-                raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")
-        applied = [delivery for delivery in page if delivery.applied]
-        yield [(delivery.number, change) for delivery in applied for change in decode(delivery).changes]
-        progress(len(page))
+    connection: Connection, account: Account, decode: DecodePages, progress: Progress
+) -> Iterator[Said]:
+    """The changes in the log, page by page. What could not be applied is not in state, until it is
+    retried."""
+
+    def applied() -> Iterator[list[Stored]]:
+        for page in log.replayed(connection, account.id, AT_ONCE):
+            for delivery in page:
+                if delivery.body is None:
+                    raise LogPruned(f"the body of delivery {delivery.number} was dropped after its time")
+            yield [delivery for delivery in page if delivery.applied]
+            progress(len(page))
+
+    return decode(applied())
 
 
-def _merge(state: LogState, changes: Iterable[tuple[int, Change]]) -> None:
+def _merge(state: LogState, changes: Said) -> None:
     for number, change in changes:
         records = state[change.entity]
         record = records.get(change.id)
@@ -100,9 +100,7 @@ def _merge(state: LogState, changes: Iterable[tuple[int, Change]]) -> None:
         merge(record, change, number)
 
 
-def _load(
-    connection: Connection, account: str, kept: LogState, changes: Sequence[tuple[int, Change]]
-) -> None:
+def _load(connection: Connection, account: str, kept: LogState, changes: Said) -> None:
     """Read the records that changes are about and that are not in memory."""
     for entity, records in kept.items():
         ids = {change.id for _, change in changes if change.entity == entity} - records.keys()

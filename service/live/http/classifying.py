@@ -19,7 +19,7 @@ from service.ledger.upkeep.classify import MOST, Classifier, TooMany, Verdict
 from service.ledger.upkeep.screens import KnownScreen
 from service.live.board.query import BoardQuery, check_parameters
 from service.live.http.files.encoding import JSON
-from service.live.http.forms import CLOSE, FOREIGN, FORM, TYPE, Refused, body_of, fields_of, is_own
+from service.live.http.forms import CLOSE, CONTROL, FOREIGN, FORM, TYPE, Refused, body_of, fields_of, is_own
 from service.live.http.list_routes import Handler
 from service.live.text.i18n import is_no_reason, translations_of
 from service.model import TEXT_LENGTH
@@ -37,13 +37,12 @@ _LISTED: Final = Problem(409, "the configuration lists this reason, and it wins:
 _TOO_MANY: Final = Problem(409, f"{MOST} reasons are classified by hand, which is the most")
 
 
-_CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
 Named: TypeAlias = Annotated[
     str,
     msgspec.Meta(
         extra_json_schema={
             "maxLength": TEXT_LENGTH,
-            "pattern": rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$",
+            "pattern": rf"^[^{CONTROL}]*[^{CONTROL}\s][^{CONTROL}]*$",
         }
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from service.config import Account
 from service.live.board.query import check_parameters
 from service.live.http.access import bearer_token
+from service.model import TEXT_LENGTH
 from service.problems import Problem, RawHeaders
 
 MAX_BODY: Final = 16 * 1024
@@ -37,6 +38,14 @@ _TOO_LARGE: Final = Problem(413, f"the body is larger than {MAX_BODY} bytes", CL
 _TOO_SLOW: Final = Problem(408, f"the body was not complete within {BODY_SECONDS:.0f} seconds", CLOSE)
 _UNREADABLE: Final = Problem(400, "the body cannot be read", CLOSE)
 
+
+CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
+"""The characters that `check_parameters` lets not pass, for a pattern."""
+
+Text: TypeAlias = Annotated[
+    str, msgspec.Meta(extra_json_schema={"maxLength": TEXT_LENGTH, "pattern": f"^[^{CONTROL}]*$"})
+]
+"""A text that `check_parameters` lets pass."""
 
 Form = TypeVar("Form", bound=msgspec.Struct)
 

@@ -15,7 +15,7 @@ from service.adapters import ADAPTERS
 from service.calendar import iso
 from service.config import Account
 from service.ledger.database.tables import METADATA, QUARANTINE
-from service.ledger.read.decoding import decode
+from service.ledger.read.decoding import decode, one_by_one
 from service.ledger.upkeep import recompute
 from service.ledger.upkeep.forget import Forgetting, Forgotten, UnknownClient
 from service.ledger.write import heads, log, state
@@ -88,7 +88,7 @@ def assert_whole(ledger: Ledger) -> None:
     assert ledger.differences() == []
     with ledger.readers.begin() as connection:
         found = recompute.differences_from_log(
-            connection, OFFICE, lambda stored: decode(stored, OFFICE), lambda _: None
+            connection, OFFICE, one_by_one(lambda stored: decode(stored, OFFICE)), lambda _: None
         )
         assert list(found) == []
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, update
 
 from service.ledger.database.statements import prepared
 from service.ledger.database.tables import DEALS, SUMS
-from service.ledger.read.decoding import LogPruned
+from service.ledger.read.decoding import Decode, LogPruned, one_by_one
 from service.ledger.upkeep import recompute, replay
 from service.ledger.write import log
 from service.ledger.write.apply import reapply, release
@@ -43,6 +43,12 @@ def _played(ledger: Ledger) -> None:
 
 def decode(stored: Stored) -> Decoded:
     return Decoded(stored.key, HISTORY[stored.number - 1])
+
+
+def log_differences(connection: Connection, decode: Decode) -> list[recompute.Difference]:
+    """What `verify` finds in state."""
+    found = recompute.differences_from_log(connection, OFFICE, one_by_one(decode), lambda _: None)
+    return list(found)
 
 
 def test_a_tampered_row_is_found_and_mended(ledger: Ledger) -> None:
@@ -81,7 +87,9 @@ def test_a_rebuild_is_a_commit_that_open_boards_follow(ledger: Ledger) -> None:
 def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) -> None:
     def differences() -> list[recompute.Difference]:
         with ledger.readers.begin() as connection:
-            return list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None))
+            return list(
+                recompute.differences_from_log(connection, OFFICE, one_by_one(decode), lambda _: None)
+            )
 
     assert differences() == []
     with ledger.engine.begin() as connection:
@@ -90,7 +98,7 @@ def test_state_is_checked_against_the_log_and_rebuilt_from_it(ledger: Ledger) ->
         )
     assert [(row.table, row.key) for row in differences()] == [("deals", ("2",))]
     with ledger.engine.begin() as connection:
-        replay.rebuild_state(connection, OFFICE, decode, lambda _: None)
+        replay.rebuild_state(connection, OFFICE, one_by_one(decode), lambda _: None)
         recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
     assert differences() == []
     assert ledger.differences() == []
@@ -116,9 +124,9 @@ def test_a_rebuild_reads_again_what_it_had_no_room_to_keep(
     monkeypatch.setattr(recompute, "PORTION", 1)
     before = ledger.tables()
     with ledger.engine.begin() as connection:
-        replay.rebuild_state(connection, OFFICE, decode, lambda _: None)
+        replay.rebuild_state(connection, OFFICE, one_by_one(decode), lambda _: None)
         recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
-        assert list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None)) == []
+        assert log_differences(connection, decode) == []
     assert ledger.tables() == before
 
 
@@ -147,7 +155,7 @@ def test_the_memory_of_a_check_does_not_grow_with_the_account(
         with ledger.readers.begin() as connection:
             tracemalloc.start()
             assert not [*recompute.differences_from_state(connection, OFFICE, lambda _: None)]
-            assert not [*recompute.differences_from_log(connection, OFFICE, told, lambda _: None)]
+            assert log_differences(connection, told) == []
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             return peak
@@ -172,7 +180,7 @@ def test_once_bodies_are_pruned_the_log_is_not_complete(ledger: Ledger) -> None:
         assert log.prune(connection, "office", later(NOW, 31 * DAY), 30, 0) == len(HISTORY)
         assert log.prune(connection, "office", later(NOW, 31 * DAY), 30, len(HISTORY)) == len(HISTORY)
     with ledger.readers.begin() as connection, pytest.raises(LogPruned):
-        list(recompute.differences_from_log(connection, OFFICE, decode, lambda _: None))
+        log_differences(connection, decode)
     repeated = ledger.deliver(
         *(repeat(number) for number in range(1, len(HISTORY) + 1)), now=later(NOW, 31 * DAY)
     )
@@ -192,8 +200,8 @@ def test_what_could_not_be_applied_is_in_state_once_it_is_retried(ledger: Ledger
 
     def check() -> None:
         with ledger.engine.begin() as connection:
-            assert list(recompute.differences_from_log(connection, OFFICE, found, lambda _: None)) == []
-            replay.rebuild_state(connection, OFFICE, found, lambda _: None)
+            assert log_differences(connection, found) == []
+            replay.rebuild_state(connection, OFFICE, one_by_one(found), lambda _: None)
             recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
 
     held = Decoded("beyond", rejections=(Rejection(0, "it could not be applied: OverflowError"),))

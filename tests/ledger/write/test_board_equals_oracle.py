@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.ledger.read.board import BoardRows
+from service.ledger.read.decoding import one_by_one
 from service.ledger.upkeep import recompute, replay
-from service.ledger.write.log import Stored
-from service.model import SECOND, Change, Decoded, Delivery, Instant, later
+from service.model import SECOND, Change, Delivery, Instant, later
 from service.projections.at_risk import CLIENT_DEALS
 from tests.histories import RATES, SCENES, Scene, Tick, batches, histories, numbered, steps
 from tests.ledger.offices import OFFICE, Ledger
@@ -98,18 +98,17 @@ def test_any_order_repeats_and_batches_give_identical_tables_on_both_databases(
 
 def _rebuilt(ledger: Ledger, history: Sequence[Delivery]) -> Mapping[str, list[tuple[Any, ...]]]:
     """The tables that a rebuild from the log in small portions gives; nothing of it stays."""
-    decoded = {delivery.decoded.key: delivery.decoded for delivery in history}
-
-    def decode(stored: Stored) -> Decoded:
-        return decoded[stored.key.partition("\n")[0]]
+    said = {delivery.decoded.key: delivery.decoded for delivery in history}
+    decoded = one_by_one(lambda stored: said[stored.key.partition("\n")[0]])
 
     with pytest.MonkeyPatch.context() as small, ledger.engine.connect() as connection:
         small.setattr(replay, "AT_ONCE", 1)
         small.setattr(replay, "MANY", 2)
         small.setattr(recompute, "PORTION", 2)
-        replay.rebuild_state(connection, ledger.account, decode, lambda _: None)
+        replay.rebuild_state(connection, ledger.account, decoded, lambda _: None)
         recompute.rebuild(connection, ledger.account, ledger.clock.moment, lambda _: None)
-        assert list(recompute.differences_from_log(connection, ledger.account, decode, lambda _: None)) == []
+        differences = recompute.differences_from_log(connection, ledger.account, decoded, lambda _: None)
+        assert list(differences) == []
         tables = ledger.tables(connection)
         connection.rollback()
     return tables

@@ -8,7 +8,7 @@ from service.adapters.csv import file
 from service.adapters.csv.file import TIMEZONE
 from service.calendar import local_day, parse_instant, shifted
 from service.ledger.read.board import Selection
-from service.ledger.read.decoding import decode
+from service.ledger.read.decoding import decode, one_by_one
 from service.ledger.upkeep import recompute
 from service.ledger.write import log
 from service.ledger.write.outcome import Outcome
@@ -111,7 +111,6 @@ def test_state_is_recomputed_from_a_stored_file(ledger: Ledger) -> None:
     imported(ledger, TASKS)
     with ledger.readers.begin() as connection:
         assert {row.source for row in log.everything(connection, "office")} == {"import"}
-        differences = recompute.differences_from_log(
-            connection, ledger.account, lambda stored: decode(stored, ledger.account), lambda _: None
-        )
+        decoded = one_by_one(lambda stored: decode(stored, ledger.account))
+        differences = recompute.differences_from_log(connection, ledger.account, decoded, lambda _: None)
         assert list(differences) == []

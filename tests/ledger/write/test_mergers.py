@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from service.ledger.read.board import Selection
+from service.ledger.read.decoding import one_by_one
 from service.ledger.upkeep import recompute, replay
 from service.ledger.write import state
 from service.ledger.write.apply import apply_all
@@ -105,6 +106,7 @@ def test_a_rebuild_from_the_log_knows_whether_there_are_mergers(sqlite: Ledger) 
     for kept in (True, False):
         with sqlite.engine.begin() as connection:
             changes = tuple(CLIENTS) if kept else ()
-            replay.rebuild_state(connection, OFFICE, lambda _stored: Decoded("k", changes), lambda _: None)  # noqa: B023
+            decoded = one_by_one(lambda _stored: Decoded("k", changes))  # noqa: B023
+            replay.rebuild_state(connection, OFFICE, decoded, lambda _: None)
             recompute.rebuild(connection, OFFICE, NOW, lambda _: None)
         assert sqlite.head.has_mergers is kept

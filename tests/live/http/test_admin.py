@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +26,10 @@ from tests.live.page.html import Elements, text
 
 OWN: Final = {"origin": "http://board"}
 ENGLISH: Final = {"accept": "text/html", "accept-language": "en"}
-PAGES: Final = ("/admin", *(f"/admin/office{path}" for path in ("", "/deliveries", "/quarantine")))
+PAGES: Final = (
+    "/admin",
+    *(f"/admin/office{path}" for path in ("", "/deliveries", "/quarantine", "/reasons")),
+)
 BODY: Final = (
     b'{"type":"deal.changed","timestamp":"2026-11-23T06:00:00Z","data":{"id":"77","status":"lost",'
     b'"reason":"\\u0414\\u043e\\u0440\\u043e\\u0433\\u043e","amount":"50"}}'
@@ -80,9 +84,7 @@ async def opened(sqlite_ledgers: Callable[[], str]) -> AsyncIterator[Admin]:
         yield running
 
 
-async def test_an_operator_sees_each_feed_and_what_came_and_retries_what_failed(
-    ledger_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_operator_sees_each_feed_and_what_came_and_retries_what_failed(ledger_url: str) -> None:
     async with admin(ledger_url) as opened:
         (row,) = [row for row in (await opened.browser.get("/admin")).text.split("<tr>") if '/office"' in row]
         assert text(row).startswith("office standard 10:00")
@@ -94,8 +96,6 @@ async def test_an_operator_sees_each_feed_and_what_came_and_retries_what_failed(
         assert "a traceback" in await opened.see("/admin/office/deliveries?number=1")
         before = await opened.see("/admin/office/quarantine")
         assert "OverflowError" in before
-        told: list[Mapping[str, int]] = []
-        monkeypatch.setattr(Hub, "on_seq", lambda _hub, seqs: told.append(seqs))
         answer = await opened.do("/admin/office/quarantine", do="retry", number="1")
         assert answer.status_code == 303
         after = await opened.see(urljoin("/admin/office/quarantine", answer.headers["location"]))
@@ -160,6 +160,72 @@ async def test_a_delivery_that_its_adapter_cannot_read_is_shown_and_stays(
     assert "Delivery 1 still cannot be used" in await opened.see("/admin/office/quarantine?retried=1")
 
 
+async def test_a_reason_is_classified_and_that_is_taken_back(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with admin(ledger_url) as opened:
+        before = await opened.see("/admin/office/reasons")
+        assert "Дорого ×1 · ₽300" in before
+        assert "Выбрал других" in before[before.index("In the configuration") :]
+        answer = await opened.do(
+            "/admin/office/reasons", reason="дорого", kind="controllable", back="reasons"
+        )
+        assert (answer.status_code, answer.headers["location"]) == (303, "reasons")
+        after = await opened.see("/admin/office/reasons")
+        assert "Every reason has its kind" not in after  # a deal without a reason stays
+        assert "дорого Avoidable · admin, 10:00" in after[after.index("By hand") :]
+        await opened.do("/admin/office/reasons", reason="Переехал", kind="excluded")
+        monkeypatch.setattr("service.ledger.read.admin.reasons.PAGE", 1)
+        newest, earlier = [await opened.see(f"/admin/office/reasons?skip={skip}") for skip in (0, 1)]
+        assert ("Переехал" in newest, "дорого" in newest, "Earlier verdicts" in newest) == (True, False, True)
+        assert ("Переехал" in earlier, "дорого" in earlier, "Earlier verdicts" in earlier) == (
+            False,
+            True,
+            False,
+        )
+        await opened.do("/admin/office/reasons", reason="Переехал", kind="unclassified")
+        await opened.do("/admin/office/reasons", reason="Дорого", kind="unclassified")
+        assert "Nothing is classified by hand" in await opened.see("/admin/office/reasons")
+        listed = await opened.do("/admin/office/reasons", reason="Выбрал других", kind="objective")
+        assert listed.status_code == 409
+
+
+async def test_a_screen_is_added_with_a_link_that_is_shown_once_and_revoked(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with admin(ledger_url) as opened:
+        new = {"name": "Цех № 2", "view": "mode=wall", "role": "editor"}
+        page = (await opened.do("/admin/office/screens", do="add", **new)).text
+        (link,) = [a["href"] for a in Elements(page).of("a") if "token=" in (a["href"] or "")]
+        assert link is not None
+        assert link.startswith("http://board/boards/office?token=")
+        async with opened.stranger() as screen:
+            entered = await screen.get(link)
+            assert entered.status_code == 303
+            board = await screen.get(urljoin(link, entered.headers["location"]))
+            assert (board.status_code, 'data-mode="wall"' in board.text) == (200, True)
+            shown = await opened.see("/admin/office/screens")
+            assert "Цех № 2 sees the board, and classifies reasons mode=wall" in shown
+            assert link.partition("=")[2] not in (await opened.browser.get("/admin/office/screens")).text
+            taken = await opened.do("/admin/office/screens", do="add", name="Цех № 2")
+            assert (taken.status_code, "already has a screen" in text(taken.text)) == (409, True)
+            monkeypatch.setattr("service.live.http.admin.screens.PAGE", 1)
+            assert "More screens" in await opened.see("/admin/office/screens")
+            assert "More screens" not in await opened.see("/admin/office/screens?after=tv")
+            revoked = await opened.do("/admin/office/screens", do="revoke", name="Цех № 2")
+            assert (revoked.status_code, revoked.headers["location"]) == (303, "screens")
+            assert "Цех" not in await opened.see("/admin/office/screens")
+        assert (await opened.do("/admin/office/screens", do="revoke", name="nobody")).status_code == 404
+
+
+async def test_the_link_of_a_screen_begins_where_the_configuration_says(opened: Admin) -> None:
+    service, config = opened.office.service, opened.office.config
+    account = replace(config.accounts[0], public_url="https://crm.example/board")
+    await service.reload(replace(config, accounts=(account, *config.accounts[1:])))
+    added = await opened.do("/admin/office/screens", do="add", name="hall", view="mode=wall")
+    assert "https://crm.example/board/boards/office?token=" in added.text
+
+
 async def test_a_whole_page_is_tried_again_at_once(opened: Admin) -> None:
     await opened.do("/admin/office/quarantine", do="retry_page", number="1")
     shown = await opened.see("/admin/office/quarantine")
@@ -189,6 +255,19 @@ async def test_only_the_token_opens_it_and_it_is_never_in_a_page_or_an_address(o
     assert (await opened.browser.get("/admin")).status_code == 401
 
 
+async def test_under_a_root_path_the_page_and_its_cookie_stay_there(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
+    async with office(sqlite_ledgers(), root_path="/crm") as below, client(below, "10.9.0.5") as browser:
+        entered = await browser.post("/crm/admin", data={"token": ADMIN}, headers=OWN)
+        assert "Path=/crm/admin;" in entered.headers["set-cookie"]
+        for path in ("/crm/admin", "/crm/admin/office", "/crm/admin/office/quarantine"):
+            page = Elements((await browser.get(path)).text)
+            links = [a["href"] for a in page.of("a")] + [form["action"] for form in page.of("form")]
+            assert links
+            assert all(link and link.startswith("/crm/admin") for link in links), path
+
+
 async def test_a_guesser_of_the_token_is_braked(opened: Admin) -> None:
     async with opened.stranger("10.9.0.3") as stranger:
         for _ in range(20):
@@ -211,21 +290,28 @@ async def test_without_a_token_in_the_configuration_there_is_no_admin_page(
             assert answer.status_code == 404
 
 
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        {},
-        {"origin": "null"},
-        {"origin": "http://evil.example"},
-        {"origin": "http://board", "sec-fetch-site": "cross-site"},
-        {"origin": "http://board", "sec-fetch-site": "same-site"},
-    ],
+FOREIGN: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"origin": "null"},
+    {"origin": "http://evil.example"},
+    {"origin": "http://board", "sec-fetch-site": "cross-site"},
+    {"origin": "http://board", "sec-fetch-site": "same-site"},
 )
-async def test_another_sites_page_changes_nothing(opened: Admin, foreign: dict[str, str]) -> None:
-    for path, fields in (("/admin/office/quarantine", {"do": "drop", "number": "1"}), ("/admin", {})):
+
+
+async def test_another_sites_page_changes_nothing(opened: Admin) -> None:
+    forms: tuple[tuple[str, dict[str, str]], ...] = (
+        ("/admin/office/quarantine", {"do": "drop", "number": "1"}),
+        ("/admin/office/reasons", {"reason": "Дорого", "kind": "excluded"}),
+        ("/admin/office/screens", {"do": "add", "name": "evil"}),
+        ("/admin", {"token": ""}),
+    )
+    for foreign, (path, fields) in itertools.product(FOREIGN, forms):
         answer = await opened.browser.post(path, data=fields, headers=foreign)
-        assert answer.status_code == 403
+        assert answer.status_code == 403, (foreign, path)
     assert "OverflowError" in await opened.see("/admin/office/quarantine")
+    assert "Nothing is classified by hand" in await opened.see("/admin/office/reasons")
+    assert "evil" not in await opened.see("/admin/office/screens")
 
 
 async def test_a_page_has_so_many_rows_and_leads_on(opened: Admin, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from service.ledger.read.admin.deliveries import Told, newest, told
 from service.ledger.read.admin.health import Health, health
 from service.ledger.read.admin.held import PAGE as HELD
 from service.ledger.read.admin.held import Held, HeldPage, held
+from service.ledger.read.admin.reasons import Reasons, reasons
 from service.ledger.write import log
 
 ACCOUNTS: Final = 25
@@ -67,6 +68,11 @@ class AdminReader(AccountReader):
         """A page of the quarantine; see `held`."""
         with self._begin(account_id) as begun:
             return held(begun.connection, account_id, after)
+
+    def reasons(self, account_id: str, skip: int) -> Reasons:
+        """The reasons of an account; see `reasons`."""
+        with self._begin(account_id) as begun:
+            return reasons(*begun, skip)
 
     def is_held(self, account_id: str, number: int) -> bool:
         """Whether a delivery is in quarantine."""

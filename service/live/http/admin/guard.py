@@ -16,7 +16,7 @@ from service.config import Account, Secret
 from service.ledger.database.errors import Unavailable
 from service.live.board.query import QueryError, check_parameters
 from service.live.http.admin.admission import Admission
-from service.live.http.forms import FOREIGN, Refused, form_of, is_own
+from service.live.http.forms import FOREIGN, Refused, Text, form_of, is_own
 from service.live.page.admin.shown import Shown
 from service.live.text.i18n import preferred_language
 from service.operator_error import OperatorError, Unknown
@@ -33,14 +33,14 @@ _AWAY: Final = Problem(503, "the database is away", ((b"retry-after", b"5"),))
 _NO_ACCOUNT: Final = Problem(404, "there is no such account")
 
 
-class SignIn(msgspec.Struct, frozen=True):
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who signs in, or out.
 
     Args:
         token: The `admin_token` of the configuration; empty: sign out.
     """
 
-    token: str = ""
+    token: Text
 
 
 class Guard:

@@ -13,26 +13,32 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import in_time
 from service.ledger.read.admin.reader import AdminReader
 from service.ledger.upkeep.by_hand.quarantine import Quarantine
+from service.ledger.upkeep.classify import Classifier
 from service.live.board.query import QueryError
 from service.live.http.admin.guard import Guard
+from service.live.http.admin.screens import AdminScreens
+from service.live.http.classifying import classify, posted_by
 from service.live.http.forms import form_of
 from service.live.page.admin import deliveries as delivery_pages
 from service.live.page.admin import feeds, quarantine
+from service.live.page.admin.reasons import reasons_page
 from service.live.page.admin.shown import Shown
 from service.problems import Problem
 
 MOST_DIGITS: Final = 15
 """Digits of the largest number of a delivery."""
 
+ADMIN: Final = "admin"
+"""What stands in place of a screen's name beside a verdict."""
+
 _NO_DELIVERY: Final = Problem(404, "there is no such delivery")
 
 
-class Release(msgspec.Struct, frozen=True):
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of deliveries in quarantine.
 
     Args:
@@ -51,7 +57,8 @@ class Admin:
 
     reader: AdminReader
     quarantine: Quarantine
-    clock: Clock
+    classifier: Classifier
+    screens: AdminScreens
 
     async def index(self, request: Request, shown: Shown) -> ASGIApp:
         """All accounts."""
@@ -96,6 +103,17 @@ class Admin:
         await self.quarantine.retry_all(account, [held.number for held in page.rows])
         return led_to("quarantine")
 
+    async def reasons(self, request: Request, account: Account, shown: Shown) -> ASGIApp:
+        """The reasons, and a page of what was classified by hand."""
+        skip = _number(request.query_params, "skip") or 0
+        read = await in_time(partial(self.reader.reasons, account.id, skip))
+        return HTMLResponse(reasons_page(read, account, shown))
+
+    async def classify(self, request: Request, account: Account, _shown: Shown) -> ASGIApp:
+        """Classify a reason."""
+        await classify(self.classifier, account, await posted_by(request), ADMIN)
+        return led_to("reasons")
+
 
 def admin_routes(admin: Admin, guard: Guard) -> list[Route]:
     """The routes."""
@@ -107,6 +125,10 @@ def admin_routes(admin: Admin, guard: Guard) -> list[Route]:
         Route(f"{one}/deliveries", of(admin.deliveries)),
         Route(f"{one}/quarantine", of(admin.held)),
         Route(f"{one}/quarantine", of(admin.release), methods=["POST"]),
+        Route(f"{one}/reasons", of(admin.reasons)),
+        Route(f"{one}/reasons", of(admin.classify), methods=["POST"]),
+        Route(f"{one}/screens", of(admin.screens.shown)),
+        Route(f"{one}/screens", of(admin.screens.change), methods=["POST"]),
     ]
 
 

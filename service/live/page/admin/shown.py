@@ -45,4 +45,10 @@ def local(moment: Instant | None, account: Account) -> str | None:
 def _sections(language: Language) -> Mapping[str, str]:
     """What the pages of an account are called, by what ends their addresses."""
     _ = translations_of(language).gettext
-    return {"": _("Health"), "deliveries": _("Deliveries"), "quarantine": _("Quarantine")}
+    return {
+        "": _("Health"),
+        "deliveries": _("Deliveries"),
+        "quarantine": _("Quarantine"),
+        "reasons": _("Reasons"),
+        "screens": _("Screens"),
+    }
