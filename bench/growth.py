@@ -34,8 +34,8 @@ KEEP_DAYS: Final = 30
 BATCH: Final = 64
 
 _HOW: Final = (
-    f"{DEALS} deals, {CHANGES} webhooks each, on SQLite: the size of the file as it is, without bodies, and "
-    "without deliveries, after VACUUM; the differences."
+    f"{DEALS} deals, four of a client, {CHANGES} webhooks each, on SQLite: the size of the file as it is, "
+    "without bodies, and without deliveries, after VACUUM; the differences."
 )
 BODY: Final = Row("disk, bytes of a delivery that retention drops", None, _HOW)
 KEPT: Final = Row("disk, bytes of a delivery that stay", None, _HOW)
