@@ -42,6 +42,7 @@ from service.ledger.write.writer import OnCommit, OnSeq, Writer
 from service.live.http import routes as live
 from service.live.http.admin.guard import Guard
 from service.live.http.admin.routes import Admin, admin_routes
+from service.live.http.admin.screens import AdminScreens
 from service.live.http.error_pages import ErrorPages
 from service.live.http.happening import Tell
 from service.live.http.list_routes import Readers
@@ -225,6 +226,7 @@ def _admin(
         AdminReader(database, served.accounts, clock),
         Quarantine(database, clock, writer.on_commit),
         classifier,
+        AdminScreens(Screens(database), clock),
     )
     return admin_routes(admin, Guard(lambda: served.admin_token, served.accounts, brake, clock))
 

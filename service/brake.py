@@ -78,12 +78,13 @@ class Brake:
         left = self._left(source_of(address))
         return None if left >= 1 else math.ceil((1 - left) * SECONDS_EACH)
 
-    def failed(self, address: str, account_id: str, cause: str) -> None:
+    def failed(self, address: str, account_id: str, cause: str, delivery: str = "") -> None:
         """Charge a failed proof to its address, count it, and log it.
 
         Args:
             account_id: Of an account of the configuration; empty for what belongs to none. The log is bounded
                 by the accounts and causes that there are, so neither may come from a request.
+            delivery: The id of the webhook that it is; empty for another request.
         """
         source = source_of(address)
         left = self._left(source)
@@ -93,7 +94,7 @@ class Brake:
         if len(self._budgets) > MAX_ADDRESSES:
             self._budgets.popitem(last=False)
         self._on_failed(account_id, cause, braked)
-        self._tell(account_id, cause, source)
+        self._tell(account_id, cause, source, delivery)
 
     async def run(self) -> None:
         """Log the number of those that were not told, until cancelled, so that the end of an attack is told
@@ -103,9 +104,8 @@ class Brake:
             now = self._clock.monotonic()
             for (account_id, cause), told in self._told.items():
                 if told.since and now - told.at >= LOG_SECONDS:
-                    _log.warning(
-                        "%s: %d more requests were not authentic: %s", account_id or "-", told.since, cause
-                    )
+                    text, about = "%s: %d more requests were not authentic: %s", {"account": account_id}
+                    _log.warning(text, account_id or "-", told.since, cause, extra=about)
                     told.at, told.since = now, 0
 
     def _left(self, source: str) -> float:
@@ -115,7 +115,7 @@ class Brake:
             return BURST
         return min(BURST, budget.left + (self._clock.monotonic() - budget.since) / SECONDS_EACH)
 
-    def _tell(self, account_id: str, cause: str, source: str) -> None:
+    def _tell(self, account_id: str, cause: str, source: str, delivery: str) -> None:
         """Log the first failure of an account for a cause at once, and then one a minute at most."""
         now = self._clock.monotonic()
         told = self._told.get((account_id, cause))
@@ -123,7 +123,10 @@ class Brake:
             told.since += 1
             return
         more = f", and {told.since} more since the last such line" if told is not None and told.since else ""
-        _log.warning("%s: a request from %s is not authentic: %s%s", account_id or "-", source, cause, more)
+        named = f" ({delivery})" if delivery else ""
+        text, about = "%s: a request from %s is not authentic: %s%s%s", {"account": account_id}
+        about |= {"delivery": delivery} if delivery else {}
+        _log.warning(text, account_id or "-", source, cause, named, more, extra=about)
         self._told[account_id, cause] = _Told(now)
 
 

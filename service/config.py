@@ -183,6 +183,18 @@ class Account:
         return getattr(self.options, "reason_field", None)
 
 
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table `[log]`.
+
+    Args:
+        level: The least level of the service's own lines that is written.
+        format: For people (`plain`) or for programs (`json`).
+    """
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["plain", "json"] = "plain"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that `lossboard.toml` says.
@@ -194,6 +206,7 @@ class Config:
         trusted_proxies: Addresses and networks whose X-Forwarded-For and -Proto are believed.
         metrics_token: Opens `/metrics`; None: nothing does.
         admin_token: Opens `/admin`, likewise.
+        log: How `serve` writes its log.
     """
 
     database_url: str
@@ -205,6 +218,7 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: Secret | None = None
     admin_token: Secret | None = None
+    log: Log = field(default_factory=Log)
 
     def account(self, account_id: str) -> Account:
         """The account with an id.

@@ -17,7 +17,7 @@ import msgspec
 
 from service import references
 from service.adapters import ADAPTERS, Adapter
-from service.config import Account, Api, Config, ConfigError, Language, Limits, Secret, zone
+from service.config import Account, Api, Config, ConfigError, Language, Limits, Log, Secret, zone
 from service.money import currency_code, parse_amount
 from service.reasons import DEFAULT_REASONS, LISTED_KINDS, Kind, ReasonTable, reason_key
 
@@ -76,6 +76,7 @@ class _File(msgspec.Struct):
     trusted_proxies: list[str] = []
     metrics_token: str | None = None
     admin_token: str | None = None
+    log: Log = Log()
 
 
 def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Config:
@@ -118,6 +119,7 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str], *, secrets: boo
         trusted_proxies=_proxies(file.trusted_proxies),
         metrics_token=_token(file.metrics_token, "metrics_token"),
         admin_token=_token(file.admin_token, "admin_token"),
+        log=file.log,
     )
 
 

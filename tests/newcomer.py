@@ -149,7 +149,7 @@ def play(kind: str, folder: Path) -> Played:
         url = url.replace("https:", "http:")
         terminal.until("Waiting for the first event")
         _lose_a_deal(crm, url)
-        terminal.until(r"office \d+ 20\d\d-")
+        terminal.until(r"office/\d+ 20\d\d-")
         terminal.until("The CRM is connected")
         steps.append("lose a deal in the CRM")
         viewer = tomllib.loads((folder / "lossboard.toml").read_text())["accounts"][0]["viewer_token"]

@@ -13,7 +13,7 @@ import pytest
 
 from service.adapters import ADAPTERS
 from service.adapters.amocrm.options import AmoCRMOptions
-from service.config import Config, ConfigError, Secret, zone
+from service.config import Config, ConfigError, Log, Secret, zone
 from service.config_file import load, parse
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -228,6 +228,17 @@ def test_nothing_is_trusted_and_nothing_is_open_unless_the_file_says_so() -> Non
     assert config.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
     assert (config.metrics_token, config.root_path) == (Secret(SECRET), "/crm/board")
     assert config.admin_token == Secret(SECRET)
+
+
+def test_the_log_is_for_people_unless_said_and_what_is_wrong_in_its_table_is_named() -> None:
+    def log(**said: object) -> Log:
+        return parse({"accounts": [account()], "log": said}, {}).log
+
+    assert log() == Log("info", "plain")
+    assert log(level="debug", format="json") == Log("debug", "json")
+    for said in ({"level": "loud"}, {"format": "xml"}, {"levels": "info"}):
+        with pytest.raises(ConfigError, match="log"):
+            log(**said)
 
 
 def test_the_address_of_a_webhook_is_as_much_of_it_as_the_file_says() -> None:

@@ -29,6 +29,7 @@ from service.ledger.write import apply as applying
 from service.ledger.write import log
 from service.metrics.series import Standings
 from service.model import Decoded, Request
+from service.telemetry import logs
 from tests.adapters.posts import signed
 
 CANARIES: Final[Mapping[str, str]] = {
@@ -228,6 +229,7 @@ async def test_no_secret_is_found_at_rest(
         files = contents(tmp_path)
         shown = {
             "log": caplog.text.encode(),
+            "log for programs": "\n".join(map(logs._json().format, caplog.records)).encode(),
             "metrics": service.metrics.text(Standings()),
             "commands": printed(config).encode(),
             "answers": b"\n".join(answer.content for answer in answers),
@@ -235,6 +237,7 @@ async def test_no_secret_is_found_at_rest(
     assert {"lossboard.db", "lossboard.db-wal"} <= files.keys()
     assert b"choked on" in shown["commands"]
     assert b"INSERT INTO deliveries" in shown["log"]
+    assert b'"delivery": "refused-' in shown["log for programs"]
     assert {name: found(text) for name, text in {**files, **shown}.items() if found(text)} == {}
 
 

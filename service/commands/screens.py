@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import secrets
 import sys
 from typing import Final, get_args
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import click
 import segno
 
-from service.calendar import PeriodError, iso, local_day
+from service.calendar import iso
 from service.clock import Clock, SystemClock
 from service.commands.options import accounts, as_json, show, with_config
 from service.config import Account, Config
@@ -19,12 +18,8 @@ from service.ledger.database.tables import Role
 from service.ledger.upkeep import attach
 from service.ledger.upkeep import screens as named
 from service.ledger.upkeep.screens import NamedScreen
-from service.live.board.query import QueryError, parse_view
-from service.live.http import access
-from service.operator_error import OperatorError, Unknown
-
-NAME_LENGTH: Final = 60
-"""Characters in the longest name of a screen."""
+from service.live.http.admin.screen import NewScreen, ScreenError, checked_view, new_screen
+from service.operator_error import Unknown
 
 LOCAL_URL: Final = "http://127.0.0.1:8000"
 """Where `lossboard serve` listens by default."""
@@ -36,10 +31,6 @@ ROLE_HELP: Final = "What the holder of its link may do: an editor classifies rea
 WHITE: Final = 231
 BLACK: Final = 16
 """Two of a terminal's 256 colours that no theme changes. Cameras need a QR code that is dark on light."""
-
-
-class ScreenError(OperatorError):
-    """A screen cannot be added or set; the operator must choose another name, address or view."""
 
 
 @click.group()
@@ -69,8 +60,7 @@ def add(config: Config, account_id: str, name: str, url: str | None, view: str |
             "where do browsers reach the service? Give --url https://board.example, or public_url in the "
             f"configuration; --url {LOCAL_URL} for a screen on this machine"
         )
-    token = add_screen(config, account, name, SystemClock(), view, role)
-    link = f"{known}/boards/{account.id}?{urlencode({'token': token})}"
+    link = add_screen(config, account, name, SystemClock(), view, role).link(known)
     click.echo(link)
     if sys.stdout.isatty():
         click.echo(_qr_code(link))
@@ -149,8 +139,8 @@ def _qr_code(link: str) -> str:
 
 def add_screen(
     config: Config, account: Account, name: str, clock: Clock, view: str = "", role: Role = "viewer"
-) -> str:
-    """Add a named screen; returns its token, which is stored nowhere.
+) -> NewScreen:
+    """Add a named screen.
 
     Args:
         view: The parameters that its requests have by default, as in an address.
@@ -159,19 +149,11 @@ def add_screen(
     Raises:
         ScreenError: The name is invalid or taken, or the view cannot be kept.
     """
-    view = _view(account, view, clock)
-    if not (0 < len(name) <= NAME_LENGTH and name.isprintable() and name.strip() == name):
-        raise ScreenError(
-            f"a screen's name has 1 to {NAME_LENGTH} printable characters and no space at either end"
-        )
-    token = secrets.token_urlsafe(24)
-    digest = access.screen_digest(account.id, token)
+    screen = new_screen(account, name, view, role, clock.now())
     with attach.writing(config.database_url) as connection:
-        if not named.add(connection, account.id, name, digest, view, clock.now(), role):
-            raise ScreenError(
-                f"{account.id} already has a screen called {name}; revoke it first, or choose another name"
-            )
-    return token
+        if not named.add(connection, account.id, name, screen.digest, screen.view, clock.now(), role):
+            raise screen.taken()
+    return screen
 
 
 def set_screen(config: Config, account: Account, name: str, clock: Clock, view: str) -> str:
@@ -181,18 +163,11 @@ def set_screen(config: Config, account: Account, name: str, clock: Clock, view: 
         Unknown: No such screen.
         ScreenError: The view cannot be kept.
     """
-    view = _view(account, view, clock)
+    view = checked_view(account, view, clock.now())
     with attach.writing(config.database_url) as connection:
         if not named.change(connection, account.id, name, view):
             raise Unknown(f"{account.id} has no screen called {name}")
     return view
-
-
-def _view(account: Account, view: str, clock: Clock) -> str:
-    try:
-        return parse_view(view, account, local_day(clock.now(), account.zone))
-    except (QueryError, PeriodError) as error:
-        raise ScreenError(f"--view: {error}") from None
 
 
 def revoke_screen(config: Config, account: Account, name: str) -> None:

@@ -38,6 +38,7 @@ from service.ledger.database.engine import is_sqlite
 from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
+from service.telemetry import logs
 
 _ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
 
@@ -56,6 +57,7 @@ _log = logging.getLogger(__name__)
 @with_secrets
 def serve(config: Config, host: str, port: int, workers: int) -> None:
     """Receive webhooks and serve the boards."""
+    logs.set_up(config.log)
     serve_config(config, SystemClock(), host, port, rebuild_at_start, workers)
 
 

@@ -24,7 +24,7 @@ NO_CURRENCIES: Final[Mapping[str, str]] = {}
 def line(
     stored: Stored, account: Account, currencies: Mapping[str, str] = NO_CURRENCIES, *, ignored: bool = False
 ) -> str:
-    """One delivery in one line: its number, when it came, and what it changed.
+    """One delivery in one line: its id, when it came, and what it changed.
 
     Args:
         currencies: Those of the deals whose amounts it changed, by entity; the account's where there is none.
@@ -36,7 +36,7 @@ def line(
     what = "; ".join(changes[:MOST_ENTITIES] + more) or nothing
     conflict = f" (CONFLICT: the id of delivery {stored.conflicts_with}, another body)"
     mark = "" if stored.conflicts_with is None else conflict
-    return f"{account.id} {stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
+    return f"{account.id}/{stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
 
 
 def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -> Iterator[str]:

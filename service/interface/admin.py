@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from service.interface.operations import PAGE, Operation, Proof, Response, anywhere, busy, problem
-from service.interface.parameters import ACCOUNT, AFTER, AFTER_ACCOUNT, NUMBER, RETRIED, SKIP, UPTO, Parameter
+from service.interface.parameters import (
+    ACCOUNT,
+    AFTER,
+    AFTER_ACCOUNT,
+    AFTER_SCREEN,
+    NUMBER,
+    RETRIED,
+    SKIP,
+    UPTO,
+    Parameter,
+)
 from service.interface.schemas import Schema, reference
 from service.live.http.files.encoding import JSON
 from service.live.http.forms import FORM, MAX_BODY
@@ -120,6 +130,18 @@ ADMIN: Final[Sequence[Operation]] = (
         {
             409: problem("The configuration lists the reason, and it wins; or 1 000 reasons are classified."),
             415: problem("The body is neither a form nor JSON."),
+        },
+    ),
+    _page("/{account}/screens", "showScreens", "named screens, by name", AFTER_SCREEN),
+    _form(
+        "screens",
+        "changeScreens",
+        "Add a named screen, or revoke one",
+        {FORM: reference("ScreenForm")},
+        {
+            200: Response("It was added: the page has its link, which nothing shows again.", PAGE),
+            404: problem("There is no such account or screen, or the configuration has no `admin_token`."),
+            409: problem("The name cannot be used or is taken, or the view cannot be kept."),
         },
     ),
 )

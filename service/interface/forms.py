@@ -10,6 +10,7 @@ import msgspec
 from service.live.board.snapshot import Moment
 from service.live.http.admin.guard import SignIn
 from service.live.http.admin.routes import Release
+from service.live.http.admin.screens import ScreenForm
 from service.live.http.classifying import Classification
 from service.reasons import Kind
 
@@ -123,5 +124,5 @@ class Ended(msgspec.Struct):
 WRITTEN = (Problem, Stored, Classified, Happening)
 """What requests are answered with, besides the snapshot."""
 
-READ = (Classification, Release, SignIn)
+READ = (Classification, Release, ScreenForm, SignIn)
 """What requests carry, besides webhooks."""

@@ -163,6 +163,7 @@ AFTER_ACCOUNT: Final = Parameter("after", _text(), "Only accounts after this id:
 UPTO: Final = Parameter("upto", _NUMBER, "The newest delivery of the page; without it, of all.")
 NUMBER: Final = Parameter("number", _NUMBER, "Only this delivery, with its headers and its body.")
 AFTER: Final = Parameter("after", _NUMBER, "Only deliveries after this one: the next page.")
+AFTER_SCREEN: Final = Parameter("after", _text(), "Only screens after this name: the next page.")
 SKIP: Final = Parameter("skip", _NUMBER, "Only verdicts after so many newer ones: the next page.")
 RETRIED: Final = Parameter("retried", _NUMBER, "The delivery of which the page says what became of it.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from service.adapters import ADAPTERS
@@ -77,31 +78,42 @@ def _bodies() -> dict[str, Schema]:
     return bodies
 
 
+def _identified(responses: Mapping[int, Response]) -> dict[int, Response]:
+    """The responses, each with the header that has the delivery's id."""
+    text = "The delivery's id, which the log has too: `ACCOUNT/NUMBER`, or `refused-…` if it is not stored."
+    return {
+        status: replace(response, headers={**response.headers, "Lossboard-Delivery": text})
+        for status, response in responses.items()
+    }
+
+
 TAKE: Final = Operation(
     "/webhooks/{account}",
     "post",
     "takeWebhook",
     "webhooks",
     "Take a webhook of the account's CRM",
-    {
-        **anywhere(shown=False),
-        200: Response(
-            "The delivery is stored, with its effect on every figure.", {JSON: reference("Stored")}
-        ),
-        401: problem(
-            "The request does not prove that it comes from the account's CRM. Nothing is kept.",
-            shown=False,
-            WWW_Authenticate='`Webhook realm="lossboard"`.',
-        ),
-        404: problem("There is no such account.", shown=False),
-        408: problem("The body was not complete within 10 seconds.", shown=False),
-        413: problem("The body is over 1 MiB.", shown=False),
-        415: problem("The content type is not that of the CRM, or the body is compressed.", shown=False),
-        429: busy("Too many requests from this address were not authentic.", shown=False),
-        503: busy(
-            "Nothing was stored: the database is away or full, or too much comes at once.", shown=False
-        ),
-    },
+    anywhere(shown=False)
+    | _identified(
+        {
+            200: Response(
+                "The delivery is stored, with its effect on every figure.", {JSON: reference("Stored")}
+            ),
+            401: problem(
+                "The request does not prove that it comes from the account's CRM. Nothing is kept.",
+                shown=False,
+                WWW_Authenticate='`Webhook realm="lossboard"`.',
+            ),
+            404: problem("There is no such account.", shown=False),
+            408: problem("The body was not complete within 10 seconds.", shown=False),
+            413: problem("The body is over 1 MiB.", shown=False),
+            415: problem("The content type is not that of the CRM, or the body is compressed.", shown=False),
+            429: busy("Too many requests from this address were not authentic.", shown=False),
+            503: busy(
+                "Nothing was stored: the database is away or full, or too much comes at once.", shown=False
+            ),
+        }
+    ),
     "What it takes, and how a request proves where it comes from, depends on the account's `crm`. `2xx` "
     "means stored, durably. On anything else, post the same again: a repeat changes nothing.",
     (ACCOUNT,),

@@ -107,7 +107,12 @@ class Client:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await self._send(call)
         except (httpx.HTTPError, TimeoutError) as error:
-            _log.warning("%s: the CRM is out of reach: %s", self._account.id, type(error).__name__)
+            _log.warning(
+                "%s: the CRM is out of reach: %s",
+                self._account.id,
+                type(error).__name__,
+                extra={"account": self._account.id},
+            )
             self._on_meaning("later")
             return CallResult(call, busy(), Answer(0), sent_at)
         verdict = self._api.verdict(call, answer)
@@ -117,7 +122,12 @@ class Client:
         if verdict.meaning != "answered":
             why = verdict.trouble or verdict.meaning
             _log.warning(
-                "%s: the CRM answers %s with %d (%s)", self._account.id, call.resource, answer.status, why
+                "%s: the CRM answers %s with %d (%s)",
+                self._account.id,
+                call.resource,
+                answer.status,
+                why,
+                extra={"account": self._account.id},
             )
         return CallResult(call, verdict, answer, _true_at(answer, sent_at, self._clock.monotonic() - began))
 

@@ -101,11 +101,16 @@ class AccountSync:
                 try:
                     seconds = await self.turn()
                 except Unavailable as error:
-                    _log.warning("%s: sync waits for the database: %s", self._account.id, error)
+                    _log.warning(
+                        "%s: sync waits for the database: %s",
+                        self._account.id,
+                        error,
+                        extra={"account": self._account.id},
+                    )
                     self._reconcile_after = GAP
                     seconds = UNAVAILABLE_SECONDS
                 except Exception:  # a defect in one account's sync must not end the others'
-                    _log.exception("%s: sync failed", self._account.id)
+                    _log.exception("%s: sync failed", self._account.id, extra={"account": self._account.id})
                     seconds = REFUSED_WAIT / SECOND
                 if seconds > 0:
                     await self._clock.wait(seconds, self._wake)

@@ -159,7 +159,12 @@ class RunExecutor:
 
     async def _skip(self, run: SyncRun, stage: Stage, stages: int) -> None:
         """Continue with the next stage, because the account lacks what this one lists."""
-        _log.error("%s: the CRM has no %s; this stage is skipped", self._crm.account.id, stage.name)
+        _log.error(
+            "%s: the CRM has no %s; this stage is skipped",
+            self._crm.account.id,
+            stage.name,
+            extra={"account": self._crm.account.id},
+        )
         await self._advance(msgspec.structs.replace(run, stages=stages), None)
 
     async def _advance(self, run: SyncRun, following: Call | None) -> None:
@@ -219,6 +224,7 @@ class RunExecutor:
             self._crm.account.id,
             len(missing),
             len(sweep.expected),
+            extra={"account": self._crm.account.id},
         )
         await self._troubles.tell("api_forbidden", LISTS, self._crm.clock.now())
         return []
@@ -239,6 +245,7 @@ class RunExecutor:
             run.kind,
             run.entities,
             run.repaired,
+            extra={"account": self._crm.account.id},
         )
 
 

@@ -61,7 +61,10 @@ def _decode(request: Request, account: Account, adapter: Adapter) -> Decoded:
     try:
         return adapter.decode(request, account)
     except Exception as error:
-        _log.error("%s: the %s adapter failed: %s", account.id, adapter.kind, type(error).__name__)
+        about = {"account": account.id}
+        _log.error(
+            "%s: the %s adapter failed: %s", account.id, adapter.kind, type(error).__name__, extra=about
+        )
         error_text = f"a defect: the {adapter.kind} adapter failed"
         rejection = Rejection(0, error_text, traceback.format_exc())
         return Decoded(digest(request.body, str(request.received_at)), (), (rejection,))

@@ -8,8 +8,11 @@ secret.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from itertools import count
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -40,6 +43,9 @@ MAX_ERRORS: Final = 100
 TEST_HEADER: Final = "lossboard-test"
 """Marks a webhook of `lossboard send-test`. It proves nothing about the CRM, so the board goes on waiting."""
 
+DELIVERY_HEADER: Final = b"lossboard-delivery"
+"""Has the delivery's id, in every response."""
+
 _TOLD: Final = frozenset({"wrong_type", "too_large", "too_slow"})
 """Why a webhook is refused apart from its proof, where a person must do something about it."""
 
@@ -61,6 +67,13 @@ _UNAVAILABLE = Problem(503, "the database is away; nothing was stored", _RETRY)
 _OVER_BUDGET = Problem(503, "too many bodies are under way; nothing was stored", (*_RETRY, *_CLOSE))
 
 _log = logging.getLogger(__name__)
+
+
+class _Stored(NamedTuple):
+    """The response to a delivery that is stored."""
+
+    id: str
+    body: bytes
 
 
 class WebhookEndpoint:
@@ -93,6 +106,8 @@ class WebhookEndpoint:
         self._brake = brake
         self._receiver = Receiver(clock, body_seconds)
         self._on_refused = on_refused
+        self._process = secrets.token_hex(4)
+        self._numbers = count(1)
 
     def on_accounts(self, accounts: Mapping[str, Account]) -> None:
         """Take the webhooks of these accounts from now on."""
@@ -102,26 +117,31 @@ class WebhookEndpoint:
         """Serve one request."""
         account_id: str = scope["path_params"]["account"]
         known = self._senders.get(account_id)
+        number = next(self._numbers)
         try:
-            result, answer = await self._serve(scope, receive, known)
+            result, answer = await self._serve(scope, receive, known, number)
         except Disconnected:
             self._metrics.webhook(account_id, "disconnected")
             return
         except Exception:
             self._metrics.webhook(account_id if known else "", "defect")
-            await DEFECT(scope, receive, send)
+            _log.error(
+                "a webhook meets a defect: %s", self._refused(number), extra=self._about(number, known)
+            )
+            await _identified(DEFECT, self._refused(number))(scope, receive, send)
             raise  # the server logs it
         self._metrics.webhook(account_id if known else "", result)
         if known and result in _TOLD:
             self._on_refused(account_id, result)
-        if isinstance(answer, Problem):
-            await answer(scope, receive, send)
-        else:
+        if isinstance(answer, _Stored):
             await _send_json(send, answer)
+        else:
+            _log.debug("%s: %s", self._refused(number), result, extra=self._about(number, known))
+            await _identified(answer, self._refused(number))(scope, receive, send)
 
     async def _serve(
-        self, scope: Message, receive: Receive, known: Sender | None
-    ) -> tuple[str, Problem | bytes]:
+        self, scope: Message, receive: Receive, known: Sender | None, number: int
+    ) -> tuple[str, Problem | _Stored]:
         """Process a request; returns the result for the metrics, and the response."""
         if scope["method"] != "POST":
             return "wrong_method", _METHOD
@@ -135,7 +155,7 @@ class WebhookEndpoint:
         try:
             stored, decoded = await self._receiver.receive(scope, receive, headers, known)
         except NotAuthentic as refusal:
-            return self._refuse(client_of(scope), account.id, refusal.cause)
+            return self._refuse(client_of(scope), account.id, refusal.cause, self._refused(number))
         except TooLarge:
             return "too_large", _TOO_LARGE
         except TooSlow:
@@ -144,10 +164,10 @@ class WebhookEndpoint:
             return "over_budget", _OVER_BUDGET
         return await self._store(account, stored, decoded, "test" if TEST_HEADER in headers else "webhook")
 
-    def _refuse(self, address: str, account_id: str, cause: str) -> tuple[str, Problem]:
+    def _refuse(self, address: str, account_id: str, cause: str, delivery: str) -> tuple[str, Problem]:
         """The answer to a request that is not authentic: 401, or 429 where its address brought too many."""
         seconds = self._brake.refusal(address)
-        self._brake.failed(address, account_id, cause)
+        self._brake.failed(address, account_id, cause, delivery)
         self._on_refused(account_id, cause)
         if seconds is None:
             return f"not_authentic_{cause}", _NOT_AUTHENTIC
@@ -155,7 +175,7 @@ class WebhookEndpoint:
 
     async def _store(
         self, account: Account, stored: Request, decoded: Decoded, source: Source
-    ) -> tuple[str, Problem | bytes]:
+    ) -> tuple[str, Problem | _Stored]:
         try:
             outcome = await self._writer.submit(
                 Delivery(account.id, stored.received_at, stored.headers, stored.body, decoded, source)
@@ -172,8 +192,21 @@ class WebhookEndpoint:
                 account.id,
                 outcome.number,
                 outcome.conflicts_with,
+                extra={"account": account.id, "delivery": f"{account.id}/{outcome.number}"},
             )
-        return outcome.status, _answer(outcome, decoded)
+        delivery = f"{account.id}/{outcome.number}"
+        if _log.isEnabledFor(logging.DEBUG):
+            about = {"account": account.id, "delivery": delivery, "seq": outcome.seq}
+            _log.debug("%s: %s at seq %d", delivery, outcome.status, outcome.seq, extra=about)
+        return outcome.status, _Stored(delivery, _answer(outcome, decoded))
+
+    def _refused(self, number: int) -> str:
+        """The id of a delivery that is not stored: of no account, and of this process alone."""
+        return f"refused-{self._process}-{number}"
+
+    def _about(self, number: int, known: Sender | None) -> Mapping[str, str]:
+        delivery = {"delivery": self._refused(number)}
+        return delivery if known is None else {"account": known.account.id, **delivery}
 
 
 def _unsupported(headers: Mapping[str, str], adapter: Adapter) -> Problem | None:
@@ -199,7 +232,12 @@ def _answer(outcome: Outcome, decoded: Decoded) -> bytes:
     return msgspec.json.encode(document)
 
 
-async def _send_json(send: Send, body: bytes) -> None:
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": 200, "headers": [_CONTENT_TYPE, _NO_STORE, length]})
-    await send({"type": "http.response.body", "body": body})
+def _identified(problem: Problem, delivery: str) -> Problem:
+    return replace(problem, headers=(*problem.headers, (DELIVERY_HEADER, delivery.encode())))
+
+
+async def _send_json(send: Send, stored: _Stored) -> None:
+    length = (b"content-length", b"%d" % len(stored.body))
+    headers = [_CONTENT_TYPE, _NO_STORE, length, (DELIVERY_HEADER, stored.id.encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": stored.body})

@@ -124,8 +124,8 @@ def test_tail_shows_what_each_delivery_changed(folder: Path) -> None:
     assert "client 7: name – → Иван" in lines[0]
     assert "task t1" in lines[1]
     assert "changed nothing" in lines[2]
-    number, moment = lines[0].split()[1:3]
-    assert number == "2"
+    delivery, moment = lines[0].split()[:2]
+    assert delivery == "office/2"
     assert parse_instant(moment)
 
 

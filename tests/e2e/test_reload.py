@@ -214,3 +214,30 @@ def test_a_signal_does_not_end_the_demo(tmp_path: Path) -> None:
         service.process.send_signal(signal.SIGHUP)
         until(lambda: "".join(service.lines).count(told) == 2)
         assert service.stop() == 0
+
+
+def test_the_log_s_level_and_format_follow_a_reload_and_one_id_leads_from_request_to_frame(
+    service: Service,
+) -> None:
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in service.lines[begin:] if line.startswith("{")]
+
+    begin = len(service.lines)
+    settings = '[log]\nlevel = "debug"\nformat = "json"\n'
+    assert reloaded(service, settings + OFFICE) == "log changed"
+    with events(f"{service.url}/boards/office/events") as stream:
+        next(stream)
+        answer = service.post({"type": "deal.changed", "data": {"id": "logged", "status": "lost"}})
+        delivery, seq = f"office/{answer.json()['delivery']}", answer.json()["seq"]
+        assert answer.headers["lossboard-delivery"] == delivery
+        until(lambda: [line for line in lines() if line["message"] == f"office: seq {seq} to 1 streams"])
+    (stored,) = [line for line in lines() if line.get("delivery") == delivery]
+    assert (stored["account"], stored["seq"], stored["level"]) == ("office", seq, "debug")
+    (shown,) = [line for line in lines() if line.get("seq") == seq and "delivery" not in line]
+    assert shown["account"] == "office"
+    assert f"{delivery} " in lossboard(service.folder, "tail", "--once").stdout
+    assert reloaded(service, OFFICE) == "log changed"
+    assert "INFO service.commands" in until(lambda: service.lines[-1])
+    begin = len(service.lines)
+    service.deal("unlogged")
+    assert service.lines[begin:] == []

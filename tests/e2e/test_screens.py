@@ -237,7 +237,7 @@ URL = ("--url", "http://a.example")
         (("revoke", "nobody", "tv"), "no account is called nobody"),
         (("revoke", "office", "tv"), "office has no screen called tv"),
         (("set", "office", "tv", "--view", ""), "office has no screen called tv"),
-        (("add", "office", "tv", "--view", "mode=tv", *URL), "--view: mode must be desk or wall"),
+        (("add", "office", "tv", "--view", "mode=tv", *URL), "view: mode must be desk or wall"),
         (("add", "office", "", *URL), "1 to 60 printable characters"),
         (("add", "office", "x" * 61, *URL), "1 to 60 printable characters"),
         (("add", "office", " tv", *URL), "1 to 60 printable characters"),

@@ -52,7 +52,7 @@ def serving(service: Service) -> int:
 def screen(folder: Path, url: str) -> str:
     """The token of an editor's new screen."""
     config = replace(load(folder / "lossboard.toml", {}), database_url=url)
-    return screens.add_screen(config, config.accounts[0], "desk", SystemClock(), role="editor")
+    return screens.add_screen(config, config.accounts[0], "desk", SystemClock(), role="editor").token
 
 
 def lost(event: Event, kind: str) -> int | None:

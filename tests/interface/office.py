@@ -136,7 +136,8 @@ async def office(database_url: str, clock: Clock | None = None, **keys: object) 
     config = replace(config, accounts=(first, second, replace(third, invented=True)))
     with closing(Database(database_url)) as database:
         operations.prepare(database, config, clock)
-    editor = add_screen(config, first, "desk", clock, "", "editor")
+    add_screen(config, first, "tv", clock)
+    editor = add_screen(config, first, "desk", clock, "", "editor").token
     service = create_app(config, clock, tell=lambda _language: TOLD)
     async with service.app.router.lifespan_context(service.app):
         running = Office(service, config, clock, editor)

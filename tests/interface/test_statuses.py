@@ -19,6 +19,7 @@ from service.ledger.database.errors import Unavailable
 from service.ledger.read.admin.reader import AdminReader
 from service.ledger.upkeep.by_hand.quarantine import Quarantine
 from service.ledger.upkeep.classify import Classifier
+from service.ledger.upkeep.screens import Screens
 from service.ledger.write.heads import OtherRules
 from service.ledger.write.writer import Writer
 from service.live.http import forms
@@ -47,6 +48,7 @@ FORMS: Final = {
     "/admin": f"token={ADMIN}",
     "/admin/{account}/quarantine": "do=retry&number=1",
     "/admin/{account}/reasons": "reason=a&kind=excluded",
+    "/admin/{account}/screens": "do=revoke&name=tv",
 }
 """What is posted to the admin page, by address."""
 
@@ -128,9 +130,18 @@ PAGES: Final[Mapping[int, Callable[[Asked], Asked]]] = {
 """The same for the admin page."""
 
 
+SCREENS: Final[Mapping[int, Callable[[Asked], Asked]]] = {
+    200: lambda asked: replace(asked, body=b"do=add&name=new"),
+    303: lambda asked: asked,
+    409: lambda asked: replace(asked, body=b"do=add&name=desk"),
+}
+"""The same for the form of screens."""
+
+
 def refused(operation: Operation, asked: Asked, status: int) -> Asked:
     """The request that gets a status."""
     own = SIGN_IN if operation.id == "signIn" else PAGES if operation.tag == "admin" else {}
+    own = {**own, **(SCREENS if operation.id == "changeScreens" else {})}
     wrong = {**WRONG, **(INDEX if operation.path == "/" else own)}
     wrong[429] = wrong[401]
     return wrong[status](asked) if status in wrong else asked
@@ -169,6 +180,8 @@ def broken(patch: pytest.MonkeyPatch, opened: Office, operation: Operation, stat
             patch.setattr(AdminReader, name, gone)
         patch.setattr(Quarantine, "retry", away)
         patch.setattr(Classifier, "classify", away)
+        patch.setattr(Screens, "page", away)
+        patch.setattr(Screens, "revoke", away)
     if status == 409:
         patch.setattr(Quarantine, "retry", newer)
 

@@ -56,6 +56,27 @@ def test_the_writer_gets_the_raw_body_and_only_the_headers_that_decoding_needs()
     assert [change.id for change in delivery.decoded.changes] == ["42"]
 
 
+def test_every_answer_has_the_delivery_s_id_and_so_does_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service(FakeWriter(Outcome("applied", 7, 12)))
+    with caplog.at_level(logging.DEBUG, "service"):
+        answers = [
+            service.post(GONE),
+            service.post(GONE, webhook_signature="v1,x"),
+            service.post("x" * 2**21),
+        ]
+        answers += [service.call(Wire([]), "nobody").answer(), service.call(Wire([]), method="HEAD").answer()]
+    ids = [answer.headers["lossboard-delivery"] for answer in answers]
+    assert ids[0] == "office/7"
+    assert len(set(ids)) == len(ids)
+    assert all(name.startswith("refused-") for name in ids[1:])
+    told = [vars(record).get("delivery") for record in caplog.records if record.name.startswith("service")]
+    assert told == [ids[0], ids[1], *ids[1:]]  # a failed proof is told besides
+    assert {vars(record).get("account") for record in caplog.records if "refused-" in record.message} == {
+        "office",
+        None,
+    }
+
+
 @pytest.mark.parametrize("status", ["duplicate", "quarantined"])
 def test_a_duplicate_and_a_quarantined_delivery_are_answered_200_too(status: Any) -> None:
     service = Service(FakeWriter(Outcome(status, 3, 4)))
@@ -226,6 +247,7 @@ def test_whatever_is_wrong_with_a_request_the_answer_is_the_same() -> None:
     ]
     for answer in answers:
         assert_problem(answer, 401)
+        del answer.headers["lossboard-delivery"]
         assert answer == answers[0]
     assert "www-authenticate" in answers[0].headers
     assert not service.writer.deliveries

@@ -20,6 +20,7 @@ from service.config import Config
 from service.ledger.database.database import Database
 from service.ledger.upkeep import recompute
 from service.operator_error import OperatorError
+from service.telemetry import logs
 
 _DEFECT: Final = "the service failed: see its log"
 
@@ -99,6 +100,7 @@ class Reloads:
     def _take(self, linked: Linked) -> str:
         before = self._source.linked
         changed = self._source.take(linked)
+        logs.set_up(linked.config.log)
         with contextlib.suppress(OSError):  # the terminal may be gone
             self._on_reload(before)
         return changed

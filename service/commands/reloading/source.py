@@ -11,7 +11,10 @@ from service.commands.reloading.links import Linked, with_links
 from service.config import Config, ConfigError
 from service.config_file import load
 
-RELOADED: Final = frozenset({"accounts", "metrics_token", "admin_token"})
+TOLD: Final = ("metrics_token", "admin_token", "log")
+"""What of it is told by its name alone."""
+
+RELOADED: Final = frozenset({"accounts", *TOLD})
 """What of a `Config` may change while it is served."""
 
 
@@ -67,6 +70,5 @@ def difference(before: Config, after: Config) -> str:
         "changed": {key for key in new.keys() & old.keys() if new[key] != old[key]},
     }
     told = [f"{word}: {', '.join(sorted(ids))}" for word, ids in parts.items() if ids]
-    tokens = ("metrics_token", "admin_token")
-    told += [f"{name} changed" for name in tokens if getattr(before, name) != getattr(after, name)]
+    told += [f"{name} changed" for name in TOLD if getattr(before, name) != getattr(after, name)]
     return "; ".join(told) or "nothing differs"

@@ -102,6 +102,7 @@ class Classifier:
             verdict.screen,
             verdict.reason,
             verdict.kind,
+            extra={"account": account_id},
         )
         for subscriber in self._on_seq:
             subscriber({account_id: seq})

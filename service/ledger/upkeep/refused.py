@@ -83,7 +83,9 @@ class RefusedRequests:
         now = self._clock.monotonic()
         for key, times in list(self._unlogged.items()):
             if now - self._logged_at.get(key, -LOG_SECONDS) >= LOG_SECONDS:
-                _log.warning("%s: %d webhooks were refused: %s", key[0], times, key[1])
+                _log.warning(
+                    "%s: %d webhooks were refused: %s", key[0], times, key[1], extra={"account": key[0]}
+                )
                 self._logged_at[key] = now
                 del self._unlogged[key]
 

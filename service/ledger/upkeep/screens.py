@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
@@ -61,10 +62,13 @@ def add(
     return connection.execute(if_free.returning(SCREENS.c.name)).one_or_none() is not None
 
 
-def listed(connection: Connection, account: str) -> list[NamedScreen]:
-    """The account's screens, by name."""
+def listed(
+    connection: Connection, account: str, after: str = "", limit: int | None = None
+) -> list[NamedScreen]:
+    """The account's screens, by name; or `limit` of those at most whose names come after one."""
     columns = [column for column in SCREENS.c if column is not SCREENS.c.digest]
-    rows = connection.execute(select(*columns).where(SCREENS.c.account == account).order_by(SCREENS.c.name))
+    chosen = select(*columns).where(SCREENS.c.account == account, SCREENS.c.name > after)
+    rows = connection.execute(chosen.order_by(SCREENS.c.name).limit(limit))
     return [NamedScreen(*row) for row in rows]
 
 
@@ -107,3 +111,29 @@ class Screens:
         screen = SCREENS.c.account == account_id, SCREENS.c.digest == digest
         statement = update(SCREENS).where(*screen).values(seen_at=now)
         await self._database.write(lambda connection: connection.execute(statement))
+
+    async def page(self, account_id: str, after: str, limit: int) -> list[NamedScreen]:
+        """See `listed`.
+
+        Raises:
+            Unavailable: The database is away.
+        """
+        return await self._database.read(partial(listed, account=account_id, after=after, limit=limit))
+
+    async def add(self, account_id: str, name: str, digest: str, view: str, now: Instant, role: Role) -> bool:
+        """See the function `add`.
+
+        Raises:
+            Unavailable: The database is away.
+        """
+        return await self._database.write(
+            lambda connection: add(connection, account_id, name, digest, view, now, role)
+        )
+
+    async def revoke(self, account_id: str, name: str) -> bool:
+        """See the function `revoke`.
+
+        Raises:
+            Unavailable: The database is away.
+        """
+        return await self._database.write(partial(revoke, account=account_id, name=name))

@@ -242,7 +242,7 @@ class Committer:
             except Exception as error:
                 if isinstance(error, Unavailable) and not isinstance(error, Corrupt):
                     raise
-                _log.exception("the board of %s does not follow the clock", account_id)
+                _log.exception("%s does not follow the clock", account_id, extra={"account": account_id})
                 self._failed.begin(account_id)
                 continue
             new_heads |= self._keep(brought)
@@ -273,7 +273,7 @@ class Committer:
     def _note_outdated(self, account_id: str, error: OtherRules) -> None:
         """From now on leave an account to nodes that have its rules."""
         if account_id not in self.outdated:
-            _log.error("refusing webhooks: %s", error)
+            _log.error("refusing webhooks: %s", error, extra={"account": account_id})
             self.outdated.add(account_id)
 
     def _back_off_locked(self, account_ids: Collection[str]) -> None:

@@ -87,7 +87,12 @@ class NamedScreens:
                 try:
                     known.screens = await self._ledger.known(account_id)
                 except Unavailable as error:
-                    _log.warning("cannot read the screens of %s now: %s", account_id, error)
+                    _log.warning(
+                        "cannot read the screens of %s now: %s",
+                        account_id,
+                        error,
+                        extra={"account": account_id},
+                    )
                 known.tried_at = self._clock.monotonic()
         if known.screens is None:
             raise Unavailable("the named screens are not known yet")
@@ -136,7 +141,12 @@ class NamedScreens:
             try:
                 await self._ledger.seen(account_id, digest, now)
             except Exception:  # any error: the next minute tries again
-                _log.warning("cannot note that a screen of %s is open", account_id, exc_info=True)
+                _log.warning(
+                    "cannot note that a screen of %s is open",
+                    account_id,
+                    exc_info=True,
+                    extra={"account": account_id},
+                )
 
     def _is_within(self, moment: float | None, seconds: float) -> bool:
         """Whether a moment of the monotonic clock lies less than so many seconds back."""

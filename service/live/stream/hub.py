@@ -185,10 +185,17 @@ class Hub:
             try:
                 await self._update(watch)
             except Unavailable as error:
-                _log.warning("cannot read the board of %s now: %s", watch.account.id, error)
+                _log.warning(
+                    "cannot read the board of %s now: %s",
+                    watch.account.id,
+                    error,
+                    extra={"account": watch.account.id},
+                )
                 await self._tell_storing(watch)
             except Exception:  # a bug must not end the streams: the next read may succeed
-                _log.exception("cannot read the board of %s", watch.account.id)
+                _log.exception(
+                    "cannot read the board of %s", watch.account.id, extra={"account": watch.account.id}
+                )
             else:
                 now = self._clock.monotonic()
                 pause_seconds = allowance.pause(now, now - began)
@@ -253,6 +260,10 @@ async def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscri
         feed.end()
         return
     feed.apply(update)
+    if update.sends != "nothing" and _log.isEnabledFor(logging.DEBUG):
+        account_id, seq = feed.query.account, update.board.seq
+        about = {"account": account_id, "seq": seq}
+        _log.debug("%s: seq %d to %d streams", account_id, seq, len(subscribers), extra=about)
     async for some in _in_turns(subscribers):
         for subscriber in some:
             subscriber.pump()

@@ -61,7 +61,9 @@ def read(
         try:
             board = built(sums, feed.query, days[feed], storing=storing)
         except Exception:  # a bug that one view meets
-            _log.exception("a view of the board of %s cannot be made", account.id)
+            _log.exception(
+                "a view of the board of %s cannot be made", account.id, extra={"account": account.id}
+            )
             continue
         update = updated(feed, board, days[feed].period, rows, whole=feeds[feed])
         if update is not None:
@@ -74,7 +76,9 @@ def updated(feed: Feed, board: Snapshot, period: Period, rows: BoardRows, *, who
     try:
         return feed.update(board, period, rows, whole=whole)
     except Exception:  # a bug that one view meets
-        _log.exception("a view of the board of %s cannot be shown", rows.account)
+        _log.exception(
+            "a view of the board of %s cannot be shown", rows.account, extra={"account": rows.account}
+        )
         return None
 
 
@@ -93,7 +97,12 @@ def _rows(
         readable = [feed for feed, own in days.items() if _is_readable(reader, account_id, own, since)]
         rows = reader.read(account_id, _selections(days[feed] for feed in readable), since)
         if len(readable) < len(days):  # else the database was away for a moment
-            _log.error("a view of the board of %s cannot be read", account_id, exc_info=error)
+            _log.error(
+                "a view of the board of %s cannot be read",
+                account_id,
+                exc_info=error,
+                extra={"account": account_id},
+            )
     return rows, readable
 
 

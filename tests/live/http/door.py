@@ -97,7 +97,7 @@ async def door(database_url: str, **keys: object) -> AsyncIterator[Door]:
         operations.prepare(database, config, clock)
 
     def add_screen(name: str, view: str = "", role: Role = "viewer") -> str:
-        return screen_commands.add_screen(config, config.accounts[0], name, clock, view, role)
+        return screen_commands.add_screen(config, config.accounts[0], name, clock, view, role).token
 
     screens = {name: add_screen(name) for name in ("tv", "old")}
     screen_commands.revoke_screen(config, config.accounts[0], "old")

@@ -17,9 +17,11 @@ from tests.live.http.door import ADMIN, Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
 LISTS: Final = ("deals", "clients", "tasks", "no-next-step", "saved", "unpriced", "troubles")
-SECTIONS: Final = ("", "/deliveries", "/quarantine", "/reasons")
+SECTIONS: Final = ("", "/deliveries", "/quarantine", "/reasons", "/screens")
 CLASSIFY: Final = f"{BOARD}/reasons"
-POSTS: Final = frozenset({CLASSIFY, "/admin", "/admin/{account}/quarantine", "/admin/{account}/reasons"})
+POSTS: Final = frozenset(
+    {CLASSIFY, "/admin", *(f"/admin/{{account}}/{name}" for name in ("quarantine", "reasons", "screens"))}
+)
 """What takes forms besides."""
 
 RULES: Final[Mapping[str, Rule]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -189,6 +190,42 @@ async def test_a_reason_is_classified_and_that_is_taken_back(
         assert listed.status_code == 409
 
 
+async def test_a_screen_is_added_with_a_link_that_is_shown_once_and_revoked(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with admin(ledger_url) as opened:
+        new = {"name": "Цех № 2", "view": "mode=wall", "role": "editor"}
+        page = (await opened.do("/admin/office/screens", do="add", **new)).text
+        (link,) = [a["href"] for a in Elements(page).of("a") if "token=" in (a["href"] or "")]
+        assert link is not None
+        assert link.startswith("http://board/boards/office?token=")
+        async with opened.stranger() as screen:
+            entered = await screen.get(link)
+            assert entered.status_code == 303
+            board = await screen.get(urljoin(link, entered.headers["location"]))
+            assert (board.status_code, 'data-mode="wall"' in board.text) == (200, True)
+            shown = await opened.see("/admin/office/screens")
+            assert "Цех № 2 sees the board, and classifies reasons mode=wall" in shown
+            assert link.partition("=")[2] not in (await opened.browser.get("/admin/office/screens")).text
+            taken = await opened.do("/admin/office/screens", do="add", name="Цех № 2")
+            assert (taken.status_code, "already has a screen" in text(taken.text)) == (409, True)
+            monkeypatch.setattr("service.live.http.admin.screens.PAGE", 1)
+            assert "More screens" in await opened.see("/admin/office/screens")
+            assert "More screens" not in await opened.see("/admin/office/screens?after=tv")
+            revoked = await opened.do("/admin/office/screens", do="revoke", name="Цех № 2")
+            assert (revoked.status_code, revoked.headers["location"]) == (303, "screens")
+            assert "Цех" not in await opened.see("/admin/office/screens")
+        assert (await opened.do("/admin/office/screens", do="revoke", name="nobody")).status_code == 404
+
+
+async def test_the_link_of_a_screen_begins_where_the_configuration_says(opened: Admin) -> None:
+    service, config = opened.office.service, opened.office.config
+    account = replace(config.accounts[0], public_url="https://crm.example/board")
+    await service.reload(replace(config, accounts=(account, *config.accounts[1:])))
+    added = await opened.do("/admin/office/screens", do="add", name="hall", view="mode=wall")
+    assert "https://crm.example/board/boards/office?token=" in added.text
+
+
 async def test_a_whole_page_is_tried_again_at_once(opened: Admin) -> None:
     await opened.do("/admin/office/quarantine", do="retry_page", number="1")
     shown = await opened.see("/admin/office/quarantine")
@@ -218,6 +255,19 @@ async def test_only_the_token_opens_it_and_it_is_never_in_a_page_or_an_address(o
     assert (await opened.browser.get("/admin")).status_code == 401
 
 
+async def test_under_a_root_path_the_page_and_its_cookie_stay_there(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
+    async with office(sqlite_ledgers(), root_path="/crm") as below, client(below, "10.9.0.5") as browser:
+        entered = await browser.post("/crm/admin", data={"token": ADMIN}, headers=OWN)
+        assert "Path=/crm/admin;" in entered.headers["set-cookie"]
+        for path in ("/crm/admin", "/crm/admin/office", "/crm/admin/office/quarantine"):
+            page = Elements((await browser.get(path)).text)
+            links = [a["href"] for a in page.of("a")] + [form["action"] for form in page.of("form")]
+            assert links
+            assert all(link and link.startswith("/crm/admin") for link in links), path
+
+
 async def test_a_guesser_of_the_token_is_braked(opened: Admin) -> None:
     async with opened.stranger("10.9.0.3") as stranger:
         for _ in range(20):
@@ -240,26 +290,28 @@ async def test_without_a_token_in_the_configuration_there_is_no_admin_page(
             assert answer.status_code == 404
 
 
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        {},
-        {"origin": "null"},
-        {"origin": "http://evil.example"},
-        {"origin": "http://board", "sec-fetch-site": "cross-site"},
-        {"origin": "http://board", "sec-fetch-site": "same-site"},
-    ],
+FOREIGN: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"origin": "null"},
+    {"origin": "http://evil.example"},
+    {"origin": "http://board", "sec-fetch-site": "cross-site"},
+    {"origin": "http://board", "sec-fetch-site": "same-site"},
 )
-async def test_another_sites_page_changes_nothing(opened: Admin, foreign: dict[str, str]) -> None:
-    for path, fields in (
+
+
+async def test_another_sites_page_changes_nothing(opened: Admin) -> None:
+    forms: tuple[tuple[str, dict[str, str]], ...] = (
         ("/admin/office/quarantine", {"do": "drop", "number": "1"}),
         ("/admin/office/reasons", {"reason": "Дорого", "kind": "excluded"}),
+        ("/admin/office/screens", {"do": "add", "name": "evil"}),
         ("/admin", {"token": ""}),
-    ):
+    )
+    for foreign, (path, fields) in itertools.product(FOREIGN, forms):
         answer = await opened.browser.post(path, data=fields, headers=foreign)
-        assert answer.status_code == 403
+        assert answer.status_code == 403, (foreign, path)
     assert "OverflowError" in await opened.see("/admin/office/quarantine")
     assert "Nothing is classified by hand" in await opened.see("/admin/office/reasons")
+    assert "evil" not in await opened.see("/admin/office/screens")
 
 
 async def test_a_page_has_so_many_rows_and_leads_on(opened: Admin, monkeypatch: pytest.MonkeyPatch) -> None:

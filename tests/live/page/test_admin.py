@@ -68,25 +68,28 @@ def test_an_operator_signs_in_finds_what_failed_and_retries_it(browser: Browser,
         page.get_by_role("navigation").get_by_role("link", name="Карантин").click()
         page.get_by_role("button", name="Повторить доставку 1").click()
         expect(page.get_by_role("status")).to_have_text("Доставки 1 в карантине больше нет")
+        page.get_by_role("link", name="Экраны").click()
+        page.get_by_label("Имя").fill("Переговорная")
+        page.get_by_role("button", name="Добавить").click()
+        expect(page.get_by_role("status")).to_contain_text("/boards/office?token=")
+        page.get_by_role("button", name="Отозвать: Переговорная").click()
+        expect(page.get_by_role("heading", name="Переговорная")).to_have_count(0)
         page.get_by_role("button", name="Выйти").click()
         expect(page.get_by_label("Токен")).to_be_visible()
 
 
 def test_every_page_is_accessible_and_fits_a_phone(browser: Browser, address: str) -> None:
-    paths = (
-        "",
-        "/office",
-        "/office/deliveries",
-        "/office/deliveries?number=1",
-        "/office/quarantine",
-        "/office/reasons",
-    )
+    pages = ("", "/deliveries", "/deliveries?number=1", "/quarantine", "/reasons", "/screens")
     with browser.new_context(bypass_csp=True, locale="en", color_scheme="light") as context:
         page = context.new_page()
         page.goto(address)
         assert_readable(page)
         page.goto(f"{address}?token={ADMIN}")
         assert page.url == address
-        for path in paths:
-            page.goto(f"{address}{path}")
+        assert_readable(page)
+        for path in pages:
+            page.goto(f"{address}/office{path}")
             assert_readable(page)
+        page.get_by_label("Name").fill("Meeting room")
+        page.get_by_role("button", name="Add").click()
+        assert_readable(page)

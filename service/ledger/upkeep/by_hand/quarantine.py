@@ -94,7 +94,8 @@ class Quarantine:
         """Try a delivery again; raises as `retry` does."""
         retried = await in_time(lambda: retry(self._database, account, number, self._clock))
         told = "; ".join(rejection.error for rejection in retried.rejections)
-        _log.info("%s: delivery %d was tried again: %s", account.id, number, told or "applied")
+        about = {"account": account.id, "delivery": f"{account.id}/{number}"}
+        _log.info("%s was tried again: %s", about["delivery"], told or "applied", extra=about)
         if retried.head is not None:
             self._tell(retried.head)
 
@@ -109,7 +110,8 @@ class Quarantine:
     async def drop(self, account: Account, number: int) -> None:
         """Remove a delivery from quarantine; raises as `drop` does."""
         dropped = await in_time(lambda: drop(self._database, account, number))
-        _log.info("%s: delivery %d was dropped from quarantine", account.id, number)
+        about = {"account": account.id, "delivery": f"{account.id}/{number}"}
+        _log.info("%s was dropped from quarantine", about["delivery"], extra=about)
         self._tell(dropped.head)
 
     def _tell(self, head: Head) -> None:

@@ -20,6 +20,7 @@ from service.ledger.upkeep.by_hand.quarantine import Quarantine
 from service.ledger.upkeep.classify import Classifier
 from service.live.board.query import QueryError
 from service.live.http.admin.guard import Guard
+from service.live.http.admin.screens import AdminScreens
 from service.live.http.classifying import classify, posted_by
 from service.live.http.forms import form_of
 from service.live.page.admin import deliveries as delivery_pages
@@ -57,6 +58,7 @@ class Admin:
     reader: AdminReader
     quarantine: Quarantine
     classifier: Classifier
+    screens: AdminScreens
 
     async def index(self, request: Request, shown: Shown) -> ASGIApp:
         """All accounts."""
@@ -125,6 +127,8 @@ def admin_routes(admin: Admin, guard: Guard) -> list[Route]:
         Route(f"{one}/quarantine", of(admin.release), methods=["POST"]),
         Route(f"{one}/reasons", of(admin.reasons)),
         Route(f"{one}/reasons", of(admin.classify), methods=["POST"]),
+        Route(f"{one}/screens", of(admin.screens.shown)),
+        Route(f"{one}/screens", of(admin.screens.change), methods=["POST"]),
     ]
 
 

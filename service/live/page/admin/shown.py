@@ -50,4 +50,5 @@ def _sections(language: Language) -> Mapping[str, str]:
         "deliveries": _("Deliveries"),
         "quarantine": _("Quarantine"),
         "reasons": _("Reasons"),
+        "screens": _("Screens"),
     }

@@ -1,0 +1,1 @@
+"""What a running service tells of what it does, besides its metrics: the log, and traces."""
