@@ -35,8 +35,11 @@ def test_a_file_for_its_owner_alone_with_fresh_secrets_that_loads(kind: str) -> 
     done = init("--no-input", "--crm", kind, "--public-url", "https://board.example/", *api, *secret)
     assert done.exit_code == 0, done.output
     assert stat.S_IMODE(FILE.stat().st_mode) == 0o600
-    (account,) = load(FILE, {}).accounts
+    config = load(FILE, {})
+    (account,) = config.accounts
     assert account.crm == kind
+    assert config.admin_token is not None
+    assert config.admin_token.value not in done.output
     assert account.public_url == "https://board.example"
     assert all(step in done.output for step in ADAPTERS[kind].steps(account, account.language))
     address = urlsplit(done.output.partition("The address: ")[2].split()[0])
@@ -46,6 +49,7 @@ def test_a_file_for_its_owner_alone_with_fresh_secrets_that_loads(kind: str) -> 
         assert parse_qs(address.query) == {"token": [made.value]}
     FILE.unlink()
     init("--no-input", "--crm", kind, *api, *secret)
+    assert load(FILE, {}).admin_token != config.admin_token
     (again,) = load(FILE, {}).accounts
     assert (again.webhook_secrets == account.webhook_secrets) is bool(secret)
     assert again.viewer_token != account.viewer_token

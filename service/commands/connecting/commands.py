@@ -95,15 +95,13 @@ def _make(path: Path, asking: Asking) -> bool:
     """Write the configuration and tell what to do. Returns whether it has its webhook secret."""
     answers = asking.answers()
     made = asking.given["webhook_secret"] or answers.adapter.secret_of(secrets.token_bytes(SECRET_BYTES))
-    viewer_token = secrets.token_urlsafe(24)
-    text = new_file.text_of(answers, made or "not known yet", viewer_token)
+    tokens = new_file.Tokens(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+    text = new_file.text_of(answers, made or "not known yet", tokens)
     (account,) = parse(tomllib.loads(text), {}).accounts
     for line in _steps(account, made):
         click.echo(line)
     secret = made or asking.secret(answers.adapter)
-    new_file.write(
-        path, new_file.text_of(answers, secret or f"env:{new_file.WEBHOOK_VARIABLE}", viewer_token)
-    )
+    new_file.write(path, new_file.text_of(answers, secret or f"env:{new_file.WEBHOOK_VARIABLE}", tokens))
     return bool(secret)
 
 

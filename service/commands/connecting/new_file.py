@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from service.commands.connecting.answers import Answers
 from service.ledger.database.private_files import PRIVATE
@@ -25,14 +25,24 @@ class Exists(OperatorError):
         super().__init__(f"{path} exists; move it away, or name another file with --config")
 
 
-def text_of(answers: Answers, webhook_secret: str, viewer_token: str) -> str:
+class Tokens(NamedTuple):
+    """The tokens that the file is to have; see `Config` and `Account`."""
+
+    viewer: str
+    admin: str
+
+
+def text_of(answers: Answers, webhook_secret: str, tokens: Tokens) -> str:
     """The file with one account. `lossboard.example.toml` explains each key."""
-    return "\n".join((*_lines(answers, webhook_secret, viewer_token), ""))
+    return "\n".join((*_lines(answers, webhook_secret, tokens), ""))
 
 
-def _lines(answers: Answers, webhook_secret: str, viewer_token: str) -> Iterator[str]:
+def _lines(answers: Answers, webhook_secret: str, tokens: Tokens) -> Iterator[str]:
     yield "# Made by lossboard init. It holds secrets: keep it for its owner alone."
     yield "# lossboard.example.toml explains every key; lossboard check-config checks this file."
+    yield ""
+    yield "# Opens /admin, where what the CRM sends is seen, and what could not be used is tried again."
+    yield _key("admin_token", tokens.admin)
     yield ""
     yield "[[accounts]]"
     yield _key("id", ACCOUNT)
@@ -44,7 +54,7 @@ def _lines(answers: Answers, webhook_secret: str, viewer_token: str) -> Iterator
     yield _key("currency", answers.currency)
     yield _key("language", answers.language)
     yield "# Shows the board to everybody who has it."
-    yield _key("viewer_token", viewer_token)
+    yield _key("viewer_token", tokens.viewer)
     if answers.public_url is not None:
         yield _key("public_url", answers.public_url)
     if answers.api_token is not None:

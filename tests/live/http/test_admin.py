@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -254,6 +255,19 @@ async def test_only_the_token_opens_it_and_it_is_never_in_a_page_or_an_address(o
     assert (await opened.browser.get("/admin")).status_code == 401
 
 
+async def test_under_a_root_path_the_page_and_its_cookie_stay_there(
+    sqlite_ledgers: Callable[[], str],
+) -> None:
+    async with office(sqlite_ledgers(), root_path="/crm") as below, client(below, "10.9.0.5") as browser:
+        entered = await browser.post("/crm/admin", data={"token": ADMIN}, headers=OWN)
+        assert "Path=/crm/admin;" in entered.headers["set-cookie"]
+        for path in ("/crm/admin", "/crm/admin/office", "/crm/admin/office/quarantine"):
+            page = Elements((await browser.get(path)).text)
+            links = [a["href"] for a in page.of("a")] + [form["action"] for form in page.of("form")]
+            assert links
+            assert all(link and link.startswith("/crm/admin") for link in links), path
+
+
 async def test_a_guesser_of_the_token_is_braked(opened: Admin) -> None:
     async with opened.stranger("10.9.0.3") as stranger:
         for _ in range(20):
@@ -276,25 +290,25 @@ async def test_without_a_token_in_the_configuration_there_is_no_admin_page(
             assert answer.status_code == 404
 
 
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        {},
-        {"origin": "null"},
-        {"origin": "http://evil.example"},
-        {"origin": "http://board", "sec-fetch-site": "cross-site"},
-        {"origin": "http://board", "sec-fetch-site": "same-site"},
-    ],
+FOREIGN: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"origin": "null"},
+    {"origin": "http://evil.example"},
+    {"origin": "http://board", "sec-fetch-site": "cross-site"},
+    {"origin": "http://board", "sec-fetch-site": "same-site"},
 )
-async def test_another_sites_page_changes_nothing(opened: Admin, foreign: dict[str, str]) -> None:
-    for path, fields in (
+
+
+async def test_another_sites_page_changes_nothing(opened: Admin) -> None:
+    forms: tuple[tuple[str, dict[str, str]], ...] = (
         ("/admin/office/quarantine", {"do": "drop", "number": "1"}),
         ("/admin/office/reasons", {"reason": "Дорого", "kind": "excluded"}),
         ("/admin/office/screens", {"do": "add", "name": "evil"}),
         ("/admin", {"token": ""}),
-    ):
+    )
+    for foreign, (path, fields) in itertools.product(FOREIGN, forms):
         answer = await opened.browser.post(path, data=fields, headers=foreign)
-        assert answer.status_code == 403
+        assert answer.status_code == 403, (foreign, path)
     assert "OverflowError" in await opened.see("/admin/office/quarantine")
     assert "Nothing is classified by hand" in await opened.see("/admin/office/reasons")
     assert "evil" not in await opened.see("/admin/office/screens")
