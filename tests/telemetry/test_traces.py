@@ -41,11 +41,13 @@ LOST = '{"type":"deal.changed","timestamp":"2026-11-23T09:00:00Z","data":{"id":"
 
 def links(span: ReadableSpan) -> set[int]:
     """The spans that a span leads back to."""
-    return {link.context.span_id for link in span.links if link.context}
+    return {link.context.span_id for link in span.links}
 
 
 def number(span: ReadableSpan) -> int:
-    return span.get_span_context().span_id
+    context = span.get_span_context()
+    assert context is not None
+    return context.span_id
 
 
 async def test_a_request_leads_to_its_commit_and_that_to_its_frame_and_nothing_secret_is_told(
