@@ -48,8 +48,8 @@ FRAMES: Final = Row(
     f"frames a second to {_MOST} screens, back to back",
     Goal("≥", 100_000, "a second", 143_000),
     "The next webhook follows as soon as every screen has the frame of the one before: so the commit, the "
-    "read of the board and the client, which reads every stream, are in it, and no two messages share a frame. It "
-    f"is a burst: {MESSAGES} messages, of the {BURST} that an account may send before it sends "
+    "read of the board and the client, which reads every stream, are in it, and no two messages share a "
+    f"frame. It is a burst: {MESSAGES} messages, of the {BURST} that an account may send before it sends "
     f"{FRAMES_PER_SECOND} a second. nchan's figure comes from the same client and the same order.",
 )
 MEMORY: Final = Row(
