@@ -39,6 +39,11 @@ class Posted(NamedTuple):
 def request(number: int, prefix: str, account: str = "office") -> bytes:
     """A signed webhook about one deal."""
     now = datetime.now(UTC)
+    return signed(f"{prefix}{number}", now, told(number, prefix, now), account)
+
+
+def told(number: int, prefix: str, at: datetime) -> str:
+    """The body of a webhook about one deal."""
     data = {
         "id": f"{prefix}{number}",
         "name": f"Deal {number}",
@@ -48,8 +53,7 @@ def request(number: int, prefix: str, account: str = "office") -> bytes:
         "client": {"id": f"{number % 5000}", "name": "Client"},
         "manager": {"id": f"{number % 20}", "name": "Manager"},
     }
-    body = json.dumps({"type": "deal.changed", "timestamp": now.isoformat(), "data": data})
-    return signed(f"{prefix}{number}", now, body, account)
+    return json.dumps({"type": "deal.changed", "timestamp": at.isoformat(), "data": data})
 
 
 def signed(name: str, at: datetime, body: str, account: str = "office") -> bytes:

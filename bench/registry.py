@@ -8,6 +8,7 @@ from bench import (
     beside,
     core,
     cost,
+    growth,
     ingest,
     nodes,
     pages,
@@ -18,6 +19,7 @@ from bench import (
     snapshot,
     start,
     sustained,
+    whole,
 )
 from bench.rows import Bench, Row
 
@@ -34,6 +36,8 @@ BENCHES: Final = (
     Bench("snapshot", tuple(snapshot.ROWS.values()), snapshot.run, quick=False),
     Bench("cost", cost.ROWS, cost.run, quick=False),
     Bench("scale", cost.LARGE_ROWS, cost.run_large, quick=False, usual=False),
+    Bench("whole", whole.ROWS, whole.run, quick=False, usual=False),
+    Bench("growth", growth.ROWS, growth.run, quick=False),
     Bench("pages", tuple(pages.ROWS.values()), pages.run, quick=False),
     Bench("nodes", nodes.ROWS, nodes.run, quick=False),
     Bench("sizing", sizing.ROWS, sizing.run, quick=False),

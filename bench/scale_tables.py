@@ -6,9 +6,10 @@ A figure that was not measured is a dash, and so is what follows from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan, nan
 from typing import Final, NamedTuple, TypeAlias
 
-from bench import cost, nodes, sizing
+from bench import cost, growth, nodes, sizing
 from bench.rows import Row, number
 
 Figures: TypeAlias = Mapping[str, float]
@@ -28,6 +29,11 @@ GROUP: Final = 5_000
 MONTH: Final = 30 * 500
 """Webhooks of an office in 30 days."""
 
+A_DAY: Final = (100, 1_000, 10_000)
+"""New deals a day."""
+
+YEAR: Final = 365
+
 _MANY: Final = sizing.WEBHOOK["64 accounts, 64 at a time"]
 _NODE, _DATABASE, _LOG, _TABLES = _MANY.values()
 
@@ -39,6 +45,7 @@ def parts(figures: Figures) -> dict[str, str]:
             ["", "a node's CPU", "the database's CPU", "log (WAL)", "tables"], _costs(figures)
         ),
         "the sizes": _table(["", "ratio of largest to smallest"], _sizes(figures)),
+        "the growth": _table(["", *(f"{number(deals)} deals a day" for deals in A_DAY)], _growth(figures)),
         "the processes": _table(["to one process", "2 processes", "4 processes"], _processes(figures)),
         "the offices": _table(
             ["", *(f"{number(offices)} offices" for offices in OFFICES)], _offices(figures)
@@ -104,6 +111,22 @@ class _Need(NamedTuple):
     what: str
     amount: Callable[[Figures, int], float]
     unit: str = ""
+
+
+def _growth(figures: Figures) -> list[list[str]]:
+    """Bytes on the disk by the number of deals a day."""
+    body, kept, deal = (figures.get(row.name, nan) for row in growth.ROWS)
+    lines = {
+        "bodies within retention, GB": growth.KEEP_DAYS * growth.CHANGES * body,
+        "the rest of the log, GB a year": YEAR * growth.CHANGES * kept,
+        "deals, clients and figures, GB a year": YEAR * deal,
+        "together after a year, GB": growth.KEEP_DAYS * growth.CHANGES * body
+        + YEAR * (growth.CHANGES * kept + deal),
+    }
+    return [
+        [what, *("–" if isnan(of_one) else number(of_one * deals / 1e9) for deals in A_DAY)]
+        for what, of_one in lines.items()
+    ]
 
 
 def _webhook_cores(figures: Figures, offices: int) -> float:

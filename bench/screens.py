@@ -20,6 +20,7 @@ from bench.load import answered, request
 from bench.peers import nchan
 from bench.rows import Goal, NotRun, Row, median, ratios
 from bench.service import ROOT, lossboard, node
+from service.live.stream.allowance import BURST, FRAMES_PER_SECOND
 
 SCREENS: Final = (1, 100, 1_000)
 MESSAGES: Final = 60
@@ -46,7 +47,10 @@ LAST: Final = Row(
 FRAMES: Final = Row(
     f"frames a second to {_MOST} screens, back to back",
     Goal("≥", 100_000, "a second", 143_000),
-    "The next webhook follows as soon as every screen has the frame of the one before.",
+    "The next webhook follows as soon as every screen has the frame of the one before: so the commit, the "
+    "read of the board and the client, which reads every stream, are in it, and no two messages share a "
+    f"frame. It is a burst: {MESSAGES} messages, of the {BURST} that an account may send before it sends "
+    f"{FRAMES_PER_SECOND} a second. nchan's figure comes from the same client and the same order.",
 )
 MEMORY: Final = Row(
     "memory for a screen, KiB",

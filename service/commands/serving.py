@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -38,13 +38,17 @@ from service.ledger.database.engine import is_sqlite
 from service.ledger.database.errors import Moved
 from service.ledger.write.writer import Fault
 from service.live.http.happening import Tell
-from service.telemetry import logs
+from service.telemetry import logs, tracing
+
+if TYPE_CHECKING:  # imported only where traces are wanted
+    from service.telemetry import spans
 
 _ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
 
-GARBAGE: Final = (10_000, 20, 50)
+GARBAGE: Final = (10_000, 4, 250)
 """How many new objects have the collector of garbage look for those that only hold one another, and how many
-such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none."""
+such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none.
+The second is small because each look stops everything: 50 000 objects take some 30 ms."""
 
 Rebuild = Callable[[Config, Account], None]
 
@@ -58,6 +62,7 @@ _log = logging.getLogger(__name__)
 def serve(config: Config, host: str, port: int, workers: int) -> None:
     """Receive webhooks and serve the boards."""
     logs.set_up(config.log)
+    tracing.is_wanted(os.environ)
     serve_config(config, SystemClock(), host, port, rebuild_at_start, workers)
 
 
@@ -206,7 +211,7 @@ def _server(
         service.hub.close()
 
     server = Server(
-        service.app,
+        _traced(service, config),
         host,
         0,
         stopping,
@@ -216,3 +221,14 @@ def _server(
         config.trusted_proxies,
     )
     return server, service
+
+
+def _traced(service: Service, config: Config) -> spans.App:
+    """The service's application; with traces, if the environment asks for them."""
+    if not tracing.is_wanted(os.environ):
+        return service.app
+    from service.telemetry.spans import Traces, provider
+
+    traces = Traces(provider(os.environ), config.root_path)
+    service.writer.traces = service.hub.traces = traces
+    return traces.around(service.app)

@@ -248,8 +248,8 @@ class Connection(HttpToolsProtocol):
         if self._is_stream and cycle.scope["http_version"] == "1.0":
             cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
 
-    async def _hand_over(self, cycle: Cycle, to: Callable[[Sink], None]) -> None:
-        """Leave the connection to an event stream whose head has been sent, unless it has ended meanwhile."""
+    def _hand_over(self, cycle: Cycle, head: bytes, to: Callable[[Sink], None]) -> None:
+        """Leave the connection to an event stream that begins with a head, unless it has ended meanwhile."""
         if cycle.disconnected or self.transport.is_closing():
             return
         cycle.disconnected = True  # the application has no more to say
@@ -268,7 +268,8 @@ class Connection(HttpToolsProtocol):
             write_seconds=self.write_seconds,
             leave_seconds=self.leave_seconds,
         )
-        to(handed)
+        self.parser = self.cycle = None  # type: ignore[assignment]  # they lead back here
+        handed.begin(head, to)
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what cannot be a request, unless other answers come first, and end the connection."""

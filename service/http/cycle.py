@@ -8,7 +8,7 @@ be had at once, where each message of ASGI would be a turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -36,7 +36,7 @@ class Cycle(RequestResponseCycle):
     Args:
         connection: It has parsed the head of the request.
         note: Called with the message that begins the response.
-        hand_over: Leaves the connection to an event stream.
+        hand_over: Leaves the connection to an event stream, which begins with a head.
 
     Attributes:
         answered_early: The response was complete before the request. The connection must not be closed at
@@ -48,7 +48,7 @@ class Cycle(RequestResponseCycle):
         connection: HttpToolsProtocol,
         keep_alive: bool,
         note: Callable[[Cycle, Message], None],
-        hand_over: Callable[[Cycle, Callable[[Sink], None]], Awaitable[None]],
+        hand_over: Callable[[Cycle, bytes, Callable[[Sink], None]], None],
     ) -> None:
         super().__init__(
             scope=connection.scope,
@@ -79,27 +79,36 @@ class Cycle(RequestResponseCycle):
         return body
 
     async def send(self, message: Any) -> None:
-        """Send one message. The head of an answer that has a length waits for its body."""
+        """Send one message. The head of an answer waits for what follows it."""
         kind = message["type"]
         if kind == "http.response.start":
             self._note(self, message)
-            if _length(message) is not None:
-                self._start = message
-                return
-        elif kind == HANDOVER:
-            await self._hand_over(self, message["to"])
+            self._start = message
             return
-        else:
-            is_last = not message.get("more_body", False)
-            if self._start is not None:
-                start, self._start = self._start, None
-                if is_last:
-                    await self._answer(start, message.get("body", b""))
-                    return
-                await super().send(start)  # type: ignore[arg-type]  # uvicorn types each message
-            if is_last:
-                self._spare_connection()
+        start, self._start = self._start, None
+        if kind == HANDOVER:
+            self._begin_stream(start, message["to"])
+            return
+        is_last = not message.get("more_body", False)
+        if start is not None:
+            if is_last and _length(start) is not None:
+                await self._answer(start, message.get("body", b""))
+                return
+            await super().send(start)  # type: ignore[arg-type]  # uvicorn types each message
+        if is_last:
+            self._spare_connection()
         await super().send(message)
+
+    def _begin_stream(self, start: Any, to: Callable[[Sink], None]) -> None:
+        """Hand the connection over. Nothing of the request may hold itself then: thousands of screens that
+        come back at once would leave it all to the collector of garbage, which stops everything."""
+        self.response_started = True
+        head = self._head(start)
+        if self.chunked_encoding is None:
+            self.chunked_encoding = True
+            head.append(b"transfer-encoding: chunked\r\n")
+        self._hand_over(self, b"".join((*head, b"\r\n")), to)
+        self.scope["extensions"].clear()
 
     def _spare_connection(self) -> bool:
         """Whether uvicorn would close the connection although the client still sends; then it does not."""
@@ -113,24 +122,29 @@ class Cycle(RequestResponseCycle):
             await self.flow.drain()
         if self.disconnected:
             return
-        headers = [*self.default_headers, *start["headers"]]
-        written = [STATUS_LINE[start["status"]], *(_written(name, value) for name, value in headers)]
-        if (b"connection", b"close") in headers:
-            self.keep_alive = False
-        elif not self.keep_alive:
-            written.append(b"connection: close\r\n")
+        head = self._head(start)
         if self.scope["method"] == "HEAD":
             body = b""
         elif len(body) != _length(start):
             raise RuntimeError("a response is not as long as it says")
         self.response_started = True
         self.waiting_for_100_continue = False
-        self.transport.write(b"".join((*written, b"\r\n", body)))
+        self.transport.write(b"".join((*head, b"\r\n", body)))
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive and not self._spare_connection():
             self.transport.close()
         self.on_response()
+
+    def _head(self, start: Message) -> list[bytes]:
+        """The lines of a head; notes whether the connection stays open after it."""
+        headers = [*self.default_headers, *start["headers"]]
+        written = [STATUS_LINE[start["status"]], *(_written(name, value) for name, value in headers)]
+        if (b"connection", b"close") in headers:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            written.append(b"connection: close\r\n")
+        return written
 
 
 def fill_in(scope: Any, parser: httptools.HttpRequestParser, target: bytes) -> bool:

@@ -35,6 +35,7 @@ class HandedOver(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_begun",
         "_connections",
         "_deadline",
         "_ignored",
@@ -62,7 +63,7 @@ class HandedOver(asyncio.Protocol):
     ) -> None:
         self.chunked = chunked
         self.full = False
-        self.write = transport.write
+        self.write: Callable[[bytes], None] = transport.write
         self.on_room: Callable[[], None] = _nothing
         self.on_lost: Callable[[], None] = _nothing
         self._transport = transport
@@ -72,17 +73,27 @@ class HandedOver(asyncio.Protocol):
         self._leave_seconds = leave_seconds
         self._deadline: asyncio.TimerHandle | None = None
         self._ignored = 0
+        self._begun: list[bytes] = []
         connections.add(self)
         transport.set_protocol(self)
         transport.set_write_buffer_limits(0)  # a slow screen holds the rest of one frame
         if full:
             self.pause_writing()
 
+    def begin(self, head: bytes, to: Callable[[HandedOver], None]) -> None:
+        """Write a head, and what `to` writes behind it, in one piece: each write is a call of the operating
+        system, which costs more than anything else of a frame."""
+        self._begun.append(head)
+        self.write = self._begun.append
+        to(self)
+        self._flush()
+
     def close(self) -> None:
         """End the response. A client that does not read has as long as ever."""
         if not self._transport.is_closing():
             if self.chunked:
                 self.write(b"0\r\n\r\n")
+            self._flush()
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -118,6 +129,13 @@ class HandedOver(asyncio.Protocol):
     def cut(self) -> None:
         """Close the connection at once, whatever is left to send."""
         self._transport.abort()
+
+    def _flush(self) -> None:
+        """Write what has waited since the beginning."""
+        if self._begun:
+            begun, self._begun = self._begun, []
+            self.write = self._transport.write
+            self.write(b"".join(begun))
 
     def _start(self, seconds: float) -> None:
         self._cancel()

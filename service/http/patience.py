@@ -29,7 +29,8 @@ class Patience:
             self._timer = self._loop.call_later(self._seconds, self._look)
 
     def end(self) -> None:
-        """Wait no more."""
+        """Wait no more, and never again."""
+        self._over = _nothing  # it leads back here
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -41,3 +42,7 @@ class Patience:
         else:
             self._timer = None
             self._over()
+
+
+def _nothing() -> None:
+    """Nobody waits any more."""

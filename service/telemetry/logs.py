@@ -18,7 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from service.config import Log
 
-FIELDS: Final = ("account", "delivery", "seq", "trace_id")
+FIELDS: Final = ("account", "delivery", "seq")
 """What a line can have besides its text."""
 
 _SERVICE: Final = "service"

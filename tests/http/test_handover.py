@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from unittest.mock import Mock, call
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.http.connection import Connection
+from service.http.cycle import Cycle
+from service.http.handover import HandedOver
 from service.http.limits import MAX_IGNORED
 from service.http.server import Server
 from service.live.stream.sinks import HANDOVER, Sink
@@ -86,6 +90,30 @@ async def test_nothing_of_the_request_is_left() -> None:
         assert opened.server.server_state.tasks == set()
 
 
+async def test_what_was_of_the_request_needs_no_collector_of_garbage() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with screen(Streams()):
+            await asyncio.sleep(0)
+            assert not [found for found in gc.get_objects() if isinstance(found, (Connection, Cycle))]
+    finally:
+        gc.enable()
+
+
+async def test_the_head_and_what_follows_at_once_are_one_write() -> None:
+    transport = Mock(is_closing=lambda: False)
+    handed = HandedOver(transport, set(), Mock(), chunked=True, full=False, write_seconds=1, leave_seconds=1)
+
+    def show(sink: HandedOver) -> None:
+        sink.write(b"first")
+        sink.close()
+
+    handed.begin(b"head", show)
+    transport.write.assert_called_once_with(b"headfirst0\r\n\r\n")
+    assert transport.method_calls[-1] == call.close()
+
+
 async def test_a_stream_that_is_full_says_so_and_when_it_has_room_again() -> None:
     app = Streams()
     async with screen(app) as opened:
@@ -143,9 +171,10 @@ async def test_the_connection_of_a_client_that_has_gone_is_not_handed_over() -> 
     app = Streams()
     app.before.clear()
     async with served(app) as (server, port), asyncio.timeout(30):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(REQUEST)
-        await reader.readuntil(b"\r\n\r\n")
+        while not server.server_state.tasks:
+            await asyncio.sleep(0)
         writer.transport.abort()
         while server.server_state.connections:
             await asyncio.sleep(0)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import random
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
 from msgspec import structs
@@ -222,15 +223,10 @@ class Committer:
     def _tick(self, skew: Micros) -> Heads:
         """Bring boards up to now in one transaction."""
         now = self._clock.now()
-        brought: dict[str, Applied] = {}
         with self._database.committing() as connection:
             due = self._due(connection, now, CANDIDATES, skew)
             random.shuffle(due)  # nodes that wake at the same moment begin with different ones
-            for account_id in due:
-                if own := self._bring_up(connection, account_id, now, skew):
-                    brought[account_id] = own
-                if len(brought) == BOARDS:
-                    break
+            brought = self._bring_up(connection, due, now, skew)
         return self._keep(brought)
 
     def _tick_one_by_one(self, skew: Micros) -> Heads:
@@ -242,15 +238,14 @@ class Committer:
         for account_id in due:
             try:
                 with self._database.committing() as connection:
-                    own = self._bring_up(connection, account_id, now, skew)
+                    brought = self._bring_up(connection, [account_id], now, skew)
             except Exception as error:
                 if isinstance(error, Unavailable) and not isinstance(error, Corrupt):
                     raise
                 _log.exception("%s does not follow the clock", account_id, extra={"account": account_id})
                 self._failed.begin(account_id)
                 continue
-            if own is not None:
-                new_heads |= self._keep({account_id: own})
+            new_heads |= self._keep(brought)
         return new_heads
 
     def _due(self, connection: Connection, now: Instant, limit: int, skew: Micros) -> list[str]:
@@ -260,16 +255,20 @@ class Committer:
         return heads.due_accounts(connection, followed, now, limit, skew)
 
     def _bring_up(
-        self, connection: Connection, account_id: str, now: Instant, skew: Micros
-    ) -> Applied | None:
-        """Bring a board to now; None if another transaction holds it, or other rules computed it."""
-        if not heads.lock_if_free(connection, account_id):
-            return None
-        own = apply_all(connection, [(self._accounts[account_id], ())], now, self._cache, skew)[account_id]
-        if isinstance(own, OtherRules):
-            self._note_outdated(account_id, own)
-            return None
-        return own
+        self, connection: Connection, account_ids: Iterable[str], now: Instant, skew: Micros
+    ) -> dict[str, Applied]:
+        """Bring boards to now, up to `BOARDS` of them, with statements for all of them. Those that another
+        transaction holds, or that other rules computed, are left out."""
+        free = (account_id for account_id in account_ids if heads.lock_if_free(connection, account_id))
+        work = [(self._accounts[account_id], ()) for account_id in islice(free, BOARDS)]
+        brought: dict[str, Applied] = {}
+        if work:
+            for account_id, own in apply_all(connection, work, now, self._cache, skew).items():
+                if isinstance(own, OtherRules):
+                    self._note_outdated(account_id, own)
+                else:
+                    brought[account_id] = own
+        return brought
 
     def _note_outdated(self, account_id: str, error: OtherRules) -> None:
         """From now on leave an account to nodes that have its rules."""

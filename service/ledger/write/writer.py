@@ -16,7 +16,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -29,6 +29,9 @@ from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
 from service.ledger.write.queue import ANSWER_SECONDS, Adoption, Batch, Queue, answer
 from service.model import Delivery, Micros
+
+if TYPE_CHECKING:  # imported by who wants traces
+    from service.telemetry.spans import Traces
 
 _WATCH_SECONDS: Final = 0.5
 """Between two looks at the thread."""
@@ -97,6 +100,7 @@ class Writer:
         on_storing: Called on the event loop after `storing` changed.
         on_fault: Called on the event loop with what is wrong with the database itself: a page is damaged, or
             its file is no longer at its path.
+        traces: Follows each delivery to its commit; None: nobody asks for that.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Writer:
         patience: float = ANSWER_SECONDS,
     ) -> None:
         self.on_commit: list[OnCommit] = []
+        self.traces: Traces | None = None
         self.storing = True
         self.on_storing: list[Callable[[], None]] = []
         self.on_fault: list[Callable[[Fault], None]] = []
@@ -159,7 +164,10 @@ class Writer:
                 the future as soon as it is known that it would take too long.)
             Unavailable: The database is away; the sender must try again. (From the future.)
         """
-        return self._queue.add(delivery)
+        future = self._queue.add(delivery)
+        if self.traces is not None:
+            self.traces.submitted(delivery, future)
+        return future
 
     def tick(self, skew: Micros = CLOCK_SKEW) -> asyncio.Future[int]:
         """Queue a tick: boards that the clock alone has changed are brought up to now, some of them at once.
@@ -202,7 +210,7 @@ class Writer:
         deliveries = [waiting.delivery for waiting in batch.deliveries]
         try:
             ticked, new_heads = self._tick(batch.skew) if batch.ticks else (0, {})
-            results, changed = self._committer.commit(deliveries) if deliveries else ([], {})
+            results, changed = self._store(deliveries) if deliveries else ([], {})
         except Exception as error:  # any error: the senders must hear that nothing is stored
             _log.exception("a batch of %d deliveries could not be committed", len(deliveries))
             unavailable = Unavailable(str(error))
@@ -211,6 +219,10 @@ class Writer:
         committed = _Committed(ticked, results, {**new_heads, **changed})
         fault = next((told for told in (*results, ticked) if isinstance(told, Fault)), None)
         return replace(committed, stored=_is_stored(committed), fault=fault)
+
+    def _store(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
+        with contextlib.nullcontext() if self.traces is None else self.traces.committing(deliveries):
+            return self._committer.commit(deliveries)
 
     def _adopt(self, adoption: Adoption) -> _Committed:
         try:

@@ -15,6 +15,7 @@ import hmac
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from service.config import Account, is_one_of
@@ -126,7 +127,10 @@ def _proofs(account: Account, credentials: Credentials) -> list[_Proof]:
 
 def _is_viewers(value: str, account: Account) -> bool:
     token = account.viewer_token
-    return token is not None and is_one_of(value, [cookie_value(account.id, token.value)])
+    return token is not None and is_one_of(value, [_viewers_cookie(account.id, token.value)])
+
+
+_viewers_cookie = lru_cache(maxsize=1024)(cookie_value)  # of the configuration's tokens alone
 
 
 def _screen(value: str, screens: Collection[str]) -> str | None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -33,6 +34,9 @@ from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import Subscriber
 from service.live.stream.turns import Turns
 from service.live.stream.watch import Watch
+
+if TYPE_CHECKING:  # imported by who wants traces
+    from service.telemetry.spans import Traces
 
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
@@ -65,6 +69,7 @@ class Hub:
 
     Attributes:
         places: Who has which streams open.
+        traces: Follows commits to their frames; None: nobody asks for that.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Hub:
         is_storing: Callable[[], bool] = lambda: True,
         streams: int = MAX_STREAMS,
     ) -> None:
+        self.traces: Traces | None = None
         self.places = Places(min(streams, MAX_STREAMS))
         self._reader = reader
         self.is_storing = is_storing
@@ -183,7 +189,8 @@ class Hub:
             began = self._clock.monotonic()
             pause_seconds = RETRY_SECONDS  # without heartbeats, subscribers see the age of their figures
             try:
-                await self._update(watch)
+                with nullcontext() if self.traces is None else self.traces.showing(watch.account.id):
+                    await self._update(watch)
             except Unavailable as error:
                 _log.warning(
                     "cannot read the board of %s now: %s",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import tracemalloc
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, insert, update
 
+from service.ledger.database.sqlite.scratch import scratch
 from service.ledger.database.statements import prepared
 from service.ledger.database.tables import DEALS, SUMS
 from service.ledger.read.decoding import Decode, LogPruned, one_by_one
@@ -19,6 +23,7 @@ from service.ledger.write.log import Stored
 from service.model import DAY, Change, Decoded, Delivery, Rejection, Value, later, merger_id
 from service.projections import FLOW
 from service.projections.losses import LOSS_DAYS
+from service.projections.unconverted import UNPRICED
 from tests.histories import HOUR, at
 from tests.ledger.offices import OFFICE, Ledger
 from tests.ledger.statements import counted
@@ -163,6 +168,20 @@ def test_the_memory_of_a_check_does_not_grow_with_the_account(
     peak_with(100)  # statements are compiled
     few, many = peak_with(150), peak_with(600)
     assert many < 1.5 * few
+
+
+def test_what_a_check_computes_is_in_a_file_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch() as connection:
+        connection.exec_driver_sql("PRAGMA cache_size=10")
+        row = {"account": "office", "currency": "USD", "deals": 1}
+        connection.execute(insert(SUMS[UNPRICED]), [{**row, "deal_id": f"{n:0500}"} for n in range(400)])
+        opened = [fd for fd in Path("/proc/self/fd").iterdir() if f"{tmp_path}/" in str(fd.resolve())]
+        assert [os.fstat(int(fd.name)).st_nlink for fd in opened] == [0]
+        assert os.fstat(int(opened[0].name)).st_size > 100_000
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_are_compared_in_one_order_whatever_the_language_of_the_database(ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Connection, event, make_url, update
 from sqlalchemy.exc import OperationalError
 
@@ -32,6 +33,7 @@ from tests.databases import PostgresDatabases, own_postgres
 from tests.histories import HOUR, MINUTE, at
 from tests.ledger.lossy import lossy
 from tests.ledger.offices import OFFICE, Ledger
+from tests.ledger.statements import counted
 
 NOW = at("2026-11-23T12:00:00+03:00")
 SHOP = replace(OFFICE, id="shop")
@@ -246,6 +248,18 @@ def test_a_tick_takes_some_boards_at_once(ledger: Ledger, monkeypatch: pytest.Mo
     assert [len(node.tick()) for _ in range(4)] == [3, 3, 2, 0]
 
 
+def test_a_tick_writes_all_its_boards_with_the_same_statements(ledger: Ledger) -> None:
+    with ledger.engine.begin() as connection:
+        heads.ensure(connection, SHOP, NOW)
+    late = overdue_at(NOW + MINUTE)
+    committer(ledger.database, OFFICE, SHOP).commit([late, structs.replace(late, account="shop")])
+    node = committer(ledger.database, OFFICE, SHOP, now=NOW + MINUTE)
+    with counted(ledger.engine) as statements:
+        assert node.tick().keys() == {"office", "shop"}
+    for table in ("deal_tasks", "stakes", "at_risk", "habits"):
+        assert len([one for one in statements if one.startswith(f"INSERT INTO {table} ")]) == 1, table
+
+
 def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -253,7 +267,7 @@ def test_a_board_that_cannot_follow_the_clock_is_left_alone_for_a_while(
         heads.ensure(connection, SHOP, NOW)
 
     def fails_for_the_shop(connection: Connection, work: Work, *rest: Any) -> object:
-        if work[0][0].id == "shop":
+        if "shop" in [account.id for account, _ in work]:
             raise ValueError("a defect")
         return apply_all(connection, work, *rest)
 

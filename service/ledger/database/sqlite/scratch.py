@@ -1,7 +1,8 @@
 """A place for rows that are computed to be compared and then forgotten, however many there are.
 
-It is a private temporary database of SQLite: in memory up to a size, then in a file that has no name and is
-gone with the connection (https://www.sqlite.org/inmemorydb.html#temp_db). `TMPDIR` says in which folder.
+It is a database of SQLite: in memory up to a size, then in a file without a name, which is gone with the
+connection. `TMPDIR` says in which folder. A temporary database of SQLite's own would not do: a driver may be
+built to keep it in memory whatever its size (https://www.sqlite.org/tempfiles.html#temp_store).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, create_engine
@@ -33,6 +35,7 @@ _PRAGMAS: Final = (
 def scratch() -> Iterator[Connection]:
     """The tables of state and of the projections, empty, until the end of the block."""
     with _engine().connect() as connection:
+        connection.exec_driver_sql("BEGIN")
         yield connection
 
 
@@ -44,13 +47,14 @@ def _engine() -> Engine:
 
 
 def _create() -> Any:
-    connection = driver.connect("")  # a file of its own each time
-    connection.isolation_level = None  # the driver begins nothing by itself
-    cursor = connection.cursor()
-    for statement in (*_PRAGMAS, *_tables(), "BEGIN"):
-        cursor.execute(statement)
-    cursor.close()
-    return connection
+    with TemporaryDirectory(prefix="lossboard") as folder:  # nobody else may look into it
+        connection = driver.connect(f"{folder}/scratch.db")
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        for statement in (*_PRAGMAS, "BEGIN", *_tables(), "COMMIT"):
+            cursor.execute(statement)
+        cursor.close()
+        return connection
 
 
 @cache
