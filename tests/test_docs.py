@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from service.commands import cli
 from service.live.stream.hub import HEARTBEAT_SECONDS
 from service.metrics import Metrics
 from service.metrics.series import Standings
+from tests.walked import steps
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCUMENTS: Final = sorted(
@@ -51,6 +53,29 @@ def test_the_readme_is_the_same_in_both_languages() -> None:
 
     assert commands("README.ru.md") == commands("README.md")
     assert "127 613 ₽" in text("README.ru.md")
+
+
+def test_every_command_line_is_one_that_the_program_takes() -> None:
+    lines = [step.command for document in DOCUMENTS for step in steps(text(document))]
+    given = [line for command in lines for line in re.findall(r"(?:^|/)lossboard ([a-z].*)", command)]
+    assert len(given) >= 10
+    for line in given:
+        command: click.Command = cli.main
+        context, words = click.Context(command), shlex.split(line, comments=True)
+        while isinstance(command, click.Group):
+            _, found, words = command.resolve_command(context, words)
+            assert found is not None
+            command, context = found, click.Context(found, context)
+        command.make_parser(context).parse_args(words)
+
+
+def test_the_comparison_and_contributing_name_only_what_there_is() -> None:
+    named = re.findall(r"`lossboard ([\w-]+)", text("docs/explanation/comparison.md"))
+    assert len(named) >= 5
+    assert set(named) <= cli.main.commands.keys()
+    files = re.findall(r"`([\w.-]+/[\w./-]*)`", text("CONTRIBUTING.md"))
+    assert len(files) >= 5
+    assert [file for file in files if not (ROOT / file).exists()] == []
 
 
 def test_the_readme_has_every_command() -> None:
