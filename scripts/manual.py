@@ -66,7 +66,10 @@ def _described(name: str, command: click.Command) -> Iterator[str]:
     for option in command.get_params(context):
         record = option.get_help_record(context)
         if record is not None:
-            yield from (".TP", _roff(record[0]), _roff(" ".join(record[1].split())))
+            # click makes a command's help option once, by the names of the first context that asks for it.
+            is_help = option is command.get_help_option(context)
+            names = ", ".join(context.help_option_names) if is_help else record[0]
+            yield from (".TP", _roff(names), _roff(" ".join(record[1].split())))
 
 
 def _roff(text: str) -> str:
