@@ -86,7 +86,7 @@ class Traces:
 
     def showing(self, account_id: str) -> AbstractContextManager[object]:
         """A span of the reading and sending of a board, if there are commits that it did not show yet."""
-        commits = self._commits.pop(account_id, ())
+        commits = tuple(self._commits.pop(account_id, ()))  # the writer's thread may add to what was popped
         if not commits:
             return nullcontext()
         links, about = [Link(commit) for commit in commits], {"lossboard.account": account_id}
