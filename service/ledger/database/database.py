@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -77,10 +77,11 @@ class Database:
         return await in_time(lambda: _run(self.writing(), work))
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection; one that is in use, as soon as it is not."""
         while self._spare:
             self._spare.pop().close()
         for engine in (self._readers, self._writers, self._committers):
+            event.listen(engine.pool, "checkin", lambda _connection, entry: entry.close())
             engine.dispose()
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg.errors
 import pytest
@@ -176,3 +177,22 @@ async def test_a_caller_that_is_cancelled_just_as_the_answer_comes_is_cancelled(
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled() != taken
+
+
+def test_a_connection_that_is_in_use_when_the_database_is_closed_is_closed_after_it(
+    database: Database,
+) -> None:
+    """A read from the event loop goes on in its thread after the service has stopped."""
+    with database.reading() as connection:
+        database.close()
+        assert screens(connection) == 0
+        driver: Any = connection.connection.dbapi_connection
+    assert is_closed(driver)
+
+
+def is_closed(driver: Any) -> bool:
+    try:
+        driver.execute("SELECT 1")
+    except Exception as error:
+        return "closed" in str(error)
+    return False
