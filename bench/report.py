@@ -7,7 +7,6 @@ row that could not be measured says why, so that no older figure stands for it.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -19,6 +18,7 @@ import msgspec
 from bench import scale_tables
 from bench.rows import Row, number
 from bench.service import ROOT
+from scripts import checkout
 from tests.soak.report import Machine, machine, versions
 
 FILE: Final = ROOT / "PERFORMANCE.json"
@@ -154,19 +154,5 @@ def _told(rows: Iterable[Row]) -> str:
 
 
 def commit() -> str:
-    """The checkout's commit; with `-dirty` when something in it is changed, apart from what this writes."""
-    described = ("git", "describe", "--always", "--abbrev=12", "--exclude=*")
-    changed = (
-        "git",
-        "status",
-        "--porcelain",
-        "--",
-        ".",
-        *(f":!{path.relative_to(ROOT)}" for path in (FILE, DOCUMENT, SCALE)),
-    )
-    return _output(described) + ("-dirty" if _output(changed) else "")
-
-
-def _output(command: tuple[str, ...]) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    """The checkout's commit; see there."""
+    return checkout.commit([FILE, DOCUMENT, SCALE])

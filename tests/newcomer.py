@@ -35,6 +35,7 @@ from service.demo.crms.crm import SimulatedCRM
 from service.demo.office import Office, OfficeClock
 from service.demo.run import CRMS
 from tests.e2e.running import PROGRAM, environment, until
+from tests.ports import free_ports
 
 DEADLINE_SECONDS: Final = 90.0
 _MADE_BY_THE_CRM: Final = {"bitrix24": "b24-application-token-0001", "hubspot": "hubspot-client-secret-0001"}
@@ -119,17 +120,10 @@ def served(crm: SimulatedCRM) -> Iterator[str]:
         thread.join()
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 def play(kind: str, folder: Path) -> Played:
     """Go the way with one kind of CRM. Fails where a person would not get on."""
     began = time.monotonic()
-    port = free_port()
+    [port] = free_ports(1)
     office = Office(OfficeClock(SystemClock()))
     crm = AmoCRM(office) if kind == "amocrm" else CRMS[kind](office, _MADE_BY_THE_CRM.get(kind, "0" * 24))
     with contextlib.ExitStack() as stack:

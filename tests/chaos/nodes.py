@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 import psutil
 
 from tests.e2e.running import environment
+from tests.ports import free_ports
 
 READY_SECONDS: Final = 60.0
 
@@ -36,7 +36,7 @@ class Node:
         self._name = name
         self._database_url = database_url
         self._arguments = arguments
-        self.port = _free_port()
+        [self.port] = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -113,9 +113,3 @@ class Node:
         assert process is not None
         process.terminate()
         return process.wait(STOP_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

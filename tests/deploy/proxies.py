@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from scripts.programs import program
+from tests.ports import free_ports
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy"
 HOST: Final = "board.localhost"  # every browser looks for it on its own machine
@@ -101,13 +102,6 @@ def adapted(example: str, changes: Mapping[str, object]) -> str:
         assert old in text, old
         text = text.replace(old, str(new))
     return text
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of this machine that nobody listens on."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [listening.getsockname()[1] for listening in sockets]
 
 
 @contextlib.contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.ports import free_ports
 from tests.walked import steps, walked
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial"
@@ -18,8 +18,7 @@ TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial"
 @pytest.mark.parametrize("page", ["first-board.md", "first-board.ru.md"])
 def test_each_step_does_what_the_tutorial_says(page: str, tmp_path: Path) -> None:
     [script] = re.findall(r"```python\n(.*?)```", (TUTORIAL / "first-board.md").read_text("utf-8"), re.DOTALL)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    [port] = map(str, free_ports(1))
     (tmp_path / "send.py").write_text(script.replace("8000", port), encoding="utf-8")
     document = (TUTORIAL / page).read_text(encoding="utf-8").replace("8000", port)
     with walked(document, tmp_path):

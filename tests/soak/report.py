@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 import psutil
 
+from scripts import checkout
 from service.ledger.database.sqlite import driver
 from tests.soak.experiments import EXPERIMENTS
 
@@ -140,20 +140,5 @@ def _postgresql() -> str:
 
 
 def commit() -> str:
-    """The checkout's commit; with `-dirty` when something in it is changed, apart from the report itself."""
-    described = ("git", "describe", "--always", "--abbrev=12", "--exclude=*")
-    changed = (
-        "git",
-        "status",
-        "--porcelain",
-        "--",
-        ".",
-        ":!RELIABILITY.json",
-        f":!{DOCUMENT.relative_to(ROOT)}",
-    )
-    return _output(described) + ("-dirty" if _output(changed) else "")
-
-
-def _output(command: tuple[str, ...]) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    """The checkout's commit; see there."""
+    return checkout.commit([FILE, DOCUMENT])
