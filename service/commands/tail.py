@@ -11,6 +11,7 @@ from service.config import Account
 from service.ledger.read.admin.deliveries import MOST_ENTITIES
 from service.ledger.write.log import Quarantined, Stored
 from service.live.text.effects import effects
+from service.telemetry.delivery_id import stored_id
 
 POLL_SECONDS: Final = 0.5
 """How often new deliveries are looked for."""
@@ -36,7 +37,8 @@ def line(
     what = "; ".join(changes[:MOST_ENTITIES] + more) or nothing
     conflict = f" (CONFLICT: the id of delivery {stored.conflicts_with}, another body)"
     mark = "" if stored.conflicts_with is None else conflict
-    return f"{account.id}/{stored.number} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
+    name = stored_id(account.id, stored.number)
+    return f"{name} {iso(stored.received_at, account.zone)}{mark} {printable(what)}"
 
 
 def full(stored: Stored, account: Account, quarantined: Sequence[Quarantined]) -> Iterator[str]:

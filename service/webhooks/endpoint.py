@@ -26,6 +26,7 @@ from service.ledger.write.writer import Writer
 from service.metrics import Metrics
 from service.model import Decoded, Delivery, Request, Source
 from service.problems import DEFECT, Message, Problem, Receive, Send
+from service.telemetry.delivery_id import refused_id, stored_id
 from service.webhooks.body import Disconnected, TooLarge, TooSlow
 from service.webhooks.budget import OverBudget
 from service.webhooks.decoding import Sender
@@ -192,9 +193,9 @@ class WebhookEndpoint:
                 account.id,
                 outcome.number,
                 outcome.conflicts_with,
-                extra={"account": account.id, "delivery": f"{account.id}/{outcome.number}"},
+                extra={"account": account.id, "delivery": stored_id(account.id, outcome.number)},
             )
-        delivery = f"{account.id}/{outcome.number}"
+        delivery = stored_id(account.id, outcome.number)
         if _log.isEnabledFor(logging.DEBUG):
             about = {"account": account.id, "delivery": delivery, "seq": outcome.seq}
             _log.debug("%s: %s at seq %d", delivery, outcome.status, outcome.seq, extra=about)
@@ -202,7 +203,7 @@ class WebhookEndpoint:
 
     def _refused(self, number: int) -> str:
         """The id of a delivery that is not stored: of no account, and of this process alone."""
-        return f"refused-{self._process}-{number}"
+        return refused_id(self._process, number)
 
     def _about(self, number: int, known: Sender | None) -> Mapping[str, str]:
         delivery = {"delivery": self._refused(number)}

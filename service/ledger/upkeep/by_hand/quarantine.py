@@ -17,6 +17,7 @@ from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit
 from service.model import Delivery, Rejection
 from service.operator_error import OperatorError, Unknown
+from service.telemetry.delivery_id import stored_id
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Quarantine:
         """Try a delivery again; raises as `retry` does."""
         retried = await in_time(lambda: retry(self._database, account, number, self._clock))
         told = "; ".join(rejection.error for rejection in retried.rejections)
-        about = {"account": account.id, "delivery": f"{account.id}/{number}"}
+        about = {"account": account.id, "delivery": stored_id(account.id, number)}
         _log.info("%s was tried again: %s", about["delivery"], told or "applied", extra=about)
         if retried.head is not None:
             self._tell(retried.head)
@@ -110,7 +111,7 @@ class Quarantine:
     async def drop(self, account: Account, number: int) -> None:
         """Remove a delivery from quarantine; raises as `drop` does."""
         dropped = await in_time(lambda: drop(self._database, account, number))
-        about = {"account": account.id, "delivery": f"{account.id}/{number}"}
+        about = {"account": account.id, "delivery": stored_id(account.id, number)}
         _log.info("%s was dropped from quarantine", about["delivery"], extra=about)
         self._tell(dropped.head)
 
