@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -54,10 +54,8 @@ from service.problems import DEFECT, Problem
 from service.served.configuration import Served
 from service.sync.accounts import SyncedAccounts
 from service.sync.syncs import Syncs
+from service.telemetry.tracing import UNTRACED, Tracing
 from service.webhooks.endpoint import WebhookEndpoint
-
-if TYPE_CHECKING:  # imported by who has other nodes
-    from service.ledger.upkeep.follow import Follower
 
 _REFUSED: Final = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
@@ -90,33 +88,33 @@ class Service:
         self.served.replace(config)
 
 
-def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: Tell | None = None) -> Service:
+def create_app(
+    config: Config,
+    clock: Clock,
+    streams: int = MAX_STREAMS,
+    tell: Tell | None = None,
+    tracing: Tracing = UNTRACED,
+) -> Service:
     """Put a service together on a database that is migrated and prepared. There are file descriptors for so
     many `streams` of events. An invented office can `tell` what happens in it."""
     served = Served(config)
     accounts = served.accounts
     database = Database(config.database_url, serving=True)
     metrics = Metrics()
-    writer = Writer(database, dict(accounts), clock, metrics.commit)
+    writer = Writer(database, dict(accounts), clock, metrics.commit, tracing=tracing)
     ticker = Ticker(database, accounts, writer, clock)
     readers = Readers.of(database, accounts, clock)
-    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams)
+    hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams, tracing)
     synced = SyncedAccounts(accounts, Syncs(database, writer, clock, metrics))
     screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
-    retention, soundness = Retention(database, config.keep_bodies_days, clock), Soundness(database, clock)
-    follower = _follower(config, database, hub, clock)
-    metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
+    retention = Retention(database, config.keep_bodies_days, clock)
+    soundness = Soundness(database, clock)
 
     on_seq: list[OnSeq] = [hub.on_seq, synced.on_seq]
     brake = Brake(clock, metrics.failed_proof)
     runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run]
-    runs += [synced.run, metrics.run]
-    writer.on_commit += [_seqs_to(on_seq), ticker.on_commit]
-    _tell_of_troubles(writer, ticker, hub, soundness)
-    if follower is not None:
-        follower.on_seq += on_seq
-        on_seq.append(follower.announce)
-        runs.append(follower.run)
+    runs += [synced.run, metrics.run, *_with_other_nodes(config, database, hub, clock, on_seq)]
+    _subscribe(writer, ticker, hub, soundness, metrics, on_seq)
     classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     served.on_accounts += [part.on_accounts for part in (endpoint, hub, ticker, refused, synced)]
@@ -132,8 +130,13 @@ def create_app(config: Config, clock: Clock, streams: int = MAX_STREAMS, tell: T
     return Service(app, writer, hub, metrics, served, clock)
 
 
-def _tell_of_troubles(writer: Writer, ticker: Ticker, hub: Hub, soundness: Soundness) -> None:
-    """Have those told that nothing can be stored, that the clock was set, that a page is damaged."""
+def _subscribe(
+    writer: Writer, ticker: Ticker, hub: Hub, soundness: Soundness, metrics: Metrics, on_seq: list[OnSeq]
+) -> None:
+    """Have those told of commits, that nothing can be stored, that the clock was set, that a page is
+    damaged."""
+    metrics.watch(lambda: writer.depth, lambda: hub.streams, lambda: writer.storing, lambda: soundness.gauge)
+    writer.on_commit += [_seqs_to(on_seq), ticker.on_commit]
     writer.on_storing.append(hub.on_storing)
     ticker.on_set.append(hub.on_clock_set)
     writer.on_fault.append(soundness.on_fault)
@@ -209,13 +212,19 @@ def _lifespan(
     return lifespan
 
 
-def _follower(config: Config, database: Database, hub: Hub, clock: Clock) -> Follower | None:
-    """The follower of other nodes' commits; None on SQLite, which has no other nodes."""
+def _with_other_nodes(
+    config: Config, database: Database, hub: Hub, clock: Clock, on_seq: list[OnSeq]
+) -> list[Run]:
+    """Hand other nodes' commits to the subscribers, and tell the nodes of those here; what runs for that.
+    SQLite has no other nodes."""
     if database.is_sqlite:
-        return None
+        return []
     from service.ledger.upkeep.follow import Follower
 
-    return Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
+    follower = Follower(database, config.listen_url or config.database_url, lambda: hub.watched, clock)
+    follower.on_seq += on_seq
+    on_seq.append(follower.announce)
+    return [follower.run]
 
 
 def _admin(

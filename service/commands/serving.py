@@ -41,7 +41,7 @@ from service.live.http.happening import Tell
 from service.telemetry import logs, tracing
 
 if TYPE_CHECKING:  # imported only where traces are wanted
-    from service.telemetry import spans
+    from service.telemetry.spans import Traces
 
 _ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
 
@@ -201,7 +201,8 @@ def _server(
     manager: ServiceManager = NOBODY,
 ) -> tuple[Server, Service]:
     shares = descriptors.shares(descriptors.raise_limit())
-    service = create_app(config, clock, shares.streams, tell)
+    traces = _traces(config)
+    service = create_app(config, clock, shares.streams, tell, traces or tracing.UNTRACED)
     gc.freeze()  # it lives as long as the process, and need not be looked through
     gc.set_threshold(*GARBAGE)
     service.writer.on_fault.append(on_fault)
@@ -211,7 +212,7 @@ def _server(
         service.hub.close()
 
     server = Server(
-        _traced(service, config),
+        service.app if traces is None else traces.around(service.app),
         host,
         0,
         stopping,
@@ -223,12 +224,10 @@ def _server(
     return server, service
 
 
-def _traced(service: Service, config: Config) -> spans.App:
-    """The service's application; with traces, if the environment asks for them."""
+def _traces(config: Config) -> Traces | None:
+    """Where traces go, if the environment asks for them."""
     if not tracing.is_wanted(os.environ):
-        return service.app
+        return None
     from service.telemetry.spans import Traces, provider
 
-    traces = Traces(provider(os.environ), config.root_path)
-    service.writer.traces = service.hub.traces = traces
-    return traces.around(service.app)
+    return Traces(provider(os.environ), config.root_path)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -60,8 +58,8 @@ async def test_a_request_leads_to_its_commit_and_that_to_its_frame_and_nothing_s
     database.close()
     exporter, spans = InMemorySpanExporter(), TracerProvider()
     spans.add_span_processor(SimpleSpanProcessor(exporter))
-    service, traces = create_app(config, SystemClock()), Traces(spans)
-    service.writer.traces = service.hub.traces = traces
+    traces = Traces(spans)
+    service = create_app(config, SystemClock(), tracing=traces)
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     server = Companion(traces.around(service.app), "127.0.0.1", 0, service.hub.close, url.set_result)
     task = asyncio.create_task(server.serve())
@@ -115,14 +113,9 @@ def test_traces_are_wanted_if_the_environment_says_where_to(monkeypatch: pytest.
 
 def test_serve_sends_traces_only_if_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     config = parse({"accounts": [OFFICE]}, {})
-    service: Any = SimpleNamespace(
-        app=object(), writer=SimpleNamespace(traces=None), hub=SimpleNamespace(traces=None)
-    )
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
-    assert serving._traced(service, config) is service.app
-    assert service.writer.traces is service.hub.traces is None
+    assert serving._traces(config) is None
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    assert serving._traced(service, config) is not service.app
-    assert isinstance(service.writer.traces, Traces)
-    assert service.writer.traces is service.hub.traces
-    service.writer.traces._spans.shutdown()
+    traces = serving._traces(config)
+    assert isinstance(traces, Traces)
+    traces._spans.shutdown()

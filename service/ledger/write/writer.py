@@ -16,7 +16,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -29,9 +29,7 @@ from service.ledger.write.heads import CLOCK_SKEW, Head
 from service.ledger.write.outcome import Outcome
 from service.ledger.write.queue import ANSWER_SECONDS, Adoption, Batch, Queue, answer
 from service.model import Delivery, Micros
-
-if TYPE_CHECKING:  # imported by who wants traces
-    from service.telemetry.spans import Traces
+from service.telemetry.tracing import UNTRACED, Tracing
 
 _WATCH_SECONDS: Final = 0.5
 """Between two looks at the thread."""
@@ -93,6 +91,7 @@ class Writer:
         clock: Read once for each transaction.
         measure: See `Measure`.
         patience: Seconds that a sender may wait before it is told to try again.
+        tracing: Follows each delivery to its commit.
 
     Attributes:
         on_commit: The subscribers; see `OnCommit`. They are called before the senders are answered.
@@ -100,7 +99,6 @@ class Writer:
         on_storing: Called on the event loop after `storing` changed.
         on_fault: Called on the event loop with what is wrong with the database itself: a page is damaged, or
             its file is no longer at its path.
-        traces: Follows each delivery to its commit; None: nobody asks for that.
     """
 
     def __init__(
@@ -110,14 +108,15 @@ class Writer:
         clock: Clock,
         measure: Measure = lambda _deliveries, _seconds: None,
         patience: float = ANSWER_SECONDS,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self.on_commit: list[OnCommit] = []
-        self.traces: Traces | None = None
         self.storing = True
         self.on_storing: list[Callable[[], None]] = []
         self.on_fault: list[Callable[[Fault], None]] = []
         self._committer = Committer(database, accounts, clock)
         self._clock = clock
+        self._tracing = tracing
         self._measure = measure
         self._queue = Queue(patience)
         self._shown_at = self._queue.now()
@@ -165,8 +164,7 @@ class Writer:
             Unavailable: The database is away; the sender must try again. (From the future.)
         """
         future = self._queue.add(delivery)
-        if self.traces is not None:
-            self.traces.submitted(delivery, future)
+        self._tracing.submitted(delivery, future)
         return future
 
     def tick(self, skew: Micros = CLOCK_SKEW) -> asyncio.Future[int]:
@@ -221,7 +219,7 @@ class Writer:
         return replace(committed, stored=_is_stored(committed), fault=fault)
 
     def _store(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
-        with contextlib.nullcontext() if self.traces is None else self.traces.committing(deliveries):
+        with self._tracing.committing(deliveries):
             return self._committer.commit(deliveries)
 
     def _adopt(self, adoption: Adoption) -> _Committed:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -34,9 +33,7 @@ from service.live.stream.reading import Reading, read, updated
 from service.live.stream.subscriber import Subscriber
 from service.live.stream.turns import Turns
 from service.live.stream.watch import Watch
-
-if TYPE_CHECKING:  # imported by who wants traces
-    from service.telemetry.spans import Traces
+from service.telemetry.tracing import UNTRACED, Tracing
 
 HEARTBEAT_SECONDS: Final = 5.0
 """Between two heartbeats."""
@@ -66,10 +63,10 @@ class Hub:
         accounts: By id.
         is_storing: Whether the service can store what comes in.
         streams: How many streams there are file descriptors for.
+        tracing: Follows commits to their frames.
 
     Attributes:
         places: Who has which streams open.
-        traces: Follows commits to their frames; None: nobody asks for that.
     """
 
     def __init__(
@@ -79,8 +76,9 @@ class Hub:
         clock: Clock,
         is_storing: Callable[[], bool] = lambda: True,
         streams: int = MAX_STREAMS,
+        tracing: Tracing = UNTRACED,
     ) -> None:
-        self.traces: Traces | None = None
+        self._tracing = tracing
         self.places = Places(min(streams, MAX_STREAMS))
         self._reader = reader
         self.is_storing = is_storing
@@ -189,7 +187,7 @@ class Hub:
             began = self._clock.monotonic()
             pause_seconds = RETRY_SECONDS  # without heartbeats, subscribers see the age of their figures
             try:
-                with nullcontext() if self.traces is None else self.traces.showing(watch.account.id):
+                with self._tracing.showing(watch.account.id):
                     await self._update(watch)
             except Unavailable as error:
                 _log.warning(
