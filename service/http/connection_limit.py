@@ -3,7 +3,9 @@
 Here a stranger is a connection on which no request has been answered with 2xx. The most idle stranger goes
 first, then the most idle of the others that wait for their next request, and last the strangers that have
 only just come, for the next honest client is one of them. A connection that the service owes an answer is
-never closed, nor is an event stream. Addresses do not count, because behind a proxy all clients have one.
+never closed, nor is an event stream, nor one whose request may not have been read yet. If there is no other,
+nobody is closed, and those that come wait until they are accepted. Addresses do not count, because behind a
+proxy all clients have one.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ MAX_HELD: Final = 32 * 1024 * 1024
 
 NEW_SECONDS: Final = 1.0
 """How long a stranger that sends nothing may still be a client whose request is on its way."""
+
+TURN_SECONDS: Final = 0.1
+"""How long a connection has in any case to send its request, so that a flood of others cannot close it before
+the event loop has read what it sent."""
 
 TOLD_SECONDS: Final = 60.0
 """The least time between two log lines of one cause."""
@@ -76,13 +82,19 @@ class ConnectionLimit:
         self._holding: OrderedDict[Limited, int] = OrderedDict()
         self._held = 0
 
-    def opened(self, connection: Limited) -> None:
-        """Note a new connection. Over the limit another one is closed, or this one if none may be."""
+    def has_room(self) -> bool:
+        """Whether one more connection may be accepted, if need be because another one may be closed."""
+        return self._open < self._most or self._most_idle() is not None
+
+    def accepted(self) -> None:
+        """Count a new connection. Over the limit the most idle one is closed."""
         self._open += 1
-        if self._open > self._most and not self.close_most_idle():
-            self._close(connection)
-        else:
-            self._strangers[connection] = self._now()
+        if self._open > self._most:
+            self.close_most_idle()
+
+    def opened(self, connection: Limited) -> None:
+        """Note a connection that was accepted, and whose turn it is to send something."""
+        self._strangers[connection] = self._now()
 
     def serving(self, connection: Limited) -> None:
         """Note that a request is complete, and that its answer is not."""
@@ -109,19 +121,24 @@ class ConnectionLimit:
         self._open -= 1
         self._forget(connection)
 
-    def close_most_idle(self) -> bool:
-        """Close one connection; False if none may be closed."""
-        latest = self._now() - NEW_SECONDS
+    def close_most_idle(self) -> None:
+        """Close one connection, if one may be closed."""
+        connection = self._most_idle()
+        if connection is not None:
+            self._close(connection)
+
+    def _most_idle(self) -> Limited | None:
+        """The connection that goes first; None if none may be closed."""
+        now = self._now()
         for idle, since in (
-            (self._strangers, latest),
+            (self._strangers, now - NEW_SECONDS),
             (self._waiting, math.inf),
-            (self._strangers, math.inf),
+            (self._strangers, now - TURN_SECONDS),
         ):
             connection = next(iter(idle), None)
             if connection is not None and idle[connection] <= since:
-                self._close(connection)
-                return True
-        return False
+                return connection
+        return None
 
     def _close(self, connection: Limited) -> None:
         self._forget(connection)

@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 
+from service.http.acceptor import Acceptor
 from service.http.around.unnamed_proxy import UnnamedProxy
 from service.http.connection import Connection
-from service.http.connection_limit import ConnectionLimit, Seldom
-from service.http.listening import BACKLOG
+from service.http.connection_limit import ConnectionLimit
+from service.http.listening import listen
 
 GRACE_SECONDS: Final = 10
 """How long requests may take to finish at shutdown. An int, because uvicorn wants one."""
@@ -28,10 +28,8 @@ GRACE_SECONDS: Final = 10
 FEW: Final = 100
 """Connections of a server that nobody gave more."""
 
-AT_ONCE: Final = 32
-"""Connections that are accepted before others get their turn. asyncio takes the backlog for this number."""
-
-_log = logging.getLogger(__name__)
+DATE_SECONDS: Final = 1.0
+"""How often the `Date` of the answers changes; nothing else wakes a server that nobody asks for anything."""
 
 
 def address(host: str, listening: socket.socket) -> str:
@@ -55,7 +53,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: Callable[..., Any],
+        app: Callable[..., object],
         host: str,
         port: int,
         end_streams: Callable[[], None],
@@ -64,9 +62,7 @@ class Server(uvicorn.Server):
         on_closed: Callable[[str], None] = lambda _cause: None,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
-        now = time.monotonic
-        self._limit = ConnectionLimit(connections, now, lambda: on_closed("no_room"))
-        self._accept_failed = Seldom(now)
+        self._limit = ConnectionLimit(connections, time.monotonic, lambda: on_closed("no_room"))
         config = uvicorn.Config(
             app if trusted_proxies else UnnamedProxy(app),
             host=host,
@@ -80,47 +76,56 @@ class Server(uvicorn.Server):
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
             timeout_graceful_shutdown=GRACE_SECONDS,
-            backlog=AT_ONCE,
         )
         super().__init__(config)
         self._end_streams = end_streams
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+        self._acceptors: list[Acceptor] = []
 
     def stop(self) -> None:
         """Shut down as on a signal; called on the event loop."""
-        self._end_streams()
         self.should_exit = True
+        self._end_streams()
+        self._ending.set()
 
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Listen, then report the URL."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections, on a socket of our own if none is given, then report the URL."""
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._on_loop_error)
-        await super().startup(sockets)
-        if self.started:
-            for listening in self.servers[0].sockets:
-                with listening.dup() as same:
-                    same.listen(BACKLOG)
-            self._on_started(address(self.config.host, self.servers[0].sockets[0]))
-
-    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Make room when a connection cannot be accepted. asyncio reports this for each try, and tries again
-        after a second."""
-        if "accept()" not in context["message"]:
-            loop.default_exception_handler(context)
+        await super().startup(sockets=[])
+        if not self.started:
             return
-        self._limit.close_most_idle()
-        if count := self._accept_failed.count():
-            _log.error("connections cannot be accepted (%d times): %s", count, context.get("exception"))
+        listening = [listen(self.config.host, self.config.port)] if sockets is None else sockets
+        for one in listening:
+            self._acceptors.append(Acceptor(one, self._connection, self._limit, self._loop))
+        self._on_started(address(self.config.host, listening[0]))
+
+    def _connection(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    async def main_loop(self) -> None:
+        """Wait for the end. uvicorn's own looks for it ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), DATE_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more connections, and let those that there are finish."""
+        for acceptor in self._acceptors:
+            await acceptor.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's two
-        """End the streams before the server waits for its connections. The exit code is 0: a requested stop
-        is no failure."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._end_streams)
+        """Shut down, and end the streams before the server waits for its connections. The exit code is 0: a
+        requested stop is no failure."""
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.stop)
 
 
 class Companion(Server):

@@ -31,5 +31,5 @@ async def served(
     async with asyncio.timeout(seconds):
         serving = asyncio.create_task(server.serve())
         yield server, int((await address).rpartition(":")[2])
-        server.should_exit = True
+        server.stop()
         await serving

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service.http import connection_limit
+from service.http import acceptor, connection_limit
 from service.http.connection import Connection
-from service.http.connection_limit import MAX_HELD, ConnectionLimit
+from service.http.connection_limit import MAX_HELD, TURN_SECONDS, ConnectionLimit
 from service.http.limits import MAX_UNREAD
 from tests.http.served import REQUEST, hello, served
 
@@ -44,14 +45,24 @@ class Crowd:
         self.closed += 1
 
     def connections(self, number: int) -> list[Limited]:
-        connections = [Limited(self.limit) for _ in range(number)]
-        for connection in connections:
-            self.limit.opened(connection)
+        """So many new ones, as long as there is room."""
+        connections: list[Limited] = []
+        while len(connections) < number and self.limit.has_room():
+            connections.append(Limited(self.limit))
+            self.limit.accepted()
+            self.limit.opened(connections[-1])
         return connections
 
 
 def cut(connections: list[Limited]) -> list[bool]:
     return [connection.is_cut for connection in connections]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same limits in less time."""
+    monkeypatch.setattr(acceptor, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(connection_limit, "TURN_SECONDS", 0.01)
 
 
 def test_the_most_idle_stranger_goes_first() -> None:
@@ -71,6 +82,7 @@ def test_then_one_that_has_proven_something_and_then_a_stranger_that_has_just_co
         crowd.limit.idle(connection, proven=True)
     crowd.now = 2.0
     for closed in (2, 0, 1, 3, 4):
+        crowd.now += TURN_SECONDS
         connections += crowd.connections(1)
         assert [connection for connection in connections if connection.is_cut][-1:] == [
             connections[closed]
@@ -84,9 +96,19 @@ def test_one_that_is_owed_an_answer_is_never_closed() -> None:
     connections = crowd.connections(3)
     for connection in connections:
         crowd.limit.serving(connection)
+    crowd.now = 2.0
+    assert not crowd.limit.has_room()
+    crowd.limit.close_most_idle()
+    assert cut(connections) == [False, False, False]
+
+
+def test_one_whose_request_may_not_have_been_read_stays_and_those_that_come_wait() -> None:
+    crowd = Crowd()
+    connections = crowd.connections(4)
+    assert cut(connections) == [False, False, False]
+    crowd.now = TURN_SECONDS
     connections += crowd.connections(1)
-    assert cut(connections) == [False, False, False, True]
-    assert not crowd.limit.close_most_idle()
+    assert cut(connections) == [True, False, False, False]
 
 
 def test_who_has_left_makes_room() -> None:
@@ -114,13 +136,17 @@ def test_all_that_is_held_has_a_limit() -> None:
 def test_a_crowd_is_told_at_once_and_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     crowd = Crowd()
     crowd.connections(3)
-    crowd.connections(500)
+    crowd.now = 2.0
+    for _ in range(500):
+        crowd.now += TURN_SECONDS
+        crowd.connections(1)
     assert len(caplog.records) == 1
-    crowd.now = 61.0
+    crowd.now = 63.0
     crowd.connections(1)
     assert "closed 500 of the most idle" in caplog.records[1].getMessage()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_strangers_make_room_and_streams_and_requests_under_way_stay(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -161,23 +187,71 @@ async def test_strangers_make_room_and_streams_and_requests_under_way_stay(
             writer.close()
 
 
-async def test_connections_that_cannot_be_accepted_are_told_once_a_minute(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.usefixtures("impatient")
+async def test_who_finds_no_room_waits_until_an_answer_is_complete() -> None:
+    began, released = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            began.release()
+            await released.wait()
+            await hello(scope, receive, send)
+
+    causes: list[str] = []
+    async with served(slow, connections=3, closed=causes) as (_, port):
+        clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+        for _, asked in clients:
+            asked.write(REQUEST)
+        for _ in range(3):
+            await began.acquire()
+        await asyncio.sleep(0.05)
+        assert began.locked(), "more requests were begun than there are connections"
+        assert causes == []
+        released.set()
+        for answered, asked in clients:
+            assert (await answered.readuntil(b"hi")).startswith(b"HTTP/1.1 200 OK")
+            asked.close()
+
+
+@dataclass
+class Failing:
+    """A listening socket that cannot accept a number of times."""
+
+    listening: socket.socket
+    failures: int
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self.listening.accept()
+
+    def fileno(self) -> int:
+        return self.listening.fileno()
+
+    def close(self) -> None:
+        self.listening.close()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_connections_that_cannot_be_accepted_are_told_once_a_minute_and_come_later(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     causes: list[str] = []
-    async with served(hello, closed=causes) as (_, port):
+    async with served(hello, closed=causes) as (server, port):
         _, idle = await asyncio.open_connection("127.0.0.1", port)
         reader, asked = await asyncio.open_connection("127.0.0.1", port)
         asked.write(REQUEST)
         await reader.readuntil(b"hi")
-        idle.write(b"G")
-        await idle.drain()
-        error = OSError(errno.EMFILE, "Too many open files")
-        context = {"message": "socket.accept() out of system resource", "exception": error}
-        for _ in range(1000):
-            asyncio.get_running_loop().call_exception_handler(context)
-        idle.close()
-        asked.close()
+        accepting = server._acceptors[0]
+        failing = Failing(accepting._listening, 100)
+        monkeypatch.setattr(accepting, "_listening", failing)
+        late, said = await asyncio.open_connection("127.0.0.1", port)
+        said.write(REQUEST)
+        await late.readuntil(b"hi")
+        assert failing.failures == 0
+        for writer in (idle, asked, said):
+            writer.close()
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert errors == ["connections cannot be accepted (1 times): [Errno 24] Too many open files"]
     assert causes == ["no_room", "no_room"]
@@ -203,6 +277,7 @@ async def test_an_answer_that_nobody_reads_makes_room_first_unless_it_is_a_strea
 
     monkeypatch.setattr(Connection, "pause_writing", pausing)
     monkeypatch.setattr(connection_limit, "NEW_SECONDS", 0.0)
+    monkeypatch.setattr(connection_limit, "TURN_SECONDS", 0.0)
     async with served(app, connections=2) as (server, port):
         deaf, asked = await asyncio.open_connection("127.0.0.1", port)
         asked.write(REQUEST)

@@ -12,6 +12,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.http.connection import Connection
+from service.http.connection_limit import TURN_SECONDS
 from service.http.cycle import Cycle
 from service.http.handover import HandedOver
 from service.http.limits import MAX_IGNORED
@@ -140,7 +141,7 @@ async def test_a_client_that_reads_nothing_delays_no_shutdown(monkeypatch: pytes
     async with screen(app) as opened:
         opened.sink.write(b"x" * FLOOD)
         opened.sink.close()
-        opened.server.should_exit = True
+        opened.server.stop()
         await app.lost.wait()
 
 
@@ -161,10 +162,15 @@ async def test_what_the_client_sends_is_thrown_away_up_to_a_limit(request_too: b
 async def test_a_stream_is_never_closed_to_make_room() -> None:
     app = Streams()
     async with screen(app, connections=1) as opened:
-        late = await asyncio.open_connection(*opened.writer.get_extra_info("peername"))
-        assert await late[0].read() == b""
-        late[1].close()
+        _, late = await asyncio.open_connection(*opened.writer.get_extra_info("peername"))
+        late.write(REQUEST)
+        await asyncio.sleep(2 * TURN_SECONDS)
+        assert app.sinks.empty()
         assert not app.lost.is_set()
+        opened.writer.close()
+        await app.sinks.get()
+        app.lost.clear()
+        late.close()
 
 
 async def test_the_connection_of_a_client_that_has_gone_is_not_handed_over() -> None:

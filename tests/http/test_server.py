@@ -8,11 +8,13 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from service.http import server
 from service.http.connection import Connection
 from service.http.server import Server
 from tests.http.served import REQUEST, hello, served
@@ -42,11 +44,11 @@ class Flood:
 @asynccontextmanager
 async def deaf_client(flood: Flood) -> AsyncIterator[Server]:
     """A server with a client that reads nothing of the response to its request."""
-    async with served(flood) as (server, port):
+    async with served(flood) as (serving, port):
         with socket.create_connection(("127.0.0.1", port)) as deaf:
             deaf.sendall(REQUEST)
             await flood.began.wait()
-            yield server
+            yield serving
 
 
 async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +63,9 @@ async def test_a_client_that_reads_nothing_delays_no_shutdown(
 ) -> None:
     monkeypatch.setattr(Connection, "leave_seconds", 0.05)
     flood = Flood()
-    async with deaf_client(flood) as server:
+    async with deaf_client(flood) as serving:
         assert not flood.disconnected.is_set()
-        server.should_exit = True
+        serving.stop()
         await flood.disconnected.wait()
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
@@ -129,3 +131,21 @@ async def test_a_kept_alive_connection_may_wait_longer_for_its_next_request(
             assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 OK")
         writer.close()
     assert deadlines == [None, None]
+
+
+async def test_a_server_that_nobody_asks_wakes_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the `Date` of its answers."""
+    monkeypatch.setattr(server, "DATE_SECONDS", 0.05)
+    ticks: list[float] = []
+    on_tick = Server.on_tick
+
+    async def ticked(self: Server, counter: int) -> bool:
+        ticks.append(asyncio.get_running_loop().time())
+        return await on_tick(self, counter)
+
+    monkeypatch.setattr(Server, "on_tick", ticked)
+    async with served(hello):
+        while len(ticks) < 4:
+            await asyncio.sleep(0.01)
+    between = [later - earlier for earlier, later in pairwise(ticks[:4])]
+    assert min(between) >= 0.04
