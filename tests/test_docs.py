@@ -109,13 +109,14 @@ def test_the_example_has_every_setting() -> None:
         assert re.search(rf"^(# )?({name} =|\[+(accounts\.)?{name}\]+)", example, re.MULTILINE), name
 
 
-def test_the_operations_manual_has_every_metric_and_no_other() -> None:
+@pytest.mark.parametrize("document", ["docs/how-to/operations.md", "docs/how-to/operations.ru.md"])
+def test_the_operations_manual_has_every_metric_and_no_other(document: str) -> None:
     exposed = {
         metric.name + ("_total" if metric.type == "counter" else "")
         for metric in Metrics().families(Standings())
         if not metric.name.startswith("process_")
     }
-    documented = set(re.findall(r"`(lossboard_\w+)", text("docs/how-to/operations.md")))
+    documented = set(re.findall(r"`(lossboard_\w+)", text(document)))
     assert documented == exposed
 
 
@@ -151,10 +152,3 @@ def test_the_layout_names_what_is_there() -> None:
 
 def test_the_live_protocol_gives_the_right_heartbeat() -> None:
     assert f"every {HEARTBEAT_SECONDS:g} seconds" in text("docs/reference/live-protocol.md")
-
-
-def test_the_installation_is_the_same_in_both_languages() -> None:
-    def commands(document: str) -> list[str]:
-        return re.findall(r"^\$ (.*)$", text(document), re.MULTILINE)
-
-    assert commands("docs/how-to/install.ru.md") == commands("docs/how-to/install.md") != []
