@@ -45,6 +45,12 @@ ip link set lo up
 cd "$1"; shift 2; exec chroot --userspec=10001:10001 . /usr/bin/env -i --chdir=/var/lib/lossboard "$@"
 """
 
+_ENTER: Final = """set -eu
+mount --make-rprivate /; mount --bind "$1" "$1"; mount -t proc proc "$1/proc"; mount --bind /dev "$1/dev"
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; unset PIP_FIND_LINKS
+exec chroot "$1" /usr/bin/bash -c "$2"
+"""
+
 _BOOT: Final = """set -eu
 mount --make-rprivate /; mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"; mount -t sysfs sysfs "$1/sys"; mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
@@ -64,6 +70,11 @@ class Machine:
     """The image that was built in a folder."""
 
     folder: Path
+
+    @property
+    def debian(self) -> Path:
+        """The root that the image is built on."""
+        return self.folder / "debian"
 
     @contextlib.contextmanager
     def container(self) -> Iterator[Path]:
@@ -94,7 +105,8 @@ def made(folder: Path) -> Machine:
     assert os.geteuid() == 0, "this makes namespaces and needs root"
     if missing := [name for name in ("buildah", "debootstrap") if program(name) is None]:
         install(missing)
-    machine, debian = Machine(folder), str(folder / "debian")
+    machine = Machine(folder)
+    debian = str(machine.debian)
     kept = f'[storage]\ndriver = "vfs"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/images"\n'
     (folder / "storage.conf").write_text(kept, encoding="utf-8")
     packages = "ca-certificates,python3,python3-venv,python3-pip,systemd,dbus-broker"
@@ -120,6 +132,12 @@ def read_only(root: Path, data: Path, *command: str) -> list[str]:
     """The command that runs one in a container: without rights, on a read-only root, with a folder for its
     data and a network of its own."""
     return [*OWN, "sh", "-c", _READ_ONLY, "run", str(root), str(data), *command]
+
+
+def entered(root: Path, script: str) -> list[str]:
+    """The command that runs a script of bash as root in a root's folder `/checkout`, with the network."""
+    own = ("unshare", "--kill-child", "--mount", "--pid", "--fork")
+    return [*own, "sh", "-c", _ENTER, "enter", str(root), f"set -e; cd /checkout; {script}"]
 
 
 def booted(root: Path) -> list[str]:
