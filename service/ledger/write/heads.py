@@ -71,6 +71,7 @@ def fingerprint_of(account: Account) -> str:
 
 _SELECT = select(*HEADS.c)
 _HEAD = Prepared(_SELECT.where(HEADS.c.account == bindparam("account")))
+_HEADS = _SELECT.where(in_list(HEADS.c.account, "accounts"))
 _LOCKED = _SELECT.order_by(HEADS.c.account).with_for_update()
 _LOCKED_HEAD = Prepared(_LOCKED.where(HEADS.c.account == bindparam("account")))
 _LOCKED_HEADS = Prepared(_LOCKED.where(in_list(HEADS.c.account, "accounts")))
@@ -87,6 +88,11 @@ def head(connection: Connection, account: str) -> Head | None:
     """The head row of an account; None if there is none."""
     rows = _HEAD.rows(connection, {"account": account})
     return Head(*rows[0]) if rows else None
+
+
+def read_all(connection: Connection, accounts: Collection[str]) -> dict[str, Head]:
+    """The head rows of those accounts that have one, by account."""
+    return {row[0]: Head(*row) for row in connection.execute(_HEADS, {"accounts": accounts})}
 
 
 def locked(connection: Connection, accounts: Collection[str]) -> dict[str, Head]:

@@ -6,7 +6,7 @@ that the answer to an earlier call does not settle it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -26,7 +26,7 @@ from service.ledger.database.engine import Upsert
 from service.ledger.database.in_list import in_list
 from service.ledger.database.statements.bulk import inserting
 from service.ledger.database.statements.prepared import Prepared
-from service.ledger.database.tables import DEALS, NEEDS, STATE, TASKS
+from service.ledger.database.tables import DEALS, HEADS, NEEDS, STATE, TASKS
 from service.model import FIELDS, Delivery, Entity, Instant, Need
 from service.projections.batch import Merged
 from service.projections.facts import DealFacts
@@ -185,10 +185,24 @@ def next_at(connection: Connection, account: str) -> Instant | None:
     return connection.execute(earliest).scalar()
 
 
-def count(connection: Connection, account: str, most: int | None = None) -> int:
-    """How many needs an account has; `most` at most, if given, so that no more are gone through."""
-    counted = select(NEEDS.c.id).where(NEEDS.c.account == account).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(counted)).scalar_one()
+def count(connection: Connection, account: str) -> int:
+    """How many needs an account has."""
+    return connection.execute(select(func.count()).where(NEEDS.c.account == account)).scalar_one()
+
+
+_SOME = (
+    select(NEEDS.c.id).where(NEEDS.c.account == HEADS.c.account).limit(bindparam("most")).correlate(HEADS)
+).subquery()
+_COUNTS = select(HEADS.c.account, select(func.count()).select_from(_SOME).scalar_subquery()).where(
+    in_list(HEADS.c.account, "accounts")
+)
+
+
+def counts(connection: Connection, accounts: Collection[str], most: int) -> dict[str, int]:
+    """How many needs accounts with a head row have, by account; `most` at most, so that no more of an account
+    are gone through."""
+    asked = {"accounts": accounts, "most": most}
+    return {row[0]: row[1] for row in connection.execute(_COUNTS, asked)}
 
 
 def hasten(connection: Connection, account: str, now: Instant) -> None:

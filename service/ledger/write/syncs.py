@@ -6,13 +6,15 @@ is stored with the place that it has reached, so that another process can take i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Column, Connection, or_, select, update
+from sqlalchemy import Column, Connection, bindparam, or_, select, update
 
 from service.ledger.database.engine import insert_into
+from service.ledger.database.in_list import in_list
 from service.ledger.database.tables import SYNCS
 from service.ledger.write import invalidations, troubles
 from service.ledger.write.heads import CLOCK_SKEW
@@ -69,7 +71,14 @@ class Sync:
 
 
 _RUN = SYNCS.c.run
+_ROWS = select(SYNCS.c.account, _RUN, SYNCS.c.synced_at, SYNCS.c.repaired)
+_OF_ACCOUNT = _ROWS.where(SYNCS.c.account == bindparam("account"))
+_OF_ACCOUNTS = _ROWS.where(in_list(SYNCS.c.account, "accounts"))
 _ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(SyncRun)
+
+NEVER: Final = Sync(None, None, 0)
+"""Of an account that was never synced."""
 
 
 def _ensure(connection: Connection, account: str) -> None:
@@ -101,12 +110,18 @@ def release(connection: Connection, account: str, holder: str) -> None:
 
 def read(connection: Connection, account: str) -> Sync:
     """An account's row, or that of an account that was never synced."""
-    columns = _RUN, SYNCS.c.synced_at, SYNCS.c.repaired
-    row = connection.execute(select(*columns).where(SYNCS.c.account == account)).one_or_none()
-    if row is None:
-        return Sync(None, None, 0)
-    run = None if row[0] is None else msgspec.json.decode(row[0], type=SyncRun)
-    return Sync(run, row.synced_at, row.repaired)
+    row = connection.execute(_OF_ACCOUNT, {"account": account}).one_or_none()
+    return NEVER if row is None else _sync(*row[1:])
+
+
+def read_all(connection: Connection, accounts: Collection[str]) -> dict[str, Sync]:
+    """The rows of accounts, by account; those that were never synced have none."""
+    rows = connection.execute(_OF_ACCOUNTS, {"accounts": accounts})
+    return {account: _sync(*columns) for account, *columns in rows}
+
+
+def _sync(run: str | None, synced_at: Instant | None, repaired: int) -> Sync:
+    return Sync(None if run is None else _DECODER.decode(run), synced_at, repaired)
 
 
 def begin(connection: Connection, account: str, run: SyncRun) -> SyncRun:

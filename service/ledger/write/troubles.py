@@ -6,11 +6,12 @@ Each write makes open boards read it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from sqlalchemy import Connection, bindparam, delete, not_, select
 
 from service.ledger.database.engine import insert_into
+from service.ledger.database.in_list import in_list
 from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import TROUBLES
 from service.ledger.write import invalidations
@@ -21,9 +22,15 @@ API_CODES: Final[frozenset[TroubleCode]] = frozenset(
 )
 """The troubles with the CRM's API. A subject has at most one of them."""
 
-
+_COLUMNS: Final = (
+    TROUBLES.c.code,
+    TROUBLES.c.subject,
+    TROUBLES.c.count,
+    TROUBLES.c.since,
+    TROUBLES.c.last_at,
+)
 _TROUBLES: Final = Prepared(
-    select(TROUBLES.c.code, TROUBLES.c.subject, TROUBLES.c.count, TROUBLES.c.since, TROUBLES.c.last_at)
+    select(*_COLUMNS)
     .where(TROUBLES.c.account == bindparam("account"))
     .order_by(TROUBLES.c.code, TROUBLES.c.subject)
 )
@@ -32,10 +39,22 @@ _TROUBLES: Final = Prepared(
 def read(connection: Connection, account: str) -> tuple[Trouble, ...]:
     """An account's troubles, by code and subject."""
     rows = _TROUBLES.rows(connection, {"account": account})
-    return tuple(
-        Trouble(cast("TroubleCode", code), subject, count, since, last_at)
-        for code, subject, count, since, last_at in rows
-    )
+    return tuple(Trouble(*row) for row in rows)
+
+
+_OF_ACCOUNTS = (
+    select(TROUBLES.c.account, *_COLUMNS)
+    .where(in_list(TROUBLES.c.account, "accounts"))
+    .order_by(TROUBLES.c.account, TROUBLES.c.code, TROUBLES.c.subject)
+)
+
+
+def read_all(connection: Connection, accounts: Collection[str]) -> dict[str, list[Trouble]]:
+    """The troubles of accounts by account, each as `read` gives them."""
+    told: dict[str, list[Trouble]] = {account: [] for account in accounts}
+    for account, *columns in connection.execute(_OF_ACCOUNTS, {"accounts": accounts}):
+        told[account].append(Trouble(*columns))
+    return told
 
 
 def tell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -33,14 +34,21 @@ class Health(NamedTuple):
     troubles: tuple[Trouble, ...]
 
 
-def health(connection: Connection, account: Account) -> Health:
-    """The health of an account."""
-    head = heads.head(connection, account.id)
-    return Health(
-        account,
-        head,
-        head is not None and heads.has_rules(head, account),
-        needs.count(connection, account.id, MANY_NEEDS),
-        syncs.read(connection, account.id),
-        troubles.read(connection, account.id),
-    )
+def health(connection: Connection, accounts: Sequence[Account]) -> list[Health]:
+    """The health of accounts, in their order; as many statements as for one account."""
+    ids = [account.id for account in accounts]
+    stored = heads.read_all(connection, ids)
+    wanted = needs.counts(connection, ids, MANY_NEEDS)
+    synced = syncs.read_all(connection, ids)
+    told = troubles.read_all(connection, ids)
+    return [
+        Health(
+            account,
+            head := stored.get(account.id),
+            head is not None and heads.has_rules(head, account),
+            wanted.get(account.id, 0),
+            synced.get(account.id, syncs.NEVER),
+            tuple(told[account.id]),
+        )
+        for account in accounts
+    ]

@@ -38,14 +38,18 @@ class AdminReader(AccountReader):
         """The health of the accounts after an id."""
         later = sorted(account_id for account_id in self._accounts if account_id > after)
         shown = later[:ACCOUNTS]
+        accounts = [self._accounts[account_id] for account_id in shown]
+        apart = self._database.is_sharded  # then a statement is for one account
         with self._database.reading() as connection:
-            rows = tuple(health(connection, self._accounts[account_id]) for account_id in shown)
+            groups = [[one] for one in accounts] if apart else [accounts]
+            rows = tuple(one for group in groups for one in health(connection, group))
         return AccountsPage(rows, shown[-1] if len(later) > ACCOUNTS else None)
 
     def account(self, account_id: str) -> Health:
         """The health of an account."""
         with self._begin(account_id) as begun:
-            return health(begun.connection, begun.account)
+            (only,) = health(begun.connection, [begun.account])
+            return only
 
     def deliveries(self, account_id: str, upto: int | None) -> list[Told]:
         """A page of deliveries, newest first; see `newest`."""
