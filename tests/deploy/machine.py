@@ -32,6 +32,9 @@ mkdir -p proc sys dev run tmp etc/ssl/certs
 cp /etc/resolv.conf etc/; cp /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
 printf 'root:x:0:0:root:/root:/bin/sh\\n' > etc/passwd; printf 'root:x:0:\\n' > etc/group
 ln -sf python3.13 usr/bin/python
+for kind in auth account password session; do
+  echo "$kind required pam_permit.so" > etc/pam.d/common-$kind
+done
 chroot . ldconfig
 """
 
@@ -67,13 +70,13 @@ exec env -i container=lossboard PATH=/usr/bin:/usr/sbin /usr/lib/systemd/systemd
 
 @dataclass(frozen=True)
 class Machine:
-    """The image that was built in a folder."""
+    """A root of Debian in a folder, and the image that is built on it."""
 
     folder: Path
 
     @property
     def debian(self) -> Path:
-        """The root that the image is built on."""
+        """That root."""
         return self.folder / "debian"
 
     @contextlib.contextmanager
@@ -100,20 +103,25 @@ class Machine:
         return ran.stdout.strip()
 
 
-def made(folder: Path) -> Machine:
-    """Make Debian's root, and build the image on it by the Dockerfile."""
+def debian(folder: Path) -> Machine:
+    """Make Debian's root, on which no image is built yet."""
     assert os.geteuid() == 0, "this makes namespaces and needs root"
     if missing := [name for name in ("buildah", "debootstrap") if program(name) is None]:
         install(missing)
     machine = Machine(folder)
-    debian = str(machine.debian)
     kept = f'[storage]\ndriver = "vfs"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/images"\n'
     (folder / "storage.conf").write_text(kept, encoding="utf-8")
     packages = "ca-certificates,python3,python3-venv,python3-pip,systemd,dbus-broker"
-    machine.run("debootstrap", "--foreign", "--variant=minbase", f"--include={packages}", "trixie", debian)
-    machine.run("sh", "-c", _UNPACK, "unpack", debian)
+    root = str(machine.debian)
+    machine.run("debootstrap", "--foreign", "--variant=minbase", f"--include={packages}", "trixie", root)
+    machine.run("sh", "-c", _UNPACK, "unpack", root)
+    return machine
+
+
+def build(machine: Machine) -> None:
+    """Build the image on Debian's root by the Dockerfile."""
     empty = machine.run("buildah", "from", "scratch")
-    machine.run("buildah", "add", "--quiet", empty, debian, "/")
+    machine.run("buildah", "add", "--quiet", empty, str(machine.debian), "/")
     machine.run("buildah", "config", "--env", HERE, empty)
     machine.run("buildah", "commit", "--quiet", "--rm", empty, BASE)
     machine.run(
@@ -125,7 +133,6 @@ def made(folder: Path) -> Machine:
         f"--tag={IMAGE}",
         str(ROOT),
     )
-    return machine
 
 
 def read_only(root: Path, data: Path, *command: str) -> list[str]:
