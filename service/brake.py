@@ -104,7 +104,7 @@ class Brake:
             now = self._clock.monotonic()
             for (account_id, cause), told in self._told.items():
                 if told.since and now - told.at >= LOG_SECONDS:
-                    text, about = "%s: %d more requests were not authentic: %s", {"account": account_id}
+                    text, about = "%s: %d more requests were not authentic: %s", _about(account_id)
                     _log.warning(text, account_id or "-", told.since, cause, extra=about)
                     told.at, told.since = now, 0
 
@@ -124,10 +124,14 @@ class Brake:
             return
         more = f", and {told.since} more since the last such line" if told is not None and told.since else ""
         named = f" ({delivery})" if delivery else ""
-        text, about = "%s: a request from %s is not authentic: %s%s%s", {"account": account_id}
-        about |= {"delivery": delivery} if delivery else {}
+        text, about = "%s: a request from %s is not authentic: %s%s%s", _about(account_id, delivery)
         _log.warning(text, account_id or "-", source, cause, named, more, extra=about)
         self._told[account_id, cause] = _Told(now)
+
+
+def _about(account_id: str, delivery: str = "") -> dict[str, str]:
+    """The fields of a line, without those that it is not about."""
+    return {name: text for name, text in (("account", account_id), ("delivery", delivery)) if text}
 
 
 @lru_cache(maxsize=4096)

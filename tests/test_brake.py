@@ -104,9 +104,12 @@ def test_the_first_failure_is_logged_at_once_and_the_others_with_their_number_on
             f"other: a request from {GUESSER} is not authentic: token",
             f"office: a request from {GUESSER} is not authentic: stale",
         ]
+        brake.failed(GUESSER, "", "admin")
+        accounts = [vars(record).get("account") for record in caplog.records]
+        assert accounts == ["office", "other", "office", None]
         clock.advance(LOG_SECONDS)
         fail(brake, 2)
-    assert [record.getMessage() for record in caplog.records[3:]] == [
+    assert [record.getMessage() for record in caplog.records[4:]] == [
         f"office: a request from {GUESSER} is not authentic: token, and 499 more since the last such line"
     ]
 

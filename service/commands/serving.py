@@ -225,9 +225,10 @@ def _server(
 
 
 def _traces(config: Config) -> Traces | None:
-    """Where traces go, if the environment asks for them."""
+    """Where traces go, if the environment asks for them; then each line of the log leads to its span."""
     if not tracing.is_wanted(os.environ):
         return None
-    from service.telemetry.spans import Traces, provider
+    from service.telemetry.spans import Traces, present, provider
 
+    logs.add(present)
     return Traces(provider(os.environ), config.root_path)

@@ -101,7 +101,7 @@ class NeedFetcher:
             following = crm.api.following(call, result.answer) if result.meaning == "answered" else None
             request, decoded = await crm.decode(_concluding(call, following, given), result)
             if not pages.lead_on(call, decoded, following) or (following and not left):
-                result = misleading(result)
+                result = misleading(result, crm.account.id)
                 break
             given |= {(call.resource, change.id) for change in decoded.changes}
             all_decoded = [*(answer.decoded for answer in answers), decoded]

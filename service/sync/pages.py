@@ -60,9 +60,10 @@ def _can_be_sent(call: Call) -> bool:
     return all(storable(text) == text for text in texts)
 
 
-def misleading(result: CallResult) -> CallResult:
+def misleading(result: CallResult, account_id: str) -> CallResult:
     """The result of a call whose page does not lead on: it is not understood."""
-    _log.warning("the CRM's page of %s does not lead on", result.call.resource)
+    about = {"account": account_id}
+    _log.warning("%s: the CRM's page of %s does not lead on", account_id, result.call.resource, extra=about)
     return replace(result, verdict=JUNK)
 
 

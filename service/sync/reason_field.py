@@ -19,7 +19,7 @@ async def look_up(api: Api, account: Account, client: Client) -> tuple[CallResul
             return result, result.meaning == "answered"
         following = api.following(call, result.answer)
         if not pages.lead_on(call, None, following):
-            return misleading(result), False
+            return misleading(result, account.id), False
         if following is None:
             return result, False
         call = following

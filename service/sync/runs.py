@@ -124,7 +124,7 @@ class RunExecutor:
         request, decoded = await self._crm.decode(call, result)
         following = self._crm.api.following(call, result.answer)
         if not self._pages.lead_on(call, decoded, following):
-            return misleading(result)
+            return misleading(result, self._crm.account.id)
         answer = await self._crm.store((request, decoded), "sync", {})
         run = msgspec.structs.replace(
             run,
@@ -142,7 +142,7 @@ class RunExecutor:
             _, decoded = await self._crm.decode(call, result)
             following = self._crm.api.following(call, result.answer)
             if not self._pages.lead_on(call, decoded, following):
-                return misleading(result)
+                return misleading(result, self._crm.account.id)
             sweep.listed |= _entities(decoded)
             await self._advance(run, following)
         elif result.meaning == "gone":

@@ -1,16 +1,17 @@
 """The log: lines of the standard library's `logging`, which structlog writes for people or for programs.
 
 What a program should know of a line besides its text is in `extra`: the `account`, the `delivery`'s id, the
-board's `seq`. The level is that of the service alone: at DEBUG libraries write requests, responses and
-statements, in which secrets stand.
+board's `seq`. With traces, a line also has the ids of the span that it is written in. The level is that of
+the service alone: at DEBUG libraries write requests, responses and statements, in which secrets stand.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
@@ -18,7 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from service.config import Log
 
-FIELDS: Final = ("account", "delivery", "seq")
+FIELDS: Final = ("account", "delivery", "seq", "trace_id", "span_id")
 """What a line can have besides its text."""
 
 _SERVICE: Final = "service"
@@ -35,6 +36,18 @@ def set_up(log: Log) -> None:
     root.handlers[:] = [*others, handler]  # at once: no line is lost, and none is written twice
     root.setLevel(max(level, logging.INFO))
     logging.getLogger(_SERVICE).setLevel(level)
+
+
+def add(fields: Callable[[], Mapping[str, str]]) -> None:
+    """Give each line from now on more of `FIELDS`, asked for in the task or thread that writes it."""
+    make = logging.getLogRecordFactory()
+
+    def making(*parts: Any, **named: Any) -> logging.LogRecord:
+        record = make(*parts, **named)
+        vars(record).update(fields())
+        return record
+
+    logging.setLogRecordFactory(making)
 
 
 def _plain() -> logging.Formatter:

@@ -40,6 +40,15 @@ def provider(environ: Mapping[str, str]) -> TracerProvider:
     return sending
 
 
+def present() -> dict[str, str]:
+    """The ids of the span that the caller is in, as W3C writes them; empty outside of any. The writer's
+    thread is in the span of a commit, which is about many deliveries and links to the request of each."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+
+
 class Traces:
     """See the module.
 

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from service.config import Log
 from service.telemetry import logs
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Leave the process's log as it was."""
-    root, own = logging.getLogger(), logging.getLogger("service")
-    before = [*root.handlers], root.level, own.level
-    yield
-    root.handlers[:], root.level, own.level = before[0], before[1], before[2]
-    root.manager._clear_cache()  # type: ignore[attr-defined]  # levels were set without it
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import logging
 import random
-import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
-from msgspec import structs
 from sqlalchemy import Connection
 
 from service.clock import Clock
@@ -26,9 +24,11 @@ from service.ledger.write import heads, invalidations
 from service.ledger.write.apply import Applied, apply_all
 from service.ledger.write.back_off import BackOff
 from service.ledger.write.batch.cache import Cache
+from service.ledger.write.batch.rejected import rejected
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
-from service.model import Decoded, Delivery, Instant, Micros, Rejection
+from service.model import Delivery, Instant, Micros
+from service.telemetry.delivery_id import stored_id
 
 BOARDS: Final = 64
 """Boards that one tick brings up to now at most, so that webhooks get their turn."""
@@ -205,7 +205,8 @@ class Committer:
             try:
                 outcomes, changed = self._apply_or_quarantine(delivery)
             except Exception as error:  # not even its rejection can be stored: the sender must hear of it
-                _log.warning("a delivery of %s is not stored: %s", delivery.account, error)
+                about = {"account": delivery.account}
+                _log.warning("a delivery of %s is not stored: %s", delivery.account, error, extra=about)
                 told = error if isinstance(error, Away | Corrupt) else Unavailable(str(error))
                 outcomes, changed = [told], {}
             results.extend(outcomes)
@@ -218,7 +219,9 @@ class Committer:
         except (Unavailable, MemoryError, OSError):  # the delivery is not to blame
             raise
         except Exception as error:
-            return self._transact([_rejected(delivery, error)])
+            results, new_heads = self._transact([rejected(delivery, error)])
+            _tell_quarantined(delivery.account, results[0], error)
+            return results, new_heads
 
     def _tick(self, skew: Micros) -> Heads:
         """Bring boards up to now in one transaction."""
@@ -281,19 +284,13 @@ class Committer:
         with self._database.committing() as connection:
             locked = [one for one in sorted(account_ids) if not heads.lock_if_free(connection, one)]
         for account_id in locked:
-            _log.warning("another transaction holds the account %s", account_id)
+            about = {"account": account_id}
+            _log.warning("another transaction holds the account %s", account_id, extra=about)
             self._locked.begin(account_id)
 
 
-def rejection_of(error: Exception) -> Rejection:
-    """What stands in place of a delivery's content that could not be applied."""
-    detail = "".join(traceback.format_exception(error))
-    return Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
-
-
-def _rejected(delivery: Delivery, error: Exception) -> Delivery:
-    """The same delivery with a rejection in place of what could not be applied."""
-    decoded = Decoded(
-        delivery.decoded.key, rejections=(rejection_of(error),), content=delivery.decoded.content
-    )
-    return structs.replace(delivery, decoded=decoded, applied=False)
+def _tell_quarantined(account_id: str, result: Result, error: Exception) -> None:
+    """Log which delivery could not be applied, once it is known what it is called."""
+    if isinstance(result, Outcome):
+        about = {"account": account_id, "delivery": stored_id(account_id, result.number)}
+        _log.error("%s is in quarantine: %s", about["delivery"], type(error).__name__, extra=about)

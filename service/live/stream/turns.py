@@ -11,7 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from service.live.stream.places import share
@@ -141,7 +143,8 @@ class Turns:
         queue = self._waiting.get(account_id, _Queue())
         if len(queue.calls) >= self._limit or queue.waiting(screen) >= share(self._limit):
             raise Crowded
-        call = _Call(work, asyncio.get_running_loop().create_future())
+        inside = partial(copy_context().run, work)  # what it logs belongs to the frame that asked for it
+        call = _Call(inside, asyncio.get_running_loop().create_future())
         queue.add(screen, key, call)
         self._waiting.setdefault(account_id, queue)
         self._go_on()

@@ -201,11 +201,15 @@ def test_a_delivery_is_not_quarantined_because_the_database_went_away(ledger: Le
     assert (results[1].status, keys(ledger.database)) == ("applied", ["b"])
 
 
-def test_a_delivery_that_the_database_rejects_at_commit_is_isolated(ledger: Ledger) -> None:
+def test_a_delivery_that_the_database_rejects_at_commit_is_isolated_and_told(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
     too_large = delivery("b", amount=2**70)
     results, _ = committer(ledger.database).commit([delivery("a"), too_large, delivery("c")])
     statuses = [result.status if isinstance(result, Outcome) else "unavailable" for result in results]
     assert statuses == ["applied", "quarantined", "applied"]
+    told = [vars(record) for record in caplog.records if "is in quarantine" in record.getMessage()]
+    assert [(line["account"], line["delivery"]) for line in told] == [("office", "office/2")]
 
 
 def test_ticks_of_many_nodes_at_once_bring_a_board_up_once(database: Database, postgres: str) -> None:

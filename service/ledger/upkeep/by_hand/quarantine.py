@@ -12,7 +12,7 @@ from service.ledger.database.database import DEADLINE_SECONDS, Database, in_time
 from service.ledger.read.decoding import decode
 from service.ledger.write import heads, log
 from service.ledger.write.apply import reapply, release
-from service.ledger.write.committer import rejection_of
+from service.ledger.write.batch.rejected import rejection_of
 from service.ledger.write.heads import Head
 from service.ledger.write.writer import OnCommit
 from service.model import Delivery, Rejection

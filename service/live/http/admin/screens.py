@@ -62,7 +62,8 @@ class AdminScreens:
             return await self._add(request, account, form, shown)
         if not await self.screens.revoke(account.id, form.name):
             raise Unknown(f"{account.id} has no screen called {form.name}")
-        _log.info("%s: screen %r was revoked on the admin page", account.id, form.name)
+        about = {"account": account.id}
+        _log.info("%s: screen %r was revoked on the admin page", account.id, form.name, extra=about)
         return Response(status_code=303, headers={"location": "screens"})
 
     async def _add(self, request: Request, account: Account, form: ScreenForm, shown: Shown) -> ASGIApp:
@@ -77,7 +78,8 @@ class AdminScreens:
             if "text/html" not in request.headers.get("accept", ""):
                 raise
             return HTMLResponse(await self._page(account, shown, error=str(error)), 409)
-        _log.info("%s: screen %r was added on the admin page", account.id, screen.name)
+        about = {"account": account.id}
+        _log.info("%s: screen %r was added on the admin page", account.id, screen.name, extra=about)
         added = Added(screen.name, screen.link(_address(request, account)))
         return HTMLResponse(await self._page(account, shown, added=added))
 

@@ -1,0 +1,23 @@
+"""What stands in the log and in quarantine in place of a delivery that could not be applied."""
+
+from __future__ import annotations
+
+import traceback
+
+from msgspec import structs
+
+from service.model import Decoded, Delivery, Rejection
+
+
+def rejection_of(error: Exception) -> Rejection:
+    """What stands in place of a delivery's content that could not be applied."""
+    detail = "".join(traceback.format_exception(error))
+    return Rejection(0, f"it could not be applied: {type(error).__name__}", detail)
+
+
+def rejected(delivery: Delivery, error: Exception) -> Delivery:
+    """The same delivery with a rejection in place of what could not be applied."""
+    decoded = Decoded(
+        delivery.decoded.key, rejections=(rejection_of(error),), content=delivery.decoded.content
+    )
+    return structs.replace(delivery, decoded=decoded, applied=False)
