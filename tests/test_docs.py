@@ -158,3 +158,11 @@ def test_the_installation_is_the_same_in_both_languages() -> None:
         return re.findall(r"^\$ (.*)$", text(document), re.MULTILINE)
 
     assert commands("docs/how-to/install.ru.md") == commands("docs/how-to/install.md") != []
+
+
+def test_each_version_begins_with_what_it_asks_of_the_operator() -> None:
+    versions = text("CHANGELOG.md").split("\n## ")[1:]
+    assert versions
+    for version in versions:
+        first = version.partition("\n### ")[2]
+        assert re.match(r"To do\n\n- ", first), version.partition("\n")[0]
