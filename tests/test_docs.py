@@ -11,8 +11,8 @@ import click
 import msgspec
 import pytest
 
-from service import config_file
 from service.commands import cli
+from service.config_file import tables
 from service.live.stream.hub import HEARTBEAT_SECONDS
 from service.metrics import Metrics
 from service.metrics.series import Standings
@@ -104,7 +104,7 @@ def test_documented_make_targets_exist(document: str) -> None:
 
 def test_the_example_has_every_setting() -> None:
     example = text("lossboard.example.toml")
-    sections = config_file._File, config_file._Account, config_file._Api
+    sections = tables.FileTable, tables.AccountTable, tables.ApiTable
     for name in [field.encode_name for section in sections for field in msgspec.structs.fields(section)]:
         assert re.search(rf"^(# )?({name} =|\[+(accounts\.)?{name}\]+)", example, re.MULTILINE), name
 
