@@ -38,7 +38,7 @@ soak: setup ## Every experiment at its full length, then every seeded bug; write
 	@$(BIN)/python scripts/programs.py
 	@$(BIN)/python -m scripts.televisions
 	LOSSBOARD_ANSWERS=all $(BIN)/python -m pytest -q tests/sync/test_answers.py tests/sync/test_histories.py
-	$(BIN)/python -m pytest -q tests/deploy/installed.py
+	$(BIN)/python -m pytest -q tests/deploy/upkeep.py tests/deploy/installed.py
 	$(BIN)/python -m tests.soak $(ARGS)
 	@$(MAKE) seeded
 

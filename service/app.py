@@ -60,7 +60,7 @@ from service.webhooks.endpoint import WebhookEndpoint
 _REFUSED: Final = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
 Run = Callable[[], Coroutine[None, None, None]]
-"""Runs a part until it is cancelled."""
+"""Runs a part until it is cancelled, or ends one."""
 
 
 @dataclass(slots=True)
@@ -107,8 +107,7 @@ def create_app(
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams, tracing)
     synced = SyncedAccounts(accounts, Syncs(database, writer, clock, metrics))
     screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
-    retention = Retention(database, config.keep_bodies_days, clock)
-    soundness = Soundness(database, clock)
+    retention, soundness = Retention(database, config.keep_bodies_days, clock), Soundness(database, clock)
 
     on_seq: list[OnSeq] = [hub.on_seq, synced.on_seq]
     brake = Brake(clock, metrics.failed_proof)
@@ -118,15 +117,16 @@ def create_app(
     classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     served.on_accounts += [part.on_accounts for part in (endpoint, hub, ticker, refused, synced)]
+    boards = live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell)
     routes = [
         Route("/webhooks/{account}", endpoint),
-        *live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell),
+        *boards.routes,
         metrics_route(metrics, lambda: served.metrics_token, brake, StandingReader(database, accounts).read),
         *_admin(served, database, writer, classifier, brake, clock),
         *_health(database, writer, soundness),
         *interface_routes(config.root_path),
     ]
-    app = Application(routes, config.root_path, _lifespan(writer, hub, runs, database))
+    app = Application(routes, config.root_path, _lifespan(writer, (hub.stop, boards.stop), runs, database))
     return Service(app, writer, hub, metrics, served, clock)
 
 
@@ -190,7 +190,7 @@ def _seqs_to(subscribers: Sequence[OnSeq]) -> OnCommit:
 
 
 def _lifespan(
-    writer: Writer, hub: Hub, runs: Sequence[Run], database: Database
+    writer: Writer, stops: Sequence[Run], runs: Sequence[Run], database: Database
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     """Starts and stops the parts. Parts that may submit end before the writer, and the writer before its
     connections."""
@@ -205,7 +205,8 @@ def _lifespan(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await hub.stop()
+            for stop in stops:
+                await stop()
             await writer.stop()
             database.close()
 

@@ -7,13 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 _BLOCK: Final = re.compile(r"(<!-- keeps running -->\n+)?^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS: Final = 60.0
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,32 @@ def steps(document: str) -> Iterator[Step]:
             yield Step(command, printed, bool(stays))
 
 
+def installed() -> dict[str, str]:
+    """The environment of somebody who has installed this checkout."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+
 @contextlib.contextmanager
-def walked(document: str, folder: Path) -> Iterator[None]:
+def walked(
+    document: str,
+    folder: Path,
+    before: Callable[[str], object] = lambda _command: None,
+    variables: Mapping[str, str] = _NOTHING,
+) -> Iterator[None]:
     """Run a document's commands in a folder, one after another; those that keep running end with the block.
+
+    Args:
+        before: Is told each command before it runs, and does what the reader does by hand.
+        variables: What the environment has beside that of the tests.
 
     Raises:
         AssertionError: A command fails, or prints something else.
     """
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    environment = {**installed(), **variables}
     with contextlib.ExitStack() as stack:
         for step in steps(document):
+            before(step.command)
             expected = re.compile(re.escape(step.printed.strip()).replace("…", ".*"), re.DOTALL)
             process = subprocess.Popen(
                 ["bash", "-c", f"exec {step.command}" if step.stays else step.command],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -110,3 +111,25 @@ def test_verify_shows_the_first_differences_and_counts_the_others(
     lines = run(tmp_path, url, "verify", "office").output.splitlines()
     assert lines[-2:] == ["office: and 2 more", "office: projections and state: 3 differences"]
     assert len([line for line in lines if ", expected " in line]) == 1
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        "UPDATE alembic_version SET version_num = '0007'",
+        "ALTER TABLE heads RENAME COLUMN has_mergers TO has_marks",
+    ],
+)
+@pytest.mark.parametrize("command", ["verify", "rebuild"])
+def test_a_database_of_before_the_first_version_is_refused_as_the_changelog_says(
+    url: str, tmp_path: Path, older: str, command: str
+) -> None:
+    engine = open_engine(url, "writer")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(older)
+    engine.dispose()
+    refused = run(tmp_path, url, command)
+    (said,) = re.findall(r"needs a newer version .*\)|the database cannot be used: ", refused.output)
+    assert refused.exit_code == 1
+    changelog = Path(__file__).resolve().parents[2] / "CHANGELOG.md"
+    assert f"`{said}" in changelog.read_text(encoding="utf-8")

@@ -1,35 +1,24 @@
-"""What an operator does with an installation, step by step as docs/how-to/upkeep.md has it. In `make soak`:
-the new version is a second copy of the code, so every command is a process."""
+"""What is installed works: by docs/how-to/install.md, by the Dockerfile, by the units of systemd, on SQLite's
+other driver. In `make soak`: it needs root and the network."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.deploy.disk import measure
-from tests.deploy.machine import IMAGE, MINUTES, Machine, booted, made, read_only
-from tests.e2e.running import CONFIG, PROGRAM, ROOT, environment, iso, running, soon
-
-MIGRATION: Final = '''"""A column more, which the version before does not know."""
-import sqlalchemy as sa
-from alembic import op
-revision, down_revision, oldest, safe_because = "9999", "0001", "9999", "nobody: the version before must stop"
-def upgrade():
-    op.add_column("deals", sa.Column("mood", sa.Text(), nullable=False, server_default="calm"))
-'''
-TASKS: Final = 5
+from tests.blocks import blocks
+from tests.deploy.machine import IMAGE, MINUTES, Machine, booted, build, debian, entered, read_only
+from tests.e2e.running import CONFIG, ROOT
 
 CHECK: Final = """
 [Unit]
@@ -42,116 +31,32 @@ Type=oneshot
 TimeoutStartSec=240
 ExecStart=/usr/bin/python3 /check.py
 """
+INSTALL: Final = "docs/how-to/install.md"
+FOLLOWED: Final = """
+[Unit]
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+TimeoutStartSec=240
+WorkingDirectory=/checkout
+ExecStart=/bin/bash -c "bash -ex /followed.sh > /told 2>&1"
+"""
+LEFT_OUT: Final = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "bench")
 SOON: Final = "[Service]\nWatchdogSec=4\nTimeoutAbortSec=3\n"
 """What a process that hangs is ended after, in seconds; a minute is too long for a test."""
 
 
-@pytest.fixture
-def newer(tmp_path: Path) -> Path:
-    """The next version: this one with a migration that this one cannot work with."""
-    copied = tmp_path / "newer"
-    for name in ("service", "alembic"):
-        shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (copied / "alembic" / "versions" / "9999_mood.py").write_text(MIGRATION, encoding="utf-8")
-    return copied
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Path:
-    """The folder of an installation, with some data."""
-    folder = tmp_path / "office"
-    folder.mkdir()
-    with running(folder) as service:
-        for number in range(TASKS):
-            client = {"id": str(number), "name": f"Иван {number}"}
-            service.deal(f"{number}", name="Абонемент", amount="5184.00", client=client)
-            due = iso(soon(-600))
-            service.task(f"t{number}", deal_id=f"{number}", text="позвонить", due_at=due, completed=False)
-        assert service.stop() == 0
-    return folder
-
-
-def run(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a command of a version."""
-    command = [*PROGRAM, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment(None, root), capture_output=True, text=True, check=False
-    )
-
-
-def done(folder: Path, *arguments: str, root: Path = ROOT) -> str:
-    """Run a command that must succeed; returns what it printed."""
-    ran = run(folder, *arguments, root=root)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
-
-
-def at_risk(board: dict[str, Any]) -> tuple[int, str]:
-    return board["at_risk"]["clients"], board["at_risk"]["amount"]
-
-
-def test_an_upgrade_keeps_everything_and_is_rolled_back_by_its_backup(office: Path, newer: Path) -> None:
-    done(office, "backup", "before-upgrade.db")
-    with running(office, root=newer) as service:
-        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
-        service.task("t0", completed=True)
-        assert at_risk(service.snapshot()) == (TASKS - 1, "20736.00")
-        assert service.stop() == 0
-    assert "0 differences" in done(office, "verify", root=newer)
-
-    refused = run(office, "serve", "--port", "0")
-    assert refused.returncode == 1
-    assert "needs a newer version of the service" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    done(office, "restore", "before-upgrade.db")
-    assert len(list(office.glob("lossboard.db.before-*"))) >= 1
-    with running(office) as service:
-        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
-        service.task("t0", completed=True)  # the CRM says it again
-        assert at_risk(service.snapshot()) == (TASKS - 1, "20736.00")
-        assert service.stop() == 0
-    assert "0 differences" in done(office, "verify")
-
-
-def test_a_rollback_that_the_schema_allows_needs_no_backup(office: Path) -> None:
-    done(office, "migrate")
-    with running(office) as service:
-        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
-
-
-def test_an_office_moves_to_another_machine(office: Path, tmp_path: Path) -> None:
-    (link,) = re.findall(
-        r"https?://\S+", done(office, "screens", "add", "office", "Wall", "--url", "https://a.example")
-    )
-    done(office, "backup", "moved.db")
-    there = tmp_path / "there"
-    there.mkdir()
-    (there / "lossboard.toml").write_text(CONFIG, encoding="utf-8")
-    shutil.copy(office / "moved.db", there)
-    done(there, "restore", "moved.db")
-    assert "0 differences" in done(there, "verify")
-    with running(there) as service:
-        assert at_risk(service.snapshot()) == (TASKS, "25920.00")
-        opened = service.client.get(
-            service.url + link.removeprefix("https://a.example"), headers={"authorization": ""}
-        )
-        assert opened.status_code == 303, "links of screens stay valid"
-
-
-def test_a_webhook_and_a_deal_take_the_disk_that_the_document_says() -> None:
-    document = (ROOT / "docs" / "how-to" / "upkeep.md").read_text(encoding="utf-8")
-    told = {
-        "webhook": re.findall(r"\| a webhook \| (\d+) \|", document),
-        "kept": re.findall(r"then some (\d+) bytes of its key", document),
-        "deal": re.findall(r"\| a deal \| (\d+) \|", document),
-    }
-    measured = asdict(measure())
-    assert {name: float(figure) for name, (figure,) in told.items()} == pytest.approx(measured, rel=0.15)
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Debian, without an image."""
+    return debian(tmp_path_factory.mktemp("machine"))
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    return made(tmp_path_factory.mktemp("machine"))
+def machine(bare: Machine) -> Machine:
+    build(bare)
+    return bare
 
 
 def test_the_image_that_the_dockerfile_builds_serves_read_only_and_without_rights(
@@ -210,6 +115,29 @@ def test_systemd_starts_watches_backs_up_and_stops_the_service(machine: Machine)
     assert found["backups"] == ["0o600"]
     assert found["restarts"] == "1", "the watchdog ended the process that hung"
     assert found["stopped"] == ["success", "0"]
+
+
+def test_who_follows_the_installation_has_a_service(bare: Machine, tmp_path: Path) -> None:
+    installed, checked, started = (
+        "\n".join(block.commands())
+        for block in blocks(INSTALL)
+        if block.language == "console" and "docker" not in block.text
+    )
+    root = tmp_path / "root"
+    bare.run("cp", "--archive", str(bare.debian), str(root))
+    shutil.copytree(ROOT, root / "checkout", ignore=LEFT_OUT)
+    bare.run(*entered(root, installed))
+    config = root / "etc/lossboard/lossboard.toml"
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert config.stat().st_uid != 0
+    config.write_text(CONFIG, encoding="utf-8")
+    assert "office" in bare.run(*entered(root, checked))
+    (root / "followed.sh").write_text(f"{started}\nsystemctl is-active lossboard-backup.timer\n", "utf-8")
+    (root / "etc/systemd/system/check.service").write_text(FOLLOWED, encoding="utf-8")
+    subprocess.run(booted(root), stdin=subprocess.DEVNULL, check=False, timeout=5 * MINUTES)
+    told = (root / "told").read_text(encoding="utf-8")
+    assert "active (running)" in told, told
+    assert told.endswith("\nactive\n"), told
 
 
 @pytest.mark.parametrize("part", ["tests/ledger", "tests/webhooks", "tests/e2e/test_moved_files.py"])

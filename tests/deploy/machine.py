@@ -32,6 +32,9 @@ mkdir -p proc sys dev run tmp etc/ssl/certs
 cp /etc/resolv.conf etc/; cp /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
 printf 'root:x:0:0:root:/root:/bin/sh\\n' > etc/passwd; printf 'root:x:0:\\n' > etc/group
 ln -sf python3.13 usr/bin/python
+for kind in auth account password session; do
+  echo "$kind required pam_permit.so" > etc/pam.d/common-$kind
+done
 chroot . ldconfig
 """
 
@@ -43,6 +46,12 @@ chown -R 10001:10001 "$1/etc/lossboard"
 mount --bind /dev "$1/dev"; mount -o remount,ro,bind "$1"
 ip link set lo up
 cd "$1"; shift 2; exec chroot --userspec=10001:10001 . /usr/bin/env -i --chdir=/var/lib/lossboard "$@"
+"""
+
+_ENTER: Final = """set -eu
+mount --make-rprivate /; mount --bind "$1" "$1"; mount -t proc proc "$1/proc"; mount --bind /dev "$1/dev"
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; unset PIP_FIND_LINKS
+exec chroot "$1" /usr/bin/bash -c "$2"
 """
 
 _BOOT: Final = """set -eu
@@ -61,9 +70,14 @@ exec env -i container=lossboard PATH=/usr/bin:/usr/sbin /usr/lib/systemd/systemd
 
 @dataclass(frozen=True)
 class Machine:
-    """The image that was built in a folder."""
+    """A root of Debian in a folder, and the image that is built on it."""
 
     folder: Path
+
+    @property
+    def debian(self) -> Path:
+        """That root."""
+        return self.folder / "debian"
 
     @contextlib.contextmanager
     def container(self) -> Iterator[Path]:
@@ -89,19 +103,25 @@ class Machine:
         return ran.stdout.strip()
 
 
-def made(folder: Path) -> Machine:
-    """Make Debian's root, and build the image on it by the Dockerfile."""
+def debian(folder: Path) -> Machine:
+    """Make Debian's root, on which no image is built yet."""
     assert os.geteuid() == 0, "this makes namespaces and needs root"
     if missing := [name for name in ("buildah", "debootstrap") if program(name) is None]:
         install(missing)
-    machine, debian = Machine(folder), str(folder / "debian")
+    machine = Machine(folder)
     kept = f'[storage]\ndriver = "vfs"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/images"\n'
     (folder / "storage.conf").write_text(kept, encoding="utf-8")
     packages = "ca-certificates,python3,python3-venv,python3-pip,systemd,dbus-broker"
-    machine.run("debootstrap", "--foreign", "--variant=minbase", f"--include={packages}", "trixie", debian)
-    machine.run("sh", "-c", _UNPACK, "unpack", debian)
+    root = str(machine.debian)
+    machine.run("debootstrap", "--foreign", "--variant=minbase", f"--include={packages}", "trixie", root)
+    machine.run("sh", "-c", _UNPACK, "unpack", root)
+    return machine
+
+
+def build(machine: Machine) -> None:
+    """Build the image on Debian's root by the Dockerfile."""
     empty = machine.run("buildah", "from", "scratch")
-    machine.run("buildah", "add", "--quiet", empty, debian, "/")
+    machine.run("buildah", "add", "--quiet", empty, str(machine.debian), "/")
     machine.run("buildah", "config", "--env", HERE, empty)
     machine.run("buildah", "commit", "--quiet", "--rm", empty, BASE)
     machine.run(
@@ -113,13 +133,18 @@ def made(folder: Path) -> Machine:
         f"--tag={IMAGE}",
         str(ROOT),
     )
-    return machine
 
 
 def read_only(root: Path, data: Path, *command: str) -> list[str]:
     """The command that runs one in a container: without rights, on a read-only root, with a folder for its
     data and a network of its own."""
     return [*OWN, "sh", "-c", _READ_ONLY, "run", str(root), str(data), *command]
+
+
+def entered(root: Path, script: str) -> list[str]:
+    """The command that runs a script of bash as root in a root's folder `/checkout`, with the network."""
+    own = ("unshare", "--kill-child", "--mount", "--pid", "--fork")
+    return [*own, "sh", "-c", _ENTER, "enter", str(root), f"set -e; cd /checkout; {script}"]
 
 
 def booted(root: Path) -> list[str]:

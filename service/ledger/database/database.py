@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.ledger.database import private_files
-from service.ledger.database.engine import empty_log, is_sharded, is_sqlite, open_engine
+from service.ledger.database.engine import close, empty_log, is_sharded, is_sqlite, open_engine
 from service.ledger.database.errors import Away, Unavailable, classify
 from service.ledger.database.opened_files import OpenedFiles
 
@@ -81,8 +81,7 @@ class Database:
         while self._spare:
             self._spare.pop().close()
         for engine in (self._readers, self._writers, self._committers):
-            event.listen(engine.pool, "checkin", lambda _connection, entry: entry.close())
-            engine.dispose()
+            close(engine)
 
 
 @contextmanager

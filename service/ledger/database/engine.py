@@ -125,6 +125,12 @@ def open_engine(url: str, role: Role, *, serving: bool = False) -> Engine:
     return _open_postgresql(parsed, role, serving=serving)
 
 
+def close(engine: Engine) -> None:
+    """Close every connection; one that is in use, as soon as it is not."""
+    event.listen(engine.pool, "checkin", lambda _connection, entry: entry.close())
+    engine.dispose()
+
+
 def _open_sqlite(url: URL, role: Role) -> Engine:
     if driver.sqlite_version_info < SAFE_SQLITE:
         needed = ".".join(map(str, SAFE_SQLITE))

@@ -25,7 +25,7 @@ from sqlalchemy.types import Text
 
 from service.clock import Clock
 from service.ledger.database.database import Database, transaction
-from service.ledger.database.engine import listening, open_engine
+from service.ledger.database.engine import close, listening, open_engine
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
 from service.ledger.write.writer import OnSeq, Seqs
@@ -107,7 +107,7 @@ class Follower:
                 for part in (self._keep_announcing, self._keep_listening, self._keep_looking):
                     tasks.create_task(part())
         finally:
-            self._announcer.dispose()
+            close(self._announcer)
 
     async def _keep_announcing(self) -> None:
         """Notify of what was committed: the first commit at once, then every `PAUSE_SECONDS` at most."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 from starlette.requests import Request
@@ -237,6 +237,13 @@ class Boards:
             self._screens.attend(query.account, screen, subscriber)
 
 
+class Routed(NamedTuple):
+    """The routes of all boards. `stop` ends the tasks and threads that their requests have begun."""
+
+    routes: list[Route]
+    stop: Callable[[], Coroutine[None, None, None]]
+
+
 def routes(
     hub: Hub,
     readers: Readers,
@@ -246,7 +253,7 @@ def routes(
     clock: Clock,
     classifier: Classifier,
     tell: Tell | None = None,
-) -> list[Route]:
+) -> Routed:
     """The routes of all boards.
 
     Args:
@@ -255,7 +262,13 @@ def routes(
     boards = Boards(hub, readers.boards, accounts, screens, brake, clock)
     lists = Lists(readers, clock)
     reasons = Classifying(classifier, kept).beside(lists.reasons())
-    return [
+
+    async def stop() -> None:
+        await screens.stop()
+        for turns in (boards.turns, lists.turns):
+            turns.stop()
+
+    every = [
         index_route(accounts, screens, brake, AWAY),
         Route("/boards/{account}", boards.guarded(boards.page(render.page))),
         Route("/boards/{account}/help", boards.guarded(boards.page(help_page))),
@@ -268,3 +281,4 @@ def routes(
         static_route(),
         *([] if tell is None else [happening_route(accounts, tell)]),
     ]
+    return Routed(every, stop)

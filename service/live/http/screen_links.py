@@ -105,6 +105,13 @@ class NamedScreens:
         if self._attending is None or self._attending.done():
             self._attending = asyncio.create_task(self._attend_all())
 
+    async def stop(self) -> None:
+        """End the tasks."""
+        tasks = [task for task in (self._attending, self._noting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _attend_all(self) -> None:
         """Look after all screens until none has anything open."""
         while self._attended:

@@ -56,9 +56,9 @@ def boards_app(
     readers = Readers.of(*away)._replace(boards=reader)
     hub = Hub(reader, by_id, clock, streams=streams)
     screens = NamedScreens(StubScreens(views), clock)
-    return Application(
-        routes.routes(hub, readers, by_id, screens, Brake(clock), clock, Classifier(away[0], clock, []))
-    ), hub
+    classifier = Classifier(away[0], clock, [])
+    made = routes.routes(hub, readers, by_id, screens, Brake(clock), clock, classifier)
+    return Application(made.routes), hub
 
 
 def browser(app: Starlette, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
