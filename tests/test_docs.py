@@ -11,8 +11,8 @@ import click
 import msgspec
 import pytest
 
+from scripts.configuration_reference import tables
 from service.commands import cli
-from service.config_file import tables
 from service.live.stream.hub import HEARTBEAT_SECONDS
 from service.metrics import Metrics
 from service.metrics.series import Standings
@@ -105,8 +105,7 @@ def test_documented_make_targets_exist(document: str) -> None:
 
 def test_the_example_has_every_setting() -> None:
     example = text("lossboard.example.toml")
-    sections = tables.FileTable, tables.AccountTable, tables.ApiTable
-    for name in [field.encode_name for section in sections for field in msgspec.structs.fields(section)]:
+    for name in [field.encode_name for table in tables().values() for field in msgspec.structs.fields(table)]:
         assert re.search(rf"^(# )?({name} =|\[+(accounts\.)?{name}\]+)", example, re.MULTILINE), name
 
 
