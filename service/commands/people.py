@@ -65,7 +65,7 @@ def purge(config: Config, account_id: str, configured: bool) -> None:
     is_configured = account_id in {account.id for account in config.accounts}
     if is_configured and not configured:
         raise ConfigError(
-            f"account {account_id} is in the configuration: remove it there and restart, "
+            f"account {account_id} is in the configuration: remove it there and reload, "
             "or give --configured to begin again with an empty board"
         )
     with attach.opened(config.database_url) as database:
