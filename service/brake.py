@@ -104,8 +104,8 @@ class Brake:
             now = self._clock.monotonic()
             for (account_id, cause), told in self._told.items():
                 if told.since and now - told.at >= LOG_SECONDS:
-                    text, about = "%s: %d more requests were not authentic: %s", _about(account_id)
-                    _log.warning(text, account_id or "-", told.since, cause, extra=about)
+                    text, about = "%s%d more requests were not authentic: %s", _about(account_id)
+                    _log.warning(text, _named(account_id), told.since, cause, extra=about)
                     told.at, told.since = now, 0
 
     def _left(self, source: str) -> float:
@@ -124,9 +124,14 @@ class Brake:
             return
         more = f", and {told.since} more since the last such line" if told is not None and told.since else ""
         named = f" ({delivery})" if delivery else ""
-        text, about = "%s: a request from %s is not authentic: %s%s%s", _about(account_id, delivery)
-        _log.warning(text, account_id or "-", source, cause, named, more, extra=about)
+        text, about = "%sa request from %s is not authentic: %s%s%s", _about(account_id, delivery)
+        _log.warning(text, _named(account_id), source, cause, named, more, extra=about)
         self._told[account_id, cause] = _Told(now)
+
+
+def _named(account_id: str) -> str:
+    """How a line of an account begins; empty for what belongs to none."""
+    return f"{account_id}: " if account_id else ""
 
 
 def _about(account_id: str, delivery: str = "") -> dict[str, str]:

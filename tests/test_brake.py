@@ -104,7 +104,8 @@ def test_the_first_failure_is_logged_at_once_and_the_others_with_their_number_on
             f"other: a request from {GUESSER} is not authentic: token",
             f"office: a request from {GUESSER} is not authentic: stale",
         ]
-        brake.failed(GUESSER, "", "admin")
+        brake.failed(GUESSER, "", "admin_token")
+        assert caplog.messages[-1] == f"a request from {GUESSER} is not authentic: admin_token"
         accounts = [vars(record).get("account") for record in caplog.records]
         assert accounts == ["office", "other", "office", None]
         clock.advance(LOG_SECONDS)

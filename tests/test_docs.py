@@ -11,7 +11,7 @@ import click
 import msgspec
 import pytest
 
-from service import config_file
+from scripts.configuration_reference import tables
 from service.commands import cli
 from service.live.stream.hub import HEARTBEAT_SECONDS
 from service.metrics import Metrics
@@ -105,8 +105,7 @@ def test_documented_make_targets_exist(document: str) -> None:
 
 def test_the_example_has_every_setting() -> None:
     example = text("lossboard.example.toml")
-    sections = config_file._File, config_file._Account, config_file._Api
-    for name in [field.encode_name for section in sections for field in msgspec.structs.fields(section)]:
+    for name in [field.encode_name for table in tables().values() for field in msgspec.structs.fields(table)]:
         assert re.search(rf"^(# )?({name} =|\[+(accounts\.)?{name}\]+)", example, re.MULTILINE), name
 
 

@@ -40,7 +40,8 @@ def test_every_series_is_there_from_the_start() -> None:
         counting.api_call("office", verdict)
     for result in ("no_account", "wrong_method"):
         counting.webhook("", result)
-    counting.failed_proof("", "wrong_token", braked=True)
+    for cause in series.OF_NO_ACCOUNT:
+        counting.failed_proof("", cause, braked=True)
     counting.conflict("office")
     counting.repaired("office", 3)
     for cause in ("no_room", "bad_request", "request_header_fields_too_large"):

@@ -70,11 +70,16 @@ class Standings:
     accounts: Mapping[str, Standing] = field(default_factory=dict)
 
 
+OF_NO_ACCOUNT: Final = ("wrong_token", "metrics_token", "admin_token")
+"""Causes of failed proofs that are of no account: a link to no board that there is, and the two tokens of the
+service."""
+
+
 def complete(counted: Iterable[Metric], standings: Standings) -> Iterator[Metric]:
     """What was counted, with a zero for every series that nobody counted yet."""
     accounts = list(standings.accounts)
     asking = [account for account, standing in standings.accounts.items() if standing.asks]
-    causes = [*product(accounts, (*CAUSES, "wrong_token"), BRAKED), *product([""], ["wrong_token"], BRAKED)]
+    causes = [*product(accounts, (*CAUSES, "wrong_token"), BRAKED), *product([""], OF_NO_ACCOUNT, BRAKED)]
     results = [*product(accounts, RESULTS), ("", "no_account"), ("", "wrong_method")]
     expected: dict[str, tuple[tuple[str, ...], Iterable[tuple[str, ...]]]] = {
         "lossboard_webhooks": (("account", "result"), results),

@@ -35,7 +35,7 @@ def metrics_route(
         if given is None:
             return refused(brake, request, "", "no_token")
         if not is_one_of(given, [token.value]):
-            return refused(brake, request, "", "wrong_token")
+            return refused(brake, request, "", "wrong_token", "metrics_token")
         text = await asyncio.to_thread(metrics.text, await standings())
         return Response(text, media_type=CONTENT_TYPE)
 

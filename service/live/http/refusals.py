@@ -18,17 +18,19 @@ _REFUSALS: Final[Mapping[access.Refusal, Problem]] = {
 }
 
 
-def refused(brake: Brake, request: Request, account_id: str, refusal: access.Refusal) -> Problem:
+def refused(
+    brake: Brake, request: Request, account_id: str, refusal: access.Refusal, cause: str = "wrong_token"
+) -> Problem:
     """The response to a request whose proof is missing or failed. One that has none guesses nothing, and is
     not charged.
 
     Args:
-        account_id: As `Brake.failed` wants it.
+        account_id: As `Brake.failed` wants it; so is `cause`.
     """
     if refusal == "wrong_token":
         address = request.client.host if request.client else ""
         seconds = brake.refusal(address)
-        brake.failed(address, account_id, refusal)
+        brake.failed(address, account_id, cause)
         if seconds is not None:
             return Problem(429, "too many wrong tokens", ((b"retry-after", b"%d" % seconds),))
     return _REFUSALS[refusal]

@@ -23,7 +23,7 @@ from service.live.page.admin import shown
 from service.live.page.environment import template
 from service.live.stream.hub import Hub
 from service.model import Decoded, Delivery, Rejection
-from tests.interface.office import ADMIN, VIEWER, Office, office
+from tests.interface.office import ADMIN, METRICS, VIEWER, Office, office
 from tests.ledger.offices import Ledger
 from tests.live.boards import NOW
 from tests.live.page.html import Elements, text
@@ -296,6 +296,14 @@ async def test_a_guesser_of_the_token_is_braked(opened: Admin) -> None:
         assert (await stranger.post("/admin", data={"token": "a-guess"}, headers=OWN)).status_code == 429
         right = await stranger.post("/admin", data={"token": ADMIN}, headers=OWN)
         assert right.status_code == 303
+        headers = {"authorization": f"Bearer {METRICS}"}
+        shown = await stranger.get("/metrics", headers=headers)
+        assert 'lossboard_failed_proofs_total{account="",braked="no",cause="admin_token"} 20.0' in shown.text
+        await stranger.get("/metrics", headers={"authorization": "Bearer x"})
+        shown = await stranger.get("/metrics", headers=headers)
+        assert (
+            'lossboard_failed_proofs_total{account="",braked="yes",cause="metrics_token"} 1.0' in shown.text
+        )
 
 
 async def test_without_a_token_in_the_configuration_there_is_no_admin_page(

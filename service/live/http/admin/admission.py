@@ -74,7 +74,7 @@ class Admission:
         return self._refused(request, "wrong_token")
 
     def _refused(self, request: Request, refusal: Refusal) -> ASGIApp:
-        problem = refused(self._brake, request, "", refusal)
+        problem = refused(self._brake, request, "", refusal, "admin_token")
         if problem.status != 401 or "text/html" not in request.headers.get("accept", ""):
             return problem
         language = preferred_language(request.headers.get("accept-language", ""))
