@@ -14,12 +14,18 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
 RUSSIAN: Final = [ROOT / "README.ru.md", *sorted(DOCS.glob("**/*.ru.md"))]
-DEVELOPERS: Final = {"adding-a-crm.md", "adding-a-figure.md", "glossary.md", "live-protocol.md"}
+ENGLISH_ONLY: Final = {
+    "adding-a-crm.md",
+    "adding-a-figure.md",
+    "glossary.md",
+    "live-protocol.md",
+    "hubspot.md",
+}
 PAGES: Final = sorted(
     path
     for kind in ("tutorial", "how-to", "reference")
-    for path in DOCS.glob(f"{kind}/*.md")
-    if not path.name.endswith(".ru.md") and path.name not in DEVELOPERS and path.name != "configuration.md"
+    for path in DOCS.glob(f"{kind}/**/*.md")
+    if not path.name.endswith(".ru.md") and path.name not in ENGLISH_ONLY and path.name != "configuration.md"
 )
 BLOCK: Final = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 NAME: Final = re.compile(r"`+([^`]+)`+")
