@@ -64,8 +64,9 @@ screenshots: setup ## Make docs/screenshots
 	@$(BIN)/python scripts/browser.py
 	$(BIN)/python -m scripts.screenshots
 
-reference: setup ## Write docs/api.md
+reference: setup ## Write docs/api.md and docs/reference/configuration*.md
 	$(BIN)/python -m scripts.api_reference
+	$(BIN)/python -m scripts.configuration_reference
 
 font: setup ## Make the page's fonts
 	@$(BIN)/python scripts/programs.py

@@ -94,7 +94,7 @@ class NamedUsers(Options, frozen=True):
     """The options of a CRM whose webhooks carry the managers' ids without their names.
 
     Args:
-        users: Managers' names by id, for an office without an API token.
+        users: Managers' names by their ids, for an account without [accounts.api].
     """
 
     users: Mapping[str, str] = {}
@@ -183,12 +183,13 @@ class Account:
         return getattr(self.options, "reason_field", None)
 
 
-class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table `[log]`.
+class Log(msgspec.Struct, frozen=True):
+    """The log of `lossboard serve`.
 
     Args:
-        level: The least level of the service's own lines that is written.
-        format: For people (`plain`) or for programs (`json`).
+        level: The least level of the service's own lines that is written. At debug each webhook and each
+            frame has a line.
+        format: For people (plain) or for programs (json, an object a line).
     """
 
     level: Literal["debug", "info", "warning", "error"] = "info"

@@ -134,7 +134,7 @@ def test_several_secrets_let_one_be_replaced() -> None:
             r"accounts\[0\].bitrix: unknown key; did you mean bitrix24\? known are: .* bitrix24$",
         ),
         ({"crm": "sugar", "sugar": {}}, r"accounts\[0\].crm: 'sugar' is not supported"),
-        ({"crm": 5}, r"accounts\[0\].crm: Expected `str`"),
+        ({"crm": 5}, r"accounts\[0\].crm: expected one of standard, amocrm"),
         ({"crm": "sugar"}, r"accounts\[0\].crm: 'sugar' is not supported; supported are: standard, amocrm, "),
         ({"reasons": {"mine": ["x"]}}, r"accounts\[0\].reasons.mine: unknown key; known are: controllable,"),
         ({"reasons": {"objective": [" "]}}, r"accounts\[0\].reasons.objective"),
@@ -165,8 +165,14 @@ def test_several_secrets_let_one_be_replaced() -> None:
         ),
         ({"domain": "office.bitrix24.ru"}, r"accounts\[0\].domain: unknown key"),
         ({"crm": "amocrm", "amocrm": {"timezone": "X"}}, r"accounts\[0\].amocrm.timezone"),
-        ({"crm": "amocrm", "amocrm": {"users": 1}}, r"accounts\[0\].amocrm.users: Expected"),
-        ({"crm": "hubspot", "hubspot": {"signature": "v9"}}, r"accounts\[0\].hubspot.signature: Invalid"),
+        (
+            {"crm": "amocrm", "amocrm": {"users": 1}},
+            r"accounts\[0\].amocrm.users: expected a table; each: text; it is 1$",
+        ),
+        (
+            {"crm": "hubspot", "hubspot": {"signature": "v9"}},
+            r"accounts\[0\].hubspot.signature: expected one of v1, v3; it is \"v9\"$",
+        ),
         ({"api": {"token": ""}}, r"accounts\[0\].api.token"),
         ({"api": {"token": "x", "url": "zerno.amocrm.ru"}}, r"accounts\[0\].api.url: expected an address"),
         (
@@ -204,7 +210,7 @@ def test_a_mistake_names_its_key(fields: dict[str, Any], said: str) -> None:
         ({"accounts": [account()], "trusted_proxies": ["*"]}, r"trusted_proxies\[0\]: expected an address"),
         ({"accounts": [account()], "trusted_proxies": ["::1", "proxy.local"]}, r"trusted_proxies\[1\]: exp"),
         ({"accounts": [account()], "trusted_proxies": ["10.0.0.1/8"]}, r"trusted_proxies\[0\]: .*host bits"),
-        ({"accounts": [account()], "trusted_proxies": "127.0.0.1"}, "trusted_proxies: Expected `array`"),
+        ({"accounts": [account()], "trusted_proxies": "127.0.0.1"}, "trusted_proxies: expected a list"),
         (
             {"accounts": [account(public_url="https://board.example")], "root_path": "/lossboard"},
             r"accounts\[0\].public_url: expected to end with the root_path, /lossboard",
@@ -236,9 +242,40 @@ def test_the_log_is_for_people_unless_said_and_what_is_wrong_in_its_table_is_nam
 
     assert log() == Log("info", "plain")
     assert log(level="debug", format="json") == Log("debug", "json")
-    for said in ({"level": "loud"}, {"format": "xml"}, {"levels": "info"}):
-        with pytest.raises(ConfigError, match="log"):
+    for said, told in (
+        ({"level": "warn"}, r'log.level: did you mean warning\? expected one of debug, .*; it is "warn"'),
+        ({"level": 3}, "log.level: expected one of debug, error, info, warning; it is 3"),
+        ({"format": "xml"}, 'log.format: expected one of json, plain; it is "xml"'),
+        ({"levels": "info"}, r"log.levels: unknown key; did you mean level\? known are: level, format"),
+    ):
+        with pytest.raises(ConfigError, match=f"^{told}$"):
             log(**said)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({"log": "json"}, "log: expected a table; it is text"),
+        (
+            {"keep_bodies_days": 0},
+            ".*_days: expected a whole number from 1 up to 3650 (days); it is 0",
+        ),
+        ({"keep_bodies_days": "9"}, "keep_bodies_days: expected a whole number .* (days); it is text"),
+        ({"sharded": "yes"}, "sharded: expected true or false; it is text"),
+        ({"admin_token": 123456}, "admin_token: expected at least 16 characters, hard to guess; it is a .*"),
+        ({"accounts": [account(timezone="Europe/Mosocw")]}, ".*; did you mean Europe/Moscow?"),
+        ({"accounts": [account(crm="amocmr")]}, ".*: 'amocmr' is not supported; did you mean amocrm? .*"),
+        ({"accounts": [account(crm="amocrm", amocrm=5)]}, r".*\.amocrm: expected a table"),
+        ({"accounts": [account(language="rus")]}, '.*did you mean ru? expected one of en, ru; it is "rus"'),
+        ({"accounts": [{}]}, ".*: is missing; expected .*"),
+        ({"accounts": [5]}, r"accounts.0.: expected a list; each: a table; it is a whole number"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_beside_what_can(raw: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse({"accounts": [account()], **raw}, {})
+    assert re.fullmatch(re.sub(r"([?()])", r"\\\1", said), str(error.value)), error.value
+    assert "123456" not in str(error.value)
 
 
 def test_the_address_of_a_webhook_is_as_much_of_it_as_the_file_says() -> None:

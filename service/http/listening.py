@@ -9,8 +9,9 @@ from typing import Final
 
 from service.operator_error import OperatorError
 
-BACKLOG: Final = 2048
-"""Connections that may wait until they are accepted."""
+BACKLOG: Final = 10_000
+"""Connections that may wait until they are accepted: as many as a process may have, or as many as the system
+lets wait (`net.core.somaxconn`, mostly 4 096). Those of a crowd beyond that try again after 1, 3 and 7 s."""
 
 _TRIED: Final = 100  # ports above a taken one among which a free one is looked for
 _LAST_PORT: Final = 65_535

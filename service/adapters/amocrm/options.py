@@ -11,10 +11,11 @@ class AmoCRMOptions(NamedUsers, frozen=True):
     """`[accounts.amocrm]`.
 
     Args:
-        account: The `account[id]` or `account[subdomain]` that deliveries must come from; None: not checked.
-        reason_field: Name or id of the lead's custom field that carries the loss reason; None: the API knows
-            the reason.
-        timezone: The zone of times that amoCRM sends without one.
+        account: The `account[id]` or `account[subdomain]` that deliveries must come from. Left out: not
+            checked.
+        reason_field: Name or id of the lead's custom field that carries the loss reason. Left out: the API
+            is asked.
+        timezone: The zone of due times that amoCRM sends without one.
     """
 
     account: str | None = None

@@ -9,8 +9,9 @@ class Bitrix24Options(Options, frozen=True):
     """`[accounts.bitrix24]`.
 
     Args:
-        domain: The portal that deliveries must come from; None: not checked.
-        reason_field: Code of the deal's field that carries the loss reason; None: the stage is the reason.
+        domain: The portal that deliveries must come from. Left out: not checked.
+        reason_field: Code of the deal's field that carries the loss reason. Left out: the stage in
+            which a deal is lost is the reason.
     """
 
     domain: str | None = None

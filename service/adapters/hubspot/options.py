@@ -14,7 +14,7 @@ class HubSpotOptions(NamedUsers, frozen=True):
     """`[accounts.hubspot]`.
 
     Args:
-        account: Id of the portal that deliveries must come from; None: not checked.
+        account: Id of the portal that deliveries must come from. Left out: not checked.
         reason_field: Internal name of the deal's property that carries the loss reason.
         signature: Version of the signature that requests carry.
     """

@@ -9,7 +9,7 @@ class PipedriveOptions(NamedUsers, frozen=True):
     """`[accounts.pipedrive]`.
 
     Args:
-        account: The company's id that deliveries must come from; None: not checked.
+        account: Id of the company that deliveries must come from. Left out: not checked.
     """
 
     account: str | None = None

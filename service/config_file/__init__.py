@@ -8,75 +8,36 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from service import references
 from service.adapters import ADAPTERS, Adapter
-from service.config import Account, Api, Config, ConfigError, Language, Limits, Log, Secret, zone
+from service.config import Account, Api, Config, ConfigError, Limits, Log, Secret, zone
+from service.config_file.tables import (
+    A_DATABASE,
+    A_NETWORK,
+    A_RATE,
+    ISO_4217,
+    ONE_OR_SEVERAL,
+    AccountTable,
+    ApiTable,
+    FileTable,
+    LimitsTable,
+    ReasonsTable,
+)
+from service.config_file.words import meant, mistake
 from service.money import currency_code, parse_amount
 from service.reasons import DEFAULT_REASONS, LISTED_KINDS, Kind, ReasonTable, reason_key
 
 DATABASE_VARIABLE: Final = "LOSSBOARD_DATABASE_URL"
-_ACCOUNT_ID: Final = re.compile(r"[a-z0-9-]{1,40}")
-_API_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
-_ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _OWN_PATHS: Final = frozenset({"admin", "boards", "healthz", "metrics", "readyz", "static", "webhooks"})
 """What the paths inside the service begin with. One that began with the root path would be ambiguous."""
 _RATE: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _Table = TypeVar("_Table", bound=msgspec.Struct)
-
-
-class _Api(msgspec.Struct):
-    token: str
-    url: str | None = None
-    per_second: float | None = None
-
-
-class _Reasons(msgspec.Struct):
-    controllable: list[str] = []
-    objective: list[str] = []
-    excluded: list[str] = []
-
-
-class _Limits(msgspec.Struct):
-    clients: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    amount: str | None = None
-
-
-class _Account(msgspec.Struct):
-    id: str
-    title: str
-    crm: str
-    webhook_secret: str | list[str]
-    timezone: ZoneInfo
-    currency: str
-    language: Language = "ru"
-    viewer_token: str | None = None
-    reasons: dict[str, Any] | None = None
-    rates: dict[str, str] = {}
-    public_url: str | None = None
-    mask_clients: bool = False
-    show_phones: bool = False
-    limits: dict[str, Any] = {}
-    api: dict[str, Any] | None = None
-
-
-class _File(msgspec.Struct):
-    accounts: list[dict[str, Any]]
-    database_url: str = "sqlite:///lossboard.db"
-    listen_url: str | None = None
-    sharded: bool = False
-    keep_bodies_days: int = 30
-    root_path: str = ""
-    trusted_proxies: list[str] = []
-    metrics_token: str | None = None
-    admin_token: str | None = None
-    log: Log = Log()
 
 
 def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Config:
@@ -95,14 +56,13 @@ def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Con
 
 def parse(raw: Mapping[str, object], environ: Mapping[str, str], *, secrets: bool = True) -> Config:
     """Check a configuration that was read already; `secrets` as in `load`. Raises `ConfigError`."""
-    file = _table(references.resolved(raw, environ, secrets=secrets), _File, "")
+    file = _table(references.resolved(raw, environ, secrets=secrets), FileTable, "")
     keyed = {f"accounts[{index}]": raw for index, raw in enumerate(file.accounts)}
     root_path = _root_path(file.root_path)
     accounts = tuple(_working(_account(raw, root_path, key), key) for key, raw in keyed.items())
     _check(accounts, "accounts", "at least one is needed")
     for index, account_id in enumerate(ids := [account.id for account in accounts]):
         _check(account_id not in ids[:index], f"accounts[{index}].id", f"{account_id!r} is used twice")
-    _check(0 < file.keep_bodies_days <= 3650, "keep_bodies_days", "1 to 3650 days")
     if any(environ.get(name) for name in (DATABASE_VARIABLE, f"{DATABASE_VARIABLE}_FILE")):
         file.database_url = references.from_environment(DATABASE_VARIABLE, environ)
     database_url = _database_url(file.database_url, "database_url")
@@ -117,9 +77,9 @@ def parse(raw: Mapping[str, object], environ: Mapping[str, str], *, secrets: boo
         listen_url=listen_url,
         root_path=root_path,
         trusted_proxies=_proxies(file.trusted_proxies),
-        metrics_token=_token(file.metrics_token, "metrics_token"),
-        admin_token=_token(file.admin_token, "admin_token"),
-        log=file.log,
+        metrics_token=_token(file.metrics_token),
+        admin_token=_token(file.admin_token),
+        log=_table(file.log, Log, "log"),
     )
 
 
@@ -136,14 +96,12 @@ def _table(raw: object, table: type[_Table], key: str, *, also: Sequence[str] = 
     """
     known = [*(field.encode_name for field in msgspec.structs.fields(table)), *also]
     for name in raw if isinstance(raw, dict) else ():
-        meant = "".join(f"did you mean {one}? " for one in get_close_matches(name, known, 1))
-        expected = f"unknown key; {meant}known are: {', '.join(known)}"
+        expected = f"unknown key; {meant(name, known)}known are: {', '.join(known)}"
         _check(name in known, f"{key}.{name}".lstrip("."), expected)
     try:
         return msgspec.convert(raw, table, dec_hook=_zone)
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        raise ConfigError(f"{(key + where.rstrip('`')).lstrip('.') or 'the file'}: {message}") from None
+        raise ConfigError(mistake(error, raw, table, key)) from None
 
 
 def _zone(_type: type, name: Any) -> ZoneInfo:
@@ -155,7 +113,7 @@ def _database_url(url: str, key: str) -> str:
     scheme, separator, rest = url.partition("://")
     scheme = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}.get(scheme, scheme)
     is_known = separator and scheme in ("sqlite", "postgresql+psycopg")
-    _check(is_known, key, "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE")
+    _check(is_known, key, f"expected {A_DATABASE}")
     return f"{scheme}://{rest}"
 
 
@@ -168,7 +126,6 @@ def _hinted(url: str, *, pooler: bool, sharded: bool) -> str:
 def _root_path(given: str) -> str:
     """The root path: nothing, or segments that each begin with a slash."""
     path = given.rstrip("/")
-    _check(not path or _ROOT_PATH.fullmatch(path), "root_path", "expected a path such as /lossboard")
     own = path.split("/")[1:2]
     _check(not _OWN_PATHS.intersection(own), "root_path", f"the service itself has addresses below {path}")
     return path
@@ -180,8 +137,7 @@ def _proxies(given: Sequence[str]) -> tuple[str, ...]:
         try:
             ipaddress.ip_network(proxy)
         except ValueError as error:
-            expected = "expected an address, or a network such as 10.0.0.0/8"
-            raise ConfigError(f"trusted_proxies[{index}]: {expected}: {error}") from None
+            raise ConfigError(f"trusted_proxies[{index}]: expected {A_NETWORK}: {error}") from None
     return tuple(given)
 
 
@@ -189,15 +145,16 @@ def _account(raw: Mapping[str, object], root_path: str, key: str) -> Account:
     tables = ADAPTERS.keys() & raw.keys()
     kind = raw.get("crm")
     if isinstance(kind, str) and kind not in ADAPTERS:
-        raise ConfigError(f"{key}.crm: {kind!r} is not supported; supported are: {', '.join(ADAPTERS)}")
+        supported = f"{meant(kind, ADAPTERS)}supported are: {', '.join(ADAPTERS)}"
+        raise ConfigError(f"{key}.crm: {kind!r} is not supported; {supported}")
     own_table = [kind] if isinstance(kind, str) else []
-    section = _table({name: raw[name] for name in raw if name not in tables}, _Account, key, also=own_table)
+    section = _table(
+        {name: raw[name] for name in raw if name not in tables}, AccountTable, key, also=own_table
+    )
     adapter = ADAPTERS[section.crm]
     for name in tables - {section.crm}:
         _check(False, f"{key}.{name}", f"the account's crm is {section.crm}; {_known_options(adapter)}")
-    _check(_ACCOUNT_ID.fullmatch(section.id), f"{key}.id", "expected 1 to 40 of a-z, 0-9 and -")
-    _check(section.title.strip(), f"{key}.title", "expected a title")
-    _check(currency_code(section.currency), f"{key}.currency", "expected an ISO 4217 code such as RUB")
+    _check(currency_code(section.currency), f"{key}.currency", f"expected {ISO_4217}")
     public_url = None if section.public_url is None else section.public_url.rstrip("/")
     is_below = public_url is None or public_url.endswith(root_path)
     _check(is_below, f"{key}.public_url", f"expected to end with the root_path, {root_path}")
@@ -209,7 +166,7 @@ def _account(raw: Mapping[str, object], root_path: str, key: str) -> Account:
         zone=section.timezone,
         currency=section.currency,
         language=section.language,
-        viewer_token=_token(section.viewer_token, f"{key}.viewer_token"),
+        viewer_token=_token(section.viewer_token),
         reasons=DEFAULT_REASONS[section.language]
         if section.reasons is None
         else _reasons(section.reasons, f"{key}.reasons"),
@@ -239,28 +196,20 @@ def _known_options(adapter: Adapter) -> str:
 
 
 def _api(raw: Mapping[str, object], adapter: Adapter, key: str) -> Api:
-    section, kind = _table(raw, _Api, key), adapter.kind
-    _check(section.token, f"{key}.token", "expected the token that the CRM gave")
-    is_address = section.url is None or _API_URL.fullmatch(section.url)
-    _check(is_address, f"{key}.url", "expected an address such as https://office.amocrm.ru")
+    section, kind = _table(raw, ApiTable, key), adapter.kind
     if adapter.api is None:
         raise ConfigError(f"{key}: {kind} has no API; remove [accounts.api]")
     _check(section.url or adapter.api.url, f"{key}.url", f"expected the address of the {kind} account")
-    pace = section.per_second
-    _check(pace is None or 0 < pace <= 1000, f"{key}.per_second", "expected calls per second, such as 5")
-    return Api(Secret(section.token), section.url.rstrip("/") if section.url else None, pace)
+    return Api(Secret(section.token), section.url.rstrip("/") if section.url else None, section.per_second)
 
 
-def _token(token: str | None, key: str) -> Secret | None:
-    if token is None:
-        return None
-    _check(len(token) >= 16, key, "expected at least 16 characters, hard to guess")
-    return Secret(token)
+def _token(token: str | None) -> Secret | None:
+    return None if token is None else Secret(token)
 
 
 def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret, ...]:
     secrets = [given] if isinstance(given, str) else given
-    _check(secrets and all(secrets), key, "expected a secret, or a list of them")
+    _check(secrets and all(secrets), key, f"expected {ONE_OR_SEVERAL}")
     for secret in secrets:
         try:
             if secret != references.ABSENT:
@@ -271,7 +220,7 @@ def _secrets(given: str | list[str], adapter: Adapter, key: str) -> tuple[Secret
 
 
 def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
-    section = _table(raw, _Reasons, key)
+    section = _table(raw, ReasonsTable, key)
     kinds: dict[str, Kind] = {}
     for kind in LISTED_KINDS:
         for name in getattr(section, kind):
@@ -282,7 +231,7 @@ def _reasons(raw: Mapping[str, object], key: str) -> ReasonTable:
 
 
 def _limits(raw: Mapping[str, object], currency: str, key: str) -> Limits:
-    given = _table(raw, _Limits, key)
+    given = _table(raw, LimitsTable, key)
     try:
         amount = None if given.amount is None else parse_amount(given.amount, currency)
     except ValueError as error:
@@ -292,7 +241,7 @@ def _limits(raw: Mapping[str, object], currency: str, key: str) -> Limits:
 
 def _rates(given: Mapping[str, str], key: str) -> Mapping[str, Decimal]:
     for currency, rate in given.items():
-        _check(currency_code(currency), f"{key}.{currency}", "expected an ISO 4217 code such as USD")
+        _check(currency_code(currency), f"{key}.{currency}", f"expected {ISO_4217}")
         is_rate = _RATE.fullmatch(rate) and Decimal(rate) > 0
-        _check(is_rate, f"{key}.{currency}", 'expected a rate such as "92.50"')
+        _check(is_rate, f"{key}.{currency}", f"expected {A_RATE}")
     return {currency: Decimal(rate) for currency, rate in given.items()}
