@@ -33,7 +33,7 @@ CATALOGUE: Final = Path(__file__).with_name("configuration.ru.po")
 HEAD: Final = """\
 Every key of `lossboard.toml`. `make reference` writes this page from the code that reads the file.
 [lossboard.example.toml](../../lossboard.example.toml) shows the keys in use. `lossboard check-config` checks
-a file.
+a file. [На русском](configuration.ru.md).
 
 A key may be left out unless it is required; a dash says that it then has no value. A value `"env:NAME"` is
 read from the environment, or from the file that the variable NAME_FILE names; `"file:PATH"` is read from a
@@ -94,10 +94,11 @@ def _cells(field: inspect.Field, heading: str, table: type[msgspec.Struct], say:
 
 
 def _takes(kind: inspect.Type, say: Say) -> str:
-    """As `expected`; of a text that is described, it says that it is a text."""
+    """As `expected`. A text of a certain form is told to be a text, because TOML wants it quoted."""
     parts = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    is_text = any(isinstance(getattr(part, "type", None), inspect.StrType) for part in parts)
-    return f"{say('text')}: {expected(kind, say)}" if is_text else expected(kind, say)
+    is_text = any(isinstance(getattr(part, "type", part), _TEXTS) for part in parts)
+    text, words = say("text"), expected(kind, say)
+    return f"{text}: {words}" if is_text and words != text else words
 
 
 def _default(field: inspect.Field) -> str:

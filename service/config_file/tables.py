@@ -1,7 +1,8 @@
 """The tables of `lossboard.toml`: what each key is called, takes and means.
 
 A docstring says what a key means, for the operator: docs/reference/configuration.md is made of it. The
-`description` of a `Meta` says what is expected, in that document and in errors. The reader of the file checks
+`description` of a `Meta` says what is expected, in that document and in errors; its `extra` gives a unit, or
+choices that no type can name. The reader of the file checks
 what holds between keys.
 """
 
@@ -27,7 +28,7 @@ AccountId: TypeAlias = Annotated[
     str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z", description="1 to 40 of a-z, 0-9 and -")
 ]
 Title: TypeAlias = Annotated[str, Meta(pattern=r"\S", description="a title that is not blank")]
-Crm: TypeAlias = Annotated[str, Meta(description=f"one of {', '.join(ADAPTERS)}")]
+Crm: TypeAlias = Annotated[str, Meta(extra={"one of": tuple(ADAPTERS)})]
 Currency: TypeAlias = Annotated[str, Meta(description=ISO_4217)]
 Token: TypeAlias = Annotated[str, Meta(min_length=16, description="at least 16 characters, hard to guess")]
 Database: TypeAlias = Annotated[str, Meta(description=A_DATABASE)]

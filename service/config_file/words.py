@@ -41,16 +41,18 @@ def fields(table: type[msgspec.Struct]) -> dict[str, inspect.Field]:
 def expected(kind: inspect.Type, say: Say = str) -> str:
     """What a type takes. A `description` says it in place of the type that has it."""
     if isinstance(kind, inspect.Metadata):
+        extra = kind.extra or {}
+        if "one of" in extra:
+            return _one_of(extra["one of"], say)
         described = (kind.extra_json_schema or {}).get("description")
         words = say(described) if described else expected(kind.type, say)
-        unit = (kind.extra or {}).get("unit")
-        return f"{words} ({say(unit)})" if unit else words
+        return f"{words} ({say(extra['unit'])})" if "unit" in extra else words
     if isinstance(kind, inspect.UnionType):
         return say(" or ").join(
             expected(one, say) for one in kind.types if not isinstance(one, inspect.NoneType)
         )
     if isinstance(kind, inspect.LiteralType):
-        return say("one of {}").format(", ".join(sorted(map(str, kind.values))))
+        return _one_of(kind.values, say)
     if isinstance(kind, inspect.ListType):
         return say("a list; each: {}").format(expected(kind.item_type, say))
     if isinstance(kind, inspect.DictType):
@@ -59,6 +61,10 @@ def expected(kind: inspect.Type, say: Say = str) -> str:
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         return _bounded(kind, say)
     return say(_PLAIN.get(type(kind), "text"))
+
+
+def _one_of(choices: Iterable[object], say: Say) -> str:
+    return say("one of {}").format(", ".join(map(str, choices)))
 
 
 def _bounded(kind: inspect.IntType | inspect.FloatType, say: Say) -> str:

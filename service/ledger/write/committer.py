@@ -24,11 +24,10 @@ from service.ledger.write import heads, invalidations
 from service.ledger.write.apply import Applied, apply_all
 from service.ledger.write.back_off import BackOff
 from service.ledger.write.batch.cache import Cache
-from service.ledger.write.batch.rejected import rejected
+from service.ledger.write.batch.rejected import rejected, tell
 from service.ledger.write.heads import Head, OtherRules
 from service.ledger.write.outcome import Outcome
 from service.model import Delivery, Instant, Micros
-from service.telemetry.delivery_id import stored_id
 
 BOARDS: Final = 64
 """Boards that one tick brings up to now at most, so that webhooks get their turn."""
@@ -220,7 +219,8 @@ class Committer:
             raise
         except Exception as error:
             results, new_heads = self._transact([rejected(delivery, error)])
-            _tell_quarantined(delivery.account, results[0], error)
+            if isinstance(told := results[0], Outcome):
+                tell(delivery.account, told.number, error)
             return results, new_heads
 
     def _tick(self, skew: Micros) -> Heads:
@@ -287,10 +287,3 @@ class Committer:
             about = {"account": account_id}
             _log.warning("another transaction holds the account %s", account_id, extra=about)
             self._locked.begin(account_id)
-
-
-def _tell_quarantined(account_id: str, result: Result, error: Exception) -> None:
-    """Log which delivery could not be applied, once it is known what it is called."""
-    if isinstance(result, Outcome):
-        about = {"account": account_id, "delivery": stored_id(account_id, result.number)}
-        _log.error("%s is in quarantine: %s", about["delivery"], type(error).__name__, extra=about)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -61,7 +62,6 @@ class Node:
 
 @asynccontextmanager
 async def running(*nodes: Node, listening: bool = True) -> AsyncIterator[None]:
-    pools = [pool for node in nodes for pool in (node.database._readers.pool, node.follower._announcer.pool)]
     tasks = [asyncio.create_task(node.follower.run()) for node in nodes]
     try:
         async with asyncio.timeout(30):
@@ -72,10 +72,9 @@ async def running(*nodes: Node, listening: bool = True) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # A call that was under way ends by itself, and gives its connection back to the pool that it is from.
-        await asyncio.get_running_loop().shutdown_default_executor()
-        for pool in pools:
-            pool.dispose()
+        for node in nodes:
+            node.database.close()
+        await asyncio.get_running_loop().shutdown_default_executor()  # a call under way ends by itself
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -102,6 +101,17 @@ def engine(postgres: str) -> Iterator[Engine]:
 def move(engine: Engine, seq: int) -> None:
     with engine.begin() as connection:
         connection.execute(update(HEADS).where(HEADS.c.account == "office").values(seq=seq))
+
+
+async def test_a_notification_that_is_under_way_at_the_end_leaves_no_connection(postgres: str) -> None:
+    node = Node(postgres)
+    async with running(node, listening=False):
+        await asyncio.sleep(0)
+        connection = node.follower._announcer.connect()
+        driver: Any = connection.connection.dbapi_connection
+    assert not driver.closed
+    connection.close()
+    assert driver.closed
 
 
 async def test_a_commit_is_told_to_other_nodes_and_is_no_news_to_its_own(
