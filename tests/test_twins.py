@@ -19,7 +19,6 @@ ENGLISH_ONLY: Final = {
     "adding-a-figure.md",
     "glossary.md",
     "live-protocol.md",
-    "hubspot.md",
 }
 PAGES: Final = sorted(
     path
