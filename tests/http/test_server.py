@@ -4,8 +4,9 @@ delays a shutdown."""
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -133,9 +134,10 @@ async def test_a_kept_alive_connection_may_wait_longer_for_its_next_request(
     assert deadlines == [None, None]
 
 
-async def test_a_server_that_nobody_asks_wakes_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the `Date` of its answers."""
-    monkeypatch.setattr(server, "DATE_SECONDS", 0.05)
+async def test_a_server_that_nobody_asks_wakes_for_the_date_of_its_answers_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "DATE_SECONDS", 0.4)
     ticks: list[float] = []
     on_tick = Server.on_tick
 
@@ -145,7 +147,22 @@ async def test_a_server_that_nobody_asks_wakes_once_a_second(monkeypatch: pytest
 
     monkeypatch.setattr(Server, "on_tick", ticked)
     async with served(hello):
-        while len(ticks) < 4:
+        while len(ticks) < 3:
             await asyncio.sleep(0.01)
-    between = [later - earlier for earlier, later in pairwise(ticks[:4])]
-    assert min(between) >= 0.04
+    between = [later - earlier for earlier, later in pairwise(ticks[:3])]
+    assert min(between) >= 0.3
+
+
+@pytest.mark.parametrize("stop", [Server.stop, lambda serving: serving.handle_exit(signal.SIGTERM, None)])
+async def test_a_server_that_is_stopped_does_not_wait_for_its_next_date(
+    stop: Callable[[Server], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "DATE_SECONDS", 3600.0)
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = Server(hello, "127.0.0.1", 0, lambda: None, address.set_result)
+    async with asyncio.timeout(20):
+        task = asyncio.create_task(serving.serve())
+        await address
+        await asyncio.sleep(0)
+        stop(serving)
+        await task
