@@ -2,8 +2,7 @@
 
 A docstring says what a key means, for the operator: docs/reference/configuration.md is made of it. The
 `description` of a `Meta` says what is expected, in that document and in errors; its `extra` gives a unit, or
-choices that no type can name. The reader of the file checks
-what holds between keys.
+choices that no type can name. The reader of the file checks what holds between keys.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ import errno
 import socket
 from typing import Final
 
+from service.http.descriptors import MAX_CONNECTIONS
 from service.operator_error import OperatorError
 
-BACKLOG: Final = 10_000
+BACKLOG: Final = MAX_CONNECTIONS
 """Connections that may wait until they are accepted: as many as a process may have, or as many as the system
 lets wait (`net.core.somaxconn`, mostly 4 096). Those of a crowd beyond that try again after 1, 3 and 7 s."""
 
