@@ -11,6 +11,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -49,6 +50,7 @@ from service.live.http.list_routes import Readers
 from service.live.http.metrics_route import metrics_route
 from service.live.http.screen_links import NamedScreens
 from service.live.stream.hub import MAX_STREAMS, Hub
+from service.live.stream.response import StreamEndpoint
 from service.metrics import Metrics
 from service.problems import DEFECT, Problem
 from service.served.configuration import Served
@@ -153,17 +155,21 @@ class Application(Starlette):
         self, routes: Sequence[Route], root_path: str = "", lifespan: Lifespan[Starlette] | None = None
     ) -> None:
         handlers = {HTTPException: _on_http_exception, Exception: _on_defect}
-        super().__init__(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+        streams = Middleware(Direct, endpoints=_by_path(routes, StreamEndpoint), root_path=root_path)
+        super().__init__(routes=routes, middleware=[streams], exception_handlers=handlers, lifespan=lifespan)
         self._root_path = root_path
-        self._webhooks = {
-            route.path: route.endpoint for route in routes if isinstance(route.endpoint, WebhookEndpoint)
-        }
+        self._webhooks = _by_path(routes, WebhookEndpoint)
         self.router.redirect_slashes = False  # `Address` takes the slash off
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's own, which end with the routes, inside those of the service."""
         app = Direct(InTurns(super().build_middleware_stack()), self._webhooks, self._root_path)
         return SecurityHeaders(ErrorPages(Address(app, self._root_path), self._root_path))
+
+
+def _by_path(routes: Sequence[Route], kind: type[ASGIApp]) -> dict[str, ASGIApp]:
+    """The ASGI callables of a kind that routes lead to."""
+    return {route.path: route.endpoint for route in routes if isinstance(route.endpoint, kind)}
 
 
 async def _on_defect(_request: Request, _error: Exception) -> Response:

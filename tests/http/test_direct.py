@@ -21,19 +21,25 @@ async def led(path: str, root_path: str = "", kind: str = "http") -> object:
     async def nothing(*_: object) -> Message:
         return {}
 
-    app = Direct(framework, {"/webhooks/{account}": endpoint}, root_path)
+    direct = {"/webhooks/{account}": endpoint, "/boards/{account}/events": endpoint}
+    app = Direct(framework, direct, root_path)
     await app({"type": kind, "path": path}, nothing, nothing)  # type: ignore[arg-type]
     (to,) = seen
     return to
 
 
-async def test_the_last_part_of_the_path_is_the_parameter() -> None:
-    assert await led("/webhooks/office") == "office"
-    assert await led("/behind/a/proxy/webhooks/office", "/behind/a/proxy") == "office"
+@pytest.mark.parametrize("path", ["/webhooks/office", "/boards/office/events"])
+async def test_the_second_part_of_the_path_is_the_parameter(path: str) -> None:
+    assert await led(path) == "office"
+    assert await led(f"/behind/a/proxy{path}", "/behind/a/proxy") == "office"
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/webhooks", "/webhooks/", "/webhooks/a/b", "//webhooks/office", "/x/webhooks/office"]
+    "path",
+    [
+        *("/", "/webhooks", "/webhooks/", "/webhooks/a/b", "//webhooks/office", "/x/webhooks/office"),
+        *("/boards/office", "/boards//events", "/boards/office/events/x", "/boards/office/snapshot"),
+    ],
 )
 async def test_every_other_address_is_the_frameworks(path: str) -> None:
     assert await led(path) is None

@@ -225,7 +225,10 @@ def _period(parameters: Mapping[str, str]) -> str:
 
 def _choice(parameters: Mapping[str, str], name: str, default: str, type_: Any) -> Any:
     """One of the values of a `Literal` type."""
-    value, choices = parameters.get(name) or default, get_args(type_)
+    value = parameters.get(name)
+    if not value:
+        return default
+    choices = get_args(type_)
     if value not in choices:
         raise QueryError(f"{name} must be {' or '.join(choices)}")
     return value
@@ -262,7 +265,9 @@ def _rotation(parameters: Mapping[str, str]) -> str:
 
 def _number(parameters: Mapping[str, str], name: str, default: float, bounds: range) -> float:
     """A number between two bounds, in plain decimal notation with a point or a comma."""
-    text = parameters.get(name) or f"{default:g}"
+    text = parameters.get(name)
+    if not text:
+        return default
     value = float(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,4}([.,][0-9]{1,2})?", text) else 0.0
     if not bounds.start <= value <= bounds.stop - 1:
         raise QueryError(f"{name} must be a number from {bounds.start} to {bounds.stop - 1}")

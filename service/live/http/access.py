@@ -79,7 +79,7 @@ def cookie_name(account: Account) -> str:
 def cookie_value(account_id: str, token: str) -> str:
     """The value of the cookie that replaces a token."""
     key = token.encode("utf-8", "replace")
-    return hmac.new(key, f"screen of {account_id}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, f"screen of {account_id}".encode(), "sha256").hex()
 
 
 def screen_digest(account_id: str, token: str) -> str:
@@ -149,5 +149,7 @@ def cookie_of(header: str, name: str) -> str | None:
 
     Not by `http.cookies`, whose parser takes a time that grows with the square of the header.
     """
+    if name not in header:
+        return None
     found = re.search(rf"(?:^|;) *{re.escape(name)}=([^;]*)", header)
     return found[1].strip() if found else None

@@ -91,4 +91,7 @@ class ErrorPages:
 
 def _header(scope: Message, wanted: bytes) -> bytes:
     """A header of a request; empty if it has none of that name."""
-    return next((value for name, value in scope["headers"] if name == wanted), b"")
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return b""

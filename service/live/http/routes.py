@@ -43,7 +43,7 @@ from service.live.stream.frames import Ring
 from service.live.stream.hub import Hub
 from service.live.stream.open_stream import OpenStream
 from service.live.stream.places import VIEWS, Limit
-from service.live.stream.response import EventStream
+from service.live.stream.response import EventStream, StreamEndpoint
 from service.live.stream.subscriber import Subscriber
 from service.live.stream.turns import Crowded, Turns
 from service.live.stream.wire import Wire
@@ -273,7 +273,7 @@ def routes(
         Route("/boards/{account}", boards.guarded(boards.page(render.page))),
         Route("/boards/{account}/help", boards.guarded(boards.page(help_page))),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
-        Route("/boards/{account}/events", boards.guarded(boards.events)),
+        Route("/boards/{account}/events", StreamEndpoint(boards.guarded(boards.events))),
         Route("/boards/{account}/manifest.webmanifest", boards.guarded(manifest)),
         *lists.routes(boards.guarded),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),

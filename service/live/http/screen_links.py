@@ -82,18 +82,10 @@ class NamedScreens:
             Unavailable: The database has been away since this process started.
         """
         known = self._known.setdefault(account_id, _Known())
-        async with known.reading:
-            if not self._is_within(known.tried_at, fresh_seconds):
-                try:
-                    known.screens = await self._ledger.known(account_id)
-                except Unavailable as error:
-                    _log.warning(
-                        "cannot read the screens of %s now: %s",
-                        account_id,
-                        error,
-                        extra={"account": account_id},
-                    )
-                known.tried_at = self._clock.monotonic()
+        if not self._is_within(known.tried_at, fresh_seconds):
+            async with known.reading:
+                if not self._is_within(known.tried_at, fresh_seconds):  # nor has another request read them
+                    await self._read(account_id, known)
         if known.screens is None:
             raise Unavailable("the named screens are not known yet")
         return known.screens
@@ -111,6 +103,15 @@ class NamedScreens:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, account_id: str, known: _Known) -> None:
+        try:
+            known.screens = await self._ledger.known(account_id)
+        except Unavailable as error:
+            _log.warning(
+                "cannot read the screens of %s now: %s", account_id, error, extra={"account": account_id}
+            )
+        known.tried_at = self._clock.monotonic()
 
     async def _attend_all(self) -> None:
         """Look after all screens until none has anything open."""

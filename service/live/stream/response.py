@@ -9,21 +9,46 @@ page can hear. Its logger stays at INFO, because at DEBUG it writes out every pa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from typing import Final
 
 from sse_starlette import EventSourceResponse
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.live.stream.open_stream import OpenStream
 from service.live.stream.places import Place
 from service.live.stream.sinks import HANDOVER, SendSink, Sink
 from service.live.stream.wire import Wire
+from service.problems import Problem, RawHeaders
 
 logging.getLogger("sse_starlette").setLevel(logging.INFO)
 
 
-class EventStream(EventSourceResponse):
-    """A stream that the hub writes to.
+_METHOD: Final = Problem(405, "this address does not take this method", ((b"allow", b"GET, HEAD"),))
+
+
+class StreamEndpoint:
+    """The ASGI callable of a stream's address. It is no handler of Starlette's, because to the framework's
+    layers a crowd of screens that comes back would lose a sixth of its time.
+
+    Args:
+        respond: The response to a request: a stream, or why there is none.
+    """
+
+    def __init__(self, respond: Callable[[Request], Awaitable[ASGIApp]]) -> None:
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        is_read = scope["method"] in ("GET", "HEAD")
+        response = await self._respond(Request(scope, receive)) if is_read else _METHOD
+        await response(scope, receive, send)
+
+
+class EventStream:
+    """A stream that the hub writes to: an ASGI callable.
 
     Args:
         show: Subscribes a stream that is open to what it shows.
@@ -32,9 +57,6 @@ class EventStream(EventSourceResponse):
     """
 
     def __init__(self, show: Callable[[OpenStream], None], places: Sequence[Place], wire: Wire) -> None:
-        super().__init__(iter(()), ping=0, headers={"vary": "accept-encoding"})
-        if wire.gzip:
-            self.headers["content-encoding"] = "gzip"
         self._show = show
         self._places = places
         self._wire = wire
@@ -44,33 +66,50 @@ class EventStream(EventSourceResponse):
         """Send it."""
         try:
             if HANDOVER in scope.get("extensions", ()) and scope["method"] != "HEAD":
-                await self._hand_over(send)
+                headers = _handed_over(gzip=self._wire.gzip)
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": HANDOVER, "to": self.open})
             else:
-                await super().__call__(scope, receive, send)
+                await _Response(self, _headers(gzip=self._wire.gzip))(scope, receive, send)
         finally:
             if not self._is_open:
                 for place in self._places:
                     place.leave()
 
-    async def _hand_over(self, send: Send) -> None:
-        self.headers["connection"] = "close"  # nothing reads another request
-        await self._start(send)
-        await send({"type": HANDOVER, "to": self._open})
+    def open(self, sink: Sink) -> None:
+        """Begin to write to a sink."""
+        self._is_open = True
+        self._show(OpenStream(sink, self._wire, self._places))
+
+
+class _Response(EventSourceResponse):
+    """The library's response, in which a stream writes."""
+
+    def __init__(self, stream: EventStream, headers: Mapping[str, str]) -> None:
+        super().__init__(iter(()), ping=0, headers=headers)
+        self._stream = stream
 
     async def _stream_response(self, send: Send) -> None:
-        await self._start(send)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sink = SendSink(send)  # type: ignore[arg-type]  # the server's `send` is a coroutine function
         try:
-            self._open(sink)
+            self._stream.open(sink)
             await sink.closed.wait()
             self.active = False
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             sink.abandon()
 
-    async def _start(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
-    def _open(self, sink: Sink) -> None:
-        self._is_open = True
-        self._show(OpenStream(sink, self._wire, self._places))
+def _headers(*, gzip: bool) -> dict[str, str]:
+    """Those of a stream besides the library's."""
+    return {"vary": "accept-encoding", **({"content-encoding": "gzip"} if gzip else {})}
+
+
+@cache
+def _handed_over(*, gzip: bool) -> RawHeaders:
+    """All headers of a stream that is handed over, which is the last response of its connection. They are
+    made once: the library's response takes as long to make as it takes to let a screen in."""
+    response = EventSourceResponse(iter(()), headers=_headers(gzip=gzip))
+    response.headers["connection"] = "close"
+    return tuple(response.raw_headers)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from service.http.around.security import SECURITY
 from service.ledger.write.writer import Writer
+from service.live.stream.places import Places
 from tests.live.http.door import ADMIN, Door, Proof, Rule, door
 
 BOARD: Final = "/boards/{account}"
@@ -160,6 +161,19 @@ async def test_a_defect_is_a_problem_with_the_headers_too(opened: Door) -> None:
     transport = httpx.ASGITransport(opened.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://board") as client:
         answer = await client.get("/failing")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert_secured(answer)
+
+
+async def test_a_defect_of_a_stream_is_one_too(opened: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(Places, "full", failing)
+    transport = httpx.ASGITransport(opened.app, raise_app_exceptions=False)
+    (how, *_) = opened.proved("board", "right")
+    async with httpx.AsyncClient(transport=transport, base_url="http://board") as client:
+        answer = await client.get(address(f"{BOARD}/events"), **how)  # type: ignore[arg-type]
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     assert_secured(answer)
 
