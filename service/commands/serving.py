@@ -45,10 +45,10 @@ if TYPE_CHECKING:  # imported only where traces are wanted
 
 _ONE_PROCESS: Final = "--workers needs PostgreSQL (database_url): only one process can serve an SQLite file"
 
-GARBAGE: Final = (10_000, 4, 250)
+GARBAGE: Final = (10_000, 1, 600)
 """How many new objects have the collector of garbage look for those that only hold one another, and how many
 such looks have it look further. Python's own are 700, 10 and 10: for some webhooks each, which leave none.
-The second is small because each look stops everything: 50 000 objects take some 30 ms."""
+The second is small because each look stops everything: 20 000 objects of screens take some 15 ms."""
 
 Rebuild = Callable[[Config, Account], None]
 

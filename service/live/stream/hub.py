@@ -148,9 +148,12 @@ class Hub:
         cursor = None if last_seq is None else feed.ring.cursor_of(last_seq)
         subscriber = Subscriber(stream, channel, feed.ring, feed.subscribers, cursor, last_seq or 0, screen)
         watch.idle_since = None
-        watch.wake.set()
         if self._closing:
             subscriber.end()
+        elif cursor is None:
+            watch.wake.set()
+        else:  # what it missed is here: a crowd that comes back costs no reads
+            subscriber.pump()
         return subscriber
 
     def close(self) -> None:
@@ -269,7 +272,8 @@ async def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscri
         account_id, seq = feed.query.account, update.board.seq
         about = {"account": account_id, "seq": seq}
         _log.debug("%s: seq %d to %d streams", account_id, seq, len(subscribers), extra=about)
-    async for some in _in_turns(subscribers):
+    behind = [one for one in subscribers if one.needs_whole] if update.sends == "nothing" else subscribers
+    async for some in _in_turns(behind):
         for subscriber in some:
             subscriber.pump()
 

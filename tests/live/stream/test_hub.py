@@ -263,13 +263,17 @@ async def test_a_subscriber_resumes_where_it_was(office: Office) -> None:
         await office.settle(lambda: bool(screen.board))
         office.commit(seq, client("7", seq))
         await office.settle(screen.has(seq))
+    reads = office.reader.reads
     resumed = office.watch(last_seq=2)
-    await office.settle(lambda: bool(resumed.events))
     assert [(name, event_id) for name, event_id, _ in resumed.events] == [("patch", "3")]
+    await asyncio.sleep(0.01)
+    assert office.reader.reads == reads
+    office.commit(4, client("7", 4))
+    await office.settle(lambda: len(resumed.events) == 2)
     lost = office.watch(last_seq=77)
     await office.settle(lambda: bool(lost.events))
     assert lost.names == ["snapshot"]
-    assert lost.board["seq"] == 3
+    assert lost.board["seq"] == 4
 
 
 async def test_a_subscriber_that_joins_later_gets_a_snapshot_of_the_current_moment(office: Office) -> None:
