@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -210,6 +211,7 @@ def is_plausible(moment: Instant) -> bool:
     return EARLIEST <= moment <= LATEST
 
 
+@lru_cache(maxsize=4096)  # a board has a hundred days, the same ones in each read
 def iso_day(day: Day) -> str:
     """A day as an ISO date: `2026-11-23`."""
     return date.fromordinal(day).isoformat()

@@ -7,16 +7,16 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, FromClause, bindparam, select
+from sqlalchemy import Connection, FromClause, bindparam, exists, select
 
 from service.config import Account
 from service.ledger.database.statements.prepared import Prepared
-from service.ledger.database.tables import HEADS, SUMS, SYNCS
+from service.ledger.database.tables import HEADS, SUMS, SYNCS, TROUBLES
 from service.ledger.read import board_rows, classified_rows, manager_rows
 from service.ledger.read.account_reader import AccountReader, Begun
 from service.ledger.read.board import Arrived, BoardRows, ClientRow, Known, LossRow, ManagerSums, Selection
@@ -24,19 +24,25 @@ from service.ledger.read.next_due import next_due
 from service.ledger.write import heads, invalidations, troubles
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, union
-from service.model import Instant, earlier
+from service.model import Instant, Trouble, earlier
 from service.projections import FLOW
+from service.projections.unconverted import UNCONVERTED
+
+_SELDOM: Final = TROUBLES, SUMS[UNCONVERTED]
 
 
 def _with_head() -> Prepared:
     """An account's head and every other table that has one row for it, so that a board at rest needs no other
-    statement."""
+    statement; and whether two others, which seldom have a row, have one now."""
     joined: FromClause = HEADS
     for table in (*(SUMS[relation] for relation in FLOW.totals), SYNCS):
         joined = joined.outerjoin(table, table.c.account == HEADS.c.account)
     measures = [SUMS[relation].c[name] for relation in FLOW.totals for name in relation.measures]
+    of_account = (exists().where(table.c.account == HEADS.c.account) for table in _SELDOM)
     return Prepared(
-        select(*HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, board_rows.REASONS_WANTED, *measures)
+        select(
+            *HEADS.c, SYNCS.c.repaired, SYNCS.c.synced_at, board_rows.REASONS_WANTED, *of_account, *measures
+        )
         .select_from(joined)
         .where(HEADS.c.account == bindparam("account"))
     )
@@ -101,7 +107,7 @@ def _read(begun: Begun, since: BoardRows | None) -> _Read:
         raise LookupError(f"account {account.id} has no head row")
     values = iter(found[0])
     head = Head(*islice(values, len(HEADS.c)))
-    beside = _Beside(next(values) or 0, next(values) is not None, next(values))
+    beside = _Beside(next(values) or 0, next(values) is not None, next(values), next(values), next(values))
     totals = {}
     for relation in FLOW.totals:
         measures = islice(values, len(relation.measures))
@@ -123,11 +129,14 @@ def _stale(connection: Connection, head: Head, since: BoardRows | None) -> Inval
 
 
 class _Beside(NamedTuple):
-    """What stands beside the head in its row: see `BoardRows`, and whether a sync was ever complete."""
+    """What stands beside the head in its row: see `BoardRows`; whether a sync was ever complete; and whether
+    there are troubles, and amounts without a rate."""
 
     repaired: int
     synced: bool
     reasons_wanted: int
+    troubled: bool
+    unconverted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +192,7 @@ class _Read:
             by_hand=since.by_hand
             if since is not None and not stale.reasons
             else classified_rows.kinds(connection, account_id),
-            troubles=since.troubles
-            if since is not None and since.seq == self.head.seq
-            else troubles.read(connection, account_id),
+            troubles=self._troubles(),
             manager_sums=sums,
         )
 
@@ -194,16 +201,28 @@ class _Read:
         head, synced = self.head, self.beside.synced
         return _heard(self.connection, head.account, head.deliveries, head.last_delivery_at, synced=synced)
 
+    @property
+    def _unmoved(self) -> BoardRows | None:
+        """The earlier read, if no commit came after it."""
+        return self.since if self.since is not None and self.since.seq == self.head.seq else None
+
+    def _troubles(self) -> tuple[Trouble, ...]:
+        if not self.beside.troubled:
+            return ()
+        return self._unmoved.troubles if self._unmoved else troubles.read(self.connection, self.account.id)
+
     def _unconverted(self) -> Mapping[str, int]:
-        if self.since is not None and self.since.seq == self.head.seq:
-            return self.since.unconverted
+        if not self.beside.unconverted:
+            return {}
+        if self._unmoved:
+            return self._unmoved.unconverted
         return board_rows.unconverted(self.connection, self.account.id)
 
     def _next_due(self) -> Instant | None:
         if self.totals["at_risk"]["clients"]:
             return None
-        if self.since is not None and self.since.seq == self.head.seq:
-            return self.since.next_due_at
+        if self._unmoved:
+            return self._unmoved.next_due_at
         return next_due(self.connection, self.account.id, self.head.as_of)
 
     def _arrived(self) -> Arrived | None:
@@ -236,6 +255,14 @@ class _Read:
 
     def _losses(self, selection: Selection) -> tuple[LossRow, ...]:
         earlier = None if self.since is None or self.stale.reasons else self.since.losses.get(selection)
-        if earlier is None or any(selection.first <= day <= selection.last for day in self.stale.days):
+        if earlier is None or _has_one_of(selection, self.stale.days):
             return board_rows.losses(self.connection, self.account.id, selection)
         return earlier
+
+
+def _has_one_of(selection: Selection, days: Iterable[int]) -> bool:
+    """Whether a selection has one of these days. A board has sixty selections, and each read asks for all."""
+    for day in days:  # not by `any`, which would take longer than all else of a read  # noqa: SIM110
+        if selection.first <= day <= selection.last:
+            return True
+    return False

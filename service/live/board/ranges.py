@@ -3,6 +3,7 @@ the chart compares. Pure."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from service.calendar import Period, buckets, parse_period, previous, previous_whole
@@ -28,18 +29,14 @@ class Ranges(NamedTuple):
     Args:
         previous: The previous period up to the same day (SPEC section 2.6).
         series: In the order of time; together they are the whole period.
+        selections: All of these, each once, for the ledger's reader.
     """
 
     period: Period
     current: Selection
     previous: Selection
     series: tuple[SeriesRange, ...]
-
-    @property
-    def selections(self) -> list[Selection]:
-        """All selections, each once, for the ledger's reader."""
-        series = [selection for point in self.series for selection in point if selection is not None]
-        return list(dict.fromkeys([self.current, self.previous, *series]))
+    selections: tuple[Selection, ...]
 
 
 def ranges(query: BoardQuery, today: Day) -> Ranges:
@@ -48,15 +45,22 @@ def ranges(query: BoardQuery, today: Day) -> Ranges:
     Raises:
         PeriodError: The query's period cannot be read.
     """
-    period = parse_period(query.period, today)
+    return _ranges(query.period, query.manager, query.pipeline, today)
+
+
+@lru_cache(maxsize=256)  # of a board that is watched, each read asks for the same ones
+def _ranges(name: str, manager: str | None, pipeline: str | None, today: Day) -> Ranges:
+    period = parse_period(name, today)
 
     def selection(days: tuple[Day, Day]) -> Selection:
-        return Selection(*days, query.manager, query.pipeline)
+        return Selection(*days, manager, pipeline)
 
     before = [selection(days) for days in buckets(*previous_whole(period))]
     now = [selection(days) for days in buckets(period.first, period.last)]
     series = tuple(
         SeriesRange(days, before[index] if index < len(before) else None) for index, days in enumerate(now)
     )
-    whole = selection((period.first, period.last))
-    return Ranges(period, whole, selection(previous(period, today)), series)
+    current, before_today = selection((period.first, period.last)), selection(previous(period, today))
+    of_series = [one for point in series for one in point if one is not None]
+    selections = tuple(dict.fromkeys([current, before_today, *of_series]))
+    return Ranges(period, current, before_today, series, selections)
