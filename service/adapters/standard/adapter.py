@@ -8,7 +8,7 @@ array. `events` reads what an event says; `cloud_events` unpacks a CloudEvent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -17,7 +17,7 @@ from service.adapters.fields import digest
 from service.adapters.parsed import Parsed, parse_body
 from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
-from service.adapters.standard.events import TYPES, Event, changes_of, refuse_repeated_keys
+from service.adapters.standard.events import TYPES, Event, changes_of, event_of, refuse_repeated_keys
 from service.adapters.standard.signature import (
     PREFIXES,
     check_head,
@@ -42,12 +42,7 @@ class _Envelope(msgspec.Struct):
     specversion: Raw | UnsetType = UNSET
 
 
-class _Timed(msgspec.Struct):
-    timestamp: str
-
-
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
-_TIMED = msgspec.json.Decoder(_Timed)
 _ARRAY = msgspec.json.Decoder(list[Raw])
 
 
@@ -79,7 +74,7 @@ class StandardAdapter(Adapter):
 
         def parse(document: bytes | Raw) -> Parsed:
             event = _event(bytes(document))
-            return Parsed(tuple(changes_of(event, account, request.received_at))) if event else Parsed()
+            return Parsed() if event is None else Parsed(changes_of(event, account, request.received_at))
 
         parsed = parse_body(lambda: _documents(request.json), parse)
         return parsed.decoded(_delivery_key(request), digest(request.body))
@@ -117,17 +112,17 @@ def _documents(body: bytes) -> Iterable[bytes | Raw]:
     return events
 
 
-def _event(document: bytes) -> Event | None:
+def _event(document: bytes) -> Event[Any] | None:
     """The event; None for a type that the board has no use for. Raises one of `UNDECODABLE`."""
     envelope = _ENVELOPE.decode(document)
+    if envelope.type in TYPES and envelope.specversion is UNSET:
+        return event_of(envelope.type, document)
     refuse_repeated_keys(document)
     if envelope.specversion is not UNSET:
         return cloud_events.from_json(document)
     if envelope.type is UNSET:
         raise ValueError("the event has no type; a CloudEvent must come in structured or batch mode")
-    if envelope.type not in TYPES:
-        return None
-    return Event(envelope.type, _TIMED.decode(document).timestamp, document)
+    return None
 
 
 ADAPTER: Final[Adapter] = StandardAdapter()

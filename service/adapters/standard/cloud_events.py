@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from service.adapters.standard.events import TYPES, Event, refuse_repeated_keys
+from service.adapters.standard.events import TYPES, Event, event_of, refuse_repeated_keys
 
 CONTENT_TYPES: Final = ("application/cloudevents+json", "application/cloudevents-batch+json")
 """Of structured mode and of batch mode."""
@@ -41,7 +41,7 @@ class _CloudEvent(msgspec.Struct):
 _STRUCTURED = msgspec.json.Decoder(_CloudEvent)
 
 
-def from_json(document: bytes) -> Event | None:
+def from_json(document: bytes) -> Event[Any] | None:
     """The event in a JSON object that `refuse_repeated_keys` let pass; None for a type that the board has no
     use for.
 
@@ -59,7 +59,8 @@ def from_json(document: bytes) -> Event | None:
         return None
     if not event.time:
         raise ValueError("the event needs its time, which orders it among the changes of the same fields")
-    return Event(own_type, event.time, b'{"data":%b}' % _data(event))
+    standard = Event(own_type, event.time, Raw(_data(event)))
+    return event_of(own_type, msgspec.json.encode(standard))
 
 
 def _data(event: _CloudEvent) -> bytes:

@@ -196,6 +196,11 @@ def test_amounts_are_exact(sent: object, minor: int) -> None:
     assert deal(amount=sent) == {"amount": minor}
 
 
+def test_a_number_with_a_point_is_no_telephone_number() -> None:
+    _, client = decoded(raw('{"id": "1", "client": {"id": "7", "phone": 79991234567.0}}')).changes
+    assert client.fields == {"phone": None}
+
+
 def test_an_amount_is_read_in_the_currency_that_comes_with_it() -> None:
     assert deal(amount="100", currency="JPY") == {"amount": 100, "currency": "JPY"}
     assert deal(amount="100", currency=None) == {"amount": 10000, "currency": None}
@@ -324,6 +329,13 @@ HOSTILE = {
     "no timestamp": b'{"type": "deal.changed", "data": {"id": "1"}}',
     "NaN": raw('{"id": "1", "amount": NaN}'),
     "a key given twice": raw('{"id": "1", "id": "2"}'),
+    "a key given twice in a link": raw('{"id": "1", "client": {"id": "1", "id": "1"}}'),
+    "a key given twice in what is no amount": raw('{"id": "1", "amount": {"a": 1, "a": 2}}'),
+    "a key given twice beside a point": raw('{"id": "1", "amount": 1.5, "url": null, "url": null}'),
+    "a key given twice beside quotes": raw(r'{"id": "1", "name": "\u0022\u0022", "url": null, "url": null}'),
+    "a type given twice": b'{"type": "x", "type": "deal.deleted", "timestamp": "%b", "data": {"id": "1"}}'
+    % AT.encode(),
+    "an escaped key of ours given twice": raw(r'{"id": "1", "\u0069d": "1"}'),
     "an escaped key given twice": b'{"type": "x", "\\u0074ype": "deal.changed"}',
     "a lone surrogate": raw('{"id": "\\ud800"}'),
     "a lone surrogate in what is not read": b'{"type": "x", "note": "\\udfff"}',
