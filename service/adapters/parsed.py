@@ -41,7 +41,7 @@ class Parsed(msgspec.Struct, frozen=True):
 
 def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Parsed]) -> Parsed:
     """Everything that a body says. Each part stands alone: one that cannot be parsed becomes a rejection and
-    costs the other parts nothing.
+    costs the other parts nothing. The rejections of a part carry its number.
 
     Args:
         read: Returns the parts. Raises one of `UNDECODABLE` if the body as a whole cannot be read.
@@ -54,8 +54,12 @@ def parse_body(read: Callable[[], Iterable[_Part]], parse: Callable[[_Part], Par
     parsed: list[Parsed] = []
     room = MAX_CHANGES
     for number, part in enumerate(parts):
-        parsed.append(_numbered(number, part, parse, room))
-        room -= len(parsed[-1].changes)
+        try:
+            said = _fitting(parse(part), room)
+        except UNDECODABLE as error:
+            said = rejected(error)
+        parsed.append(_numbered(number, said) if said.rejections else said)
+        room -= len(said.changes)
     return _joined(parsed)
 
 
@@ -76,19 +80,11 @@ def _fitting(parsed: Parsed, room: int) -> Parsed:
     return parsed
 
 
+def _numbered(number: int, parsed: Parsed) -> Parsed:
+    rejections = (Rejection(number, told.error, told.detail) for told in parsed.rejections)
+    return replace(parsed, rejections=tuple(rejections))
+
+
 def rejected(error: Exception) -> Parsed:
     """A body, or a part of it, that cannot be decoded."""
     return Parsed(rejections=(Rejection(0, one_line(error)),))
-
-
-def _numbered(number: int, part: _Part, parse: Callable[[_Part], Parsed], room: int) -> Parsed:
-    """One part, whose rejections carry its number. One with more changes than there is room for is
-    rejected."""
-    try:
-        parsed = _fitting(parse(part), room)
-    except UNDECODABLE as error:
-        parsed = rejected(error)
-    if not parsed.rejections:
-        return parsed
-    numbered = tuple(Rejection(number, told.error, told.detail) for told in parsed.rejections)
-    return replace(parsed, rejections=numbered)
