@@ -22,7 +22,6 @@ from service.ledger.database.engine import open_engine
 from service.ledger.database.tables import STATE
 from service.ledger.upkeep import recompute
 from service.ledger.write import heads, state
-from service.ledger.write.state import Saved
 from service.model import DAY, SECOND, Change, Entity, Value
 from service.projections.merge import Record, merge
 
@@ -161,11 +160,10 @@ def _store_copied(connection: Connection) -> None:
 
 
 def _store(connection: Connection, account: str, entity: Entity, fields: dict[str, dict[str, Value]]) -> None:
-    records = []
+    records = {entity_id: Record() for entity_id in fields}
     for entity_id, values in fields.items():
-        records.append(Saved(account, entity_id, Record(), None))
-        merge(records[-1].record, Change(entity, entity_id, NOW, values), 1)
-    state.save(connection, entity, records)
+        merge(records[entity_id], Change(entity, entity_id, NOW, values), 1)
+    state.save(connection, entity, [(account, records, {})])
 
 
 def _copy(connection: Connection, entity: Entity, number: int, copied: str, values: dict[str, str]) -> None:

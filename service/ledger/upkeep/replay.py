@@ -13,7 +13,6 @@ from service.ledger.read.decoding import DecodePages, LogPruned, Said
 from service.ledger.write import heads, log
 from service.ledger.write import state as states
 from service.ledger.write.log import Stored
-from service.ledger.write.state import Saved
 from service.model import FIELDS, Entity
 from service.projections.merge import Record, merge
 from service.projections.mergers import LINKS, redirect, successors
@@ -109,8 +108,7 @@ def _load(connection: Connection, account: str, kept: LogState, changes: Said) -
 
 def _store(connection: Connection, account: str, kept: LogState) -> None:
     for entity, records in kept.items():
-        saved = (Saved(account, entity_id, record, None) for entity_id, record in records.items())
-        states.save(connection, entity, saved)
+        states.save(connection, entity, [(account, records, {})])
 
 
 def _redirect(connection: Connection, account: str) -> bool:
@@ -124,6 +122,5 @@ def _redirect(connection: Connection, account: str) -> bool:
         for page in states.pages(connection, account, entity):
             led = {entity_id: record.copy() for entity_id, record in page.items()}
             redirect(entity, led.values(), into)
-            saved = (Saved(account, entity_id, led[entity_id], record) for entity_id, record in page.items())
-            states.save(connection, entity, saved)
+            states.save(connection, entity, [(account, led, page)])
     return has_mergers

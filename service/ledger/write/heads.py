@@ -163,7 +163,7 @@ _STORE = updating(HEADS, [column for column in HEADS.c if not column.primary_key
 
 def store(connection: Connection, *changed: Head) -> None:
     """Write head rows whose locks the transaction holds."""
-    _STORE.run(connection, [(*head[1:], head.account) for head in changed])
+    _STORE.run(connection, changed)
 
 
 def touch(connection: Connection, accounts: Iterable[str]) -> str | None:

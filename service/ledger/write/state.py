@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from service.ledger.database.engine import Upsert
-from service.ledger.database.statements.bulk import Bulk, Lookup, Wanted, inserting, updating
+from service.ledger.database.statements.bulk import Bulk, Lookup, Row, Wanted, inserting, updating
 from service.ledger.database.statements.code_points import code_points
 from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import INDEXED, STATE
-from service.model import FIELDS, Entity, Instant, Value
+from service.model import FIELDS, Entity, Instant
 from service.projections.facts import DERIVED
 from service.projections.merge import Place, Record, Run, Stamp
 
@@ -61,7 +62,7 @@ def _after(entity: Entity) -> Select[*tuple[Any, ...]]:
 
 def load(connection: Connection, account: str, entity: Entity, ids: Collection[str]) -> dict[str, Record]:
     """The records of some entities, by id. Those that are not known are left out."""
-    return load_all(connection, entity, {account: ids}).get(account, {})
+    return load_all(connection, entity, {account: ids} if ids else {}).get(account, {})
 
 
 def load_all(connection: Connection, entity: Entity, wanted: Wanted) -> dict[str, dict[str, Record]]:
@@ -131,59 +132,46 @@ def _update(entity: Entity) -> Bulk:
     return updating(table, [column for column in table.columns if column.name not in fixed])
 
 
-class Saved(NamedTuple):
-    """A record that is stored over another one of the same entity.
+Changed: TypeAlias = tuple[str, Mapping[str, Record], Mapping[str, Record]]
+"""Records of an account that are stored, by id, and those that there are."""
 
-    Args:
-        stored: The one that there is. SQLite rewrites an index entry whenever a statement sets one of its
-            columns, also to the same value; so a record whose indexed values stay the same does not set them.
+
+def save(connection: Connection, entity: Entity, changed: Iterable[Changed]) -> None:
+    """Store records of one entity, each over the one that there is. One that is the same is left as it is:
+    late webhooks, of which there are many after a CRM was down, change nothing.
+
+    SQLite rewrites an index entry whenever a statement sets one of its columns, also to the same value; so a
+    record whose indexed values stay the same does not set them.
     """
-
-    account: str
-    id: str
-    record: Record
-    stored: Record | None
-
-
-def save(connection: Connection, entity: Entity, records: Iterable[Saved]) -> None:
-    """Store records of one entity, each over the stored one. One that is the same is left as it is: late
-    webhooks, of which there are many after a CRM was down, change nothing."""
     inserted, updated = [], []
-    upsert, update = _upsert(entity), _update(entity)
-    for account, entity_id, record, stored in sorted(records):
-        if record == stored:
-            continue
-        values = _values(entity, record)
-        values["account"], values["id"] = account, entity_id
-        indexed = INDEXED[entity]
-        if stored is not None and _indexed(entity, stored) == {name: values[name] for name in indexed}:
-            updated.append(update.row(values))
-        else:
-            inserted.append(upsert.row(values))
-    upsert.run(connection, inserted)
-    update.run(connection, updated)
+    indexed = _indexed(entity)
+    for account, records, stored in sorted(changed, key=itemgetter(0)):
+        for entity_id, record in sorted(records.items()):
+            before = stored.get(entity_id)
+            if record == before:
+                continue
+            values = _values(entity, record)
+            row = (account, entity_id, *values, stamps_text(record), record.deleted)
+            if before is not None and indexed(values) == indexed(_values(entity, before)):
+                updated.append(row)
+            else:
+                inserted.append(row)
+    _upsert(entity).run(connection, inserted)
+    _update(entity).run(connection, updated)
 
 
-def _indexed(entity: Entity, record: Record) -> dict[str, Value]:
-    """A record's values in the columns that an index has."""
-    derived = DERIVED.get(entity, {})
-    return {
-        name: derived[name](record) if name in derived else record.values.get(name)
-        for name in INDEXED[entity]
-    }
+@cache
+def _indexed(entity: Entity) -> Callable[[Row], object]:
+    """Picks from `_values` those that an index contains."""
+    names = [*FIELDS[entity], *DERIVED.get(entity, ())]
+    places = [names.index(name) for name in INDEXED[entity]]
+    return itemgetter(*places) if places else lambda _values: None
 
 
-_UNSET: Final[Mapping[Entity, Mapping[str, None]]] = {
-    entity: dict.fromkeys(fields) for entity, fields in FIELDS.items()
-}
-
-
-def _values(entity: Entity, record: Record) -> dict[str, Value]:
-    values: dict[str, Value] = {**_UNSET[entity], **record.values}
-    for name, derive in DERIVED.get(entity, {}).items():
-        values[name] = derive(record)
-    values["deleted"], values["stamps"] = record.deleted, stamps_text(record)
-    return values
+def _values(entity: Entity, record: Record) -> Row:
+    """A record's values, and those that follow from them, in the order of the table's columns."""
+    derived = [derive(record) for derive in DERIVED.get(entity, {}).values()]
+    return (*map(record.values.get, FIELDS[entity]), *derived)
 
 
 def stamps_text(record: Record) -> str:

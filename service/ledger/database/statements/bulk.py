@@ -8,7 +8,6 @@ Where the database is sharded by account, each statement is for one account: row
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -54,15 +53,11 @@ class Bulk:
 
     Args:
         columns: What a row consists of, in this order.
-
-    Attributes:
-        row: Makes a row of its values by name.
     """
 
     def __init__(self, columns: Iterable[Column[Any]], make: _Make) -> None:
         self._columns: Final = tuple(columns)
         self._names: Final = tuple(column.name for column in self._columns)
-        self.row: Final[Callable[[Mapping[str, Any]], Row]] = itemgetter(*self._names)
         self._make: Final = make
         self._prepared: Final[dict[tuple[str, bool], Prepared]] = {}
 
@@ -115,14 +110,15 @@ def inserting(table: Table, on_conflict: Callable[[Upsert], Upsert] = lambda sta
 
 
 def updating(table: Table, columns: Iterable[Column[Any]]) -> Bulk:
-    """Sets columns of the rows that the primary key names. A row: those columns, then the key."""
+    """Sets some columns of the rows that the primary key names. A row has all columns of the table, as one
+    that is inserted has."""
     names, key = [one.name for one in columns], table.primary_key.columns
 
     def make(_dialect: str, given: Given) -> ClauseElement:
         the_row = (one == given[one.name] for one in key)
         return update(table).where(*the_row).values({table.c[name]: given[name] for name in names})
 
-    return Bulk((*(table.c[name] for name in names), *key), make)
+    return Bulk(table.columns, make)
 
 
 def deleting(table: Table, *conditions: ColumnElement[bool]) -> Bulk:
@@ -155,12 +151,12 @@ class Lookup:
         self._of_some: Final = Prepared(make(_of_some_accounts))
 
     def rows(self, connection: Connection, **wanted: Wanted) -> list[tuple[Any, ...]]:
-        """The rows; without any text, it costs nothing.
+        """The rows; without any account, it costs nothing.
 
         Args:
             wanted: By parameter of the statement.
         """
-        accounts = {account for one in wanted.values() for account, texts in one.items() if texts}
+        accounts = set[str]().union(*wanted.values())
         if len(accounts) > 1:
             pairs = {name: _pairs(one) for name, one in wanted.items()}
             return self._of_some.rows(connection, pairs)

@@ -18,7 +18,7 @@ Parameters: TypeAlias = Mapping[str, Any]
 AT_ONCE: Final = 2_000
 """Rows of a long result that are in memory at a time."""
 
-_Processor: TypeAlias = Callable[[Any], Any] | None
+_Processor: TypeAlias = Callable[[Any], Any]
 
 
 class _Compiled(NamedTuple):
@@ -28,23 +28,23 @@ class _Compiled(NamedTuple):
         names: The parameters in the order of their places; None where they are named.
         constants: The parameters that the statement itself gives.
         binds: What turns some parameters into the driver's values.
-        results: What turns the driver's values into those of each column; empty if none needs it.
+        results: What turns the driver's values into those of some columns, by their places.
         placed: What puts a row of values, in the order of `Prepared`, as the driver takes it.
     """
 
     text: str
     names: tuple[str, ...] | None
     constants: Parameters
-    binds: Mapping[str, Callable[[Any], Any]]
-    results: tuple[_Processor, ...]
+    binds: Mapping[str, _Processor]
+    results: Sequence[tuple[int, _Processor]]
     placed: Callable[[Sequence[Any]], Any]
 
     def arguments(self, parameters: Parameters) -> Any:
         """The parameters as the driver takes them."""
-        if self.constants:
-            parameters = {**self.constants, **parameters}
-        if self.binds:
-            parameters = {**parameters, **{name: bind(parameters[name]) for name, bind in self.binds.items()}}
+        if self.constants or self.binds:
+            parameters = given = {**self.constants, **parameters}
+            for name, bind in self.binds.items():
+                given[name] = bind(given[name])
         return parameters if self.names is None else tuple(map(parameters.__getitem__, self.names))
 
 
@@ -95,11 +95,10 @@ class Prepared:
     def run_rows(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Run it for each of some rows of values that every driver takes as they are."""
         compiled = self._for(connection.dialect)
-        many = [*map(compiled.placed, rows)]
-        if len(many) == 1:
-            self._run(connection, compiled, many[0], fetch=False)
+        if len(rows) == 1:
+            self._run(connection, compiled, compiled.placed(rows[0]), fetch=False)
         else:
-            self._run(connection, compiled, many, fetch=False, many=True)
+            self._run(connection, compiled, [*map(compiled.placed, rows)], fetch=False, many=True)
 
     def _run(
         self,
@@ -111,14 +110,14 @@ class Prepared:
         many: bool = False,
     ) -> list[tuple[Any, ...]]:
         driver: Any = connection.connection.dbapi_connection  # the pool's proxy of it costs more than a row
-        cursor = driver.cursor()
-        _tell(connection, cursor, compiled.text, arguments, many=many)
+        cursor, text = driver.cursor(), compiled.text
+        _tell(connection, cursor, text, arguments, many=many)
         try:
-            (cursor.executemany if many else cursor.execute)(compiled.text, arguments)
+            (cursor.executemany if many else cursor.execute)(text, arguments)
             rows: list[tuple[Any, ...]] = cursor.fetchall() if fetch else []
         except Exception as error:
             # It wraps the error, and lets go of connections that are lost. There is no public way to it.
-            connection._handle_dbapi_exception(error, compiled.text, arguments, cursor, None)  # noqa: SLF001
+            connection._handle_dbapi_exception(error, text, arguments, cursor, None)  # noqa: SLF001
         cursor.close()
         return _all_processed(rows, compiled.results)
 
@@ -133,10 +132,10 @@ def _compile(statement: ClauseElement, order: Sequence[str], dialect: Dialect) -
     compiled: Any = statement.compile(dialect=dialect)
     types = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
     binds = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
-    results: tuple[_Processor, ...] = ()
+    results: list[_Processor | None] = []
     if isinstance(statement, Select):
         columns = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
-        results = tuple(type_.result_processor(dialect, None) for type_ in columns)
+        results = [type_.result_processor(dialect, None) for type_ in columns]
     names = tuple(compiled.positiontup) if compiled.positional else None
     placed: Callable[[Sequence[Any]], Any] = partial(_named, order)
     if names is not None and order:
@@ -146,7 +145,7 @@ def _compile(statement: ClauseElement, order: Sequence[str], dialect: Dialect) -
         names,
         {name: bind.value for name, bind in compiled.binds.items() if bind.value is not None},
         {name: bind for name, bind in binds.items() if bind is not None},
-        results if any(results) else (),
+        [(place, process) for place, process in enumerate(results) if process is not None],
         placed,
     )
 
@@ -161,12 +160,15 @@ def _tell(connection: Connection, cursor: Any, statement: str, arguments: Any, *
         listener(connection, cursor, statement, arguments, None, many)
 
 
-def _all_processed(rows: list[tuple[Any, ...]], processors: tuple[_Processor, ...]) -> list[tuple[Any, ...]]:
-    return [_processed(row, processors) for row in rows] if processors else rows
-
-
-def _processed(row: tuple[Any, ...], processors: tuple[_Processor, ...]) -> tuple[Any, ...]:
-    return tuple(
-        value if processor is None else processor(value)
-        for value, processor in zip(row, processors, strict=True)
-    )
+def _all_processed(
+    rows: list[tuple[Any, ...]], processors: Sequence[tuple[int, _Processor]]
+) -> list[tuple[Any, ...]]:
+    if not processors:
+        return rows
+    processed = []
+    for row in rows:
+        values = [*row]
+        for place, process in processors:
+            values[place] = process(values[place])
+        processed.append(tuple(values))
+    return processed

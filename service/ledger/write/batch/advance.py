@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from service.ledger.write import heads, invalidations, state, sums
@@ -20,8 +20,8 @@ from service.ledger.write.batch import load
 from service.ledger.write.batch.load import AccountBatch
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation, invalidation_of
-from service.ledger.write.state import Saved
-from service.model import FIELDS, Entity, Instant, Source
+from service.ledger.write.state import Changed
+from service.model import Entity, Instant, Source
 from service.projections import FLOW
 from service.projections.batch import Merged, Records, merge_batch
 from service.projections.facts import DealFacts
@@ -31,8 +31,7 @@ SILENT: Final[frozenset[Source]] = frozenset({"sync", "import", "forget"})
 """Sources whose deliveries are state and no news: boards show what they change and announce nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+class Advanced(msgspec.Struct, frozen=True):
     """What a batch led to: the account's new head, its new state, and what flowed into the projections."""
 
     head: Head
@@ -40,8 +39,7 @@ class Advanced:
     flowed: Flowed
 
 
-@dataclass(frozen=True, slots=True)
-class _Merged:
+class _Merged(msgspec.Struct, frozen=True):
     """A batch, and the account's state before and after it."""
 
     batch: AccountBatch
@@ -66,7 +64,8 @@ def advance(connection: Connection, batches: Sequence[AccountBatch]) -> list[Adv
 
 def _merge(connection: Connection, batch: AccountBatch, loaded: Records) -> _Merged:
     redirection = load.load_redirection(connection, batch, loaded)
-    stored = {entity: {**redirection.records.get(entity, {}), **loaded.get(entity, {})} for entity in FIELDS}
+    linked = redirection.records.items()
+    stored = {**loaded, **{entity: {**records, **loaded.get(entity, {})} for entity, records in linked}}
     return _Merged(batch, stored, merge_batch(stored, batch.changes, batch.rules, redirection))
 
 
@@ -92,14 +91,12 @@ def _known(deals: Mapping[str, DealFacts], _ids: AbstractSet[str]) -> Mapping[st
 
 
 def _store(connection: Connection, merged: Sequence[_Merged], flowed: Sequence[Flowed]) -> None:
-    saved: defaultdict[Entity, list[Saved]] = defaultdict(list)
+    saved: defaultdict[Entity, list[Changed]] = defaultdict(list)
     for one in merged:
-        account, stored = one.batch.account.id, one.stored
         for entity, records in one.merged.records.items():
-            before = stored[entity]
-            saved[entity] += [Saved(account, id, record, before.get(id)) for id, record in records.items()]
-    for entity, some in saved.items():
-        state.save(connection, entity, some)
+            saved[entity].append((one.batch.account.id, records, one.stored[entity]))
+    for entity, changed in saved.items():
+        state.save(connection, entity, changed)
     deltas = {one.batch.account.id: flow.deltas for one, flow in zip(merged, flowed, strict=True)}
     sums.add(connection, deltas)
     for one, flow in zip(merged, flowed, strict=True):
@@ -109,17 +106,17 @@ def _store(connection: Connection, merged: Sequence[_Merged], flowed: Sequence[F
 def _head_after(connection: Connection, one: _Merged, flowed: Flowed) -> tuple[Head, Invalidation | None]:
     """The account's new head, and what its commit makes stale; None if it is no commit of its own."""
     batch = one.batch
+    silent = any(delivery.source in SILENT for _, delivery in batch.numbered)
+    invalidation = invalidation_of(flowed, one.merged.changed_ids, batch.moments, silent=silent)
+    # Whatever changes a row raises `seq`: caches of other processes are known to be old by it.
+    is_commit = bool(batch.numbered or invalidation or flowed.deltas)
     head = batch.head._replace(
+        seq=batch.head.seq + is_commit,
         as_of=batch.moments[1].now,
         next_tick_at=_next_tick(connection, batch, one.merged),
         has_mergers=batch.head.has_mergers or bool(one.merged.records.get("merger")),
     )
-    silent = any(delivery.source in SILENT for _, delivery in batch.numbered)
-    invalidation = invalidation_of(flowed, one.merged.changed_ids, batch.moments, silent=silent)
-    # Whatever changes a row raises `seq`: caches of other processes are known to be old by it.
-    if batch.numbered or invalidation or flowed.deltas:
-        return head._replace(seq=head.seq + 1), invalidation
-    return head, None
+    return head, invalidation if is_commit else None
 
 
 def _next_tick(connection: Connection, batch: AccountBatch, merged: Merged) -> Instant:
