@@ -6,9 +6,9 @@ The caller commits: nothing lasts before that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 from msgspec import structs
 from sqlalchemy import Connection
 
@@ -28,8 +28,7 @@ Work: TypeAlias = Sequence[tuple[Account, Sequence[Delivery]]]
 """The accounts of a transaction, each with its deliveries: none where only the clock changes the board."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """What a transaction did to an account.
 
     Args:
@@ -51,8 +50,7 @@ class _Sent(NamedTuple):
     conflicts_with: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """An account's part of a transaction.
 
     Args:
@@ -118,7 +116,7 @@ def apply_all(
     for account, deliveries in own:
         head = stored[account.id]
         sent, fresh = _numbered(head, deliveries, known.get(account.id, {}))
-        heard = _heard(head, deliveries)._replace(deliveries=head.deliveries + len(fresh))
+        heard = _heard(head, deliveries, len(fresh))
         batch = account_batch(account, heard, now, fresh, cache.take(head), skew)
         parts.append(_Part(head, batch, deliveries, sent))
     return results | _applied(connection, parts, now)
@@ -140,7 +138,8 @@ def _applied(connection: Connection, parts: Sequence[_Part], now: Instant) -> di
             moved = needs.of_deleted_clients(connection, head.account, batch.numbered)
             needs.note(connection, head.account, moved | left_out, now)
         for delivery in part.deliveries:
-            needs.settle(connection, head.account, delivery.settles)
+            if delivery.settles:
+                needs.settle(connection, head.account, delivery.settles)
         if head != part.stored:
             changed_heads.append(head)
         outcomes = [
@@ -208,10 +207,11 @@ def _known(connection: Connection, work: Work) -> dict[str, dict[str, Known]]:
     conflict."""
     keys = {account.id: {one.decoded.key for one in deliveries} for account, deliveries in work}
     stored = log.known(connection, keys)
-    distinct = {
-        account.id: {_distinct(one, stored[account.id]).decoded.key for one in deliveries} - keys[account.id]
-        for account, deliveries in work
-    }
+    distinct: dict[str, set[str]] = {}
+    for account, deliveries in work:
+        if same := stored[account.id]:
+            given = {_distinct(one, same).decoded.key for one in deliveries} - keys[account.id]
+            distinct |= {account.id: given} if given else {}
     for account_id, more in log.known(connection, distinct).items():
         stored[account_id] |= more
     return stored
@@ -237,10 +237,12 @@ def _logged(batch: AccountBatch, advanced: Mapping[str, Advanced]) -> Iterator[t
         yield number, kept, {} if kept.source == "forget" else merged.changed.get(number, {})
 
 
-def _heard(head: Head, deliveries: Sequence[Delivery]) -> Head:
-    """The head after hearing from the CRM: by webhooks alone, also by repeated ones."""
+def _heard(head: Head, deliveries: Sequence[Delivery], fresh: int) -> Head:
+    """The head after deliveries, some of them new. The CRM is heard by webhooks alone, also by repeated
+    ones."""
     heard = [delivery.received_at for delivery in deliveries if delivery.source == "webhook"]
-    return head._replace(last_delivery_at=max(heard)) if heard else head
+    last_at = max(heard, default=head.last_delivery_at)
+    return head._replace(deliveries=head.deliveries + fresh, last_delivery_at=last_at)
 
 
 def _noted(advanced: Advanced, batch: AccountBatch) -> Head:
@@ -254,4 +256,4 @@ def _noted(advanced: Advanced, batch: AccountBatch) -> Head:
         lost_days = [deal.lost_day for _, deal in advanced.merged.deals.values() if deal.lost_day is not None]
         head = head.knowing_from(min(lost_days, default=None))
     rejected = sum(1 for _, delivery in batch.numbered if delivery.decoded.rejections)
-    return head._replace(quarantined=head.quarantined + rejected)
+    return head._replace(quarantined=head.quarantined + rejected) if rejected else head

@@ -61,7 +61,7 @@ class Invalidation(msgspec.Struct, frozen=True, omit_defaults=True):
     silent: bool = False
 
     def __bool__(self) -> bool:
-        return self != Invalidation()
+        return self != NOTHING
 
 
 NOTHING: Final = Invalidation()
@@ -85,7 +85,7 @@ def invalidation_of(
         pipelines=bool(changed_ids.get("pipeline")),
         everything=moments[0].today != moments[1].today or len(clients) > MANY,
     )
-    return msgspec.structs.replace(invalidation, silent=silent and bool(invalidation))
+    return msgspec.structs.replace(invalidation, silent=True) if silent and invalidation else invalidation
 
 
 def union(invalidations: Iterable[Invalidation]) -> Invalidation:

@@ -41,8 +41,7 @@ class Stored(msgspec.Struct, frozen=True):
     applied: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """A delivery that was stored under a key, and what the key stands for."""
 
     number: int

@@ -163,9 +163,8 @@ def _of_need(account: str, need: Need) -> dict[str, object]:
 
 def settle(connection: Connection, account: str, settled: Mapping[Need, int]) -> None:
     """Delete needs, except those that a delivery after the given one has wanted again."""
-    if settled:
-        rows = [{**_of_need(account, need), "_upto": upto} for need, upto in sorted(settled.items())]
-        connection.execute(_SETTLE, rows)
+    rows = [{**_of_need(account, need), "_upto": upto} for need, upto in sorted(settled.items())]
+    connection.execute(_SETTLE, rows)
 
 
 def due(connection: Connection, account: str, now: Instant, limit: int) -> list[Wanted]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from service.calendar import day_start, shifted
@@ -32,8 +32,7 @@ from service.projections.mergers import LINKS, NO_REDIRECTION, Redirection, left
 _NOTHING: Final[About] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AccountBatch:
+class AccountBatch(msgspec.Struct, frozen=True):
     """What one transaction applies to an account.
 
     Args:
@@ -57,8 +56,7 @@ class AccountBatch:
     def records(self, entity: Entity, ids: Iterable[str]) -> dict[str, Record]:
         """The records of some entities, all of which were loaded; without those that there are not."""
         known = self.rows.records[entity]
-        found = ((entity_id, known[entity_id]) for entity_id in ids)
-        return {entity_id: record for entity_id, record in found if record is not None}
+        return {entity_id: record for entity_id in ids if (record := known[entity_id]) is not None}
 
 
 def account_batch(
@@ -89,7 +87,7 @@ def load(connection: Connection, batches: Sequence[AccountBatch]) -> list[Record
     """For each batch, the records of the entities that it changes, and of the tasks that the clock
     changes."""
     wanted = [_changed(connection, batch) for batch in batches]
-    by_entity: defaultdict[Entity, list[tuple[AccountBatch, Collection[str]]]] = defaultdict(list)
+    by_entity: defaultdict[Entity, list[tuple[AccountBatch, set[str]]]] = defaultdict(list)
     for batch, ids in zip(batches, wanted, strict=True):
         for entity, some in ids.items():
             by_entity[entity].append((batch, some))
@@ -101,7 +99,7 @@ def load(connection: Connection, batches: Sequence[AccountBatch]) -> list[Record
     ]
 
 
-def _changed(connection: Connection, batch: AccountBatch) -> Mapping[Entity, AbstractSet[str]]:
+def _changed(connection: Connection, batch: AccountBatch) -> Mapping[Entity, set[str]]:
     ids: defaultdict[Entity, set[str]] = defaultdict(set)
     for _, change in batch.changes:
         ids[change.entity].add(change.id)
@@ -111,21 +109,21 @@ def _changed(connection: Connection, batch: AccountBatch) -> Mapping[Entity, Abs
 
 
 def _load_records(
-    connection: Connection, entity: Entity, wanted: Iterable[tuple[AccountBatch, Collection[str]]]
+    connection: Connection, entity: Entity, wanted: Iterable[tuple[AccountBatch, set[str]]]
 ) -> None:
     """Read those records that are not known yet."""
-    missing = {
-        batch.account.id: (batch.rows, unknown)
-        for batch, ids in wanted
-        if (unknown := [entity_id for entity_id in ids if entity_id not in batch.rows.records[entity]])
-    }
+    missing: dict[str, set[str]] = {}  # differences from the cache itself: one from its keys goes through it
+    rows: dict[str, AccountRows] = {}
+    for batch, ids in wanted:
+        if unknown := ids.difference(batch.rows.records[entity]):
+            missing[batch.account.id], rows[batch.account.id] = unknown, batch.rows
     if not missing:
         return
-    found = state.load_all(connection, entity, {account: ids for account, (_, ids) in missing.items()})
-    for account, (rows, ids) in missing.items():
+    found = state.load_all(connection, entity, missing)
+    for account, ids in missing.items():
         records = found.get(account, {})
-        rows.records[entity].update((entity_id, records.get(entity_id)) for entity_id in ids)
-        rows.size += len(ids)
+        rows[account].records[entity] |= {entity_id: records.get(entity_id) for entity_id in ids}
+        rows[account].size += len(ids)
 
 
 def load_redirection(connection: Connection, batch: AccountBatch, loaded: Records) -> Redirection:
@@ -174,7 +172,7 @@ def load_about(
     linked = [{task.deal_id for task in some if task.deal_id is not None} for some in tasks]
     _load_records(connection, "deal", [(batch, ids) for (batch, _), ids in zip(merged, linked, strict=True)])
     deals: list[Mapping[str, DealFacts]] = []
-    wanted: list[tuple[AccountBatch, Mapping[Middle, AbstractSet[str]]]] = []
+    wanted: list[tuple[AccountBatch, Mapping[Middle, set[str]]]] = []
     for (batch, one), own, ids in zip(merged, tasks, linked, strict=True):
         records = batch.rows.records["deal"]
         unchanged = {
@@ -197,8 +195,8 @@ def cells(connection: Connection, batch: AccountBatch, relation: Relation, ids: 
     if relation.feeds is None:
         return NO_CELLS
     about = batch.rows.about[relation.feeds]
-    if not all(entity_id in about for entity_id in ids):
-        _load_about(connection, [(batch, {relation.feeds: ids})])
+    if not about.keys() >= ids:
+        _load_about(connection, [(batch, {relation.feeds: {*ids}})])
     found: dict[Key, Measures] = {}
     for entity_id in ids:
         if rows := about[entity_id].get(relation):
@@ -207,16 +205,15 @@ def cells(connection: Connection, batch: AccountBatch, relation: Relation, ids: 
 
 
 def _load_about(
-    connection: Connection, wanted: Iterable[tuple[AccountBatch, Mapping[Middle, AbstractSet[str]]]]
+    connection: Connection, wanted: Iterable[tuple[AccountBatch, Mapping[Middle, set[str]]]]
 ) -> None:
     """Read those sums about deals and clients that are not known yet."""
-    missing: dict[Middle, dict[str, list[str]]] = {entity: {} for entity in FLOW.feeding}
-    rows = {}
+    missing: dict[Middle, dict[str, set[str]]] = {entity: {} for entity in FLOW.feeding}
+    rows: dict[str, AccountRows] = {}
     for batch, by_entity in wanted:
         rows[batch.account.id] = batch.rows
         for entity, ids in by_entity.items():
-            known = batch.rows.about[entity]
-            if unknown := [one for one in ids if one not in known]:  # a difference would go through the cache
+            if unknown := ids.difference(batch.rows.about[entity]):
                 missing[entity][batch.account.id] = unknown
     if not any(missing.values()):
         return
