@@ -19,7 +19,7 @@ from service.adapters.protocol import Adapter
 from service.adapters.standard import cloud_events
 from service.adapters.standard.events import TYPES, Event, changes_of, event_of, refuse_repeated_keys
 from service.adapters.standard.signature import (
-    PREFIXES,
+    ID_HEADERS,
     check_head,
     check_secret,
     message_id,
@@ -51,7 +51,7 @@ class StandardAdapter(Adapter):
 
     kind = "standard"
     content_types = frozenset({"application/json", *cloud_events.CONTENT_TYPES})
-    kept_headers = frozenset(f"{prefix}-id" for prefix in PREFIXES)
+    kept_headers = ID_HEADERS
 
     def steps(self, account: Account, language: Language) -> Sequence[str]:
         """See `Adapter`."""

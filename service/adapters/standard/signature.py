@@ -13,17 +13,24 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from service.adapters.protocol import NotAuthentic, check_signed_time
 from service.config import Secret, is_one_of
 from service.model import SECOND, Head, Instant, Request
 
-PREFIXES: Final = ("webhook", "svix")
-"""How the names of the three headers begin: in the scheme, and as Svix sends them unless it is told otherwise
-(docs.svix.com/receiving/verifying-payloads/how-manual). The signatures are the same."""
+_Names: TypeAlias = tuple[str, str, str]
+"""The names of the headers that have the id, the time and the signatures."""
+
+_SCHEME: Final[_Names] = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_SVIX: Final[_Names] = ("svix-id", "svix-timestamp", "svix-signature")
+"""As Svix sends them unless it is told otherwise (docs.svix.com/receiving/verifying-payloads/how-manual). The
+signatures are the same."""
+
+ID_HEADERS: Final = frozenset({_SCHEME[0], _SVIX[0]})
+"""The headers with the id."""
 
 MAX_SIGNATURES: Final = 16
 """Signatures of one request that are compared. While a secret is rotated there are two."""
@@ -31,7 +38,8 @@ MAX_SIGNATURES: Final = 16
 _LONGEST: Final = 4096
 """Characters of a signature header, with signatures of other schemes in it."""
 
-_FORM: Final = re.compile("v1,[A-Za-z0-9+/]{43}=")
+_FORMED: Final = re.compile("(?<![^ ])v1,[A-Za-z0-9+/]{43}=(?![^ ])")
+"""A signature of the right form between spaces."""
 
 _MIN_KEY: Final = 16
 
@@ -57,14 +65,15 @@ def check_head(head: Head, now: Instant) -> tuple[str, list[str]]:
     Raises:
         NotAuthentic: The cause is `headers`, `stale` or `signature`.
     """
-    prefix = _prefix(head)
-    sent_id = head.headers.get(f"{prefix}-id", "")
-    timestamp = head.headers.get(f"{prefix}-timestamp", "")
-    sent = head.headers.get(f"{prefix}-signature", "")
+    headers = head.headers
+    id_name, time_name, signatures_name = _names(headers)
+    sent_id = headers.get(id_name, "")
+    timestamp = headers.get(time_name, "")
+    sent = headers.get(signatures_name, "")
     if not (sent_id and sent and sent_id.isascii()):
         raise NotAuthentic("headers")
     check_signed_time(timestamp, SECOND, now)
-    signatures = [part for part in sent[:_LONGEST].split(" ") if _FORM.fullmatch(part)]
+    signatures: list[str] = _FORMED.findall(sent[:_LONGEST])
     if not 0 < len(signatures) <= MAX_SIGNATURES:
         raise NotAuthentic("signature")
     return f"{sent_id}.{timestamp}.", signatures
@@ -78,23 +87,25 @@ def verify(request: Request, secrets: Iterable[Secret]) -> None:
     """
     begin, signatures = check_head(request, request.received_at)
     signed = begin.encode() + request.body
-    keys = [key for secret in secrets if (key := _key(secret.value))]
-    expected = [b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
-    if not any(is_one_of(signature, expected) for signature in signatures):
-        raise NotAuthentic("signature")
+    expected = [_signature(key, signed) for secret in secrets if (key := _key(secret.value))]
+    for signature in signatures:
+        if is_one_of(signature, expected):
+            return
+    raise NotAuthentic("signature")
+
+
+def _signature(key: bytes, signed: bytes) -> bytes:
+    return b"v1," + binascii.b2a_base64(hmac.digest(key, signed, "sha256"), newline=False)
 
 
 def message_id(head: Head) -> str:
     """The id that the signature covers; empty without one."""
-    return head.headers.get(f"{_prefix(head)}-id", "")
+    return head.headers.get(_names(head.headers)[0], "")
 
 
-def _prefix(head: Head) -> str:
-    """Which of `PREFIXES` counts. The id decides it, so that no unsigned id is taken beside a signed one."""
-    for prefix in PREFIXES:
-        if f"{prefix}-id" in head.headers:
-            return prefix
-    return PREFIXES[0]
+def _names(headers: Mapping[str, str]) -> _Names:
+    """Which names count. The id decides it, so that no unsigned id is taken beside a signed one."""
+    return _SCHEME if _SCHEME[0] in headers or _SVIX[0] not in headers else _SVIX
 
 
 @lru_cache(maxsize=4096)  # of what the configuration holds, and nothing else
