@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
+from msgspec.structs import replace
+
 from service.brake import source_of
 from service.clock import Clock
-from service.model import Decoded, Head, Request
+from service.model import Decoded, Request
 from service.problems import Message, RawHeaders, Receive
 from service.webhooks.body import arrived, read_body
 from service.webhooks.budget import Budget
@@ -50,17 +52,17 @@ class Receiver:
             NotAuthentic, TooLarge, TooSlow, OverBudget, Disconnected: See there. Nothing of it is kept.
         """
         account, adapter, _ = sender
-        head = _head(scope, headers)
         whole = arrived(scope, LARGE)
         if whole is not None:  # nothing of it is ever under way
-            request = self._request(head, scope, whole)
+            request = self._request(scope, headers, whole)
             adapter.authenticate(request, account)
             return decode(request, sender)
-        is_proven = adapter.admit(head, account, self._clock.now())
+        head = self._request(scope, headers, b"")
+        is_proven = adapter.admit(head, account, head.received_at)
         source = None if is_proven else source_of(client_of(scope))
         with self._budget.hold(account.id, source, _size(scope["headers"])) as held:
             body = await read_body(receive, headers.get("content-length", ""), self._seconds, held)
-            request = self._request(head, scope, body)
+            request = replace(head, body=body, received_at=self._clock.now())
             if not is_proven:
                 adapter.authenticate(request, account)
             if len(body) <= LARGE:
@@ -68,24 +70,13 @@ class Receiver:
             held.prove()
             return await asyncio.to_thread(_decoded, request, sender, is_proven)
 
-    def _request(self, head: Head, scope: Message, body: bytes) -> Request:
+    def _request(self, scope: Message, headers: Mapping[str, str], body: bytes) -> Request:
         query_string = scope["query_string"].decode("latin-1")
-        return Request(
-            head.method,
-            head.path,
-            head.query,
-            head.headers,
-            body,
-            self._clock.now(),
-            query_string,
-            _root_path(scope),
-        )
-
-
-def _head(scope: Message, headers: Mapping[str, str]) -> Head:
-    query_string: bytes = scope["query_string"]
-    query = _query(query_string.decode("latin-1")) if query_string else {}
-    return Head(scope["method"], _path(scope), query, headers)
+        query = _query(query_string) if query_string else {}
+        root_path: str = scope.get("root_path", "")
+        path = _path(scope).removeprefix(root_path)
+        now = self._clock.now()
+        return Request(scope["method"], path, query, headers, body, now, query_string, root_path)
 
 
 def _size(headers: RawHeaders) -> int:
@@ -100,13 +91,7 @@ def client_of(scope: Message) -> str:
 
 def _path(scope: Message) -> str:
     raw_path: bytes | None = scope.get("raw_path")
-    path = raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
-    return path.removeprefix(_root_path(scope))
-
-
-def _root_path(scope: Message) -> str:
-    root_path: str = scope.get("root_path", "")
-    return root_path
+    return raw_path.partition(b"?")[0].decode("latin-1") if raw_path else scope["path"]
 
 
 def _query(query_string: str) -> Mapping[str, str]:
