@@ -5,7 +5,7 @@ All code behind the adapters uses these types. Pure: no I/O, no clock, no storag
 
 from __future__ import annotations
 
-import codecs
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NewType, TypeAlias
@@ -229,7 +229,7 @@ class Request(Head, frozen=True):
     def json(self) -> bytes:
         """The body without the byte order mark that some senders put before JSON, and that a parser may
         ignore (RFC 8259, section 8.1). A signature covers the mark."""
-        return self.body.removeprefix(codecs.BOM_UTF8)
+        return self.body.removeprefix(BOM_UTF8)
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -295,5 +295,5 @@ def storable(text: str) -> str:
 
 def cleaned(text: str) -> str:
     """Storable text, trimmed, at most `TEXT_LENGTH`."""
-    text = storable(text).strip()
+    text = (text if text.isprintable() else storable(text)).strip()
     return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"

@@ -12,8 +12,12 @@ from typing import Final
 
 from service.model import AMOUNT_LIMIT
 
-_NO_DIGITS: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
-_THREE_DIGITS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_DIGITS: Final[Mapping[str, int]] = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
+"""The number of decimals of each currency that has not two."""
+
 _CODE: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
 _PLAIN: Final = {
@@ -39,9 +43,7 @@ def currency_code(value: object) -> str | None:
 
 def minor_digits(currency: str) -> int:
     """The number of decimals of a currency (ISO 4217)."""
-    if currency in _NO_DIGITS:
-        return 0
-    return 3 if currency in _THREE_DIGITS else 2
+    return _DIGITS.get(currency, 2)
 
 
 def parse_amount(value: object, currency: str) -> int:

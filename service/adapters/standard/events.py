@@ -224,19 +224,14 @@ def _links(version: Instant, *links: tuple[_Linked, _Link]) -> tuple[dict[str, V
             fields[f"{entity}_id"] = None
         elif link is not UNSET:
             linked_id = fields[f"{entity}_id"] = identifier(link.id)
-            if told := _told(entity, link):
+            told: dict[str, Value] = {}
+            if link.name is not UNSET:
+                told["name"] = optional_text(link.name)
+            if entity == "client" and link.phone is not UNSET:
+                told["phone"] = phone_number(link.phone)
+            if told:
                 named.append(Change(entity, linked_id, version, told))
     return fields, named
-
-
-def _told(entity: _Linked, link: _Named) -> dict[str, Value]:
-    """What an event says of an entity that it links to."""
-    told: dict[str, Value] = {}
-    if link.name is not UNSET:
-        told["name"] = optional_text(link.name)
-    if entity == "client" and link.phone is not UNSET:
-        told["phone"] = phone_number(link.phone)
-    return told
 
 
 def _instant(text: str | None) -> Instant | None:
