@@ -78,13 +78,15 @@ class Office:
 
     def commit(self, deliveries: list[list[Change]]) -> None:
         """Apply deliveries in one commit."""
-        made = []
-        for changes in deliveries:
-            self._keys += 1
-            key = f"k{id(self)}-{self._keys}"
-            made.append(Delivery(ACCOUNT.id, NOW, {}, b"x" * 400, Decoded(key, tuple(changes))))
+        made = [self.delivery(changes) for changes in deliveries]
         with self._engine.begin() as connection:
             apply(connection, ACCOUNT, made, NOW)
+
+    def delivery(self, changes: Sequence[Change]) -> Delivery:
+        """The delivery that says so."""
+        self._keys += 1
+        decoded = Decoded(f"k{id(self)}-{self._keys}", tuple(changes))
+        return Delivery(ACCOUNT.id, NOW, {}, b"x" * 400, decoded)
 
     def deals(self, *, any_at_all: bool) -> Sequence[int]:
         """The deals that changes concern."""

@@ -24,6 +24,8 @@ from service.clock import SystemClock
 from service.ledger.database.database import Database
 from service.ledger.read.board import Selection
 from service.ledger.read.reader import BoardReader
+from service.ledger.write.committer import Committer
+from service.ledger.write.outcome import Outcome
 from service.model import Instant
 
 DEALS: Final = 1_000_000
@@ -32,7 +34,7 @@ COMMITS: Final = 20
 
 _HOW: Final = (
     "GROUP BY queries over the tables of state (refusals by reason of this month and the one before, clients "
-    "at risk, open deals without a next step), to the apply and commit of a webhook with the read of what it "
+    "at risk, open deals without a next step), to a webhook in the service's writer, and the read of what it "
     "made stale; SQLite, wall time, results equal."
 )
 ROWS: Final = {
@@ -98,6 +100,7 @@ class _Board:
     def __init__(self, database: Database, office: Office) -> None:
         self._database = database
         self._office = office
+        self._committer = Committer(database, {ACCOUNT.id: ACCOUNT}, _Stopped())
         self._reader = BoardReader(database, {ACCOUNT.id: ACCOUNT}, _Stopped())
         today = local_day(NOW, ACCOUNT.zone)
         period = parse_period("month", today)
@@ -110,7 +113,9 @@ class _Board:
         work = [[self._office.webhook(self._deals) for _ in range(batch)] for _ in range(COMMITS)]
         began = time.perf_counter()
         for deliveries in work:
-            self._office.commit(deliveries)
+            told, _ = self._committer.commit([self._office.delivery(changes) for changes in deliveries])
+            if not all(isinstance(one, Outcome) and one.status == "applied" for one in told):
+                raise RuntimeError("a webhook was not applied")
             self._rows = self._reader.read(ACCOUNT.id, self._selections, self._rows)
         return (time.perf_counter() - began) / COMMITS / batch * 1000
 
