@@ -80,7 +80,7 @@ def from_deal(deal: DealFacts, sums: EntitySums) -> list[Contribution]:
     if overdue_tasks := sums.row(DEAL_TASKS)[1]:
         parts.append((CLIENT_DEALS, (deal.client_id,), (0, 0, deal.amount, overdue_tasks, 0, 0)))
         parts.append((DEALS_AT_RISK, (deal.client_id, deal.id), (overdue_tasks, deal.amount)))
-        for (manager_id,), (tasks,) in sums.rows(DEAL_MANAGERS).items():
+        for (_, manager_id), (tasks,) in sums.rows(DEAL_MANAGERS).items():
             parts.append((CLIENT_MANAGERS, (deal.client_id, manager_id), (deal.amount, tasks, 0)))
     return parts
 
@@ -102,7 +102,7 @@ def from_client(client: EntitySums) -> list[Contribution]:
         (STAKES, (client.id,), (tasks, amount, open_amount)),
         (AT_RISK, (), (1, amount, tasks)),
     ]
-    for (manager_id,), (late_amount, deal_tasks, own_tasks) in client.rows(CLIENT_MANAGERS).items():
+    for (_, manager_id), (late_amount, deal_tasks, own_tasks) in client.rows(CLIENT_MANAGERS).items():
         if tasks := deal_tasks + present * own_tasks:
             amount = at_stake(present * own_tasks, open_amount, late_amount)
             parts.append((MANAGER_STAKES, (manager_id,), (tasks, amount)))

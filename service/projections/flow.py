@@ -85,36 +85,26 @@ Deltas: TypeAlias = Mapping[Relation, Cells]
 
 NO_CELLS: Final[Cells] = {}
 
+About: TypeAlias = Mapping[Relation, Cells]
+"""The rows about one entity, of the relations that feed it. One that has none may be left out."""
 
-class Sums(msgspec.Struct, frozen=True, gc=False):
-    """The rows of the relations that feed some entities, as they are at one moment.
-
-    Args:
-        single: Of the relations whose key is the entity's id alone: by their key.
-        several: Of the others: by the entity's id, and then by the rest of their key.
-    """
-
-    single: dict[Relation, Cells] = {}
-    several: dict[Relation, Mapping[str, Cells]] = {}
+NOTHING: Final[About] = {}
 
 
 class EntitySums(msgspec.Struct, frozen=True, gc=False):
-    """The sums about one entity in the middle of the flow.
-
-    Args:
-        sums: Those of this entity, and of others.
-    """
+    """The sums about one entity in the middle of the flow."""
 
     id: str
-    sums: Sums
+    about: About
 
     def row(self, relation: Relation) -> Measures:
         """The one row of a relation whose key is the entity's id alone."""
-        return self.sums.single[relation].get((self.id,), relation.zero)
+        rows = self.about.get(relation)
+        return rows[self.id,] if rows else relation.zero
 
     def rows(self, relation: Relation) -> Cells:
-        """The rows of a relation by the rest of their key."""
-        return self.sums.several[relation].get(self.id, NO_CELLS)
+        """The rows of a relation, by their key."""
+        return self.about.get(relation, NO_CELLS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from service.projections.at_risk import CLIENT_MANAGERS
 from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import (
-    NO_CELLS,
+    NOTHING,
+    About,
     Cells,
     Contribution,
     Deltas,
@@ -22,8 +23,8 @@ from service.projections.flow import (
     Flow,
     Key,
     Measures,
+    Middle,
     Relation,
-    Sums,
 )
 
 TaskPair: TypeAlias = tuple[TaskFacts | None, TaskFacts | None]
@@ -38,8 +39,8 @@ GonePair: TypeAlias = tuple[bool, bool]
 LoadDeals: TypeAlias = Callable[[AbstractSet[str]], Mapping[str, DealFacts]]
 """Loads deals by id. A deal of which nothing is known is given, too: as an unknown one."""
 
-LoadCells: TypeAlias = Callable[[Relation, AbstractSet[str]], Cells]
-"""Loads the rows of a feeding relation about some entities, as they are before the batch."""
+LoadAbout: TypeAlias = Callable[[Middle, AbstractSet[str]], Mapping[str, About]]
+"""Loads the rows about some entities, by id, as they are before the batch. There may be some about others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,13 @@ class Flowed:
             tasks.
         clients: The clients whose rows on the board may differ: those about which a sum changes, and those
             at risk that a changed deal or task is about.
+        about: The rows about the entities of whose rows one changes, as they are after the batch.
     """
 
     deltas: Deltas
     deals: Mapping[str, DealFacts]
     clients: frozenset[str]
+    about: Mapping[Middle, Mapping[str, About]]
 
 
 def propagate(
@@ -66,7 +69,7 @@ def propagate(
     gone: Mapping[str, GonePair],
     moments: tuple[Moment, Moment],
     load_deals: LoadDeals,
-    load_cells: LoadCells,
+    load_about: LoadAbout,
 ) -> Flowed:
     """Retract what changed entities contributed, and insert what they contribute now, hop by hop.
 
@@ -88,24 +91,45 @@ def propagate(
             tally.swap(mark if was_gone else [], mark if is_gone else [])
 
     deals = {**changed_deals, **_unchanged(tasks, changed_deals, load_deals)}
-    _move_deals(flow, tally, deals, load_cells)
-    clients, old, new = _sums(tally, flow.feeding["client"], load_cells)
-    for client_id in clients:
-        tally.swap(flow.client(EntitySums(client_id, old)), flow.client(EntitySums(client_id, new)))
+    about_deals = _move_deals(flow, tally, deals, load_about("deal", deals.keys()))
+    about_clients = _move_clients(flow, tally, load_about)
 
     at_risk = {str(client_id) for client_id, _ in tally.cells[CLIENT_MANAGERS]}
-    facts = {deal_id: new_deal for deal_id, (_, new_deal) in deals.items()}
-    return Flowed(tally.deltas(flow.relations), facts, clients | at_risk)
+    return Flowed(
+        tally.deltas(flow.relations),
+        {deal_id: new_deal for deal_id, (_, new_deal) in deals.items()},
+        frozenset(about_clients.keys() | at_risk),
+        {"deal": about_deals, "client": about_clients},
+    )
 
 
-def _move_deals(flow: Flow, tally: _Tally, deals: Mapping[str, DealPair], load_cells: LoadCells) -> None:
-    """The second hop: what deals contribute by themselves and by the sums of their tasks."""
-    moved, old, new = _sums(tally, flow.feeding["deal"], load_cells, deals.keys())
+def _move_deals(
+    flow: Flow, tally: _Tally, deals: Mapping[str, DealPair], before: Mapping[str, About]
+) -> Mapping[str, About]:
+    """The second hop: what deals contribute by themselves and by the sums of their tasks. Returns the rows
+    about those of which one changes."""
+    after = _after(before, tally.deltas(flow.feeding["deal"]))
     for deal_id, (old_deal, new_deal) in deals.items():
-        contributed = [] if old_deal is None else flow.deal(old_deal, EntitySums(deal_id, old))
-        is_same = old_deal == new_deal and deal_id not in moved
-        contributes = contributed if is_same else flow.deal(new_deal, EntitySums(deal_id, new))
+        old = EntitySums(deal_id, before.get(deal_id, NOTHING))
+        contributed = [] if old_deal is None else flow.deal(old_deal, old)
+        if deal_id in after:
+            contributes = flow.deal(new_deal, EntitySums(deal_id, after[deal_id]))
+        else:
+            contributes = contributed if old_deal == new_deal else flow.deal(new_deal, old)
         tally.swap(contributed, contributes)
+    return after
+
+
+def _move_clients(flow: Flow, tally: _Tally, load_about: LoadAbout) -> Mapping[str, About]:
+    """The third hop: what clients contribute by the sums of their deals and tasks. Returns the rows about
+    those of which one changes."""
+    deltas = tally.deltas(flow.feeding["client"])
+    before = load_about("client", {str(key[0]) for cells in deltas.values() for key in cells})
+    after = _after(before, deltas)
+    for client_id, about in after.items():
+        old = EntitySums(client_id, before.get(client_id, NOTHING))
+        tally.swap(flow.client(old), flow.client(EntitySums(client_id, about)))
+    return after
 
 
 class _Tally:
@@ -153,48 +177,19 @@ def _unchanged(
     return {deal_id: (deal, deal) for deal_id, deal in load_deals(missing).items()} if missing else {}
 
 
-def _sums(
-    tally: _Tally,
-    feeding: Collection[Relation],
-    load_cells: LoadCells,
-    others: AbstractSet[str] = frozenset(),
-) -> tuple[frozenset[str], Sums, Sums]:
-    """The entities about which something is added to the relations that feed them; and the rows about them
-    and about some others, before the batch and after it."""
-    added = tally.deltas(feeding)
-    moved = frozenset(str(key[0]) for cells in added.values() for key in cells)
-    ids = moved | others
-    old, new = Sums(), Sums()
-    for relation in feeding if ids else ():
-        cells, more = load_cells(relation, ids), added.get(relation, NO_CELLS)
-        if len(relation.key) == 1:
-            old.single[relation], new.single[relation] = cells, _sum(relation, cells, more)
-        else:
-            rows = old.several[relation] = _by_entity(cells)
-            changed = _by_entity(more).items()
-            new.several[relation] = {
-                **rows,
-                **{id: _sum(relation, rows.get(id, NO_CELLS), deltas) for id, deltas in changed},
-            }
-    return moved, old, new
-
-
-def _by_entity(cells: Mapping[Any, Measures]) -> dict[str, dict[Key, Measures]]:
-    """Rows by the entity that they are about, and by the rest of their key."""
-    rows: defaultdict[str, dict[Key, Measures]] = defaultdict(dict)
-    for key, measures in cells.items():
-        rows[key[0]][key[1:]] = measures
-    return rows
-
-
-def _sum(relation: Relation, cells: Cells, deltas: Cells) -> Cells:
-    """Rows after deltas, without those that come to nothing."""
-    if not deltas:
-        return cells
-    total = dict(cells)
-    for key, measures in deltas.items():
-        known = total.get(key)
-        total[key] = measures if known is None else relation.plus(known, measures)
-        if not any(total[key]):
-            del total[key]
-    return total
+def _after(before: Mapping[str, About], deltas: Deltas) -> Mapping[str, About]:
+    """The rows about the entities of whose rows one changes, without those that come to nothing."""
+    after: dict[str, dict[Relation, dict[Key, Measures]]] = {}
+    for relation, cells in deltas.items():
+        for key, measures in cells.items():
+            entity_id = str(key[0])
+            if (about := after.get(entity_id)) is None:
+                known = before.get(entity_id, NOTHING)
+                about = after[entity_id] = {one: dict(rows) for one, rows in known.items()}
+            rows = about.setdefault(relation, {})
+            total = relation.plus(rows.get(key, relation.zero), measures)
+            if any(total):
+                rows[key] = total
+            else:
+                del rows[key]
+    return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -15,7 +16,7 @@ from service.projections import FINGERPRINT, FLOW, REVISION
 from service.projections.at_risk import AT_RISK, MANAGER_STAKES, STAKES
 from service.projections.batch import Merged, Records, merge_batch
 from service.projections.facts import Moment, Rules, deal_facts
-from service.projections.flow import Cells, Deltas, Relation, fingerprint
+from service.projections.flow import About, Cells, Deltas, Key, Measures, Middle, Relation, fingerprint
 from service.projections.mergers import LINKS, Redirection, successors
 from service.projections.next_step import NO_NEXT_STEP
 from service.projections.propagate import propagate
@@ -52,10 +53,17 @@ def flowed(
         merged.gone,
         (moment, moment),
         lambda ids: {key: deal_facts(key, known.get("deal", {}).get(key), rules) for key in ids},
-        lambda relation, ids: {
-            key: row for key, row in present.get(relation, {}).items() if str(key[0]) in ids
-        },
+        lambda entity, _ids: about(entity, present),
     ).deltas
+
+
+def about(entity: Middle, sums: Mapping[Relation, Cells]) -> Mapping[str, About]:
+    """The rows about every deal or client."""
+    found: defaultdict[str, dict[Relation, dict[Key, Measures]]] = defaultdict(lambda: defaultdict(dict))
+    for relation in FLOW.feeding[entity]:
+        for key, measures in sums.get(relation, {}).items():
+            found[str(key[0])][relation][key] = measures
+    return found
 
 
 def figures(*changes: Change) -> Deltas:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -32,12 +31,11 @@ from service.ledger.write import heads, invalidations, sums
 from service.ledger.write import state as states
 from service.ledger.write.heads import Head
 from service.ledger.write.invalidations import Invalidation
-from service.ledger.write.sums import About
 from service.model import Instant
 from service.projections import FLOW, REVISION
 from service.projections.facts import DealFacts, Moment, deal_facts, is_gone, task_facts
-from service.projections.flow import NO_CELLS, Cells, Deltas, Key, Middle, Relation
-from service.projections.propagate import DealPair, GonePair, LoadCells, LoadDeals, TaskPair, propagate
+from service.projections.flow import About, Key, Middle
+from service.projections.propagate import DealPair, GonePair, TaskPair, propagate
 
 PORTION: Final = 20_000
 """Deals or tasks whose figures are computed at a time: enough that most accounts take a few steps, and few
@@ -108,32 +106,13 @@ def _fill(
         records = states.load(source, account.id, "deal", ids)
         return {deal_id: deal_facts(deal_id, records.get(deal_id), rules) for deal_id in ids}
 
+    def load_about(entity: Middle, ids: AbstractSet[str]) -> Mapping[str, About]:
+        return sums.about(target, {entity: {account.id: ids}}).get(account.id, {}).get(entity, {})
+
     for portion in _portions(source, account, progress):
-        load_cells = partial(_cells, target, account.id, {})
-        sums.add(target, {account.id: _flowed(portion, moment, load_deals, load_cells)})
-
-
-def _cells(
-    connection: Connection,
-    account: str,
-    read: dict[Middle, Mapping[str, About]],
-    relation: Relation,
-    ids: AbstractSet[str],
-) -> Cells:
-    """The rows of a feeding relation about some entities. The flow asks each relation that feeds deals about
-    the same deals, and each that feeds clients about the same clients, so `read` keeps what it gets."""
-    assert relation.feeds is not None
-    if relation.feeds not in read:
-        found = sums.about(connection, {relation.feeds: {account: ids}})
-        read[relation.feeds] = found.get(account, {}).get(relation.feeds, {})
-    about = read[relation.feeds].values()
-    return {key: measures for own in about for key, measures in own.get(relation, NO_CELLS).items()}
-
-
-def _flowed(portion: _Portion, moment: Moment, load_deals: LoadDeals, load_cells: LoadCells) -> Deltas:
-    """What a part of state adds to the projections."""
-    tasks, deals, gone = portion.tasks, portion.deals, portion.gone
-    return propagate(FLOW, tasks, deals, gone, (moment, moment), load_deals, load_cells).deltas
+        tasks, deals, gone = portion.tasks, portion.deals, portion.gone
+        flowed = propagate(FLOW, tasks, deals, gone, (moment, moment), load_deals, load_about)
+        sums.add(target, {account.id: flowed.deltas})
 
 
 def rebuild(connection: Connection, account: Account, now: Instant, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import repeat
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -27,14 +27,11 @@ from service.ledger.database.statements.code_points import code_points
 from service.ledger.database.statements.prepared import Prepared
 from service.ledger.database.tables import SUMS
 from service.projections import FLOW
-from service.projections.flow import Cells, Deltas, Key, Measures, Middle, Relation
+from service.projections.flow import About, Deltas, Key, Measures, Middle, Relation
 
 _FEEDING: Final = tuple(relation for relation in FLOW.relations if relation.feeds is not None)
 _KEY: Final = max(len(relation.key) for relation in _FEEDING)
 _MEASURES: Final = max(len(relation.measures) for relation in _FEEDING)
-
-About: TypeAlias = Mapping[Relation, Cells]
-"""The rows about one entity, of the relations that have some."""
 
 
 def _rows_about(index: int, of: Of) -> Select[*tuple[Any, ...]]:

@@ -28,7 +28,7 @@ from service.model import (
 )
 from service.projections import FLOW
 from service.projections.facts import Moment, Rules, deal_facts, task_facts
-from service.projections.flow import Contribution, EntitySums, Sums
+from service.projections.flow import Cells, Contribution, EntitySums, Relation
 from service.projections.merge import Record
 from tests.ledger.offices import OFFICE, Ledger
 
@@ -99,10 +99,10 @@ def every_contribution() -> Iterator[Contribution]:
         assert task is not None
         for today in {task.done_day or rules.day(now), rules.day(now)}:
             yield from FLOW.task(task, Moment(now, today))
-    sums = Sums()
-    for relation in FLOW.feeding["deal"]:
-        sums.single[relation] = {("1",): (1,) * len(relation.measures)}
-        sums.several[relation] = {"1": {("",) * (len(relation.key) - 1): (1,) * len(relation.measures)}}
+    about: dict[Relation, Cells] = {
+        relation: {("1", "")[: len(relation.key)]: (1,) * len(relation.measures)}
+        for relation in FLOW.feeding["deal"]
+    }
     for status, amount, currency in itertools.product(
         get_args(Status), (AMOUNT_LIMIT, COUNTED_LIMIT, -COUNTED_LIMIT), ("RUB", *RATES)
     ):
@@ -113,7 +113,7 @@ def every_contribution() -> Iterator[Contribution]:
             "currency": currency,
             "closed_at": NOW,
         }
-        yield from FLOW.deal(deal_facts("1", Record(said), rules), EntitySums("1", sums))
+        yield from FLOW.deal(deal_facts("1", Record(said), rules), EntitySums("1", about))
 
 
 def test_ids_and_texts_of_any_length_and_script_are_stored(ledger: Ledger) -> None:

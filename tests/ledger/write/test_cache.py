@@ -20,9 +20,10 @@ from service.ledger.write.apply import Applied, apply_all, reapply
 from service.ledger.write.batch.cache import AccountRows, Cache
 from service.ledger.write.committer import Committer
 from service.ledger.write.heads import Head
-from service.ledger.write.sums import About
 from service.model import FIELDS, Change, Decoded, Delivery, later
+from service.projections.flow import About
 from service.projections.merge import Record, Run
+from service.projections.propagate import Flowed
 from tests.clocks import StandingClock
 from tests.histories import HOUR, at
 from tests.ledger.drawn import live_through
@@ -158,5 +159,5 @@ def test_no_more_rows_are_kept_than_may_be(database: Database) -> None:
 def test_a_long_run_takes_the_room_of_many_rows() -> None:
     run = Run(tuple((later(NOW, number), number) for number in range(800)))
     rows = AccountRows()
-    rows.store({"deal": {"42": Record(run=run)}}, {})
+    rows.store({"deal": {"42": Record(run=run)}}, Flowed({}, {}, frozenset(), {}))
     assert rows.size == 101

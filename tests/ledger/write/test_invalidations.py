@@ -47,7 +47,7 @@ def test_a_batch_of_many_clients_makes_everything_stale_in_place_of_naming_them(
 
 
 def test_another_day_makes_everything_stale_and_nothing_is_silent() -> None:
-    flowed = Flowed({}, {}, frozenset())
+    flowed = Flowed({}, {}, frozenset(), {})
     assert invalidation_of(
         flowed, {}, (Moment(Instant(1), Day(1)), Moment(Instant(2), Day(2))), silent=False
     ).everything

@@ -79,7 +79,7 @@ def _propagate(connection: Connection, merged: Sequence[_Merged]) -> list[Flowed
             one.merged.gone,
             one.batch.moments,
             partial(_known, deals),
-            partial(load.cells, connection, one.batch),
+            partial(load.about, connection, one.batch),
         )
         for one, deals in zip(merged, unchanged, strict=True)
     ]
@@ -100,7 +100,7 @@ def _store(connection: Connection, merged: Sequence[_Merged], flowed: Sequence[F
     deltas = {one.batch.account.id: flow.deltas for one, flow in zip(merged, flowed, strict=True)}
     sums.add(connection, deltas)
     for one, flow in zip(merged, flowed, strict=True):
-        one.batch.rows.store(one.merged.records, flow.deltas)
+        one.batch.rows.store(one.merged.records, flow)
 
 
 def _head_after(connection: Connection, one: _Merged, flowed: Flowed) -> tuple[Head, Invalidation | None]:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import add
 from typing import Final
 
 from service.ledger.write.heads import Head
-from service.ledger.write.sums import About
 from service.model import FIELDS, Entity
 from service.projections import FLOW
-from service.projections.flow import NO_CELLS, Cells, Deltas, Key, Measures, Middle
+from service.projections.flow import About, Middle
 from service.projections.merge import Record
+from service.projections.propagate import Flowed
 
 ROWS: Final = 32_768
 """Rows that are kept at most, of all accounts together: some 9 MB of deals with short names."""
@@ -49,30 +48,15 @@ class AccountRows:
     about: dict[Middle, dict[str, About]] = field(default_factory=_by_feeding)
     size: int = 0
 
-    def store(self, records: Mapping[Entity, Mapping[str, Record]], deltas: Deltas) -> None:
+    def store(self, records: Mapping[Entity, Mapping[str, Record]], flowed: Flowed) -> None:
         """Take over what a transaction stores."""
         for entity, changed in records.items():
             self.records[entity].update(changed)
             for record in changed.values():
                 self.size += 1 if record.run is None else 1 + len(record.run.stamps) // STAMPS
-        for relation, cells in deltas.items():
-            if relation.feeds is None:
-                continue
-            about = self.about[relation.feeds]
-            for key, measures in cells.items():
-                entity_id = str(key[0])
-                if (known := about.get(entity_id)) is not None:
-                    rows = _sum(known.get(relation, NO_CELLS), key, measures)
-                    about[entity_id] = {**known, relation: rows}
-                    self.size += 1
-
-
-def _sum(rows: Cells, key: Key, measures: Measures) -> Cells:
-    """Rows after one of them was added to; one that came to nothing is there no more."""
-    added = tuple(map(add, rows[key], measures)) if key in rows else measures
-    if any(added):
-        return {**rows, key: added}
-    return {other: kept for other, kept in rows.items() if other != key}
+        for feeds, about in flowed.about.items():
+            self.about[feeds].update(about)
+        self.size += sum(len(cells) for relation, cells in flowed.deltas.items() if relation.feeds)
 
 
 class Cache:

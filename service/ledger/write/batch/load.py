@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
@@ -20,16 +19,13 @@ from service.ledger.database.tables import STATE, TASKS
 from service.ledger.write import heads, state, sums
 from service.ledger.write.batch.cache import AccountRows
 from service.ledger.write.heads import Head
-from service.ledger.write.sums import About
 from service.model import Change, Delivery, Entity, Instant, Micros
 from service.projections import FLOW
 from service.projections.batch import Merged, Records
 from service.projections.facts import DealFacts, Moment, Rules, deal_facts
-from service.projections.flow import NO_CELLS, Cells, Key, Measures, Middle, Relation
+from service.projections.flow import NOTHING, About, Middle
 from service.projections.merge import Record, merge
 from service.projections.mergers import LINKS, NO_REDIRECTION, Redirection, left_of, links, successors
-
-_NOTHING: Final[About] = {}
 
 
 class AccountBatch(msgspec.Struct, frozen=True):
@@ -190,18 +186,14 @@ def load_about(
     return deals
 
 
-def cells(connection: Connection, batch: AccountBatch, relation: Relation, ids: AbstractSet[str]) -> Cells:
-    """The rows of a feeding relation about some entities."""
-    if relation.feeds is None:
-        return NO_CELLS
-    about = batch.rows.about[relation.feeds]
-    if not about.keys() >= ids:
-        _load_about(connection, [(batch, {relation.feeds: {*ids}})])
-    found: dict[Key, Measures] = {}
-    for entity_id in ids:
-        if rows := about[entity_id].get(relation):
-            found.update(rows)
-    return found
+def about(
+    connection: Connection, batch: AccountBatch, entity: Middle, ids: AbstractSet[str]
+) -> Mapping[str, About]:
+    """The sums about some entities, and about others that are known."""
+    known = batch.rows.about[entity]
+    if not known.keys() >= ids:
+        _load_about(connection, [(batch, {entity: {*ids}})])
+    return known
 
 
 def _load_about(
@@ -221,7 +213,7 @@ def _load_about(
     for entity, by_account in missing.items():
         for account, unknown in by_account.items():
             known, read = rows[account].about[entity], found.get(account, {}).get(entity, {})
-            known.update({one: read.get(one, _NOTHING) for one in unknown})
+            known.update({one: read.get(one, NOTHING) for one in unknown})
             rows[account].size += len(unknown) + sum(map(len, read.values()))
 
 
