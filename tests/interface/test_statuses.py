@@ -25,6 +25,7 @@ from service.ledger.write.writer import Writer
 from service.live.http import forms
 from service.live.http.admin import admission
 from service.live.http.screen_links import NamedScreens
+from service.live.stream.response import StreamEndpoint
 from service.webhooks import receiver
 from service.webhooks.body import MAX_BODY, read_body
 from tests.http.served import hello, served
@@ -171,7 +172,8 @@ def broken(patch: pytest.MonkeyPatch, opened: Office, operation: Operation, stat
     if status == 500:
         (route,) = routes(opened, operation)
         patch.setattr(route, "app", failing)
-        patch.setattr(Writer, "submit", failing)  # webhooks pass the routes by
+        patch.setattr(Writer, "submit", failing)  # webhooks and streams pass the routes by
+        patch.setattr(StreamEndpoint, "__call__", failing)
     if status == 503:
         patch.setattr(NamedScreens, "known", away)
         patch.setattr(Writer, "submit", away)

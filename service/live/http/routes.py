@@ -273,7 +273,7 @@ def routes(
         Route("/boards/{account}", boards.guarded(boards.page(render.page))),
         Route("/boards/{account}/help", boards.guarded(boards.page(help_page))),
         Route("/boards/{account}/snapshot", boards.guarded(boards.snapshot)),
-        Route("/boards/{account}/events", StreamEndpoint(boards.guarded(boards.events))),
+        Route("/boards/{account}/events", StreamEndpoint(boards.guarded(boards.events)), methods=["GET"]),
         Route("/boards/{account}/manifest.webmanifest", boards.guarded(manifest)),
         *lists.routes(boards.guarded),
         Route("/boards/{account}/reasons", boards.guarded(reasons), methods=["GET", "POST"]),
