@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
@@ -168,26 +168,22 @@ class Committer:
     def _transact(self, deliveries: Sequence[Delivery]) -> tuple[list[Result], Heads]:
         """Apply deliveries in one transaction, account by account."""
         now = self._clock.now()
-        by_account: dict[str, list[int]] = {}
-        for index, delivery in enumerate(deliveries):
-            by_account.setdefault(delivery.account, []).append(index)
-        work = [
-            (self._accounts[account_id], [deliveries[index] for index in indexes])
-            for account_id, indexes in sorted(by_account.items())
-        ]
+        by_account: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_account.setdefault(delivery.account, []).append(delivery)
+        work = [(self._accounts[account_id], by_account[account_id]) for account_id in sorted(by_account)]
         applied: dict[str, Applied | OtherRules] = {}
         with self._database.committing() as connection:
             for group in [[one] for one in work] if self._database.is_sharded else [work]:
                 applied |= apply_all(connection, group, now, self._cache)
-        results: dict[int, Result] = {}
-        for account_id, indexes in by_account.items():
-            own = applied[account_id]
+        results: dict[str, Iterator[Result]] = {}
+        for account_id, own in applied.items():
             if isinstance(own, OtherRules):
                 self._note_outdated(account_id, own)
-                results.update((index, Unavailable(str(own))) for index in indexes)
+                results[account_id] = map(Unavailable, repeat(str(own)))
             else:
-                results.update(zip(indexes, own.outcomes, strict=True))
-        return [results[index] for index in range(len(deliveries))], self._keep(applied)
+                results[account_id] = iter(own.outcomes)
+        return [next(results[delivery.account]) for delivery in deliveries], self._keep(applied)
 
     def _keep(self, applied: Mapping[str, Applied | OtherRules] | Mapping[str, Applied]) -> Heads:
         """Keep the rows of a transaction that is committed; returns the new heads."""

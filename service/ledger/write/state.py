@@ -152,20 +152,20 @@ def save(connection: Connection, entity: Entity, changed: Iterable[Changed]) -> 
                 continue
             values = _values(entity, record)
             row = (account, entity_id, *values, stamps_text(record), record.deleted)
-            if before is not None and indexed(values) == indexed(_values(entity, before)):
-                updated.append(row)
-            else:
+            if before is None or (indexed and indexed(values) != indexed(_values(entity, before))):
                 inserted.append(row)
+            else:
+                updated.append(row)
     _upsert(entity).run(connection, inserted)
     _update(entity).run(connection, updated)
 
 
 @cache
-def _indexed(entity: Entity) -> Callable[[Row], object]:
-    """Picks from `_values` those that an index contains."""
+def _indexed(entity: Entity) -> Callable[[Row], object] | None:
+    """Picks from `_values` those that an index contains; None if there is no index."""
     names = [*FIELDS[entity], *DERIVED.get(entity, ())]
     places = [names.index(name) for name in INDEXED[entity]]
-    return itemgetter(*places) if places else lambda _values: None
+    return itemgetter(*places) if places else None
 
 
 def _values(entity: Entity, record: Record) -> Row:
