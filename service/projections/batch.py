@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from service.model import Change, Entity, Value
 from service.projections.facts import Rules, deal_facts, is_gone, task_facts
@@ -21,8 +22,7 @@ Changed: TypeAlias = Mapping[str, Mapping[str, tuple[Value, Value]]]
 """What a delivery changed: "deal 42" → field → (old, new)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(msgspec.Struct, frozen=True):
     """State after a batch.
 
     Args:
@@ -98,6 +98,8 @@ def _redirect(
     records: dict[Entity, dict[str, Record]], changed_ids: dict[Entity, set[str]], redirection: Redirection
 ) -> None:
     """Lead every link to what is left of a merger, in the changed records and in those of the redirection."""
+    if redirection is NO_REDIRECTION:
+        return
     for entity, linked in redirection.records.items():
         for id in linked.keys() - records.setdefault(entity, {}).keys():
             records[entity][id] = linked[id].copy()

@@ -59,8 +59,7 @@ def _day(minute: int, zone: ZoneInfo) -> Day:
     return local_day(Instant(minute * MINUTE), zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """A moment, and the account's local day at it (an ordinal)."""
 
     now: Instant

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from service.projections.at_risk import CLIENT_MANAGERS
+import msgspec
+
+from service.projections.at_risk import CLIENT_MANAGERS, DEAL_MANAGERS
 from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import (
     NOTHING,
     About,
-    Cells,
     Contribution,
     Deltas,
     EntitySums,
@@ -43,8 +43,7 @@ LoadAbout: TypeAlias = Callable[[Middle, AbstractSet[str]], Mapping[str, About]]
 """Loads the rows about some entities, by id, as they are before the batch. There may be some about others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flowed:
+class Flowed(msgspec.Struct, frozen=True):
     """What a batch does to the projections.
 
     Args:
@@ -91,12 +90,14 @@ def propagate(
             tally.swap(mark if was_gone else [], mark if is_gone else [])
 
     deals = {**changed_deals, **_unchanged(tasks, changed_deals, load_deals)}
-    about_deals = _move_deals(flow, tally, deals, load_about("deal", deals.keys()))
-    about_clients = _move_clients(flow, tally, load_about)
+    of_deals = tally.deltas("deal")
+    about_deals = _move_deals(flow, tally, deals, load_about("deal", deals.keys()), of_deals)
+    of_clients = tally.deltas("client")
+    about_clients = _move_clients(flow, tally, load_about, of_clients)
 
     at_risk = {str(client_id) for client_id, _ in tally.cells[CLIENT_MANAGERS]}
     return Flowed(
-        tally.deltas(flow.relations),
+        {**of_deals, **of_clients, **tally.deltas(None)},
         {deal_id: new_deal for deal_id, (_, new_deal) in deals.items()},
         frozenset(about_clients.keys() | at_risk),
         {"deal": about_deals, "client": about_clients},
@@ -104,26 +105,24 @@ def propagate(
 
 
 def _move_deals(
-    flow: Flow, tally: _Tally, deals: Mapping[str, DealPair], before: Mapping[str, About]
+    flow: Flow, tally: _Tally, deals: Mapping[str, DealPair], before: Mapping[str, About], deltas: Deltas
 ) -> Mapping[str, About]:
     """The second hop: what deals contribute by themselves and by the sums of their tasks. Returns the rows
     about those of which one changes."""
-    after = _after(before, tally.deltas(flow.feeding["deal"]))
+    after = _after(before, deltas)
     for deal_id, (old_deal, new_deal) in deals.items():
-        old = EntitySums(deal_id, before.get(deal_id, NOTHING))
-        contributed = [] if old_deal is None else flow.deal(old_deal, old)
-        if deal_id in after:
-            contributes = flow.deal(new_deal, EntitySums(deal_id, after[deal_id]))
-        else:
-            contributes = contributed if old_deal == new_deal else flow.deal(new_deal, old)
-        tally.swap(contributed, contributes)
+        about = before.get(deal_id, NOTHING)
+        new_about = after.get(deal_id, about)
+        if new_about is about and old_deal == new_deal and not about.get(DEAL_MANAGERS):
+            continue  # it contributes the same, and puts no client at risk
+        contributed = [] if old_deal is None else flow.deal(old_deal, EntitySums(deal_id, about))
+        tally.swap(contributed, flow.deal(new_deal, EntitySums(deal_id, new_about)))
     return after
 
 
-def _move_clients(flow: Flow, tally: _Tally, load_about: LoadAbout) -> Mapping[str, About]:
+def _move_clients(flow: Flow, tally: _Tally, load_about: LoadAbout, deltas: Deltas) -> Mapping[str, About]:
     """The third hop: what clients contribute by the sums of their deals and tasks. Returns the rows about
     those of which one changes."""
-    deltas = tally.deltas(flow.feeding["client"])
     before = load_about("client", {str(key[0]) for cells in deltas.values() for key in cells})
     after = _after(before, deltas)
     for client_id, about in after.items():
@@ -153,27 +152,26 @@ class _Tally:
             cells = self.cells[relation]
             cells[key] = relation.minus(cells.get(key, relation.zero), measures)
 
-    def deltas(self, relations: Iterable[Relation]) -> Deltas:
-        """The sums of some relations that are not zero."""
-        deltas = {}
-        for relation in relations:
-            if relation in self.cells and (cells := _nonzero(self.cells[relation])):
-                deltas[relation] = cells
-        return deltas
-
-
-def _nonzero(cells: Cells) -> dict[Key, Measures]:
-    return {key: measures for key, measures in cells.items() if any(measures)}
+    def deltas(self, feeds: Middle | None) -> Deltas:
+        """The sums that are not zero, of the relations that feed an entity, or of those that feed none."""
+        return {
+            relation: nonzero
+            for relation, cells in self.cells.items()
+            if relation.feeds == feeds
+            and (nonzero := {key: measures for key, measures in cells.items() if any(measures)})
+        }
 
 
 def _unchanged(
     tasks: Iterable[TaskPair], changed_deals: Mapping[str, DealPair], load_deals: LoadDeals
 ) -> dict[str, DealPair]:
     """The deals that tasks are or were on, and that did not change themselves."""
-    linked = {
-        task.deal_id for pair in tasks for task in pair if task is not None and task.deal_id is not None
+    missing = {
+        task.deal_id
+        for pair in tasks
+        for task in pair
+        if task is not None and task.deal_id is not None and task.deal_id not in changed_deals
     }
-    missing = linked - changed_deals.keys()
     return {deal_id: (deal, deal) for deal_id, deal in load_deals(missing).items()} if missing else {}
 
 
