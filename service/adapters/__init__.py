@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Final
 
@@ -20,14 +21,19 @@ KINDS: Final = (
 """The modules or packages in this folder that have an `ADAPTER`."""
 
 
+@lru_cache(maxsize=len(KINDS))  # a rebuild from the log asks for each delivery
+def _imported(kind: str) -> Adapter:
+    adapter: Adapter = import_module(f"{__name__}.{kind}").ADAPTER
+    return adapter
+
+
 class _Adapters(Mapping[str, Adapter]):
     """Imports an adapter when it is asked for: an office has one CRM, and not the others."""
 
     def __getitem__(self, kind: str) -> Adapter:
         if kind not in KINDS:
             raise KeyError(kind)
-        adapter: Adapter = import_module(f"{__name__}.{kind}").ADAPTER
-        return adapter
+        return _imported(kind)
 
     def __iter__(self) -> Iterator[str]:
         return iter(KINDS)
