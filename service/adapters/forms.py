@@ -5,9 +5,9 @@ Pure. The tree is made of dicts only: an index is a key like any other, so a hug
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
 from typing import Final, TypeAlias
-from urllib.parse import parse_qsl
 
 Node: TypeAlias = "str | Form"
 Form: TypeAlias = dict[str, Node]
@@ -30,6 +30,9 @@ LONGEST_FIELD: Final = 1024
 
 _MAX_SEEN: Final = 8
 """In how many fields a name may stand before `value_in` gives up."""
+
+_ESCAPES: Final = re.compile("(?:%[0-9A-Fa-f]{2})+")
+"""Escapes side by side, as in a text in Cyrillic letters. Python's `unquote` decodes them byte by byte."""
 
 
 class FormError(ValueError):
@@ -54,10 +57,11 @@ def parse_form(body: bytes) -> Form:
     if len(text) > MAX_FIELD:
         text = "&".join(field[:MAX_FIELD] for field in text.split("&"))
     form: Form = {}
-    for key, value in parse_qsl(text, keep_blank_values=True):
-        path = key_path(key)
+    for field in text.replace("+", " ").split("&"):
+        key, _, value = field.partition("=")
+        path = key_path(_unescaped(key))
         if path:
-            _put(form, path, value)
+            _put(form, path, _unescaped(value))
     return form
 
 
@@ -92,6 +96,15 @@ def key_path(key: str) -> list[str]:
         return []
     path = [head, *rest[:-1].split("][")]
     return path if len(path) <= MAX_DEPTH else []
+
+
+def _unescaped(text: str) -> str:
+    """What percent-encoded text means; bytes that are not UTF-8 become U+FFFD."""
+    return _ESCAPES.sub(_written_out, text) if "%" in text else text
+
+
+def _written_out(escapes: re.Match[str]) -> str:
+    return bytes.fromhex(escapes[0].replace("%", "")).decode("utf-8", "replace")
 
 
 def _put(form: Form, path: list[str], value: str) -> None:
