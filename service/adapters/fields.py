@@ -32,7 +32,10 @@ UNDECODABLE: Final = (ValueError, OverflowError, RecursionError)
 _PHONE = re.compile(r"\+?[0-9]{5,15}")
 _IN_PHONES: Final = frozenset({"Cf", "Pd", "Zs"})
 """The Unicode categories of what people write between the digits of a telephone number: invisible
-characters, dashes, spaces. Parentheses and points are some too."""
+characters, dashes, spaces."""
+
+_WITHOUT_MARKS: Final = str.maketrans("", "", "().")
+"""Leaves out the parentheses and points, which people write there too."""
 
 _ADDRESS = re.compile(r"https?://[!-~\u00a1-\uffff]+", re.IGNORECASE)
 
@@ -83,7 +86,7 @@ def phone_number(*values: object) -> str | None:
     for value in values:
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
         if len(text) <= TEXT_LENGTH:
-            kept = unicodedata.normalize("NFKC", text).translate(dict.fromkeys(map(ord, "().")))
+            kept = unicodedata.normalize("NFKC", text).translate(_WITHOUT_MARKS)
             number = "".join(one for one in kept if unicodedata.category(one) not in _IN_PHONES)
             if _PHONE.fullmatch(number):
                 return number
