@@ -17,6 +17,7 @@ from service.projections.facts import DealFacts, Moment, TaskFacts
 from service.projections.flow import (
     NOTHING,
     About,
+    Cells,
     Contribution,
     Deltas,
     EntitySums,
@@ -154,12 +155,13 @@ class _Tally:
 
     def deltas(self, feeds: Middle | None) -> Deltas:
         """The sums that are not zero, of the relations that feed an entity, or of those that feed none."""
-        return {
-            relation: nonzero
-            for relation, cells in self.cells.items()
-            if relation.feeds == feeds
-            and (nonzero := {key: measures for key, measures in cells.items() if any(measures)})
-        }
+        deltas: dict[Relation, Cells] = {}
+        for relation, cells in self.cells.items():
+            if relation.feeds == feeds:
+                nonzero = {key: measures for key, measures in cells.items() if any(measures)}
+                if nonzero:
+                    deltas[relation] = nonzero
+        return deltas
 
 
 def _unchanged(

@@ -54,6 +54,8 @@ def from_deal(deal: DealFacts, sums: EntitySums) -> list[Contribution]:
 def from_client(client: EntitySums) -> list[Contribution]:
     """A client with such a task, and with no overdue task left, is saved: what was at stake, and what was
     won."""
+    if not client.rows(CLIENT_SAVES):
+        return []
     deals, saved_amount, won_amount, own_tasks = client.row(CLIENT_SAVES)
     _, open_amount, _, deal_tasks, own_overdue_tasks, gone = client.row(CLIENT_DEALS)
     own_tasks, own_overdue_tasks = (0, 0) if gone else (own_tasks, own_overdue_tasks)
