@@ -80,16 +80,8 @@ def propagate(
         moments: The moment that the relations are true at, and the one that they will be true at.
         load_deals: For the deals of changed tasks that did not change themselves.
     """
-    before, after = moments
     tally = _Tally()
-    for old_task, new_task in tasks:
-        tally.swap(flow.task(old_task, before), flow.task(new_task, after))
-
-    for client_id, (was_gone, is_gone) in gone.items():
-        if was_gone != is_gone:
-            mark = flow.gone(client_id)
-            tally.swap(mark if was_gone else [], mark if is_gone else [])
-
+    _move_tasks(flow, tally, tasks, gone, moments)
     deals = {**changed_deals, **_unchanged(tasks, changed_deals, load_deals)}
     of_deals = tally.deltas("deal")
     about_deals = _move_deals(flow, tally, deals, load_about("deal", deals.keys()), of_deals)
@@ -103,6 +95,23 @@ def propagate(
         frozenset(about_clients.keys() | at_risk),
         {"deal": about_deals, "client": about_clients},
     )
+
+
+def _move_tasks(
+    flow: Flow,
+    tally: _Tally,
+    tasks: Iterable[TaskPair],
+    gone: Mapping[str, GonePair],
+    moments: tuple[Moment, Moment],
+) -> None:
+    """The first hop: what tasks contribute, and clients that were deleted."""
+    before, after = moments
+    for old_task, new_task in tasks:
+        tally.swap(flow.task(old_task, before), flow.task(new_task, after))
+    for client_id, (was_gone, is_gone) in gone.items():
+        if was_gone != is_gone:
+            mark = flow.gone(client_id)
+            tally.swap(mark if was_gone else [], mark if is_gone else [])
 
 
 def _move_deals(
