@@ -126,7 +126,7 @@ class Board:
         self._records: defaultdict[Entity, dict[str, Record]] = defaultdict(dict)
         self._sums: dict[Relation, dict[Key, Measures]] = {relation: {} for relation in FLOW.relations}
         self._keys: defaultdict[Relation, defaultdict[str, set[Key]]] = defaultdict(lambda: defaultdict(set))
-        """The keys of the relations with longer keys, by the entity that they are about."""
+        """For an older checkout: the keys of the relations with longer keys, by the entity they are about."""
 
         self._about: defaultdict[str, dict[str, Mapping[Relation, Cells]]] = defaultdict(dict)
         """The rows about each deal and client."""
@@ -185,7 +185,7 @@ class Board:
                 rows[key] = total
             else:
                 del rows[key]
-            if relation.feeds and len(key) > 1:
+            if relation.feeds and len(key) > 1 and not self._about:
                 (set.add if any(total) else set.remove)(self._keys[relation][str(key[0])], key)
 
     def sums(self) -> dict[Relation, dict[Key, Measures]]:
