@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model import Change, Value, earlier
+from service.model import DAY, Change, Value, earlier
 from service.projections import FINGERPRINT, FLOW, REVISION
 from service.projections.at_risk import AT_RISK, MANAGER_STAKES, STAKES
 from service.projections.batch import Merged, Records, merge_batch
@@ -19,7 +19,7 @@ from service.projections.facts import Moment, Rules, deal_facts
 from service.projections.flow import About, Cells, Deltas, Key, Measures, Middle, Relation, fingerprint
 from service.projections.mergers import LINKS, Redirection, successors
 from service.projections.next_step import NO_NEXT_STEP
-from service.projections.propagate import propagate
+from service.projections.propagate import Flowed, propagate
 from service.projections.saved import SAVED_CLIENTS, SAVED_TODAY
 from tests.histories import AUTUMN, HOUR, RATES, SCENES, SPRING, Scene, at, histories, numbered
 from tests.oracle import board
@@ -42,6 +42,16 @@ def flowed(
     sums: Mapping[Relation, Cells] | None = None,
 ) -> Deltas:
     """What numbered changes add to the relations, after what is stored."""
+    return whole_flow(scene, changes, stored, sums).deltas
+
+
+def whole_flow(
+    scene: Scene,
+    changes: Sequence[tuple[int, Change]],
+    stored: Records | None = None,
+    sums: Mapping[Relation, Cells] | None = None,
+) -> Flowed:
+    """The same, with what else there is to tell."""
     known, present = stored or {}, sums or {}
     rules = Rules(scene.office.zone, scene.office.currency, RATES)
     moment = Moment(scene.now, rules.day(scene.now))
@@ -54,7 +64,7 @@ def flowed(
         (moment, moment),
         lambda ids: {key: deal_facts(key, known.get("deal", {}).get(key), rules) for key in ids},
         lambda entity, _ids: about(entity, present),
-    ).deltas
+    )
 
 
 def about(entity: Middle, sums: Mapping[Relation, Cells]) -> Mapping[str, About]:
@@ -189,6 +199,15 @@ def test_a_change_that_cancels_out_is_not_written() -> None:
     stored, sums = merge_batch({}, changes, rules).records, flowed(SPRING, changes)
     named = Change("deal", "1", NOW, {"name": "Абонемент"})
     assert flowed(SPRING, [(3, named)], stored, sums) == {}
+
+
+@pytest.mark.parametrize(("due_at", "shown"), [(NOW - HOUR, {"7"}), (NOW + DAY, set())])
+def test_a_client_at_risk_is_shown_again_when_its_deal_is_renamed(due_at: int, shown: set[str]) -> None:
+    rules = Rules(SPRING.office.zone, "RUB", RATES)
+    changes = [(1, deal("1", client_id="7")), (2, task("t1", deal_id="1", due_at=due_at))]
+    stored, sums = merge_batch({}, changes, rules).records, flowed(SPRING, changes)
+    named = Change("deal", "1", NOW, {"name": "Абонемент"})
+    assert whole_flow(SPRING, [(3, named)], stored, sums).clients == shown
 
 
 @pytest.mark.parametrize("width", range(1, 9))
