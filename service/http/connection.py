@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.http.connection_limit import ConnectionLimit
-from service.http.cycle import Cycle, fill_in
+from service.http.cycle import Cycle, fill_in, header
 from service.http.handover import HandedOver
 from service.http.limits import (
     HEAD_SECONDS,
@@ -243,8 +243,7 @@ class Connection(HttpToolsProtocol):
     def _note(self, cycle: Cycle, start: Message) -> None:
         """Note how the application's answer begins."""
         self._proven |= 200 <= start["status"] < 300
-        types = [value for name, value in start.get("headers", ()) if name == b"content-type"]
-        self._is_stream = bool(types) and types[0].startswith(b"text/event-stream")
+        self._is_stream = header(start, b"content-type").startswith(b"text/event-stream")
         if self._is_stream and cycle.scope["http_version"] == "1.0":
             cycle.chunked_encoding = False  # which uvicorn would choose; its client knows no chunks
 

@@ -91,8 +91,9 @@ class Cycle(RequestResponseCycle):
             return
         is_last = not message.get("more_body", False)
         if start is not None:
-            if is_last and _length(start) is not None:
-                await self._answer(start, message.get("body", b""))
+            length = _length(start) if is_last else None
+            if length is not None:
+                await self._answer(start, message.get("body", b""), length)
                 return
             await super().send(start)  # type: ignore[arg-type]  # uvicorn types each message
         if is_last:
@@ -116,8 +117,8 @@ class Cycle(RequestResponseCycle):
             self.answered_early = self.keep_alive = True
         return self.answered_early
 
-    async def _answer(self, start: Message, body: bytes) -> None:
-        """Write a whole response."""
+    async def _answer(self, start: Message, body: bytes, length: int) -> None:
+        """Write a whole response, which says that it has so many bytes."""
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
@@ -125,7 +126,7 @@ class Cycle(RequestResponseCycle):
         head = self._head(start)
         if self.scope["method"] == "HEAD":
             body = b""
-        elif len(body) != _length(start):
+        elif len(body) != length:
             raise RuntimeError("a response is not as long as it says")
         self.response_started = True
         self.waiting_for_100_continue = False
@@ -139,7 +140,8 @@ class Cycle(RequestResponseCycle):
     def _head(self, start: Message) -> list[bytes]:
         """The lines of a head; notes whether the connection stays open after it."""
         headers = [*self.default_headers, *start["headers"]]
-        written = [STATUS_LINE[start["status"]], *(_written(name, value) for name, value in headers)]
+        written = [STATUS_LINE[start["status"]]]
+        written += [_kept(*one) if len(one[1]) <= _SHORT else _line(*one) for one in headers]
         if (b"connection", b"close") in headers:
             self.keep_alive = False
         elif not self.keep_alive:
@@ -163,14 +165,16 @@ def fill_in(scope: Any, parser: httptools.HttpRequestParser, target: bytes) -> b
 
 def _length(start: Message) -> int | None:
     """The length that a response declares."""
-    for name, value in start["headers"]:
-        if name == b"content-length":
-            return int(value)
-    return None
+    declared = header(start, b"content-length")
+    return int(declared) if declared else None
 
 
-def _written(name: bytes, value: bytes) -> bytes:
-    return _kept(name, value) if len(value) <= _SHORT else _line(name, value)
+def header(start: Message, wanted: bytes) -> bytes:
+    """A header of a response; empty if it has none of that name."""
+    for name, value in start.get("headers", ()):
+        if name == wanted:
+            return bytes(value)
+    return b""
 
 
 def _line(name: bytes, value: bytes) -> bytes:

@@ -24,20 +24,26 @@ class Direct:
 
     def __init__(self, app: Any, endpoints: Mapping[str, Any], root_path: str = "") -> None:
         self._app = app
-        self._root_path = root_path
+        self._root_path = f"{root_path}/"
         self._endpoints = {}
         for path, endpoint in endpoints.items():
-            _, place, parameter, *rest = path.split("/")
-            self._endpoints[place, *rest] = parameter[1:-1], endpoint
+            place, parameter, rest = _parts(path.removeprefix("/"))
+            self._endpoints[place, rest] = parameter[1:-1], endpoint
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         app = self._app
         if scope["type"] == "http":
-            parts = scope["path"].removeprefix(self._root_path).split("/")
-            found = self._endpoints.get((parts[1], *parts[3:])) if len(parts) > 2 else None
-            if found is not None and parts[2] and not parts[0]:
+            place, value, rest = _parts(scope["path"].removeprefix(self._root_path))
+            if value and (found := self._endpoints.get((place, rest))) is not None:
                 parameter, app = found
-                scope["path_params"] = {parameter: parts[2]}
+                scope["path_params"] = {parameter: value}
         served: Awaitable[None] = app(scope, receive, send)
         return served
+
+
+def _parts(path: str) -> tuple[str, str, str]:
+    """The first and the second part of a path without its slash, and what follows them."""
+    place, _, behind = path.partition("/")
+    value, _, rest = behind.partition("/")
+    return place, value, rest

@@ -43,6 +43,8 @@ ANSWER_SECONDS: Final = 9.0
 RETRY_AFTER: Final = range(2, 61)
 """Seconds after which a refused sender may try again: until the queue is empty at the present pace."""
 
+_REFUSALS: Final = Unavailable, Overloaded
+
 T = TypeVar("T")
 
 
@@ -136,18 +138,18 @@ class Queue:
     def add(self, delivery: Delivery) -> asyncio.Future[Outcome]:
         """Add a delivery. Raises `Overloaded` if the queue is full or closed, or if the delivery could not be
         committed in time. If nothing else waits it is tried, because only a commit shows the pace."""
-        waiting = Waiting(delivery, asyncio.get_running_loop().create_future(), self.now())
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         with self._ready:
-            size = self._bytes + waiting.size
-            full = self.depth >= QUEUE_DELIVERIES or size > QUEUE_BYTES
-            is_first = not self._deliveries and self._began is None
-            late = not is_first and self._seconds_for(self.depth + 1, size) > self._in_time
+            number, size = len(self._deliveries) + 1, self._bytes + len(delivery.body)
+            full = number > QUEUE_DELIVERIES or size > QUEUE_BYTES
+            is_first = number == 1 and self._began is None
+            late = not is_first and self._seconds_for(number, size) > self._in_time
             if self._closed or full or late:
                 raise self._overloaded()
-            self._deliveries.append(waiting)
-            self._bytes += waiting.size
+            self._deliveries.append(Waiting(delivery, future, self.now()))
+            self._bytes = size
             self._ready.notify()
-        return waiting.future
+        return future
 
     def add_tick(self, skew: Micros) -> asyncio.Future[int]:
         """Add a tick. The smallest `skew` of those that wait counts. Raises `Overloaded` if the queue is
@@ -264,7 +266,7 @@ def answer(future: asyncio.Future[T], result: T | Unavailable | Overloaded) -> b
     """Resolve a future on the event loop; False if its sender went away or was told to try again."""
     if future.done():
         return False
-    if isinstance(result, Unavailable | Overloaded):
+    if isinstance(result, _REFUSALS):
         future.set_exception(result)
     else:
         future.set_result(result)
