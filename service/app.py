@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan
 
+from service.baton import Baton
 from service.brake import Brake
 from service.clock import Clock
 from service.config import Config
@@ -39,7 +40,8 @@ from service.ledger.upkeep.screens import Screens
 from service.ledger.upkeep.soundness import Soundness
 from service.ledger.upkeep.ticker import Ticker
 from service.ledger.write.heads import Head
-from service.ledger.write.writer import OnCommit, OnSeq, Writer
+from service.ledger.write.outcome import OnSeq
+from service.ledger.write.writer import OnCommit, Writer
 from service.live.http import routes as live
 from service.live.http.admin.guard import Guard
 from service.live.http.admin.routes import Admin, admin_routes
@@ -96,27 +98,26 @@ def create_app(
     streams: int = MAX_STREAMS,
     tell: Tell | None = None,
     tracing: Tracing = UNTRACED,
+    baton: Baton | None = None,
 ) -> Service:
     """Put a service together on a database that is migrated and prepared. There are file descriptors for so
-    many `streams` of events. An invented office can `tell` what happens in it."""
+    many `streams` of events. An invented office can `tell` what happens in it. The loop has the `baton`."""
     served = Served(config)
     accounts = served.accounts
-    database = Database(config.database_url, serving=True)
-    metrics = Metrics()
-    writer = Writer(database, dict(accounts), clock, metrics.commit, tracing=tracing)
-    ticker = Ticker(database, accounts, writer, clock)
-    readers = Readers.of(database, accounts, clock)
+    database, metrics = Database(config.database_url, serving=True), Metrics()
+    turns = baton if database.is_sqlite else None  # else the writer would hold it while a server works
+    writer = Writer(database, dict(accounts), clock, metrics.commit, tracing=tracing, baton=turns)
+    ticker, readers = Ticker(database, accounts, writer, clock), Readers.of(database, accounts, clock)
     hub = Hub(readers.boards, accounts, clock, lambda: writer.storing, streams, tracing)
     synced = SyncedAccounts(accounts, Syncs(database, writer, clock, metrics))
     screens, refused = NamedScreens(Screens(database), clock), RefusedRequests(database, accounts, clock)
     retention, soundness = Retention(database, config.keep_bodies_days, clock), Soundness(database, clock)
 
     on_seq: list[OnSeq] = [hub.on_seq, synced.on_seq]
-    brake = Brake(clock, metrics.failed_proof)
+    brake, classifier = Brake(clock, metrics.failed_proof), Classifier(database, clock, on_seq)
     runs: list[Run] = [ticker.run, retention.run, refused.run, soundness.run, brake.run]
     runs += [synced.run, metrics.run, *_with_other_nodes(config, database, hub, clock, on_seq)]
     _subscribe(writer, ticker, hub, soundness, metrics, on_seq)
-    classifier = Classifier(database, clock, on_seq)
     endpoint = WebhookEndpoint(accounts, writer, clock, metrics, brake, on_refused=refused.note)
     served.on_accounts += [part.on_accounts for part in (endpoint, hub, ticker, refused, synced)]
     boards = live.routes(hub, readers, accounts, screens, brake, clock, classifier, tell)

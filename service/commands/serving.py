@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from service import metrics
+from service import baton, metrics
 from service.app import Service, create_app
+from service.baton import Baton
 from service.clock import Clock, SystemClock
 from service.commands import operations
 from service.commands.figures import rebuild_at_start
@@ -100,10 +101,10 @@ def serve_config(
             _log.warning("%s", line)
         with listen(host, port) as listening:
             url = address(host, listening)
-            told = partial(_print_new_addresses, source, url)
-            reloads = Reloads(source, hangups, control, told)
+            reloads = Reloads(source, hangups, control, partial(_print_new_addresses, source, url))
             if workers == 1:
-                asyncio.run(serve_until_signal(reloads, clock, host, listening, started, manager=manager))
+                serve = partial(serve_until_signal, reloads, clock, host, listening, started, manager=manager)
+                baton.run(lambda shared: serve(baton=shared))
             else:
                 _serve_by_workers(reloads, clock, listening, workers, partial(started, url), manager)
 
@@ -165,12 +166,13 @@ async def serve_until_signal(
     started: Callable[[str], None],
     tell: Tell | None = None,
     manager: ServiceManager = NOBODY,
+    baton: Baton | None = None,
 ) -> None:
     """Serve until a signal to stop.
 
     Args:
         reloads: Gives the configuration, and those that replace it.
-        tell: See `create_app`.
+        tell: See `create_app`; so is `baton`.
         manager: Hears that the process works, and that it stops.
 
     Raises:
@@ -184,7 +186,7 @@ async def serve_until_signal(
             _log.critical("%s", fault)
             server.stop()
 
-    server, service = _server(reloads.config, clock, host, started, stop_if_moved, tell, manager)
+    server, service = _server(reloads.config, clock, host, started, stop_if_moved, tell, manager, baton)
     async with manager.watching(lambda: service.writer.is_alive), reloads.of(service):
         await server.serve(sockets=[listening])
     if moved:
@@ -199,10 +201,11 @@ def _server(
     on_fault: Callable[[Fault], None] = lambda _fault: None,
     tell: Tell | None = None,
     manager: ServiceManager = NOBODY,
+    baton: Baton | None = None,
 ) -> tuple[Server, Service]:
     shares = descriptors.shares(descriptors.raise_limit())
     traces = _traces(config)
-    service = create_app(config, clock, shares.streams, tell, traces or tracing.UNTRACED)
+    service = create_app(config, clock, shares.streams, tell, traces or tracing.UNTRACED, baton)
     gc.freeze()  # it lives as long as the process, and need not be looked through
     gc.set_threshold(*GARBAGE)
     service.writer.on_fault.append(on_fault)

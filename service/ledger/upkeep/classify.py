@@ -17,7 +17,7 @@ from service.ledger.database.engine import insert_into
 from service.ledger.database.tables import CLASSIFIED
 from service.ledger.write import heads, invalidations
 from service.ledger.write.invalidations import Invalidation
-from service.ledger.write.writer import OnSeq
+from service.ledger.write.outcome import OnSeq
 from service.model import Instant
 from service.reasons import Kind, reason_key
 

@@ -28,7 +28,7 @@ from service.ledger.database.database import Database, transaction
 from service.ledger.database.engine import close, listening, open_engine
 from service.ledger.database.errors import Unavailable
 from service.ledger.write import heads
-from service.ledger.write.writer import OnSeq, Seqs
+from service.ledger.write.outcome import OnSeq, Seqs
 
 CHANNEL: Final = "lossboard"
 

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
+from service.baton import Baton, Holder
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
@@ -57,16 +58,20 @@ class Committer:
     Args:
         accounts: By id.
         clock: Read once for each transaction.
+        turn: Given up before the commit of deliveries.
 
     Attributes:
         outdated: Accounts whose figures other rules computed than this process has.
     """
 
-    def __init__(self, database: Database, accounts: Mapping[str, Account], clock: Clock) -> None:
+    def __init__(
+        self, database: Database, accounts: Mapping[str, Account], clock: Clock, turn: Holder | None = None
+    ) -> None:
         self.outdated: set[str] = set()
         self._database = database
         self._accounts = accounts
         self._clock = clock
+        self._turn = turn or Holder(Baton())
         self._cache = Cache()
         self._locked = BackOff(LOCKED_SECONDS, clock)
         self._failed = BackOff(FAILED_SECONDS, clock)
@@ -176,6 +181,7 @@ class Committer:
         with self._database.committing() as connection:
             for group in [[one] for one in work] if self._database.is_sharded else [work]:
                 applied |= apply_all(connection, group, now, self._cache)
+            self._turn.give()
         results: dict[str, Iterator[Result]] = {}
         for account_id, own in applied.items():
             if isinstance(own, OtherRules):

@@ -1,10 +1,17 @@
-"""What became of a delivery that was handed to the writer."""
+"""What became of a delivery that was handed to the writer, and of the boards that it changed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
+
+Seqs: TypeAlias = Mapping[str, int]
+"""Sequence numbers by account."""
+
+OnSeq: TypeAlias = Callable[[Seqs], None]
+"""Called on the event loop with the sequence numbers of boards; some of them may be no news."""
 
 Status: TypeAlias = Literal["applied", "duplicate", "quarantined"]
 

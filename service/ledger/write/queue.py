@@ -183,15 +183,20 @@ class Queue:
             self._closed = True
             self._ready.notify()
 
-    def take(self) -> Batch | None:
-        """Wait for the next batch; None once the queue is closed and empty. It shows that the one before it
-        was committed."""
+    def wait(self) -> bool:
+        """Wait for the next batch; False once the queue is closed and empty. It shows that the batch before
+        it was committed."""
         with self._ready:
             self._note_pace()
             while not (self._ticks or self._deliveries or self._probes or self._adoptions):
                 if self._closed:
-                    return None
+                    return False
                 self._ready.wait()
+        return True
+
+    def take(self) -> Batch:
+        """The next batch. It is empty if nothing waits any more."""
+        with self._ready:
             if self._adoptions:
                 return Batch((), (), adoption=self._adoptions.pop(0))
             self._probes = False

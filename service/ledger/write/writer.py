@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Connection
 
+from service.baton import Baton, Holder
 from service.clock import Clock
 from service.config import Account
 from service.ledger.database.database import Database
@@ -47,12 +48,6 @@ Fault: TypeAlias = Corrupt | Moved
 
 OnCommit: TypeAlias = Callable[[Mapping[str, Head]], None]
 """Called on the event loop after each commit, with the new head of each account in it."""
-
-Seqs: TypeAlias = Mapping[str, int]
-"""Sequence numbers by account."""
-
-OnSeq: TypeAlias = Callable[[Seqs], None]
-"""Called on the event loop with the sequence numbers of boards; some of them may be no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,7 @@ class Writer:
         measure: See `Measure`.
         patience: Seconds that a sender may wait before it is told to try again.
         tracing: Follows each delivery to its commit.
+        baton: Shared with the event loop.
 
     Attributes:
         on_commit: The subscribers; see `OnCommit`. They are called before the senders are answered.
@@ -109,12 +105,14 @@ class Writer:
         measure: Measure = lambda _deliveries, _seconds: None,
         patience: float = ANSWER_SECONDS,
         tracing: Tracing = UNTRACED,
+        baton: Baton | None = None,
     ) -> None:
         self.on_commit: list[OnCommit] = []
         self.storing = True
         self.on_storing: list[Callable[[], None]] = []
         self.on_fault: list[Callable[[Fault], None]] = []
-        self._committer = Committer(database, accounts, clock)
+        self._turn = Holder(baton or Baton())
+        self._committer = Committer(database, accounts, clock, self._turn)
         self._clock = clock
         self._tracing = tracing
         self._measure = measure
@@ -192,13 +190,18 @@ class Writer:
         return adoption.future
 
     def _run(self) -> None:
-        while batch := self._queue.take():
+        while self._queue.wait():
+            self._turn.take()  # first: what comes while it waits for that belongs to the batch
+            batch = self._queue.take()
             self._current = batch, self._queue.now()
+            if not batch.deliveries:
+                self._turn.give()
             if batch.adoption is not None:
                 committed = self._adopt(batch.adoption)
             else:
                 committed = self._commit(batch) if batch.ticks or batch.deliveries else self._probe()
             self._current = None
+            self._turn.give()
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._resolve, batch, committed)
 

@@ -54,6 +54,7 @@ class Desk:
         end = self.now + seconds
         while self.now < end:
             if self._done_at is None and self.queue.depth:
+                self.queue.wait()
                 self._batch = self.queue.take()
                 self._done_at = self.now + self.commit_seconds(self.now)
             moments = [end, self._watched + WATCH, *([] if self._done_at is None else [self._done_at])]
@@ -73,7 +74,7 @@ class Desk:
             answer(waiting.future, Outcome("applied", 1, 1))
         self._done_at = None
         if not self.queue.depth:
-            self.queue._note_pace()  # as `take` does before it waits
+            self.queue._note_pace()  # as `wait` does first
 
     def _collect(self) -> None:
         for sender, (_, future) in self._sent.items():

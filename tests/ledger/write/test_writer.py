@@ -6,14 +6,16 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import OperationalError
 
+from service.baton import Baton
 from service.ledger.database.errors import Unavailable
 from service.ledger.database.tables import INVALIDATIONS
-from service.ledger.write import heads, log, queue
+from service.ledger.write import apply, heads, log, queue
 from service.ledger.write import writer as writer_module
 from service.ledger.write.outcome import Outcome, Overloaded
 from service.ledger.write.writer import Writer
@@ -67,6 +69,56 @@ async def test_deliveries_that_wait_together_are_committed_together(ledger: Ledg
     assert {outcome.status for outcome in outcomes} == {"applied"}
     assert sizes == [100]
     assert ledger.head.seq == 1
+
+
+async def test_the_loop_computes_first_and_all_that_came_meanwhile_is_one_batch(ledger: Ledger) -> None:
+    baton = Baton(seconds=60)
+    sizes: list[int] = []
+    writer = Writer(
+        ledger.database,
+        {"office": OFFICE},
+        ledger.clock,
+        measure=lambda size, _seconds: sizes.append(size),
+        baton=baton,
+    )
+    assert baton.take()
+    async with running(writer):
+        futures = [writer.submit(delivery("k1", lost("1")))]
+        while not baton._wanted.locked():
+            await asyncio.sleep(0)
+        futures += [writer.submit(delivery(key, lost(key))) for key in ("k2", "k3")]
+        baton.give()
+        await asyncio.gather(*futures)
+    assert sizes == [3]
+
+
+async def test_the_writer_has_given_the_baton_when_it_commits(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baton = Baton(seconds=60)
+    held: list[tuple[str, bool]] = []
+    applied = apply.apply_all
+
+    def apply_all(*arguments: Any) -> Any:
+        held.append(("applying", baton._taken.locked()))
+        return applied(*arguments)
+
+    monkeypatch.setattr("service.ledger.write.committer.apply_all", apply_all)
+    writer = Writer(ledger.database, {"office": OFFICE}, ledger.clock, baton=baton)
+    with ledger.database.committing() as connection:
+        engine = connection.engine
+
+    def committing(_connection: Connection) -> None:
+        held.append(("committing", baton._taken.locked()))
+
+    event.listen(engine, "commit", committing)
+    try:
+        async with running(writer):
+            await writer.submit(delivery("k", lost("1")))
+    finally:
+        event.remove(engine, "commit", committing)
+    assert held[:2] == [("applying", True), ("committing", False)]
+    assert not baton._taken.locked()
 
 
 async def test_a_repeat_is_known_in_the_same_batch_and_later(ledger: Ledger) -> None:
