@@ -237,7 +237,7 @@ def test_the_log_s_level_and_format_follow_a_reload_and_one_id_leads_from_reques
     assert shown["account"] == "office"
     assert f"{delivery} " in lossboard(service.folder, "tail", "--once").stdout
     assert reloaded(service, OFFICE) == "log changed"
-    assert "INFO service.commands" in until(lambda: service.lines[-1])
+    until(lambda: "INFO service.commands" in service.lines[-1])
     begin = len(service.lines)
     service.deal("unlogged")
     assert service.lines[begin:] == []
