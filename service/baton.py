@@ -3,8 +3,8 @@
 Two threads of Python compute in turns anyway, by the lock of the interpreter. But a thread gives that up for
 each step of a statement of SQLite, and takes it again a few microseconds later: each time the other one is
 woken, finds it taken, and sleeps again. Under load that happened five times a webhook, and to wake up costs
-more than to decode one. So whoever computes holds the baton as well, and the other one sleeps until it is
-given: the loop gives it while it waits for events, the writer before it commits.
+more than to decode one. So the one that computes holds the baton as well, and the other one sleeps until it
+is given: the loop gives it while it waits for events, the writer before it commits.
 
 It is a courtesy, and nothing rests on it. Nobody waits for longer than `SECONDS` after it was taken: a disk
 that does not answer stops nobody else.
@@ -43,7 +43,7 @@ class Baton:
         return self._wanted.locked() and time.monotonic() >= self._taken_at + self._seconds / 2
 
     def take(self) -> bool:
-        """Take it, after whoever waits already. False if it was not given in time."""
+        """Take it, after the one that waits already. False if it was not given in time."""
         with self._wanted:
             left = self._taken_at + self._seconds - time.monotonic()
             if not self._taken.acquire(timeout=max(0.0, left)):

@@ -50,7 +50,7 @@ def test_a_holder_gives_it_once_and_only_if_it_has_it() -> None:
     baton = Baton(seconds=0)
     one, other = Holder(baton), Holder(baton)
     one.take()
-    other.take()  # in vain
+    other.take()  # for nothing
     other.give()
     assert not baton.take()
     one.give()
@@ -132,7 +132,7 @@ def test_a_busy_loop_gives_it_when_it_is_due() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, LONG])
-def test_a_loop_runs_to_its_end_whoever_has_it(seconds: float) -> None:
+def test_a_loop_runs_to_its_end_also_while_another_thread_has_it(seconds: float) -> None:
     async def main(baton: Baton) -> None:
         await turned()
         if seconds:
