@@ -231,7 +231,7 @@ class Hub:
     async def _update(self, watch: Watch) -> None:
         # A subscriber that comes during the read waits for the next one: on another node it may have seen a
         # later board than this read.
-        waiting = {feed: list(feed.subscribers) for feed in watch.feeds.values()}
+        waiting = {feed: set(feed.subscribers) for feed in watch.feeds.values()}
         feeds = {feed: feed.needs_whole for feed in waiting}
         account = watch.account
         today = local_day(self._clock.now(), account.zone)
@@ -244,7 +244,9 @@ class Hub:
             return
         watch.sums = reading.sums
         for feed, subscribers in waiting.items():
-            await _show(feed, reading.updates.get(feed), subscribers)
+            await _show(feed, reading.updates.get(feed), [*subscribers])
+        if any(feed.subscribers - subscribers for feed, subscribers in waiting.items()):
+            watch.wake.set()
 
     async def _tell_storing(self, watch: Watch) -> None:
         """Of a board that cannot be read, tell at least that nothing can be stored. A subscriber that saw a
@@ -272,8 +274,7 @@ async def _show(feed: Feed, update: Update | None, subscribers: Sequence[Subscri
         account_id, seq = feed.query.account, update.board.seq
         about = {"account": account_id, "seq": seq}
         _log.debug("%s: seq %d to %d streams", account_id, seq, len(subscribers), extra=about)
-    behind = [one for one in subscribers if one.needs_whole] if update.sends == "nothing" else subscribers
-    async for some in _in_turns(behind):
+    async for some in _in_turns(subscribers):
         for subscriber in some:
             subscriber.pump()
 

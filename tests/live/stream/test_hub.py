@@ -276,6 +276,33 @@ async def test_a_subscriber_resumes_where_it_was(office: Office) -> None:
     assert lost.board["seq"] == 4
 
 
+async def test_what_a_read_brings_is_sent_to_a_screen_that_resumes_during_it_too(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = office.watch()
+    await office.settle(lambda: bool(screen.board))
+    office.commit(2, client("7"))
+    await office.settle(screen.has(2))
+    begun, go, read = threading.Event(), threading.Event(), office.reader.read
+
+    def slow(*arguments: Any) -> BoardRows:
+        rows = read(*arguments)
+        begun.set()
+        go.wait(20)
+        return rows
+
+    monkeypatch.setattr(office.reader, "read", slow)
+    office.commit(3, client("7", 3))
+    await office.settle(begun.is_set)
+    resumed = office.watch(last_seq=2)
+    assert resumed.events == []
+    go.set()
+    moment = office.clock.moment
+    await office.settle(lambda: bool(resumed.events))
+    assert [(name, event_id) for name, event_id, _ in resumed.events] == [("patch", "3")]
+    assert office.clock.moment < later(moment, SECOND)  # before a heartbeat
+
+
 async def test_a_subscriber_that_joins_later_gets_a_snapshot_of_the_current_moment(office: Office) -> None:
     screen = office.watch()
     await office.settle(lambda: bool(screen.board))
